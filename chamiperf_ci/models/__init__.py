@@ -1,0 +1,1 @@
+"""The data on disk: one versioned pydantic model per artifact; imports nothing of ours."""

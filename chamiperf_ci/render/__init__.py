@@ -1,0 +1,1 @@
+"""Models in, text out: markdown, HTML, JUnit XML; pure."""

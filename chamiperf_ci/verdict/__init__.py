@@ -1,0 +1,1 @@
+"""The statistics of a verdict, pure: no I/O, no clock, no randomness without a seed."""
