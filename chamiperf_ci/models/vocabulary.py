@@ -1,0 +1,104 @@
+"""The words of a verdict: every verdict, reason and direction, spelt once."""
+
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Which way is good: `lower` for latency and errors, `higher` for throughput."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+
+
+class RowVerdict(StrEnum):
+    """What a row says about the change against its baseline (verdict.md section 5)."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    REGRESSION = "regression"
+    IMPROVEMENT = "improvement"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+    UNAVAILABLE = "unavailable"
+
+
+class TargetVerdict(StrEnum):
+    """What a row says about its target (verdict.md section 8)."""
+
+    MET = "met"
+    MISSED = "missed"
+    AT_THE_LIMIT = "at the limit"
+    INVALID = "invalid"
+    UNAVAILABLE = "unavailable"
+    NONE = "none"
+
+
+class RunReason(StrEnum):
+    """Why a whole run is not judged (verdict.md section 2, design.md section 4)."""
+
+    GENERATOR_SATURATED = "generator-saturated"
+    DROPPED_ITERATIONS = "dropped-iterations"
+    LOAD_NOT_REACHED = "load-not-reached"
+    INCOMPLETE = "incomplete"
+    THROTTLED = "throttled"
+    AUTH_EXPIRED = "auth-expired"
+    BRAKE_FAILURES = "brake-failures"
+    BRAKE_READINESS = "brake-readiness"
+    MAX_DURATION = "max-duration"
+    OUT_OF_MEMORY = "out-of-memory"
+    GENERATOR_DIED = "generator-died"
+    STACK_UNREACHABLE = "stack-unreachable"
+    NOT_POSSIBLE = "not-possible"
+    NOT_RUN_BUDGET = "not-run-budget"
+
+
+class RowReason(StrEnum):
+    """Why a row has the verdict it has; each has a card in `docs/verdicts.md`."""
+
+    # invalid
+    RUN_INVALID = "run-invalid"
+    FINGERPRINT_MISMATCH = "fingerprint-mismatch"
+    ERROR_BURST = "error-burst"
+    TOO_FEW_REQUESTS = "too-few-requests"
+    STATISTIC_MISMATCH = "statistic-mismatch"
+    # unavailable
+    RESOLUTION = "resolution"
+    NO_BASELINE = "no-baseline"
+    NOT_OFFERED = "not-offered"
+    NOT_MEASURED = "not-measured"
+    SIMULATED = "simulated"
+    TOO_SHORT = "too-short"
+    # inconclusive
+    SUSPECT_NOT_REPEATED = "suspect-not-repeated"
+    RUNS_DISAGREE = "runs-disagree"
+    NOISY = "noisy"
+    THIN_BASELINE = "thin-baseline"
+    # pass, improvement, regression
+    WITHIN_TOLERANCE = "within-tolerance"
+    SLOWER_WITHIN_TOLERANCE = "slower-within-tolerance"
+    FASTER = "faster"
+    ONE_RUN = "one-run"
+    SLOWER_IN_ALL_RUNS = "slower-in-all-runs"
+    SLOWER_IN_PAIRS = "slower-in-pairs"
+    SLOWER_THAN_HALF_AGAIN = "slower-than-half-again"
+    MORE_STALLED_WINDOWS = "more-stalled-windows"
+    MORE_ERRORS = "more-errors"
+    DRIFT = "drift"
+
+
+class Statistic(StrEnum):
+    """How a run's number was formed: the median of its windows, or the phase's pooled quantile."""
+
+    MEDIAN_OF_WINDOWS = "median-of-windows"
+    POOLED = "pooled"
+    VALUE = "value"
+
+
+class MetricClass(StrEnum):
+    """The class that decides a metric's prior spread between runs (verdict.md section 4)."""
+
+    P50 = "p50"
+    P90 = "p90"
+    P95 = "p95"
+    P99 = "p99"
+    P999 = "p99.9"
+    THROUGHPUT = "throughput"
