@@ -1,0 +1,122 @@
+"""Artifacts on disk: written to the side and renamed, read with one clear line for each way a file can be wrong."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from chamiperf_ci import __version__
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.document import Document
+
+PRODUCER = f"chamiperf {__version__}"
+
+D = TypeVar("D", bound=Document)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: to a temporary name beside it, synced, then renamed.
+
+    Raises:
+        ConfigurationError: The folder cannot be written, or the disk is full.
+    """
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # noqa: PTH101 - mkstemp's 0600 would hide artifacts from the runner's other users
+        os.replace(temporary, path)  # noqa: PTH105 - rename is what makes the write atomic
+        temporary = None
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write the file: {error.strerror or error}",
+            where=str(path),
+            remedy="Give an output folder that is writable and has room (--out).",
+        ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def dumps(document: Document) -> str:
+    """The document as JSON text: two-space indent, keys in the model's order, a newline at the end."""
+    return json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_document(path: Path, document: Document) -> None:
+    """Write a document atomically.
+
+    Raises:
+        ConfigurationError: As `write_text`.
+    """
+    write_text(path, dumps(document))
+
+
+def read_json(path: Path, *, remedy: str) -> Any:  # noqa: ANN401 - JSON is any shape until a model has seen it
+    """Read JSON, refusing NaN and telling the line where it breaks.
+
+    Raises:
+        ConfigurationError: The file is missing, unreadable or not JSON.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigurationError("the file does not exist", where=str(path), remedy=remedy) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the file cannot be read: {error}", where=str(path), remedy=remedy) from error
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(
+            f"not valid JSON: {error.msg}", where=f"{path}, line {error.lineno}, column {error.colno}", remedy=remedy
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"not valid JSON: {error}", where=str(path), remedy=remedy) from error
+
+
+def read_document(path: Path, model: type[D], *, remedy: str = "Write it again with the step that makes it.") -> D:
+    """Read and check a document.
+
+    Raises:
+        ConfigurationError: Missing, not JSON, of another kind or schema version, or a field is wrong; says which.
+    """
+    data = read_json(path, remedy=remedy)
+    if not isinstance(data, dict) or data.get("kind") != model.KIND:
+        found = data.get("kind") if isinstance(data, dict) else type(data).__name__
+        raise ConfigurationError(f"expected a {model.KIND} file, found {found!r}", where=str(path), remedy=remedy)
+    version = data.get("schema_version")
+    if version != model.SCHEMA_VERSION:
+        newer = isinstance(version, int) and version > model.SCHEMA_VERSION
+        raise ConfigurationError(
+            f"schema version {version!r} is not known; this is chamiperf {__version__}, which reads version "
+            f"{model.SCHEMA_VERSION}",
+            where=str(path),
+            remedy=f"Install the version that wrote it: {data.get('producer', 'unknown')}." if newer else remedy,
+        )
+    return validate(model, data, where=str(path), remedy=remedy)
+
+
+def validate(model: type[D], data: Any, *, where: str, remedy: str) -> D:  # noqa: ANN401 - as read_json
+    """Check data against a model.
+
+    Raises:
+        ConfigurationError: Names the first field that is wrong, and how many more there are.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first, *others = error.errors()
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        more = f" (and {len(others)} more)" if others else ""
+        raise ConfigurationError(f"{field}: {first['msg']}{more}", where=where, remedy=remedy) from error
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number")

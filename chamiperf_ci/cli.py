@@ -1,0 +1,60 @@
+"""The command `chamiperf`: a group whose commands are imported when they are called, so that `--help` stays fast."""
+
+import importlib
+
+import click
+
+from chamiperf_ci import __version__
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "stack": ("stack", "Start, stop and disturb the embedded Chamicore stack."),
+    "wait": ("wait", "Wait until the stack is ready."),
+    "seed": ("seed", "Put nodes into the stack, or take them away again."),
+    "smoke": ("smoke", "Check that each service works at all."),
+    "load": ("load", "Drive scenarios at the stack with k6."),
+    "compare": ("compare", "Judge runs against targets and baseline."),
+    "confirm": ("confirm", "Measure the suspects again and decide."),
+    "report": ("report", "Render a verdict for people."),
+    "comment": ("comment", "Post a verdict on its pull request."),
+    "update-baseline": ("update_baseline", "Propose or apply a change of baselines.json."),
+    "baselines": ("baselines", "Check or start baselines.json."),
+    "history": ("history", "Keep and read the nightly runs."),
+    "drill": ("drill", "Prove that the gate catches what it should."),
+    "alert": ("alert", "Open, update and close alerts for a night."),
+    "lock": ("lock", "Hold or inspect the lock on a shared stack."),
+}
+"""Command name to its module in `chamiperf_ci.commands` and its one line of help; the function is the module's name."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is looked up."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the pipeline."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the command, or None for a name that is not one."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"chamiperf_ci.commands.{module}"), module)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="chamiperf")
+def cli() -> None:
+    """Did the Chamicore stack get slower, and can that be believed?
+
+    Exit codes: 0 fine; 1 a verdict says no; 2 usage or configuration; 3 the measurement is not valid; 4 a service
+    outside failed; 70 internal error.
+    """

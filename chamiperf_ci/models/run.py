@@ -1,0 +1,260 @@
+"""One execution of one scenario: what was planned, what was measured, and whether it can be judged.
+
+Written by `load` as `runs/<scenario>.json`; confirming runs end in `.repeat-N.json`, `.pair-N.old.json` and
+`.pair-N.new.json`.
+Durations are milliseconds unless the name says otherwise; rates are per second.
+A quantile key is `p50`, `p95`, `p99.9` and so on. A thing that was not measured is absent from the lists and named in
+`unavailable`, never a zero.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from chamiperf_ci.models.document import Document, Value
+from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
+from chamiperf_ci.models.vocabulary import Direction, RunReason
+
+
+class RunKind(StrEnum):
+    """What the run was made for; only nights count for drift and as candidates for a baseline."""
+
+    NIGHT = "night"
+    QUICK = "quick"
+    REPEAT = "repeat"
+    PAIR_OLD = "pair-old"
+    PAIR_NEW = "pair-new"
+    DRILL = "drill"
+
+
+class Distribution(Value):
+    """The responses of one phase, pooled; exact quantiles over all of them."""
+
+    count: int
+    min: float
+    mean: float
+    max: float
+    quantiles: dict[str, float]
+
+
+class Window(Value):
+    """One slice of the sustained phase."""
+
+    index: int
+    """From 0."""
+    seconds: float
+    count: int
+    """Requests (or samples of the Trend) that ended in the window; 0 means the window has no quantiles."""
+    failed: int
+    """Of these, how many failed; counts only for HTTP series."""
+    quantiles: dict[str, float]
+
+
+class Series(Value):
+    """The latency of one endpoint, or one Trend of the scenario's own."""
+
+    endpoint: str
+    """Value of k6's `name` tag, such as `bootscript`; for a scenario's own Trend what it times, such as `boot path`."""
+    metric: str
+    """`latency` for http_req_duration, else the Trend's name."""
+    unit: str = "ms"
+    direction: Direction = Direction.LOWER
+    resolution: float = 0.001
+    """The smallest step between two values, in `unit`."""
+    phases: dict[str, Distribution]
+    """By phase name; a phase without samples is absent."""
+    windows: tuple[Window, ...]
+    """Windows of the sustained phase in order; all planned ones, also empty ones."""
+    compared: bool = True
+
+
+class Traffic(Value):
+    """Requests of one endpoint in one phase."""
+
+    endpoint: str
+    phase: str
+    service: str
+    """The service that answers the endpoint, such as `bss`."""
+    requests: int
+    failed: int
+    """Wrong status, wrong content, no answer or no connection; 429 is not among them."""
+    throttled: int
+    """Answers 429."""
+    blocked_ms: Distribution | None = None
+    """Waiting for a free connection, which http_req_duration leaves out."""
+    connecting_ms: Distribution | None = None
+
+
+class Scalar(Value):
+    """A number of the scenario's own, such as the time until all nodes have booted."""
+
+    name: str
+    endpoint: str = ""
+    phase: str = "sustained"
+    unit: str
+    direction: Direction
+    value: float
+    compared: bool = False
+    count: int = 1
+    """Number of observations behind the value."""
+    resolution: float = 0.0
+
+
+class PhasePlan(Value):
+    """One phase as planned."""
+
+    name: str
+    start_s: float
+    duration_s: float
+    from_vus: int
+    to_vus: int
+    offered_per_s: float
+    """Planned iterations per second at the phase's level; 0 where the phase has no fixed rate (unpaced)."""
+    requests_per_iteration: float = 1.0
+
+
+class PhaseOutcome(Value):
+    """One phase as it went; an achieved rate is never a capacity."""
+
+    name: str
+    offered_per_s: float
+    """Requests per second that the plan offers, all endpoints together."""
+    achieved_per_s: float
+    max_vus: int
+
+
+class LoadPlan(Value):
+    """What the load was meant to be."""
+
+    model: Literal["closed", "open"]
+    """Closed: a fixed number of VUs; open: arrivals at a rate."""
+    phases: tuple[PhasePlan, ...]
+    pace_s: float
+    """Seconds between the starts of a VU's iterations; 0 for no pace."""
+    windows: int
+    window_s: float
+    planned_iterations: float
+    memory_mb: float
+    """Memory the generator was planned to need, MB."""
+    segments: int
+    """Local k6 processes that share the load."""
+
+
+class GeneratorHealth(Value):
+    """Was the load generator itself the bottleneck?"""
+
+    cpu_percent_p95: float
+    """95th percentile of the generator's CPU use, percent of one core."""
+    machine_cpu_percent_p95: float
+    """95th percentile of the machine's CPU use, percent of all cores."""
+    cores: int
+    rss_mb_max: float
+    dropped_iterations: int
+    overrun_ms_p99: float
+    """99th percentile of an iteration's time outside its requests and its pacing sleep, ms."""
+    stall_ms_max: float
+    """Longest time by which a pacing sleep overslept, ms."""
+    time_series: int
+    """Time series that k6 held at the end."""
+    saturated: bool
+    reasons: tuple[str, ...]
+    """Why it counts as saturated, with numbers; empty if it does not."""
+
+
+class ServerMetric(Value):
+    """A number the services say of themselves, read over the sustained phase unless it says otherwise."""
+
+    service: str
+    name: str
+    """Our name of the quantity, such as `db_query_p99`, `pool_utilisation`, `memory_slope`."""
+    unit: str
+    direction: Direction
+    value: float | None
+    """None if unavailable; `reason` then says why."""
+    reason: str = ""
+    source: str = ""
+    """The PromQL query, or the URL path scraped and the family used."""
+    tried: tuple[str, ...] = ()
+    """Names of families that were looked for."""
+    resolution: float = 0.0
+    """Bucket width around a histogram quantile, in `unit`."""
+    simulated: bool = False
+    """True for figures of a stand-in; they never meet or miss a target."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    observed_s: float = 0.0
+
+
+class Check(Value):
+    """Something verified around the load, such as the cooldown."""
+
+    name: str
+    ok: bool | None
+    """None if it could not be checked; `problem` then says why."""
+    problem: str = ""
+
+
+class RunProblem(Value):
+    """Why the run cannot be judged."""
+
+    reason: RunReason
+    text: str
+
+
+class Unavailable(Value):
+    """Something that was meant to be measured and was not."""
+
+    what: str
+    reason: str
+
+
+class FailureSample(Value):
+    """One failed answer, kept as evidence; at most three a run, bodies of at most 512 bytes, of our own ids only."""
+
+    endpoint: str
+    status: int
+    error: str
+    body: str
+
+
+class Run(Document):
+    """See the module."""
+
+    KIND: ClassVar[str] = "run"
+
+    kind: Literal["run"] = "run"
+    run_kind: RunKind = RunKind.QUICK
+    run_id: str
+    seed_run_id: str
+    scenario: str
+    started_at: datetime
+    ended_at: datetime
+    self_test: bool
+    """True when the stack was the embedded one: no product was measured."""
+    complete: bool
+    """False when k6 did not come to the planned end."""
+    problems: tuple[RunProblem, ...]
+    """Empty: the run is valid."""
+    fingerprint: Fingerprint
+    machine: Machine
+    identities: tuple[Identity, ...]
+    plan: LoadPlan
+    phases: tuple[PhaseOutcome, ...]
+    series: tuple[Series, ...]
+    traffic: tuple[Traffic, ...]
+    scalars: tuple[Scalar, ...] = ()
+    checks: tuple[Check, ...] = ()
+    server: tuple[ServerMetric, ...] = ()
+    generator: GeneratorHealth | None
+    """None when the generator left no summary."""
+    unavailable: tuple[Unavailable, ...] = ()
+    failures: tuple[FailureSample, ...] = ()
+    warnings: tuple[str, ...] = ()
+    injected_faults: tuple[str, ...] = ()
+    """Faults that were set on the embedded stack, as the stack names them."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether the run can be judged."""
+        return not self.problems and self.complete

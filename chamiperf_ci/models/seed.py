@@ -1,0 +1,72 @@
+"""What was put into the stack, by which formula, how fast, and whether it was found again."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from chamiperf_ci.models.document import Document, Value
+from chamiperf_ci.models.fingerprint import StackKind
+
+
+class Formula(Value):
+    """How a node's names follow from the run id and its index, as `k6/api.json` states it."""
+
+    id: str
+    mac: str
+    ip: str
+
+
+class SeedRate(Value):
+    """How seeding one kind of object went."""
+
+    kind: str
+    objects: int
+    created: int
+    resolved: int
+    """409s that were resolved by list and PATCH."""
+    failed: int
+    seconds: float
+    per_s: float
+
+
+class Verification(Value):
+    """What was read back."""
+
+    counted: dict[str, int]
+    sampled: int
+    wrong: tuple[str, ...]
+    """Sentences about samples that were missing or different; empty when all is well."""
+
+
+class SharedStack(Value):
+    """Objects of others in the stack, recorded before seeding and checked after the removal."""
+
+    counts: dict[str, int]
+    bootscripts: dict[str, str]
+    """MAC to SHA-256 of the boot script served before, at most 50."""
+
+
+class Seed(Document):
+    """See the module."""
+
+    KIND: ClassVar[str] = "seed"
+
+    kind: Literal["seed"] = "seed"
+    run_id: str
+    environment: str
+    stack_kind: StackKind
+    nodes: int
+    counts: dict[str, int]
+    """Objects of ours by kind: components, interfaces, bootparams, payloads."""
+    formula: Formula
+    network: str
+    """CIDR of the nodes' addresses."""
+    created_at: datetime
+    seconds: float
+    objects_per_s: float
+    durability: str
+    """The stack's statement on how writes are made durable; empty if it makes none."""
+    rates: tuple[SeedRate, ...]
+    verification: Verification
+    complete: bool
+    shared: SharedStack | None = None
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,63 @@
+"""What is driven: the services' URLs, how to reach and authenticate to them, and which hosts may be loaded."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from chamiperf_ci.models.document import Value
+from chamiperf_ci.models.fingerprint import CredentialKind, StackKind
+
+
+class Service(StrEnum):
+    """The HTTP services of the contract, in the order in which a person lists them."""
+
+    AUTH = "auth"
+    SMD = "smd"
+    BSS = "bss"
+    CLOUD_INIT = "cloud-init"
+    DISCOVERY = "discovery"
+    POWER = "power"
+    MCP = "mcp"
+
+
+class Credential(Value):
+    """A credential and where it came from; secrets have no repr."""
+
+    kind: CredentialKind
+    token: SecretStr | None = Field(default=None, repr=False)
+    client_id: str | None = None
+    client_secret: SecretStr | None = Field(default=None, repr=False)
+
+
+class Tls(Value):
+    """How TLS is verified."""
+
+    ca_file: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    insecure: bool = False
+
+
+class Target(Value):
+    """One stack, as given by `chamiperf.toml`, variables and options."""
+
+    environment: str
+    stack_kind: StackKind
+    services: dict[Service, str]
+    """Base URLs without a trailing slash; a service that is not configured is absent."""
+    gateway: str | None = None
+    kea: str | None = None
+    prometheus: str | None = None
+    grafana: str | None = None
+    tls: Tls = Tls()
+    credential: Credential
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts, other than loopback, that seed and load may touch."""
+    network: str = "198.18.0.0/15"
+    """CIDR from which seeded nodes get addresses."""
+    generator_on_target_host: bool = False
+
+    def url(self, service: Service) -> str | None:
+        """The base URL of a service: its own, else the gateway's, else None."""
+        return self.services.get(service, self.gateway)

@@ -1,0 +1,189 @@
+"""What `compare` and `confirm` conclude: one row per metric, the suspects, and the night's outcome.
+
+Byte-equal for equal inputs: it holds no clock of its own. `confirm` replaces the file by rename and keeps the first
+look inside. Changes are fractions (0.2 is 20 %) in the metric's own direction: a positive latency change is slower, a
+negative throughput change is less.
+"""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from chamiperf_ci.models.document import Document, Value
+from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
+from chamiperf_ci.models.vocabulary import (
+    Direction,
+    RowReason,
+    RowVerdict,
+    RunReason,
+    Statistic,
+    TargetVerdict,
+)
+
+
+class RowKey(Value):
+    """Names a row."""
+
+    scenario: str
+    endpoint: str
+    metric: str
+    """`p50`, `p99`, `throughput`, `errors`, `stalled-windows`; other Trends `<trend> p99`; server metrics by name."""
+    phase: str = "sustained"
+
+    @property
+    def text(self) -> str:
+        """The row's name for people: `boot_storm / bootscript p99`, with the phase unless it is the sustained one."""
+        phase = "" if self.phase == "sustained" else f" ({self.phase})"
+        where = f"{self.scenario} / {self.endpoint}" if self.endpoint else self.scenario
+        return f"{where} {self.metric}{phase}"
+
+
+class TargetResult(Value):
+    """A row's target (SLO), apart from its comparison."""
+
+    verdict: TargetVerdict
+    limit: float | None = None
+    value: float | None = None
+    """The value judged: the pooled quantile of the phase, not the median of windows."""
+    unit: str = ""
+    phase: str = ""
+    source: str = ""
+    """Where the limit comes from, such as `ADR-012`."""
+    sentence: str = ""
+
+
+class Change(Value):
+    """The change against the baseline, with its uncertainty (verdict.md section 4)."""
+
+    ratio: float
+    """exp(d) - 1 in the metric's own direction."""
+    low: float
+    """Lower end of the 95 % interval of `ratio`; `low <= ratio <= high`."""
+    high: float
+    d: float
+    """On the log scale, up is worse."""
+    se: float
+    nu: float
+    sigma: float
+    p_worse: float
+    p_better: float
+    detectable: float
+    """Smallest slow-down found in about 80 % of cases with three runs, as a positive fraction."""
+
+
+class Acknowledgement(Value):
+    """A known regression or missed target that does not fail the night (baselines.json)."""
+
+    reason: str
+    who: str
+    link: str
+    expires: str
+    """ISO date."""
+    extent: float
+    """Largest ratio (or value, for a target) that is covered."""
+
+
+class Row(Value):
+    """One metric's verdict."""
+
+    key: RowKey
+    unit: str
+    direction: Direction
+    statistic: Statistic
+    verdict: RowVerdict
+    reason: RowReason
+    sentence: str
+    """What a person reads, without markup."""
+    baseline: float | None
+    """Centre of the accepted runs."""
+    baseline_runs: int
+    current: float | None
+    """Centre of the current runs."""
+    current_values: tuple[float, ...]
+    """Each current run's statistic, in order; of pairs the new ones."""
+    change: Change | None
+    tolerance: float
+    target: TargetResult
+    suspect: bool = False
+    by_pairs: bool = False
+    history_nights: int = 0
+    notes: tuple[str, ...] = ()
+    acknowledged: Acknowledgement | None = None
+    simulated: bool = False
+    above_tolerance_unconfirmed: bool = False
+    """The estimate exceeds the tolerance and the row is not a regression (the ADR's literal comparison)."""
+
+
+class ScenarioOutcome(Value):
+    """What became of one scenario's runs."""
+
+    scenario: str
+    valid: bool
+    reasons: tuple[RunReason, ...]
+    problems: tuple[str, ...]
+    """Sentences, one per reason."""
+    runs: tuple[str, ...]
+    """Run ids that were judged, in order."""
+    fingerprint: Fingerprint
+    machine: Machine
+    identities: tuple[Identity, ...]
+    baseline_identities: tuple[Identity, ...] = ()
+    baseline_runs: int = 0
+    baseline_newest: str = ""
+    """ISO date of the newest accepted run; empty without a baseline."""
+    baseline_oldest: str = ""
+    learning_runs: int | None = None
+    """Set while the environment is learning: how many accepted runs it has."""
+    same_build: bool = False
+    """Both sides have equal identities: an A/A comparison."""
+    reported_differences: tuple[str, ...] = ()
+    """Differences that do not forbid a comparison (CPU model, load average, stack version)."""
+    started_at: datetime
+    repeated: int = 0
+    same_sitting: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+class Counts(Value):
+    """How many rows of each verdict."""
+
+    by_verdict: dict[RowVerdict, int]
+    targets_missed: int
+    targets_met: int
+    not_measured: int
+    acknowledged: int = 0
+
+
+class Outcome(Value):
+    """The night's outcome (verdict.md section 5)."""
+
+    exit_code: Literal[0, 1, 3]
+    word: Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift"]
+    sentence: str
+    """The verdict in one sentence."""
+    what_could_not_be_seen: tuple[str, ...]
+    """Sentences about what this run could not have seen, with numbers."""
+
+
+class Verdict(Document):
+    """See the module."""
+
+    KIND: ClassVar[str] = "verdict"
+
+    kind: Literal["verdict"] = "verdict"
+    environment: str
+    self_test: bool
+    stage: Literal["first look", "confirmed"]
+    gate: Literal["verdict", "adr"] = "verdict"
+    outcome: Outcome
+    counts: Counts
+    scenarios: tuple[ScenarioOutcome, ...]
+    rows: tuple[Row, ...]
+    suspects: tuple[RowKey, ...]
+    suspect_scenarios: tuple[str, ...]
+    """Scenarios worth repeating, the most suspect first, at most the budget."""
+    confirmed_by: Literal["", "repeats", "pairs"] = ""
+    baselines_digest: str
+    """SHA-256 of the baselines file that was compared with; empty if there is none."""
+    fail_on: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    first_look: "Verdict | None" = None

@@ -1,0 +1,18 @@
+"""What every test gets: an environment without the machine's settings, and the embedded stack on request."""
+
+import os
+
+import pytest
+
+pytest_plugins = ["stack_fixtures"]
+
+_OURS = ("CHAMIPERF_", "CHAMICORE_", "K6_", "GITHUB_", "OTEL_", "INPUT_")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch):
+    """No variable of the machine or of a surrounding workflow changes what a test sees."""
+    for name in list(os.environ):
+        if name.startswith(_OURS) or name in _PROXIES or name in ("CI", "RUNNER_TEMP"):
+            monkeypatch.delenv(name)
