@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from chamiperf_ci.adapters import actions
 from chamiperf_ci.errors import ExitCode, ToolkitError
 
 
@@ -53,16 +54,23 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
         code = ExitCode.INTERNAL
     else:
         code = int(result) if isinstance(result, int) else ExitCode.OK
+    _publish(int(code))
     raise SystemExit(int(code))
+
+
+def _publish(code: int) -> None:
+    """Give the step the output `exit-code`, so that a workflow can go on and let one last step decide."""
+    try:
+        actions.publish({"exit-code": code})
+    except OSError as error:
+        _say(f"the step's outputs cannot be written: {error.strerror} (GITHUB_OUTPUT). Free the runner's disk.")
 
 
 def _say(message: str) -> None:
     """One line on standard error; in GitHub Actions also as an error annotation."""
-    line = " ".join(message.split())
+    line = actions.harmless(message)
     click.echo(f"chamiperf: {line}", err=True)
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        escaped = line.replace("%", "%25")
-        click.echo(f"::error title=chamiperf::{escaped}", err=True)
+    actions.annotate([actions.Annotation(actions.Level.ERROR, "chamiperf", line)])
 
 
 def _write_log() -> str:

@@ -1,0 +1,157 @@
+"""The files and log lines through which a step talks to GitHub Actions; knows nothing of GitHub's API.
+
+Outside GitHub Actions every function here does nothing, so a command calls them wherever it runs.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+SUMMARY_LIMIT_BYTES = 900_000
+"""GitHub drops a step's summary above 1 MiB without a word; this leaves room for what others append."""
+
+ANNOTATION_LIMIT = 9
+"""GitHub shows ten annotations of a kind per step; the tenth is ours, and says how many more there are."""
+
+_CUT = "\n\n_Cut here: the job summary is full. The whole text is in the artifact of this run._\n"
+
+
+class Level(StrEnum):
+    """How loud an annotation is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTICE = "notice"
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One line that GitHub shows on the run's page."""
+
+    level: Level
+    title: str
+    message: str
+
+
+def inside() -> bool:
+    """Whether this process is a step of a GitHub Actions job."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def publish(outputs: Mapping[str, str | float | None]) -> None:
+    """Write the step's outputs to the file named by GITHUB_OUTPUT; without that variable do nothing.
+
+    A step may call it several times; for a name written twice the last value holds. `exit-code` is written by the door
+    (`__main__.run`) for every command, also when it fails, so a command publishes only what else it knows, such as
+    `publish({"verdict": "regression", "verdict-path": str(path), "regressions": 2})`.
+
+    Args:
+        outputs: Names in kebab-case, as in the action's `action.yml`, to values. True and False become `true` and
+            `false`, None becomes the empty string, which in a workflow is the same as no output.
+    """
+    path = os.environ.get("GITHUB_OUTPUT")
+    if not path:
+        return
+    # One write in append mode: what another process of the same step wrote stays.
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write("".join(_record(name, _text(value)) for name, value in outputs.items()))
+
+
+def append_summary(markdown: str) -> bool:
+    """Add markdown to the job summary; without GITHUB_STEP_SUMMARY do nothing.
+
+    Returns:
+        Whether all of it fitted. Above the limit the text ends at a line, with a sentence that says so.
+    """
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return True
+    file = Path(path)
+    room = SUMMARY_LIMIT_BYTES - (file.stat().st_size if file.exists() else 0)
+    text, whole = _fitting(markdown.rstrip("\n") + "\n\n", room)
+    with file.open("a", encoding="utf-8") as handle:
+        handle.write(text)
+    return whole
+
+
+def mask(secret: str) -> None:
+    """Ask the runner to replace a secret in the log from here on; outside GitHub Actions print nothing.
+
+    Call it with a credential that was got at run time before its first use. GitHub masks only what it was told of: a
+    secret of several lines is told line by line, and blank lines are left out, for they would mask everything.
+    """
+    if not inside():
+        return
+    for line in secret.splitlines():
+        if line.strip():
+            _log(f"::add-mask::{_data(line)}")
+
+
+def annotate(annotations: Sequence[Annotation]) -> None:
+    """Show the worst annotations on the run's page, and how many more there are; outside GitHub Actions do nothing."""
+    if not inside():
+        return
+    worst = sorted(annotations, key=lambda annotation: list(Level).index(annotation.level))
+    for annotation in worst[:ANNOTATION_LIMIT]:
+        _log(f"::{annotation.level} title={_property(annotation.title)}::{_data(annotation.message)}")
+    if more := worst[ANNOTATION_LIMIT:]:
+        _log(f"::{more[0].level} title=chamiperf::{len(more)} more; all are in the job summary.")
+
+
+def harmless(line: str) -> str:
+    """One line of untrusted text that the runner cannot take for a command, wherever in a log line it stands."""
+    return " ".join(line.split()).replace("##[", "## [").removeprefix("::")
+
+
+def quoted(text: str) -> str:
+    """Untrusted text of several lines, fenced so that the runner obeys nothing in it; unchanged outside a job."""
+    if not inside():
+        return text
+    token = secrets.token_hex(16)
+    return f"::stop-commands::{token}\n{text}\n::{token}::"
+
+
+def _record(name: str, value: str) -> str:
+    """One output; the delimiter is random, so that no value can end it early and add an output of its own."""
+    delimiter = f"chamiperf-{secrets.token_hex(16)}"
+    return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
+
+
+def _text(value: str | float | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _fitting(text: str, room: int) -> tuple[str, bool]:
+    """The text, or as many of its lines as fit into `room` bytes with the sentence that says it was cut."""
+    data = text.encode()
+    if len(data) <= room:
+        return text, True
+    cut = _CUT.encode()
+    if room < len(cut):
+        return "", False
+    kept = data[: room - len(cut)]
+    kept = kept[: kept.rfind(b"\n") + 1]
+    return kept.decode() + _CUT, False
+
+
+def _log(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def _data(text: str) -> str:
+    """Escape a command's message, as the runner unescapes it."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """Escape a command's property, as the runner unescapes it."""
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
