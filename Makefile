@@ -1,0 +1,91 @@
+# What one can do here. `make` alone lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A target that needs node, go or docker says so in its help line; `demo` and `test` need Python 3.11+, make and git.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo scenarios test test-unit test-e2e test-interrupts test-observability test-workflows \
+        lint format types-k6 lock schemas docs dashboards bench bench-verdict faults observability clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "%-20s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; call make with PYTHON=python3.12, say." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/.dev ## install everything for development into .venv, from hashed lock files
+
+demo: $(VENV)/.runtime ## from nothing to a verdict: the whole chain against the embedded stack, about 2 minutes
+	@$(BIN)/chamiperf demo --out out/demo
+
+scenarios: $(VENV)/.runtime ## all eight scenarios in profile demo against the embedded stack, under 6 minutes
+	@$(BIN)/chamiperf demo --all-scenarios --out out/scenarios
+
+test: test-unit test-e2e ## unit tests, then end-to-end tests with real k6, under 10 minutes
+
+test-unit: $(VENV)/.dev ## the pure tests, in seconds
+	$(BIN)/pytest -n auto -m "not e2e and not needs_act and not needs_prometheus and not needs_collector"
+
+test-e2e: $(VENV)/.dev ## the end-to-end tests: real k6 against the real embedded stack, real Prometheus
+	$(BIN)/pytest -n 2 -m "(e2e or needs_prometheus) and not needs_act and not needs_collector and not slow"
+
+test-interrupts: $(VENV)/.dev ## Ctrl-C, SIGTERM and SIGKILL at random instants of seed and load
+	$(BIN)/pytest -m "slow and e2e"
+
+test-observability: $(VENV)/.dev ## tests that need the real Prometheus and the real OpenTelemetry Collector (go)
+	$(BIN)/python observability/collector/build.py
+	$(BIN)/pytest -m "needs_prometheus or needs_collector"
+
+test-workflows: $(VENV)/.dev ## runs the actions and workflows with act in host mode
+	$(BIN)/pytest -m needs_act
+
+lint: $(VENV)/.dev types-k6 ## formatting, lint, types, import directions, workflows
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	tools/lint-workflows
+
+types-k6: ## type-check the k6 scripts against @types/k6 (node)
+	tools/types-k6
+
+format: $(VENV)/.dev ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.dev ## write the lock files anew from pyproject.toml
+	tools/lock
+
+schemas: $(VENV)/.dev ## write schemas/ anew from the models
+	$(BIN)/python -m tools.write_schemas
+
+docs: $(VENV)/.dev ## write the generated pages anew (targets, actions)
+	$(BIN)/python -m tools.write_docs
+
+dashboards: $(VENV)/.dev ## write dashboards/ anew from their code
+	$(BIN)/python -m dashboards.write
+
+bench: $(VENV)/.dev ## measure what a test must not assert; ratios, each within one run
+	$(BIN)/python -m bench
+
+bench-verdict: $(VENV)/.dev ## the verdict's figures on public series, against the usual rules
+	$(BIN)/python -m bench.verdict
+
+faults: $(VENV)/.dev ## the fault catalogue: each fault with the outcome it must have
+	$(BIN)/python -m tests.faults
+
+observability: ## start Prometheus, Grafana and the Collector (docker, or what is installed)
+	observability/up
+
+clean: ## remove what was made here
+	rm -rf out .venv k6/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
