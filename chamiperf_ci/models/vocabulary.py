@@ -60,6 +60,8 @@ class RowReason(StrEnum):
     ERROR_BURST = "error-burst"
     TOO_FEW_REQUESTS = "too-few-requests"
     STATISTIC_MISMATCH = "statistic-mismatch"
+    NOT_A_QUANTITY = "not-a-quantity"
+    RESTARTED = "restarted"
     # unavailable
     RESOLUTION = "resolution"
     NO_BASELINE = "no-baseline"
@@ -82,6 +84,24 @@ class RowReason(StrEnum):
     SLOWER_THAN_HALF_AGAIN = "slower-than-half-again"
     MORE_STALLED_WINDOWS = "more-stalled-windows"
     MORE_ERRORS = "more-errors"
+    DRIFT = "drift"
+
+
+class RowKind(StrEnum):
+    """How a row is judged: by the change of a quantity, by stalled windows, or by failures (verdict.md 3, 4, 8)."""
+
+    QUANTITY = "quantity"
+    STALLED_WINDOWS = "stalled-windows"
+    ERRORS = "errors"
+
+
+class FailOn(StrEnum):
+    """What may turn a night's exit code; the first three do unless a user says otherwise (verdict.md section 5)."""
+
+    REGRESSION = "regression"
+    TARGET = "target"
+    INVALID = "invalid"
+    INCONCLUSIVE = "inconclusive"
     DRIFT = "drift"
 
 

@@ -1,0 +1,78 @@
+"""Student's t distribution: tail probability and quantile, without scipy.
+
+Importing scipy.stats for one function costs a second and about 100 MB; this needs only `math`.
+The tail is the regularised incomplete beta function I_x(nu/2, 1/2) at x = nu / (nu + t^2), evaluated by Lentz's
+continued fraction (Press and others, Numerical Recipes, section 6.4); the quantile is a bisection on the tail.
+"""
+
+import math
+from functools import lru_cache
+
+_SMALLEST = 1e-300
+_CONVERGED = 1e-16
+_MOST_TERMS = 500
+
+
+def tail(t: float, nu: float) -> float:
+    """Return P(T > t) for Student's t with `nu` > 0 degrees of freedom (need not be whole); in [0, 1]."""
+    if math.isinf(t):
+        return 0.0 if t > 0 else 1.0
+    beyond = 0.5 * _incomplete_beta(nu / 2, 0.5, nu / (nu + t * t))
+    return beyond if t >= 0 else 1.0 - beyond
+
+
+@lru_cache(maxsize=4096)
+def quantile(q: float, nu: float) -> float:
+    """Return the value that T stays below with probability `q`, for 0 < q < 1 and `nu` > 0; cached.
+
+    Raises:
+        ValueError: `q` is not strictly between 0 and 1.
+    """
+    if not 0 < q < 1:
+        message = f"a quantile is asked for at {q}; it exists strictly between 0 and 1"
+        raise ValueError(message)
+    if q < 0.5:  # noqa: PLR2004 - the median; the distribution is symmetric about it
+        return -quantile(1 - q, nu)
+    low, high = 0.0, 1.0
+    while tail(high, nu) > 1 - q:
+        low, high = high, 2 * high
+    while low < (middle := (low + high) / 2) < high:
+        if tail(middle, nu) > 1 - q:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _incomplete_beta(a: float, b: float, x: float) -> float:
+    if x <= 0:
+        return 0.0
+    if x >= 1:
+        return 1.0
+    front = math.exp(
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x),
+    )
+    # The fraction converges fast only left of the distribution's bulk; right of it I_x(a,b) = 1 - I_1-x(b,a) helps.
+    if x < (a + 1) / (a + b + 2):
+        return front * _continued_fraction(a, b, x) / a
+    return 1.0 - front * _continued_fraction(b, a, 1 - x) / b
+
+
+def _continued_fraction(a: float, b: float, x: float) -> float:
+    c = 1.0
+    d = 1.0 / _away_from_zero(1.0 - (a + b) * x / (a + 1))
+    value = d
+    for m in range(1, _MOST_TERMS):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for step in (even, odd):
+            d = 1.0 / _away_from_zero(1.0 + step * d)
+            c = _away_from_zero(1.0 + step / c)
+            value *= c * d
+        if abs(c * d - 1.0) < _CONVERGED:
+            break
+    return value
+
+
+def _away_from_zero(x: float) -> float:
+    return x if abs(x) > _SMALLEST else _SMALLEST
