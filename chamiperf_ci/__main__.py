@@ -45,10 +45,11 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
     except ToolkitError as error:
         _say(str(error))
         code = error.exit_code
-    except BrokenPipeError:
-        # The reader went away (`| head`); a second flush at exit would complain again.
+    except (BrokenPipeError, SystemExit):
+        # The reader went away (`| head`); click ends that with SystemExit(1). The result was not delivered, so it is
+        # neither a pass nor a verdict. A second flush at exit would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.OK
+        code = ExitCode.INVALID
     except Exception as error:  # noqa: BLE001 - the last line of defence: one line and a log file, never a traceback
         _say(f"internal error: {type(error).__name__}: {error} ({_write_log()}). Please report it with that file.")
         code = ExitCode.INTERNAL

@@ -7,6 +7,7 @@ import click
 from chamiperf_ci import __version__
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "From nothing to a verdict, on the embedded stack."),
     "stack": ("stack", "Start, stop and disturb the embedded Chamicore stack."),
     "wait": ("wait", "Wait until the stack is ready."),
     "seed": ("seed", "Put nodes into the stack, or take them away again."),

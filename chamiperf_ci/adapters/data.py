@@ -13,9 +13,22 @@ def k6_folder() -> Path:
     Raises:
         ConfigurationError: Neither the package nor the checkout has it; the installation is broken.
     """
-    for folder in (_PACKAGE / "_data" / "k6", _PACKAGE.parent / "k6"):
-        if (folder / "api.json").is_file():
-            return folder
+    return _find("k6/api.json").parent
+
+
+def default_baselines() -> Path:
+    """The baselines.json that ships with the package: the ADR's targets and tolerances, no accepted runs.
+
+    Raises:
+        ConfigurationError: As `k6_folder`.
+    """
+    return _find("baselines.json")
+
+
+def _find(name: str) -> Path:
+    for folder in (_PACKAGE / "_data", _PACKAGE.parent):
+        if (folder / name).is_file():
+            return folder / name
     raise ConfigurationError(
-        "the k6 scripts are missing", where=str(_PACKAGE), remedy="Install chamiperf-ci again; the package is damaged."
+        f"{name} is missing", where=str(_PACKAGE), remedy="Install chamiperf-ci again; the package is damaged."
     )

@@ -1,0 +1,42 @@
+"""What `chamiperf --help` imports, watched in a fresh interpreter: nothing heavy, so that it stays fast."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from chamiperf_ci.cli import COMMANDS
+
+HEAVY = {
+    "cryptography",
+    "granian",
+    "github",
+    "httpx",
+    "jsonpatch",
+    "numpy",
+    "opentelemetry",
+    "psutil",
+    "pydantic",
+    "tabulate",
+}
+
+
+def _modules_after(statement):
+    script = f"import sys, json\n{statement}\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_help_imports_nothing_heavy():
+    statement = (
+        "from click.testing import CliRunner\nfrom chamiperf_ci.cli import cli\nCliRunner().invoke(cli, ['--help'])"
+    )
+    assert _modules_after(statement) & HEAVY == set()
+
+
+@pytest.mark.parametrize("module", sorted({module for module, _ in COMMANDS.values()}))
+def test_a_command_has_help_and_imports_no_service_or_statistics_for_it(module):
+    """Help of any one command needs neither the stack's server, nor GitHub, nor the numerics."""
+    statement = f"from chamiperf_ci.commands.{module} import {module} as c\nassert c.help or c.callback.__doc__"
+    assert _modules_after(statement) & {"granian", "github", "numpy", "cryptography", "opentelemetry"} == set()

@@ -1,0 +1,76 @@
+"""Every way a command can end becomes one line and one exit code."""
+
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement, OutsideServiceError
+
+
+def _ending_with(effect):
+    @click.command()
+    def command():
+        if isinstance(effect, BaseException):
+            raise effect
+        return effect
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("effect", "code"),
+    [
+        pytest.param(None, 0, id="nothing returned"),
+        pytest.param(ExitCode.VERDICT_NO, 1, id="a verdict says no"),
+        pytest.param(click.UsageError("bad option"), 2, id="click's usage error"),
+        pytest.param(ConfigurationError("x", where="y", remedy="z."), 2, id="configuration"),
+        pytest.param(InvalidMeasurement("x", where="y", remedy="z."), 3, id="invalid"),
+        pytest.param(Interrupted("x", where="y", remedy="z."), 3, id="interrupted"),
+        pytest.param(KeyboardInterrupt(), 3, id="Ctrl-C"),
+        pytest.param(OutsideServiceError("x", where="y", remedy="z."), 4, id="outside service"),
+        pytest.param(ZeroDivisionError("boom"), 70, id="a bug of ours"),
+    ],
+)
+def test_each_ending_has_its_exit_code(effect, code):
+    with pytest.raises(SystemExit) as ended:
+        run(_ending_with(effect), [])
+    assert ended.value.code == code
+
+
+def test_an_error_is_one_line_that_says_what_where_and_what_to_do(capsys):
+    with pytest.raises(SystemExit):
+        run(_ending_with(ConfigurationError("the port is taken", where="8080", remedy="Use another.")), [])
+    assert capsys.readouterr().err == "chamiperf: the port is taken (8080). Use another.\n"
+
+
+def test_an_internal_error_is_one_line_that_names_a_log_with_the_traceback(capsys):
+    with pytest.raises(SystemExit):
+        run(_ending_with(ZeroDivisionError("boom")), [])
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    log = line.split("(", 1)[1].split(")", 1)[0]
+    with open(log, encoding="utf-8") as file:  # noqa: PTH123 - a path from a message
+        assert "ZeroDivisionError: boom" in file.read()
+    os.unlink(log)  # noqa: PTH108 - as above
+
+
+def test_an_error_annotates_the_workflow_run(capsys, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    with pytest.raises(SystemExit):
+        run(_ending_with(ConfigurationError("100% wrong", where="a\nb", remedy="Mend it.")), [])
+    assert "::error title=chamiperf::100%25 wrong (a b). Mend it.\n" in capsys.readouterr().err
+
+
+def test_a_misspelt_command_is_answered_with_the_near_one():
+    ended = subprocess.run([sys.executable, "-m", "chamiperf_ci", "sede"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (2, "Error: No such command 'sede'. Did you mean seed?")
+
+
+def test_a_reader_that_went_away_gets_no_traceback_and_no_pass():
+    script = f"{sys.executable} -m chamiperf_ci --help | true; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (3, "")
