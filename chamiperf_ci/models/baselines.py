@@ -1,0 +1,354 @@
+"""`baselines.json`: what is demanded (targets, tolerances), what was accepted (runs), what is known (acknowledgements).
+
+The file is the one source of truth of the gate: no option, variable or action input changes a target or a tolerance.
+Its policy part is edited by people; its accepted runs are written by `update-baseline` only, which the digests show.
+Rules cascade global -> scenario -> endpoint; within one level the level's own values come before those of its
+`metrics`. A metric is named as in a verdict's row: `p99`, `throughput`, `errors`, `stalled-windows`, `boot path p99`;
+of another phase than the sustained one with the phase behind it: `p99 (spike)`.
+"""
+
+import hashlib
+import json
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from chamiperf_ci.models.document import Document, Value
+from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine, StackKind
+from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.vocabulary import Direction, MetricClass, Statistic
+
+DEFAULT_TOLERANCE = 0.20
+LEARNING_NIGHTS = 21
+"""Nights of a new environment in which a missing baseline does not fail the night."""
+RUNS_WANTED = 5
+"""Runs of a full baseline."""
+OLD_AFTER_NIGHTS = 60
+SUSTAINED = "sustained"
+
+_HIGHER = frozenset({"throughput"})
+_COMPARED_QUANTILES = frozenset({"p50", "p95", "p99"})
+
+
+class Bound(StrEnum):
+    """On which side of a target's limit the good values lie."""
+
+    AT_MOST = "at-most"
+    AT_LEAST = "at-least"
+
+
+class StackLimit(Value):
+    """The limit that one kind of stack has instead, and why."""
+
+    limit: float
+    source: str
+
+
+class TargetRule(Value):
+    """A service level objective of a metric; judged apart from the comparison."""
+
+    limit: float
+    unit: str
+    source: str
+    """Where the limit comes from, such as `ADR-012`."""
+    bound: Bound = Bound.AT_MOST
+    phase: str = SUSTAINED
+    """The phase whose pooled value is judged; without meaning where `offered_factor` is set."""
+    offered_factor: float | None = None
+    """For a rate: it is judged in the phase that offers at least this multiple of the limit, else `not-offered`."""
+    by_stack: dict[StackKind, StackLimit] = Field(default_factory=dict)
+    """Kinds of stack with a limit of their own."""
+    note: str = ""
+    """Why this limit, where sources differ."""
+
+    def on(self, stack_kind: StackKind) -> "TargetRule":
+        """Return the target as it holds on a kind of stack, without `by_stack`."""
+        own = self.by_stack.get(stack_kind)
+        update = {"by_stack": {}} | ({} if own is None else {"limit": own.limit, "source": own.source})
+        return self.model_copy(update=update)
+
+
+class Rule(Value):
+    """What is demanded at one level; an absent field is inherited."""
+
+    tolerance: Annotated[float, Field(gt=0)] | None = None
+    """Slowdown accepted against the baseline, as a fraction; 0.2 is 20 %."""
+    tolerance_source: str | None = None
+    compared: bool | None = None
+    """Whether the metric is compared with the baseline."""
+    target: TargetRule | Literal["none"] | None = None
+    """`none` takes an inherited target away."""
+    direction: Direction | None = None
+    metric_class: MetricClass | None = None
+    """Class that decides the prior spread between runs; by default that of the quantile in the metric's name."""
+    exempt: str | None = None
+    """Why the metric needs no baseline; it is then measured and shown, and never fails the night for want of one."""
+
+
+class Level(Rule):
+    """A level of the cascade: values for all its metrics, then for single ones."""
+
+    metrics: dict[str, Rule] = Field(default_factory=dict)
+
+
+class ScenarioRules(Level):
+    """The rules of one scenario."""
+
+    endpoints: dict[str, Level] = Field(default_factory=dict)
+
+
+class Rules(Value):
+    """All rules of the file."""
+
+    defaults: Level = Level()
+    scenarios: dict[str, ScenarioRules] = Field(default_factory=dict)
+
+
+class Policy(Value):
+    """What is demanded of one metric, with the cascade resolved."""
+
+    tolerance: float
+    tolerance_source: str
+    compared: bool
+    direction: Direction
+    """By the metric's name; where a run states the direction of a Trend of its own, the run's holds."""
+    metric_class: MetricClass
+    target: TargetRule | None
+    exempt: str | None
+
+
+class AcceptedRow(Value):
+    """What an accepted run measured of one metric, as the comparison needs it."""
+
+    endpoint: str = ""
+    metric: str
+    phase: str = SUSTAINED
+    value: float
+    """The run's statistic; of `errors` the failed requests, of `stalled-windows` their number."""
+    unit: str
+    statistic: Statistic = Statistic.MEDIAN_OF_WINDOWS
+    count: int
+    """Requests or samples behind the value; of `errors` all requests, of `stalled-windows` all valid windows."""
+    dispersion: float = 1.0
+    """Of `errors`: phi, by how much failures clump (verdict.md section 8)."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Endpoint, metric, phase."""
+        return (self.endpoint, self.metric, self.phase)
+
+
+class AcceptedRun(Value):
+    """One run that a person accepted."""
+
+    run_id: str
+    run_kind: RunKind
+    started_at: datetime
+    accepted_on: date
+    act: Literal["add", "replace", "init"]
+    """Whether the run joined the baseline, replaced it, or began it."""
+    who: str
+    why: str
+    overrides: tuple[str, ...] = ()
+    """What was overruled by a flag when the run was accepted, such as a missed target."""
+    identities: tuple[Identity, ...]
+    machine: Machine
+    rows: tuple[AcceptedRow, ...]
+    digest: str
+    """SHA-256 of all other fields; differs after an edit by hand."""
+
+    def find(self, endpoint: str, metric: str, phase: str = SUSTAINED) -> AcceptedRow | None:
+        """Return the run's row of a metric, or None if it was not measured."""
+        return next((row for row in self.rows if row.key == (endpoint, metric, phase)), None)
+
+    def computed_digest(self) -> str:
+        """Return the digest that the other fields have."""
+        return digest_of(self.model_dump(mode="json", exclude_defaults=True, exclude={"digest"}))
+
+
+class EnvironmentBaseline(Value):
+    """The accepted runs of one fingerprint."""
+
+    fingerprint: Fingerprint
+    runs: tuple[AcceptedRun, ...]
+    """Oldest first."""
+
+    @property
+    def newest(self) -> datetime | None:
+        """Start of the newest run."""
+        return max((run.started_at for run in self.runs), default=None)
+
+    @property
+    def oldest(self) -> datetime | None:
+        """Start of the oldest run."""
+        return min((run.started_at for run in self.runs), default=None)
+
+    def rows(self, endpoint: str, metric: str, phase: str = SUSTAINED) -> tuple[AcceptedRow, ...]:
+        """Return a metric's row of each run that measured it, oldest run first."""
+        return tuple(row for run in self.runs if (row := run.find(endpoint, metric, phase)) is not None)
+
+    @property
+    def row_keys(self) -> tuple[tuple[str, str, str], ...]:
+        """Each (endpoint, metric, phase) that at least one run measured, sorted."""
+        return tuple(sorted({row.key for run in self.runs for row in run.rows}))
+
+
+class Nearest(Value):
+    """The baseline of another fingerprint that comes closest."""
+
+    key: str
+    differences: tuple[str, ...]
+    """Sentences such as `profile: quick here, full there`; at least one."""
+
+
+class KnownProblem(Value):
+    """A regression or missed target that a person knows of; it fails no night until it grows or expires."""
+
+    environment: str
+    scenario: str
+    endpoint: str = ""
+    metric: str
+    phase: str = SUSTAINED
+    what: Literal["regression", "target"]
+    extent: float
+    """The most that is covered: of a regression the change as a positive fraction for the worse (0.4: 40 % worse), of a
+    target the value in the target's unit."""
+    reason: str
+    link: str
+    """Where the work on it is tracked."""
+    who: str
+    expires: date
+    """The last day on which it holds."""
+
+
+class EnvironmentNote(Value):
+    """What is known of an environment as a whole."""
+
+    first_night: date
+    """From here the learning nights are counted when there is no history to count them in."""
+
+
+class Baselines(Document):
+    """See the module."""
+
+    KIND: ClassVar[str] = "baselines"
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    schema_uri: str = Field(default="", alias="$schema")
+    """JSON Schema for editors."""
+    kind: Literal["baselines"] = "baselines"
+    rules: Rules = Rules()
+    environments: dict[str, EnvironmentNote] = Field(default_factory=dict)
+    acknowledgements: tuple[KnownProblem, ...] = ()
+    accepted_digest: str = ""
+    """SHA-256 over all accepted runs, empty without any; a patch made against another state is refused by it."""
+    accepted_runs: dict[str, EnvironmentBaseline] = Field(default_factory=dict)
+    """By `environment:scenario:profile:hash`, the hash being that of the fingerprint."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for key, entry in self.accepted_runs.items():
+            ids = [run.run_id for run in entry.runs]
+            if len(ids) != len(set(ids)):
+                raise ValueError(f"accepted_runs.{key}: a run is accepted twice")
+        return self
+
+    def policy(
+        self, scenario: str, endpoint: str, metric: str, phase: str = SUSTAINED, *, stack_kind: StackKind
+    ) -> Policy:
+        """Resolve the cascade for one metric."""
+        name = metric if phase == SUSTAINED else f"{metric} ({phase})"
+        chain = tuple(_chain(self.rules, scenario, endpoint, name))
+        quantile = metric.rsplit(" ", 1)[-1]
+        target = _last(chain, "target")
+        return Policy(
+            tolerance=_last(chain, "tolerance", DEFAULT_TOLERANCE),
+            tolerance_source=_last(chain, "tolerance_source", "ADR-012"),
+            compared=_last(chain, "compared", phase == SUSTAINED and _compared_by_name(quantile)),
+            direction=_last(chain, "direction", Direction.HIGHER if metric in _HIGHER else Direction.LOWER),
+            metric_class=_last(chain, "metric_class", _class_of(quantile)),
+            target=target.on(stack_kind) if isinstance(target, TargetRule) else None,
+            exempt=_last(chain, "exempt"),
+        )
+
+    def accepted(self, fingerprint: Fingerprint) -> EnvironmentBaseline | None:
+        """Return the accepted runs of exactly this fingerprint."""
+        entry = self.accepted_runs.get(fingerprint_key(fingerprint))
+        return entry if entry is not None and entry.fingerprint == fingerprint and entry.runs else None
+
+    def nearest(self, fingerprint: Fingerprint) -> Nearest | None:
+        """Return the same scenario's baseline that differs in the fewest fields, or None if the scenario has none."""
+        others = sorted(
+            (len(differences), key, differences)
+            for key, entry in self.accepted_runs.items()
+            if entry.fingerprint.scenario == fingerprint.scenario
+            and (differences := fingerprint.differences(entry.fingerprint))
+        )
+        return Nearest(key=others[0][1], differences=others[0][2]) if others else None
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the file's content, whatever its layout."""
+        return digest_of(self.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+
+    def computed_accepted_digest(self) -> str:
+        """Return what `accepted_digest` must be; it covers each run's own digest and which runs there are."""
+        if not self.accepted_runs:
+            return ""
+        return digest_of({key: [run.digest for run in entry.runs] for key, entry in self.accepted_runs.items()})
+
+    def edited_by_hand(self) -> tuple[str, ...]:
+        """Say which accepted runs were changed, added or removed by another hand than `update-baseline`."""
+        found = [
+            f"accepted run {run.run_id} of {key} was edited by hand: its digest does not match its content"
+            for key, entry in sorted(self.accepted_runs.items())
+            for run in entry.runs
+            if run.digest != run.computed_digest()
+        ]
+        found += [
+            f"the fingerprint of {key} was edited by hand: its key would be {fingerprint_key(entry.fingerprint)}"
+            for key, entry in sorted(self.accepted_runs.items())
+            if key != fingerprint_key(entry.fingerprint)
+        ]
+        if not found and self.accepted_digest != self.computed_accepted_digest():
+            found.append("accepted runs were added or removed by hand: accepted_digest does not match them")
+        return tuple(found)
+
+
+def digest_of(data: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return the SHA-256 of JSON data, independent of layout and order of keys."""
+    canonical = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def fingerprint_key(fingerprint: Fingerprint) -> str:
+    """Return the name of a fingerprint in `accepted_runs`: readable, and unique by the hash of all its fields."""
+    short = digest_of(fingerprint.model_dump(mode="json"))[:10]
+    return f"{fingerprint.environment}:{fingerprint.scenario}:{fingerprint.profile}:{short}"
+
+
+def _chain(rules: Rules, scenario: str, endpoint: str, name: str) -> list[Rule]:
+    """The rules that bear on a metric, the most general first."""
+    levels: list[Level] = [rules.defaults]
+    if (of_scenario := rules.scenarios.get(scenario)) is not None:
+        levels.append(of_scenario)
+        if (of_endpoint := of_scenario.endpoints.get(endpoint)) is not None:
+            levels.append(of_endpoint)
+    return [rule for level in levels for rule in (level, level.metrics.get(name)) if rule is not None]
+
+
+def _last(chain: tuple[Rule, ...], field: str, default: Any = None) -> Any:  # noqa: ANN401 - fields of many types
+    """The most specific value of a field that is set."""
+    return next((value for rule in reversed(chain) if (value := getattr(rule, field)) is not None), default)
+
+
+def _compared_by_name(quantile: str) -> bool:
+    """Quantiles outside p50, p95 and p99 are shown only; every other kind of metric is compared."""
+    return quantile in _COMPARED_QUANTILES or not (quantile[:1] == "p" and quantile[1:].replace(".", "").isdigit())
+
+
+def _class_of(quantile: str) -> MetricClass:
+    """The class in the metric's name; what has none is taken for as noisy as a p99, to err on that side."""
+    return next((known for known in MetricClass if known == quantile), MetricClass.P99)
