@@ -57,7 +57,45 @@ class Target(Value):
     network: str = "198.18.0.0/15"
     """CIDR from which seeded nodes get addresses."""
     generator_on_target_host: bool = False
+    without: tuple[Service, ...] = ()
+    """Services that the stack behind a gateway does not have."""
 
     def url(self, service: Service) -> str | None:
         """The base URL of a service: its own, else the gateway's, else None."""
+        if service in self.without:
+            return None
         return self.services.get(service, self.gateway)
+
+
+class TargetEntry(Value):
+    """`[targets.NAME]` of `chamiperf.toml`: a target without its secrets, which come by variable or by file."""
+
+    environment: str | None = None
+    services: dict[Service, str] = Field(default_factory=dict)
+    gateway: str | None = None
+    kea: str | None = None
+    prometheus: str | None = None
+    grafana: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    without: tuple[Service, ...] = ()
+    network: str | None = None
+    generator_on_target_host: bool | None = None
+    """None: decided by whether a service is on loopback or on this machine's own name."""
+    credential: CredentialKind | None = None
+    token_file: Path | None = None
+    """Holds a bearer token; relative paths start at the file's own folder."""
+    internal_token_file: Path | None = None
+    client_id: str | None = None
+    client_secret_file: Path | None = None
+    ca_file: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    insecure: bool = False
+
+
+class TargetsFile(Value):
+    """`chamiperf.toml`."""
+
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts that may be loaded whatever target names them, also one given by variables alone."""
+    targets: dict[str, TargetEntry] = Field(default_factory=dict)
