@@ -18,7 +18,7 @@ from pydantic import ConfigDict, Field, model_validator
 from chamiperf_ci.models.document import Document, Value
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.models.vocabulary import Direction, MetricClass, Statistic
+from chamiperf_ci.models.vocabulary import Statistic
 
 DEFAULT_TOLERANCE = 0.20
 LEARNING_NIGHTS = 21
@@ -27,9 +27,6 @@ RUNS_WANTED = 5
 """Runs of a full baseline."""
 OLD_AFTER_NIGHTS = 60
 SUSTAINED = "sustained"
-
-_HIGHER = frozenset({"throughput"})
-_COMPARED_QUANTILES = frozenset({"p50", "p95", "p99"})
 
 
 class Bound(StrEnum):
@@ -77,12 +74,9 @@ class Rule(Value):
     """Slowdown accepted against the baseline, as a fraction; 0.2 is 20 %."""
     tolerance_source: str | None = None
     compared: bool | None = None
-    """Whether the metric is compared with the baseline."""
+    """Whether the metric is compared with the baseline; unset, p50, p95 and p99 of the sustained phase are."""
     target: TargetRule | Literal["none"] | None = None
     """`none` takes an inherited target away."""
-    direction: Direction | None = None
-    metric_class: MetricClass | None = None
-    """Class that decides the prior spread between runs; by default that of the quantile in the metric's name."""
     exempt: str | None = None
     """Why the metric needs no baseline; it is then measured and shown, and never fails the night for want of one."""
 
@@ -111,10 +105,8 @@ class Policy(Value):
 
     tolerance: float
     tolerance_source: str
-    compared: bool
-    direction: Direction
-    """By the metric's name; where a run states the direction of a Trend of its own, the run's holds."""
-    metric_class: MetricClass
+    compared: bool | None
+    """Whether the metric is compared with the baseline; None: as the measurement itself says."""
     target: TargetRule | None
     exempt: str | None
 
@@ -259,17 +251,17 @@ class Baselines(Document):
     def policy(
         self, scenario: str, endpoint: str, metric: str, phase: str = SUSTAINED, *, stack_kind: StackKind
     ) -> Policy:
-        """Resolve the cascade for one metric."""
-        name = metric if phase == SUSTAINED else f"{metric} ({phase})"
-        chain = tuple(_chain(self.rules, scenario, endpoint, name))
-        quantile = metric.rsplit(" ", 1)[-1]
+        """Resolve the cascade for one metric.
+
+        A rate target (one with `offered_factor`) is asked for without a phase: it holds for whichever phase offers
+        enough. A server metric with labels (`db_query_p99 boot`) obeys the rule of its bare name where it has no own.
+        """
+        chain = _chain(self.rules, scenario, endpoint, metric, phase)
         target = _last(chain, "target")
         return Policy(
             tolerance=_last(chain, "tolerance", DEFAULT_TOLERANCE),
             tolerance_source=_last(chain, "tolerance_source", "ADR-012"),
-            compared=_last(chain, "compared", phase == SUSTAINED and _compared_by_name(quantile)),
-            direction=_last(chain, "direction", Direction.HIGHER if metric in _HIGHER else Direction.LOWER),
-            metric_class=_last(chain, "metric_class", _class_of(quantile)),
+            compared=_last(chain, "compared"),
             target=target.on(stack_kind) if isinstance(target, TargetRule) else None,
             exempt=_last(chain, "exempt"),
         )
@@ -297,7 +289,7 @@ class Baselines(Document):
         """Return what `accepted_digest` must be; it covers each run's own digest and which runs there are."""
         if not self.accepted_runs:
             return ""
-        return digest_of({key: [run.digest for run in entry.runs] for key, entry in self.accepted_runs.items()})
+        return digest_of({key: sorted(run.digest for run in entry.runs) for key, entry in self.accepted_runs.items()})
 
     def edited_by_hand(self) -> tuple[str, ...]:
         """Say which accepted runs were changed, added or removed by another hand than `update-baseline`."""
@@ -329,26 +321,19 @@ def fingerprint_key(fingerprint: Fingerprint) -> str:
     return f"{fingerprint.environment}:{fingerprint.scenario}:{fingerprint.profile}:{short}"
 
 
-def _chain(rules: Rules, scenario: str, endpoint: str, name: str) -> list[Rule]:
+def _chain(rules: Rules, scenario: str, endpoint: str, metric: str, phase: str) -> tuple[Rule, ...]:
     """The rules that bear on a metric, the most general first."""
+    suffix = "" if phase == SUSTAINED else f" ({phase})"
+    names = dict.fromkeys((metric.split(" ", 1)[0] + suffix, metric + suffix))
     levels: list[Level] = [rules.defaults]
     if (of_scenario := rules.scenarios.get(scenario)) is not None:
         levels.append(of_scenario)
         if (of_endpoint := of_scenario.endpoints.get(endpoint)) is not None:
             levels.append(of_endpoint)
-    return [rule for level in levels for rule in (level, level.metrics.get(name)) if rule is not None]
+    named = ((level, *(level.metrics.get(name) for name in names)) for level in levels)
+    return tuple(rule for level in named for rule in level if rule is not None)
 
 
 def _last(chain: tuple[Rule, ...], field: str, default: Any = None) -> Any:  # noqa: ANN401 - fields of many types
     """The most specific value of a field that is set."""
     return next((value for rule in reversed(chain) if (value := getattr(rule, field)) is not None), default)
-
-
-def _compared_by_name(quantile: str) -> bool:
-    """Quantiles outside p50, p95 and p99 are shown only; every other kind of metric is compared."""
-    return quantile in _COMPARED_QUANTILES or not (quantile[:1] == "p" and quantile[1:].replace(".", "").isdigit())
-
-
-def _class_of(quantile: str) -> MetricClass:
-    """The class in the metric's name; what has none is taken for as noisy as a p99, to err on that side."""
-    return next((known for known in MetricClass if known == quantile), MetricClass.P99)
