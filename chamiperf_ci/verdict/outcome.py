@@ -1,0 +1,96 @@
+"""The night's exit code and the word for it (verdict.md section 5)."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, RunReason, TargetVerdict
+from chamiperf_ci.verdict.decision import RowDecision
+
+LEARNING_NIGHTS = 21
+DEFAULT_FAIL_ON = frozenset({FailOn.REGRESSION, FailOn.TARGET, FailOn.INVALID})
+
+Word = Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift"]
+
+_UNKNOWN_BASELINE = frozenset({RowReason.NO_BASELINE, RowReason.FINGERPRINT_MISMATCH})
+
+
+@dataclass(frozen=True, slots=True)
+class NightOutcome:
+    """What a night ends in.
+
+    Attributes:
+        exit_code: 0, 1 (a verdict says no) or 3 (the measurement is not valid).
+        word: The gravest thing seen, whether or not it fails the night; `pass` only when every row and target passes.
+        regressions: Rows.
+        missed_targets: Targets.
+        invalid: Invalid runs, rows and targets, vanished metrics, and metrics without a baseline unless learning.
+        inconclusive: Rows.
+        drifts: Rows in slow drift.
+        learning: Rows that have no baseline yet and are forgiven for it.
+    """
+
+    exit_code: Literal[0, 1, 3]
+    word: Word
+    regressions: int
+    missed_targets: int
+    invalid: int
+    inconclusive: int
+    drifts: int
+    learning: int
+
+
+def night_outcome(
+    decisions: Sequence[RowDecision],
+    *,
+    targets: Collection[TargetVerdict] = (),
+    run_reasons: Collection[RunReason] = (),
+    drifts: int = 0,
+    environment_nights: int | None = None,
+    fail_on: Collection[FailOn] = DEFAULT_FAIL_ON,
+) -> NightOutcome:
+    """Say how a night ends.
+
+    Args:
+        decisions: The night's rows that count; leave out those a person has acknowledged.
+        targets: Verdicts of all targets.
+        run_reasons: Why runs were invalid, any number a run; empty when all were valid.
+        drifts: Rows in slow drift.
+        environment_nights: Nights of this environment, tonight among them; its first 21 are learning, so that a row
+            without a baseline (or with one of another fingerprint only) costs nothing. None: no grace.
+        fail_on: What may fail the night. A regression, a missed target, an inconclusive row or a drift ends in 1,
+            an invalid measurement in 3.
+    """
+    verdicts = Counter(decision.verdict for decision in decisions)
+    unknown = sum(decision.reason in _UNKNOWN_BASELINE for decision in decisions)
+    is_learning = environment_nights is not None and environment_nights <= LEARNING_NIGHTS
+    broken = sum(
+        decision.verdict is RowVerdict.INVALID or decision.reason is RowReason.NOT_MEASURED
+        for decision in decisions
+        if decision.reason not in _UNKNOWN_BASELINE
+    )
+    invalid_targets = sum(verdict is TargetVerdict.INVALID for verdict in targets)
+    invalid = broken + invalid_targets + len(run_reasons) + (0 if is_learning else unknown)
+    learning = unknown if is_learning else 0
+    missed = sum(verdict is TargetVerdict.MISSED for verdict in targets)
+    gravity: tuple[tuple[Word, int, FailOn | None], ...] = (
+        ("regression", verdicts[RowVerdict.REGRESSION], FailOn.REGRESSION),
+        ("target missed", missed, FailOn.TARGET),
+        ("invalid", invalid, FailOn.INVALID),
+        ("learning", learning, None),
+        ("drift", drifts, FailOn.DRIFT),
+        ("inconclusive", verdicts[RowVerdict.INCONCLUSIVE], FailOn.INCONCLUSIVE),
+    )
+    failing = {kind for _, count, kind in gravity if count and kind in fail_on}
+    exit_code: Literal[0, 1, 3] = 1 if failing - {FailOn.INVALID} else (3 if failing else 0)
+    return NightOutcome(
+        exit_code=exit_code,
+        word=next((word for word, count, _ in gravity if count), "pass"),
+        regressions=verdicts[RowVerdict.REGRESSION],
+        missed_targets=missed,
+        invalid=invalid,
+        inconclusive=verdicts[RowVerdict.INCONCLUSIVE],
+        drifts=drifts,
+        learning=learning,
+    )
