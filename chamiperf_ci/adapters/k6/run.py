@@ -1,0 +1,258 @@
+"""Running k6 to its end: watched, shown, stopped when asked, killed when it does not stop."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chamiperf_ci.adapters.k6.command import K6Run
+from chamiperf_ci.adapters.k6.exit_codes import Ending, meaning_of
+from chamiperf_ci.adapters.k6.log import Said, read_log
+from chamiperf_ci.adapters.k6.process import K6Process
+from chamiperf_ci.adapters.k6.progress import progress
+from chamiperf_ci.adapters.k6.stopping import StopOrder, StopRequest
+from chamiperf_ci.adapters.k6.vitals import Pulse, Vitals
+
+INTERRUPTED = "interrupted"
+TIMED_OUT = "timed-out"
+_NEVER = float("inf")
+
+_LOOK_S = 0.05
+_VITALS_EVERY_S = 0.5
+_COUNT_EVERY_S = 1.0
+_SUMMARY_TAKES_S = 150.0
+"""k6 gives handleSummary 120 s; until then a stop that is not the user's may take its time."""
+_WRITING_TAKES_S = 1.0
+"""Kept back, of the seconds that a signal leaves, for writing what was measured."""
+_READY_TAKES_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One look at running load."""
+
+    load_s: float
+    """Seconds since the load began, after k6 had made its VUs; 0 before."""
+    counts: dict[str, float]
+    """Counters and gauges by name, of all processes together; a name without an answer is absent."""
+    vitals: Vitals
+
+
+Watcher = Callable[[Observation], StopOrder | None]
+"""Looks at the load once a second; an order stops it gracefully."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEnd:
+    """How one process ended."""
+
+    code: int
+    summary: dict[str, Any] | None
+    """What its handleSummary wrote; None if that is missing or not whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class K6Outcome:
+    """What is left when k6 has ended, of one process or of several that shared the load."""
+
+    ends: tuple[ProcessEnd, ...]
+    started_at: datetime
+    load_started_at: datetime | None
+    """When the load began, seen to a quarter of a second; None if it never did, or ended before the first look."""
+    ended_at: datetime
+    order: StopOrder | None
+    """Why it was stopped before its end, if it was: a watcher's reason, `interrupted` or `timed-out`."""
+    vitals: tuple[Vitals, ...]
+    said: tuple[Said, ...]
+    """k6's warnings and errors."""
+    log: str
+    """Path of the first process's log."""
+
+    @property
+    def ending(self) -> Ending:
+        """The worst ending of the processes."""
+        endings = {meaning_of(end.code).ending for end in self.ends}
+        return next(ending for ending in reversed(Ending) if ending in endings)
+
+    @property
+    def code(self) -> int:
+        """The exit code of the process with the worst ending."""
+        return next(end.code for end in self.ends if meaning_of(end.code).ending is self.ending)
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """The first process's summary."""
+        return self.ends[0].summary
+
+    @property
+    def errors(self) -> tuple[Said, ...]:
+        """What k6 said above a warning."""
+        return tuple(said for said in self.said if said.level != "warning")
+
+    @property
+    def text(self) -> str:
+        """One sentence on the end, with k6's own words where there are any."""
+        words = f": {self.errors[0].text}" if self.errors and self.ending is not Ending.COMPLETE else ""
+        return f"k6 exit code {self.code}, {meaning_of(self.code).text}{words}"
+
+
+def run_k6(
+    runs: K6Run | Sequence[K6Run],
+    stop: StopRequest,
+    *,
+    label: str = "k6",
+    watch: Watcher | None = None,
+    counters: Sequence[str] = ("http_reqs",),
+) -> K6Outcome:
+    """Run k6 and come back when it has ended, however it ended.
+
+    A signal seen by `stop` lets k6 end gracefully for as long as the 7 s last, less what writing takes; then it is
+    killed and its summary given up. An order of the watcher, and the run's time-out, give the summary the time that
+    k6 itself gives it.
+
+    Args:
+        runs: One process, or the segments of one load.
+        stop: The request to stop, entered by the caller.
+        label: Names the load in the progress.
+        watch: Looks at it once a second.
+        counters: Names of the k6 Counters and Gauges that the watcher and the progress want; `http_reqs` among them.
+
+    Raises:
+        ConfigurationError: k6 could not be started.
+    """
+    every = [runs] if isinstance(runs, K6Run) else list(runs)
+    started_at = datetime.now(UTC)
+    processes: list[K6Process] = []
+    try:
+        processes.extend(K6Process(run) for run in every)
+        supervision = _Supervision(processes, stop, watch, counters)
+        with progress(label, every[0].expected_s) as shown:
+            supervision.until_ended(shown.update, timeout_s=every[0].timeout_s)
+    finally:
+        for process in processes:
+            process.kill()
+    return K6Outcome(
+        ends=tuple(ProcessEnd(process.code, _take_summary(process.run)) for process in processes),
+        started_at=started_at,
+        load_started_at=supervision.load_started_at,
+        ended_at=datetime.now(UTC),
+        order=supervision.order,
+        vitals=tuple(supervision.vitals),
+        said=tuple(said for process in processes for said in read_log(process.run.log)),
+        log=str(every[0].log),
+    )
+
+
+class _Supervision:
+    """The state of a load while it runs."""
+
+    def __init__(
+        self, processes: Sequence[K6Process], stop: StopRequest, watch: Watcher | None, counters: Sequence[str]
+    ) -> None:
+        self._processes = processes
+        self._stop = stop
+        self._watch = watch
+        self._counters = counters
+        self._pulse = Pulse([process.pid for process in processes])
+        self._load_began: float | None = None
+        self._paused = len(processes) > 1
+        self._kill_at = _NEVER
+        self.load_started_at: datetime | None = None
+        self.order: StopOrder | None = None
+        self.vitals: list[Vitals] = []
+
+    def until_ended(self, show: Callable[[float, str], None], *, timeout_s: float) -> None:
+        """Look at the processes until none runs."""
+        began = time.monotonic()
+        next_vitals = began + _VITALS_EVERY_S
+        next_count = began + _COUNT_EVERY_S
+        while not all(process.ended for process in self._processes):
+            now = time.monotonic()
+            self._heed(now - began, timeout_s)
+            if now >= self._kill_at:
+                return
+            if now >= next_vitals:
+                next_vitals += _VITALS_EVERY_S
+                self.vitals.append(self._pulse.take())
+                self._see_whether_it_began()
+            if now >= next_count and self.vitals:
+                next_count += _COUNT_EVERY_S
+                self._observe(show)
+            time.sleep(_LOOK_S)
+
+    def _heed(self, elapsed_s: float, timeout_s: float) -> None:
+        """Stop if the user, the time-out, or the end of another segment says so."""
+        if self._stop.requested:
+            if self.order is None:
+                self._give(StopOrder(INTERRUPTED, f"interrupted by {self._stop.by}"))
+            self._kill_at = min(self._kill_at, time.monotonic() + self._stop.seconds_left() - _WRITING_TAKES_S)
+        elif self.order is None and elapsed_s > timeout_s:
+            self._give(StopOrder(TIMED_OUT, f"k6 was still running after {timeout_s:.0f} s"))
+        elif self.order is None and any(_broke(process) for process in self._processes):
+            # One of several segments died: the others would go on with a part of the load.
+            self._kill_at = min(self._kill_at, time.monotonic() + _SUMMARY_TAKES_S)
+            self._stop_all()
+
+    def _give(self, order: StopOrder) -> None:
+        self.order = order
+        self._kill_at = time.monotonic() + _SUMMARY_TAKES_S
+        self._stop_all()
+
+    def _stop_all(self) -> None:
+        for process in self._processes:
+            process.stop()
+
+    def _see_whether_it_began(self) -> None:
+        if self._load_began is not None:
+            return
+        if self._paused and all(process.live.waiting() for process in self._processes):
+            for process in self._processes:
+                process.live.resume()
+            self._paused = False
+        if any(process.live.running() for process in self._processes):
+            self._load_began = time.monotonic()
+            self.load_started_at = datetime.now(UTC)
+
+    def _count(self) -> dict[str, float]:
+        counts: dict[str, float] = {}
+        for name in self._counters:
+            total = 0.0
+            for process in self._processes:
+                answer = process.live.count(name)
+                if answer is None:
+                    # k6 is too busy, or gone; a signal must not wait for more questions.
+                    return counts
+                total += answer
+            counts[name] = total
+        return counts
+
+    def _observe(self, show: Callable[[float, str], None]) -> None:
+        load_s = 0.0 if self._load_began is None else time.monotonic() - self._load_began
+        observation = Observation(load_s, self._count(), self.vitals[-1])
+        show(load_s, _words(observation))
+        if self._watch is not None and self.order is None:
+            order = self._watch(observation)
+            if order is not None:
+                self._give(order)
+
+
+def _broke(process: K6Process) -> bool:
+    return process.ended and meaning_of(process.code).ending is not Ending.COMPLETE
+
+
+def _words(observation: Observation) -> str:
+    counts = ", ".join(f"{value:,.0f} {name.replace('_', ' ')}" for name, value in observation.counts.items())
+    vitals = observation.vitals
+    return f"{counts}; generator {vitals.cpu_percent:.0f} % CPU, {vitals.rss_mb:,.0f} MB"
+
+
+def _take_summary(run: K6Run) -> dict[str, Any] | None:
+    """Read the summary and remove its file: what is kept of it is the caller's document."""
+    try:
+        summary = json.loads(run.summary.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    run.summary.unlink(missing_ok=True)
+    return summary if isinstance(summary, dict) else None
