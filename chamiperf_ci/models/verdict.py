@@ -111,6 +111,16 @@ class Row(Value):
     simulated: bool = False
     above_tolerance_unconfirmed: bool = False
     """The estimate exceeds the tolerance and the row is not a regression (the ADR's literal comparison)."""
+    compared: bool = True
+    """False: shown, and held against its target only; it is in no count of verdicts."""
+    offered: float | None = None
+    """What the plan offered, of a paced rate; `current` is then what was achieved, never a capacity."""
+    baseline_values: tuple[float, ...] = ()
+    """Each accepted run's statistic, oldest first; of pairs the old ones."""
+    history_values: tuple[float, ...] = ()
+    """The nights before, oldest first, at most 30: what the change's variance was taken from, and what a chart shows."""
+    detail: str = ""
+    """What goes with the reason, such as the field of the fingerprint that differs."""
 
 
 class ScenarioOutcome(Value):
@@ -141,6 +151,10 @@ class ScenarioOutcome(Value):
     repeated: int = 0
     same_sitting: bool = False
     warnings: tuple[str, ...] = ()
+    baseline_commits: tuple[str, ...] = ()
+    """Commits (or images) of the accepted runs, as `bss 1a2b3c4`, without repetition."""
+    judged_targets_only: bool = False
+    """A quick run without accepted runs of its own profile: nothing was compared, and the first sentence says so."""
 
 
 class Counts(Value):
@@ -157,7 +171,9 @@ class Outcome(Value):
     """The night's outcome (verdict.md section 5)."""
 
     exit_code: Literal[0, 1, 3]
-    word: Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift"]
+    word: Literal[
+        "pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "targets only"
+    ]
     sentence: str
     """The verdict in one sentence."""
     what_could_not_be_seen: tuple[str, ...]
@@ -180,7 +196,7 @@ class Verdict(Document):
     rows: tuple[Row, ...]
     suspects: tuple[RowKey, ...]
     suspect_scenarios: tuple[str, ...]
-    """Scenarios worth repeating, the most suspect first, at most the budget."""
+    """Scenarios worth repeating, the most suspect first; `confirm` takes as many as its budget allows."""
     confirmed_by: Literal["", "repeats", "pairs"] = ""
     baselines_digest: str
     """SHA-256 of the baselines file that was compared with; empty if there is none."""

@@ -69,6 +69,7 @@ class RowReason(StrEnum):
     NOT_MEASURED = "not-measured"
     SIMULATED = "simulated"
     TOO_SHORT = "too-short"
+    NOT_COMPARED = "not-compared"
     # inconclusive
     SUSPECT_NOT_REPEATED = "suspect-not-repeated"
     RUNS_DISAGREE = "runs-disagree"
@@ -84,6 +85,7 @@ class RowReason(StrEnum):
     SLOWER_THAN_HALF_AGAIN = "slower-than-half-again"
     MORE_STALLED_WINDOWS = "more-stalled-windows"
     MORE_ERRORS = "more-errors"
+    ABOVE_TOLERANCE = "above-tolerance"
     DRIFT = "drift"
 
 

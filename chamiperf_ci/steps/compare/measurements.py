@@ -5,10 +5,9 @@ Definitions: verdict.md sections 2 (what is too thin to be a number), 3 (the sta
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chamiperf_ci.models.run import Run, Scalar, Series, ServerMetric, Traffic
-from chamiperf_ci.models.run import Window as RunWindow
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowKind, RowReason, Statistic
 from chamiperf_ci.verdict.metric_class import REQUESTS_NEEDED
@@ -28,10 +27,10 @@ LATENCY = "latency"
 THROUGHPUT = "throughput"
 ERRORS = "errors"
 STALLED = "stalled-windows"
-COMPARED_QUANTILES = ("p50", "p95", "p99")
-SHOWN_QUANTILES = ("p99.9",)
-FEWEST_STEPS = 20
-"""A value of fewer steps of its resolution moves by more than 5 % a step."""
+QUANTILES = ("p50", "p95", "p99", "p99.9")
+"""Those that a row is made of, where the file has them; a run's file holds a finer grid."""
+
+_CHANGING_LEVEL = ("ramp", "cool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +40,14 @@ class Measurement:
     Attributes:
         key: Names the row; unique within a run.
         kind: How the row is judged.
-        metric_class: Decides the prior spread between runs.
         direction: Which way is good.
-        unit: Unit of `value`, `pooled` and `offered`.
-        value: The run's statistic; None where none could be formed. Of errors the share, of stalled windows the count.
-        statistic: How `value` was formed.
-        reason: Why the row cannot be judged; None when it can.
-        count: Observations behind the value.
+        unit: Unit of the values.
+        formed: The run's statistic, or why there is none. Of errors the share, of stalled windows the count.
+        count: Observations behind the value; of stalled windows the windows looked at.
         resolution: Smallest step between two values, 0 if unknown.
         pooled: The same over the whole phase: what users saw, and what a target is held against.
         offered: What the plan offers, for a paced rate.
-        compared: Whether it is held against a baseline; otherwise it is shown, and held against its target.
+        comparable: Whether it may be held against a baseline at all; whether it is, the rules of baselines.json say.
         failures: Failures per window of the sustained phase; of an errors row only.
         notes: What a reader should know about how the number came about.
         simulated: A stand-in's figure, which neither meets nor misses a target.
@@ -60,17 +56,14 @@ class Measurement:
 
     key: RowKey
     kind: RowKind
-    metric_class: MetricClass
     direction: Direction
     unit: str
-    value: float | None
-    statistic: Statistic
-    reason: RowReason | None
+    formed: RunStatistic
     count: int
     resolution: float = 0.0
     pooled: float | None = None
     offered: float | None = None
-    compared: bool = True
+    comparable: bool = True
     failures: tuple[Failures, ...] = ()
     notes: tuple[str, ...] = ()
     simulated: bool = False
@@ -79,7 +72,7 @@ class Measurement:
     @property
     def shown(self) -> float | None:
         """The number to show even where none could be judged: the statistic, else the pooled value."""
-        return self.pooled if self.value is None else self.value
+        return self.pooled if self.formed.value is None else self.formed.value
 
 
 def measure(run: Run) -> tuple[Measurement, ...]:
@@ -110,76 +103,62 @@ def _measurements(run: Run) -> Iterator[Measurement]:
 
 
 def _quantiles(scenario: str, series: Series, service: str) -> Iterator[Measurement]:
-    for name in (*COMPARED_QUANTILES, *SHOWN_QUANTILES):
-        yield from _quantile(scenario, series, name, service)
-    for phase, pooled in series.phases.items():
-        if phase == SUSTAINED:
-            continue
-        for name in COMPARED_QUANTILES:
-            if name not in pooled.quantiles:
+    """The quantiles of every phase: of the sustained one by its windows, of the others pooled."""
+    phases = series.phases if SUSTAINED in series.phases else {SUSTAINED: None, **series.phases}
+    for phase, pooled in phases.items():
+        for name in QUANTILES:
+            if phase == SUSTAINED:
+                formed = _by_windows(series, name)
+            elif pooled is not None and name in pooled.quantiles:
+                formed = _whole(pooled.quantiles[name], pooled.count, MetricClass(name))
+            else:
+                formed = None
+            if formed is None:
                 continue
-            metric_class = MetricClass(name)
             yield Measurement(
                 key=RowKey(scenario=scenario, endpoint=series.endpoint, metric=_metric(series, name), phase=phase),
                 kind=RowKind.QUANTITY,
-                metric_class=metric_class,
                 direction=series.direction,
                 unit=series.unit,
-                value=pooled.quantiles[name],
-                statistic=Statistic.POOLED,
-                reason=None if pooled.count >= REQUESTS_NEEDED[metric_class] else RowReason.TOO_FEW_REQUESTS,
-                count=pooled.count,
+                formed=formed,
+                count=pooled.count if pooled else sum(window.count for window in series.windows),
                 resolution=series.resolution,
-                pooled=pooled.quantiles[name],
-                compared=False,
+                pooled=pooled.quantiles.get(name) if pooled else None,
+                comparable=series.compared,
+                notes=_notes(formed, len(series.windows)) if phase == SUSTAINED else (),
                 service=service,
             )
 
 
-def _quantile(scenario: str, series: Series, name: str, service: str) -> Iterator[Measurement]:
+def _by_windows(series: Series, name: str) -> RunStatistic | None:
+    """The statistic of the sustained phase; None where neither a window nor the phase has this quantile."""
     phase = series.phases.get(SUSTAINED)
     pooled = Pooled(phase.quantiles.get(name), phase.count) if phase else None
-    windows = [
-        Window(window.quantiles.get(name), window.count, window.failed, window.seconds) for window in series.windows
-    ]
-    if (pooled is None or pooled.value is None) and not any(window.value is not None for window in windows):
-        return
-    formed = quantile_statistic(windows, MetricClass(name), pooled)
-    yield Measurement(
-        key=RowKey(scenario=scenario, endpoint=series.endpoint, metric=_metric(series, name)),
-        kind=RowKind.QUANTITY,
-        metric_class=MetricClass(name),
-        direction=series.direction,
-        unit=series.unit,
-        value=formed.value,
-        statistic=formed.statistic,
-        reason=formed.reason or _resolution(formed.value, series.resolution),
-        count=phase.count if phase else sum(window.count for window in series.windows),
-        resolution=series.resolution,
-        pooled=pooled.value if pooled else None,
-        compared=series.compared and name in COMPARED_QUANTILES,
-        notes=_notes(formed, len(windows)),
-        service=service,
-    )
+    windows = [Window(w.quantiles.get(name), w.count, w.failed, w.seconds) for w in series.windows]
+    if (pooled is None or pooled.value is None) and all(window.value is None for window in windows):
+        return None
+    return quantile_statistic(windows, MetricClass(name), pooled)
+
+
+def _whole(value: float, count: int, metric_class: MetricClass) -> RunStatistic:
+    """A phase's quantile over all its responses, where it has enough of them."""
+    if count < REQUESTS_NEEDED[metric_class]:
+        return RunStatistic(None, Statistic.POOLED, RowReason.TOO_FEW_REQUESTS, 0)
+    return replace(value_statistic(value), statistic=Statistic.POOLED)
 
 
 def _throughput(scenario: str, series: Series, service: str) -> Measurement:
-    windows = [Window(None, window.count, window.failed, window.seconds) for window in series.windows]
-    formed = throughput_statistic(windows)
     seconds = sum(window.seconds for window in series.windows)
     count = sum(window.count for window in series.windows)
     return Measurement(
         key=RowKey(scenario=scenario, endpoint=series.endpoint, metric=THROUGHPUT),
         kind=RowKind.QUANTITY,
-        metric_class=MetricClass.THROUGHPUT,
         direction=Direction.HIGHER,
         unit="/s",
-        value=formed.value,
-        statistic=formed.statistic,
-        reason=formed.reason,
+        formed=throughput_statistic([Window(None, w.count, w.failed, w.seconds) for w in series.windows]),
         count=count,
         pooled=count / seconds if seconds > 0 else None,
-        compared=series.compared,
+        comparable=series.compared,
         service=service,
     )
 
@@ -187,93 +166,80 @@ def _throughput(scenario: str, series: Series, service: str) -> Measurement:
 def _stalled(scenario: str, series: Series, service: str) -> Measurement:
     # A p99 of fewer requests scatters by more than a factor of two without any stall.
     thick = [window for window in series.windows if window.count >= REQUESTS_NEEDED[MetricClass.P99]]
-    count = count_stalled([window.quantiles.get("p99", 0.0) for window in thick])
+    stalled = float(count_stalled([window.quantiles.get("p99", 0.0) for window in thick]))
     return Measurement(
         key=RowKey(scenario=scenario, endpoint=series.endpoint, metric=STALLED),
         kind=RowKind.STALLED_WINDOWS,
-        metric_class=MetricClass.P99,
         direction=Direction.LOWER,
         unit="windows",
-        value=float(count) if thick else None,
-        statistic=Statistic.VALUE,
-        reason=None if thick else RowReason.TOO_FEW_REQUESTS,
+        formed=_counted(stalled, RowReason.TOO_FEW_REQUESTS if not thick else None),
         count=len(thick),
-        compared=series.compared,
+        comparable=series.compared,
         service=service,
     )
 
 
 def _errors(scenario: str, series: Series, traffic: tuple[Traffic, ...], service: str) -> Measurement:
-    failures = tuple(_failures(window) for window in series.windows)
+    windows = tuple(Failures(window.failed, window.count) for window in series.windows)
     # Connections that failed leave no response and no window; the phase's own count has them all.
     whole = [t for t in traffic if (t.endpoint, t.phase) == (series.endpoint, SUSTAINED)]
-    requests, failed = sum(t.requests for t in whole), sum(t.failed for t in whole)
-    if failed > sum(window.failed for window in failures):
-        failures = (Failures(failed, requests),)
-    requests = requests or sum(window.requests for window in failures)
-    share = sum(window.failed for window in failures) / requests if requests else None
+    total = Failures(sum(t.failed for t in whole), sum(t.requests for t in whole))
+    failures = (total,) if total.failed > sum(window.failed for window in windows) else windows
+    requests = sum(part.requests for part in failures)
+    share = sum(part.failed for part in failures) / requests if requests else 0.0
     return Measurement(
         key=RowKey(scenario=scenario, endpoint=series.endpoint, metric=ERRORS),
         kind=RowKind.ERRORS,
-        metric_class=MetricClass.P99,
         direction=Direction.LOWER,
         unit="share",
-        value=share,
-        statistic=Statistic.VALUE,
-        reason=None if requests else RowReason.NOT_MEASURED,
+        formed=_counted(share, None if requests else RowReason.NOT_MEASURED),
         count=requests,
         pooled=share,
-        compared=series.compared,
+        comparable=series.compared,
         failures=failures,
         service=service,
     )
 
 
 def _rates(run: Run) -> Iterator[Measurement]:
-    """Each service's rate in each phase that holds a level, as achieved beside offered: for the rate targets."""
+    """Each service's rate in each phase that holds a level, achieved beside offered: what rate targets look at."""
     seconds = {phase.name: phase.duration_s for phase in run.plan.phases}
+    # An unpaced endpoint that is named like its service has this row already.
+    taken = set() if is_paced(run) else {series.endpoint for series in run.series if series.metric == LATENCY}
     for outcome in run.phases:
-        whole = sum(traffic.requests for traffic in run.traffic if traffic.phase == outcome.name)
-        services = {traffic.service for traffic in run.traffic if traffic.phase == outcome.name}
-        if not whole or seconds.get(outcome.name, 0.0) <= 0:
+        in_phase = [traffic for traffic in run.traffic if traffic.phase == outcome.name]
+        whole = sum(traffic.requests for traffic in in_phase)
+        if outcome.name.startswith(_CHANGING_LEVEL) or whole == 0 or seconds.get(outcome.name, 0.0) <= 0:
             continue
-        for service in sorted(services):
-            requests = sum(t.requests for t in run.traffic if (t.phase, t.service) == (outcome.name, service))
+        for service in sorted({traffic.service for traffic in in_phase} - taken):
+            requests = sum(traffic.requests for traffic in in_phase if traffic.service == service)
             rate = requests / seconds[outcome.name]
             yield Measurement(
-                key=RowKey(scenario=run.scenario, endpoint=service, metric=f"service {THROUGHPUT}", phase=outcome.name),
+                key=RowKey(scenario=run.scenario, endpoint=service, metric=THROUGHPUT, phase=outcome.name),
                 kind=RowKind.QUANTITY,
-                metric_class=MetricClass.THROUGHPUT,
                 direction=Direction.HIGHER,
                 unit="/s",
-                value=rate,
-                statistic=Statistic.VALUE,
-                reason=None,
+                formed=value_statistic(rate),
                 count=requests,
                 pooled=rate,
                 # Of a plan that several services share, each is offered its share of the requests.
                 offered=outcome.offered_per_s * requests / whole if outcome.offered_per_s > 0 else None,
-                compared=False,
+                comparable=False,
                 service=service,
             )
 
 
 def _scalar(scenario: str, scalar: Scalar) -> Measurement:
-    formed = value_statistic(scalar.value)
-    rate = scalar.direction is Direction.HIGHER
     return Measurement(
         key=RowKey(scenario=scenario, endpoint=scalar.endpoint, metric=scalar.name, phase=scalar.phase),
         kind=RowKind.QUANTITY,
-        metric_class=MetricClass.THROUGHPUT if rate else _class_of(scalar.name),
         direction=scalar.direction,
         unit=scalar.unit,
-        value=formed.value,
-        statistic=formed.statistic,
-        reason=formed.reason or _resolution(formed.value, scalar.resolution),
+        formed=value_statistic(scalar.value),
         count=scalar.count,
         resolution=scalar.resolution,
         pooled=scalar.value,
-        compared=scalar.compared,
+        comparable=scalar.compared,
     )
 
 
@@ -282,37 +248,26 @@ def _server(scenario: str, metric: ServerMetric) -> Measurement:
     return Measurement(
         key=RowKey(scenario=scenario, endpoint=metric.service, metric=f"{metric.name} {labels}".strip()),
         kind=RowKind.QUANTITY,
-        metric_class=_class_of(metric.name),
         direction=metric.direction,
         unit=metric.unit,
-        value=metric.value,
-        statistic=Statistic.VALUE,
-        reason=RowReason.NOT_MEASURED if metric.value is None else None,
+        formed=value_statistic(metric.value),
         count=1,
         resolution=metric.resolution,
         pooled=metric.value,
-        compared=False,
+        comparable=False,
         notes=(metric.reason,) if metric.reason else (),
         simulated=metric.simulated,
         service=metric.service,
     )
 
 
-def _failures(window: RunWindow) -> Failures:
-    return Failures(window.failed, window.count)
+def _counted(value: float, reason: RowReason | None) -> RunStatistic:
+    """A count or share, which unlike a quantity may be zero."""
+    return RunStatistic(None if reason else value, Statistic.VALUE, reason, 0)
 
 
 def _metric(series: Series, quantile: str) -> str:
     return quantile if series.metric == LATENCY else f"{series.metric} {quantile}"
-
-
-def _class_of(name: str) -> MetricClass:
-    """A quantity of one's own takes the class of the quantile in its name, else the noisy one of a p99."""
-    return next((found for found in MetricClass if name.endswith(f"p{found.value.removeprefix('p')}")), MetricClass.P99)
-
-
-def _resolution(value: float | None, step: float) -> RowReason | None:
-    return RowReason.RESOLUTION if value is not None and step > 0 and value / step < FEWEST_STEPS else None
 
 
 def _service(run: Run, endpoint: str) -> str:
