@@ -18,15 +18,12 @@ from pydantic import ConfigDict, Field, model_validator
 from chamiperf_ci.models.document import Document, Value
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.models.vocabulary import Statistic
+from chamiperf_ci.models.vocabulary import MetricClass, Statistic
 
 DEFAULT_TOLERANCE = 0.20
-LEARNING_NIGHTS = 21
-"""Nights of a new environment in which a missing baseline does not fail the night."""
-RUNS_WANTED = 5
-"""Runs of a full baseline."""
-OLD_AFTER_NIGHTS = 60
 SUSTAINED = "sustained"
+
+_COMPARED_QUANTILES = frozenset({"p50", "p95", "p99"})
 
 
 class Bound(StrEnum):
@@ -74,9 +71,12 @@ class Rule(Value):
     """Slowdown accepted against the baseline, as a fraction; 0.2 is 20 %."""
     tolerance_source: str | None = None
     compared: bool | None = None
-    """Whether the metric is compared with the baseline; unset, p50, p95 and p99 of the sustained phase are."""
+    """Whether the metric is compared with the baseline; by default all of the sustained phase but quantiles other than
+    p50, p95 and p99."""
     target: TargetRule | Literal["none"] | None = None
     """`none` takes an inherited target away."""
+    metric_class: MetricClass | None = None
+    """Decides the prior spread between runs; by default the quantile in the metric's name."""
     exempt: str | None = None
     """Why the metric needs no baseline; it is then measured and shown, and never fails the night for want of one."""
 
@@ -105,8 +105,9 @@ class Policy(Value):
 
     tolerance: float
     tolerance_source: str
-    compared: bool | None
-    """Whether the metric is compared with the baseline; None: as the measurement itself says."""
+    compared: bool
+    """Whether the metric is compared with the baseline, if its measurement allows a comparison."""
+    metric_class: MetricClass
     target: TargetRule | None
     exempt: str | None
 
@@ -123,8 +124,6 @@ class AcceptedRow(Value):
     statistic: Statistic = Statistic.MEDIAN_OF_WINDOWS
     count: int
     """Requests or samples behind the value; of `errors` all requests, of `stalled-windows` all valid windows."""
-    dispersion: float = 1.0
-    """Of `errors`: phi, by how much failures clump (verdict.md section 8)."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -257,11 +256,13 @@ class Baselines(Document):
         enough. A server metric with labels (`db_query_p99 boot`) obeys the rule of its bare name where it has no own.
         """
         chain = _chain(self.rules, scenario, endpoint, metric, phase)
+        quantile = metric.rsplit(" ", 1)[-1]
         target = _last(chain, "target")
         return Policy(
             tolerance=_last(chain, "tolerance", DEFAULT_TOLERANCE),
             tolerance_source=_last(chain, "tolerance_source", "ADR-012"),
-            compared=_last(chain, "compared"),
+            compared=_last(chain, "compared", phase == SUSTAINED and _compared_by_name(quantile)),
+            metric_class=_last(chain, "metric_class", _class_of(quantile)),
             target=target.on(stack_kind) if isinstance(target, TargetRule) else None,
             exempt=_last(chain, "exempt"),
         )
@@ -337,3 +338,13 @@ def _chain(rules: Rules, scenario: str, endpoint: str, metric: str, phase: str) 
 def _last(chain: tuple[Rule, ...], field: str, default: Any = None) -> Any:  # noqa: ANN401 - fields of many types
     """The most specific value of a field that is set."""
     return next((value for rule in reversed(chain) if (value := getattr(rule, field)) is not None), default)
+
+
+def _compared_by_name(quantile: str) -> bool:
+    """Quantiles other than p50, p95 and p99 are shown only; every other kind of metric is compared."""
+    return quantile in _COMPARED_QUANTILES or not (quantile[:1] == "p" and quantile[1:].replace(".", "").isdigit())
+
+
+def _class_of(quantile: str) -> MetricClass:
+    """The class in the metric's name; what has none is taken for as noisy as a p99, to err on that side."""
+    return next((known for known in MetricClass if known == quantile), MetricClass.P99)

@@ -1,0 +1,1 @@
+"""What people may do with `baselines.json`: propose, apply, check, begin, import."""

@@ -1,0 +1,85 @@
+"""A run as it stands in `baselines.json` and in the history: the numbers that the comparison uses, and no others.
+
+The numbers are those that `compare` forms from a run, so that a run compared with its own entry shows no change.
+"""
+
+import math
+from collections.abc import Iterable
+from datetime import date
+from typing import Literal
+
+from chamiperf_ci.models.baselines import AcceptedRow, AcceptedRun, Baselines
+from chamiperf_ci.models.fingerprint import StackKind
+from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.vocabulary import RowKind
+from chamiperf_ci.steps.compare.measurements import Measurement, measure
+
+Act = Literal["add", "replace", "init"]
+
+DIGITS = 6
+"""Significant digits of a value whose resolution is not known."""
+
+
+def accepted_entry(
+    run: Run, baselines: Baselines, *, act: Act, who: str, why: str, accepted_on: date, overrides: tuple[str, ...] = ()
+) -> AcceptedRun:
+    """Return a run as an accepted one, with the rows that the rules of `baselines` compare, and its digest."""
+    compared = (found for found in measure(run) if is_compared(found, baselines, run.fingerprint.stack_kind))
+    entry = AcceptedRun(
+        run_id=run.run_id,
+        run_kind=run.run_kind,
+        started_at=run.started_at,
+        accepted_on=accepted_on,
+        act=act,
+        who=who,
+        why=why,
+        overrides=overrides,
+        identities=run.identities,
+        machine=run.machine,
+        rows=rows_of(compared),
+        digest="",
+    )
+    return entry.model_copy(update={"digest": entry.computed_digest()})
+
+
+def is_compared(found: Measurement, baselines: Baselines, stack_kind: StackKind) -> bool:
+    """Whether a measurement is held against a baseline: where it can be, as the rules say."""
+    key = found.key
+    return (
+        found.comparable
+        and baselines.policy(key.scenario, key.endpoint, key.metric, key.phase, stack_kind=stack_kind).compared
+    )
+
+
+def rows_of(measurements: Iterable[Measurement]) -> tuple[AcceptedRow, ...]:
+    """Return measurements as they are stored, sorted by key; what has no number has no row."""
+    return tuple(sorted((row for found in measurements if (row := row_of(found)) is not None), key=lambda row: row.key))
+
+
+def row_of(found: Measurement) -> AcceptedRow | None:
+    """Return one measurement as it is stored, or None when it has no number that may be judged."""
+    if found.formed.reason is not None or found.formed.value is None:
+        return None
+    value = rounded(found.formed.value, found.resolution)
+    if found.kind is RowKind.ERRORS:
+        # A count, not a share: rates are pooled over runs.
+        value = float(sum(window.failed for window in found.failures))
+    return AcceptedRow(
+        endpoint=found.key.endpoint,
+        metric=found.key.metric,
+        phase=found.key.phase,
+        value=value,
+        unit=found.unit,
+        statistic=found.formed.statistic,
+        count=found.count,
+    )
+
+
+def rounded(value: float, resolution: float) -> float:
+    """Round to the decimals of the resolution, or to six significant digits where it is not known (0)."""
+    if value == 0:
+        return 0.0
+    decimals = (
+        -math.floor(math.log10(resolution)) if resolution > 0 else DIGITS - 1 - math.floor(math.log10(abs(value)))
+    )
+    return round(value, decimals)
