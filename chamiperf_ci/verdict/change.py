@@ -13,7 +13,7 @@ from itertools import pairwise
 from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.verdict.centre import MAD_TO_SD, absolute_deviation, centre, centre_variance, median
 from chamiperf_ci.verdict.metric_class import as_shown, as_worse, is_quantity
-from chamiperf_ci.verdict.student_t import quantile, tail
+from chamiperf_ci.verdict.student_t import quantile, tails
 
 PRIOR_WEIGHT = 4.0
 HISTORY_WEIGHT = 0.3
@@ -150,6 +150,7 @@ def change(
     d = centre(c) - middle
     se = sigma * math.sqrt(centre_variance(n) + centre_variance(k))
     half = quantile(0.975, nu) * se
+    p_worse, p_better = tails(d / se, nu)
     return Change(
         direction=direction,
         baseline_runs=n,
@@ -169,6 +170,6 @@ def change(
         se_three=sigma * math.sqrt(centre_variance(n) + centre_variance(RUNS_TO_DECIDE)),
         low=d - half,
         high=d + half,
-        p_worse=tail(d / se, nu),
-        p_better=tail(-d / se, nu),
+        p_worse=p_worse,
+        p_better=p_better,
     )

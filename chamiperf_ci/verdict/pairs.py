@@ -10,7 +10,7 @@ from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.verdict.centre import centre_variance, median
 from chamiperf_ci.verdict.change import PRIOR_WEIGHT, Change, clipped_squares
 from chamiperf_ci.verdict.metric_class import as_worse, is_quantity
-from chamiperf_ci.verdict.student_t import quantile, tail
+from chamiperf_ci.verdict.student_t import quantile, tails
 
 PRIOR_SD_OF_PAIR = 0.04
 PAIRS_TO_DECIDE = 5
@@ -34,6 +34,7 @@ def change_of_pairs(pairs: Sequence[tuple[float, float]], *, direction: Directio
     spread = math.sqrt((PRIOR_WEIGHT * PRIOR_SD_OF_PAIR**2 + squares) / nu)
     se = spread * math.sqrt(centre_variance(n))
     half = quantile(0.975, nu) * se
+    p_worse, p_better = tails(d / se, nu)
     return Change(
         direction=direction,
         baseline_runs=n,
@@ -53,7 +54,7 @@ def change_of_pairs(pairs: Sequence[tuple[float, float]], *, direction: Directio
         se_three=se,
         low=d - half,
         high=d + half,
-        p_worse=tail(d / se, nu),
-        p_better=tail(-d / se, nu),
+        p_worse=p_worse,
+        p_better=p_better,
         by_pairs=True,
     )

@@ -1,4 +1,4 @@
-"""Student's t distribution: tail probability and quantile, without scipy.
+"""Student's t distribution: tail probabilities and quantile, without scipy.
 
 Importing scipy.stats for one function costs a second and about 100 MB; this needs only `math`.
 The tail is the regularised incomplete beta function I_x(nu/2, 1/2) at x = nu / (nu + t^2), evaluated by Lentz's
@@ -13,12 +13,10 @@ _CONVERGED = 1e-16
 _MOST_TERMS = 500
 
 
-def tail(t: float, nu: float) -> float:
-    """Return P(T > t) for Student's t with `nu` > 0 degrees of freedom (need not be whole); in [0, 1]."""
-    if math.isinf(t):
-        return 0.0 if t > 0 else 1.0
-    beyond = 0.5 * _incomplete_beta(nu / 2, 0.5, nu / (nu + t * t))
-    return beyond if t >= 0 else 1.0 - beyond
+def tails(t: float, nu: float) -> tuple[float, float]:
+    """Return P(T > t) and P(T < t) for Student's t with `nu` > 0 degrees of freedom (need not be whole)."""
+    beyond = 0.0 if math.isinf(t) else 0.5 * _incomplete_beta(nu / 2, 0.5, nu / (nu + t * t))
+    return (beyond, 1.0 - beyond) if t >= 0 else (1.0 - beyond, beyond)
 
 
 @lru_cache(maxsize=4096)
@@ -34,10 +32,10 @@ def quantile(q: float, nu: float) -> float:
     if q < 0.5:  # noqa: PLR2004 - the median; the distribution is symmetric about it
         return -quantile(1 - q, nu)
     low, high = 0.0, 1.0
-    while tail(high, nu) > 1 - q:
+    while tails(high, nu)[0] > 1 - q:
         low, high = high, 2 * high
     while low < (middle := (low + high) / 2) < high:
-        if tail(middle, nu) > 1 - q:
+        if tails(middle, nu)[0] > 1 - q:
             low = middle
         else:
             high = middle
