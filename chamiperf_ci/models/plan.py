@@ -1,0 +1,156 @@
+"""The load as the scripts are told it: the plan of one run, and the profiles that plans are made from.
+
+`k6/README.md` states both formats. A plan holds no secret.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from chamiperf_ci.models.document import Value
+from chamiperf_ci.models.fingerprint import CredentialKind
+from chamiperf_ci.models.target import Service
+
+Parameter = bool | int | float | str
+"""A scenario's own setting."""
+
+SUSTAINED = "sustained"
+"""The phase whose windows are compared."""
+SHORT_S = 120.0
+"""A sustained phase shorter than this has ten windows, else twenty (verdict.md section 1)."""
+
+
+class Level(Value):
+    """A number of VUs or a rate of arrivals, from the phase's start to its end; equal where it is held."""
+
+    start: float
+    end: float
+
+    @property
+    def mean(self) -> float:
+        """The mean over the phase; a ramp is straight."""
+        return (self.start + self.end) / 2
+
+
+class Phase(Value):
+    """One phase of a load: VUs, arrivals per second, or both, and for how long."""
+
+    name: str
+    start_s: Annotated[float, Field(ge=0)] = 0.0
+    """Seconds from the beginning of the load; a profile leaves it out."""
+    duration_s: Annotated[float, Field(gt=0)]
+    from_vus: Annotated[int, Field(ge=0)] | None = None
+    to_vus: Annotated[int, Field(ge=0)] | None = None
+    from_rate: Annotated[float, Field(ge=0)] | None = None
+    """Arrivals per second."""
+    to_rate: Annotated[float, Field(ge=0)] | None = None
+    iterations: Annotated[int, Field(gt=0)] | None = None
+    """The phase ends when so many are done, at the latest after `duration_s`."""
+
+    @model_validator(mode="after")
+    def _has_a_level(self) -> Self:
+        if (self.from_vus is None) != (self.to_vus is None) or (self.from_rate is None) != (self.to_rate is None):
+            raise ValueError("from and to belong together")
+        if self.vus is None and self.rate is None:
+            raise ValueError("a phase has VUs or a rate")
+        return self
+
+    @property
+    def vus(self) -> Level | None:
+        """The VUs, or None where only arrivals are planned."""
+        if self.from_vus is None or self.to_vus is None:
+            return None
+        return Level(start=self.from_vus, end=self.to_vus)
+
+    @property
+    def rate(self) -> Level | None:
+        """The arrivals per second, or None where there are none."""
+        if self.from_rate is None or self.to_rate is None:
+            return None
+        return Level(start=self.from_rate, end=self.to_rate)
+
+
+class Load(Value):
+    """The load of one scenario: what a profile says of it, or a plan after overrides."""
+
+    model: Literal["closed", "open"]
+    pace_s: Annotated[float, Field(ge=0)] = 0.0
+    """Seconds between the starts of a VU's iterations; 0 for none."""
+    windows: Annotated[int, Field(gt=0)] | None = None
+    """Equal windows of the sustained phase; None for the usual number."""
+    herd: bool = False
+    """Every VU starts an iteration within the first second of the sustained phase, once."""
+    request_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds that all phases take as planned."""
+        return sum(phase.duration_s for phase in self.phases)
+
+    @property
+    def max_vus(self) -> int:
+        """The most VUs that a phase plans; 0 where only arrivals are planned."""
+        return round(max((max(phase.vus.start, phase.vus.end) for phase in self.phases if phase.vus), default=0))
+
+    def phase(self, name: str) -> Phase | None:
+        """The phase of this name, or None."""
+        return next((phase for phase in self.phases if phase.name == name), None)
+
+    @property
+    def window_count(self) -> int:
+        """How many windows the sustained phase has; 0 without one."""
+        sustained = self.phase(SUSTAINED)
+        if sustained is None:
+            return 0
+        return self.windows or (10 if sustained.duration_s < SHORT_S else 20)
+
+    @property
+    def window_s(self) -> float:
+        """Length of a window in seconds; 0 without a sustained phase."""
+        sustained = self.phase(SUSTAINED)
+        return sustained.duration_s / self.window_count if sustained else 0.0
+
+
+class Profile(Value):
+    """A file of `k6/profiles/`: load shapes by scenario."""
+
+    format_version: Literal[1]
+    name: str
+    description: str
+    seed_nodes: int
+    """How many nodes `seed` should have put there for this profile."""
+    scenarios: dict[str, Load]
+
+
+class PlanTls(Value):
+    """How the scripts reach services over TLS; a private CA is given to k6 in its environment."""
+
+    insecure: bool = False
+    certificate_file: str | None = None
+    key_file: str | None = None
+
+
+class PlanIdentities(Value):
+    """What was seeded, and under which run id the scenario itself writes."""
+
+    run_id: str
+    nodes: int
+    network: str
+    written_run_id: str
+
+
+class ScriptPlan(Value):
+    """What one run of one script is told."""
+
+    format: Literal["chamiperf-plan"] = "chamiperf-plan"
+    format_version: Literal[1] = 1
+    scenario: str
+    profile: str
+    urls: dict[Service | Literal["kea"], str]
+    tls: PlanTls = PlanTls()
+    credential: CredentialKind
+    connections: Literal["keep", "fresh"] = "keep"
+    identities: PlanIdentities
+    load: Load
