@@ -49,6 +49,14 @@ class TargetResult(Value):
     source: str = ""
     """Where the limit comes from, such as `ADR-012`."""
     sentence: str = ""
+    bound: Literal["below", "at least"] = "below"
+    """On which side of the limit the good values lie."""
+    reason: RowReason | None = None
+    """Why the target was not judged; None when it was."""
+    low: float | None = None
+    """Of an error rate: lower end of its 95 % interval."""
+    high: float | None = None
+    acknowledged: "Acknowledgement | None" = None
 
 
 class Change(Value):
@@ -118,7 +126,7 @@ class Row(Value):
     baseline_values: tuple[float, ...] = ()
     """Each accepted run's statistic, oldest first; of pairs the old ones."""
     history_values: tuple[float, ...] = ()
-    """The nights before, oldest first, at most 30: what the change's variance was taken from, and what a chart shows."""
+    """The nights before, oldest first, at most 30: they widen or narrow the interval, and a chart shows them."""
     detail: str = ""
     """What goes with the reason, such as the field of the fingerprint that differs."""
 
@@ -171,9 +179,7 @@ class Outcome(Value):
     """The night's outcome (verdict.md section 5)."""
 
     exit_code: Literal[0, 1, 3]
-    word: Literal[
-        "pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "targets only"
-    ]
+    word: Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "targets only"]
     sentence: str
     """The verdict in one sentence."""
     what_could_not_be_seen: tuple[str, ...]

@@ -1,0 +1,194 @@
+"""Each row's numbers side by side: now, accepted, the nights before; what `verdict` judges, and nothing judged yet."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from chamiperf_ci.models.baselines import AcceptedRow, Baselines, EnvironmentBaseline, Policy
+from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.models.vocabulary import Direction, RowKind, RowReason, Statistic
+from chamiperf_ci.steps.compare.measurements import ERRORS, STALLED, Measurement, measure
+from chamiperf_ci.steps.compare.past import Past, PastNight, series
+from chamiperf_ci.steps.compare.sittings import Sitting
+from chamiperf_ci.verdict import row_input
+from chamiperf_ci.verdict.row_input import RowInput
+from chamiperf_ci.verdict.validity import RowFacts, row_reason
+from chamiperf_ci.verdict.wilson import Failures
+
+Measured = Mapping[RowKey, Measurement]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """One row before it is judged.
+
+    Attributes:
+        key: Names the row.
+        policy: What baselines.json demands of it.
+        measurement: What the night's run measured; None for a metric that vanished.
+        unit: Unit of its values.
+        direction: Which way is good.
+        first: What the first look judges; None for a row that is shown and not compared.
+        again: What the decision after repeats judges; None where the scenario was not measured again.
+        everything: All measurements of each current run, the night's first.
+    """
+
+    key: RowKey
+    policy: Policy
+    measurement: Measurement | None
+    unit: str
+    direction: Direction
+    first: RowInput | None
+    again: RowInput | None
+    everything: tuple[Measured, ...]
+
+    def in_phase(self, phase: str) -> tuple[Measurement, ...]:
+        """The same endpoint's metric in a phase, in each current run that measured it."""
+        key = self.key.model_copy(update={"phase": phase})
+        return tuple(run[key] for run in self.everything if key in run)
+
+    @property
+    def phases(self) -> tuple[Measurement, ...]:
+        """The same endpoint's metric in every phase of the night's run."""
+        mine = (self.key.endpoint, self.key.metric)
+        return tuple(found for key, found in self.everything[0].items() if (key.endpoint, key.metric) == mine)
+
+
+def pair_rows(sitting: Sitting, baselines: Baselines, past: Past) -> tuple[Pairing, ...]:
+    """Return a scenario's rows: everything measured, in the run's order, then what vanished, by name."""
+    return tuple(_pairings(sitting, baselines, past))
+
+
+def _pairings(sitting: Sitting, baselines: Baselines, past: Past) -> Iterator[Pairing]:
+    night = sitting.night
+    pairer = _Pairer(
+        sitting=sitting,
+        baselines=baselines,
+        accepted=baselines.accepted(night.fingerprint),
+        nights=tuple(n for n in past.alike(night.fingerprint, night.started_at) if n.run_id != night.run_id),
+        measured=_by_key(night),
+        repeats=tuple(map(_by_key, sitting.repeats)),
+        pairs=tuple((_by_key(old), _by_key(new)) for old, new in sitting.pairs),
+    )
+    for key in pairer.measured:
+        yield pairer.row(key)
+    if pairer.accepted is not None:
+        for endpoint, metric, phase in pairer.accepted.row_keys:
+            key = RowKey(scenario=sitting.scenario, endpoint=endpoint, metric=metric, phase=phase)
+            if key not in pairer.measured:
+                yield pairer.row(key)
+
+
+def _by_key(run: Run) -> dict[RowKey, Measurement]:
+    return {found.key: found for found in measure(run)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairer:
+    """A scenario's numbers, from which its rows are taken one by one."""
+
+    sitting: Sitting
+    baselines: Baselines
+    accepted: EnvironmentBaseline | None
+    nights: tuple[PastNight, ...]
+    measured: Measured
+    repeats: tuple[Measured, ...]
+    pairs: tuple[tuple[Measured, Measured], ...]
+
+    def row(self, key: RowKey) -> Pairing:
+        now = self.measured.get(key)
+        stack_kind = self.sitting.night.fingerprint.stack_kind
+        policy = self.baselines.policy(key.scenario, key.endpoint, key.metric, key.phase, stack_kind=stack_kind)
+        known = self._known(key)
+        unit = now.unit if now else next((row.unit for row in known), "")
+        direction = now.direction if now else (Direction.HIGHER if unit.endswith("/s") else Direction.LOWER)
+        first = self._first(key, policy, now, known, direction) if policy.compared and _comparable(now) else None
+        return Pairing(
+            key=key,
+            policy=policy,
+            measurement=now,
+            unit=unit,
+            direction=direction,
+            first=first,
+            again=self._again(key, first) if first is not None and self.sitting.again else None,
+            everything=(self.measured, *self.repeats),
+        )
+
+    def _known(self, key: RowKey) -> tuple[AcceptedRow, ...]:
+        return self.accepted.rows(key.endpoint, key.metric, key.phase) if self.accepted else ()
+
+    def _first(
+        self,
+        key: RowKey,
+        policy: Policy,
+        now: Measurement | None,
+        known: Sequence[AcceptedRow],
+        direction: Direction,
+    ) -> RowInput:
+        kind = now.kind if now else _kind(key)
+        statistic = now.formed.statistic if now else Statistic.VALUE
+        other = None if self.accepted else self.baselines.nearest(self.sitting.night.fingerprint)
+        reason = row_reason(
+            RowFacts(
+                run_valid=self.sitting.night.valid,
+                current=now.formed if now else None,
+                # Counts are formed in one way only.
+                baseline_statistics=[row.statistic if kind is RowKind.QUANTITY else statistic for row in known],
+                other_fingerprints=other is not None,
+                step=now.resolution if now else 0.0,
+                simulated=now.simulated if now else False,
+            )
+        )
+        mismatch = reason is RowReason.FINGERPRINT_MISMATCH and other is not None
+        blank = RowInput(
+            key=row_input.RowKey(key.scenario, key.endpoint, key.metric, key.phase),
+            kind=kind,
+            metric_class=policy.metric_class,
+            direction=direction,
+            tolerance=policy.tolerance,
+            reason=reason,
+            detail="; ".join(other.differences) if mismatch and other else "",
+        )
+        if kind is RowKind.STALLED_WINDOWS:
+            filled = replace(blank, baseline_stalled=tuple(int(row.value) for row in known))
+        elif kind is RowKind.ERRORS:
+            failures = (Failures(round(row.value), row.count) for row in known)
+            filled = replace(blank, baseline_failures=tuple(failures))
+        else:
+            nights = series(self.nights, key, statistic)
+            filled = replace(blank, baseline=tuple(row.value for row in known), history=nights)
+        return _with_current(filled, [now] if now else [])
+
+    def _again(self, key: RowKey, first: RowInput) -> RowInput | None:
+        if not self.pairs:
+            return _with_current(first, [run[key] for run in (self.measured, *self.repeats) if key in run])
+        both = [(old[key], new[key]) for old, new in self.pairs if key in old and key in new]
+        values = [
+            (old.formed.value, new.formed.value)
+            for old, new in both
+            if old.formed.statistic is new.formed.statistic and old.formed.reason is None and new.formed.reason is None
+        ]
+        judged = _with_current(first, [new for _, new in both])
+        if first.kind is not RowKind.QUANTITY:
+            return judged
+        return replace(judged, pairs=tuple((old, new) for old, new in values if old is not None and new is not None))
+
+
+def _comparable(now: Measurement | None) -> bool:
+    return now is None or now.comparable
+
+
+def _kind(key: RowKey) -> RowKind:
+    """How a row that was not measured is judged, by its name."""
+    return {STALLED: RowKind.STALLED_WINDOWS, ERRORS: RowKind.ERRORS}.get(key.metric, RowKind.QUANTITY)
+
+
+def _with_current(row: RowInput, runs: Sequence[Measurement]) -> RowInput:
+    """Fill in the current runs; of a quantity, those that formed a number in the same way as the night's run."""
+    if row.kind is RowKind.STALLED_WINDOWS:
+        counts = (run.formed.value for run in runs)
+        return replace(row, current_stalled=tuple(int(count) for count in counts if count is not None))
+    if row.kind is RowKind.ERRORS:
+        return replace(row, current_failures=tuple(run.failures for run in runs if run.formed.reason is None))
+    alike = [run.formed for run in runs if run.formed.statistic is runs[0].formed.statistic]
+    return replace(row, current=tuple(formed.value for formed in alike if formed.value is not None))

@@ -1,0 +1,67 @@
+"""The nights before: what history holds of the same fingerprint, as numbers by row; knows nothing of files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from chamiperf_ci.models.fingerprint import Fingerprint
+from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.models.vocabulary import Statistic
+
+MOST_NIGHTS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class PastValue:
+    """A night's number for one row, and how it was formed."""
+
+    value: float
+    statistic: Statistic
+
+
+@dataclass(frozen=True, slots=True)
+class PastNight:
+    """One valid nightly run; the confirming repeats, drills and quick runs of history are not among them.
+
+    Attributes:
+        run_id: Names the run.
+        started_at: When.
+        fingerprint: Under which circumstances.
+        values: By row.
+        commits: The builds, as `bss 1a2b3c4`.
+    """
+
+    run_id: str
+    started_at: datetime
+    fingerprint: Fingerprint
+    values: Mapping[RowKey, PastValue]
+    commits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """All nights that are known, oldest first; None in place of a Past means that no history was given."""
+
+    nights: tuple[PastNight, ...] = ()
+
+    def alike(self, fingerprint: Fingerprint, before: datetime) -> tuple[PastNight, ...]:
+        """Return the nights of the same fingerprint that began before a time, oldest first."""
+        return tuple(n for n in self.nights if n.started_at < before and n.fingerprint == fingerprint)
+
+    def count_environment(self, fingerprint: Fingerprint, before: datetime) -> int:
+        """Count the calendar days with a night in the same environment and kind of stack, before a time."""
+        return len(
+            {
+                night.started_at.date()
+                for night in self.nights
+                if night.started_at.date() < before.date()
+                and night.fingerprint.environment == fingerprint.environment
+                and night.fingerprint.stack_kind == fingerprint.stack_kind
+            }
+        )
+
+
+def series(nights: tuple[PastNight, ...], key: RowKey, statistic: Statistic) -> tuple[float, ...]:
+    """Return a row's numbers of the last 30 nights that have one formed in the same way, oldest first."""
+    found = [night.values[key] for night in nights if key in night.values]
+    return tuple(past.value for past in found if past.statistic is statistic)[-MOST_NIGHTS:]

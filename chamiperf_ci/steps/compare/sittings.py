@@ -1,0 +1,140 @@
+"""Which runs belong together: a night's run of a scenario, its fresh repeats, its pairs; knows nothing of verdicts."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from chamiperf_ci.adapters import files
+from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
+from chamiperf_ci.models.run import Run, RunKind
+
+FRESH_AFTER = timedelta(minutes=10)
+"""Runs closer together than this share the luck of one sitting (verdict.md section 7)."""
+
+_REMEDY = "Run `chamiperf load` first, or name its output with --runs."
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """All runs of one scenario.
+
+    Attributes:
+        night: The run that the first look judges.
+        repeats: Valid fresh repeats of it, oldest first.
+        pairs: Valid (old, new) pairs, oldest first; when there are any, they alone decide.
+        set_aside: Sentences about repeats and pairs that could not be used.
+    """
+
+    night: Run
+    repeats: tuple[Run, ...] = ()
+    pairs: tuple[tuple[Run, Run], ...] = ()
+    set_aside: tuple[str, ...] = ()
+
+    @property
+    def scenario(self) -> str:
+        """The scenario's name."""
+        return self.night.scenario
+
+    @property
+    def current(self) -> tuple[Run, ...]:
+        """The runs that a target looks at: the night's and its repeats; a pair's runs are too short."""
+        return (self.night, *self.repeats)
+
+    @property
+    def again(self) -> bool:
+        """Whether the scenario was measured again."""
+        return bool(self.repeats or self.pairs)
+
+    @property
+    def same_sitting(self) -> bool:
+        """Whether a repeat began less than ten minutes after the run before it had ended."""
+        runs = self.current
+        return any(later.started_at - run.ended_at < FRESH_AFTER for run, later in itertools.pairwise(runs))
+
+
+def read_runs(places: Sequence[Path]) -> tuple[Run, ...]:
+    """Read run files, and all `*.json` files of folders, in the order of their names.
+
+    Raises:
+        ConfigurationError: A place does not exist, or a file is not a run.
+        InvalidMeasurement: There is no run at all.
+    """
+    found: list[Path] = []
+    for place in places:
+        if not place.exists():
+            raise ConfigurationError("the runs do not exist", where=str(place), remedy=_REMEDY)
+        found += sorted(place.glob("*.json")) if place.is_dir() else [place]
+    if not found:
+        raise InvalidMeasurement("there is no run to judge", where=", ".join(map(str, places)), remedy=_REMEDY)
+    return tuple(files.read_document(path, Run) for path in found)
+
+
+def sittings(runs: Sequence[Run]) -> tuple[Sitting, ...]:
+    """Group runs by scenario, in the order of scenario names; the order of `runs` is irrelevant.
+
+    Raises:
+        ConfigurationError: A scenario has no run to begin with, or two; or the runs are of several environments.
+    """
+    environments = sorted({run.fingerprint.environment for run in runs})
+    if len(environments) > 1:
+        raise ConfigurationError(
+            f"the runs are of several environments: {', '.join(environments)}",
+            where="--runs",
+            remedy="Judge one environment at a time; give each an output folder of its own (--out).",
+        )
+    return tuple(_sitting(name, [run for run in runs if run.scenario == name]) for name in _names(runs))
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    return sorted({run.scenario for run in runs})
+
+
+def _sitting(scenario: str, runs: Sequence[Run]) -> Sitting:
+    ordered = sorted(runs, key=lambda run: (run.started_at, run.run_id))
+    of_kind = {kind: [run for run in ordered if run.run_kind is kind] for kind in RunKind}
+    first = [run for run in ordered if run.run_kind not in (RunKind.REPEAT, RunKind.PAIR_OLD, RunKind.PAIR_NEW)]
+    if len(first) != 1:
+        found = ", ".join(run.run_id for run in first) or "none"
+        raise ConfigurationError(
+            f"{scenario} needs exactly one run to judge, found {found}",
+            where="--runs",
+            remedy="Give the folder of one `chamiperf load`; repeats and pairs may lie beside its run.",
+        )
+    night = first[0]
+    problems: list[str] = []
+    repeats = [run for run in of_kind[RunKind.REPEAT] if _fits(run, night, problems)]
+    old, new = of_kind[RunKind.PAIR_OLD], of_kind[RunKind.PAIR_NEW]
+    if len(old) != len(new):
+        problems.append(f"{len(old)} old and {len(new)} new runs do not pair up; the last ones are left out.")
+    pairs = [pair for pair in zip(old, new, strict=False) if _pairs_up(*pair, problems)]
+    return Sitting(night, tuple(repeats), tuple(pairs), tuple(problems))
+
+
+def _fits(repeat: Run, night: Run, problems: list[str]) -> bool:
+    """Whether a repeat may stand beside the night's run; if not, say why."""
+    if repeat.started_at < night.started_at:
+        problems.append(f"repeat {repeat.run_id} is left out: it is older than the run it should repeat.")
+    elif not repeat.valid:
+        problems.append(f"repeat {repeat.run_id} is left out: {_why_invalid(repeat)}.")
+    elif differences := repeat.fingerprint.differences(night.fingerprint):
+        problems.append(f"repeat {repeat.run_id} is left out: {'; '.join(differences)}.")
+    else:
+        return True
+    return False
+
+
+def _pairs_up(old: Run, new: Run, problems: list[str]) -> bool:
+    for run in (old, new):
+        if not run.valid:
+            problems.append(f"pair {old.run_id} / {new.run_id} is left out: {_why_invalid(run)}.")
+            return False
+    if differences := old.fingerprint.differences(new.fingerprint):
+        problems.append(f"pair {old.run_id} / {new.run_id} is left out: {'; '.join(differences)}.")
+        return False
+    return True
+
+
+def _why_invalid(run: Run) -> str:
+    return "; ".join(problem.text.rstrip(".") for problem in run.problems) or "it did not come to its planned end"
