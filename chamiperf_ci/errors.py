@@ -2,9 +2,12 @@
 
     ToolkitError
     ├── ConfigurationError          2   what was given cannot be used
-    │   └── LoadNotAllowed              the target's host is not listed in chamiperf.toml
+    │   ├── LoadNotAllowed              the target's host is not listed in chamiperf.toml
+    │   ├── CredentialRefused           the stack does not take the credential
+    │   └── CertificateRefused          TLS: one side does not trust the other's certificate
     ├── InvalidMeasurement          3   there is no number to judge
     │   ├── StackUnreachable            the stack does not answer
+    │   ├── UnexpectedAnswer            the stack answers, but not as the contract says
     │   ├── GeneratorFailed             k6 could not run, or died
     │   └── Interrupted                 Ctrl-C or SIGTERM; what was measured is kept
     ├── OutsideServiceError         4   somebody else's service (GitHub, Prometheus) said no
@@ -57,6 +60,14 @@ class LoadNotAllowed(ConfigurationError):
     """Load was asked for on a host that `chamiperf.toml` does not list."""
 
 
+class CredentialRefused(ConfigurationError):
+    """The stack does not take the credential: 401, 403, or no token for it."""
+
+
+class CertificateRefused(ConfigurationError):
+    """TLS failed: the services' certificate is not trusted, or they want another one of ours."""
+
+
 class InvalidMeasurement(ToolkitError):
     """There is no number to judge."""
 
@@ -65,6 +76,10 @@ class InvalidMeasurement(ToolkitError):
 
 class StackUnreachable(InvalidMeasurement):
     """The stack did not answer where a measurement was to start."""
+
+
+class UnexpectedAnswer(InvalidMeasurement):
+    """The stack answered with a status or a body that the contract does not have."""
 
 
 class GeneratorFailed(InvalidMeasurement):

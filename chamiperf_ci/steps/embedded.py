@@ -9,6 +9,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.fingerprint import CredentialKind
 from chamiperf_ci.models.stack import StackState
 from chamiperf_ci.models.target import Service, TargetEntry
+from chamiperf_ci.stack.places import TOKEN_FILE
 
 NAME: Final = "embedded"
 """The target's name; `chamiperf.toml` cannot use it."""
@@ -37,12 +38,11 @@ def entry(given: Mapping[Service, str]) -> TargetEntry:
                 where=f"--target {NAME}",
                 remedy="Unset that option or variable, or leave --target out.",
             )
-    folder = Path(state.state_dir)
     return TargetEntry(
         services=services,
         kea=urls.get("kea"),
         credential=CredentialKind.INTERNAL_TOKEN,
-        internal_token_file=folder / "internal-token",
+        internal_token_file=Path(state.state_dir) / TOKEN_FILE,
         ca_file=None if state.ca_file is None else Path(state.ca_file),
         generator_on_target_host=True,
     )
