@@ -311,9 +311,19 @@ class Baselines(Document):
 
 
 def digest_of(data: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return the SHA-256 of JSON data, independent of layout and order of keys."""
-    canonical = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """Return the SHA-256 of JSON data, independent of layout, order of keys, and of writing 1 or 1.0."""
+    canonical = json.dumps(
+        _with_plain_numbers(data), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _with_plain_numbers(data: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(data, dict):
+        return {key: _with_plain_numbers(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_with_plain_numbers(value) for value in data]
+    return int(data) if isinstance(data, float) and data.is_integer() else data
 
 
 def fingerprint_key(fingerprint: Fingerprint) -> str:

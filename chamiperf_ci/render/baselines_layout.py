@@ -15,7 +15,12 @@ _INDENT = "  "
 
 def layout(baselines: Baselines) -> str:
     """Return the file's text, with a newline at the end; equal content gives equal bytes."""
-    return _lines(content(baselines), "", 0) + "\n"
+    return laid_out(content(baselines)) + "\n"
+
+
+def laid_out(data: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return any JSON in the file's layout, without a newline at the end."""
+    return _lines(data, "", 0)
 
 
 def content(baselines: Baselines) -> dict[str, Any]:
@@ -28,7 +33,7 @@ def content(baselines: Baselines) -> dict[str, Any]:
     stamp = {"kind": baselines.kind, "schema_version": baselines.schema_version, "producer": baselines.producer}
     tail = {"accepted_digest": baselines.accepted_digest, "accepted_runs": data.pop("accepted_runs", {})}
     rest = {key: value for key, value in data.items() if key not in (*stamp, *tail)}
-    whole: dict[str, Any] = _sorted_names({**head, **stamp, **rest, **tail})
+    whole: dict[str, Any] = _tidied({**head, **stamp, **rest, **tail})
     return whole
 
 
@@ -57,16 +62,16 @@ def _arranged_run(run: AcceptedRun) -> AcceptedRun:
 _NAMED = frozenset({"metrics", "scenarios", "endpoints", "environments", "accepted_runs", "parameters", "seeded"})
 
 
-def _sorted_names(data: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Sort the members of objects whose keys are names, not fields."""
+def _tidied(data: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Sort the members of objects whose keys are names, not fields; write whole numbers without a fraction."""
     if isinstance(data, list):
-        return [_sorted_names(item) for item in data]
-    if not isinstance(data, dict):
-        return data
-    return {
-        key: _sorted_names(dict(sorted(value.items())) if key in _NAMED and isinstance(value, dict) else value)
-        for key, value in data.items()
-    }
+        return [_tidied(item) for item in data]
+    if isinstance(data, dict):
+        return {
+            key: _tidied(dict(sorted(value.items())) if key in _NAMED and isinstance(value, dict) else value)
+            for key, value in data.items()
+        }
+    return int(data) if isinstance(data, float) and data.is_integer() else data
 
 
 def _lines(value: Any, lead: str, indent: int) -> str:  # noqa: ANN401 - any JSON

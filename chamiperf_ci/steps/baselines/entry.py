@@ -60,16 +60,16 @@ def row_of(found: Measurement) -> AcceptedRow | None:
     """Return one measurement as it is stored, or None when it has no number that may be judged."""
     if found.formed.reason is not None or found.formed.value is None:
         return None
-    value = rounded(found.formed.value, found.resolution)
+    value, unit = rounded(found.formed.value, found.resolution), found.unit
     if found.kind is RowKind.ERRORS:
         # A count, not a share: rates are pooled over runs.
-        value = float(sum(window.failed for window in found.failures))
+        value, unit = float(sum(window.failed for window in found.failures)), "requests"
     return AcceptedRow(
         endpoint=found.key.endpoint,
         metric=found.key.metric,
         phase=found.key.phase,
         value=value,
-        unit=found.unit,
+        unit=unit,
         statistic=found.formed.statistic,
         count=found.count,
     )

@@ -1,0 +1,202 @@
+"""A proposed change of the baseline: what would be accepted, what that does to each metric, and what to think about.
+
+Adding runs to a baseline and replacing it are two acts. Nothing here writes; nothing but a person's command calls it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.baselines import (
+    AcceptedRow,
+    AcceptedRun,
+    Baselines,
+    EnvironmentBaseline,
+    fingerprint_key,
+)
+from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.render.baseline_change import ChangedRow
+from chamiperf_ci.steps.baselines.candidates import Overrule, objections, one_environment, overruled
+from chamiperf_ci.steps.baselines.entry import accepted_entry
+from chamiperf_ci.steps.baselines.patch import Operation, patch_between, sealed
+from chamiperf_ci.steps.compare.measurements import ERRORS, STALLED
+from chamiperf_ci.verdict.baseline_health import RUNS_WANTED, outlying_runs
+from chamiperf_ci.verdict.centre import centre
+from chamiperf_ci.verdict.metric_class import PRIOR_SD, is_quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a person wants, and says about it.
+
+    Attributes:
+        act: Add the runs to the baseline, or put them in its place.
+        who: Who accepts.
+        reason: Why; a sentence for whoever reads the file later.
+        today: The day of the act.
+        overrule: Objections that the person overrules.
+    """
+
+    act: Literal["add", "replace"]
+    who: str
+    reason: str
+    today: date
+    overrule: frozenset[Overrule] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What would change.
+
+    Attributes:
+        baselines: The file as it would be.
+        patch: RFC 6902 operations from the present file to it.
+        rows: Each metric of the fingerprints that change.
+        accepted: Run ids by fingerprint's name, those newly accepted.
+        overrides: What was overruled.
+        warnings: What a reviewer should think about.
+    """
+
+    baselines: Baselines
+    patch: list[Operation]
+    rows: tuple[ChangedRow, ...]
+    accepted: dict[str, tuple[str, ...]]
+    overrides: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def propose(baselines: Baselines, runs: Sequence[Run], intent: Intent) -> Proposal:
+    """Return the change that accepting `runs` would make.
+
+    Raises:
+        ConfigurationError: No reason is given; a run is no candidate and that was not overruled; the runs are of
+            several environments; a run is accepted already; or there would be more than five.
+    """
+    if not intent.reason.strip():
+        raise ConfigurationError(
+            "a change of the baseline needs a reason", where="--reason", remedy="Say why, for whoever reads it later."
+        )
+    one_environment(runs)
+    groups: dict[str, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: (run.started_at, run.run_id)):
+        groups.setdefault(fingerprint_key(run.fingerprint), []).append(run)
+    accepted = dict(baselines.accepted_runs)
+    for key, group in sorted(groups.items()):
+        accepted[key] = _accept(baselines, accepted.get(key), group, intent)
+    proposed = sealed(baselines.model_copy(update={"accepted_runs": accepted}))
+    entries = {key: proposed.accepted_runs[key] for key in sorted(groups)}
+    newly = {key: frozenset(run.run_id for run in group) for key, group in groups.items()}
+    return Proposal(
+        baselines=proposed,
+        patch=patch_between(baselines, proposed),
+        rows=tuple(row for key in entries for row in _rows(baselines.accepted_runs.get(key), entries[key])),
+        accepted={key: tuple(sorted(newly[key])) for key in entries},
+        overrides=tuple(
+            text for key in entries for run in entries[key].runs if run.run_id in newly[key] for text in run.overrides
+        ),
+        warnings=tuple(text for key in entries for text in _warnings(key, entries[key], proposed)),
+    )
+
+
+def _accept(
+    baselines: Baselines, present: EnvironmentBaseline | None, group: Sequence[Run], intent: Intent
+) -> EnvironmentBaseline:
+    """One fingerprint's baseline after the act."""
+    before = present.runs if present is not None and intent.act == "add" else ()
+    entries = tuple(
+        accepted_entry(
+            run,
+            baselines,
+            act=intent.act,
+            who=intent.who,
+            why=intent.reason,
+            accepted_on=intent.today,
+            overrides=overruled(run, objections(run, baselines), intent.overrule),
+        )
+        for run in group
+    )
+    known = {run.run_id for run in before}
+    if twice := [run.run_id for run in entries if run.run_id in known]:
+        raise ConfigurationError(
+            f"run {twice[0]} is accepted already", where=fingerprint_key(group[0].fingerprint), remedy="Leave it out."
+        )
+    if len(before) + len(entries) > RUNS_WANTED:
+        raise ConfigurationError(
+            f"there would be {len(before) + len(entries)} accepted runs; a baseline has up to {RUNS_WANTED}",
+            where=fingerprint_key(group[0].fingerprint),
+            remedy="Accept fewer, or put these in the place of the present ones with --replace.",
+        )
+    return EnvironmentBaseline(fingerprint=group[0].fingerprint, runs=(*before, *entries))
+
+
+def _rows(before: EnvironmentBaseline | None, after: EnvironmentBaseline) -> tuple[ChangedRow, ...]:
+    keys = sorted(set(after.row_keys) | set(before.row_keys if before else ()))
+    rows = []
+    for key in keys:
+        old = before.rows(*key) if before else ()
+        new = after.rows(*key)
+        endpoint, metric, phase = key
+        rows.append(
+            ChangedRow(
+                key=RowKey(scenario=after.fingerprint.scenario, endpoint=endpoint, metric=metric, phase=phase),
+                unit="share" if metric == ERRORS else (new or old)[0].unit,
+                old=_level(metric, old),
+                old_runs=len(old),
+                new=_level(metric, new),
+                new_runs=len(new),
+            )
+        )
+    return tuple(rows)
+
+
+def _level(metric: str, rows: Sequence[AcceptedRow]) -> float | None:
+    """The accepted level as a person reads it: the centre of the runs, of errors the pooled share."""
+    if not rows:
+        return None
+    values = [row.value for row in rows]
+    if metric == ERRORS:
+        return sum(values) / max(1, sum(row.count for row in rows))
+    if metric == STALLED or not all(map(is_quantity, values)):
+        return centre(sorted(values))
+    return math.exp(centre(sorted(math.log(value) for value in values)))
+
+
+def _warnings(key: str, entry: EnvironmentBaseline, baselines: Baselines) -> list[str]:
+    runs = entry.runs
+    found = [
+        f"{key}: run {runs[place].run_id} lies more than 3 sigma from the others: {' '.join(row)}"
+        for row, places in _outliers(entry, baselines)
+        for place in places
+    ]
+    if len({_builds(run) for run in runs}) > 1:
+        found.append(f"{key}: the accepted runs are of different builds")
+    days = {run.started_at.date() for run in runs}
+    if len(runs) > 1 and len(days) < len(runs):
+        found.append(f"{key}: {len(runs)} runs from {len(days)} days; nights differ more than runs of one sitting")
+    return found
+
+
+def _outliers(entry: EnvironmentBaseline, baselines: Baselines) -> list[tuple[tuple[str, str, str], tuple[int, ...]]]:
+    found = []
+    for key in entry.row_keys:
+        endpoint, metric, phase = key
+        rows = entry.rows(*key)
+        if (
+            metric in (ERRORS, STALLED)
+            or len(rows) < len(entry.runs)
+            or not all(is_quantity(row.value) for row in rows)
+        ):
+            continue
+        fingerprint = entry.fingerprint
+        policy = baselines.policy(fingerprint.scenario, endpoint, metric, phase, stack_kind=fingerprint.stack_kind)
+        if places := outlying_runs([row.value for row in rows], prior_sd=PRIOR_SD[policy.metric_class]):
+            found.append((key, places))
+    return found
+
+
+def _builds(run: AcceptedRun) -> tuple[tuple[str, str, str, str], ...]:
+    return tuple(sorted((one.service, one.version, one.commit, one.image) for one in run.identities))
