@@ -1,0 +1,148 @@
+"""The artifact of another workflow run, taken as hostile: fetched within a limit, one file read, nothing unpacked."""
+
+import io
+import stat
+import zipfile
+import zlib
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+from chamiperf_ci.adapters.github.api import TIMEOUT_S, Api
+from chamiperf_ci.adapters.github.failures import NoAnswer
+from chamiperf_ci.errors import ConfigurationError
+
+PERMISSION = "actions: read"
+
+ARCHIVE_LIMIT_BYTES = 4 * 1024 * 1024
+"""A verdict of a full night is under 1 MiB; nothing larger is fetched."""
+
+FILE_LIMIT_BYTES = 4 * 1024 * 1024
+"""As unpacked: an archive of some kilobytes can hold gigabytes."""
+
+_REMEDY = "Nothing was posted. Look at the run that made the artifact; do not trust what it says."
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact as GitHub lists it; everything but the number is the run's own word."""
+
+    number: int
+    name: str
+    size_bytes: int
+    expired: bool
+
+
+def of_run(api: Api, repository: str, run: int, name: str) -> Artifact:
+    """The run's newest artifact of that name.
+
+    Raises:
+        ConfigurationError: There is none, or it has expired.
+        GitHubFailed: The artifacts cannot be read.
+    """
+    listing = api.pages(
+        f"/repos/{repository}/actions/runs/{run}/artifacts",
+        what=f"list the artifacts of run {run}",
+        permission=PERMISSION,
+        key="artifacts",
+        name=name,
+    )
+    found = [
+        Artifact(int(entry["id"]), str(entry["name"]), int(entry["size_in_bytes"]), bool(entry["expired"]))
+        for entry in listing
+        if entry["name"] == name
+    ]
+    if not found:
+        raise ConfigurationError(
+            f"the run has no artifact named {name}",
+            where=f"run {run} of {repository}",
+            remedy="It ended before a verdict was there: its job summary says why.",
+        )
+    newest = max(found, key=lambda artifact: artifact.number)
+    if newest.expired:
+        raise ConfigurationError(
+            f"the artifact {name} has expired",
+            where=f"run {run} of {repository}",
+            remedy="Run the workflow again; `retention-days` of its upload step says how long artifacts are kept.",
+        )
+    return newest
+
+
+def download(api: Api, repository: str, artifact: Artifact) -> bytes:
+    """Fetch the archive, at most `ARCHIVE_LIMIT_BYTES` of it, without sending our token to where it is stored.
+
+    Raises:
+        ConfigurationError: It is larger than that.
+        GitHubFailed: It cannot be fetched.
+    """
+    if artifact.size_bytes > ARCHIVE_LIMIT_BYTES:
+        raise _too_large(artifact.name, f"{artifact.size_bytes:,} bytes as listed")
+    what = f"fetch the artifact {artifact.name}"
+    path = f"/repos/{repository}/actions/artifacts/{artifact.number}/zip"
+    location = api.location(path, what=what, permission=PERMISSION)
+    # Plain http only where GitHub's API itself is a stand-in on plain http.
+    if urlsplit(location).scheme not in {"https", api.client.requester.scheme}:
+        raise NoAnswer(
+            f"the download is not encrypted: will not {what}", where=f"GET {path}", remedy="Check GITHUB_API_URL."
+        )
+    archive = bytearray()
+    try:
+        with httpx.stream("GET", location, timeout=TIMEOUT_S, follow_redirects=False) as answer:
+            answer.raise_for_status()
+            for chunk in answer.iter_bytes():
+                archive += chunk
+                if len(archive) > ARCHIVE_LIMIT_BYTES:
+                    raise _too_large(artifact.name, f"over {ARCHIVE_LIMIT_BYTES:,} bytes as sent")
+    except httpx.HTTPError as error:
+        raise NoAnswer(
+            f"the storage did not answer: could not {what}",
+            # Its address carries a credential, so only the kind of failure is said.
+            where=f"GET {path}, then its storage: {type(error).__name__}",
+            remedy="Run the job again.",
+        ) from error
+    return bytes(archive)
+
+
+def only_file(archive: bytes, name: str) -> bytes:
+    """The content of the one file that the archive may hold, at its top and of this name.
+
+    Nothing is written to a disk, so a path that escapes, a link or a device in the archive reaches nothing; it is
+    refused all the same, because an honest run makes no such archive.
+
+    Raises:
+        ConfigurationError: The archive is damaged, or holds anything but that one plain file within the limit.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            members = opened.infolist()
+            if [member.filename for member in members] != [name]:
+                raise _refused(f"holds other files than {name}")
+            _plain(members[0])
+            with opened.open(members[0]) as file:
+                # The size that the archive states is its own word; what is read is counted.
+                content = file.read(FILE_LIMIT_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+        raise _refused(f"is damaged ({type(error).__name__})") from error
+    if len(content) > FILE_LIMIT_BYTES:
+        raise _refused(f"holds a file of over {FILE_LIMIT_BYTES:,} bytes")
+    return content
+
+
+def _plain(member: zipfile.ZipInfo) -> None:
+    """Refuse what is not a plain file: a link's content would be a path, an encrypted one cannot be read."""
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if member.is_dir() or kind not in {0, stat.S_IFREG}:
+        raise _refused("holds a link or a device in place of a file")
+    if member.file_size > FILE_LIMIT_BYTES:
+        raise _refused(f"holds a file of over {FILE_LIMIT_BYTES:,} bytes")
+    if member.flag_bits & 0x1:
+        raise _refused("is encrypted")
+
+
+def _refused(what: str) -> ConfigurationError:
+    return ConfigurationError(f"the artifact {what}", where="the archive of the other run", remedy=_REMEDY)
+
+
+def _too_large(name: str, size: str) -> ConfigurationError:
+    return ConfigurationError(f"the artifact {name} is too large", where=size, remedy=_REMEDY)

@@ -1,0 +1,122 @@
+"""What a step writes for the runner: outputs, summary, masks and annotations."""
+
+import re
+
+import pytest
+
+from chamiperf_ci.adapters import actions
+from chamiperf_ci.adapters.actions import ANNOTATION_LIMIT, SUMMARY_LIMIT_BYTES, Annotation, Level
+
+
+@pytest.fixture
+def job(monkeypatch, tmp_path):
+    """A step of a job, with its files."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    return tmp_path
+
+
+def outputs_of(text):
+    """What the runner makes of an output file."""
+    found, lines = {}, iter(text.split("\n"))
+    for line in lines:
+        if not line:
+            continue
+        name, delimiter = line.split("<<", 1)
+        value = []
+        while (part := next(lines)) != delimiter:
+            value.append(part)
+        found[name] = "\n".join(value)
+    return found
+
+
+def test_outputs_reach_the_runner_whole(job):
+    actions.publish({"verdict": "pass", "regressions": 2, "suspects": None, "gate": True, "text": "two\nlines"})
+    assert outputs_of((job / "GITHUB_OUTPUT").read_text()) == {
+        "verdict": "pass",
+        "regressions": "2",
+        "suspects": "",
+        "gate": "true",
+        "text": "two\nlines",
+    }
+
+
+def test_a_value_cannot_add_an_output_of_its_own(job):
+    actions.publish({"first": "x"})
+    delimiter = (job / "GITHUB_OUTPUT").read_text().split("<<")[1].split("\n")[0]
+    actions.publish({"hostile": f"x\n{delimiter}\nstolen<<E\nyes\nE"})
+    assert set(outputs_of((job / "GITHUB_OUTPUT").read_text())) == {"first", "hostile"}
+
+
+def test_outside_a_job_nothing_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    actions.publish({"verdict": "pass"})
+    actions.append_summary("# Verdict")
+    actions.mask("secret")
+    actions.annotate([Annotation(Level.ERROR, "title", "text")])
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_summary_is_added_to_what_is_there(job):
+    (job / "GITHUB_STEP_SUMMARY").write_text("before\n")
+    assert actions.append_summary("# Verdict")
+    assert (job / "GITHUB_STEP_SUMMARY").read_text() == "before\n# Verdict\n\n"
+
+
+def test_a_summary_that_does_not_fit_ends_at_a_line_and_says_so(job):
+    assert not actions.append_summary("line é\n" * 200_000)
+    written = (job / "GITHUB_STEP_SUMMARY").read_bytes()
+    assert len(written) <= SUMMARY_LIMIT_BYTES
+    kept, _, said = written.decode().partition("\n\n_Cut here: ")
+    assert kept.endswith("line é\n")
+    assert said == "the job summary is full. The whole text is in the artifact of this run._\n"
+
+
+def test_a_summary_that_is_full_takes_nothing_more(job):
+    (job / "GITHUB_STEP_SUMMARY").write_text("x" * SUMMARY_LIMIT_BYTES)
+    assert not actions.append_summary("# Verdict")
+    assert (job / "GITHUB_STEP_SUMMARY").stat().st_size == SUMMARY_LIMIT_BYTES
+
+
+@pytest.mark.usefixtures("job")
+def test_each_line_of_a_secret_is_masked(capsys):
+    actions.mask("first\n\n  \nse%cond")
+    assert capsys.readouterr().err == "::add-mask::first\n::add-mask::se%25cond\n"
+
+
+@pytest.mark.usefixtures("job")
+def test_an_annotation_stays_one_line_and_one_title(capsys):
+    actions.annotate([Annotation(Level.WARNING, "a,b:c", "two\r\nlines 100%")])
+    assert capsys.readouterr().err == "::warning title=a%2Cb%3Ac::two%0D%0Alines 100%25\n"
+
+
+@pytest.mark.usefixtures("job")
+def test_the_worst_annotations_are_shown_and_the_rest_counted(capsys):
+    many = [Annotation(Level.NOTICE, "t", str(number)) for number in range(5)]
+    many += [Annotation(Level.ERROR, "t", f"e{number}") for number in range(ANNOTATION_LIMIT)]
+    actions.annotate(many)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["::error"] * ANNOTATION_LIMIT + ["::notice"]
+    assert lines[-1].endswith("::5 more; all are in the job summary.")
+
+
+@pytest.mark.usefixtures("job")
+def test_quoted_text_is_fenced_by_a_token_it_cannot_know():
+    first, second = actions.quoted("::error::x"), actions.quoted("::error::x")
+    assert re.fullmatch(r"::stop-commands::(\w{32})\n::error::x\n::\1::", first)
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("plain text", "plain text", id="plain text is untouched"),
+        pytest.param("a\n::error::b", "a ::error::b", id="a line break starts no command"),
+        pytest.param("::error::b", "error::b", id="nor does the beginning"),
+        pytest.param("a ##[error]b", "a ## [error]b", id="nor does the old form, which works inside a line"),
+    ],
+)
+def test_untrusted_text_in_a_log_line_is_no_command(text, expected):
+    assert actions.harmless(text) == expected

@@ -1,0 +1,137 @@
+"""The sticky comment: one per pull request and key, whoever else writes and whatever is lost on the way."""
+
+import pytest
+from github_standin import ROBOT
+
+from chamiperf_ci.adapters.github import comments
+from chamiperf_ci.adapters.github.comments import Posting, decide, find, login_of, marker, post
+from chamiperf_ci.adapters.github.failures import NotPermitted, Rejected
+from chamiperf_ci.errors import ConfigurationError
+
+REPOSITORY = "octo/stack"
+
+
+def put(api, text, *, key="nightly", author=ROBOT):
+    """Post as the step does: look, then create or update."""
+    existing = find(api, REPOSITORY, 7, key=key, author=author)
+    return post(api, REPOSITORY, 7, key=key, author=author, text=text, existing=existing)
+
+
+def test_a_second_post_updates_the_first_comment_in_place(api, hub):
+    first = put(api, "one")
+    second = put(api, "two")
+    assert second.number == first.number
+    assert [comment["body"] for comment in hub.comments] == [f"{marker('nightly')}\ntwo"]
+
+
+def test_another_key_has_a_comment_of_its_own(api, hub):
+    put(api, "one", key="nightly")
+    put(api, "two", key="quick")
+    assert len(hub.comments) == 2
+
+
+def test_the_comment_is_found_on_a_later_page(api, hub):
+    for number in range(250):
+        hub.add_comment(7, "somebody", f"chatter {number}")
+    hub.add_comment(7, ROBOT, f"{marker('nightly')}\nold")
+    put(api, "new")
+    assert hub.comments[-1]["body"].endswith("new")
+    assert len(hub.comments) == 251
+
+
+def test_a_comment_of_somebody_else_with_our_marker_is_left_alone(api, hub):
+    hub.add_comment(7, "mallory", f"{marker('nightly')}\nmine")
+    put(api, "ours")
+    assert [comment["author"] for comment in hub.comments] == ["mallory", ROBOT]
+    assert hub.comments[0]["body"].endswith("mine")
+
+
+def test_a_comment_that_only_quotes_our_marker_is_left_alone(api, hub):
+    hub.add_comment(7, ROBOT, f"> {marker('nightly')}\nquoted")
+    put(api, "ours")
+    assert len(hub.comments) == 2
+
+
+def test_a_comment_of_a_deleted_account_is_passed_over(api, hub):
+    hub.add_comment(7, None, "from the past")
+    put(api, "ours")
+    assert len(hub.comments) == 2
+
+
+@pytest.mark.parametrize(
+    "status",
+    [pytest.param(0, id="the connection is cut"), pytest.param(502, id="a gateway answers in its place")],
+)
+def test_a_comment_is_created_once_although_the_answer_is_lost(api, hub, status):
+    hub.fail("POST", "/comments$", status, done=True)
+    comment = put(api, "one")
+    assert len(hub.comments) == 1
+    assert comment.number == hub.comments[0]["id"]
+
+
+def test_a_comment_is_created_once_although_every_answer_is_lost(api, hub):
+    hub.fail("POST", "/comments$", 0, done=True, times=4)
+    assert put(api, "one").body.endswith("one")
+    assert len(hub.comments) == 1
+
+
+def test_a_create_that_never_arrived_is_sent_again(api, hub):
+    hub.fail("POST", "/comments$", 0)
+    put(api, "one")
+    assert len(hub.comments) == 1
+
+
+def test_a_token_without_the_right_names_the_permission_and_where_to_write_it(api, hub):
+    hub.fail("POST", "/comments$", 403, "Resource not accessible by integration")
+    with pytest.raises(NotPermitted) as caught:
+        put(api, "one")
+    assert str(caught.value) == (
+        "this token may not comment on pull request #7 (POST /repos/octo/stack/issues/7/comments: 403 Resource not "
+        "accessible by integration). Add `pull-requests: write` to `permissions:` of the job in the workflow file."
+    )
+
+
+def test_a_write_that_is_answered_as_not_found_is_a_missing_right(api, hub):
+    hub.fail("POST", "/comments$", 404, "Not Found")
+    with pytest.raises(NotPermitted):
+        put(api, "one")
+
+
+def test_a_comment_that_is_too_long_is_rejected_with_githubs_words(api):
+    with pytest.raises(Rejected, match="Body is too long"):
+        put(api, "x" * 70_000)
+
+
+def test_a_workflows_own_token_writes_as_githubs_robot(api):
+    assert login_of(api) == ROBOT
+
+
+def test_a_persons_token_writes_as_that_person(api, hub):
+    hub.login = "ada"
+    assert login_of(api) == "ada"
+
+
+def test_a_token_that_is_not_accepted_is_not_taken_for_the_robots(api, hub):
+    hub.fail("GET", "/user", 401, "Bad credentials")
+    with pytest.raises(NotPermitted, match="does not accept the token"):
+        login_of(api)
+
+
+@pytest.mark.parametrize("key", ["", "a b", "-->", "a\nb", "x" * 65])
+def test_a_key_that_could_end_the_marker_is_refused(key):
+    with pytest.raises(ConfigurationError, match="is not a comment key"):
+        marker(key)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(None, Posting.CREATED, id="none there"),
+        pytest.param("M\nsame", Posting.UNCHANGED, id="the same text"),
+        pytest.param("M\r\nsame \n", Posting.UNCHANGED, id="the same text with GitHub's line ends"),
+        pytest.param("M\nother", Posting.UPDATED, id="another text"),
+    ],
+)
+def test_what_posting_means_is_decided_before_it_is_done(body, expected):
+    existing = None if body is None else comments.Comment(1, ROBOT, body, "")
+    assert decide(existing, "same") is expected
