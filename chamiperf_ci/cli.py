@@ -63,7 +63,15 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=LazyGroup,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 120,
+        # How the composite actions give an input: `CHAMIPERF_IN_LOAD_PROFILE` is `load --profile`; empty is not given.
+        "auto_envvar_prefix": "CHAMIPERF_IN",
+    },
+)
 @click.version_option(__version__, prog_name="chamiperf")
 def cli() -> None:
     """Did the Chamicore stack get slower, and can that be believed?
