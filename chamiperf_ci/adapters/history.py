@@ -1,0 +1,252 @@
+"""Where the history lies: a folder, or a branch of a git repository that holds nothing else.
+
+Both take files by name, write a name once, and list and read them. On a branch a commit is built beside the working
+tree, which is never touched, and pushed; when another writer was faster, it is built again on top of theirs.
+"""
+
+import os
+import random
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from chamiperf_ci.adapters import files
+from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
+
+SUFFIX = ".json"
+ATTEMPTS = 12
+"""Pushes tried before giving up; with every push one writer of a race succeeds."""
+_TIMEOUT_S = 300
+
+
+class HistoryStore(Protocol):
+    """What a place of the history can do; names are relative paths with `/`."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names, sorted."""
+
+    def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield each name with its content, in the order given."""
+
+    def add(self, contents: Mapping[str, bytes], *, message: str) -> tuple[str, ...]:
+        """Write what is not there yet and return those names; what is there and different is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderHistory:
+    """A folder; it need not exist yet."""
+
+    root: Path
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names, sorted; hidden files and folders are not among them."""
+        return tuple(sorted(_names_below(self.root, "")))
+
+    def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield each name with its content."""
+        for name in names:
+            yield name, (self.root / name).read_bytes()
+
+    def add(self, contents: Mapping[str, bytes], *, message: str) -> tuple[str, ...]:
+        """Write what is not there yet, each file whole or not at all.
+
+        Raises:
+            ConfigurationError: A name is there with other content, or the folder cannot be written.
+        """
+        del message
+        present = {name: path.read_bytes() for name in contents if (path := self.root / name).is_file()}
+        new = _new(contents, present, where=str(self.root))
+        for name in new:
+            files.write_text(self.root / name, contents[name].decode())
+        return new
+
+
+@dataclass(frozen=True, slots=True)
+class BranchHistory:
+    """A branch of a remote repository; it need not exist yet.
+
+    Attributes:
+        repository: A clone, bare or not; its working tree and branches stay as they are.
+        branch: The branch's name at the remote.
+        remote: The remote's name or URL.
+        sleep: Waits between two attempts; tests hand in another.
+    """
+
+    repository: Path
+    branch: str
+    remote: str = "origin"
+    sleep: Callable[[float], None] = time.sleep
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names on the branch as it is at the remote now, sorted.
+
+        Raises:
+            OutsideServiceError: The remote does not answer or refuses.
+        """
+        commit = self._fetch()
+        return () if commit is None else self._names(commit)
+
+    def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield each name with its content."""
+        commit = self._fetch()
+        if commit is None or not names:
+            return
+        yield from self._read(commit, names)
+
+    def add(self, contents: Mapping[str, bytes], *, message: str) -> tuple[str, ...]:
+        """Push one commit with what is not there yet; no commit when all of it is.
+
+        Raises:
+            ConfigurationError: A name is there with other content.
+            OutsideServiceError: The remote refuses, or other writers were faster every time.
+        """
+        for attempt in range(ATTEMPTS):
+            commit = self._fetch()
+            present = dict(self._read(commit, sorted(set(contents) & set(self._names(commit))))) if commit else {}
+            new = _new(contents, present, where=f"branch {self.branch}")
+            if not new or self._push(self._commit(commit, {name: contents[name] for name in new}, message)):
+                return new
+            # Writers that collided once must not stay in step.
+            self.sleep(random.uniform(0, 0.2 * 2 ** min(attempt, 5)))  # noqa: S311 - spreads writers, hides nothing
+        raise OutsideServiceError(
+            f"other writers were faster {ATTEMPTS} times", where=self._place, remedy="Run the command again."
+        )
+
+    @property
+    def _place(self) -> str:
+        return f"branch {self.branch} of {self.remote}"
+
+    def _fetch(self) -> str | None:
+        """Return the branch's commit at the remote, its objects fetched; None when there is no such branch."""
+        full = f"refs/heads/{self.branch}"
+        if not self._git("ls-remote", self.remote, full).strip():
+            return None
+        # A name of its own, so that two processes in one clone do not take each other's.
+        kept = f"refs/chamiperf/{uuid.uuid4().hex}"
+        shallow = self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
+        depth = ("--depth", "1") if shallow else ()
+        self._git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", *depth, self.remote, f"+{full}:{kept}")
+        commit = self._git("rev-parse", kept).strip().decode()
+        self._git("update-ref", "-d", kept)
+        return commit
+
+    def _names(self, commit: str) -> tuple[str, ...]:
+        listed = self._git("ls-tree", "-r", "-z", "--name-only", commit).decode().split("\0")
+        return tuple(sorted(name for name in listed if name.endswith(SUFFIX)))
+
+    def _read(self, commit: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        wanted = "".join(f"{commit}:{name}\n" for name in names).encode()
+        stream = self._git("cat-file", "--batch", stdin=wanted)
+        place = 0
+        for name in names:
+            end = stream.index(b"\n", place)
+            size = int(stream[place:end].rsplit(b" ", 1)[1])
+            yield name, stream[end + 1 : end + 1 + size]
+            place = end + 2 + size
+
+    def _commit(self, parent: str | None, contents: Mapping[str, bytes], message: str) -> str:
+        """Build a commit beside the working tree, in an index of its own."""
+        with tempfile.TemporaryDirectory(prefix="chamiperf-history-") as folder:
+            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            self._git("read-tree", parent or "--empty", environment=index)
+            lines = b"".join(
+                b"100644 %s\t%s\n" % (self._git("hash-object", "-w", "--stdin", stdin=content).strip(), name.encode())
+                for name, content in sorted(contents.items())
+            )
+            self._git("update-index", "--add", "--index-info", stdin=lines, environment=index)
+            tree = self._git("write-tree", environment=index).strip().decode()
+        parents = ("-p", parent) if parent else ()
+        return self._git("commit-tree", tree, *parents, "-m", message).strip().decode()
+
+    def _push(self, commit: str) -> bool:
+        """Whether the remote took the commit; False when another writer was faster.
+
+        The branch must be what the commit was built on, also when that was nothing: git refuses all else.
+        """
+        result = self._run("push", "--porcelain", self.remote, f"{commit}:refs/heads/{self.branch}")
+        if result.returncode == 0:
+            return True
+        # `!` marks a ref that was refused: not a fast-forward, or locked by another push; anything else is a failure.
+        if any(line.startswith(b"!") and not _is_forbidden(line) for line in result.stdout.splitlines()):
+            return False
+        raise self._failure("push", result)
+
+    def _git(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
+        result = self._run(*arguments, stdin=stdin, environment=environment)
+        if result.returncode != 0:
+            raise self._failure(arguments[0], result)
+        return result.stdout
+
+    def _run(
+        self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        ours = {
+            "GIT_TERMINAL_PROMPT": "0",
+            **{f"GIT_{role}_NAME": "chamiperf" for role in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{role}_EMAIL": "chamiperf@localhost" for role in ("AUTHOR", "COMMITTER")},
+            "LC_ALL": "C",
+        }
+        try:
+            return subprocess.run(
+                ["git", "-C", str(self.repository), *arguments],
+                input=stdin,
+                capture_output=True,
+                check=False,
+                timeout=_TIMEOUT_S,
+                env={**os.environ, **ours, **(environment or {})},
+            )
+        except FileNotFoundError as error:
+            raise ConfigurationError("git is not installed", where="PATH", remedy="Install git.") from error
+        except subprocess.TimeoutExpired as error:
+            raise OutsideServiceError(
+                f"git {arguments[0]} did not end within {_TIMEOUT_S} s", where=self._place, remedy="Try again later."
+            ) from error
+
+    def _failure(self, what: str, result: subprocess.CompletedProcess[bytes]) -> OutsideServiceError:
+        said = " ".join((result.stderr or result.stdout).decode(errors="replace").split())
+        return OutsideServiceError(
+            f"git {what} failed: {said[-300:]}",
+            where=self._place,
+            remedy="Check the remote's name and that the token may write (permissions: contents: write).",
+        )
+
+
+def _is_forbidden(line: bytes) -> bool:
+    """Whether a refusal is a rule of the remote's (a protected branch, a hook), which trying again cannot change."""
+    return b"[remote rejected]" in line and b"lock" not in line and b"fetch first" not in line
+
+
+def _new(contents: Mapping[str, bytes], present: Mapping[str, bytes], *, where: str) -> tuple[str, ...]:
+    """The names to write, sorted: those that are not there, or only in part, as a writer that died left them."""
+    for name, content in sorted(contents.items()):
+        there = present.get(name, content)
+        if there != content and not content.startswith(there):
+            raise ConfigurationError(
+                f"{name} is in the history already, with other content",
+                where=where,
+                remedy="The history is never rewritten; a new measurement has a run id of its own.",
+            )
+    return tuple(sorted(name for name, content in contents.items() if present.get(name) != content))
+
+
+def _names_below(folder: Path, prefix: str) -> Iterator[str]:
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ConfigurationError(
+            f"the history cannot be read: {error.strerror}", where=str(folder), remedy="Give another --history."
+        ) from error
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _names_below(Path(entry.path), f"{prefix}{entry.name}/")
+        elif entry.name.endswith(SUFFIX):
+            yield prefix + entry.name

@@ -1,0 +1,213 @@
+"""What the history is made of: a run's file name, its content, and how many are read at once.
+
+A name says environment, time, scenario, kind and run, so that most questions are answered without opening a file.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from chamiperf_ci import __version__
+from chamiperf_ci.adapters.files import PRODUCER
+from chamiperf_ci.adapters.history import HistoryStore
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.history import HistoryEntry, HistoryRow
+from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.verdict import Row, RowKey, Verdict
+from chamiperf_ci.models.vocabulary import TargetVerdict
+from chamiperf_ci.render.baselines_layout import laid_out
+from chamiperf_ci.steps.baselines.entry import rows_of
+from chamiperf_ci.steps.compare.measurements import SUSTAINED, measure
+from chamiperf_ci.steps.compare.past import Past, PastNight, PastValue
+
+_STAMP = "%Y%m%dT%H%M%SZ"
+_NAME = re.compile(
+    r"(?P<environment>[^/]+)/\d{4}/\d{2}/(?P<stamp>\d{8}T\d{6}Z)\.(?P<scenario>[^./]+)\.(?P<kind>[a-z-]+)\.(?P<run>[^./]+)\.json"
+)
+_VERSION = re.compile(rb'"schema_version":\s*(\d+)')
+
+
+@dataclass(frozen=True, slots=True)
+class EntryName:
+    """What a file's name says of its run."""
+
+    environment: str
+    started_at: datetime
+    scenario: str
+    run_kind: RunKind
+    run_id: str
+
+    @property
+    def path(self) -> str:
+        """The name: `ENVIRONMENT/2026/03/20260302T011700Z.boot_storm.night.RUN.json`."""
+        stamp = self.started_at.astimezone(UTC)
+        name = f"{stamp:{_STAMP}}.{self.scenario}.{self.run_kind}.{self.run_id}.json"
+        return f"{self.environment}/{stamp:%Y/%m}/{name}"
+
+
+def parse_name(path: str) -> EntryName | None:
+    """Return what a name says, or None when it is not that of a run."""
+    found = _NAME.fullmatch(path)
+    if found is None or found["kind"] not in {kind.value for kind in RunKind}:
+        return None
+    started = datetime.strptime(found["stamp"], _STAMP).replace(tzinfo=UTC)
+    return EntryName(found["environment"], started, found["scenario"], RunKind(found["kind"]), found["run"])
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries to read; an empty field wants all.
+
+    Attributes:
+        environment: Its name.
+        scenarios: Their names.
+        kinds: Kinds of run.
+        since: The earliest start.
+        until: The first start that is not wanted any more.
+    """
+
+    environment: str = ""
+    scenarios: Collection[str] = ()
+    kinds: Collection[RunKind] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def covers(self, name: EntryName) -> bool:
+        """Whether the entry of this name is wanted."""
+        return (
+            self.environment in ("", name.environment)
+            and (not self.scenarios or name.scenario in self.scenarios)
+            and (not self.kinds or name.run_kind in self.kinds)
+            and (self.since is None or name.started_at >= self.since)
+            and (self.until is None or name.started_at < self.until)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Entries, oldest first, and sentences about files that could not be read."""
+
+    entries: tuple[HistoryEntry, ...] = ()
+    problems: tuple[str, ...] = field(default=())
+
+
+def entry_of(run: Run, verdict: Verdict | None = None, *, link: str = "") -> tuple[EntryName, HistoryEntry]:
+    """Return a run as the history keeps it, with what the verdict says of it, if it is one of the verdict's runs."""
+    judged = verdict if verdict is not None and _judges(verdict, run) else None
+    said = {row.key: row for row in judged.rows} if judged else {}
+    rows = rows_of(found for found in measure(run) if found.key.phase == SUSTAINED) if run.valid else ()
+    entry = HistoryEntry(
+        producer=PRODUCER,
+        run_kind=run.run_kind,
+        run_id=run.run_id,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        valid=run.valid,
+        problems=tuple(f"{problem.reason}: {problem.text}" for problem in run.problems),
+        fingerprint=run.fingerprint,
+        machine=run.machine,
+        identities=run.identities,
+        injected_faults=run.injected_faults,
+        rows=tuple(HistoryRow(**row.model_dump(), **_said(said.get(_row_key(run.scenario, row.key)))) for row in rows),
+        word=judged.outcome.word if judged else "",
+        exit_code=judged.outcome.exit_code if judged else None,
+        baselines_digest=judged.baselines_digest if judged else "",
+        link=link,
+    )
+    return EntryName(run.fingerprint.environment, run.started_at, run.scenario, run.run_kind, run.run_id), entry
+
+
+def text_of(entry: HistoryEntry) -> str:
+    """Return a file's text, one metric a line."""
+    stamp = {"kind": entry.kind, "schema_version": entry.schema_version}
+    return laid_out({**stamp, **entry.model_dump(mode="json", exclude_defaults=True)}) + "\n"
+
+
+def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
+    """Read the wanted entries.
+
+    A file that is truncated or damaged is passed over and named; its night is then missing, which is an alarm of its
+    own.
+
+    Raises:
+        ConfigurationError: A file was written by a newer version, which may say more than this one understands.
+    """
+    names = {path: name for path in store.names() if (name := parse_name(path)) is not None and wanted.covers(name)}
+    ordered = sorted(names, key=lambda path: (names[path].started_at, path))
+    entries, problems = [], []
+    for path, content in store.read(ordered):
+        try:
+            entries.append(HistoryEntry.model_validate_json(content))
+        except ValidationError as error:
+            _refuse_newer(path, content)
+            problems.append(f"{path} is passed over: {_first(error)}")
+    return Reading(tuple(entries), tuple(problems))
+
+
+def add(store: HistoryStore, runs: Iterable[Run], verdict: Verdict | None = None, *, link: str = "") -> tuple[str, ...]:
+    """Write each run that is not there yet and return the names written.
+
+    Raises:
+        ConfigurationError: A run is there with other content.
+        OutsideServiceError: The remote refuses.
+    """
+    made = dict(entry_of(run, verdict, link=link) for run in runs)
+    contents = {name.path: text_of(entry).encode() for name, entry in made.items()}
+    what = ", ".join(sorted({name.scenario for name in made}))
+    places = ", ".join(sorted({name.environment for name in made}))
+    return store.add(contents, message=f"Add {len(contents)} runs of {places}: {what}")
+
+
+def past_of(entries: Sequence[HistoryEntry]) -> Past:
+    """Return the valid nights among entries as `compare` reads them."""
+    nights = [entry for entry in entries if entry.run_kind is RunKind.NIGHT and entry.valid]
+    return Past(tuple(_night(entry) for entry in sorted(nights, key=lambda entry: entry.started_at)))
+
+
+def _night(entry: HistoryEntry) -> PastNight:
+    return PastNight(
+        run_id=entry.run_id,
+        started_at=entry.started_at,
+        fingerprint=entry.fingerprint,
+        values={
+            _row_key(entry.fingerprint.scenario, row.key): PastValue(row.value, row.statistic) for row in entry.rows
+        },
+        commits=tuple(f"{one.service} {one.commit or one.image or one.version}".strip() for one in entry.identities),
+    )
+
+
+def _judges(verdict: Verdict, run: Run) -> bool:
+    return any(one.scenario == run.scenario and run.run_id in one.runs[:1] for one in verdict.scenarios)
+
+
+def _said(row: Row | None) -> Mapping[str, object]:
+    if row is None:
+        return {}
+    target = row.target.verdict
+    return {"verdict": row.verdict, "target": None if target is TargetVerdict.NONE else target}
+
+
+def _row_key(scenario: str, key: tuple[str, str, str]) -> RowKey:
+    endpoint, metric, phase = key
+    return RowKey(scenario=scenario, endpoint=endpoint, metric=metric, phase=phase)
+
+
+def _refuse_newer(path: str, content: bytes) -> None:
+    """Stop at a file of a newer version."""
+    version = _VERSION.search(content)
+    if version is not None and int(version[1]) > HistoryEntry.SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"schema version {int(version[1])} is not known; this is chamiperf {__version__}, which reads version "
+            f"{HistoryEntry.SCHEMA_VERSION}",
+            where=path,
+            remedy="Install the version that wrote it; the file's `producer` names it.",
+        )
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else str(first["msg"])
