@@ -1,0 +1,78 @@
+// Boot storm: each VU is a node that asks for its boot script, once per pace (1 s; demo 0.1 s).
+// Closed model, because the requirement counts nodes that boot at the same time.
+// An answer is good when it is 200 and starts the kernel, initrd and command line of the node that asks.
+//
+// Iterations walk through the seeded nodes in turn, so that the first pass asks for each node exactly once. A node that
+// is not served stays with its VU, which asks again in later passes; what is never served is counted exactly.
+//
+//   profile  VUs sustained, spike   requests/s sustained, spike   duration     (closed; creates nothing)
+//   demo     200, 400               2,000, 4,000                  8.5 s
+//   quick    1,000, 2,000           1,000, 2,000                  3 min
+//   full     10,000, 20,000         10,000, 20,000                15 min
+//   soak     2,000, none            2,000, none                   62 min
+import { Counter, Trend } from 'k6/metrics';
+
+import { figures, less, more } from './lib/figures.js';
+import { nodeCount, route } from './lib/nodes.js';
+import { optionsOf, vus } from './lib/options.js';
+import { begin, iterationNumber, pace } from './lib/pace.js';
+import { scenario } from './lib/plan.js';
+import { call } from './lib/request.js';
+import { elapsedMs } from './lib/windows.js';
+
+scenario('boot_storm', 1);
+
+/** After the first pass, a VU that knows of unserved nodes asks for one of them once in so many iterations. */
+const ASK_AGAIN_EVERY = 8;
+
+const NODES = nodeCount();
+const BOOTSCRIPT = route('bootscript');
+const booted = new Trend('chamiperf_node_booted', true);
+const missed = new Counter('chamiperf_nodes_missed');
+const recovered = new Counter('chamiperf_nodes_recovered');
+
+export const options = optionsOf({ boot_storm: vus('bootOneNode') });
+export { prepare as setup, cleanUp as teardown } from './lib/seeding.js';
+export { handleSummary } from './lib/summary.js';
+
+/** @type {number[]} nodes that this VU was the first to ask for, and that were not served */
+const unserved = [];
+let later = 0;
+
+export function bootOneNode() {
+  begin();
+  const turn = iterationNumber();
+  if (turn < NODES) bootForTheFirstTime(turn);
+  else if (unserved.length > 0 && (later += 1) % ASK_AGAIN_EVERY === 0) bootAgain();
+  else call(BOOTSCRIPT, turn % NODES);
+  pace();
+}
+
+/** @param {number} node */
+function bootForTheFirstTime(node) {
+  if (call(BOOTSCRIPT, node)) {
+    booted.add(elapsedMs());
+    return;
+  }
+  missed.add(1);
+  unserved.push(node);
+}
+
+function bootAgain() {
+  const node = /** @type {number} */ (unserved.shift());
+  if (call(BOOTSCRIPT, node)) {
+    recovered.add(1);
+    booted.add(elapsedMs());
+  } else unserved.push(node);
+}
+
+figures((k6) => {
+  const served = k6.distribution('chamiperf_node_booted');
+  const never = k6.count('chamiperf_nodes_missed') - k6.count('chamiperf_nodes_recovered');
+  return [
+    more('nodes booted', 'nodes', served?.count ?? 0),
+    less('nodes never served', 'nodes', never),
+    less('nodes not asked', 'nodes', NODES - (served?.count ?? 0) - never),
+    ...(served ? [less('time until nodes booted', 's', served.max / 1000, { count: served.count, resolution: 0.001 })] : []),
+  ];
+});

@@ -1,0 +1,33 @@
+// The dialect of the services: routes, payload shapes and grants, from api.json.
+
+/**
+ * @typedef {object} Route
+ * @property {string} service
+ * @property {'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} method
+ * @property {string} path
+ * @property {boolean} [open] no credential is needed
+ * @property {string[]} [contains] what a good answer contains
+ */
+
+/**
+ * @typedef {object} Shape a kind of object
+ * @property {string} kind its name in counts
+ * @property {string} service
+ * @property {string} path of the collection
+ * @property {string} [key] the object's id where it is ours; absent: the server makes it
+ * @property {string} [find] query that lists a node's objects
+ * @property {unknown} body of POST
+ * @property {unknown} [patch] body of PATCH that makes an existing object ours
+ */
+
+/**
+ * @typedef {object} Api
+ * @property {Record<string, Shape>} objects
+ * @property {string[]} seed_order
+ * @property {Record<string, Route>} routes
+ * @property {Record<string, Record<string, string>>} grants
+ * @property {{path: string, body: unknown}} kea
+ */
+
+/** @type {Api} */
+export const api = JSON.parse(open(import.meta.resolve('../api.json')));

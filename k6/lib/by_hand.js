@@ -1,0 +1,111 @@
+// The plan of a plain `k6 run`: a profile, Chamicore's own defaults, and the variables of Chamicore's own scripts.
+import { sequence } from './phases.js';
+
+/** @typedef {import('./plan.js').Plan} Plan */
+/** @typedef {import('./plan.js').Load} Load */
+/** @typedef {import('./phases.js').Phase} Phase */
+/** @typedef {(variable: string) => string | undefined} Own one of the scenario's own variables, by name without prefix */
+
+/** @type {Record<string, [string, string]>} the variable of each service's URL, and Chamicore's default */
+const URLS = {
+  auth: ['CHAMICORE_TEST_AUTH_URL', 'http://127.0.0.1:3333'],
+  smd: ['CHAMICORE_TEST_SMD_URL', 'http://127.0.0.1:27779'],
+  bss: ['CHAMICORE_TEST_BSS_URL', 'http://127.0.0.1:27778'],
+  'cloud-init': ['CHAMICORE_TEST_CLOUDINIT_URL', 'http://127.0.0.1:27777'],
+  discovery: ['CHAMICORE_TEST_DISCOVERY_URL', 'http://127.0.0.1:27776'],
+  power: ['CHAMICORE_TEST_POWER_URL', 'http://127.0.0.1:27775'],
+  kea: ['CHAMIPERF_KEA_URL', 'http://127.0.0.1:8000'],
+};
+
+/** @type {Record<string, {prefix: string, seed: number}>} variables' prefixes in Chamicore's scripts; nodes they seed */
+const CHAMICORE = {
+  boot_storm: { prefix: 'BOOT', seed: 10_000 },
+  cloud_init_storm: { prefix: 'CLOUDINIT', seed: 10_000 },
+  inventory_scale: { prefix: 'INVENTORY', seed: 50_000 },
+};
+const QUICK_SEED = 1_000;
+
+/**
+ * @param {string} name of the scenario
+ * @returns {Plan}
+ */
+export function planByHand(name) {
+  const quick = ['1', 'true', 'yes'].includes((__ENV.QUICK ?? '').toLowerCase());
+  const profile = __ENV.CHAMIPERF_PROFILE ?? (quick ? 'quick' : 'full');
+  const { scenarios } = JSON.parse(open(import.meta.resolve(`../profiles/${profile}.json`)));
+  const { prefix, seed } = CHAMICORE[name] ?? { prefix: '', seed: QUICK_SEED };
+  /** @type {Own} */
+  const own = (variable) => (prefix ? __ENV[`${prefix}_${variable}`] : undefined);
+  const load = quick ? constant(scenarios[name]) : overridden(scenarios[name], own);
+  const seededBefore = __ENV.CHAMIPERF_SEED_RUN_ID;
+  return {
+    scenario: name,
+    profile,
+    urls: Object.fromEntries(Object.entries(URLS).map(([key, [variable, port]]) => [key, __ENV[variable] ?? port])),
+    tls: { insecure: false, certificate_file: null, key_file: null },
+    credential: 'internal-token',
+    connections: 'keep',
+    identities: {
+      run_id: seededBefore ?? 'byhand',
+      nodes: Number(__ENV.CHAMIPERF_SEED_NODES ?? own('SEED_COUNT') ?? (quick ? QUICK_SEED : seed)),
+      network: '198.18.0.0/15',
+      written_run_id: __ENV.CHAMIPERF_WRITTEN_RUN_ID ?? 'byhandw',
+    },
+    load: { ...load, phases: sequence(load.phases) },
+    seeding: seededBefore ? null : { batch: Number(own('SEED_BATCH_SIZE') ?? 100) },
+    limits: { p99_ms: Number(own('P99_TARGET_MS') ?? 0), error_rate: Number(own('ERROR_RATE_MAX') ?? 0) },
+  };
+}
+
+/**
+ * QUICK: a constant number of VUs for a time.
+ * @param {Load} load
+ * @returns {Load}
+ */
+function constant(load) {
+  const vus = Number(__ENV.QUICK_VUS ?? 1000);
+  const duration = seconds(__ENV.QUICK_DURATION ?? '2m');
+  return { ...load, phases: [{ name: 'sustained', start_s: 0, duration_s: duration, from_vus: vus, to_vus: vus }] };
+}
+
+/**
+ * The profile's phases with the durations and levels of Chamicore's variables.
+ * @param {Load} load
+ * @param {Own} own
+ * @returns {Load}
+ */
+function overridden(load, own) {
+  const sustained = own('FULL_RAMP_TARGET_VUS') ?? own('FULL_VUS');
+  const spike = own('FULL_SPIKE_TARGET_VUS');
+  const durations = {
+    'ramp-up': own('FULL_RAMP_DURATION'),
+    sustained: own('FULL_SUSTAIN_DURATION') ?? own('FULL_DURATION'),
+    spike: own('FULL_SPIKE_DURATION'),
+    cooldown: own('FULL_COOLDOWN_DURATION'),
+  };
+  const levels = {
+    'ramp-up': { to_vus: sustained },
+    sustained: { from_vus: sustained, to_vus: sustained },
+    spike: { from_vus: spike, to_vus: spike },
+    cooldown: { from_vus: spike },
+  };
+  const phases = load.phases.map((phase) => {
+    const duration = durations[/** @type {keyof typeof durations} */ (phase.name)];
+    const given = Object.entries(levels[/** @type {keyof typeof levels} */ (phase.name)] ?? {});
+    const level = Object.fromEntries(given.filter(([, vus]) => vus !== undefined).map(([key, vus]) => [key, Number(vus)]));
+    return { ...phase, ...level, duration_s: duration === undefined ? phase.duration_s : seconds(duration) };
+  });
+  return { ...load, phases };
+}
+
+/**
+ * k6's own way to write a duration, such as `2m`, `1m30s`, `500ms`.
+ * @param {string} text
+ * @returns {number} seconds
+ */
+export function seconds(text) {
+  const unit = { h: 3600, m: 60, s: 1, ms: 0.001 };
+  const parts = [...text.matchAll(/([\d.]+)(ms|h|m|s)/g)];
+  if (parts.map(([part]) => part).join('') !== text || text === '') throw new Error(`${text} is not a duration, expected one such as 2m or 90s`);
+  return parts.reduce((sum, [, value, u]) => sum + Number(value) * unit[/** @type {keyof typeof unit} */ (u)], 0);
+}

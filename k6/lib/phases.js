@@ -1,0 +1,89 @@
+// The phases of a load: when each begins, how many windows it has, and the stages k6 is given. Knows nothing of k6.
+
+/**
+ * One phase. VUs or arrivals per second change linearly from `from_*` to `to_*`; a `from` that differs from the level
+ * before is a jump.
+ * @typedef {object} Phase
+ * @property {string} name
+ * @property {number} start_s
+ * @property {number} duration_s
+ * @property {number} [from_vus]
+ * @property {number} [to_vus]
+ * @property {number} [from_rate]
+ * @property {number} [to_rate]
+ * @property {number} [iterations] the phase ends when so many are done
+ * @property {boolean} [herd] every VU starts an iteration at the phase's first instant
+ */
+
+/** @typedef {{endMs: number, phase: string, window: string | null}} Slot a stretch of time in which the tags stay equal */
+
+/** The phase that is compared; the others are shown. */
+export const MEASURED = 'sustained';
+
+/**
+ * Fill in when each phase starts.
+ * @param {Omit<Phase, 'start_s'>[]} phases
+ * @returns {Phase[]}
+ */
+export function sequence(phases) {
+  let start = 0;
+  return phases.map((phase) => {
+    const placed = { ...phase, start_s: start };
+    start += phase.duration_s;
+    return placed;
+  });
+}
+
+/**
+ * How many windows the measured phase has: as planned, else a tenth of it under two minutes, else a twentieth.
+ * @param {Phase[]} phases
+ * @param {number} [planned]
+ */
+export function windowCount(phases, planned) {
+  const phase = phases.find(({ name, iterations }) => name === MEASURED && !iterations);
+  if (!phase) return 0;
+  return planned ?? (phase.duration_s < 120 ? 10 : 20);
+}
+
+/**
+ * The slots of a load in order; the last one never ends, because requests in flight outlive the plan.
+ * @param {Phase[]} phases
+ * @param {number} windows
+ * @returns {Slot[]}
+ */
+export function slots(phases, windows) {
+  const all = phases.flatMap((phase) => {
+    const parts = phase.name === MEASURED && windows > 0 ? windows : 1;
+    return Array.from({ length: parts }, (_, part) => ({
+      endMs: (phase.start_s + (phase.duration_s * (part + 1)) / parts) * 1000,
+      phase: phase.name,
+      window: parts > 1 ? String(part) : null,
+    }));
+  });
+  return all.map((slot, i) => (i === all.length - 1 ? { ...slot, endMs: Infinity } : slot));
+}
+
+/**
+ * k6's stages for the phases: a jump is a stage of no duration.
+ * @param {Phase[]} phases
+ * @param {'vus' | 'rate'} what
+ * @returns {{start: number, highest: number, stages: {duration: string, target: number}[]}}
+ */
+export function stages(phases, what) {
+  /** @param {Phase} phase @returns {[number, number]} */
+  const levels = (phase) =>
+    what === 'vus' ? [phase.from_vus ?? 0, phase.to_vus ?? 0] : [phase.from_rate ?? 0, phase.to_rate ?? 0];
+  const start = levels(phases[0])[0];
+  let level = start;
+  let highest = start;
+  /** @type {{duration: string, target: number}[]} */
+  const steps = [];
+  for (const phase of phases) {
+    const [from, to] = levels(phase);
+    if (from !== level) steps.push({ duration: '0s', target: from });
+    steps.push({ duration: `${Math.round(phase.duration_s * 1000)}ms`, target: to });
+    level = to;
+    highest = Math.max(highest, from, to);
+  }
+  return { start, highest, stages: steps };
+}

@@ -1,0 +1,39 @@
+// Which phase and window a VU is in, as tags on the VU that change only when the slot does: no cost per request.
+import exec from 'k6/execution';
+import { slots } from './phases.js';
+import { plan, windows } from './plan.js';
+
+/** @type {import('./phases.js').Slot[]} */
+let all = [];
+let current = -1;
+let endsAt = 0;
+let startedAt = 0;
+
+/** Milliseconds since the scenario started. */
+export function elapsedMs() {
+  if (startedAt === 0) startedAt = exec.scenario.startTime;
+  return Date.now() - startedAt;
+}
+
+/** Tag what follows with the present phase and window. */
+export function enterWindow() {
+  const elapsed = elapsedMs();
+  if (elapsed < endsAt) return;
+  if (current < 0) all = slots(plan.load.phases, windows);
+  do current += 1;
+  while (elapsed >= all[current].endMs);
+  endsAt = all[current].endMs;
+  enter(all[current].phase, all[current].window);
+}
+
+/**
+ * Tag what follows with a phase and window that do not follow from the clock.
+ * @param {string} phase
+ * @param {string | null} window
+ */
+export function enter(phase, window) {
+  const { tags } = exec.vu.metrics;
+  tags.phase = phase;
+  if (window === null) delete tags.window;
+  else tags.window = window;
+}
