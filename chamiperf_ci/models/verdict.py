@@ -19,6 +19,9 @@ from chamiperf_ci.models.vocabulary import (
     TargetVerdict,
 )
 
+Word = Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "targets only"]
+"""The gravest thing that a night has seen, whether or not it fails the night."""
+
 
 class RowKey(Value):
     """Names a row."""
@@ -150,7 +153,7 @@ class ScenarioOutcome(Value):
     """ISO date of the newest accepted run; empty without a baseline."""
     baseline_oldest: str = ""
     learning_runs: int | None = None
-    """Set while the environment is learning: how many accepted runs it has."""
+    """Set while the environment is learning: valid nights so far, of the five that a first baseline is made of."""
     same_build: bool = False
     """Both sides have equal identities: an A/A comparison."""
     reported_differences: tuple[str, ...] = ()

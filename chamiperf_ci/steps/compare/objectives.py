@@ -6,7 +6,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Bound, TargetRule
 from chamiperf_ci.models.verdict import TargetResult
 from chamiperf_ci.models.vocabulary import Direction, RowKind, RowReason, TargetVerdict
-from chamiperf_ci.steps.compare.measurements import Measurement
+from chamiperf_ci.steps.compare.measurements import THROUGHPUT, Measurement
 from chamiperf_ci.steps.compare.pairing import Pairing
 from chamiperf_ci.verdict.decision import RowDecision
 from chamiperf_ci.verdict.metric_class import PRIOR_SD
@@ -31,7 +31,7 @@ def target_of(row: Pairing, decision: RowDecision | None, *, run_valid: bool) ->
         ConfigurationError: The target's unit is not the metric's.
     """
     rule = row.policy.target
-    if rule is None or (rule.offered_factor is None and row.key.phase != rule.phase):
+    if rule is None or not _stands_here(rule, row):
         return NO_TARGET
     limit = rule.limit * _factor(rule, row)
     judged, phase, reason = _judged(row, rule, limit, decision)
@@ -73,8 +73,20 @@ def _judged(
         offered, chosen = _best_offer(row, limit, limits)
         judged = judge_rate(_values(row, chosen.key.phase), limit, offered, sigma=sigma, limits=limits)
         return judged, chosen.key.phase, judged.reason
-    judged = judge_target(_values(row, row.key.phase), limit, direction=_direction(rule, row), sigma=sigma)
+    values, direction = _values(row, row.key.phase), _direction(rule, row)
+    if direction is Direction.LOWER and values and max(values) <= 0:
+        # A lag, a queue or a slope may be nothing at all, which no logarithm can hold against a limit.
+        return TargetDecision(TargetVerdict.MET, values[0], limit), row.key.phase, None
+    judged = judge_target(values, limit, direction=direction, sigma=sigma)
     return judged, row.key.phase, judged.reason
+
+
+def _stands_here(rule: TargetRule, row: Pairing) -> bool:
+    """Whether this row is the one that shows the target: that of its phase; of a rate the service's, once."""
+    if rule.offered_factor is None:
+        return row.key.phase == rule.phase
+    of_an_endpoint = row.key.metric == THROUGHPUT and row.measurement is not None and row.measurement.comparable
+    return not of_an_endpoint and (not row.phases or row.key == row.phases[0].key)
 
 
 def _best_offer(row: Pairing, limit: float, limits: Limits) -> tuple[float, Measurement]:

@@ -1,0 +1,217 @@
+"""The night in one sentence, to be understood without statistics, and what the night could not have seen."""
+
+from collections.abc import Sequence
+
+from chamiperf_ci.models.verdict import Row, RowKey, ScenarioOutcome, Word
+from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.render import changes, numbers
+from chamiperf_ci.render.sentences import RUNS_WANTED, row_sentence
+
+SELF_TEST = "Self-test: no product was measured."
+
+# Simulated with known truth (verdict.md section 12): sd between runs, power at +20 % by repeats and by pairs.
+_POWER = ((0.03, 96, 98), (0.04, 81, 96), (0.055, 67, 92), (0.08, 36, 78))
+
+
+def headline(word: Word, rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], *, self_test: bool) -> str:
+    """Return the verdict in one sentence, behind the words that no product was measured where that is so."""
+    several = len(scenarios) > 1
+    by_word = {
+        "regression": _regressed,
+        "target missed": _missed,
+        "invalid": _not_judged,
+        "learning": _learning,
+        "drift": _drifting,
+        "inconclusive": _undecided,
+    }
+    sentence = by_word[word](rows, scenarios, several) if word in by_word else _nothing(rows, scenarios)
+    return f"{SELF_TEST} {sentence}" if self_test else sentence
+
+
+def targets_only(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], *, self_test: bool) -> str:
+    """Return the sentence of a quick run that has no accepted runs of its own profile."""
+    profiles = ", ".join(sorted({scenario.fingerprint.profile for scenario in scenarios}))
+    sentence = f"Targets only: no run of profile {profiles} is accepted, so nothing was compared. {_targets_met(rows)}"
+    return f"{SELF_TEST} {sentence}" if self_test else sentence
+
+
+def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tuple[str, ...]:
+    """Return what this run could not have seen, with numbers."""
+    return (
+        *(_runner(found) for found in [_of_p99(rows)] if found),
+        *_undetectable(rows),
+        *(
+            f"{scenario.scenario} is compared with {numbers.counted(scenario.baseline_runs, 'accepted run')}; "
+            f"{RUNS_WANTED} from {RUNS_WANTED} nights would narrow every interval."
+            for scenario in scenarios
+            if 0 < scenario.baseline_runs < 3  # noqa: PLR2004 - what verdict.md calls a thin baseline
+        ),
+        *(
+            f"{scenario.scenario}: both sides are the same build (A/A), so a difference is noise."
+            for scenario in scenarios
+            if scenario.same_build
+        ),
+    )
+
+
+def worst(rows: Sequence[Row]) -> Row:
+    """Return the row that got worse most, compared with what is tolerated; the name decides between equals."""
+    return min(rows, key=lambda row: (-_gravity(row), row.key.text))
+
+
+def _gravity(row: Row) -> float:
+    return row.change.d / row.tolerance if row.change else 0.0
+
+
+def _regressed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
+    found = [row for row in rows if row.verdict is RowVerdict.REGRESSION and row.acknowledged is None]
+    first = worst(found)
+    name = changes.title(first.key, with_scenario=several)
+    if first.change is None:
+        sentence = f"{name}: {row_sentence(first)}"
+    else:
+        rose = changes.words_for(first.unit, first.direction).worsened
+        size = numbers.percent(first.change.ratio, beside=first.tolerance)
+        between = _between(first)
+        sentence = f"{name} {rose} {size} % ({between}), {_seen(first)}; {changes.tolerance(first)} is allowed."
+    return f"{sentence}{_more(len(found) - 1, 'row regressed', 'rows regressed')}{_also_missed(rows)}"
+
+
+def _between(row: Row) -> str:
+    if row.change is None:
+        return ""
+    ends = sorted((abs(row.change.low), abs(row.change.high)))
+    low, high = (numbers.percent(end, beside=row.tolerance) for end in ends)
+    return f"between {low} and {high} %"
+
+
+def _seen(row: Row) -> str:
+    if row.reason is RowReason.ABOVE_TOLERANCE:
+        return "by one run alone (gate: adr)"
+    return f"seen by {len(row.current_values)} pairs" if row.by_pairs else f"seen in all {len(row.current_values)} runs"
+
+
+def _missed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
+    found = [row for row in rows if row.target.verdict is TargetVerdict.MISSED and row.target.acknowledged is None]
+    first = min(found, key=lambda row: row.key.text)
+    more = _more(len(found) - 1, "target is missed", "targets are missed")
+    return f"{changes.title(first.key, with_scenario=several)} misses its target: {first.target.sentence}{more}"
+
+
+def _not_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
+    broken = [scenario for scenario in scenarios if not scenario.valid]
+    if broken:
+        first = broken[0]
+        more = _more(len(broken) - 1, "scenario was not judged", "scenarios were not judged")
+        return f"Not judged: {first.scenario}: {first.problems[0].rstrip('.')}.{more}"
+    order = (RowReason.NOT_MEASURED, RowReason.FINGERPRINT_MISMATCH, RowReason.NO_BASELINE)
+    counted = [row for row in rows if row.compared]
+    for reason in order:
+        found = [row for row in counted if row.reason is reason]
+        if found:
+            name = changes.title(found[0].key, with_scenario=several)
+            return f"{_ROW_NEWS[reason].format(name=name, detail=found[0].detail)}{_more_rows(len(found) - 1)}"
+    found = [row for row in counted if row.verdict is RowVerdict.INVALID] or [
+        row for row in rows if row.target.verdict is TargetVerdict.INVALID
+    ]
+    first_row = found[0]
+    said = first_row.sentence if first_row.verdict is RowVerdict.INVALID else first_row.target.sentence
+    return f"{changes.title(first_row.key, with_scenario=several)}: {said}{_more_rows(len(found) - 1)}"
+
+
+_ROW_NEWS = {
+    RowReason.NOT_MEASURED: "{name} is in the baseline and was not measured.",
+    RowReason.FINGERPRINT_MISMATCH: "{name} has a baseline only for other circumstances ({detail}).",
+    RowReason.NO_BASELINE: "{name} was measured and has no accepted run to compare with.",
+}
+
+
+def _learning(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], _several: bool) -> str:
+    runs = min(scenario.learning_runs or 0 for scenario in scenarios if scenario.learning_runs is not None)
+    return (
+        f"Learning ({runs} of {RUNS_WANTED} runs): there is no full baseline yet, so slow-downs cannot be seen. "
+        f"{_targets_met(rows)}"
+    )
+
+
+def _drifting(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
+    found = [row for row in rows if row.reason is RowReason.DRIFT]
+    first = worst(found)
+    more = _more(len(found) - 1, "row drifts", "rows drift")
+    return f"Nothing regressed tonight, but {changes.title(first.key, with_scenario=several)}: {first.sentence}{more}"
+
+
+def _undecided(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], _several: bool) -> str:
+    compared = [row for row in rows if row.compared]
+    open_rows = [row for row in compared if row.verdict is RowVerdict.INCONCLUSIVE]
+    suspects = sum(row.suspect for row in open_rows)
+    again = f" {numbers.counted(suspects, 'row is', 'rows are')} worth measuring again." if suspects else ""
+    return (
+        f"Nothing is shown to have regressed; {len(open_rows)} of {numbers.counted(len(compared), 'row')} could not be "
+        f"decided.{again} {_targets_met(rows)}"
+    )
+
+
+def _nothing(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome]) -> str:
+    compared = [row for row in rows if row.compared and row.verdict in (RowVerdict.PASS, RowVerdict.IMPROVEMENT)]
+    tolerances = sorted({row.tolerance for row in compared})
+    if not compared:
+        return f"Nothing was compared. {_targets_met(rows)}"
+    most = f"{100 * tolerances[-1]:g} %" if len(tolerances) == 1 else "its tolerance"
+    known = sum(row.acknowledged is not None for row in rows)
+    acknowledged = (
+        f" {numbers.counted(known, 'known regression is', 'known regressions are')} acknowledged." if known else ""
+    )
+    none = f"None of {numbers.counted(len(compared), 'row')} got worse by {most} or more."
+    return f"{none}{acknowledged} {_targets_met(rows)}"
+
+
+def _targets_met(rows: Sequence[Row]) -> str:
+    met = sum(row.target.verdict in (TargetVerdict.MET, TargetVerdict.AT_THE_LIMIT) for row in rows)
+    missed = sum(row.target.verdict is TargetVerdict.MISSED for row in rows)
+    if missed:
+        return f"{numbers.counted(missed, 'target is', 'targets are')} missed."
+    return f"All {numbers.counted(met, 'target')} judged are met." if met else "No target was judged."
+
+
+def _also_missed(rows: Sequence[Row]) -> str:
+    missed = sum(row.target.verdict is TargetVerdict.MISSED and row.target.acknowledged is None for row in rows)
+    return f" {numbers.counted(missed, 'target is', 'targets are')} missed." if missed else ""
+
+
+def _more(count: int, one: str, many: str) -> str:
+    return f" {count} more {one if count == 1 else many}." if count else ""
+
+
+def _more_rows(count: int) -> str:
+    return f" {count} more {'row' if count == 1 else 'rows'} like it." if count else ""
+
+
+def _of_p99(rows: Sequence[Row]) -> list[float]:
+    return sorted(
+        row.change.sigma for row in rows if row.change is not None and row.key.metric == "p99" and not row.by_pairs
+    )
+
+
+def _runner(sigmas: Sequence[float]) -> str:
+    sigma = sigmas[len(sigmas) // 2]
+    found = next(((repeats, pairs) for sd, repeats, pairs in _POWER if sigma <= sd), None)
+    seen = (
+        f"a slow-down of 20 % is found in about {found[0]} % of cases by repeats, {found[1]} % by pairs"
+        if found
+        else f"a slow-down of 20 % is found in under {_POWER[-1][1]} % of cases by repeats; pairs find more"
+    )
+    return f"Runs of the same build differ by about {numbers.percent(sigma, tenths=True)} % in p99 (sigma): {seen}."
+
+
+def _undetectable(rows: Sequence[Row]) -> list[str]:
+    found = [(row.change.detectable, row.key) for row in rows if row.change is not None]
+    if not found:
+        return []
+    least, most = min(found, key=_size), max(found, key=_size)
+    ends = (f"{numbers.percent(size, tenths=True)} % ({changes.title(key)})" for size, key in (least, most))
+    return [f"The smallest slow-down that three runs find in 80 % of cases lies between {' and '.join(ends)}."]
+
+
+def _size(found: tuple[float, RowKey]) -> tuple[float, str]:
+    return found[0], found[1].text

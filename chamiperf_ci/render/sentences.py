@@ -1,0 +1,240 @@
+"""What a row says in one sentence, without markup; every verdict and reason has its own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from chamiperf_ci.models.verdict import Change, Row, TargetResult
+from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.render import changes, numbers
+
+RUNS_WANTED = 5
+
+
+def row_sentence(row: Row) -> str:
+    """Return a row's sentence.
+
+    Raises:
+        KeyError: The reason has no sentence; a test holds that each has one.
+    """
+    sentence = _SENTENCES[row.reason](row)
+    if row.above_tolerance_unconfirmed and row.verdict is RowVerdict.INCONCLUSIVE:
+        sentence += f" Above {changes.tolerance(row)}, not confirmed."
+    return sentence
+
+
+def target_sentence(target: TargetResult) -> str:
+    """Return what a target says: `123 ms, the target is below 100 ms (ADR-012).`; empty without a target."""
+    if target.verdict is TargetVerdict.NONE or target.limit is None:
+        return ""
+    source = f" ({target.source})" if target.source else ""
+    wanted = f"the target is {target.bound} {amount(target.limit, target.unit)}{source}"
+    if target.value is None:
+        return f"Not judged: {wanted}. {target_reason(target)}".rstrip()
+    seen = amount(target.value, target.unit)
+    if target.low is not None and target.high is not None:
+        seen += f" (95 %: {numbers.share(target.low)} to {numbers.share(target.high)})"
+    if target.verdict is TargetVerdict.AT_THE_LIMIT:
+        return f"{seen}, {wanted}: too near to tell, counted as met."
+    if target.verdict in (TargetVerdict.MET, TargetVerdict.MISSED):
+        return f"{seen}, {wanted}."
+    return f"{seen}, {wanted}; not judged. {target_reason(target)}".rstrip()
+
+
+def target_reason(target: TargetResult) -> str:
+    """Return why a target was not judged, empty when it was."""
+    return _TARGET_REASONS.get(target.reason, "") if target.reason else ""
+
+
+def amount(value: float, unit: str) -> str:
+    """Return a value with its unit, shares as percent."""
+    return numbers.share(value) if unit == "share" else numbers.quantity(value, unit)
+
+
+_TARGET_REASONS = MappingProxyType(
+    {
+        RowReason.NOT_OFFERED: "The plan offers too little to show it: the pace would be measured, not the service.",
+        RowReason.SIMULATED: "It is a stand-in's figure.",
+        RowReason.NOT_MEASURED: "It was not measured.",
+        RowReason.RUN_INVALID: "The run cannot be judged.",
+        RowReason.TOO_FEW_REQUESTS: "Too few requests lie beyond the quantile.",
+        RowReason.NOT_A_QUANTITY: "The value is not a positive number.",
+        RowReason.TOO_SHORT: "The time observed is too short.",
+        RowReason.RESTARTED: "The service restarted while it was observed.",
+    }
+)
+
+
+def _regression(row: Row) -> str:
+    if row.change is None:
+        return _counts(row)
+    runs = f"seen in all {len(row.current_values)} runs"
+    return f"{_sure(row, row.change)}, {runs}; tolerance {changes.tolerance(row)} cannot be excluded."
+
+
+def _by_pairs(row: Row) -> str:
+    if row.change is None:
+        return _counts(row)
+    pairs = list(zip(row.baseline_values, row.current_values, strict=False))
+    worse = sum(changes.is_worse(new - old, row.direction) for old, new in pairs)
+    seen = f"in {worse} of {len(pairs)} pairs measured side by side"
+    return f"{_sure(row, row.change)}, seen {seen}; tolerance {changes.tolerance(row)} cannot be excluded."
+
+
+def _thin_regression(row: Row) -> str:
+    if row.change is None:
+        return _counts(row)
+    runs = f"each of {len(row.current_values)} runs at least half again as bad as the accepted"
+    return f"{_sure(row, row.change)}, {runs} {'run' if row.baseline_runs == 1 else 'runs'}."
+
+
+def _improvement(row: Row) -> str:
+    if row.change is None:
+        return _counts(row)
+    runs = "in one run" if len(row.current_values) == 1 else f"in all {len(row.current_values)} runs"
+    return f"{_sure(row, row.change)}, {runs}."
+
+
+def _pass(row: Row) -> str:
+    if row.change is None:
+        return _counts(row)
+    within = f"within {changes.tolerance(row)}"
+    return f"{_plain(row, row.change)}: {within}."
+
+
+def _slower_within(row: Row) -> str:
+    if row.change is None:
+        return _counts(row)
+    worse = changes.words_for(row.unit, row.direction).worse
+    return f"{_sure(row, row.change)}: {worse}, within tolerance ({changes.tolerance(row)})."
+
+
+def _not_repeated(row: Row) -> str:
+    if row.change is None:
+        return f"{_counts(row)} Not repeated."
+    one = "in one run" if len(row.current_values) == 1 else f"in {len(row.current_values)} runs"
+    change = f"{changes.estimate(row, row.change)} {one} ({changes.interval(row, row.change)})"
+    return f"{change}; not repeated. {_noise(row.change)}"
+
+
+def _disagree(row: Row) -> str:
+    if row.change is None:
+        return _counts(row)
+    what = "pairs" if row.by_pairs else "runs"
+    return (
+        f"{_plain(row, row.change)}: not in every one of {len(row.current_values)} {what}, so chance is not excluded."
+    )
+
+
+def _noisy(row: Row) -> str:
+    if row.change is None:
+        return _counts(row)
+    return (
+        f"{_plain(row, row.change)}: noise hides whether that is within {changes.tolerance(row)}. {_noise(row.change)}"
+    )
+
+
+def _thin(row: Row) -> str:
+    accepted = numbers.counted(row.baseline_runs, "accepted run")
+    shows = "shows" if row.baseline_runs == 1 else "show"
+    start = _counts(row).rstrip(".") if row.change is None else _plain(row, row.change)
+    return f"{start}: {accepted} {shows} too little; {RUNS_WANTED} from {RUNS_WANTED} nights would narrow it."
+
+
+def _above_tolerance(row: Row) -> str:
+    if row.change is None:
+        return _counts(row)
+    return f"{changes.estimate(row, row.change)} in one run; the ADR's rule allows {changes.tolerance(row)}."
+
+
+def _drift(row: Row) -> str:
+    if row.change is None:
+        return row.detail
+    slowly = f"{changes.estimate(row, row.change, tenths=True)} over the last 7 nights"
+    detail = f" {row.detail}" if row.detail else ""
+    return f"{slowly} ({changes.interval(row, row.change, tenths=True)}): a slow drift.{detail}"
+
+
+def _counts(row: Row) -> str:
+    """What a row of stalled windows or errors says: the numbers of both sides."""
+    now = _listed(row.current_values, row.unit)
+    if row.baseline is None:
+        return f"{now} now."
+    return f"{now} now, {_listed(row.baseline_values, row.unit) or amount(row.baseline, row.unit)} accepted."
+
+
+def _listed(values: Sequence[float], unit: str) -> str:
+    if unit == "share":
+        return ", ".join(numbers.share(value) for value in values)
+    return f"{', '.join(f'{value:g}' for value in values)} {unit}" if values else ""
+
+
+def _vanished(row: Row) -> str:
+    was = f" ({amount(row.baseline, row.unit)} in the baseline)" if row.baseline is not None else ""
+    return f"In the baseline{was}, and not measured now."
+
+
+def _shown(row: Row) -> str:
+    now = "not measured" if row.current is None else f"{amount(row.current, row.unit)} now"
+    if row.offered is not None:
+        now = f"achieved {now.removesuffix(' now')} of {amount(row.offered, row.unit)} offered"
+    return f"{now[:1].upper()}{now[1:]}; shown, not compared{_because(row)}."
+
+
+def _unjudged(because: str) -> Callable[[Row], str]:
+    def sentence(row: Row) -> str:
+        now = f" {amount(row.current, row.unit)} now." if row.current is not None else ""
+        return f"Not judged: {because}{_because(row)}.{now}"
+
+    return sentence
+
+
+def _because(row: Row) -> str:
+    return f": {row.detail.rstrip('.')}" if row.detail else ""
+
+
+def _sure(row: Row, change: Change) -> str:
+    return f"{changes.estimate(row, change, tenths=True)} (95 %: {changes.interval(row, change, tenths=True)})"
+
+
+def _plain(row: Row, change: Change) -> str:
+    said = changes.estimate(row, change)
+    return f"{said[:1].upper()}{said[1:]} ({changes.interval(row, change)})"
+
+
+def _noise(change: Change) -> str:
+    return f"Changes under {numbers.percent(change.detectable)} % cannot be told from noise here."
+
+
+_SENTENCES: Mapping[RowReason, Callable[[Row], str]] = MappingProxyType(
+    {
+        RowReason.RUN_INVALID: _unjudged("the run cannot be judged"),
+        RowReason.FINGERPRINT_MISMATCH: _unjudged("the only baseline was made under other circumstances"),
+        RowReason.ERROR_BURST: _unjudged("over 1 % of the requests failed in more than a quarter of the windows"),
+        RowReason.TOO_FEW_REQUESTS: _unjudged("too few requests for this quantile"),
+        RowReason.STATISTIC_MISMATCH: _unjudged("one side is a median of windows, the other a pooled quantile"),
+        RowReason.NOT_A_QUANTITY: _unjudged("the value is not a positive number"),
+        RowReason.RESTARTED: _unjudged("the service restarted while it was observed"),
+        RowReason.RESOLUTION: _unjudged("the value is less than 20 steps of what can be told apart"),
+        RowReason.NO_BASELINE: _unjudged("there is no accepted run to compare with"),
+        RowReason.NOT_OFFERED: _unjudged("the plan offers too little to show it"),
+        RowReason.NOT_MEASURED: _vanished,
+        RowReason.SIMULATED: _unjudged("it is a stand-in's figure"),
+        RowReason.TOO_SHORT: _unjudged("the time observed is too short"),
+        RowReason.NOT_COMPARED: _shown,
+        RowReason.SUSPECT_NOT_REPEATED: _not_repeated,
+        RowReason.RUNS_DISAGREE: _disagree,
+        RowReason.NOISY: _noisy,
+        RowReason.THIN_BASELINE: _thin,
+        RowReason.WITHIN_TOLERANCE: _pass,
+        RowReason.SLOWER_WITHIN_TOLERANCE: _slower_within,
+        RowReason.FASTER: _improvement,
+        RowReason.ONE_RUN: _improvement,
+        RowReason.SLOWER_IN_ALL_RUNS: _regression,
+        RowReason.SLOWER_IN_PAIRS: _by_pairs,
+        RowReason.SLOWER_THAN_HALF_AGAIN: _thin_regression,
+        RowReason.MORE_STALLED_WINDOWS: _counts,
+        RowReason.MORE_ERRORS: _counts,
+        RowReason.ABOVE_TOLERANCE: _above_tolerance,
+        RowReason.DRIFT: _drift,
+    }
+)

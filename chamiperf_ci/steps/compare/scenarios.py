@@ -1,0 +1,127 @@
+"""What became of each scenario's runs, and what they were compared with; no row is looked at."""
+
+from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline
+from chamiperf_ci.models.fingerprint import Identity, Machine
+from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.verdict import ScenarioOutcome
+from chamiperf_ci.steps.compare.sittings import Sitting
+from chamiperf_ci.verdict.baseline_health import RUNS_WANTED, is_old
+
+BUSY = 0.5
+"""Load average per core, at the start of a run, from which it is worth a line."""
+
+
+def scenario_outcome(
+    sitting: Sitting, baselines: Baselines, *, nights_alike: int, is_learning: bool
+) -> ScenarioOutcome:
+    """Return one scenario's outcome.
+
+    Args:
+        sitting: Its runs.
+        baselines: What was accepted.
+        nights_alike: Valid nights of the same fingerprint before, from which a first baseline can be made.
+        is_learning: The environment's baseline is still being gathered.
+    """
+    night = sitting.night
+    accepted = baselines.accepted(night.fingerprint)
+    newest = _newest(accepted)
+    return ScenarioOutcome(
+        scenario=sitting.scenario,
+        valid=night.valid,
+        reasons=tuple(problem.reason for problem in night.problems),
+        problems=_problems(night),
+        runs=tuple(run.run_id for run in (*sitting.current, *(run for pair in sitting.pairs for run in pair))),
+        fingerprint=night.fingerprint,
+        machine=night.machine,
+        identities=night.identities,
+        baseline_identities=newest.identities if newest else (),
+        baseline_runs=len(accepted.runs) if accepted else 0,
+        baseline_newest=accepted.newest.date().isoformat() if accepted and accepted.newest else "",
+        baseline_oldest=accepted.oldest.date().isoformat() if accepted and accepted.oldest else "",
+        learning_runs=min(nights_alike + night.valid, RUNS_WANTED) if is_learning else None,
+        same_build=newest is not None and _told_apart(night.identities, newest.identities) == (),
+        reported_differences=_reported(night, newest),
+        started_at=night.started_at,
+        repeated=len(sitting.pairs) or len(sitting.repeats),
+        same_sitting=sitting.same_sitting,
+        warnings=(*night.warnings, *sitting.set_aside, *_ageing(night, accepted)),
+        baseline_commits=_commits(accepted),
+        judged_targets_only=judges_targets_only(night, baselines),
+    )
+
+
+def judges_targets_only(night: Run, baselines: Baselines) -> bool:
+    """Whether a quick run has no accepted run of its own profile in its environment to stand against."""
+    if night.run_kind is not RunKind.QUICK:
+        return False
+    mine = night.fingerprint
+    return not any(
+        (other.environment, other.stack_kind, other.profile) == (mine.environment, mine.stack_kind, mine.profile)
+        for other in (entry.fingerprint for entry in baselines.accepted_runs.values() if entry.runs)
+    )
+
+
+def _problems(night: Run) -> tuple[str, ...]:
+    if not night.complete and not night.problems:
+        return ("the run did not come to its planned end",)
+    return tuple(problem.text for problem in night.problems)
+
+
+def _newest(accepted: EnvironmentBaseline | None) -> AcceptedRun | None:
+    return max(accepted.runs, key=lambda run: (run.started_at, run.run_id)) if accepted else None
+
+
+def _told_apart(now: tuple[Identity, ...], then: tuple[Identity, ...]) -> tuple[str, ...] | None:
+    """The services whose build differs; None where neither side says enough to tell."""
+    before = {identity.service: identity for identity in then}
+    known = [identity for identity in now if identity.commit or identity.image]
+    if not known or {identity.service for identity in known} - before.keys():
+        return None
+    return tuple(identity.service for identity in known if identity != before[identity.service])
+
+
+def _reported(night: Run, newest: AcceptedRun | None) -> tuple[str, ...]:
+    """Differences that forbid no comparison, and a busy machine."""
+    found = []
+    if night.machine.load_average > BUSY * night.machine.cores:
+        found.append(f"the machine was busy when the run began: load average {night.machine.load_average:g}")
+    if newest is None:
+        return tuple(found)
+    found += _machine(night.machine, newest.machine)
+    before = {identity.service: identity for identity in newest.identities}
+    for identity in night.identities:
+        then = before.get(identity.service)
+        if then is not None and then != identity:
+            found.append(f"{identity.service}: {build(identity)} here, {build(then)} in the newest accepted run")
+    return tuple(found)
+
+
+def _machine(now: Machine, then: Machine) -> list[str]:
+    pairs = (("CPU model", now.cpu_model, then.cpu_model), ("kernel", now.kernel, then.kernel))
+    return [f"{name}: {here} here, {there} in the newest accepted run" for name, here, there in pairs if here != there]
+
+
+def build(identity: Identity) -> str:
+    """Return a build's shortest name: commit, else image, else version."""
+    return identity.commit[:12] or identity.image or identity.version or "unknown build"
+
+
+def _commits(accepted: EnvironmentBaseline | None) -> tuple[str, ...]:
+    runs = accepted.runs if accepted else ()
+    named = (f"{identity.service} {build(identity)}" for run in runs for identity in run.identities)
+    return tuple(dict.fromkeys(named))
+
+
+def _ageing(night: Run, accepted: EnvironmentBaseline | None) -> tuple[str, ...]:
+    if accepted is None or accepted.newest is None:
+        return ()
+    nights = (night.started_at.date() - accepted.newest.date()).days
+    found = []
+    if is_old(nights):
+        found.append(
+            f"The baseline is old: its newest run was {nights} nights ago, and runs drift apart in 60. "
+            "Add runs with `chamiperf update-baseline propose`."
+        )
+    if len(accepted.runs) < RUNS_WANTED:
+        found.append(f"The baseline has {len(accepted.runs)} of {RUNS_WANTED} runs: intervals are wide.")
+    return tuple(found)
