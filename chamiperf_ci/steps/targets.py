@@ -137,13 +137,14 @@ def _url(given: str | None, filed_url: str | None, option: str, place: str) -> s
 
 
 def _environment(given: GivenTarget, entry: TargetEntry, urls: list[str]) -> str:
-    """The name under which runs are kept: given, else the target's name, else `local` or the first URL's host.
+    """The name under which runs are kept: given, else the target's, else `local` or the first host.
 
     Raises:
         ConfigurationError: It is longer than 64 or has other characters than letters, digits, dot, dash, underscore.
     """
     hosts = [host_of(url) for url in urls]
-    derived = "local" if all(is_loopback(host) for host in hosts) else hosts[0].replace(":", ".")
+    local = embedded.NAME if embedded.serves(urls) else "local"
+    derived = local if all(is_loopback(host) for host in hosts) else hosts[0].replace(":", ".")
     name = given.environment or entry.environment or given.name or derived
     if _ENVIRONMENT.fullmatch(name) is None:
         raise ConfigurationError(

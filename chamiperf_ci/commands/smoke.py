@@ -1,0 +1,49 @@
+"""`chamiperf smoke`: does each service work at all?"""
+
+from pathlib import Path
+
+import click
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.files import write_document
+from chamiperf_ci.adapters.sender import Patience
+from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import DURATION, out_option, target_options
+from chamiperf_ci.render.smoke import conclusion, table
+from chamiperf_ci.steps.runs import new_run_id
+from chamiperf_ci.steps.smoke.run import smoke as check_stack
+from chamiperf_ci.steps.targets import GivenTarget, resolve
+
+
+@click.command
+@target_options
+@out_option
+@click.option(
+    "--deadline",
+    type=DURATION,
+    default="25s",
+    show_default=True,
+    envvar="CHAMIPERF_SMOKE_DEADLINE",
+    show_envvar=True,
+    help="Longest duration of the whole test, tidying up included; it holds when a service hangs.",
+)
+def smoke(given: GivenTarget, out: Path, deadline: float) -> ExitCode:
+    """Check that each configured service works: one happy path each, all at once.
+
+    Creates one node and removes it again. Writes smoke.json. Exits 1 when a check fails.
+    """
+    target = resolve(given)
+    patience = Patience(timeout_s=min(5.0, deadline / 4), retries=1)
+    with Chamicore(target, patience=patience) as client:
+        outcome = check_stack(client, run_id=new_run_id("s"), deadline_s=deadline)
+    write_document(out / "smoke.json", outcome.document)
+    click.echo(table(outcome.document))
+    click.echo(conclusion(outcome.document), err=True)
+    if outcome.refused is not None:
+        raise outcome.refused
+    return ExitCode.OK if outcome.document.ok else ExitCode.VERDICT_NO
+
+
+if __name__ == "__main__":
+    run(smoke)

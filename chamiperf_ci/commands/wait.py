@@ -1,0 +1,40 @@
+"""`chamiperf wait`: until the stack is ready."""
+
+import click
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.sender import Patience
+from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import DURATION, target_options
+from chamiperf_ci.steps.targets import GivenTarget, resolve
+from chamiperf_ci.steps.wait import configured, wait_until_ready
+
+_ONE_TRY = Patience(timeout_s=2.0, retries=0)
+
+
+@click.command
+@target_options
+@click.option(
+    "--timeout",
+    type=DURATION,
+    default="90s",
+    show_default=True,
+    envvar="CHAMIPERF_WAIT_TIMEOUT",
+    show_envvar=True,
+    help="How long to wait, such as 90s or 2m.",
+)
+def wait(given: GivenTarget, timeout: float) -> ExitCode:
+    """Wait until every configured service answers /readiness with 200.
+
+    Exits 3 when one does not in time.
+    """
+    target = resolve(given)
+    with Chamicore(target, patience=_ONE_TRY) as client:
+        seconds = wait_until_ready(client, timeout_s=timeout, say=lambda text: click.echo(text, err=True))
+    click.echo(f"ready after {seconds:.1f} s: {', '.join(configured(target))}")
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    run(wait)

@@ -1,0 +1,1 @@
+"""The smoke test: does each service work at all?"""
