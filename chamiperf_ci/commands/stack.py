@@ -1,0 +1,339 @@
+"""`chamiperf stack`: start, find, disturb and stop the embedded stack."""
+
+import json
+import os
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.errors import ConfigurationError, ExitCode
+from chamiperf_ci.models.stack import StackOptions, StackState
+from chamiperf_ci.stack import fault_options, faulting, faults, lifecycle, places, processes
+
+_TOKEN_VARIABLE = "CHAMICORE_INTERNAL_TOKEN"  # noqa: S105 - a variable's name
+
+state_dir_option = click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="CHAMIPERF_STATE_DIR",
+    show_envvar=True,
+    help="Folder with the stack's files.  [default: chamiperf/stack in the user's runtime or cache folder]",
+)
+
+
+@click.group()
+def stack() -> None:
+    """The embedded stack: stand-ins for the Chamicore services, on loopback."""
+
+
+@stack.command()
+@state_dir_option
+@click.option(
+    "--ports",
+    type=click.Choice(["contract", "ephemeral"]),
+    default="contract",
+    show_default=True,
+    help="Chamicore's own ports, or any free ones.",
+)
+@click.option("--tls", is_flag=True, help="Serve over TLS, with a private CA made for this stack.")
+@click.option(
+    "--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Processes of BSS and Cloud-Init."
+)
+@click.option(
+    "--service-time-ms",
+    type=click.FloatRange(0, 10_000),
+    default=0.0,
+    show_default=True,
+    help="Median time spent on a boot script or cloud-init document, ms; part of the sizing.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of everything random in the stack.")
+@click.option(
+    "--sync-interval",
+    "sync_interval_s",
+    type=click.FloatRange(0.05, 3600),
+    default=30.0,
+    show_default=True,
+    help="Seconds between two syncs from SMD.",
+)
+@click.option(
+    "--sync-delay",
+    "sync_delay_s",
+    type=click.FloatRange(0, 600),
+    default=0.0,
+    show_default=True,
+    help="Seconds between what a sync read and its taking effect.",
+)
+@click.option("--auto-rows", is_flag=True, help="Syncs create empty boot parameters and payloads for what SMD has.")
+@click.option("--delete-orphans", is_flag=True, help="Syncs delete rows whose component is gone from SMD.")
+@click.option("--truncate-sync", is_flag=True, help="Syncs read one page of 10,000 and take it for everything.")
+@click.option(
+    "--page-clamp", type=click.IntRange(1, 10_000), default=10_000, show_default=True, help="Longest page of a list."
+)
+@click.option("--bulk", is_flag=True, help="Offer the bulk route of SMD's components.")
+@click.option("--dev-mode", is_flag=True, help="Switch all authentication off, as Chamicore's local set-up does.")
+@click.option(
+    "--kea-style",
+    type=click.Choice(["shim", "stock"]),
+    default="shim",
+    show_default=True,
+    help="Dialect of the Kea control endpoint.",
+)
+@click.option("--gateway", is_flag=True, help="Serve everything behind one port too.")
+@click.option("--no-metrics", is_flag=True, help="Leave /metrics out.")
+@click.option("--without", multiple=True, metavar="SERVICE", help="Leave a service out; may be repeated.")
+@click.option(
+    "--token-lifetime",
+    "token_lifetime_s",
+    type=click.FloatRange(0, min_open=True),
+    default=1800.0,
+    show_default=True,
+    help="Seconds for which an issued token is good.",
+)
+@click.option("--keep-data", is_flag=True, help="Start on the data that `down --keep-data` left.")
+@click.option(
+    "--env-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the variables there (mode 0600)."
+)
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["env", "json"]),
+    default="env",
+    show_default=True,
+    help="Lines for `eval`, or the stack's state and its variables as JSON.",
+)
+def up(
+    state_dir: Path | None,
+    *,
+    keep_data: bool,
+    env_file: Path | None,
+    shape: str,
+    no_metrics: bool,
+    without: tuple[str, ...],
+    **sizing: Any,  # noqa: ANN401 - click's own values, checked by the model
+) -> ExitCode:
+    """Start a stack, wait until it is ready, and print how to reach it.
+
+    The internal token is read from CHAMICORE_INTERNAL_TOKEN, or drawn.
+    """
+    options = StackOptions(metrics=not no_metrics, without=without, **sizing)
+    token = os.environ.get(_TOKEN_VARIABLE) or None
+    state = lifecycle.up(options, state_dir=state_dir, internal_token=token, keep_data=keep_data)
+    click.echo(f"embedded stack up: {_summary(state)}", err=True)
+    _hand_over(state, env_file, shape)
+    return ExitCode.OK
+
+
+@stack.command()
+@state_dir_option
+def restart(state_dir: Path | None) -> ExitCode:
+    """Stop every process and start them again: same ports, same data, same faults."""
+    state = lifecycle.restart(state_dir)
+    click.echo(f"embedded stack up again: {_summary(state)}", err=True)
+    return ExitCode.OK
+
+
+@stack.command()
+@state_dir_option
+@click.option("--keep-data", is_flag=True, help="Leave the databases, for `up --keep-data`.")
+def down(state_dir: Path | None, *, keep_data: bool) -> ExitCode:
+    """Stop the stack and leave no process and no file."""
+    was_there = lifecycle.down(state_dir, keep_data=keep_data)
+    click.echo("embedded stack down" if was_there else "no embedded stack was there", err=True)
+    return ExitCode.OK
+
+
+@stack.command()
+@state_dir_option
+@click.option(
+    "--format", "shape", type=click.Choice(["table", "env", "json"]), default="table", show_default=True, help="Shape."
+)
+def status(state_dir: Path | None, shape: str) -> ExitCode:
+    """Say what is up: services, processes, faults. Exit code 2 where nothing is."""
+    folder = state_dir or places.default_state_dir()
+    state = places.read_state(folder)
+    if state is not None and not lifecycle.is_up(state):
+        raise ConfigurationError(
+            "an embedded stack was here and was killed",
+            where=str(folder),
+            remedy="`chamiperf stack up` or `chamiperf stack down` clears what it left.",
+        )
+    state = lifecycle.found(folder)
+    if shape != "table":
+        _hand_over(state, None, shape)
+        return ExitCode.OK
+    click.echo(f"embedded stack {state.version} ({state.commit}), up since {state.started_at}, in {state.state_dir}")
+    click.echo(f"sizing: {state.sizing}")
+    for service in state.services:
+        running = sum(processes.is_running(each) for each in service.processes)
+        click.echo(f"  {service.name:<11} {service.url:<26} {running} of {len(service.processes)} processes run")
+    for fault in _listed(state, reveal=False):
+        click.echo(f"  fault {fault}")
+    return ExitCode.OK
+
+
+@stack.group()
+def fault() -> None:
+    """Break the stack on purpose, at run time."""
+
+
+def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """One option per kind of fault, and those that describe it further."""
+    for option in reversed(
+        (
+            click.option("--service", required=True, help="Service, or `*` for all."),
+            click.option("--route", default="*", show_default=True, help="Route, such as bootscript; `*` for all."),
+            click.option("--latency-ms", type=click.FloatRange(0), help="Wait so long on each request."),
+            click.option("--latency-jitter-ms", type=click.FloatRange(0), default=0.0, help="Its standard deviation."),
+            click.option(
+                "--layer",
+                type=click.Choice(["front", "service", "database"]),
+                default="service",
+                show_default=True,
+                help="Where the latency lies.",
+            ),
+            click.option(
+                "--error-rate", type=click.FloatRange(0, 1, min_open=True), help="Share of requests that fail."
+            ),
+            click.option(
+                "--error-kind",
+                type=click.Choice(["503", "500", "429", "reset"]),
+                default="503",
+                show_default=True,
+                help="How they fail.",
+            ),
+            click.option("--retry-after", "retry_after_s", type=click.IntRange(0), help="Retry-After of errors, s."),
+            click.option(
+                "--stall", "stall_s", type=click.FloatRange(0, min_open=True), help="Hold requests for so many s."
+            ),
+            click.option(
+                "--stall-every",
+                "stall_every_s",
+                type=click.FloatRange(0.1),
+                default=10.0,
+                show_default=True,
+                help="... every s.",
+            ),
+            click.option(
+                "--readiness-down",
+                "readiness_down_s",
+                type=click.FloatRange(0, min_open=True),
+                help="503 on /readiness for so many s.",
+            ),
+            click.option(
+                "--slow-start",
+                "slow_start_s",
+                type=click.FloatRange(0, min_open=True),
+                help="Seconds until ready, from the next restart on.",
+            ),
+            click.option(
+                "--leak", "leak_mb_per_s", type=click.FloatRange(0, 100, min_open=True), help="Memory leaked, MB/s."
+            ),
+            click.option(
+                "--pool-exhaustion",
+                "pool_wait_ms",
+                type=click.FloatRange(0),
+                help="Pool in use; wait so many ms for a connection.",
+            ),
+            click.option(
+                "--swap-scripts",
+                "swapped_share",
+                type=click.FloatRange(0, 1, min_open=True),
+                help="Share of scripts or user-data that are another node's.",
+            ),
+            click.option("--lose-sync", "lost", type=click.IntRange(0), help="Lose so many nodes' data."),
+            click.option(
+                "--random",
+                "lost_between",
+                metavar="LOW..HIGH",
+                help="Lose a number of nodes that only the stack knows.",
+            ),
+            click.option("--sync-stop", is_flag=True, help="Stop the sync loop."),
+            click.option(
+                "--metrics-missing",
+                "missing",
+                multiple=True,
+                metavar="FAMILY",
+                help="Leave a metric family out; `*` for all.",
+            ),
+            click.option(
+                "--metric-label-style",
+                "style",
+                type=click.Choice(["short", "http", "semconv", "code"]),
+                help="Spelling of metric labels.",
+            ),
+            click.option("--kea-stop", is_flag=True, help="The DHCP server behind Kea's control endpoint is down."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@fault.command("set")
+@state_dir_option
+@_fault_options
+def set_(state_dir: Path | None, **given: Any) -> ExitCode:  # noqa: ANN401 - click's own values
+    """Set faults; each stays until it is cleared, also over a restart. Prints their ids."""
+    state = lifecycle.found(state_dir)
+    for each in fault_options.faults_of(given):
+        click.echo(faulting.set_fault(state, each).id)
+    return ExitCode.OK
+
+
+@fault.command("list")
+@state_dir_option
+@click.option("--reveal", is_flag=True, help="Show what only the stack knows, such as how many nodes were lost.")
+def list_(state_dir: Path | None, *, reveal: bool) -> ExitCode:
+    """List the faults that are set, one JSON object a line."""
+    for line in _listed(lifecycle.found(state_dir), reveal=reveal):
+        click.echo(line)
+    return ExitCode.OK
+
+
+fault.add_command(list_, "show")
+
+
+@fault.command("clear")
+@state_dir_option
+@click.option("--id", "ident", help="Only this one.")
+def clear(state_dir: Path | None, ident: str | None) -> ExitCode:
+    """Take faults away, all of them unless one is named."""
+    count = faulting.clear_faults(lifecycle.found(state_dir), ident)
+    click.echo(f"{count} fault(s) cleared", err=True)
+    return ExitCode.OK
+
+
+def _listed(state: StackState, *, reveal: bool) -> list[str]:
+
+    return [faults.described(each, reveal=reveal) for each in faulting.list_faults(state)]
+
+
+def _summary(state: StackState) -> str:
+    return f"{', '.join(service.name for service in state.services)} ({state.sizing})"
+
+
+def _hand_over(state: StackState, env_file: Path | None, shape: str) -> None:
+    """Say how to reach the stack: on standard output, or in a file that only its owner reads."""
+    variables = lifecycle.environment(state)
+    if shape == "json":
+        click.echo(json.dumps({"state": state.model_dump(), "environment": variables}, indent=1))
+        return
+    lines = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    if env_file is None:
+        click.echo(lines, nl=False)
+        return
+    try:
+        env_file.touch(mode=0o600)
+        env_file.chmod(0o600)
+        env_file.write_text(lines, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"the variables cannot be written: {error.strerror}", where=str(env_file), remedy="Give another --env-file."
+        ) from None
+
+
+if __name__ == "__main__":
+    run(stack)

@@ -1,0 +1,54 @@
+"""Setting, listing and clearing the faults of a stack that is up."""
+
+import secrets
+import time
+from pathlib import Path
+
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.stack import StackState
+from chamiperf_ci.stack import faults
+from chamiperf_ci.stack.fault_engine import POLL_S
+from chamiperf_ci.stack.faults import Fault
+
+SETTLE_S = POLL_S + 0.1
+"""Seconds after which every worker works by the new faults."""
+
+
+def set_fault(state: StackState, fault: Fault) -> Fault:
+    """Add a fault and wait until every worker knows of it; the fault with its id.
+
+    Raises:
+        ConfigurationError: The stack has no such service.
+    """
+    names = [service.name for service in state.services]
+    if fault.service not in ("*", *names):
+        raise ConfigurationError(
+            f"the stack has no service {fault.service}", where="--service", remedy=f"Choose from {', '.join(names)}."
+        )
+    folder = Path(state.state_dir)
+    active = faults.read(folder)
+    numbered = fault.model_copy(update={"id": secrets.token_hex(3), "set_at": time.time()})
+    faults.write(folder, (*active, numbered))
+    time.sleep(SETTLE_S)
+    return numbered
+
+
+def list_faults(state: StackState) -> tuple[Fault, ...]:
+    """The faults that are set, in the order in which they were."""
+    return faults.read(Path(state.state_dir))
+
+
+def clear_faults(state: StackState, ident: str | None = None) -> int:
+    """Take away one fault, or all of them; how many that were.
+
+    Raises:
+        ConfigurationError: No fault has that id.
+    """
+    active = list_faults(state)
+    kept = tuple(fault for fault in active if ident is not None and fault.id != ident)
+    if ident is not None and len(kept) == len(active):
+        known = ", ".join(fault.id for fault in active) or "none is set"
+        raise ConfigurationError(f"no fault {ident}", where="--id", remedy=f"Faults: {known}.")
+    faults.write(Path(state.state_dir), kept)
+    time.sleep(SETTLE_S)
+    return len(active) - len(kept)

@@ -1,0 +1,284 @@
+"""A stack's life: started, found again, restarted, broken on purpose, and taken away without a trace.
+
+up -> StackState        every service ready
+find -> StackState      None where there is none, or only the remains of one
+restart -> StackState   same ports, same data, same faults
+down                    no process and no file left
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from chamiperf_ci.errors import ConfigurationError, InternalError, StackUnreachable
+from chamiperf_ci.models.stack import ProcessRef, ServiceState, StackOptions, StackState
+from chamiperf_ci.stack import catalogue, places, ports, processes
+from chamiperf_ci.stack.supervisor import STOP_GRACE_S, Plan
+
+READY_TIMEOUT_S = 60.0
+_POLL_S = 0.02
+
+
+def up(
+    options: StackOptions,
+    *,
+    state_dir: Path | None = None,
+    internal_token: str | None = None,
+    keep_data: bool = False,
+    ready_timeout_s: float = READY_TIMEOUT_S,
+) -> StackState:
+    """Start a stack and wait until every service is ready.
+
+    Args:
+        options: What it is sized like.
+        state_dir: Where it keeps its files; `places.default_state_dir` if None.
+        internal_token: The shared secret; kept from before, or drawn, if None.
+        keep_data: Start on the data that an earlier stack left there, instead of empty.
+        ready_timeout_s: Seconds after which a stack that is not ready is taken down again.
+
+    Raises:
+        ConfigurationError: One is up there already, a port is taken, or the folder cannot be used.
+        StackUnreachable: A service did not become ready in time.
+    """
+    folder = _folder(state_dir)
+    with _alone(folder):
+        if find(folder) is not None:
+            raise ConfigurationError(
+                "a stack is up already",
+                where=str(folder),
+                remedy="Take it down with `chamiperf stack down`, or give another --state-dir.",
+            )
+        _sweep(folder, places.KEPT_ENTRIES if keep_data else ())
+        return _start(folder, options, ports.wanted(options), internal_token, ready_timeout_s)
+
+
+def restart(state_dir: Path | None = None, *, ready_timeout_s: float = READY_TIMEOUT_S) -> StackState:
+    """Stop every process and start them again on the same ports, with the same data, token and faults.
+
+    Raises:
+        ConfigurationError: No stack is up there.
+        StackUnreachable: A service did not become ready in time.
+    """
+    folder = _folder(state_dir)
+    with _alone(folder):
+        state = found(folder)
+        _stop(state)
+        wanted = {service.name: service.port for service in state.services}
+        return _start(folder, state.options, wanted, None, ready_timeout_s)
+
+
+def down(state_dir: Path | None = None, *, keep_data: bool = False) -> bool:
+    """Take a stack away, running or stale: no process and, unless the data is kept, no file is left.
+
+    Returns:
+        Whether there was one.
+    """
+    folder = state_dir or places.default_state_dir()
+    if not folder.is_dir():
+        return False
+    with _alone(folder):
+        state = places.read_state(folder)
+        if state is not None:
+            _stop(state)
+        _sweep(folder, places.KEPT_ENTRIES if keep_data else ())
+    (folder / places.LOCK_FILE).unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+    return state is not None
+
+
+def find(state_dir: Path | None = None) -> StackState | None:
+    """The stack that is up there; None where there is none, or only what a killed one left."""
+    state = places.read_state(state_dir or places.default_state_dir())
+    return state if state is not None and is_up(state) else None
+
+
+def found(state_dir: Path | None = None) -> StackState:
+    """As `find`, where there has to be one.
+
+    Raises:
+        ConfigurationError: No stack is up there.
+    """
+    folder = state_dir or places.default_state_dir()
+    state = find(folder)
+    if state is None:
+        raise ConfigurationError(
+            "no embedded stack is up", where=str(folder), remedy="Start one with `chamiperf stack up`."
+        )
+    return state
+
+
+def is_up(state: StackState) -> bool:
+    """Whether the recorded stack's own supervisor still runs, in this boot of the machine."""
+    return state.boot_id == processes.boot_id() and processes.is_running(state.supervisor)
+
+
+def internal_token(state: StackState) -> str:
+    """The secret that the stack's services and its users share."""
+    return (Path(state.state_dir) / places.TOKEN_FILE).read_text(encoding="ascii").strip()
+
+
+def environment(state: StackState) -> dict[str, str]:
+    """The variables by which tests and load scripts find the stack (contract 1.1), the internal token among them."""
+    variables = {catalogue.entry(service.name).url_variable: service.url for service in state.services}
+    variables["CHAMICORE_INTERNAL_TOKEN"] = internal_token(state)
+    if state.ca_file is not None:
+        variables["CHAMIPERF_CA_FILE"] = state.ca_file
+    return variables
+
+
+# Starting and stopping
+
+
+def _start(
+    folder: Path,
+    options: StackOptions,
+    wanted: Mapping[str, int],
+    token: str | None,
+    ready_timeout_s: float,
+) -> StackState:
+    reserved = ports.reserve(wanted)
+    try:
+        plan = Plan(folder, options, {name: place.port for name, place in reserved.items()}, _token(folder, token))
+        if options.tls:
+            from chamiperf_ci.stack.tls import make_certificates  # noqa: PLC0415 - cryptography, only for TLS
+
+            make_certificates(folder)
+        supervisor = _spawn(plan, [place.held.fileno() for place in reserved.values()])
+    finally:
+        for place in reserved.values():
+            place.held.close()
+    try:
+        deadline = time.monotonic() + ready_timeout_s
+        state = _recorded(folder, supervisor, deadline)
+        for service in state.services:
+            _wait_until_ready(service, state, deadline)
+    except BaseException:
+        processes.stop([supervisor], STOP_GRACE_S + 1)
+        _sweep(folder, (*places.KEPT_ENTRIES, places.LOG_FILE))
+        raise
+    return state
+
+
+def _spawn(plan: Plan, held: list[int]) -> ProcessRef:
+    """Start the supervisor in a session of its own, so that it outlives this command and its terminal."""
+    log = plan.state_dir / places.LOG_FILE
+    with log.open("ab") as errors:
+        said = subprocess.run(
+            [sys.executable, "-m", "chamiperf_ci.stack.supervisor"],
+            input=plan.to_json().encode(),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+            pass_fds=held,
+            check=False,
+        ).stdout
+    if not said:
+        raise _supervisor_ended(log)
+    return ProcessRef.model_validate_json(said)
+
+
+def _supervisor_ended(log: Path) -> InternalError:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["it said nothing"]
+    return InternalError("the stack's supervisor ended", where=str(log), remedy=f"Its last line: {lines[-1]}")
+
+
+def _recorded(folder: Path, supervisor: ProcessRef, deadline: float) -> StackState:
+    while time.monotonic() < deadline and processes.is_running(supervisor):
+        state = places.read_state(folder)
+        if state is not None:
+            return state
+        time.sleep(_POLL_S)
+    raise _supervisor_ended(folder / places.LOG_FILE)
+
+
+def _wait_until_ready(service: ServiceState, state: StackState, deadline: float) -> None:
+    """Until the service answers 200 on `/readiness`, several times over where several workers take turns."""
+    context = ssl.create_default_context(cafile=state.ca_file) if state.ca_file else None
+    wanted = 1 if len(service.processes) == 1 else 4 * len(service.processes)
+    good, reason = 0, "nothing answered"
+    while good < wanted:
+        try:
+            with urllib.request.urlopen(f"{service.url}/readiness", timeout=2, context=context):  # noqa: S310 - loopback
+                good += 1
+                continue
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                good, reason = 0, json.loads(refusal.read() or b"{}").get("detail", refusal.reason)
+        except OSError as fault:
+            good, reason = 0, str(fault)
+        if time.monotonic() > deadline or not any(processes.is_running(each) for each in service.processes):
+            raise StackUnreachable(
+                f"{service.name} did not become ready: {reason}",
+                where=service.url,
+                remedy=f"See {places.LOG_FILE} in {state.state_dir}.",
+            )
+        time.sleep(_POLL_S)
+
+
+def _stop(state: StackState) -> None:
+    """End the supervisor, which ends its workers; then whatever of this stack should still run."""
+    if state.boot_id != processes.boot_id():
+        return
+    processes.stop([state.supervisor], STOP_GRACE_S + 1)
+    processes.stop([ref for service in state.services for ref in service.processes], STOP_GRACE_S)
+    (Path(state.state_dir) / places.STATE_FILE).unlink(missing_ok=True)
+
+
+# The folder
+
+
+def _folder(state_dir: Path | None) -> Path:
+    folder = (state_dir or places.default_state_dir()).absolute()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = folder / f".{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as fault:
+        raise ConfigurationError(
+            f"the stack's folder cannot be written: {fault.strerror}",
+            where=str(folder),
+            remedy="Give another --state-dir.",
+        ) from None
+    return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One starting or stopping command at a time."""
+    with (folder / places.LOCK_FILE).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(folder: Path, kept: Iterable[str]) -> None:
+    """Remove what a stack left, but for what is kept, and nothing that is not a stack's."""
+    for name in set(places.OWN_ENTRIES) - {places.LOCK_FILE, *kept}:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _token(folder: Path, given: str | None) -> str:
+    path = folder / places.TOKEN_FILE
+    if given is None and path.exists():
+        return path.read_text(encoding="ascii").strip()
+    token = given or secrets.token_hex(32)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(token + "\n", encoding="ascii")
+    return token

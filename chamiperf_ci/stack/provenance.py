@@ -1,0 +1,42 @@
+"""What a stack says about itself: what it was built from, and what it is sized like."""
+
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import chamiperf_ci
+from chamiperf_ci.models.stack import StackOptions
+
+
+@cache
+def commit() -> str:
+    """The commit of the checkout that the stack runs from; `unknown` for an installed package."""
+    root = Path(chamiperf_ci.__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return "unknown"
+    try:
+        shown = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return "unknown"
+    return shown.stdout.strip() or "unknown"
+
+
+@cache
+def build_date() -> str:
+    """When the package was last changed on disk, RFC 3339 in UTC."""
+    changed = Path(chamiperf_ci.__file__).stat().st_mtime
+    return datetime.fromtimestamp(changed, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def sizing(options: StackOptions) -> str:
+    """What a stack of these options is sized like, in words that go into a run's fingerprint."""
+    time = f"{options.service_time_ms:g} ms (seed {options.seed})" if options.service_time_ms else "none"
+    return (
+        f"embedded; service time on boot script and cloud-init documents: {time}; workers {options.workers}; "
+        f"sync every {options.sync_interval_s:g} s; page clamp {options.page_clamp}; "
+        f"tls {'on' if options.tls else 'off'}; dev mode {'on' if options.dev_mode else 'off'}; "
+        f"bulk route {'on' if options.bulk else 'off'}"
+    )

@@ -1,0 +1,288 @@
+"""Create, read, list, replace, patch and delete: one engine for every resource of the contract (section 3.2).
+
+A row keeps the spec as the JSON text that is served, and beside it only the columns that are looked up, so that a list
+of ten thousand is a join of texts.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from chamiperf_ci.stack.fields import Field, check, decode
+from chamiperf_ci.stack.http import BULK_BODY_LIMIT, Answer, Problem, Request, Route, encode, etag_of
+from chamiperf_ci.stack.storage import Database
+
+COMMON_COLUMNS = """
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    spec TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    updated_ns INTEGER NOT NULL
+"""
+"""What every resource's table has."""
+
+DEFAULT_LIMIT = 100
+_LIST_TAGS_KEPT = 512
+
+
+def random_id(_spec: Mapping[str, Any]) -> str:
+    """A random UUID, the id of what does not bring its own."""
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What is particular about one resource."""
+
+    kind: str
+    path: str
+    table: str
+    fields: tuple[Field, ...]
+    columns: Callable[[Mapping[str, Any]], dict[str, Any]]
+    """The values of the looked-up columns, computed from a spec."""
+    filters: Mapping[str, str] = field(default_factory=dict)
+    """Query parameter -> column."""
+    new_id: Callable[[Mapping[str, Any]], str] = random_id
+    scopes: tuple[str, str] = ("admin", "admin")
+    """To read and to write."""
+    visible: str = "1"
+    """An SQL condition: rows that fail it are not there."""
+    keeps_id_in: str | None = None
+    """The spec's key that repeats the id."""
+
+
+class Collection:
+    """The HTTP side of a resource: its handlers and routes."""
+
+    def __init__(self, resource: Resource, database: Database, *, api_version: str, page_clamp: int) -> None:
+        self.resource = resource
+        self._database = database
+        self._api_version = api_version
+        self._page_clamp = page_clamp
+        self._tags: dict[str, tuple[tuple[int, int], str]] = {}
+        self._fields = {each.name for each in resource.fields}
+
+    def routes(self, verbs: str = "list create get put patch delete") -> list[Route]:
+        """The routes for the given verbs."""
+        read, write = self.resource.scopes
+        path, one = self.resource.path, self.resource.path + "/{id}"
+        name = self.resource.table.replace("_", "-")
+        table = {
+            "list": Route("GET", path, self.page, f"{name}-list", read),
+            "create": Route("POST", path, self.create, f"{name}-create", write),
+            "get": Route("GET", one, self.get, f"{name}-get", read),
+            "put": Route("PUT", one, self.put, f"{name}-put", write),
+            "patch": Route("PATCH", one, self.patch, f"{name}-patch", write),
+            "delete": Route("DELETE", one, self.delete, f"{name}-delete", write),
+            "bulk": Route("POST", f"{path}/bulk", self.bulk, f"{name}-bulk", write, body_limit=BULK_BODY_LIMIT),
+        }
+        return [table[verb] for verb in verbs.split()]
+
+    # What the handlers answer with
+
+    def _single(self, status: int, row: Sequence[Any], headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+        ident, spec, created_at, updated_at, updated_ns = row
+        tag = f'W/"{ident}-{updated_ns}"'
+        metadata = json.dumps(
+            {"id": ident, "etag": tag, "createdAt": created_at, "updatedAt": updated_at}, separators=(",", ":")
+        )
+        head = f'{{"kind":"{self.resource.kind}","apiVersion":"{self._api_version}"'
+        text = f'{head},"metadata":{metadata},"spec":{spec}}}\n'
+        return Answer(status, text.encode(), headers=(("etag", tag), *headers))
+
+    def row(self, ident: str) -> tuple[Any, ...]:
+        """The row of an id: id, spec, created_at, updated_at, updated_ns.
+
+        Raises:
+            Problem: 404, there is none.
+        """
+        row = self._database.one(
+            "SELECT id, spec, created_at, updated_at, updated_ns"  # noqa: S608 - table and condition are our own
+            f" FROM {self.resource.table} WHERE id = ? AND {self.resource.visible}",
+            (ident,),
+        )
+        if row is None:
+            raise Problem(404, f"{self.resource.kind} {ident} not found")
+        return row
+
+    # Handlers
+
+    def get(self, request: Request) -> Answer:
+        """One resource."""
+        return self._single(200, self.row(request.args[0]))
+
+    def page(self, request: Request) -> Answer:
+        """A page, newest first; answered without a query where nothing changed since the client's tag was made."""
+        wanted = request.header("if-none-match")
+        version = self._database.version()
+        if wanted is not None and self._tags.get(request.query_string) == (version, wanted):
+            return Answer(200, b" ", headers=(("etag", wanted),))
+        limit, offset = page_of(request.query, self._page_clamp)
+        where, values = self._condition(request.query)
+        count = self._database.one(f"SELECT count(*) FROM {self.resource.table} WHERE {where}", values)  # noqa: S608
+        order = "" if request.query.get("sort") == "created_at" else " DESC"
+        rows = self._database.all(
+            f"SELECT id, created_at, updated_at, spec FROM {self.resource.table}"  # noqa: S608 - columns are our own
+            f" WHERE {where} ORDER BY seq{order} LIMIT ? OFFSET ?",
+            (*values, limit, offset),
+        )
+        body = self._list_body(rows, _fields_of(request.query), (count or (0,))[0], limit, offset)
+        tag = etag_of(body)
+        if len(self._tags) >= _LIST_TAGS_KEPT:
+            self._tags.clear()
+        self._tags[request.query_string] = (version, tag)
+        return Answer(200, body, headers=(("etag", tag),))
+
+    def _condition(self, query: Mapping[str, str]) -> tuple[str, list[Any]]:
+        conditions, values = [self.resource.visible], []
+        for parameter, column in self.resource.filters.items():
+            if parameter in query:
+                conditions.append(f"{column} = ?")
+                value = query[parameter]
+                values.append(value.lower() if parameter.startswith("mac") else value)
+        return " AND ".join(conditions), values
+
+    def _list_body(
+        self, rows: Sequence[Sequence[Any]], wanted: frozenset[str] | None, total: int, limit: int, offset: int
+    ) -> bytes:
+        head = f'{{"kind":"{self.resource.kind}","apiVersion":"{self._api_version}","metadata":{{"id":'
+        items = ",".join(
+            f'{head}"{ident}","createdAt":"{created}","updatedAt":"{updated}"}},'
+            f'"spec":{spec if wanted is None else _sparse(spec, wanted)}}}'
+            for ident, created, updated, spec in rows
+        )
+        return (
+            f'{{"kind":"{self.resource.kind}List","apiVersion":"{self._api_version}",'
+            f'"metadata":{{"total":{total},"limit":{limit},"offset":{offset}}},"items":[{items}]}}\n'
+        ).encode()
+
+    def create(self, request: Request) -> Answer:
+        """Store a new resource: 201 with its place and tag."""
+        row = self.insert(decode(self.resource.fields, request.json_object()))
+        return self._single(201, row, (("location", f"{self.resource.path}/{row[0]}"),))
+
+    def insert(self, body: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Check and store a decoded body; its row, as `row` gives it.
+
+        Raises:
+            Problem: 422 it makes no sense, 409 it is there already.
+        """
+        spec = check(self.resource.fields, body)
+        key = self.resource.keeps_id_in
+        ident = spec.get(key) if key else None
+        if ident is None:
+            ident = self.resource.new_id(spec)
+            if key:
+                spec = {key: ident, **spec}
+        text = json.dumps(spec, separators=(",", ":"), ensure_ascii=False)
+        columns = self.resource.columns(spec)
+        at, stamp = now()
+        names = "".join(f", {name}" for name in columns)
+        marks = ", ?" * len(columns)
+        self._database.write(
+            f"INSERT INTO {self.resource.table} (id, spec, created_at, updated_at, updated_ns{names})"  # noqa: S608
+            f" VALUES (?, ?, ?, ?, ?{marks})",
+            (ident, text, at, at, stamp, *columns.values()),
+        )
+        return ident, text, at, at, stamp
+
+    def put(self, request: Request) -> Answer:
+        """Replace the whole spec; the client must name the version it replaces."""
+        row = self.row(request.args[0])
+        if request.header("if-match") is None:
+            raise Problem(428, "If-Match is required")
+        _require_match(request, row)
+        body = decode(self.resource.fields, request.json_object())
+        return self._update(row, body)
+
+    def patch(self, request: Request) -> Answer:
+        """Merge into the spec: an absent key is unchanged, null removes (RFC 7396)."""
+        row = self.row(request.args[0])
+        _require_match(request, row)
+        changes = decode(self.resource.fields, request.json_object())
+        return self._update(row, {**json.loads(row[1]), **changes})
+
+    def _update(self, row: Sequence[Any], body: Mapping[str, Any]) -> Answer:
+        ident, _, created_at = row[:3]
+        key = self.resource.keeps_id_in
+        if key and body.get(key, ident) != ident:
+            raise Problem(422, "validation failed", errors=[(key, "cannot be changed")])
+        spec = check(self.resource.fields, {**body, key: ident} if key else body)
+        text = json.dumps(spec, separators=(",", ":"), ensure_ascii=False)
+        columns = self.resource.columns(spec)
+        at, stamp = now()
+        names = "".join(f", {name} = ?" for name in columns)
+        self._database.write(
+            f"UPDATE {self.resource.table} SET spec = ?, updated_at = ?, updated_ns = ?{names} WHERE id = ?",  # noqa: S608
+            (text, at, stamp, *columns.values(), ident),
+        )
+        return self._single(200, (ident, text, created_at, at, stamp))
+
+    def delete(self, request: Request) -> Answer:
+        """Remove it: 204."""
+        self.row(request.args[0])
+        self._database.write(f"DELETE FROM {self.resource.table} WHERE id = ?", request.args)  # noqa: S608
+        return Answer(204)
+
+    def bulk(self, request: Request) -> Answer:
+        """Create many, each on its own: 207 with a status per item (contract 3.3; off unless asked for)."""
+        bodies = request.json()
+        if not isinstance(bodies, list) or len(bodies) > 10_000:  # noqa: PLR2004 - the contract's limit
+            raise Problem(400, "an array of at most 10000 objects is expected")
+        items = []
+        with self._database.transaction():
+            for body in bodies:
+                try:
+                    if not isinstance(body, dict):
+                        raise Problem(400, "malformed JSON: an object is expected")  # noqa: TRY301
+                    row = self.insert(decode(self.resource.fields, body))
+                    items.append({"id": row[0], "status": 201})
+                except Problem as problem:
+                    ident = body.get("id", "") if isinstance(body, dict) else ""
+                    items.append({"id": ident, "status": problem.status, "message": problem.detail})
+        succeeded = sum(item["status"] == 201 for item in items)  # noqa: PLR2004
+        metadata = {"total": len(items), "succeeded": succeeded, "failed": len(items) - succeeded}
+        result = {"kind": "BulkResult", "apiVersion": self._api_version, "metadata": metadata, "items": items}
+        return Answer(207, encode(result))
+
+
+def now() -> tuple[str, int]:
+    """This instant as RFC 3339 in UTC, and as Unix nanoseconds."""
+    stamp = time.time_ns()
+    return datetime.fromtimestamp(stamp / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), stamp
+
+
+def page_of(query: Mapping[str, str], clamp: int) -> tuple[int, int]:
+    """Limit (default 100, silently clamped) and offset of a list request.
+
+    Raises:
+        Problem: 400, one of them is no number or out of range.
+    """
+    try:
+        limit, offset = int(query.get("limit", min(DEFAULT_LIMIT, clamp))), int(query.get("offset", "0"))
+    except ValueError:
+        raise Problem(400, "limit and offset must be numbers") from None
+    if limit < 1 or offset < 0:
+        raise Problem(400, "limit must be at least 1 and offset at least 0")
+    return min(limit, clamp), offset
+
+
+def _fields_of(query: Mapping[str, str]) -> frozenset[str] | None:
+    wanted = query.get("fields")
+    return None if not wanted else frozenset(wanted.split(","))
+
+
+def _sparse(spec: str, wanted: frozenset[str]) -> str:
+    kept = {name: value for name, value in json.loads(spec).items() if name in wanted}
+    return json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
+
+
+def _require_match(request: Request, row: Sequence[Any]) -> None:
+    given = request.header("if-match")
+    if given is not None and given not in ("*", f'W/"{row[0]}-{row[4]}"'):
+        raise Problem(412, "the resource was changed since it was read")

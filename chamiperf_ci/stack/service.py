@@ -1,0 +1,193 @@
+"""What every service has in common: its context, its operational endpoints, its figures, its faults.
+
+A service module offers `build(context) -> Service`; this module turns that into the RSGI application of one worker.
+"""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chamiperf_ci import __version__
+from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.stack import catalogue, faults
+from chamiperf_ci.stack.client import Client, Unreachable
+from chamiperf_ci.stack.fault_engine import FaultEngine
+from chamiperf_ci.stack.http import Answer, App, Problem, Request, Route, Step, encode
+from chamiperf_ci.stack.service_metrics import ServiceMetrics
+from chamiperf_ci.stack.storage import DURABILITY, Database
+from chamiperf_ci.stack.tokens import Gatekeeper
+
+KEYS_RETRY_S = 0.1
+REVOCATIONS_REFRESH_S = 10.0
+_SERVICE_TIMES = 4096
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a worker knows of the stack it belongs to."""
+
+    name: str
+    worker: int
+    """0 is the one that does what only one may do."""
+    options: StackOptions
+    state_dir: Path
+    internal_token: str = field(repr=False)
+    urls: dict[str, str] = field(default_factory=dict)
+    ca_file: str | None = None
+    sizing: str = ""
+    commit: str = "unknown"
+    build_date: str = "unknown"
+
+    @property
+    def workers(self) -> int:
+        """How many processes serve this service."""
+        return self.options.workers if catalogue.entry(self.name).worker_pool else 1
+
+    def database(self, schema: str) -> Database:
+        """This service's database, its tables made if they are not there."""
+        folder = self.state_dir / "data"
+        folder.mkdir(exist_ok=True)
+        return Database(folder / f"{self.name}.db", schema)
+
+    def client(self, service: str) -> Client:
+        """A client of another service, carrying the internal token."""
+        return Client(self.urls[service], token=self.internal_token, ca_file=self.ca_file)
+
+
+@dataclass
+class Service:
+    """What a service module builds."""
+
+    routes: list[Route]
+    database: Database | None = None
+    ready: Callable[[], str | None] = lambda: None
+    """Why it is not ready; None when it is."""
+    tasks: Sequence[Callable[[], Awaitable[None]]] = ()
+    """What runs beside the requests for as long as the worker lives."""
+    on_faults: Callable[[tuple[faults.Fault, ...]], None] = lambda _faults: None
+    learns_keys_itself: bool = False
+
+
+class Worker:
+    """One process of one service, as granian calls it."""
+
+    def __init__(self, context: Context, build: Callable[[Context, Gatekeeper], Service]) -> None:
+        self._context = context
+        self._started = time.time()
+        self._gatekeeper = Gatekeeper(context.internal_token, dev_mode=context.options.dev_mode)
+        self._service = build(context, self._gatekeeper)
+        api_version = catalogue.entry(context.name).api_version
+        self.app = App(api_version, [*self._operational(), *self._service.routes], authorise=self._gatekeeper.authorise)
+        seed = context.options.seed * 1000 + context.worker
+        self._engine = FaultEngine(context.name, context.state_dir, self.app, self._service.database, seed=seed)
+        self._engine.base_steps = service_time_steps(self.app, context.options.service_time_ms, seed)
+        self._engine.on_change.append(self._service.on_faults)
+        self._metrics = ServiceMetrics(context, self.app, self._service.database, self._gatekeeper)
+        self._engine.on_pool_wait = self._metrics.observe_pool_wait
+        self._engine.on_change.append(self._metrics.apply_faults)
+        self._engine.refresh()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start what runs beside the requests."""
+        beside = [self._engine.watch, self._metrics.share, *self._service.tasks]
+        if not self._service.learns_keys_itself and not self._context.options.dev_mode and "auth" in self._context.urls:
+            beside.append(self._follow_auth)
+        self._tasks = [loop.create_task(_run(start)) for start in beside]
+
+    def __rsgi_del__(self, _loop: asyncio.AbstractEventLoop) -> None:
+        """Fold the database's log in, so that nothing has to be recovered at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        if self._service.database is not None:
+            self._service.database.close()
+
+    async def __rsgi__(self, scope: object, proto: object) -> None:
+        """Answer one request."""
+        await self.app.__rsgi__(scope, proto)
+
+    async def _follow_auth(self) -> None:
+        """Fetch the issuer's keys, then its revocations every ten seconds."""
+        client = self._context.client("auth")
+        while True:
+            try:
+                self._gatekeeper.learn_keys((await client.get("/.well-known/jwks.json")).json())
+                reply = await client.get("/auth/v1/revocations?active=true")
+                self._gatekeeper.revoked = frozenset(item["metadata"]["id"] for item in reply.json()["items"])
+                await asyncio.sleep(REVOCATIONS_REFRESH_S)
+            except (Unreachable, KeyError, ValueError):
+                await asyncio.sleep(KEYS_RETRY_S)
+
+    # Operational endpoints
+
+    def _operational(self) -> list[Route]:
+        routes = [
+            Route("GET", "/health", _health, "health", operational=True),
+            Route("GET", "/readiness", self._readiness, "readiness", operational=True),
+            Route("GET", "/version", self._version, "version", operational=True),
+        ]
+        if self._context.options.metrics:
+            routes.append(Route("GET", "/metrics", self._expose, "metrics", operational=True))
+        return routes
+
+    def _expose(self, request: Request) -> Answer:
+        return self._metrics.expose(request)
+
+    def _readiness(self, _request: Request) -> Answer:
+        reason = self._engine.not_ready() or self._service.ready() or self._keys_missing()
+        if reason is not None:
+            raise Problem(503, reason)
+        return Answer(200, b'{"status":"ready"}\n')
+
+    def _keys_missing(self) -> str | None:
+        context = self._context
+        expected = not context.options.dev_mode and "auth" in context.urls
+        return "the signing keys were not fetched yet" if expected and not self._gatekeeper.knows_keys else None
+
+    def _version(self, _request: Request) -> Answer:
+        context = self._context
+        document = {
+            "service": context.name,
+            "kind": "embedded",
+            "notice": "a stand-in for a Chamicore service, not a Chamicore service",
+            "version": __version__,
+            "commit": context.commit,
+            "buildDate": context.build_date,
+            "sizing": context.sizing,
+            "durability": DURABILITY if self._service.database is not None else "holds nothing",
+            "worker": context.worker,
+            "pid": os.getpid(),
+        }
+        return Answer(200, encode(document))
+
+
+def _health(_request: Request) -> Answer:
+    return Answer(200, b'{"status":"ok"}\n')
+
+
+async def _run(start: Callable[[], Awaitable[None]]) -> None:
+    await start()
+
+
+def service_time_steps(app: App, service_time_ms: float, seed: int) -> dict[str, list[Step]]:
+    """The declared service time as a step of each timed route: waiting, not computing, so that requests overlap.
+
+    Log-normal around `service_time_ms` as its median with a shape of 0.25, drawn once from the seed and gone through in
+    a circle, so that two stacks with one seed wait the same times.
+    """
+    if not service_time_ms:
+        return {}
+    draw = random.Random(seed)  # noqa: S311 - a seeded distribution, not a secret
+    times = [service_time_ms / 1000 * draw.lognormvariate(0.0, 0.25) for _ in range(_SERVICE_TIMES)]
+    position = 0
+
+    async def spend(_request: Request) -> None:
+        nonlocal position
+        position = (position + 1) % _SERVICE_TIMES
+        await asyncio.sleep(times[position])
+
+    return {route.name: [spend] for route in app.router.routes if route.timed}

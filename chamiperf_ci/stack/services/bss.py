@@ -1,0 +1,122 @@
+"""BSS: boot parameters, and the boot script that a booting node asks for (contract section 3.5)."""
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from chamiperf_ci.stack import faults
+from chamiperf_ci.stack.fields import MAC_PATTERN, Field
+from chamiperf_ci.stack.http import TEXT, Answer, Problem, Request, Route
+from chamiperf_ci.stack.losses import VISIBLE, Losses
+from chamiperf_ci.stack.resources import COMMON_COLUMNS, Collection, Resource
+from chamiperf_ci.stack.service import Context, Service
+from chamiperf_ci.stack.tokens import Gatekeeper
+
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS boot_params ({COMMON_COLUMNS},
+    component_id TEXT NOT NULL,
+    mac TEXT UNIQUE,
+    role TEXT,
+    script BLOB NOT NULL,
+    lost INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS boot_params_by_component ON boot_params (component_id);
+CREATE INDEX IF NOT EXISTS boot_params_by_role ON boot_params (role) WHERE mac IS NULL;
+CREATE INDEX IF NOT EXISTS boot_params_lost ON boot_params (lost) WHERE lost;
+"""
+
+_SCRIPT_OF_MAC = "SELECT script, seq FROM boot_params WHERE mac = ? AND NOT lost"
+_SCRIPT_OF_ROLE = (
+    "SELECT script, seq FROM boot_params WHERE role = ? AND mac IS NULL AND NOT lost ORDER BY seq DESC LIMIT 1"
+)
+_ANOTHER_SCRIPT = "SELECT script FROM boot_params WHERE seq <> ? AND NOT lost ORDER BY seq <= ?, seq LIMIT 1"
+
+
+def script_of(spec: Mapping[str, Any]) -> bytes:
+    """The iPXE script of boot parameters."""
+    kernel = f"{spec.get('kernel_uri', '')} {spec.get('cmdline', '')}".rstrip()
+    return f"#!ipxe\nkernel {kernel}\ninitrd {spec.get('initrd_uri', '')}\nboot\n".encode()
+
+
+def _columns(spec: Mapping[str, Any]) -> dict[str, Any]:
+    mac = spec.get("mac")
+    return {
+        "component_id": spec["component_id"],
+        "mac": mac.lower() if mac else None,
+        "role": spec.get("role"),
+        "script": script_of(spec),
+    }
+
+
+BOOT_PARAMS = Resource(
+    kind="BootParam",
+    path="/boot/v1/bootparams",
+    table="boot_params",
+    fields=(
+        Field("component_id", required=True),
+        Field("mac", pattern=MAC_PATTERN),
+        Field("role"),
+        Field("kernel_uri", required=True),
+        Field("initrd_uri", required=True),
+        Field("cmdline"),
+    ),
+    columns=_columns,
+    filters={"component_id": "component_id", "mac": "mac", "role": "role"},
+    scopes=("read:bootparams", "write:bootparams"),
+    visible=VISIBLE,
+)
+
+
+class BootScripts:
+    """Serves boot scripts: one indexed lookup, no JSON."""
+
+    def __init__(self, context: Context) -> None:
+        self.database = context.database(SCHEMA)
+        self._random = random.Random(context.options.seed * 1000 + context.worker)  # noqa: S311 - a seeded fault
+        self._swapped_share = 0.0
+
+    def follow(self, active: tuple[faults.Fault, ...]) -> None:
+        """Take note of scripts to be swapped."""
+        self._swapped_share = max(
+            (
+                fault.share
+                for fault in active
+                if isinstance(fault, faults.SwapScripts) and fault.service in ("bss", "*")
+            ),
+            default=0.0,
+        )
+
+    def serve(self, request: Request) -> Answer:
+        """The script for a MAC; without a row of its own, that of its role."""
+        query = request.query
+        mac = query.get("mac", "").lower()
+        if not MAC_PATTERN.fullmatch(mac):
+            raise Problem(400, "mac must be a MAC address")
+        found = self.database.one(_SCRIPT_OF_MAC, (mac,))
+        if found is None and "role" in query:
+            found = self.database.one(_SCRIPT_OF_ROLE, (query["role"],))
+        if found is None:
+            raise Problem(404, f"no boot parameters for {mac}")
+        script, seq = found
+        if self._swapped_share and self._random.random() < self._swapped_share:
+            other = self.database.one(_ANOTHER_SCRIPT, (seq, seq))
+            script = other[0] if other else script
+        return Answer(200, script, TEXT)
+
+
+def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
+    """The boot script service."""
+    scripts = BootScripts(context)
+    losses = Losses("bss", "boot_params", scripts.database, leader=context.worker == 0)
+    params = Collection(BOOT_PARAMS, scripts.database, api_version="boot/v1", page_clamp=context.options.page_clamp)
+
+    def follow(active: tuple[faults.Fault, ...]) -> None:
+        scripts.follow(active)
+        losses.follow(active)
+
+    return Service(
+        routes=[Route("GET", "/boot/v1/bootscript", scripts.serve, "bootscript", timed=True), *params.routes()],
+        database=scripts.database,
+        tasks=(losses.keep,),
+        on_faults=follow,
+    )

@@ -1,0 +1,170 @@
+"""The process that owns a stack: it forks the workers, records them, and ends them when it is told to.
+
+Forked, not started afresh: everything is imported once, so that a stack is up in a second. Each worker asks the kernel
+to be killed when the supervisor dies, however it dies.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from chamiperf_ci import __version__
+from chamiperf_ci.models.stack import ProcessRef, ServiceState, StackOptions, StackState
+from chamiperf_ci.stack import catalogue, places, processes
+from chamiperf_ci.stack.provenance import build_date, commit, sizing
+from chamiperf_ci.stack.storage import DURABILITY
+
+STOP_GRACE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the command that starts a stack hands to its supervisor, on standard input."""
+
+    state_dir: Path
+    options: StackOptions
+    ports: Mapping[str, int]
+    internal_token: str
+
+    @classmethod
+    def from_json(cls, text: str) -> "Plan":
+        """Read a plan."""
+        document = json.loads(text)
+        return cls(
+            Path(document["state_dir"]),
+            StackOptions.model_validate(document["options"]),
+            document["ports"],
+            document["internal_token"],
+        )
+
+    def to_json(self) -> str:
+        """Write a plan. It holds the internal token: for a pipe, never for a file."""
+        return json.dumps(
+            {
+                "state_dir": str(self.state_dir),
+                "options": self.options.model_dump(),
+                "ports": dict(self.ports),
+                "internal_token": self.internal_token,
+            }
+        )
+
+
+def run(plan: Plan) -> None:
+    """Fork the workers, record the stack, wait until told to stop, end the workers."""
+    from chamiperf_ci.stack import serving  # noqa: PLC0415 - granian, only where a stack is served
+    from chamiperf_ci.stack.service import Context  # noqa: PLC0415 - cryptography, as above
+
+    for name in plan.ports:
+        __import__(serving.module_of(name))
+    certificate = places.certificate(plan.state_dir) if plan.options.tls else None
+    ca_file = str(places.ca_file(plan.state_dir)) if plan.options.tls else None
+    scheme = "https" if plan.options.tls else "http"
+    urls = {name: f"{scheme}://127.0.0.1:{port}" for name, port in plan.ports.items()}
+    (plan.state_dir / "metrics").mkdir(exist_ok=True)
+    services = []
+    for name, port in plan.ports.items():
+        workers = plan.options.workers if catalogue.entry(name).worker_pool else 1
+        refs = []
+        for worker in range(workers):
+            context = Context(
+                name=name,
+                worker=worker,
+                options=plan.options,
+                state_dir=plan.state_dir,
+                internal_token=plan.internal_token,
+                urls=urls,
+                ca_file=ca_file,
+                sizing=sizing(plan.options),
+                commit=commit(),
+                build_date=build_date(),
+            )
+            refs.append(_fork(f"chami-{name}", partial(serving.serve, context, port, certificate)))
+        services.append(ServiceState(name=name, url=urls[name], port=port, processes=tuple(refs)))
+    state = StackState(
+        version=__version__,
+        commit=commit(),
+        started_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        boot_id=processes.boot_id(),
+        state_dir=str(plan.state_dir),
+        options=plan.options,
+        sizing=sizing(plan.options),
+        durability=DURABILITY,
+        supervisor=processes.reference(os.getpid()),
+        services=tuple(services),
+        ca_file=ca_file,
+    )
+    places.write_state(state)
+    _wait_for_the_end()
+    processes.stop([ref for service in services for ref in service.processes], STOP_GRACE_S)
+
+
+def _fork(name: str, serve: Callable[[], Coroutine[Any, Any, None]]) -> ProcessRef:
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return processes.reference(pid)
+    code = 1
+    try:
+        processes.die_with_parent(parent, name)
+        asyncio.run(serve())
+        code = 0
+    except BaseException:  # noqa: BLE001 - the child must not fall back into the supervisor's code
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _wait_for_the_end() -> None:
+    """Until SIGTERM or SIGINT; a worker that dies is left dead, since a stack that heals itself hides what happened."""
+    told = False
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        told = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, note)
+    while not told:
+        _reap()
+        time.sleep(0.1)
+
+
+def _reap() -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        print(f"worker {pid} ended with status {status}", file=sys.stderr, flush=True)  # noqa: T201 - the stack's log
+
+
+def main() -> None:
+    """Read the plan, leave the starting command's family, say who we are, and run.
+
+    Orphaned on purpose: a parent that goes on living, such as a test run, must neither wait for a stack nor collect it.
+    """
+    plan = Plan.from_json(sys.stdin.read())
+    if os.fork():
+        os._exit(0)
+    print(processes.reference(os.getpid()).model_dump_json(), flush=True)  # noqa: T201 - the starting command reads it
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    run(plan)
+
+
+if __name__ == "__main__":
+    main()

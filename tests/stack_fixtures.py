@@ -1,0 +1,33 @@
+"""Fixtures that start the embedded stack, on free ports, and leave nothing running."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chamiperf_ci.models.stack import StackOptions, StackState
+from chamiperf_ci.stack import lifecycle
+
+
+@pytest.fixture(scope="session")
+def embedded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
+    """One stack for the whole session, without service time. Whoever breaks it on purpose makes one of his own."""
+    folder = tmp_path_factory.mktemp("stack") / "state"
+    yield lifecycle.up(StackOptions(ports="ephemeral"), state_dir=folder)
+    lifecycle.down(folder)
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path) -> Iterator[Callable[..., StackState]]:
+    """Start stacks of one's own: `make_stack(workers=2)`; the arguments are those of StackOptions."""
+    folders: list[Path] = []
+
+    def make(**options: Any) -> StackState:
+        folder = tmp_path / f"stack-{len(folders)}"
+        folders.append(folder)
+        return lifecycle.up(StackOptions(**{"ports": "ephemeral", **options}), state_dir=folder)
+
+    yield make
+    for folder in folders:
+        lifecycle.down(folder)
