@@ -12,8 +12,9 @@ from chamiperf_ci.models.stack import ProcessRef
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _STATE_FIELD = 0
+_THREADS_FIELD = 17
 _START_FIELD = 19
-"""Fields 3 and 22 of /proc/PID/stat, counted after the command name, which may contain blanks."""
+"""Fields 3, 20 and 22 of /proc/PID/stat, counted after the command name, which may contain blanks."""
 
 
 def _stat(pid: int) -> list[str] | None:
@@ -37,9 +38,14 @@ def reference(pid: int) -> ProcessRef:
 
 
 def is_running(process: ProcessRef) -> bool:
-    """Whether this very process still runs; a zombie does not, nor does a stranger with a recycled pid."""
+    """Whether this very process still runs; a stranger with a recycled pid does not count.
+
+    A zombie has ended, unless threads of it are still going down: until then its sockets are open.
+    """
     stat = _stat(process.pid)
-    return stat is not None and stat[_STATE_FIELD] != "Z" and int(stat[_START_FIELD]) == process.started_ticks
+    if stat is None or int(stat[_START_FIELD]) != process.started_ticks:
+        return False
+    return stat[_STATE_FIELD] != "Z" or int(stat[_THREADS_FIELD]) > 1
 
 
 def boot_id() -> str:
