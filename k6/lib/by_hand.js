@@ -52,7 +52,7 @@ export function planByHand(name) {
       written_run_id: __ENV.CHAMIPERF_WRITTEN_RUN_ID ?? 'byhandw',
     },
     load: { ...load, phases: sequence(load.phases) },
-    seeding: seededBefore ? null : { batch: Number(own('SEED_BATCH_SIZE') ?? 100) },
+    seeding: seededBefore || name.endsWith('seed') ? null : { batch: Number(own('SEED_BATCH_SIZE') ?? 100) },
     limits: { p99_ms: Number(own('P99_TARGET_MS') ?? 0), error_rate: Number(own('ERROR_RATE_MAX') ?? 0) },
   };
 }

@@ -16,7 +16,7 @@ const TRIES = 4;
 
 const created = new Counter('chamiperf_created');
 const resolved = new Counter('chamiperf_resolved');
-const unwritten = new Counter('chamiperf_unwritten');
+const failed = new Counter('chamiperf_object_failed');
 const removed = new Counter('chamiperf_removed');
 
 /**
@@ -79,11 +79,11 @@ export function store(kind, index) {
 export function stored(kind, index, response) {
   if (response.status === 409) {
     const settled = settle(kind, index);
-    (settled ? resolved : unwritten).add(1, kind.tags);
+    (settled ? resolved : failed).add(1, kind.tags);
     return settled;
   }
   const good = judge(kind.create, response, index);
-  (good ? created : unwritten).add(1, kind.tags);
+  (good ? created : failed).add(1, kind.tags);
   return good;
 }
 
@@ -92,7 +92,7 @@ export function stored(kind, index, response) {
  * @param {number} index
  */
 function settle(kind, index) {
-  const key = kind.ours ? '' : keysOf(kind, index)[0];
+  const key = kind.ours ? '' : keysOf(kind, index)?.[0];
   if (key === undefined) return false;
   const patched = patiently(() => send(kind.patch, index, key));
   if (patched.status !== 400) return judge(kind.patch, patched, index, key);
@@ -120,11 +120,11 @@ export function sendIfMatch(put, index, key, etag) {
  * The server's ids of a node's objects.
  * @param {Kind} kind
  * @param {number} index
- * @returns {string[]}
+ * @returns {string[] | null} null if they could not be listed
  */
 export function keysOf(kind, index) {
   const response = patiently(() => send(kind.find, index));
-  if (!judge(kind.find, response, index)) return [];
+  if (!judge(kind.find, response, index)) return null;
   const { items } = /** @type {{items: {metadata: {id: string}}[]}} */ (/** @type {unknown} */ (response.json()));
   return items.map(({ metadata }) => metadata.id);
 }
@@ -143,7 +143,8 @@ export const keyIn = (response) => String(response.json('metadata.id'));
  */
 export function removeAll(kind, index) {
   const keys = kind.ours ? [''] : keysOf(kind, index);
-  return keys.map((key) => remove(kind, index, key)).every(Boolean);
+  if (keys === null) failed.add(1, kind.tags);
+  return keys !== null && keys.map((key) => remove(kind, index, key)).every(Boolean);
 }
 
 /**
@@ -156,7 +157,7 @@ export function remove(kind, index, key) {
   const response = patiently(() => send(kind.remove, index, key));
   if (response.status === 404) return true;
   const good = judge(kind.remove, response, index, key);
-  if (good) removed.add(1, kind.tags);
+  (good ? removed : failed).add(1, kind.tags);
   return good;
 }
 

@@ -14,7 +14,7 @@ export const QUANTILES = [1, 5, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99
 export const FAILURES = ['chamiperf_throttled', 'chamiperf_refused', 'chamiperf_tolerated'];
 export const WHY = ['status', 'content', 'no_answer'];
 /** Counters of objects per kind. */
-export const OBJECTS = ['chamiperf_created', 'chamiperf_resolved', 'chamiperf_unwritten', 'chamiperf_removed'];
+export const OBJECTS = ['chamiperf_created', 'chamiperf_resolved', 'chamiperf_object_failed', 'chamiperf_removed'];
 
 /** VUs and requests get so long to end by themselves when they are no longer planned; GitHub kills after 10 s. */
 const GRACE = '5s';
@@ -44,6 +44,17 @@ export function arrivals(exec, longest_s) {
   const enough = Math.max(10, Math.ceil(highest * longest_s));
   const pool = { preAllocatedVUs: enough, maxVUs: enough, gracefulStop: GRACE };
   return { executor: 'ramping-arrival-rate', exec, startRate: start, timeUnit: '1s', stages: steps, ...pool };
+}
+
+/**
+ * A phase that ends when its iterations are done.
+ * @param {string} exec name of the exported function
+ * @param {import('./phases.js').Phase} phase
+ * @returns {Executor}
+ */
+export function iterations(exec, { start_s: start, duration_s: longest, from_vus: vus = 1, iterations: all = 1 }) {
+  const time = { startTime: `${start}s`, maxDuration: `${longest}s`, gracefulStop: GRACE };
+  return { executor: 'shared-iterations', exec, vus: Math.min(vus, all), iterations: all, ...time };
 }
 
 /**

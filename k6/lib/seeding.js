@@ -14,20 +14,31 @@ export function declareSeeding() {
   if (plan.seeding) kinds = api.seed_order.map((name) => kindOf(name, seeded()));
 }
 
-/** What `setup` hands to every VU and to the summary. */
+/**
+ * What `setup` hands to every VU and to the summary.
+ * @typedef {object} SetUp
+ * @property {import('./credential.js').Shared} credential
+ * @property {{what: string, reason: string}[]} unavailable
+ * @property {string[]} warnings
+ */
+
+/** @returns {SetUp} a credential for all VUs */
+export const share = () => ({ credential: shareCredential(), unavailable: [], warnings: [] });
+
+/** @returns {SetUp} after seeding, where the run is by hand */
 export function prepare() {
-  const shared = shareCredential();
+  const setUp = share();
   const batch = plan.seeding?.batch ?? 0;
   for (const kind of kinds) {
     for (let first = 0; first < nodeCount(); first += batch) {
-      authorize(shared);
+      authorize(setUp.credential);
       const nodes = Array.from({ length: Math.min(batch, nodeCount() - first) }, (_, i) => first + i);
       const { create } = kind;
       const answers = http.batch(nodes.map((i) => ['POST', create.url(i), create.body?.(i), create.params]));
       answers.forEach((answer, i) => stored(kind, nodes[i], answer));
     }
   }
-  return { credential: shared, unavailable: [], warnings: [] };
+  return setUp;
 }
 
 /** Remove what `prepare` seeded. */

@@ -159,7 +159,7 @@ function trafficOf(figures) {
 function objectsOf(figures) {
   return [...declared.kinds].map((kind) => {
     const [created, resolved, failed, removed] = OBJECTS.map((metric) => figures.count(metric, `kind:${kind}`));
-    return { kind, created, resolved, failed, removed, left: created - removed };
+    return { kind, created, resolved, failed, removed, left: Math.max(0, created - removed) };
   });
 }
 
