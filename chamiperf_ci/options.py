@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from chamiperf_ci.adapters.secret_files import check_secret, read_secret
 from chamiperf_ci.models.fingerprint import CredentialKind
 from chamiperf_ci.models.target import Service, Tls
+from chamiperf_ci.models.vocabulary import FailOn
 from chamiperf_ci.steps.credentials import GivenCredential
 from chamiperf_ci.steps.targets import (
     GATEWAY_VARIABLE,
@@ -74,6 +75,43 @@ def out_option(command: Command) -> Command:
         show_envvar=True,
         help="Folder for the pipeline's files.",
     )(command)
+
+
+def judging_options(command: Command) -> Command:
+    """Add what a comparison needs: `--baselines`, `--history`, `--gate` and `--fail-on`."""
+    options = (
+        click.option(
+            "--baselines",
+            type=_PATH,
+            default=Path("baselines.json"),
+            show_default=True,
+            help="Targets, tolerances and accepted runs.",
+        ),
+        click.option(
+            "--history",
+            type=_PATH,
+            metavar="DIR",
+            help="The nights before, as `chamiperf history add` keeps them; the folder need not exist yet.",
+        ),
+        click.option(
+            "--gate",
+            type=click.Choice(["verdict", "adr"]),
+            default="verdict",
+            show_default=True,
+            help="`adr`: one run against the median of the accepted, the ADR's letter; it alarms on most quiet nights.",
+        ),
+        click.option(
+            "--fail-on",
+            type=click.Choice([str(kind) for kind in FailOn]),
+            multiple=True,
+            default=("regression", "target", "invalid"),
+            show_default=True,
+            help="What makes the exit code other than 0; repeatable, and replaces the default.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def target_options(command: Command) -> Command:

@@ -25,6 +25,7 @@ from chamiperf_ci.verdict.wilson import Failures
 SUSTAINED = "sustained"
 LATENCY = "latency"
 THROUGHPUT = "throughput"
+SERVICE_THROUGHPUT = "service throughput"
 ERRORS = "errors"
 STALLED = "stalled-windows"
 QUANTILES = ("p50", "p95", "p99", "p99.9")
@@ -204,18 +205,16 @@ def _errors(scenario: str, series: Series, traffic: tuple[Traffic, ...], service
 def _rates(run: Run) -> Iterator[Measurement]:
     """Each service's rate in each phase that holds a level, achieved beside offered: what rate targets look at."""
     seconds = {phase.name: phase.duration_s for phase in run.plan.phases}
-    # An unpaced endpoint that is named like its service has this row already.
-    taken = set() if is_paced(run) else {series.endpoint for series in run.series if series.metric == LATENCY}
     for outcome in run.phases:
         in_phase = [traffic for traffic in run.traffic if traffic.phase == outcome.name]
         whole = sum(traffic.requests for traffic in in_phase)
         if outcome.name.startswith(_CHANGING_LEVEL) or whole == 0 or seconds.get(outcome.name, 0.0) <= 0:
             continue
-        for service in sorted({traffic.service for traffic in in_phase} - taken):
+        for service in sorted({traffic.service for traffic in in_phase}):
             requests = sum(traffic.requests for traffic in in_phase if traffic.service == service)
             rate = requests / seconds[outcome.name]
             yield Measurement(
-                key=RowKey(scenario=run.scenario, endpoint=service, metric=THROUGHPUT, phase=outcome.name),
+                key=RowKey(scenario=run.scenario, endpoint=service, metric=SERVICE_THROUGHPUT, phase=outcome.name),
                 kind=RowKind.QUANTITY,
                 direction=Direction.HIGHER,
                 unit="/s",

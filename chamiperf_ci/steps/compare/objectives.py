@@ -1,12 +1,13 @@
 """Each row's target (SLO) held against what users saw; apart from the comparison with the baseline."""
 
 import math
+from collections.abc import Sequence
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Bound, TargetRule
 from chamiperf_ci.models.verdict import TargetResult
 from chamiperf_ci.models.vocabulary import Direction, RowKind, RowReason, TargetVerdict
-from chamiperf_ci.steps.compare.measurements import THROUGHPUT, Measurement
+from chamiperf_ci.steps.compare.measurements import Measurement
 from chamiperf_ci.steps.compare.pairing import Pairing
 from chamiperf_ci.verdict.decision import RowDecision
 from chamiperf_ci.verdict.metric_class import PRIOR_SD
@@ -55,38 +56,39 @@ def _judged(
     row: Pairing, rule: TargetRule, limit: float, decision: RowDecision | None
 ) -> tuple[TargetDecision, str, RowReason | None]:
     """The target's verdict, the phase it was judged in, and why it was not judged if it was not."""
-    if row.measurement is None:
-        return TargetDecision(TargetVerdict.UNAVAILABLE, None, limit), row.key.phase, RowReason.NOT_MEASURED
-    if row.measurement.simulated:
-        value = row.measurement.pooled
-        return TargetDecision(TargetVerdict.UNAVAILABLE, value, limit), row.key.phase, RowReason.SIMULATED
-    if row.measurement.formed.reason is RowReason.TOO_FEW_REQUESTS:
-        value = row.measurement.pooled
-        return TargetDecision(TargetVerdict.INVALID, value, limit), row.key.phase, RowReason.TOO_FEW_REQUESTS
-    if row.measurement.kind is RowKind.ERRORS:
-        judged = judge_error_rate([run.failures for run in row.in_phase(row.key.phase)], limit)
-        return judged, row.key.phase, judged.reason
-    change = decision.change if decision else None
-    sigma = change.spread if change is not None else PRIOR_SD[row.policy.metric_class]
-    if rule.offered_factor is not None:
+    phase = row.key.phase
+    now = row.measurement
+    if now is None:
+        return TargetDecision(TargetVerdict.UNAVAILABLE, None, limit), phase, RowReason.NOT_MEASURED
+    if now.simulated:
+        return TargetDecision(TargetVerdict.UNAVAILABLE, now.pooled, limit), phase, RowReason.SIMULATED
+    if now.formed.reason is RowReason.TOO_FEW_REQUESTS:
+        return TargetDecision(TargetVerdict.INVALID, now.pooled, limit), phase, RowReason.TOO_FEW_REQUESTS
+    sigma = decision.change.spread if decision and decision.change else PRIOR_SD[row.policy.metric_class]
+    if now.kind is RowKind.ERRORS:
+        judged = judge_error_rate([run.failures for run in row.in_phase(phase)], limit)
+    elif rule.offered_factor is not None:
         limits = Limits(offered=rule.offered_factor)
         offered, chosen = _best_offer(row, limit, limits)
-        judged = judge_rate(_values(row, chosen.key.phase), limit, offered, sigma=sigma, limits=limits)
-        return judged, chosen.key.phase, judged.reason
-    values, direction = _values(row, row.key.phase), _direction(rule, row)
+        phase = chosen.key.phase
+        judged = judge_rate(_values(row, phase), limit, offered, sigma=sigma, limits=limits)
+    else:
+        judged = _quantity(_values(row, phase), limit, _direction(rule, row), sigma)
+    return judged, phase, judged.reason
+
+
+def _quantity(values: Sequence[float], limit: float, direction: Direction, sigma: float) -> TargetDecision:
     if direction is Direction.LOWER and values and max(values) <= 0:
         # A lag, a queue or a slope may be nothing at all, which no logarithm can hold against a limit.
-        return TargetDecision(TargetVerdict.MET, values[0], limit), row.key.phase, None
-    judged = judge_target(values, limit, direction=direction, sigma=sigma)
-    return judged, row.key.phase, judged.reason
+        return TargetDecision(TargetVerdict.MET, values[0], limit)
+    return judge_target(values, limit, direction=direction, sigma=sigma)
 
 
 def _stands_here(rule: TargetRule, row: Pairing) -> bool:
-    """Whether this row is the one that shows the target: that of its phase; of a rate the service's, once."""
+    """Whether this row is the one that shows the target: that of its phase; of a rate, the first of all phases."""
     if rule.offered_factor is None:
         return row.key.phase == rule.phase
-    of_an_endpoint = row.key.metric == THROUGHPUT and row.measurement is not None and row.measurement.comparable
-    return not of_an_endpoint and (not row.phases or row.key == row.phases[0].key)
+    return not row.phases or row.key == row.phases[0].key
 
 
 def _best_offer(row: Pairing, limit: float, limits: Limits) -> tuple[float, Measurement]:

@@ -1,0 +1,56 @@
+"""`chamiperf compare`: judge runs against targets and baseline."""
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import judging_options, out_option
+
+
+@click.command()
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Run file, or folder of run files, of one night; repeatable.  [default: OUT/runs]",
+)
+@judging_options
+@click.option(
+    "--explain",
+    metavar="METRIC",
+    help="Also show how rows came about, step by step: a metric (p99), or scenario/endpoint/metric, or a part of it.",
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@out_option
+def compare(
+    *,
+    runs: tuple[Path, ...],
+    baselines: Path,
+    history: Path | None,
+    gate: Literal["verdict", "adr"],
+    fail_on: tuple[str, ...],
+    explain: str | None,
+    form: str,
+    out: Path,
+) -> ExitCode:
+    """Judge runs against targets and baseline, and write verdict.json.
+
+    Exit codes: 0 nothing failed; 1 a regression or a missed target; 2 usage or configuration; 3 the measurement is not
+    valid, a metric vanished or has no baseline.
+    """
+    from chamiperf_ci.steps.compare import step  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    return step.compare(
+        runs or (out / "runs",),
+        step.Rules(baselines=baselines, history=history, gate=gate, fail_on=fail_on),
+        out=out,
+        explain=explain,
+        as_json=form == "json",
+    )
+
+
+if __name__ == "__main__":
+    run(compare)
