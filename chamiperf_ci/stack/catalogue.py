@@ -13,6 +13,8 @@ class ServiceEntry:
     url_variable: str
     worker_pool: bool = False
     """Whether `--workers` applies: only to what nodes ask while they boot."""
+    syncs_apart: bool = False
+    """Whether it follows SMD by a process of its own."""
     optional: bool = False
     """Started only when asked for."""
 
@@ -20,8 +22,10 @@ class ServiceEntry:
 CATALOGUE: tuple[ServiceEntry, ...] = (
     ServiceEntry("auth", 3333, "auth/v1", "CHAMICORE_TEST_AUTH_URL"),
     ServiceEntry("smd", 27779, "hsm/v2", "CHAMICORE_TEST_SMD_URL"),
-    ServiceEntry("bss", 27778, "boot/v1", "CHAMICORE_TEST_BSS_URL", worker_pool=True),
-    ServiceEntry("cloud-init", 27777, "cloud-init/v1", "CHAMICORE_TEST_CLOUDINIT_URL", worker_pool=True),
+    ServiceEntry("bss", 27778, "boot/v1", "CHAMICORE_TEST_BSS_URL", worker_pool=True, syncs_apart=True),
+    ServiceEntry(
+        "cloud-init", 27777, "cloud-init/v1", "CHAMICORE_TEST_CLOUDINIT_URL", worker_pool=True, syncs_apart=True
+    ),
 )
 
 

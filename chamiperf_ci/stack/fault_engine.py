@@ -5,13 +5,13 @@ pays one lookup in an empty table.
 """
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chamiperf_ci.stack import faults
+from chamiperf_ci.stack.fault_file import FaultFile
 from chamiperf_ci.stack.faults import Fault
 from chamiperf_ci.stack.http import TEXT, Answer, App, Problem, Replaced, Request, ResetConnection, Step
 from chamiperf_ci.stack.storage import Database
@@ -38,30 +38,26 @@ class FaultEngine:
     """Keeps one worker's routes in step with the faults that are set."""
 
     def __init__(self, service: str, state_dir: Path, app: App, database: Database | None, *, seed: int) -> None:
-        self._service = service
-        self._state_dir = state_dir
+        self._file = FaultFile(state_dir, service)
         self._app = app
         self._database = database
         self._random = random.Random(seed)  # noqa: S311 - a seeded distribution, not a secret
-        self._stamp: tuple[int, int] | None = (0, 0)
         self._leaked: list[bytes] = []
         self._started = time.time()
-        self.faults: tuple[Fault, ...] = ()
         self.base_steps: dict[str, list[Step]] = {}
         """By route name: what happens on a whole stack too (the declared service time)."""
         self.on_pool_wait: Callable[[float], None] = _unobserved
         self.on_change: list[Callable[[tuple[Fault, ...]], None]] = []
 
-    def of(self, kind: type) -> list[Fault]:
-        """The faults of a kind that concern this service."""
-        return [fault for fault in self.faults if isinstance(fault, kind) and fault.service in (self._service, "*")]
+    @property
+    def active(self) -> tuple[Fault, ...]:
+        """The faults that lie on this service."""
+        return self._file.active
 
     def not_ready(self) -> str | None:
         """Why a fault makes the service unready now; None when none does."""
         now = time.time()
-        for fault in self.faults:
-            if fault.service not in (self._service, "*"):
-                continue
+        for fault in self.active:
             if isinstance(fault, faults.ReadinessDown) and now < fault.set_at + fault.seconds:
                 return "readiness was taken down on purpose"
             if isinstance(fault, faults.SlowStart) and now < self._started + fault.seconds:
@@ -76,21 +72,11 @@ class FaultEngine:
             await asyncio.sleep(POLL_S)
 
     def refresh(self) -> None:
-        """Compile the routes again if the file has changed."""
-        try:
-            stat = (self._state_dir / faults.FAULTS_FILE).stat()
-        except FileNotFoundError:
-            stamp = None
-        else:
-            stamp = (stat.st_mtime_ns, stat.st_ino)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        with contextlib.suppress(FileNotFoundError):
-            self.faults = faults.read(self._state_dir) if stamp else ()
-        self._compile()
-        for callback in self.on_change:
-            callback(self.faults)
+        """Compile the routes again if the faults have changed."""
+        if self._file.look():
+            self._compile()
+            for callback in self.on_change:
+                callback(self.active)
 
     def _compile(self) -> None:
         interceptors, fronts = {}, {}
@@ -98,8 +84,8 @@ class FaultEngine:
             steps = list(self.base_steps.get(route.name, ()))
             before: list[Step] = []
             if not route.operational:
-                for fault in self.faults:
-                    step = self._step(fault) if fault.concerns(self._service, route.name) else None
+                for fault in self.active:
+                    step = self._step(fault) if fault.lies_on(route.name) else None
                     if step is not None:
                         in_front = isinstance(fault, faults.Latency) and fault.layer == "front"
                         (before if in_front else steps).append(step)
@@ -160,7 +146,7 @@ class FaultEngine:
         return wait
 
     def _leak(self) -> None:
-        leaks = [fault for fault in self.of(faults.Leak) if isinstance(fault, faults.Leak)]
+        leaks = [fault for fault in self.active if isinstance(fault, faults.Leak)]
         if not leaks:
             self._leaked.clear()
         for fault in leaks:

@@ -28,9 +28,9 @@ class _Fault(BaseModel):
     set_at: float = 0.0
     """Unix seconds; filled in when the fault is set."""
 
-    def concerns(self, service: str, route: str) -> bool:
-        """Whether the fault lies on this route of this service."""
-        return self.service in (service, "*") and self.route in (route, "*")
+    def lies_on(self, route: str) -> bool:
+        """Whether the fault concerns a route of its service."""
+        return self.route in (route, "*")
 
 
 class Latency(_Fault):
@@ -168,6 +168,11 @@ def write(state_dir: Path, faults: tuple[Fault, ...]) -> None:
     aside = state_dir / f"{FAULTS_FILE}.{os.getpid()}"
     aside.write_bytes(_FAULTS.dump_json(faults, indent=1))
     aside.replace(state_dir / FAULTS_FILE)
+
+
+def swapped_share(active: tuple[Fault, ...]) -> float:
+    """The share of documents to be swapped, from 0 to 1, under these faults."""
+    return max((fault.share for fault in active if isinstance(fault, SwapScripts)), default=0.0)
 
 
 def described(fault: Fault, *, reveal: bool) -> str:

@@ -142,7 +142,7 @@ class Request:
         for part in self.query_string.split("&"):
             if part:
                 name, _, value = part.partition("=")
-                pairs.append((name, unquote_plus(value) if "%" in value or "+" in value else value))
+                pairs.append((name, _decoded(value)))
         return pairs
 
     def header(self, name: str) -> str | None:
@@ -171,6 +171,14 @@ class Request:
         if not isinstance(document, dict):
             raise Problem(400, "malformed JSON: an object is expected")
         return document
+
+
+def _decoded(value: str) -> str:
+    """A query value as it was meant; the colons of a MAC, the commonest case by far, cost one replacement."""
+    if "%" not in value and "+" not in value:
+        return value
+    simple = value.replace("%3A", ":")
+    return unquote_plus(simple) if "%" in simple or "+" in simple else simple
 
 
 Step = Callable[[Request], Awaitable[None]]
@@ -272,6 +280,7 @@ class App:
             ("x-frame-options", "DENY"),
         ]
         self.observe: Callable[[str, str, int, float, int], None] = _no_observation
+        """Told the route's pattern, the method, the status, the seconds and the size of the body."""
         self.interceptors: dict[str, Step] = {}
         """By route name: what happens before the handler (service time, faults)."""
         self.fronts: dict[str, Step] = {}
@@ -303,7 +312,7 @@ class App:
             status = self._send(proto, request, answer)
         finally:
             self.active -= 1
-        self.observe(route.name, method, status, perf_counter() - started, len(answer.body))
+        self.observe(route.pattern, method, status, perf_counter() - started, len(answer.body))
 
     async def _handle(self, route: Route, request: Request, proto: Any) -> Answer:  # noqa: ANN401
         if route.scope is not None:

@@ -15,8 +15,7 @@ TOP_UP_S = 0.25
 class Losses:
     """Keeps as many rows of one table lost as the fault says; only the leading worker chooses them."""
 
-    def __init__(self, service: str, table: str, database: Database, *, leader: bool) -> None:
-        self._service = service
+    def __init__(self, table: str, database: Database, *, leader: bool) -> None:
         self._table = table
         self._database = database
         self._leader = leader
@@ -24,8 +23,8 @@ class Losses:
 
     def follow(self, active: tuple[faults.Fault, ...]) -> None:
         """Lose rows, or find them again."""
-        mine = [f for f in active if isinstance(f, faults.LoseSync) and f.service in (self._service, "*")]
-        self._wanted = mine[-1] if mine else None
+        losses = [fault for fault in active if isinstance(fault, faults.LoseSync)]
+        self._wanted = losses[-1] if losses else None
         if self._leader:
             self._top_up()
 

@@ -17,6 +17,7 @@ from chamiperf_ci.stack import catalogue, faults
 from chamiperf_ci.stack.client import Client, Unreachable
 from chamiperf_ci.stack.fault_engine import FaultEngine
 from chamiperf_ci.stack.http import Answer, App, Problem, Request, Route, Step, encode
+from chamiperf_ci.stack.metrics import Registry
 from chamiperf_ci.stack.service_metrics import ServiceMetrics
 from chamiperf_ci.stack.storage import DURABILITY, Database
 from chamiperf_ci.stack.tokens import Gatekeeper
@@ -69,6 +70,8 @@ class Service:
     tasks: Sequence[Callable[[], Awaitable[None]]] = ()
     """What runs beside the requests for as long as the worker lives."""
     on_faults: Callable[[tuple[faults.Fault, ...]], None] = lambda _faults: None
+    metrics: Callable[[Registry], Callable[[], None]] | None = None
+    """Adds families of the service's own, and gives what brings them up to now."""
     learns_keys_itself: bool = False
 
 
@@ -87,6 +90,8 @@ class Worker:
         self._engine.base_steps = service_time_steps(self.app, context.options.service_time_ms, seed)
         self._engine.on_change.append(self._service.on_faults)
         self._metrics = ServiceMetrics(context, self.app, self._service.database, self._gatekeeper)
+        if self._service.metrics is not None:
+            self._metrics.refresh_more = self._service.metrics(self._metrics.registry)
         self._engine.on_pool_wait = self._metrics.observe_pool_wait
         self._engine.on_change.append(self._metrics.apply_faults)
         self._engine.refresh()

@@ -17,6 +17,8 @@ from chamiperf_ci.stack.storage import Database
 from chamiperf_ci.stack.tokens import Gatekeeper
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chamiperf_ci.stack.service import Context
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -38,6 +40,10 @@ LABEL_SPELLINGS: dict[faults.LabelStyle, dict[str, str]] = {
     "semconv": {"method": "http_request_method", "route": "http_route", "status": "http_response_status_code"},
     "code": {"status": "code"},
 }
+
+
+def _nothing() -> None:
+    return None
 
 
 class ServiceMetrics:
@@ -109,6 +115,7 @@ class ServiceMetrics:
         app.observe = self._observe_request
         if database is not None:
             database.observe = self._observe_query
+        self.refresh_more: Callable[[], None] = _nothing
         self._has_database = database is not None
 
     # Feeding
@@ -127,14 +134,13 @@ class ServiceMetrics:
 
     def apply_faults(self, active: tuple[faults.Fault, ...]) -> None:
         """Follow the faults that lie on the figures themselves."""
-        mine = [fault for fault in active if fault.service in (self._context.name, "*")]
         self._missing = frozenset(
-            family for fault in mine if isinstance(fault, faults.MetricsMissing) for family in fault.families
+            family for fault in active if isinstance(fault, faults.MetricsMissing) for family in fault.families
         )
         self._spelling = next(
-            (LABEL_SPELLINGS[fault.style] for fault in mine if isinstance(fault, faults.MetricLabelStyle)), {}
+            (LABEL_SPELLINGS[fault.style] for fault in active if isinstance(fault, faults.MetricLabelStyle)), {}
         )
-        self._exhausted = any(isinstance(fault, faults.PoolExhaustion) for fault in mine)
+        self._exhausted = any(isinstance(fault, faults.PoolExhaustion) for fault in active)
 
     def refresh(self) -> None:
         """Bring the gauges up to now."""
@@ -149,6 +155,7 @@ class ServiceMetrics:
         self._info.set(1, (self._context.name, __version__, "embedded"))
         if self._has_database:
             self._refresh_pool()
+        self.refresh_more()
 
     def _refresh_pool(self) -> None:
         size = POOL_SIZES.get(self._context.name, POOL_SIZES["discovery"]) // self._context.workers

@@ -19,6 +19,18 @@ def module_of(service: str) -> str:
     return f"chamiperf_ci.stack.services.{service.replace('-', '_')}"
 
 
+def prepare(context: Context) -> None:
+    """Make a service's tables before its processes exist, so that they need not contend for making them."""
+    schema = getattr(importlib.import_module(module_of(context.name)), "SCHEMA", None)
+    if schema is not None:
+        context.database(schema).close()
+
+
+async def sync(context: Context) -> None:
+    """Run a service's sync loop until the process is ended."""
+    await importlib.import_module(f"{module_of(context.name)}_sync").loop(context)()
+
+
 async def serve(context: Context, port: int, certificate: tuple[Path, Path] | None) -> None:
     """Serve until SIGTERM or SIGINT. Workers of one service share the port (SO_REUSEPORT, set by granian)."""
     worker = Worker(context, importlib.import_module(module_of(context.name)).build)

@@ -7,6 +7,7 @@ to be killed when the supervisor dies, however it dies.
 import asyncio
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -17,13 +18,16 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chamiperf_ci import __version__
 from chamiperf_ci.models.stack import ProcessRef, ServiceState, StackOptions, StackState
 from chamiperf_ci.stack import catalogue, places, processes
 from chamiperf_ci.stack.provenance import build_date, commit, sizing
 from chamiperf_ci.stack.storage import DURABILITY
+
+if TYPE_CHECKING:
+    from chamiperf_ci.stack.service import Context
 
 STOP_GRACE_S = 5.0
 
@@ -62,36 +66,56 @@ class Plan:
 
 def run(plan: Plan) -> None:
     """Fork the workers, record the stack, wait until told to stop, end the workers."""
-    from chamiperf_ci.stack import serving  # noqa: PLC0415 - granian, only where a stack is served
-    from chamiperf_ci.stack.service import Context  # noqa: PLC0415 - cryptography, as above
+    places.write_state(_recorded(plan, tuple(_start(plan, contexts) for contexts in _contexts(plan))))
+    _wait_for_the_end()
+    state = places.read_state(plan.state_dir)
+    if state is not None:
+        processes.stop([ref for service in state.services for ref in service.processes], STOP_GRACE_S)
 
-    for name in plan.ports:
-        __import__(serving.module_of(name))
-    certificate = places.certificate(plan.state_dir) if plan.options.tls else None
-    ca_file = str(places.ca_file(plan.state_dir)) if plan.options.tls else None
+
+def _contexts(plan: Plan) -> "list[list[Context]]":
+    """Per service, the context of each of its workers."""
+    from chamiperf_ci.stack.service import Context  # noqa: PLC0415 - cryptography, only where a stack is served
+
     scheme = "https" if plan.options.tls else "http"
     urls = {name: f"{scheme}://127.0.0.1:{port}" for name, port in plan.ports.items()}
     (plan.state_dir / "metrics").mkdir(exist_ok=True)
-    services = []
-    for name, port in plan.ports.items():
-        workers = plan.options.workers if catalogue.entry(name).worker_pool else 1
-        refs = []
-        for worker in range(workers):
-            context = Context(
+    return [
+        [
+            Context(
                 name=name,
                 worker=worker,
                 options=plan.options,
                 state_dir=plan.state_dir,
                 internal_token=plan.internal_token,
                 urls=urls,
-                ca_file=ca_file,
+                ca_file=str(places.ca_file(plan.state_dir)) if plan.options.tls else None,
                 sizing=sizing(plan.options),
                 commit=commit(),
                 build_date=build_date(),
             )
-            refs.append(_fork(f"chami-{name}", partial(serving.serve, context, port, certificate)))
-        services.append(ServiceState(name=name, url=urls[name], port=port, processes=tuple(refs)))
-    state = StackState(
+            for worker in range(plan.options.workers if catalogue.entry(name).worker_pool else 1)
+        ]
+        for name in plan.ports
+    ]
+
+
+def _start(plan: Plan, contexts: "list[Context]") -> ServiceState:
+    """Fork one service's workers, and its sync loop where it has one of its own."""
+    from chamiperf_ci.stack import serving  # noqa: PLC0415 - granian, only where a stack is served
+
+    first = contexts[0]
+    name, port = first.name, plan.ports[first.name]
+    certificate = places.certificate(plan.state_dir) if plan.options.tls else None
+    serving.prepare(first)
+    refs = [_fork(f"chami-{name}", partial(serving.serve, context, port, certificate)) for context in contexts]
+    if catalogue.entry(name).syncs_apart and "smd" in plan.ports:
+        refs.append(_fork(f"chami-{name}-sync", partial(serving.sync, first)))
+    return ServiceState(name=name, url=first.urls[name], port=port, processes=tuple(refs))
+
+
+def _recorded(plan: Plan, services: tuple[ServiceState, ...]) -> StackState:
+    return StackState(
         version=__version__,
         commit=commit(),
         started_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -101,12 +125,9 @@ def run(plan: Plan) -> None:
         sizing=sizing(plan.options),
         durability=DURABILITY,
         supervisor=processes.reference(os.getpid()),
-        services=tuple(services),
-        ca_file=ca_file,
+        services=services,
+        ca_file=str(places.ca_file(plan.state_dir)) if plan.options.tls else None,
     )
-    places.write_state(state)
-    _wait_for_the_end()
-    processes.stop([ref for service in services for ref in service.processes], STOP_GRACE_S)
 
 
 def _fork(name: str, serve: Callable[[], Coroutine[Any, Any, None]]) -> ProcessRef:
@@ -117,6 +138,7 @@ def _fork(name: str, serve: Callable[[], Coroutine[Any, Any, None]]) -> ProcessR
     code = 1
     try:
         processes.die_with_parent(parent, name)
+        random.seed()
         asyncio.run(serve())
         code = 0
     except BaseException:  # noqa: BLE001 - the child must not fall back into the supervisor's code

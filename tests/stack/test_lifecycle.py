@@ -133,7 +133,7 @@ def test_without_keep_data_a_new_stack_is_empty(make_stack, api):
 
 def test_a_service_that_dies_is_not_healed_and_its_port_refuses(make_stack):
     state = make_stack()
-    (victim,) = next(service.processes for service in state.services if service.name == "bss")
+    victim, _ = next(service.processes for service in state.services if service.name == "bss")
     os.kill(victim.pid, signal.SIGKILL)
     assert _gone([victim])
     with pytest.raises(OSError, match="refused"):

@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from chamiperf_ci.stack import faults
+from chamiperf_ci.stack import faults, sync_store
 from chamiperf_ci.stack.fields import MAC_PATTERN, Field
 from chamiperf_ci.stack.http import TEXT, Answer, Problem, Request, Route
 from chamiperf_ci.stack.losses import VISIBLE, Losses
@@ -23,11 +23,14 @@ CREATE TABLE IF NOT EXISTS boot_params ({COMMON_COLUMNS},
 CREATE INDEX IF NOT EXISTS boot_params_by_component ON boot_params (component_id);
 CREATE INDEX IF NOT EXISTS boot_params_by_role ON boot_params (role) WHERE mac IS NULL;
 CREATE INDEX IF NOT EXISTS boot_params_lost ON boot_params (lost) WHERE lost;
-"""
+{sync_store.SCHEMA}"""
 
 _SCRIPT_OF_MAC = "SELECT script, seq FROM boot_params WHERE mac = ? AND NOT lost"
 _SCRIPT_OF_ROLE = (
     "SELECT script, seq FROM boot_params WHERE role = ? AND mac IS NULL AND NOT lost ORDER BY seq DESC LIMIT 1"
+)
+_ROLE_OF_MAC = (
+    "SELECT c.role FROM synced_interfaces i JOIN synced_components c ON c.id = i.component_id WHERE i.mac = ?"
 )
 _ANOTHER_SCRIPT = "SELECT script FROM boot_params WHERE seq <> ? AND NOT lost ORDER BY seq <= ?, seq LIMIT 1"
 
@@ -77,24 +80,15 @@ class BootScripts:
 
     def follow(self, active: tuple[faults.Fault, ...]) -> None:
         """Take note of scripts to be swapped."""
-        self._swapped_share = max(
-            (
-                fault.share
-                for fault in active
-                if isinstance(fault, faults.SwapScripts) and fault.service in ("bss", "*")
-            ),
-            default=0.0,
-        )
+        self._swapped_share = faults.swapped_share(active)
 
     def serve(self, request: Request) -> Answer:
         """The script for a MAC; without a row of its own, that of its role."""
         query = request.query
-        mac = query.get("mac", "").lower()
+        mac = query["mac"].lower() if "mac" in query else self._mac_of_client(request)
         if not MAC_PATTERN.fullmatch(mac):
             raise Problem(400, "mac must be a MAC address")
-        found = self.database.one(_SCRIPT_OF_MAC, (mac,))
-        if found is None and "role" in query:
-            found = self.database.one(_SCRIPT_OF_ROLE, (query["role"],))
+        found = self.database.one(_SCRIPT_OF_MAC, (mac,)) or self._of_role(mac, query.get("role"))
         if found is None:
             raise Problem(404, f"no boot parameters for {mac}")
         script, seq = found
@@ -103,19 +97,43 @@ class BootScripts:
             script = other[0] if other else script
         return Answer(200, script, TEXT)
 
+    def _of_role(self, mac: str, role: str | None) -> tuple[Any, ...] | None:
+        """The script for a role: the one asked for, else the one that SMD gave the MAC's component."""
+        if role is None:
+            synced = self.database.one(_ROLE_OF_MAC, (mac,))
+            role = synced[0] if synced else None
+        return self.database.one(_SCRIPT_OF_ROLE, (role,)) if role else None
+
+    def _mac_of_client(self, request: Request) -> str:
+        """The MAC that SMD knows for the address the request came from."""
+        forwarded = (request.header("x-forwarded-for") or "").partition(",")[0].strip()
+        address = forwarded or request.header("x-real-ip") or request.client.rpartition(":")[0]
+        row = self.database.one("SELECT mac FROM synced_interfaces WHERE ip = ?", (address,))
+        if row is None:
+            raise Problem(404, f"no interface with the address {address}")
+        return str(row[0])
+
 
 def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
     """The boot script service."""
     scripts = BootScripts(context)
-    losses = Losses("bss", "boot_params", scripts.database, leader=context.worker == 0)
+    losses = Losses("boot_params", scripts.database, leader=context.worker == 0)
     params = Collection(BOOT_PARAMS, scripts.database, api_version="boot/v1", page_clamp=context.options.page_clamp)
 
     def follow(active: tuple[faults.Fault, ...]) -> None:
         scripts.follow(active)
         losses.follow(active)
 
+    store = sync_store.SyncStore(scripts.database)
+
     return Service(
-        routes=[Route("GET", "/boot/v1/bootscript", scripts.serve, "bootscript", timed=True), *params.routes()],
+        routes=[
+            Route("GET", "/boot/v1/bootscript", scripts.serve, "bootscript", timed=True),
+            *params.routes(),
+            *store.routes("/boot/v1", "boot/v1"),
+        ],
+        ready=store.not_ready if "smd" in context.urls else lambda: None,
+        metrics=sync_store.metrics(store, leader=context.worker == 0),
         database=scripts.database,
         tasks=(losses.keep,),
         on_faults=follow,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chamiperf_ci.stack import faults
+from chamiperf_ci.stack import faults, sync_store
 from chamiperf_ci.stack.fields import Field
 from chamiperf_ci.stack.http import JSON, TEXT, Answer, Problem, Request, Route
 from chamiperf_ci.stack.losses import VISIBLE, Losses
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS payloads ({COMMON_COLUMNS},
     lost INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS payloads_lost ON payloads (lost) WHERE lost;
-"""
+{sync_store.SCHEMA}"""
 
 _MARKER = re.compile(r"\{\{\s*\.(Role|NID|ID)\s*\}\}")
 
@@ -67,8 +67,7 @@ class Documents:
 
     def follow(self, active: tuple[faults.Fault, ...]) -> None:
         """Take note of documents to be swapped."""
-        mine = [f for f in active if isinstance(f, faults.SwapScripts) and f.service in ("cloud-init", "*")]
-        self._swapped_share = max((fault.share for fault in mine), default=0.0)
+        self._swapped_share = faults.swapped_share(active)
 
     def serve(self, column: str, content_type: str) -> Callable[[Request], Answer]:
         """A handler for one of the three documents."""
@@ -85,16 +84,22 @@ class Documents:
                 swapped = self.database.one(other, (seq, seq))
                 text = swapped[0] if swapped else text
             if "{{" in text:
-                text = _MARKER.sub(lambda mark: {"Role": role or "", "ID": ident}.get(mark[1], ""), text)
+                text = self._rendered(text, ident, role)
             return Answer(200, text.encode(), content_type)
 
         return handler
+
+    def _rendered(self, text: str, ident: str, role: str | None) -> str:
+        """The template's markers replaced by what SMD knows of the node."""
+        synced = self.database.one("SELECT role, nid FROM synced_components WHERE id = ?", (ident,)) or (role, "")
+        values = {"Role": synced[0] or role or "", "NID": str(synced[1] or ""), "ID": ident}
+        return _MARKER.sub(lambda mark: values[mark[1]], text)
 
 
 def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
     """The cloud-init service."""
     documents = Documents(context)
-    losses = Losses("cloud-init", "payloads", documents.database, leader=context.worker == 0)
+    losses = Losses("payloads", documents.database, leader=context.worker == 0)
     payloads = Collection(
         PAYLOADS, documents.database, api_version="cloud-init/v1", page_clamp=context.options.page_clamp
     )
@@ -107,13 +112,18 @@ def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
         handler = documents.serve(name.replace("-", "_"), content_type)
         return Route("GET", f"/cloud-init/{{id}}/{name}", handler, name, timed=True)
 
+    store = sync_store.SyncStore(documents.database)
+
     return Service(
         routes=[
             *payloads.routes(),
+            *store.routes("/cloud-init", "cloud-init/v1"),
             document("user-data", TEXT),
             document("meta-data", JSON),
             document("vendor-data", TEXT),
         ],
+        ready=store.not_ready if "smd" in context.urls else lambda: None,
+        metrics=sync_store.metrics(store, leader=context.worker == 0),
         database=documents.database,
         tasks=(losses.keep,),
         on_faults=follow,
