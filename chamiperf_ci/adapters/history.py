@@ -6,6 +6,7 @@ tree, which is never touched, and pushed; when another writer was faster, it is 
 
 import os
 import random
+import re
 import subprocess
 import tempfile
 import time
@@ -21,6 +22,7 @@ from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 SUFFIX = ".json"
 ATTEMPTS = 12
 """Pushes tried before giving up; with every push one writer of a race succeeds."""
+_REFUSALS = 2
 _TIMEOUT_S = 300
 
 
@@ -105,12 +107,20 @@ class BranchHistory:
             ConfigurationError: A name is there with other content.
             OutsideServiceError: The remote refuses, or other writers were faster every time.
         """
+        refused_on: list[str | None] = []
         for attempt in range(ATTEMPTS):
             commit = self._fetch()
             present = dict(self._read(commit, sorted(set(contents) & set(self._names(commit))))) if commit else {}
             new = _new(contents, present, where=f"branch {self.branch}")
-            if not new or self._push(self._commit(commit, {name: contents[name] for name in new}, message)):
+            if not new:
                 return new
+            refusal = self._push(self._commit(commit, {name: contents[name] for name in new}, message))
+            if refusal is None:
+                return new
+            # A branch that stands still was not moved by a faster writer; a rule of the remote's forbids the push.
+            if refused_on.count(commit) >= _REFUSALS:
+                raise refusal
+            refused_on.append(commit)
             # Writers that collided once must not stay in step.
             self.sleep(random.uniform(0, 0.2 * 2 ** min(attempt, 5)))  # noqa: S311 - spreads writers, hides nothing
         raise OutsideServiceError(
@@ -119,7 +129,7 @@ class BranchHistory:
 
     @property
     def _place(self) -> str:
-        return f"branch {self.branch} of {self.remote}"
+        return f"branch {self.branch} of {_without_password(self.remote)}"
 
     def _fetch(self) -> str | None:
         """Return the branch's commit at the remote, its objects fetched; None when there is no such branch."""
@@ -130,7 +140,8 @@ class BranchHistory:
         kept = f"refs/chamiperf/{uuid.uuid4().hex}"
         shallow = self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
         depth = ("--depth", "1") if shallow else ()
-        self._git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", *depth, self.remote, f"+{full}:{kept}")
+        quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=")
+        self._git("fetch", *quietly, *depth, self.remote, f"+{full}:{kept}")
         commit = self._git("rev-parse", kept).strip().decode()
         self._git("update-ref", "-d", kept)
         return commit
@@ -163,18 +174,19 @@ class BranchHistory:
         parents = ("-p", parent) if parent else ()
         return self._git("commit-tree", tree, *parents, "-m", message).strip().decode()
 
-    def _push(self, commit: str) -> bool:
-        """Whether the remote took the commit; False when another writer was faster.
+    def _push(self, commit: str) -> OutsideServiceError | None:
+        """Push a commit and return None, or why the remote refused this one.
 
         The branch must be what the commit was built on, also when that was nothing: git refuses all else.
         """
         result = self._run("push", "--porcelain", self.remote, f"{commit}:refs/heads/{self.branch}")
         if result.returncode == 0:
-            return True
-        # `!` marks a ref that was refused: not a fast-forward, or locked by another push; anything else is a failure.
-        if any(line.startswith(b"!") and not _is_forbidden(line) for line in result.stdout.splitlines()):
-            return False
-        raise self._failure("push", result)
+            return None
+        failure = self._failure("push", result)
+        # `!` marks a ref that was refused, for whatever reason; without one the remote was not reached.
+        if any(line.startswith(b"!") for line in result.stdout.splitlines()):
+            return failure
+        raise failure
 
     def _git(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
         result = self._run(*arguments, stdin=stdin, environment=environment)
@@ -208,7 +220,7 @@ class BranchHistory:
             ) from error
 
     def _failure(self, what: str, result: subprocess.CompletedProcess[bytes]) -> OutsideServiceError:
-        said = " ".join((result.stderr or result.stdout).decode(errors="replace").split())
+        said = _without_password(" ".join((result.stderr or result.stdout).decode(errors="replace").split()))
         return OutsideServiceError(
             f"git {what} failed: {said[-300:]}",
             where=self._place,
@@ -216,9 +228,9 @@ class BranchHistory:
         )
 
 
-def _is_forbidden(line: bytes) -> bool:
-    """Whether a refusal is a rule of the remote's (a protected branch, a hook), which trying again cannot change."""
-    return b"[remote rejected]" in line and b"lock" not in line and b"fetch first" not in line
+def _without_password(text: str) -> str:
+    """A remote's URL may carry a token; messages never do."""
+    return re.sub(r"//[^/@\s]+@", "//***@", text)
 
 
 def _new(contents: Mapping[str, bytes], present: Mapping[str, bytes], *, where: str) -> tuple[str, ...]:

@@ -4,21 +4,27 @@ One file a run; a file is written once and never changed.
 """
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
-from chamiperf_ci.models.baselines import AcceptedRow
 from chamiperf_ci.models.document import Document
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
+from chamiperf_ci.models.vocabulary import RowVerdict, Statistic, TargetVerdict
 
 
-class HistoryRow(AcceptedRow):
-    """One metric, and what was said of it that night."""
+class HistoryRow(NamedTuple):
+    """One metric of the sustained phase, and what was said of it that night; an array in the file, to keep it small."""
 
-    verdict: RowVerdict | None = None
+    endpoint: str
+    metric: str
+    value: float
+    """As in an accepted row: of `errors` the failed requests, of `stalled-windows` their number."""
+    unit: str
+    observations: int
+    statistic: Statistic
+    verdict: RowVerdict | None
     """None where the run was not judged, or not this metric."""
-    target: TargetVerdict | None = None
+    target: TargetVerdict | None
     """None where the metric has no target, or none was judged."""
 
 

@@ -3,8 +3,11 @@
 A name says environment, time, scenario, kind and run, so that most questions are answered without opening a file.
 """
 
+import functools
+import gc
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -14,6 +17,7 @@ from chamiperf_ci import __version__
 from chamiperf_ci.adapters.files import PRODUCER
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.baselines import AcceptedRow
 from chamiperf_ci.models.history import HistoryEntry, HistoryRow
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Row, RowKey, Verdict
@@ -111,7 +115,7 @@ def entry_of(run: Run, verdict: Verdict | None = None, *, link: str = "") -> tup
         machine=run.machine,
         identities=run.identities,
         injected_faults=run.injected_faults,
-        rows=tuple(HistoryRow(**row.model_dump(), **_said(said.get(_row_key(run.scenario, row.key)))) for row in rows),
+        rows=tuple(_row(row, said.get(_row_key(run.scenario, row.endpoint, row.metric))) for row in rows),
         word=judged.outcome.word if judged else "",
         exit_code=judged.outcome.exit_code if judged else None,
         baselines_digest=judged.baselines_digest if judged else "",
@@ -138,12 +142,13 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
     names = {path: name for path in store.names() if (name := parse_name(path)) is not None and wanted.covers(name)}
     ordered = sorted(names, key=lambda path: (names[path].started_at, path))
     entries, problems = [], []
-    for path, content in store.read(ordered):
-        try:
-            entries.append(HistoryEntry.model_validate_json(content))
-        except ValidationError as error:
-            _refuse_newer(path, content)
-            problems.append(f"{path} is passed over: {_first(error)}")
+    with _collecting_later():
+        for path, content in store.read(ordered):
+            try:
+                entries.append(HistoryEntry.model_validate_json(content))
+            except ValidationError as error:
+                _refuse_newer(path, content)
+                problems.append(f"{path} is passed over: {_first(error)}")
     return Reading(tuple(entries), tuple(problems))
 
 
@@ -173,7 +178,8 @@ def _night(entry: HistoryEntry) -> PastNight:
         started_at=entry.started_at,
         fingerprint=entry.fingerprint,
         values={
-            _row_key(entry.fingerprint.scenario, row.key): PastValue(row.value, row.statistic) for row in entry.rows
+            _row_key(entry.fingerprint.scenario, row.endpoint, row.metric): PastValue(row.value, row.statistic)
+            for row in entry.rows
         },
         commits=tuple(f"{one.service} {one.commit or one.image or one.version}".strip() for one in entry.identities),
     )
@@ -183,16 +189,36 @@ def _judges(verdict: Verdict, run: Run) -> bool:
     return any(one.scenario == run.scenario and run.run_id in one.runs[:1] for one in verdict.scenarios)
 
 
-def _said(row: Row | None) -> Mapping[str, object]:
-    if row is None:
-        return {}
-    target = row.target.verdict
-    return {"verdict": row.verdict, "target": None if target is TargetVerdict.NONE else target}
+def _row(row: AcceptedRow, said: Row | None) -> HistoryRow:
+    target = said.target.verdict if said else TargetVerdict.NONE
+    return HistoryRow(
+        endpoint=row.endpoint,
+        metric=row.metric,
+        value=row.value,
+        unit=row.unit,
+        observations=row.count,
+        statistic=row.statistic,
+        verdict=said.verdict if said else None,
+        target=None if target is TargetVerdict.NONE else target,
+    )
 
 
-def _row_key(scenario: str, key: tuple[str, str, str]) -> RowKey:
-    endpoint, metric, phase = key
-    return RowKey(scenario=scenario, endpoint=endpoint, metric=metric, phase=phase)
+@functools.cache
+def _row_key(scenario: str, endpoint: str, metric: str) -> RowKey:
+    """Years of nights share a few hundred keys."""
+    return RowKey(scenario=scenario, endpoint=endpoint, metric=metric)
+
+
+@contextmanager
+def _collecting_later() -> Iterator[None]:
+    """Hold the garbage collector back: years of entries hold no cycles, and it would look through all of them often."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _refuse_newer(path: str, content: bytes) -> None:
