@@ -147,7 +147,8 @@ class Chamicore:
         if not found:
             raise conflict.unexpected("an object of another node is in the way")
         path = f"{shape.path}/{found[0].key}"
-        answer = self.send("PATCH", shape.service, path, fill(shape.patch, values))
+        patch = {field: shape.body[field] for field in shape.patch}
+        answer = self.send("PATCH", shape.service, path, fill(patch, values))
         if answer.status == HTTPStatus.BAD_REQUEST:
             current = self.send("GET", shape.service, path)
             etag = current.headers.get("etag", found[0].etag)

@@ -7,13 +7,18 @@ is given values for and leaves every other brace alone.
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict
 
-from chamiperf_ci.models.document import Value
 from chamiperf_ci.models.target import Service
 
 
-class Vector(Value):
+class _Part(BaseModel):
+    """A part of the file; what only the load scripts read of it is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+
+class Vector(_Part):
     """One worked example of the formula."""
 
     run: str
@@ -24,7 +29,7 @@ class Vector(Value):
     ip: str
 
 
-class IdentityRules(Value):
+class IdentityRules(_Part):
     """How a node's names follow from a run id and an index."""
 
     run_id: str
@@ -37,7 +42,7 @@ class IdentityRules(Value):
     vectors: tuple[Vector, ...]
 
 
-class Shape(Value):
+class Shape(_Part):
     """One kind of object that is created."""
 
     kind: str
@@ -48,10 +53,11 @@ class Shape(Value):
     find: str = ""
     """Query that lists a node's objects; empty where the key follows from the node."""
     body: dict[str, Any]
-    patch: dict[str, Any] = Field(default_factory=dict)
+    patch: tuple[str, ...] = ()
+    """Fields of the body that a PATCH carries to make an object that is in the way ours."""
 
 
-class Route(Value):
+class Route(_Part):
     """One operation that is not the creation of an object."""
 
     service: Service
@@ -63,14 +69,14 @@ class Route(Value):
     """What a good answer contains."""
 
 
-class Kea(Value):
+class Kea(_Part):
     """How Kea is asked for its reservations."""
 
     path: str
     body: dict[str, Any]
 
 
-class Dialect(Value):
+class Dialect(_Part):
     """The whole file."""
 
     format_version: int

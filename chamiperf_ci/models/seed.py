@@ -69,4 +69,6 @@ class Seed(Document):
     verification: Verification
     complete: bool
     shared: SharedStack | None = None
+    removed_at: datetime | None = None
+    """When the nodes were taken away again; None while they are there."""
     warnings: tuple[str, ...] = ()

@@ -89,5 +89,18 @@ def choose(given: GivenCredential, from_file: GivenCredential) -> Credential:
     return Credential(kind=kind, token=tokens.get(kind))
 
 
+def k6_environment(credential: Credential) -> dict[str, str]:
+    """The credential as the load scripts read it from their environment (`k6/README.md`)."""
+    token = "" if credential.token is None else credential.token.get_secret_value()
+    if credential.kind is CredentialKind.INTERNAL_TOKEN:
+        return {"CHAMICORE_INTERNAL_TOKEN": token}
+    if credential.kind is CredentialKind.BEARER:
+        return {"CHAMIPERF_TOKEN": token}
+    if credential.kind is CredentialKind.CLIENT_CREDENTIALS:
+        secret = "" if credential.client_secret is None else credential.client_secret.get_secret_value()
+        return {"CHAMIPERF_CLIENT_ID": credential.client_id or "", "CHAMIPERF_CLIENT_SECRET": secret}
+    return {}
+
+
 def _secret(folder: Path, path: Path | None, key: str) -> SecretStr | None:
     return None if path is None else read_secret(folder / path, option=key)

@@ -1,27 +1,27 @@
-"""What the stack says of itself on `/version`: builds, and whether it is the embedded stand-in."""
+"""What the stack says of itself: a stand-in or the product, and how durable its writes are."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.errors import UnexpectedAnswer
-from chamiperf_ci.models.fingerprint import Identity, StackKind
+from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.target import Service
+
+_SEEDED: Final = (Service.SMD, Service.BSS, Service.CLOUD_INIT)
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A stack in its own words; what it does not say is empty."""
+    """A stack in its own words."""
 
     kind: StackKind
-    sizing: str
     durability: str
-    identities: tuple[Identity, ...]
+    """How the seeded services make writes durable; empty where they do not say."""
 
 
 def describe(client: Chamicore) -> Description:
-    """Ask every configured service; one that has no usable `/version` is left out.
+    """Ask every configured service; one that has no usable `/version` says nothing.
 
     A stand-in is recognised by its own word, not only by the state file that a local one leaves: a run on it must never
     pass for one on the product.
@@ -30,42 +30,19 @@ def describe(client: Chamicore) -> Description:
         StackUnreachable: A service does not answer.
         ConfigurationError: A certificate that is not trusted, or a redirect to a host that is not listed.
     """
-    services = [service for service in Service if client.target.url(service) is not None]
-    said = {service: version for service in services if (version := _version(client, service)) is not None}
-    embedded = client.target.stack_kind is StackKind.EMBEDDED or any(
-        version.get("kind") == StackKind.EMBEDDED for version in said.values()
-    )
+    said = {service: _version(client, service) for service in Service if client.target.url(service) is not None}
+    known = client.target.stack_kind is StackKind.EMBEDDED
+    embedded = known or any(version.get("kind") == StackKind.EMBEDDED for version in said.values())
+    statements = [str(said[service]["durability"]) for service in _SEEDED if "durability" in said.get(service, {})]
     return Description(
         kind=StackKind.EMBEDDED if embedded else StackKind.DEPLOYED,
-        sizing=_first(said, "sizing"),
-        durability=_common(said, "durability"),
-        identities=tuple(
-            Identity(service=service, version=_text(version, "version"), commit=_text(version, "commit", "gitCommit"))
-            for service, version in said.items()
-        ),
+        durability="; ".join(dict.fromkeys(statements)),
     )
 
 
-def _version(client: Chamicore, service: Service) -> Mapping[str, Any] | None:
+def _version(client: Chamicore, service: Service) -> dict[str, Any]:
     try:
         answer = client.operational(service, "version")
-        return answer.json_object() if answer.ok else None
+        return answer.json_object() if answer.ok else {}
     except UnexpectedAnswer:
-        return None
-
-
-def _text(version: Mapping[str, Any], *names: str) -> str:
-    """A value as opaque text: its key differs from build to build."""
-    return next((str(version[name]) for name in names if version.get(name)), "")
-
-
-def _first(said: Mapping[Service, Mapping[str, Any]], name: str) -> str:
-    return next((text for version in said.values() if (text := _text(version, name))), "")
-
-
-def _common(said: Mapping[Service, Mapping[str, Any]], name: str) -> str:
-    """What the services that are seeded say; more than one statement is joined."""
-    seeded = (Service.SMD, Service.BSS, Service.CLOUD_INIT)
-    return "; ".join(
-        dict.fromkeys(_text(said[each], name) for each in seeded if each in said and _text(said[each], name))
-    )
+        return {}

@@ -1,0 +1,179 @@
+"""`chamiperf seed`: puts nodes into the stack, or takes them away again."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.hosts import require_allowed
+from chamiperf_ci.adapters.k6 import StopRequest, find_k6
+from chamiperf_ci.errors import ConfigurationError, ExitCode
+from chamiperf_ci.models.fingerprint import StackKind
+from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.models.target import Target
+from chamiperf_ci.options import DURATION, out_option, target_options
+from chamiperf_ci.steps.seed import record
+from chamiperf_ci.steps.seed.clear import choose_orphans, choose_own, remove_orphans, remove_own
+from chamiperf_ci.steps.seed.drive import Driver
+from chamiperf_ci.steps.seed.fill import Wish, carry_out, intend, require_services
+from chamiperf_ci.steps.seed.inventory import in_words
+from chamiperf_ci.steps.seed.remove import Removal
+from chamiperf_ci.steps.targets import GivenTarget, resolve
+
+_PER_NODE = 4
+"""Component, interface, boot parameters, payload."""
+
+
+@click.command
+@target_options
+@out_option
+@click.option(
+    "--nodes", type=click.IntRange(min=1), default=50_000, show_default=True, help="Nodes that are to be there."
+)
+@click.option("--remove", is_flag=True, help="Take the nodes of seed.json away again, and nothing else.")
+@click.option("--run-id", metavar="ID", help="With --remove: the run whose nodes go, where seed.json is lost.")
+@click.option("--sweep", is_flag=True, help="Take away what dead runs left, known by the formula of its names.")
+@click.option(
+    "--older-than",
+    type=DURATION,
+    default="24h",
+    show_default=True,
+    help="With --sweep: a run is dead when it has added nothing for so long.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--shared-stack", is_flag=True, help="Objects of others are in the stack, are recorded, and stay.")
+@click.option(
+    "--allow-dhcp", is_flag=True, help="Seed a deployed stack although its Kea will get the nodes' addresses."
+)
+@click.option(
+    "--sample", type=click.IntRange(min=0), default=100, show_default=True, help="Nodes that are read back, at random."
+)
+@click.option("--k6", metavar="PATH", help="The k6 binary.")
+def seed(
+    *,
+    given: GivenTarget,
+    out: Path,
+    nodes: int,
+    remove: bool,
+    run_id: str | None,
+    sweep: bool,
+    older_than: float,
+    dry_run: bool,
+    shared_stack: bool,
+    allow_dhcp: bool,
+    sample: int,
+    k6: str | None,
+) -> ExitCode:
+    """Put nodes into the stack: component, interface, boot parameters and payload each.
+
+    Goes on where an interrupted call stopped. Writes seed.json. Exits 1 when something could not be removed, 3 when not
+    everything is there in the end.
+    """
+    if remove and sweep:
+        raise click.UsageError("--remove and --sweep are two different things: give one.")
+    target = resolve(given)
+    require_allowed(target)
+    require_services(target)
+    path = out / "seed.json"
+    with StopRequest() as stop, Chamicore(target) as client:
+        driver = Driver(target, client.dialect, find_k6(k6), stop)
+        if sweep:
+            return _sweep(client, driver, path, timedelta(seconds=older_than), dry_run=dry_run)
+        if remove:
+            return _remove(client, driver, path, run_id, dry_run=dry_run)
+        if not allow_dhcp:
+            _refuse_dhcp(target)
+        return _fill(client, driver, path, Wish(nodes, sample, shared_stack), dry_run=dry_run)
+
+
+def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, dry_run: bool) -> ExitCode:
+    intention = intend(client, path, wish, driver.stop)
+    missing = intention.stretch.nodes
+    what = f"{missing:,} nodes ({missing * _PER_NODE:,} objects), {intention.there:,} are there"
+    if dry_run:
+        click.echo(f"would seed {what}, on {client.target.environment}")
+        return ExitCode.OK
+    click.echo(f"seeding {what}, on {client.target.environment}, run {intention.seed.run_id}", err=True)
+    done = carry_out(client, driver, path, intention, wish)
+    click.echo(_summary(done))
+    for warning in done.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return ExitCode.OK
+
+
+def _summary(done: Seed) -> str:
+    resolved = sum(rate.resolved for rate in done.rates)
+    rate = (
+        f"{done.objects_per_s:,.0f} objects/s in {done.seconds:.1f} s by single POSTs, {resolved:,} conflicts settled"
+    )
+    lines = [
+        f"{done.nodes:,} nodes of run {done.run_id} are on {done.environment}: {in_words(done.counts)}",
+        rate if done.rates else "all were there already; the rate at which they were written is not known",
+        f"durability: {done.durability or 'the stack does not say'}",
+        f"read back: all counted, {done.verification.sampled:,} nodes compared, nothing wrong",
+    ]
+    return "\n".join(lines)
+
+
+def _remove(client: Chamicore, driver: Driver, path: Path, run_id: str | None, *, dry_run: bool) -> ExitCode:
+    doomed = choose_own(client, driver, path, run_id)
+    if dry_run:
+        click.echo(f"would remove {in_words(doomed.objects.counts(client.dialect))} of run {doomed.run_id}")
+        return ExitCode.OK
+    removal, changed = remove_own(client, driver, path, doomed)
+    for sentence in changed:
+        click.echo(f"changed: {sentence}", err=True)
+    return _report([removal], also_red=bool(changed))
+
+
+def _sweep(client: Chamicore, driver: Driver, path: Path, older_than: timedelta, *, dry_run: bool) -> ExitCode:
+    earlier = record.previous(path, client.target)
+    orphans = choose_orphans(client, driver, older_than, [earlier.run_id] if earlier else [])
+    _name("younger than the limit or in use, left alone", orphans.young)
+    _name("of unknown age, left alone", orphans.undated)
+    if dry_run:
+        for run_id, objects in orphans.dead.items():
+            click.echo(f"would remove {in_words(objects.counts(client.dialect))} of run {run_id}")
+        if not orphans.dead:
+            click.echo("would remove nothing")
+        return ExitCode.OK
+    return _report(remove_orphans(client, driver, orphans))
+
+
+def _name(what: str, run_ids: tuple[str, ...]) -> None:
+    if run_ids:
+        click.echo(f"{what}: {', '.join(run_ids)}", err=True)
+
+
+def _report(removals: list[Removal], *, also_red: bool = False) -> ExitCode:
+    """Say what went and what stayed; anything that stayed is red."""
+    for removal in removals:
+        click.echo(f"removed {in_words(removal.removed)} of run {removal.run_id} in {removal.seconds:.1f} s")
+        if not removal.clean:
+            click.echo(f"could not remove {in_words(removal.left)} of run {removal.run_id}", err=True)
+        for problem in removal.problems:
+            click.echo(f"  {problem}", err=True)
+    if not removals:
+        click.echo("removed nothing")
+    clean = all(removal.clean for removal in removals) and not also_red
+    return ExitCode.OK if clean else ExitCode.VERDICT_NO
+
+
+def _refuse_dhcp(target: Target) -> None:
+    """Interfaces reach Kea by themselves: on a deployed stack somebody has to want that.
+
+    Raises:
+        ConfigurationError: The stack is deployed and has a Kea.
+    """
+    if target.stack_kind is StackKind.DEPLOYED and target.kea is not None:
+        raise ConfigurationError(
+            f"seeding fills this stack's DHCP server with reservations from {target.network}",
+            where=f"Kea at {target.kea}",
+            remedy="Give --allow-dhcp if it may, or leave --kea-url out.",
+        )
+
+
+if __name__ == "__main__":
+    run(seed)

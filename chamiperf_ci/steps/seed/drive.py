@@ -1,0 +1,197 @@
+"""Has k6 write or remove nodes, one iteration a node, and reads what became of them."""
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from chamiperf_ci.adapters.data import k6_folder
+from chamiperf_ci.adapters.k6 import (
+    INTERRUPTED,
+    Ending,
+    K6Binary,
+    K6Outcome,
+    K6Run,
+    Observation,
+    StopOrder,
+    StopRequest,
+    run_k6,
+)
+from chamiperf_ci.adapters.k6.run import Watcher
+from chamiperf_ci.errors import GeneratorFailed
+from chamiperf_ci.models.dialect import Dialect
+from chamiperf_ci.models.plan import Load, Phase, PlanIdentities, PlanTls, ScriptPlan
+from chamiperf_ci.models.target import Service, Target
+from chamiperf_ci.steps.credentials import k6_environment
+
+VUS: Final = 32
+_WRITTEN: Final = "chamiperf_created"
+_FAILED: Final = "chamiperf_unwritten"
+_TOLERATED: Final = 200
+"""Objects that may fail before the share of failures counts."""
+_SHARE: Final = 0.05
+_SLOWEST_PER_S: Final = 20.0
+"""Nodes per second below which a stack is given up."""
+_LEAST_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive nodes of one run."""
+
+    run_id: str
+    network: str
+    first: int
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of the objects of one kind."""
+
+    kind: str
+    created: int
+    resolved: int
+    failed: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """What k6 did."""
+
+    seconds: float
+    tallies: tuple[Tally, ...]
+    refused: int
+    """Requests that were answered with 401 or 403."""
+    stopped: StopOrder | None
+    """Why it ended before its end."""
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it."""
+        return self.stopped is not None and self.stopped.reason == INTERRUPTED
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Where k6 is, what it drives and who may stop it."""
+
+    target: Target
+    dialect: Dialect
+    k6: K6Binary
+    stop: StopRequest
+
+    def write(self, stretch: Stretch) -> Driven:
+        """Write nodes; stops early when the stack refuses more than a few.
+
+        Raises:
+            GeneratorFailed: k6 left no summary.
+        """
+        return self._drive("seed", stretch, watch=_too_many_failures)
+
+    def remove(self, stretch: Stretch) -> Driven:
+        """Remove nodes.
+
+        Raises:
+            GeneratorFailed: k6 left no summary.
+        """
+        return self._drive("unseed", stretch, watch=None)
+
+    def _drive(self, script: Literal["seed", "unseed"], stretch: Stretch, watch: Watcher | None) -> Driven:
+        with tempfile.TemporaryDirectory(prefix="chamiperf-seed-") as name:
+            folder = Path(name)
+            plan = folder / "plan.json"
+            plan.write_text(self._plan(script, stretch).model_dump_json(exclude_none=True), encoding="utf-8")
+            run = K6Run(
+                binary=self.k6.path,
+                script=k6_folder() / f"{script}.js",
+                folder=folder,
+                environment=k6_environment(self.target.credential),
+                plan=plan,
+                timeout_s=_longest_s(stretch.nodes),
+                ca_file=self.target.tls.ca_file,
+                insecure=self.target.tls.insecure,
+            )
+            outcome = run_k6(run, self.stop, label=script, watch=watch, counters=("http_reqs", _WRITTEN, _FAILED))
+        return _read(script, outcome, self.k6)
+
+    def _plan(self, script: str, stretch: Stretch) -> ScriptPlan:
+        tls = self.target.tls
+        return ScriptPlan(
+            scenario=script,
+            profile=script,
+            urls={service: url for service in Service if (url := self.target.url(service)) is not None},
+            tls=PlanTls(
+                insecure=tls.insecure,
+                certificate_file=_absolute(tls.client_certificate),
+                key_file=_absolute(tls.client_key),
+            ),
+            credential=self.target.credential.kind,
+            identities=PlanIdentities(
+                run_id=stretch.run_id,
+                nodes=stretch.first + stretch.nodes,
+                network=stretch.network,
+                written_run_id=stretch.run_id,
+            ),
+            load=Load(
+                model="closed",
+                phases=(
+                    Phase(
+                        name=script,
+                        duration_s=_longest_s(stretch.nodes),
+                        from_vus=VUS,
+                        to_vus=VUS,
+                        iterations=stretch.nodes,
+                    ),
+                ),
+                parameters={"first": stretch.first},
+            ),
+        )
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())
+
+
+def _longest_s(nodes: int) -> float:
+    return max(_LEAST_S, nodes / _SLOWEST_PER_S)
+
+
+def _too_many_failures(seen: Observation) -> StopOrder | None:
+    """A stack that refuses what is written will not be full in the end: tens of thousands of tries help nobody."""
+    failed, written = seen.counts.get(_FAILED, 0.0), seen.counts.get(_WRITTEN, 0.0)
+    if failed <= max(_TOLERATED, _SHARE * (failed + written)):
+        return None
+    return StopOrder("refused", f"{failed:,.0f} of {failed + written:,.0f} objects could not be written")
+
+
+def _read(script: str, outcome: K6Outcome, k6: K6Binary) -> Driven:
+    summary = outcome.summary
+    if summary is None or outcome.ending in (Ending.MISCONFIGURED, Ending.FAILED, Ending.KILLED):
+        if outcome.order is not None and outcome.order.reason == INTERRUPTED:
+            return Driven(0.0, (), 0, outcome.order)
+        words = f": {outcome.errors[0].text}" if outcome.errors and outcome.ending is Ending.COMPLETE else ""
+        raise GeneratorFailed(
+            f"{script}.js left no usable summary, {outcome.text}{words}",
+            where=str(k6.path),
+            remedy="Run the same command again: it goes on where it stopped.",
+        )
+    order = outcome.order
+    if order is None and outcome.ending is Ending.STOPPED:
+        order = StopOrder("stopped", outcome.text)
+    return Driven(
+        seconds=float(summary["duration_s"]),
+        tallies=tuple(_tally(each) for each in summary["objects"]),
+        refused=sum(int(each.get("refused", 0)) for each in summary["traffic"]),
+        stopped=order,
+        warnings=(*k6.warnings, *summary["warnings"], *(said.text for said in outcome.errors[:3])),
+    )
+
+
+def _tally(counted: dict[str, Any]) -> Tally:
+    return Tally(
+        kind=str(counted["kind"]),
+        **{name: int(counted[name]) for name in ("created", "resolved", "failed", "removed")},
+    )

@@ -1,0 +1,225 @@
+"""Seeds a stack: decides what is missing, has it written, reads it back, and says what is there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.files import write_document
+from chamiperf_ci.adapters.k6 import StopRequest
+from chamiperf_ci.errors import ConfigurationError, CredentialRefused, Interrupted, InvalidMeasurement
+from chamiperf_ci.models.identities import Identities
+from chamiperf_ci.models.seed import Seed, SeedRate
+from chamiperf_ci.models.target import Service, Target
+from chamiperf_ci.steps.describe import describe
+from chamiperf_ci.steps.runs import new_run_id
+from chamiperf_ci.steps.seed import neighbours, record
+from chamiperf_ci.steps.seed.drive import Driven, Driver, Stretch
+from chamiperf_ci.steps.seed.inventory import Inventory, in_words, take
+from chamiperf_ci.steps.seed.verify import verify
+
+_AGAIN: Final = "Run the same command again: it goes on where it stopped. Or take the nodes away with --remove."
+_NEEDED: Final = (Service.SMD, Service.BSS, Service.CLOUD_INIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be in the stack."""
+
+    nodes: int
+    sample: int
+    """Nodes that are read back."""
+    shared_stack: bool
+    """Objects of others are known of and stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intention:
+    """What is left to do for a wish."""
+
+    seed: Seed
+    stretch: Stretch
+    others: Mapping[str, int]
+    there: int
+    """Nodes that are complete already."""
+
+
+def require_services(target: Target) -> None:
+    """Stop unless the services that every node is written to are configured.
+
+    Raises:
+        ConfigurationError: Names those that are not.
+    """
+    missing = [service for service in _NEEDED if target.url(service) is None]
+    if missing:
+        raise ConfigurationError(
+            f"seeding needs {', '.join(missing)}",
+            where=f"target {target.environment}",
+            remedy=f"Give {', '.join(f'--{service}-url' for service in missing)}, or a gateway.",
+        )
+
+
+def intend(client: Chamicore, path: Path, wish: Wish, stop: StopRequest) -> Intention:
+    """Look at the stack and at `seed.json`, and say what is left to do; writes nothing.
+
+    Raises:
+        ConfigurationError: Objects of others are there and not allowed for, more of ours than wished, or another
+            network than theirs; a refused credential or certificate.
+        StackUnreachable: A service does not answer.
+    """
+    target, dialect = client.target, client.dialect
+    if not 0 < wish.nodes <= dialect.identity.max_index + 1:
+        raise ConfigurationError(
+            f"{wish.nodes:,} nodes cannot be named",
+            where="--nodes",
+            remedy=f"Give a number from 1 to {dialect.identity.max_index + 1:,}.",
+        )
+    earlier = record.previous(path, target)
+    description = describe(client)
+    found = take(client, look=lambda: stop.check("reading what is in the stack"))
+    run_id = earlier.run_id if earlier else new_run_id("r")
+    ours, others = found.of_run(run_id), found.of_others(run_id)
+    _refuse_neighbours(target, others, wish, others.counts(dialect))
+    if earlier is not None:
+        _refuse_mismatch(earlier, target, ours, wish, path)
+    shared = earlier.shared if earlier else None
+    if shared is None and wish.shared_stack:
+        shared = neighbours.record(client, others)
+    complete = ours.complete_nodes(dialect)
+    first = next((index for index in range(wish.nodes) if index not in complete), wish.nodes)
+    seed = record.begun(
+        target,
+        dialect,
+        run_id=run_id,
+        nodes=wish.nodes,
+        kind=description.kind,
+        durability=description.durability,
+        created_at=earlier.created_at if earlier else datetime.now(UTC).replace(microsecond=0),
+        shared=shared,
+    )
+    if earlier is not None:
+        kept = {"seconds": earlier.seconds, "objects_per_s": earlier.objects_per_s, "rates": earlier.rates}
+        seed = seed.model_copy(update=kept)
+    stretch = Stretch(run_id, target.network, first, wish.nodes - first)
+    return Intention(seed, stretch, others.counts(dialect), len(complete))
+
+
+def carry_out(client: Chamicore, driver: Driver, path: Path, intention: Intention, wish: Wish) -> Seed:
+    """Write what is missing, read it back, and leave `seed.json`.
+
+    Raises:
+        Interrupted: On a signal; `seed.json` says what was begun.
+        InvalidMeasurement: Something was not written, or is not as it was written; `seed.json` says what.
+        CredentialRefused: Nothing may be written with this credential.
+    """
+    seed = intention.seed
+    write_document(path, seed)
+    driven = None
+    if intention.stretch.nodes:
+        driven = driver.write(intention.stretch)
+        seed = _after_writing(seed, driven, intention)
+        write_document(path, seed)
+        _refuse_refusal(driven, client.target)
+        if driven.interrupted:
+            raise Interrupted(driven.stopped.text if driven.stopped else "interrupted", where=str(path), remedy=_AGAIN)
+    identities = Identities(client.dialect.identity, seed.run_id, seed.network)
+    verification = verify(
+        client,
+        identities,
+        nodes=wish.nodes,
+        others=intention.others,
+        sample=wish.sample,
+        look=lambda: driver.stop.check("reading back what was seeded"),
+    )
+    unwritten = sum(tally.failed for tally in driven.tallies) if driven else 0
+    seed = seed.model_copy(
+        update={
+            "verification": verification,
+            "counts": verification.counted,
+            "complete": not verification.wrong,
+        }
+    )
+    write_document(path, seed)
+    if not seed.complete:
+        first, more = verification.wrong[0], len(verification.wrong) - 1
+        raise InvalidMeasurement(
+            f"not all is there: {first}{f' (and {more} more)' if more else ''}; {unwritten:,} objects not written"
+            f"{f', stopped because {driven.stopped.text}' if driven and driven.stopped else ''}",
+            where=str(path),
+            remedy=_AGAIN,
+        )
+    return seed
+
+
+def _after_writing(seed: Seed, driven: Driven, intention: Intention) -> Seed:
+    """The document with what k6 counted; nothing is read back yet."""
+    seconds = driven.seconds
+    rates = tuple(
+        SeedRate(
+            kind=tally.kind,
+            objects=tally.created + tally.resolved,
+            created=tally.created,
+            resolved=tally.resolved,
+            failed=tally.failed,
+            seconds=seconds,
+            per_s=_rate(tally.created + tally.resolved, seconds),
+        )
+        for tally in driven.tallies
+    )
+    written = sum(rate.objects for rate in rates)
+    warnings = driven.warnings
+    if intention.there:
+        warnings = (*warnings, f"{intention.there:,} nodes were there already; the rate is that of the rest")
+    return seed.model_copy(
+        update={
+            "rates": rates,
+            "seconds": seconds,
+            "objects_per_s": _rate(written, seconds),
+            "warnings": warnings,
+            "verification": record.unverified(
+                {rate.kind: intention.there + rate.objects for rate in rates}, "nothing was read back yet"
+            ),
+        }
+    )
+
+
+def _rate(objects: int, seconds: float) -> float:
+    return round(objects / seconds, 1) if seconds > 0 else 0.0
+
+
+def _refuse_refusal(driven: Driven, target: Target) -> None:
+    if driven.refused and not any(tally.created or tally.resolved for tally in driven.tallies):
+        raise CredentialRefused(
+            f"the credential {target.credential.kind} may not write",
+            where=f"target {target.environment}, {driven.refused:,} answers 401 or 403",
+            remedy="Give one with the scopes write:components, write:bootparams and write:payloads.",
+        )
+
+
+def _refuse_neighbours(target: Target, others: Inventory, wish: Wish, counts: Mapping[str, int]) -> None:
+    if not others.entries or wish.shared_stack:
+        return
+    runs = sorted(others.runs())
+    orphans = f" Of earlier runs: {', '.join(runs[:3])}; --sweep removes those that are dead." if runs else ""
+    raise ConfigurationError(
+        f"the stack holds objects that are not this run's: {in_words(counts)}",
+        where=f"target {target.environment}",
+        remedy=f"Give --shared-stack if they are to stay beside ours.{orphans}",
+    )
+
+
+def _refuse_mismatch(earlier: Seed, target: Target, ours: Inventory, wish: Wish, path: Path) -> None:
+    if ours.entries and earlier.network != target.network:
+        raise ConfigurationError(
+            f"the nodes of run {earlier.run_id} have addresses of {earlier.network}, not of {target.network}",
+            where=str(path),
+            remedy="Give the same --network, or take them away first: chamiperf seed --remove.",
+        )
+    if ours.highest() >= wish.nodes:
+        raise ConfigurationError(
+            f"run {earlier.run_id} has more nodes than {wish.nodes:,}: up to index {ours.highest():,}",
+            where=str(path),
+            remedy="Give a higher --nodes, or take them away first: chamiperf seed --remove.",
+        )
