@@ -46,6 +46,8 @@ class Phase(Value):
     to_rate: Annotated[float, Field(ge=0)] | None = None
     iterations: Annotated[int, Field(gt=0)] | None = None
     """The phase ends when so many are done, at the latest after `duration_s`."""
+    herd: bool = False
+    """Every VU starts an iteration at the phase's first instant, once."""
 
     @model_validator(mode="after")
     def _has_a_level(self) -> Self:
@@ -78,8 +80,6 @@ class Load(Value):
     """Seconds between the starts of a VU's iterations; 0 for none."""
     windows: Annotated[int, Field(gt=0)] | None = None
     """Equal windows of the sustained phase; None for the usual number."""
-    herd: bool = False
-    """Every VU starts an iteration within the first second of the sustained phase, once."""
     request_timeout_s: Annotated[float, Field(gt=0)] = 30.0
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
     parameters: dict[str, Parameter] = Field(default_factory=dict)

@@ -82,6 +82,12 @@ class Traffic(Value):
     """Wrong status, wrong content, no answer or no connection; 429 is not among them."""
     throttled: int
     """Answers 429."""
+    refused: int = 0
+    """Answers 401 and 403; they are among `failed`."""
+    conflicts: int = 0
+    """Answers 412 where the scenario provokes them; not among `failed`."""
+    failed_by: dict[str, int] = Field(default_factory=dict)
+    """`failed` by cause: `status`, `content`, `no_answer`."""
     blocked_ms: Distribution | None = None
     """Waiting for a free connection, which http_req_duration leaves out."""
     connecting_ms: Distribution | None = None
@@ -202,6 +208,19 @@ class RunProblem(Value):
     text: str
 
 
+class ObjectCount(Value):
+    """What the scenario itself did to objects of one kind."""
+
+    kind: str
+    created: int
+    resolved: int = 0
+    """409s that were resolved by list and PATCH."""
+    failed: int = 0
+    removed: int = 0
+    left: int
+    """Created and not removed."""
+
+
 class Unavailable(Value):
     """Something that was meant to be measured and was not."""
 
@@ -244,6 +263,7 @@ class Run(Document):
     series: tuple[Series, ...]
     traffic: tuple[Traffic, ...]
     scalars: tuple[Scalar, ...] = ()
+    objects: tuple[ObjectCount, ...] = ()
     checks: tuple[Check, ...] = ()
     server: tuple[ServerMetric, ...] = ()
     generator: GeneratorHealth | None

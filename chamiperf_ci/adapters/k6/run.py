@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from chamiperf_ci.adapters.k6.command import K6Run
@@ -62,13 +63,15 @@ class K6Outcome:
     load_started_at: datetime | None
     """When the load began, seen to a quarter of a second; None if it never did, or ended before the first look."""
     ended_at: datetime
+    load_began_s: float | None
+    """The same as seconds after the start, on the scale of `vitals`."""
     order: StopOrder | None
     """Why it was stopped before its end, if it was: a watcher's reason, `interrupted` or `timed-out`."""
     vitals: tuple[Vitals, ...]
     said: tuple[Said, ...]
     """k6's warnings and errors."""
-    log: str
-    """Path of the first process's log."""
+    log: Path
+    """The first process's log."""
 
     @property
     def ending(self) -> Ending:
@@ -137,11 +140,12 @@ def run_k6(
         ends=tuple(ProcessEnd(process.code, _take_summary(process.run)) for process in processes),
         started_at=started_at,
         load_started_at=supervision.load_started_at,
+        load_began_s=supervision.load_began_s,
         ended_at=datetime.now(UTC),
         order=supervision.order,
         vitals=tuple(supervision.vitals),
         said=tuple(said for process in processes for said in read_log(process.run.log)),
-        log=str(every[0].log),
+        log=every[0].log,
     )
 
 
@@ -156,6 +160,7 @@ class _Supervision:
         self._watch = watch
         self._counters = counters
         self._pulse = Pulse([process.pid for process in processes])
+        self._began = time.monotonic()
         self._load_began: float | None = None
         self._paused = len(processes) > 1
         self._kill_at = _NEVER
@@ -163,14 +168,18 @@ class _Supervision:
         self.order: StopOrder | None = None
         self.vitals: list[Vitals] = []
 
+    @property
+    def load_began_s(self) -> float | None:
+        """Seconds from the start of the processes to that of the load."""
+        return None if self._load_began is None else self._load_began - self._began
+
     def until_ended(self, show: Callable[[float, str], None], *, timeout_s: float) -> None:
         """Look at the processes until none runs."""
-        began = time.monotonic()
-        next_vitals = began + _VITALS_EVERY_S
-        next_count = began + _COUNT_EVERY_S
+        next_vitals = self._began + _VITALS_EVERY_S
+        next_count = self._began + _COUNT_EVERY_S
         while not all(process.ended for process in self._processes):
             now = time.monotonic()
-            self._heed(now - began, timeout_s)
+            self._heed(now - self._began, timeout_s)
             if now >= self._kill_at:
                 return
             if now >= next_vitals:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from chamiperf_ci.adapters.machine import available_mb
+
 _MB = 1e6
 
 
@@ -55,5 +57,5 @@ class Pulse:
             cpu_percent=cpu,
             machine_cpu_percent=psutil.cpu_percent(),
             rss_mb=rss,
-            available_mb=psutil.virtual_memory().available / _MB,
+            available_mb=available_mb(),
         )

@@ -1,0 +1,125 @@
+"""`chamiperf load`: drive scenarios at the stack with k6."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import DURATION, Duration, out_option, target_options
+from chamiperf_ci.steps.load.entry import Given, Voice, drive
+from chamiperf_ci.steps.targets import GivenTarget
+
+_PHASES = ("ramp-up", "sustained", "spike", "cooldown")
+
+
+class _DurationOrNone(Duration):
+    """As a duration, but 0 is allowed and means none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        return 0.0 if str(value).strip() in ("0", "0s") else super().convert(value, param, ctx)
+
+
+@click.command
+@target_options
+@out_option
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    default=("boot_storm",),
+    show_default=True,
+    metavar="NAME",
+    help="Scenario to drive, or `all`; repeatable.",
+)
+@click.option("--profile", default="quick", show_default=True, help="Load shapes: demo, quick, full or soak.")
+@click.option(
+    "--kind",
+    type=click.Choice(["night", "quick"]),
+    default="quick",
+    show_default=True,
+    help="What the run is for; only nights count for drift and as candidates for a baseline.",
+)
+@click.option("--seed-file", type=click.Path(path_type=Path), help="What was seeded.  [default: seed.json in --out]")
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--k6", help="k6 to run.  [default: CHAMIPERF_K6, PATH, the k6 package]")
+@click.option("--vus", type=click.IntRange(1), help="VUs of the sustained phase.")
+@click.option("--spike-vus", type=click.IntRange(1), help="VUs of the spike.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Arrivals per second of the sustained phase.")
+@click.option("--spike-rate", type=click.FloatRange(0, min_open=True), help="Arrivals per second of the spike.")
+@click.option("--iterations", type=click.IntRange(1), help="Iterations of phases that end after a number of them.")
+@click.option("--pace", type=_DurationOrNone(), help="Between the starts of a VU's iterations; 0 for none.")
+@click.option("--ramp-up", type=_DurationOrNone(), help="Duration of the ramp; 0 leaves it out.")
+@click.option("--sustained", type=_DurationOrNone(), help="Duration of the sustained phase.")
+@click.option("--spike", type=_DurationOrNone(), help="Duration of the spike; 0 leaves it out.")
+@click.option("--cooldown", type=_DurationOrNone(), help="Duration of the cooldown; 0 leaves it out.")
+@click.option("--windows", type=click.IntRange(1, 100), help="Windows of the sustained phase.")
+@click.option("--herd/--no-herd", default=None, help="All VUs fire at the sustained phase's first instant, once.")
+@click.option("--request-timeout", type=DURATION, help="After which a request counts as failed.")
+@click.option(
+    "--connections",
+    type=click.Choice(["keep", "fresh"]),
+    default="keep",
+    show_default=True,
+    help="Whether each request opens a connection of its own.",
+)
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A scenario's own parameter; repeatable.")
+@click.option(
+    "--max-duration",
+    type=DURATION,
+    default="5h30m",
+    show_default=True,
+    help="Longest duration of everything; a load that runs into it is stopped and invalid.",
+)
+@click.option(
+    "--brake-share",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Stop above this share of failed requests ...",
+)
+@click.option(
+    "--brake-after",
+    type=DURATION,
+    default="30s",
+    show_default=True,
+    help="... for so long; and when a service is not ready for so long.",
+)
+@click.option(
+    "--settle",
+    type=_DurationOrNone(),
+    help="Between a load and the checks after it.  [default: 30s, less after a short load]",
+)
+@click.option("--pause", type=_DurationOrNone(), help="Between two scenarios.  [default: as --settle]")
+@click.option("--many-objects", is_flag=True, help="Allow a load that creates more than 300,000 objects.")
+@click.option(
+    "--k6-output",
+    "outputs",
+    multiple=True,
+    metavar="OUTPUT",
+    help="Further output of k6, such as experimental-prometheus-rw; repeatable.",
+)
+@click.option("--pairs", type=click.IntRange(1, 20), help="Run so many pairs, old against new, alternating.")
+@click.option("--against", metavar="TARGET", help="The old side of the pairs, a target of chamiperf.toml.")
+@click.option("--against-seed-file", type=click.Path(path_type=Path), help="What was seeded on the old side.")
+def load(given: GivenTarget, out: Path, **options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
+    """Drive scenarios at the stack with k6.
+
+    Writes runs/SCENARIO.json, one file a scenario. Exits 3 when a run cannot be judged; the file says why.
+    """
+    durations = {name: options.pop(name.replace("-", "_")) for name in _PHASES}
+    return drive(
+        Given(
+            target=given,
+            out=out,
+            durations_s={name: seconds for name, seconds in durations.items() if seconds is not None},
+            **options,
+        ),
+        Voice(result=click.echo, progress=partial(click.echo, err=True)),
+    )
+
+
+if __name__ == "__main__":
+    run(load)

@@ -1,0 +1,113 @@
+"""After the load: are there lingering issues? Requests are asked and timed again, and objects counted."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.errors import ToolkitError
+from chamiperf_ci.models.dialect import Route, fill
+from chamiperf_ci.models.identities import Identities
+from chamiperf_ci.models.run import Check
+from chamiperf_ci.models.script_summary import ScriptSummary
+from chamiperf_ci.models.seed import Seed
+
+PROBES = 100
+MOST_FAILED = 1
+"""Of the probes; 100 requests say nothing finer."""
+FIRST_WINDOWS = 3
+SLOWER_SHARE = 0.5
+"""A p95 up to this much above that of the first windows is at their level ..."""
+SLOWER_MS = 10.0
+"""... and so is one this much above it: the probes run from Python, not from k6."""
+
+
+def probe(client: Chamicore, seed: Seed, summary: ScriptSummary, *, over: Callable[[], bool]) -> Check:
+    """Ask 100 times for what the scenario asked, of nodes all over the seeded ones, one after the other.
+
+    Args:
+        client: Of the target.
+        seed: What is in the stack.
+        summary: What was measured under load.
+        over: Whether there is no time left for it.
+    """
+    name = "requests after the load"
+    endpoint = next((series.endpoint for series in summary.series if series.endpoint in client.dialect.routes), "")
+    route = client.dialect.routes.get(endpoint)
+    if route is None or route.method != "GET":
+        return Check(name=name, ok=None, problem="the scenario has no GET that could be asked again")
+    asked = _ask(client, seed, route, over)
+    if asked is None:
+        return Check(name=name, ok=None, problem="interrupted")
+    failed = sum(ms is None for ms in asked)
+    if failed > MOST_FAILED:
+        return Check(name=name, ok=False, problem=f"{failed} of {len(asked)} requests for {endpoint} failed")
+    p95 = float(np.percentile([ms for ms in asked if ms is not None], 95))
+    before = _first_windows(summary, endpoint)
+    if before is None:
+        return Check(name=name, ok=None, problem=f"no window of {endpoint} to compare with")
+    if p95 > max(before * (1 + SLOWER_SHARE), before + SLOWER_MS):
+        return Check(name=name, ok=False, problem=f"p95 of {endpoint} is {p95:.1f} ms; it was {before:.1f} ms at first")
+    return Check(name=name, ok=True)
+
+
+def count(client: Chamicore, seed: Seed, before: Mapping[str, int], summary: ScriptSummary) -> Check:
+    """Compare the objects in the stack with those before the load plus what the scenario says that it left."""
+    name = "objects after the load"
+    left = {each.kind: each.left for each in summary.objects}
+    try:
+        after = counts(client, seed)
+    except ToolkitError as error:
+        return Check(name=name, ok=None, problem=str(error))
+    wrong = [
+        f"{kind}: {after[kind]:,} instead of {expected:,}"
+        for kind, had in before.items()
+        if kind in after and after[kind] != (expected := had + left.get(kind, 0))
+    ]
+    return Check(name=name, ok=not wrong, problem="; ".join(wrong))
+
+
+def counts(client: Chamicore, seed: Seed) -> dict[str, int]:
+    """How many objects of each seeded kind the stack has, ours and others'.
+
+    Raises:
+        InvalidMeasurement: A list cannot be read, or has no total.
+    """
+    found = {}
+    for shape in client.dialect.objects.values():
+        if shape.kind in seed.counts and client.target.url(shape.service) is not None:
+            found[shape.kind] = client.count(shape)
+    return found
+
+
+def _first_windows(summary: ScriptSummary, endpoint: str) -> float | None:
+    """Median p95 of the first windows with data, ms."""
+    values = [
+        window.quantiles["p95"]
+        for series in summary.series
+        if series.endpoint == endpoint and series.metric == "latency"
+        for window in series.windows
+        if window.count
+    ]
+    return float(np.median(values[:FIRST_WINDOWS])) if values else None
+
+
+def _ask(client: Chamicore, seed: Seed, route: Route, over: Callable[[], bool]) -> list[float | None] | None:
+    """Milliseconds of each request, None for a failed one; None instead of a list when there is no time left."""
+    names = Identities(client.dialect.identity, seed.run_id, seed.network)
+    took: list[float | None] = []
+    for number in range(PROBES):
+        if over():
+            return None
+        values = names.values(number * seed.nodes // PROBES)
+        started = time.monotonic()
+        try:
+            answer = client.send("GET", route.service, fill(route.path, values), authorised=not route.open)
+        except ToolkitError:
+            took.append(None)
+            continue
+        ms = (time.monotonic() - started) * 1000
+        body = answer.content.decode("utf-8", "replace")
+        took.append(ms if answer.ok and all(fill(text, values) in body for text in route.contains) else None)
+    return took

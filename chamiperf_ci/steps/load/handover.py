@@ -1,0 +1,72 @@
+"""What k6 is handed for one scenario: the plan's file and the processes to run."""
+
+import json
+from pathlib import Path
+
+from chamiperf_ci.adapters.files import write_text
+from chamiperf_ci.adapters.k6 import K6Run, Segment
+from chamiperf_ci.models.plan import PlanIdentities, PlanTls, ScriptPlan
+from chamiperf_ci.models.target import Service
+from chamiperf_ci.steps.credentials import k6_environment
+from chamiperf_ci.steps.load.job import Assignment, Job
+
+SLACK_S = 300.0
+"""How much longer than planned k6 may take, for making its VUs and for the summary."""
+_SLACK_SHARE = 1.1
+
+
+def script_plan(job: Job, assignment: Assignment, run_id: str) -> ScriptPlan:
+    """What the script is told; holds no secret."""
+    target = job.target
+    urls = {service: url for service in Service if (url := target.url(service)) is not None}
+    tls = target.tls
+    return ScriptPlan(
+        scenario=assignment.scenario,
+        profile=job.profile.name,
+        urls={**urls, **({"kea": target.kea} if target.kea else {})},
+        tls=PlanTls(
+            insecure=tls.insecure, certificate_file=_path(tls.client_certificate), key_file=_path(tls.client_key)
+        ),
+        credential=target.credential.kind,
+        connections="fresh" if job.connections == "fresh" else "keep",
+        identities=PlanIdentities(
+            run_id=job.seed.run_id, nodes=job.seed.nodes, network=job.seed.network, written_run_id=run_id
+        ),
+        load=assignment.load,
+    )
+
+
+def write_plan(path: Path, plan: ScriptPlan) -> None:
+    """Write the plan where the script reads it.
+
+    Raises:
+        ConfigurationError: The folder cannot be written, or the disk is full.
+    """
+    write_text(path, json.dumps(plan.model_dump(mode="json", exclude_none=True), indent=2) + "\n")
+
+
+def k6_runs(job: Job, assignment: Assignment, plan: Path) -> tuple[K6Run, ...]:
+    """The processes that share the load."""
+    folder = plan.parent
+    parts = [folder] if assignment.segments == 1 else [folder / f"segment-{n}" for n in range(assignment.segments)]
+    duration_s = assignment.load.duration_s
+    return tuple(
+        K6Run(
+            binary=job.k6.path,
+            script=assignment.script,
+            folder=part.resolve(),
+            environment=k6_environment(job.target.credential),
+            plan=plan.resolve(),
+            expected_s=duration_s,
+            timeout_s=duration_s * _SLACK_SHARE + SLACK_S,
+            outputs=job.outputs,
+            ca_file=job.target.tls.ca_file and job.target.tls.ca_file.resolve(),
+            insecure=job.target.tls.insecure,
+            segment=Segment(index, assignment.segments),
+        )
+        for index, part in enumerate(parts)
+    )
+
+
+def _path(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())

@@ -1,0 +1,81 @@
+"""What is asked of `load`, as one typed object, and what one scenario of it is; frozen values, no doing."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chamiperf_ci.adapters.k6 import K6Binary
+from chamiperf_ci.models.plan import Load, Profile
+from chamiperf_ci.models.run import LoadPlan, RunKind
+from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.models.target import Service, Target
+from chamiperf_ci.steps.load.arithmetic import Volume
+from chamiperf_ci.steps.load.brake import Limits
+from chamiperf_ci.steps.load.catalogue import PerIteration
+from chamiperf_ci.steps.load.overrides import Overrides
+
+REST_S = 30.0
+"""Between a load and a look at the stack: what lingers is to show."""
+REST_SHARE = 0.05
+"""Of the load's duration: a load of some seconds leaves nothing that takes half a minute to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call of `load`."""
+
+    target: Target
+    seed: Seed
+    profile: Profile
+    k6: K6Binary
+    out: Path
+    kind: RunKind = RunKind.QUICK
+    overrides: Overrides = field(default_factory=Overrides)
+    connections: str = "keep"
+    limits: Limits = field(default_factory=Limits)
+    settle_s: float | None = None
+    """Seconds between the load and the checks after it; None for 30 s, less after a short load."""
+    pause_s: float | None = None
+    """Seconds between two scenarios; None as for `settle_s`."""
+    many_objects: bool = False
+    """Whether more than 300,000 objects may be created."""
+    outputs: tuple[str, ...] = ()
+    """Further outputs of k6 (`--out`)."""
+    file_ending: str = ""
+    """Between the scenario's name and `.json`, such as `.repeat-1`."""
+
+    def settling_s(self, load: Load) -> float:
+        """Seconds between a load's end and the checks after it."""
+        return _usual_rest_s(load) if self.settle_s is None else self.settle_s
+
+    def pausing_s(self, load: Load) -> float:
+        """Seconds between a load's checks and the next scenario."""
+        return _usual_rest_s(load) if self.pause_s is None else self.pause_s
+
+
+def _usual_rest_s(load: Load) -> float:
+    return min(REST_S, REST_SHARE * load.duration_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One scenario of a job, planned."""
+
+    scenario: str
+    script: Path
+    load: Load
+    per_iteration: PerIteration
+    volume: Volume
+    segments: int
+    plan: LoadPlan
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The HTTP services that its requests go to."""
+        return tuple(service for service in Service if service in self.per_iteration.requests)
+
+    def missing(self, target: Target) -> tuple[str, ...]:
+        """Services that the scenario cannot do without and the target does not have."""
+        has = {str(service) for service in target.services} | ({"kea"} if target.kea else set())
+        if target.gateway is not None:
+            has |= {service for service in self.per_iteration.needs if service not in (*target.without, "kea")}
+        return tuple(service for service in self.per_iteration.needs if service not in has)

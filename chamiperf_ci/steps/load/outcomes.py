@@ -1,0 +1,42 @@
+"""The phases as they went: what each was to offer, what was achieved, and how many VUs were there; pure."""
+
+from collections.abc import Sequence
+
+from chamiperf_ci.models.run import LoadPlan, PhaseOutcome, PhasePlan
+from chamiperf_ci.models.script_summary import ScriptSummary
+from chamiperf_ci.steps.load.brake import Seen
+
+
+def phase_outcomes(plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen]) -> tuple[PhaseOutcome, ...]:
+    """One outcome for each planned phase that began.
+
+    Args:
+        plan: The plan.
+        summary: What the script measured; a request belongs to the phase in which it was started.
+        seen: What k6 said once a second while it ran.
+    """
+    return tuple(_outcome(phase, plan, summary, seen) for phase in plan.phases if phase.start_s < summary.duration_s)
+
+
+def _outcome(phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen]) -> PhaseOutcome:
+    requests = sum(traffic.requests for traffic in summary.traffic if traffic.phase == phase.name)
+    lasted_s = min(phase.duration_s, summary.duration_s - phase.start_s)
+    return PhaseOutcome(
+        name=phase.name,
+        offered_per_s=phase.offered_per_s * phase.requests_per_iteration,
+        achieved_per_s=requests / lasted_s,
+        max_vus=_vus(phase, plan, summary, seen),
+    )
+
+
+def _vus(phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen]) -> int:
+    """The most VUs that were seen in the phase.
+
+    k6 tells its VUs once a second, so a phase of a second or two may go by unseen. The one with the highest plan has
+    the run's maximum; of another one that went by unseen, nothing larger than its plan and that maximum can be said.
+    """
+    planned = max(phase.from_vus, phase.to_vus)
+    if planned == max(max(each.from_vus, each.to_vus) for each in plan.phases):
+        return summary.max_vus
+    vus = [each.vus for each in seen if phase.start_s <= each.at_s < phase.start_s + phase.duration_s]
+    return round(max(vus, default=min(planned, summary.max_vus)))

@@ -1,0 +1,192 @@
+"""One scenario from its plan to its run's file: checked, driven, watched, cooled down, written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from chamiperf_ci.adapters import machine
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.files import write_document, write_text
+from chamiperf_ci.adapters.k6 import K6Outcome, StopRequest, Vitals, marked, run_k6
+from chamiperf_ci.errors import InvalidMeasurement
+from chamiperf_ci.models.plan import SUSTAINED
+from chamiperf_ci.models.run import Check, Run, RunProblem, ServerMetric
+from chamiperf_ci.models.script_summary import ScriptSummary
+from chamiperf_ci.models.vocabulary import RunReason
+from chamiperf_ci.steps.load import cooldown, handover, health, merging, outcomes, validity
+from chamiperf_ci.steps.load.brake import COUNTERS, Brake
+from chamiperf_ci.steps.load.collect import MOST_SAMPLES, Findings, failure_samples, run_of
+from chamiperf_ci.steps.load.job import Assignment, Job
+from chamiperf_ci.steps.load.readiness import Readiness
+from chamiperf_ci.steps.load.server import ServerCollector, Span
+from chamiperf_ci.steps.load.surroundings import Surroundings, look_around, require_seeded
+from chamiperf_ci.steps.runs import new_run_id
+
+_ROOM_BYTES = 1_000_000
+"""A run's file takes a tenth of this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What a scenario is given to work with."""
+
+    chamicore: Chamicore
+    """One that does not try again by itself, so that what is slow or down is seen."""
+    stop: StopRequest
+    say: Callable[[str], None]
+    server: ServerCollector | None = None
+
+
+def run_file(job: Job, scenario: str) -> Path:
+    """Where a scenario's run is written."""
+    return job.out / "runs" / f"{scenario}{job.file_ending}.json"
+
+
+def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
+    """Drive one scenario and write its run, whatever becomes of it once the load has begun.
+
+    The file of an earlier run is removed when the load begins, so that it cannot be taken for this one's.
+
+    Raises:
+        ConfigurationError: The output folder, the seed, the credential or k6 cannot be used.
+        StackUnreachable: A service does not answer before the load.
+        Interrupted: Asked to stop before the load began.
+    """
+    client, stop = clients.chamicore, clients.stop
+    path = run_file(job, assignment.scenario)
+    run_id = new_run_id("w")
+    plan = job.out / "k6" / f"{assignment.scenario}{job.file_ending}" / "plan.json"
+    handover.write_plan(plan, handover.script_plan(job, assignment, run_id))
+    _require_writable(path.parent)
+    around = look_around(client)
+    require_seeded(client, job.seed, around.stack_kind)
+    before = _counts(client, job)
+    stop.check("before the load")
+    path.unlink(missing_ok=True)
+    if clients.server is not None:
+        clients.server.start()
+    readiness = Readiness(client, assignment.services)
+    brake = Brake(job.limits, readiness.red_for_s)
+    with readiness:
+        outcome = run_k6(
+            handover.k6_runs(job, assignment, plan), stop, label=assignment.scenario, watch=brake, counters=COUNTERS
+        )
+    found = _Aftermath(job, assignment, clients, outcome, brake, readiness, before).findings()
+    run = run_of(job, assignment, around, run_id, found)
+    write_document(path, run)
+    return run
+
+
+def not_driven(job: Job, assignment: Assignment, problem: RunProblem, around: Surroundings) -> Run:
+    """Write and return the run of a scenario that was not driven, so that its absence has a reason."""
+    now = datetime.now(UTC)
+    run = run_of(job, assignment, around, new_run_id("w"), Findings(now, now, problems=(problem,)))
+    write_document(run_file(job, assignment.scenario), run)
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class _Aftermath:
+    """What is done when k6 has ended."""
+
+    job: Job
+    assignment: Assignment
+    clients: Clients
+    outcome: K6Outcome
+    brake: Brake
+    readiness: Readiness
+    before: dict[str, int]
+
+    def findings(self) -> Findings:
+        """Read what k6 left, look after the stack, and judge whether it was a measurement."""
+        outcome = self.outcome
+        summary, warnings = merging.merged(outcome)
+        ended = validity.ended_badly(outcome, has_summary=summary is not None)
+        found = Findings(
+            started_at=outcome.started_at,
+            ended_at=outcome.ended_at,
+            complete=ended is None,
+            problems=() if ended is None else (ended,),
+            failures=failure_samples(marked(outcome.log, "failure", most=MOST_SAMPLES)),
+            warnings=(*warnings, *_said(outcome)),
+        )
+        if summary is None:
+            return found
+        plan = self.assignment.plan
+        phases = outcomes.phase_outcomes(plan, summary, self.brake.seen)
+        judged = health.judge(self._under_load(), summary, cores=machine.cores())
+        sustained = next((phase for phase in phases if phase.name == SUSTAINED), None)
+        server = self._server()
+        checks, down = self._checks(summary) if ended is None else ((), ())
+        return replace(
+            found,
+            problems=(*found.problems, *validity.problems(summary, plan, judged, sustained), *down),
+            summary=summary,
+            health=judged,
+            phases=phases,
+            checks=checks,
+            server=server,
+        )
+
+    def _under_load(self) -> list[Vitals]:
+        """The vitals from the load's begin to its planned end; before, VUs are made, after, the summary."""
+        began = self.outcome.load_began_s
+        if began is None:
+            return list(self.outcome.vitals)
+        end = began + self.assignment.load.duration_s
+        return [vitals for vitals in self.outcome.vitals if began < vitals.at_s <= end]
+
+    def _server(self) -> tuple[ServerMetric, ...]:
+        began = self.outcome.load_started_at
+        if self.clients.server is None or began is None or self.clients.stop.requested:
+            return ()
+        spans = [
+            Span(
+                phase.name,
+                began + timedelta(seconds=phase.start_s),
+                min(began + timedelta(seconds=phase.start_s + phase.duration_s), self.outcome.ended_at),
+            )
+            for phase in self.assignment.load.phases
+            if began + timedelta(seconds=phase.start_s) < self.outcome.ended_at
+        ]
+        return self.clients.server.stop(spans)
+
+    def _checks(self, summary: ScriptSummary) -> tuple[tuple[Check, ...], tuple[RunProblem, ...]]:
+        """Wait a while, then see whether the services stand and answer as they did at first."""
+        stop, client = self.clients.stop, self.clients.chamicore
+        if stop.wait(self.job.settling_s(self.assignment.load)):
+            return (), ()
+        down = self.readiness.red()
+        if down:
+            text = f"after the load {', '.join(down)} did not say that it is ready"
+            return (), (RunProblem(reason=RunReason.STACK_UNREACHABLE, text=text),)
+        checks = (
+            cooldown.probe(client, self.job.seed, summary, over=lambda: stop.requested),
+            cooldown.count(client, self.job.seed, self.before, summary),
+        )
+        return (() if stop.requested else checks), ()
+
+
+def _said(outcome: K6Outcome) -> list[str]:
+    """The three most frequent things that k6 complained of."""
+    return [f"k6 said {said.times:,} times: {said.text}" for said in outcome.said[:3]]
+
+
+def _counts(client: Chamicore, job: Job) -> dict[str, int]:
+    """The objects before the load; none where a stack does not count, and then nothing is checked after it."""
+    try:
+        return cooldown.counts(client, job.seed)
+    except InvalidMeasurement:
+        return {}
+
+
+def _require_writable(folder: Path) -> None:
+    """Stop before the load rather than after it.
+
+    Raises:
+        ConfigurationError: The folder cannot be written, or has no room for a run's file.
+    """
+    probe = folder / ".writable"
+    write_text(probe, " " * _ROOM_BYTES)
+    probe.unlink()

@@ -1,0 +1,120 @@
+"""What surrounds a load: the machine, the stack as it describes itself, and whether the seeded nodes are there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chamiperf_ci.adapters import machine
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
+from chamiperf_ci.models.fingerprint import Identity, Machine, StackKind
+from chamiperf_ci.models.identities import Identities
+from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.models.target import Service, Target
+from chamiperf_ci.steps.describe import describe
+from chamiperf_ci.steps.wait import configured
+
+_VERSION_KEYS = ("version", "appVersion", "tag")
+_COMMIT_KEYS = ("commit", "gitCommit", "git_commit", "revision", "sha")
+_IMAGE_KEYS = ("image", "imageDigest", "image_digest")
+"""The contract does not state the keys of `/version`; what is not there stays empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Taken just before the load."""
+
+    machine: Machine
+    identities: tuple[Identity, ...]
+    stack_kind: StackKind
+    """By the stack's own word, so that a stand-in is never taken for the product."""
+    sizing: str = ""
+    """The embedded stack's; a deployed one states none."""
+    faults: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+
+def look_around(client: Chamicore) -> Surroundings:
+    """Ask the machine and the stack; a service that does not say its version is a warning.
+
+    Raises:
+        StackUnreachable: A configured service does not answer.
+        ConfigurationError: It is not reached as configured (certificate, redirect to a host that is not listed).
+    """
+    identities = []
+    silent = []
+    for service in configured(client.target):
+        client.operational(service, "health")
+        identity = _identity(client, service)
+        identities.append(identity)
+        if not identity.version and not identity.commit:
+            silent.append(service)
+    sizing, faults = _embedded(client.target)
+    return Surroundings(
+        machine=machine.machine(),
+        identities=tuple(identities),
+        stack_kind=describe(client).kind,
+        sizing=sizing,
+        faults=faults,
+        warnings=(f"no version is known of {', '.join(silent)}",) if silent else (),
+    )
+
+
+def require_seeded(client: Chamicore, seed: Seed, stack_kind: StackKind) -> None:
+    """Stop unless the seed file belongs to this stack: its environment, and its first and last node.
+
+    Raises:
+        ConfigurationError: It belongs to another one, seeding did not end, or the nodes are not there.
+        CredentialRefused: The stack does not take the credential.
+        StackUnreachable: SMD does not answer.
+    """
+    remedy = "Run `chamiperf seed` again, and give its file with --seed-file."
+    target = client.target
+    if (seed.environment, seed.stack_kind) != (target.environment, stack_kind):
+        raise ConfigurationError(
+            f"the seed file is of {seed.environment} ({seed.stack_kind})",
+            where=f"the target is {target.environment} ({stack_kind})",
+            remedy=remedy,
+        )
+    if not seed.complete:
+        raise ConfigurationError("seeding did not come to its end", where=f"run id {seed.run_id}", remedy=remedy)
+    if target.url(Service.SMD) is None:
+        return
+    shape = client.dialect.objects["component"]
+    names = Identities(client.dialect.identity, seed.run_id, seed.network)
+    for index in {0, seed.nodes - 1}:
+        if not client.find(shape, names.values(index)):
+            raise ConfigurationError(
+                f"the seeded node {names.id(index)} is not in the stack",
+                where=f"smd at {target.url(Service.SMD)}",
+                remedy=remedy,
+            )
+
+
+def _identity(client: Chamicore, service: Service) -> Identity:
+    try:
+        answer = client.operational(service, "version")
+        said = answer.json_object() if answer.ok else {}
+    except InvalidMeasurement:
+        said = {}
+    return Identity(
+        service=service,
+        version=_first(said, _VERSION_KEYS),
+        commit=_first(said, _COMMIT_KEYS),
+        image=_first(said, _IMAGE_KEYS),
+    )
+
+
+def _first(said: Mapping[str, object], keys: tuple[str, ...]) -> str:
+    return next((str(said[key]) for key in keys if isinstance(said.get(key), str)), "")
+
+
+def _embedded(target: Target) -> tuple[str, tuple[str, ...]]:
+    """The embedded stack's sizing, and the faults that are set on it, as it names them."""
+    if target.stack_kind is not StackKind.EMBEDDED:
+        return "", ()
+    from chamiperf_ci.stack import faulting, faults, lifecycle  # noqa: PLC0415 - not needed for a deployed stack
+
+    state = lifecycle.find()
+    if state is None:
+        return "", ()
+    return state.sizing, tuple(faults.described(each, reveal=False) for each in faulting.list_faults(state))
