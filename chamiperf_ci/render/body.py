@@ -10,10 +10,11 @@ from enum import IntEnum
 
 from chamiperf_ci.models.verdict import Row, ScenarioOutcome, Verdict
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
-from chamiperf_ci.render import changes, numbers
+from chamiperf_ci.render import changes, groups, numbers
+from chamiperf_ci.render.cards import CARDS
+from chamiperf_ci.render.cards.card import plain_text
 from chamiperf_ci.render.charts import text_chart
 from chamiperf_ci.render.context import Context
-from chamiperf_ci.render.headline import worst
 from chamiperf_ci.render.sentences import amount
 from chamiperf_ci.render.surface import Surface
 
@@ -70,36 +71,21 @@ def _blocks(writer: _Writer) -> Iterable[str]:
     if writer.detail < Detail.NO_UNCHANGED:
         yield _rest(writer, [row for row in verdict.rows if row.key.text not in listed])
         yield _validity(writer)
+        yield _words(writer)
     else:
         yield _pointer(writer)
     yield _links(writer)
 
 
-def _is_open(row: Row) -> bool:
-    return row.acknowledged is None
-
-
 _SECTIONS: tuple[tuple[str, Callable[[Row], bool]], ...] = (
-    ("Regressions", lambda row: row.verdict is RowVerdict.REGRESSION and _is_open(row)),
-    (
-        "Missed targets",
-        lambda row: row.target.verdict is TargetVerdict.MISSED and row.target.acknowledged is None,
-    ),
-    ("Vanished metrics", lambda row: row.compared and row.reason is RowReason.NOT_MEASURED),
-    (
-        "Acknowledged",
-        lambda row: row.acknowledged is not None or row.target.acknowledged is not None,
-    ),
-    ("Drift", lambda row: row.reason is RowReason.DRIFT),
-    (
-        "Not judged",
-        lambda row: (
-            (row.compared and row.verdict in (RowVerdict.INVALID, RowVerdict.UNAVAILABLE))
-            or row.target.verdict is TargetVerdict.INVALID
-        ),
-    ),
-    ("Inconclusive", lambda row: row.compared and row.verdict is RowVerdict.INCONCLUSIVE),
-    ("Improvements", lambda row: row.verdict is RowVerdict.IMPROVEMENT),
+    ("Regressions", groups.has_regressed),
+    ("Missed targets", groups.misses_target),
+    ("Vanished metrics", groups.has_vanished),
+    ("Acknowledged", groups.is_acknowledged),
+    ("Drift", groups.is_drifting),
+    ("Not judged", groups.is_not_judged),
+    ("Inconclusive", groups.is_inconclusive),
+    ("Improvements", groups.is_improved),
 )
 
 
@@ -159,7 +145,7 @@ def _section(writer: _Writer, title: str, rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     surface = writer.surface
-    ordered = sorted(rows, key=lambda row: (-(row.change.d / row.tolerance) if row.change else 0.0, row.key.text))
+    ordered = groups.worst_first(rows)
     shown = ordered[:FEW] if writer.detail >= Detail.FEW_ROWS else ordered
     parts = [surface.heading(f"{title} ({len(rows)})"), surface.table(HEADERS, [_cells(writer, row) for row in shown])]
     parts.append(surface.bullets([_sentence(writer, row) for row in shown]))
@@ -232,7 +218,7 @@ def _chart(writer: _Writer) -> str:
     ]
     if not grave:
         return ""
-    row = worst(grave)
+    row = groups.worst_first(grave)[0]
     return writer.surface.fold(f"Chart: {row.key.text}", writer.surface.preformatted(text_chart(row)))
 
 
@@ -283,6 +269,26 @@ def _fingerprint(scenario: ScenarioOutcome) -> str:
         if isinstance(value, dict) and value
     )
     return "; ".join((*plain, *nested))
+
+
+def _words(writer: _Writer) -> str:
+    """The cards of the words that a reader may ask about, for places from which the page of cards is out of reach."""
+    verdict, surface = writer.verdict, writer.surface
+    used = dict.fromkeys(
+        word
+        for word in (
+            verdict.outcome.word,
+            *(reason for scenario in verdict.scenarios for reason in scenario.reasons),
+            *(word for row in verdict.rows if row.verdict is not RowVerdict.PASS for word in (row.verdict, row.reason)),
+            *(row.target.verdict for row in verdict.rows),
+        )
+        if word in CARDS and word not in (RowVerdict.PASS, TargetVerdict.MET, RowReason.NOT_COMPARED)
+    )
+    lines = []
+    for word, card in ((str(word), CARDS[word]) for word in used):
+        said = surface.text(f"{card.meaning} {plain_text(card.remedy)}")
+        lines.append(f"{surface.link(word, writer.context.card_url(word))}: {said}")
+    return surface.fold("What the words mean, and what to do", surface.bullets(lines)) if lines else ""
 
 
 def _where(context: Context) -> str:

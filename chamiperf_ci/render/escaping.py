@@ -21,7 +21,7 @@ _EDGE_UNDERSCORE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 # behind the first character ends the pattern, as an entity would not.
 _REFERENCE = re.compile(r"[@#]|(?<=gh-)(?=\d)|(?<=:)(?=//)|(?<=www)(?=\.)|:(?=[+\w-]+:)", re.IGNORECASE)
 # What begins a block at the start of a line: a list, a heading underline, a table.
-_BLOCK_START = re.compile(r"^([-+=]|\d+(?=[.)]))")
+_BLOCK_START = re.compile(r"^([-+=]|\d+(?=[.)](?:\s|$)))")
 
 
 def plain(raw: str, *, longest: int = 2_000) -> str:

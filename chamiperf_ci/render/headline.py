@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from chamiperf_ci.models.verdict import Row, RowKey, ScenarioOutcome, Word
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
-from chamiperf_ci.render import changes, numbers
+from chamiperf_ci.render import changes, groups, numbers
 from chamiperf_ci.render.sentences import RUNS_WANTED, row_sentence
 
 SELF_TEST = "Self-test: no product was measured."
@@ -54,18 +54,9 @@ def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tu
     )
 
 
-def worst(rows: Sequence[Row]) -> Row:
-    """Return the row that got worse most, compared with what is tolerated; the name decides between equals."""
-    return min(rows, key=lambda row: (-_gravity(row), row.key.text))
-
-
-def _gravity(row: Row) -> float:
-    return row.change.d / row.tolerance if row.change else 0.0
-
-
 def _regressed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
-    found = [row for row in rows if row.verdict is RowVerdict.REGRESSION and row.acknowledged is None]
-    first = worst(found)
+    found = [row for row in rows if groups.has_regressed(row)]
+    first = groups.worst_first(found)[0]
     name = changes.title(first.key, with_scenario=several)
     if first.change is None:
         sentence = f"{name}: {row_sentence(first)}"
@@ -92,7 +83,7 @@ def _seen(row: Row) -> str:
 
 
 def _missed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
-    found = [row for row in rows if row.target.verdict is TargetVerdict.MISSED and row.target.acknowledged is None]
+    found = [row for row in rows if groups.misses_target(row)]
     first = min(found, key=lambda row: row.key.text)
     more = _more(len(found) - 1, "target is missed", "targets are missed")
     return f"{changes.title(first.key, with_scenario=several)} misses its target: {first.target.sentence}{more}"
@@ -135,8 +126,8 @@ def _learning(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], _severa
 
 
 def _drifting(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
-    found = [row for row in rows if row.reason is RowReason.DRIFT]
-    first = worst(found)
+    found = [row for row in rows if groups.is_drifting(row)]
+    first = groups.worst_first(found)[0]
     more = _more(len(found) - 1, "row drifts", "rows drift")
     return f"Nothing regressed tonight, but {changes.title(first.key, with_scenario=several)}: {first.sentence}{more}"
 
@@ -175,7 +166,7 @@ def _targets_met(rows: Sequence[Row]) -> str:
 
 
 def _also_missed(rows: Sequence[Row]) -> str:
-    missed = sum(row.target.verdict is TargetVerdict.MISSED and row.target.acknowledged is None for row in rows)
+    missed = sum(map(groups.misses_target, rows))
     return f" {numbers.counted(missed, 'target is', 'targets are')} missed." if missed else ""
 
 

@@ -156,16 +156,19 @@ def _drift(row: Row) -> str:
 
 def _counts(row: Row) -> str:
     """What a row of stalled windows or errors says: the numbers of both sides."""
-    now = _listed(row.current_values, row.unit)
-    if row.baseline is None:
-        return f"{now} now."
-    return f"{now} now, {_listed(row.baseline_values, row.unit) or amount(row.baseline, row.unit)} accepted."
+    now = f"{_range(row.current_values, row.unit)} now"
+    if not row.baseline_values:
+        return f"{now}."
+    accepted = numbers.counted(len(row.baseline_values), "accepted run")
+    return f"{now}, {_range(row.baseline_values, row.unit)} in {accepted}."
 
 
-def _listed(values: Sequence[float], unit: str) -> str:
-    if unit == "share":
-        return ", ".join(numbers.share(value) for value in values)
-    return f"{', '.join(f'{value:g}' for value in values)} {unit}" if values else ""
+def _range(values: Sequence[float], unit: str) -> str:
+    """The least and the most: `2 to 4 stalled windows`, `0.1 % of requests failed`."""
+    ends = dict.fromkeys((min(values, default=0.0), max(values, default=0.0)))
+    what = "of requests failed" if unit == "share" else "stalled windows"
+    said = (numbers.share(end) if unit == "share" else f"{end:g}" for end in ends)
+    return f"{' to '.join(said)} {what}"
 
 
 def _vanished(row: Row) -> str:

@@ -1,0 +1,57 @@
+"""`chamiperf report`: render a verdict for people."""
+
+from pathlib import Path
+
+import click
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import out_option
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--verdict", type=_PATH, help="The verdict's file.  [default: OUT/verdict.json]")
+@click.option("--runs", type=_PATH, help="Folder of the runs, for charts of their distributions.  [default: OUT/runs]")
+@click.option(
+    "--project-url",
+    envvar="CHAMIPERF_PROJECT_URL",
+    show_envvar=True,
+    default="",
+    metavar="URL",
+    help="Where this project's docs/ can be read; the words of a verdict then link to their cards.",
+)
+@click.option(
+    "--run-url", envvar="CHAMIPERF_RUN_URL", show_envvar=True, default="", metavar="URL", help="The workflow run."
+)
+@click.option(
+    "--report-url", envvar="CHAMIPERF_REPORT_URL", show_envvar=True, default="", metavar="URL", help="The full report."
+)
+@click.option("--artifact", default="", metavar="NAME", help="Name of the artifact that will hold the files.")
+@out_option
+def report(
+    *,
+    verdict: Path | None,
+    runs: Path | None,
+    project_url: str,
+    run_url: str,
+    report_url: str,
+    artifact: str,
+    out: Path,
+) -> ExitCode:
+    """Render a verdict: to the terminal, and as summary.md, report.html and junit.xml.
+
+    In GitHub Actions it also writes the job summary and annotations. Exits 0 whatever the verdict says: the exit code
+    of the night is that of `compare` or `confirm`.
+    """
+    from chamiperf_ci.render.context import Context  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps import report as step  # noqa: PLC0415 - as above
+
+    context = Context(project_url=project_url, run_url=run_url, report_url=report_url, artifact=artifact)
+    step.report(verdict or out / "verdict.json", runs or out / "runs", out=out, context=context)
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    run(report)

@@ -1,0 +1,58 @@
+"""What `report` does: a verdict file becomes text for each place where people read."""
+
+from pathlib import Path
+
+import click
+
+from chamiperf_ci.adapters import actions, files
+from chamiperf_ci.errors import InvalidMeasurement, ToolkitError
+from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.verdict import Verdict
+from chamiperf_ci.render.annotations import notes
+from chamiperf_ci.render.context import Context
+from chamiperf_ci.render.junit import junit
+from chamiperf_ci.render.markdown import summary
+from chamiperf_ci.render.page import page
+from chamiperf_ci.render.terminal import terminal
+from chamiperf_ci.steps.compare.sittings import read_runs
+
+
+def report(path: Path, runs: Path, *, out: Path, context: Context) -> None:
+    """Write summary.md, report.html and junit.xml, print the report, and show it in GitHub Actions.
+
+    Args:
+        path: The verdict's file.
+        runs: Folder with the runs behind it, for charts of their distributions; it may be gone.
+        out: Folder for the files.
+        context: Where links lead.
+
+    Raises:
+        ConfigurationError: The verdict is missing or wrong, or a file cannot be written.
+    """
+    verdict = files.read_document(path, Verdict, remedy="Make it with `chamiperf compare`.")
+    text = summary(verdict, context=context)
+    files.write_text(out / "summary.md", text)
+    files.write_text(out / "report.html", page(verdict, _runs_of(verdict, runs), context=context))
+    files.write_text(out / "junit.xml", junit(verdict))
+    click.echo(terminal(verdict))
+    if not actions.append_summary(text):
+        click.echo("The job summary was full; the whole text is in summary.md.", err=True)
+    actions.annotate(
+        [actions.Annotation(actions.Level(note.level), note.title, note.message) for note in notes(verdict)]
+    )
+    actions.publish({"summary-path": str(out / "summary.md"), "report-path": str(out / "report.html")})
+    names = ", ".join(str(out / name) for name in ("summary.md", "report.html", "junit.xml"))
+    click.echo(f"Written: {names}", err=True)
+
+
+def _runs_of(verdict: Verdict, folder: Path) -> tuple[Run, ...]:
+    """The runs that the verdict judged, as far as they are still there: a chart is no reason to fail."""
+    judged = {run_id for scenario in verdict.scenarios for run_id in scenario.runs}
+    try:
+        found = read_runs([folder])
+    except InvalidMeasurement:
+        return ()
+    except ToolkitError as error:
+        click.echo(f"Charts of distributions are left out: {error}", err=True)
+        return ()
+    return tuple(run for run in found if run.run_id in judged)
