@@ -15,9 +15,13 @@
  * @property {string} service
  * @property {string} path of the collection
  * @property {string} [key] the object's id where it is ours; absent: the server makes it
+ * @property {string} [get] query of the collection that reads it, newest first, where there is no GET of one object
  * @property {string} [find] query that lists a node's objects
- * @property {unknown} body of POST
- * @property {unknown} [patch] body of PATCH that makes an existing object ours
+ * @property {Record<string, unknown>} body of POST, and of PUT
+ * @property {string[]} [patch] keys of the body that a PATCH carries to make an existing object ours
+ * @property {string[]} mark what an answer with the object contains
+ * @property {unknown} [change] body of PATCH that changes it visibly
+ * @property {string[]} [changed] what an answer with the changed object contains
  */
 
 /**

@@ -17,6 +17,15 @@ export function trend(name, { unit = 'ms', direction = 'lower', compared = true,
 }
 
 /**
+ * Have figures look up a Counter by tags.
+ * @param {string} metric
+ * @param {string[]} tags
+ */
+export function countedBy(metric, ...tags) {
+  if (declaring) declared.counts.push(`${metric}{${tags.join(',')}}`);
+}
+
+/**
  * Figures of the scenario's own, worked out when the load is over.
  * @param {(figures: import('./summary.js').Figures) => import('./summary.js').Scalar[]} work
  */

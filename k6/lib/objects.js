@@ -4,6 +4,7 @@
 import { sleep } from 'k6';
 import { Counter } from 'k6/metrics';
 import { api } from './api.js';
+import { plan } from './plan.js';
 import { declared, declaring } from './report.js';
 import { endpoint, judge, send } from './request.js';
 
@@ -17,7 +18,7 @@ const TRIES = 4;
 const created = new Counter('chamiperf_created');
 const resolved = new Counter('chamiperf_resolved');
 const failed = new Counter('chamiperf_object_failed');
-const removed = new Counter('chamiperf_removed');
+const gone = new Counter('chamiperf_removed');
 
 /**
  * How one kind of object is written, read and removed.
@@ -26,7 +27,10 @@ const removed = new Counter('chamiperf_removed');
  * @property {boolean} ours its key is our id, so it need not be looked up
  * @property {Endpoint} create
  * @property {Endpoint} find
+ * @property {Endpoint} list
  * @property {Endpoint} get
+ * @property {Endpoint} getChanged
+ * @property {Endpoint} change
  * @property {Endpoint} patch
  * @property {Endpoint} put
  * @property {Endpoint} remove
@@ -37,26 +41,52 @@ const removed = new Counter('chamiperf_removed');
  * @param {string} name key of `objects` in api.json
  * @param {import('./identity.js').Names} names
  * @param {string[]} [measured] verbs whose latency belongs in the summary
+ * @param {Record<string, number>} [tolerates] by verb, a status that is counted apart and is no failure
  * @returns {Kind}
  */
-export function kindOf(name, names, measured = []) {
-  const { kind, service, path, key, find = '', body, patch } = api.objects[name];
+export function kindOf(name, names, measured = [], tolerates = {}) {
+  const { kind, service, path, key, get, find = '', body, patch, mark, change, changed = [] } = api.objects[name];
   const one = `${path}/${key ?? '{key}'}`;
+  const read = get === undefined ? one : path + get;
   if (declaring) declared.kinds.add(kind);
-  /** @param {string} verb @param {Endpoint['method']} method @param {string} at @param {unknown} [content] */
-  const to = (verb, method, at, content) =>
-    endpoint({ name: `${name}-${verb}`, service, method, path: at, names, body: content, measured: measured.includes(verb) });
+  /** @param {string} verb @param {Endpoint['method']} method @param {string} at @param {object} [more] */
+  const to = (verb, method, at, more = {}) =>
+    endpoint({
+      name: `${name}-${verb}`,
+      service,
+      method,
+      path: at,
+      names,
+      measured: measured.includes(verb),
+      tolerates: tolerates[verb],
+      ...more,
+    });
   return {
     name,
     ours: key !== undefined,
-    create: to('create', 'POST', path, body),
+    create: to('create', 'POST', path, { body }),
     find: to('find', 'GET', path + find),
-    get: to('get', 'GET', one),
-    patch: to('patch', 'PATCH', one, patch),
-    put: to('put', 'PUT', one, body),
+    list: to('list', 'GET', `${path}?limit=1`),
+    get: to('get', 'GET', read, { contains: mark }),
+    getChanged: to('get', 'GET', read, { contains: changed }),
+    patch: to('patch', 'PATCH', one, { body: patch && Object.fromEntries(patch.map((field) => [field, body[field]])) }),
+    change: to('change', 'PATCH', one, { body: change }),
+    put: to('put', 'PUT', one, { body, contains: mark }),
     remove: to('delete', 'DELETE', one),
     tags: { kind },
   };
+}
+
+/**
+ * Whether the stack has a kind of object at all.
+ * @param {Kind} kind
+ * @returns {string} empty if it has, else why it has not
+ */
+export function whyAbsent(kind) {
+  if (!plan.urls[kind.create.service]) return 'no URL is given';
+  const { status, error } = send(kind.list, 0);
+  if (status === 0) return error;
+  return status === 404 || status === 405 || status === 501 ? `answers ${status}` : '';
 }
 
 /**
@@ -67,6 +97,45 @@ export function kindOf(name, names, measured = []) {
  */
 export function store(kind, index) {
   return stored(kind, index, patiently(() => send(kind.create, index)));
+}
+
+/**
+ * As `store`, for who needs the object's key afterwards.
+ * @param {Kind} kind
+ * @param {number} index
+ * @returns {string | null} the server's id; null if our data is not stored
+ */
+export function storeKeyed(kind, index) {
+  const response = patiently(() => send(kind.create, index));
+  if (!stored(kind, index, response)) return null;
+  if (kind.ours) return '';
+  return response.status === 409 ? (keysOf(kind, index)?.[0] ?? null) : String(response.json('metadata.id'));
+}
+
+/**
+ * Store a node's objects, one kind after the other, up to the first that fails.
+ * @param {Kind[]} kinds
+ * @param {number} index
+ * @returns {string[]} the keys of what is stored, in the order of the kinds
+ */
+export function storeInOrder(kinds, index) {
+  const keys = [];
+  for (const kind of kinds) {
+    const key = storeKeyed(kind, index);
+    if (key === null) break;
+    keys.push(key);
+  }
+  return keys;
+}
+
+/**
+ * Remove what `storeInOrder` stored, last first.
+ * @param {Kind[]} kinds
+ * @param {number} index
+ * @param {string[]} keys
+ */
+export function removeInReverse(kinds, index, keys) {
+  for (let i = keys.length - 1; i >= 0; i -= 1) remove(kinds[i], index, keys[i]);
 }
 
 /**
@@ -85,6 +154,15 @@ export function stored(kind, index, response) {
   const good = judge(kind.create, response, index);
   (good ? created : failed).add(1, kind.tags);
   return good;
+}
+
+/**
+ * Count objects that were created by other means than `store`.
+ * @param {Kind} kind
+ * @param {number} count
+ */
+export function countCreated(kind, count) {
+  created.add(count, kind.tags);
 }
 
 /**
@@ -120,20 +198,15 @@ export function sendIfMatch(put, index, key, etag) {
  * The server's ids of a node's objects.
  * @param {Kind} kind
  * @param {number} index
+ * @param {Response} [answer] where the list was asked for already
  * @returns {string[] | null} null if they could not be listed
  */
-export function keysOf(kind, index) {
-  const response = patiently(() => send(kind.find, index));
+export function keysOf(kind, index, answer) {
+  const response = answer ?? patiently(() => send(kind.find, index));
   if (!judge(kind.find, response, index)) return null;
   const { items } = /** @type {{items: {metadata: {id: string}}[]}} */ (/** @type {unknown} */ (response.json()));
   return items.map(({ metadata }) => metadata.id);
 }
-
-/**
- * The server's id of an object that was just created.
- * @param {Response} response
- */
-export const keyIn = (response) => String(response.json('metadata.id'));
 
 /**
  * Remove a node's objects of one kind; one that is gone already is fine.
@@ -154,10 +227,21 @@ export function removeAll(kind, index) {
  * @returns {boolean} whether it is gone
  */
 export function remove(kind, index, key) {
-  const response = patiently(() => send(kind.remove, index, key));
+  return removed(kind, index, key, patiently(() => send(kind.remove, index, key)));
+}
+
+/**
+ * Judge and count the answer to a delete.
+ * @param {Kind} kind
+ * @param {number} index
+ * @param {string} key
+ * @param {Response} response
+ * @returns {boolean} whether it is gone
+ */
+export function removed(kind, index, key, response) {
   if (response.status === 404) return true;
   const good = judge(kind.remove, response, index, key);
-  (good ? removed : failed).add(1, kind.tags);
+  (good ? gone : failed).add(1, kind.tags);
   return good;
 }
 

@@ -2,6 +2,7 @@
 // A sub-metric exists only where a threshold names it, so thresholds here never fail: `max>=0`, `count>=0`.
 import { stages } from './phases.js';
 import { plan, windows } from './plan.js';
+import { DONE } from './progress.js';
 import { declared, declaring } from './report.js';
 import { declareSeeding } from './seeding.js';
 
@@ -21,6 +22,9 @@ const GRACE = '5s';
 
 export const phaseNames = () => plan.load.phases.map(({ name }) => name);
 export const windowNames = () => Array.from({ length: windows }, (_, i) => String(i));
+
+/** The highest number of VUs that the phases plan. */
+export const highestVus = () => stages(plan.load.phases, 'vus').highest;
 
 /**
  * VUs that follow the phases (closed model).
@@ -109,6 +113,11 @@ function subMetrics() {
   for (const { metric } of declared.trends) {
     for (const phase of phaseNames()) trend(metric, [`phase:${phase}`]);
     for (const window of windowNames()) trend(metric, [`window:${window}`]);
+  }
+  for (const key of declared.counts) all[key] = ['count>=0'];
+  if (declared.progress) {
+    for (const phase of phaseNames()) trend(DONE, [`phase:${phase}`]);
+    for (const window of windowNames()) trend(DONE, [`window:${window}`]);
   }
   for (const kind of declared.kinds) for (const metric of OBJECTS) count(metric, [`kind:${kind}`]);
   return all;

@@ -22,6 +22,7 @@ let iteration = Math.floor(Math.random() * WATCH_EVERY);
 let beganAt = 0;
 let requestMs = 0;
 let watching = false;
+let timing = false;
 let fromHerd = false;
 
 /** Start an iteration: the first one waits for its random point. */
@@ -30,9 +31,8 @@ export function begin() {
   enterWindow();
   iteration += 1;
   watching = iteration % WATCH_EVERY === 0;
-  if (!watching) return;
   requestMs = 0;
-  beganAt = Date.now();
+  if (watching) beganAt = Date.now();
 }
 
 function firstStart() {
@@ -64,8 +64,16 @@ export function pace() {
  * @param {import('k6/http').Response} response
  */
 export function spent(response) {
-  if (watching) requestMs += response.timings.blocked + response.timings.duration;
+  if (watching || timing) requestMs += response.timings.blocked + response.timings.duration;
 }
+
+/** Time the requests of every iteration, not only of those that are watched. */
+export function timeRequests() {
+  timing = true;
+}
+
+/** Milliseconds that this iteration has spent in requests so far; waits and the generator's own time are not in it. */
+export const requestTime = () => requestMs;
 
 /** @param {number} now */
 function sleepUntilDue(now) {

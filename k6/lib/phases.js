@@ -35,13 +35,15 @@ export function sequence(phases) {
 }
 
 /**
- * How many windows the measured phase has: as planned, else a tenth of it under two minutes, else a twentieth.
+ * How many windows the measured phase has: as planned, else a tenth of it under two minutes, else a twentieth. One that
+ * ends when its iterations are done has none unless planned: equal shares of its iterations.
  * @param {Phase[]} phases
  * @param {number} [planned]
  */
 export function windowCount(phases, planned) {
-  const phase = phases.find(({ name, iterations }) => name === MEASURED && !iterations);
+  const phase = phases.find(({ name }) => name === MEASURED);
   if (!phase) return 0;
+  if (phase.iterations) return planned ?? 0;
   return planned ?? (phase.duration_s < 120 ? 10 : 20);
 }
 

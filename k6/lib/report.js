@@ -25,8 +25,8 @@
 /** @typedef {import('./summary.js').Figures} Figures */
 /** @typedef {import('./summary.js').Scalar} Scalar */
 
-/** @type {{identity: {name: string, version: number}, endpoints: Map<string, Measured>, trends: Timed[], kinds: Set<string>, scalars: ((figures: Figures) => Scalar[])[]}} */
-export const declared = { identity: { name: '', version: 0 }, endpoints: new Map(), trends: [], kinds: new Set(), scalars: [] };
+/** @type {{identity: {name: string, version: number}, endpoints: Map<string, Measured>, trends: Timed[], progress: boolean, counts: string[], kinds: Set<string>, scalars: ((figures: Figures) => Scalar[])[]}} */
+export const declared = { identity: { name: '', version: 0 }, endpoints: new Map(), trends: [], progress: false, counts: [], kinds: new Set(), scalars: [] };
 
 /** Whether this instance of the script is the one that k6 asks for options and for the summary. */
 export const declaring = __VU === 0;

@@ -102,6 +102,16 @@ export function send(to, index, key, body) {
 }
 
 /**
+ * Whether an answer is good, without counting it.
+ * @param {Endpoint} to
+ * @param {Response} response
+ * @param {number} index
+ * @param {string} [key]
+ */
+export const isGood = (to, { status, body }, index, key) =>
+  status === 200 && to.contains.every((text) => body !== null && body.includes(text(index, key)));
+
+/**
  * Whether an answer is good; if it is not, it is counted here.
  * @param {Endpoint} to
  * @param {Response} response

@@ -1,8 +1,8 @@
 // Seeding in setup and removal in teardown, for `k6 run` by hand; `chamiperf seed` drives seed.js instead.
-import http from 'k6/http';
 import { api } from './api.js';
-import { authorize, shareCredential } from './credential.js';
-import { kindOf, removeAll, stored } from './objects.js';
+import { range, removeEach, storeEach } from './batches.js';
+import { shareCredential } from './credential.js';
+import { kindOf } from './objects.js';
 import { nodeCount, seeded } from './nodes.js';
 import { plan } from './plan.js';
 
@@ -28,23 +28,14 @@ export const share = () => ({ credential: shareCredential(), unavailable: [], wa
 /** @returns {SetUp} after seeding, where the run is by hand */
 export function prepare() {
   const setUp = share();
-  const batch = plan.seeding?.batch ?? 0;
-  for (const kind of kinds) {
-    for (let first = 0; first < nodeCount(); first += batch) {
-      authorize(setUp.credential);
-      const nodes = Array.from({ length: Math.min(batch, nodeCount() - first) }, (_, i) => first + i);
-      const { create } = kind;
-      const answers = http.batch(nodes.map((i) => ['POST', create.url(i), create.body?.(i), create.params]));
-      answers.forEach((answer, i) => stored(kind, nodes[i], answer));
-    }
-  }
+  for (const kind of kinds) storeEach(kind, range(0, nodeCount()), setUp.credential, plan.seeding?.batch);
   return setUp;
 }
 
-/** Remove what `prepare` seeded. */
-export function cleanUp() {
-  for (let node = 0; node < nodeCount() && kinds.length > 0; node += 1) {
-    authorize();
-    for (const kind of [...kinds].reverse()) removeAll(kind, node);
-  }
+/**
+ * Remove what `prepare` seeded.
+ * @param {SetUp} setUp
+ */
+export function cleanUp({ credential }) {
+  for (const kind of [...kinds].reverse()) removeEach(kind, range(0, nodeCount()), credential);
 }

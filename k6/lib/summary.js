@@ -3,6 +3,7 @@
 import { FAILURES, OBJECTS, phaseNames, QUANTILES, WHY, windowNames } from './options.js';
 import { MEASURED } from './phases.js';
 import { plan } from './plan.js';
+import { DONE } from './progress.js';
 import { declared } from './report.js';
 import { textOf } from './table.js';
 
@@ -116,19 +117,33 @@ function slotsOf(figures, metric, tags) {
     const found = figures.distribution(metric, ...tags, `phase:${phase}`);
     if (found) phases[phase] = found;
   }
-  const measured = plan.load.phases.find(({ name }) => name === MEASURED);
-  const names = windowNames();
-  const windows = names.map((window, index) => {
+  const seconds = windowSeconds(figures);
+  const windows = windowNames().map((window, index) => {
     const found = figures.distribution(metric, ...tags, `window:${window}`);
     return {
       index,
-      seconds: (measured?.duration_s ?? 0) / names.length,
+      seconds: seconds[index],
       count: found?.count ?? 0,
       failed: tags.length ? figures.count('chamiperf_failed', ...tags, `window:${window}`) : 0,
       quantiles: found?.quantiles ?? {},
     };
   });
   return { phases, windows };
+}
+
+/**
+ * How long each window took: planned, or measured where windows are shares of the iterations.
+ * @param {Figures} figures
+ * @returns {number[]}
+ */
+function windowSeconds(figures) {
+  const names = windowNames();
+  if (!declared.progress) {
+    const measured = plan.load.phases.find(({ name }) => name === MEASURED);
+    return names.map(() => (measured?.duration_s ?? 0) / names.length);
+  }
+  const ends = names.map((window) => figures.distribution(DONE, `window:${window}`)?.max ?? 0);
+  return ends.map((end, i) => Math.max(0, end - (ends[i - 1] ?? 0)) / 1000);
 }
 
 /** @param {Figures} figures @returns {object[]} */

@@ -1,0 +1,75 @@
+// Inventory at scale: operators and services that read and write SMD, one operation per pace (1 s), in a stated mix.
+// Closed model, because the requirement counts clients of an inventory of 50,000 components.
+// PATCH and PUT write the values that are there already, so the seed stays as it was. A PUT carries the ETag of a GET
+// before it; a 412 is a conflict between two clients, counted apart and no error. Creates and deletes alternate per VU.
+//
+//   parameter                            share of the operations, %
+//   get list put patch churn             70 10 5 5 10     (churn: a create, next time its delete)
+//
+//   profile  VUs     requests/s   objects at most   duration     (closed; removes what it creates)
+//   demo     100     1,000        200               8.5 s
+//   quick    1,000   1,050        1,000             3 min
+//   full     2,000   2,100        4,000             15 min
+//   soak     500     525          500               62 min
+import exec from 'k6/execution';
+
+import { range, removeEach } from './lib/batches.js';
+import { authorize } from './lib/credential.js';
+import { mixOf } from './lib/mix.js';
+import { nodeCount, route, seeded, written } from './lib/nodes.js';
+import { kindOf, remove, sendIfMatch, store } from './lib/objects.js';
+import { highestVus, optionsOf, vus } from './lib/options.js';
+import { begin, pace } from './lib/pace.js';
+import { parameter, scenario } from './lib/plan.js';
+import { call, judge } from './lib/request.js';
+import { cleanUp } from './lib/seeding.js';
+
+scenario('inventory_scale', 1);
+
+const NODES = nodeCount();
+const PAGE = 100;
+const COMPONENT = kindOf('component', seeded(), ['get', 'put', 'patch'], { put: 412 });
+const OWN = kindOf('component', written(), ['create', 'delete']);
+const LIST = route('component-list');
+const nextOperation = mixOf({
+  get: parameter('get', 70),
+  list: parameter('list', 10),
+  put: parameter('put', 5),
+  patch: parameter('patch', 5),
+  churn: parameter('churn', 10),
+});
+
+export const options = optionsOf({ inventory_scale: vus('useInventory') });
+export { prepare as setup } from './lib/seeding.js';
+export { handleSummary } from './lib/summary.js';
+
+let ownExists = false;
+
+/** @type {Record<string, (node: number) => void>} */
+const operations = {
+  get: (node) => call(COMPONENT.get, node),
+  list: (node) => call(LIST, Math.min(node, Math.max(0, NODES - PAGE))),
+  patch: (node) => call(COMPONENT.patch, node),
+  put: (node) => {
+    const found = call(COMPONENT.get, node);
+    if (found) judge(COMPONENT.put, sendIfMatch(COMPONENT.put, node, '', found.headers.Etag), node);
+  },
+  churn: () => {
+    const own = NODES + exec.vu.idInTest;
+    ownExists = ownExists ? !remove(OWN, own, '') : store(OWN, own);
+  },
+};
+
+/** @param {import('./lib/seeding.js').SetUp} setUp */
+export function useInventory({ credential }) {
+  begin();
+  authorize(credential);
+  operations[nextOperation(Math.random())](Math.floor(Math.random() * NODES));
+  pace();
+}
+
+/** @param {import('./lib/seeding.js').SetUp} setUp */
+export function teardown(setUp) {
+  removeEach(OWN, range(NODES + 1, highestVus()), setUp.credential);
+  cleanUp(setUp);
+}

@@ -1,0 +1,79 @@
+// Mixed boot path: one node's whole way, all of it written by the VU: component, interface, boot parameters, payload,
+// then its boot script until the right one is served, then its user-data. Afterwards the node is taken out again.
+// Open model: nodes arrive at a rate, however slow the stack is. The path is the time in requests; where the script is
+// not there at once because BSS has yet to sync, the waiting is a leg of its own, outside the path and its target.
+//
+//   parameter  wait_s   a node gives up after so long (90)
+//              retry_s  pause between two looks for its script (0.25)
+//
+//   profile  nodes/s sustained, spike   requests/s   objects at most   duration     (open; removes what it creates)
+//   demo     20, 40                     180, 360     680               8.5 s
+//   quick    50, 100                    450, 900     34,000            2 min 30 s
+//   full     100, 200                   900, 1,800   312,000           13 min
+//   soak     20, none                   180, none    292,000           62 min
+import { sleep } from 'k6';
+import { Counter } from 'k6/metrics';
+
+import { api } from './lib/api.js';
+import { authorize } from './lib/credential.js';
+import { figures, less, more, trend } from './lib/figures.js';
+import { nodeCount, route, written } from './lib/nodes.js';
+import { kindOf, removeInReverse, storeInOrder } from './lib/objects.js';
+import { arrivals, optionsOf } from './lib/options.js';
+import { begin, iterationNumber, pace, requestTime, timeRequests } from './lib/pace.js';
+import { parameter, scenario } from './lib/plan.js';
+import { call, isGood, judge, send } from './lib/request.js';
+
+scenario('mixed_boot_path', 1);
+timeRequests();
+
+const FIRST = nodeCount();
+const WAIT_MS = parameter('wait_s', 90) * 1000;
+const RETRY_S = parameter('retry_s', 0.25);
+const KINDS = api.seed_order.map((name) => kindOf(name, written(), ['create']));
+const BOOTSCRIPT = route('bootscript', { names: written() });
+const LOOK_AGAIN = route('bootscript', { names: written(), name: 'bootscript-again', measured: false });
+const USER_DATA = route('user-data', { names: written() });
+const path = trend('boot path', { resolution: 0.001 });
+const waited = trend('wait for sync', { resolution: RETRY_S * 1000, compared: false });
+const lost = new Counter('chamiperf_paths_lost');
+
+/** VUs suffice for iterations of 2 s; where waiting is longer, arrivals are dropped, and counted by k6. */
+export const options = optionsOf({ mixed_boot_path: arrivals('bootNewNode', 2) });
+export { share as setup } from './lib/seeding.js';
+export { handleSummary } from './lib/summary.js';
+
+/** @param {import('./lib/seeding.js').SetUp} setUp */
+export function bootNewNode({ credential }) {
+  authorize(credential);
+  begin();
+  const node = FIRST + iterationNumber();
+  const keys = storeInOrder(KINDS, node);
+  const waste = keys.length === KINDS.length ? waitForScript(node) : null;
+  if (waste !== null && call(USER_DATA, node)) path.add(requestTime() - waste);
+  else lost.add(1);
+  removeInReverse(KINDS, node, keys);
+  pace();
+}
+
+/** @param {number} node @returns {number | null} ms spent in looks that found no script; null if it never came */
+function waitForScript(node) {
+  const since = Date.now();
+  const before = requestTime();
+  let answer = send(BOOTSCRIPT, node);
+  if (isGood(BOOTSCRIPT, answer, node)) return 0;
+  for (;;) {
+    if (Date.now() - since > WAIT_MS) return judge(BOOTSCRIPT, answer, node) ? 0 : null;
+    sleep(RETRY_S);
+    const waste = requestTime() - before;
+    answer = send(LOOK_AGAIN, node);
+    if (!isGood(LOOK_AGAIN, answer, node)) continue;
+    waited.add(Date.now() - since);
+    return waste;
+  }
+}
+
+figures((k6) => {
+  const whole = k6.distribution('chamiperf_boot_path');
+  return [more('paths completed', 'nodes', whole?.count ?? 0), less('paths not completed', 'nodes', k6.count('chamiperf_paths_lost'))];
+});
