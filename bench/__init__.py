@@ -1,0 +1,1 @@
+"""Benches: what a test must not assert, measured."""

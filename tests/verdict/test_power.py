@@ -1,0 +1,116 @@
+"""What a gate can see: the closed form of a needed slowdown against the rules themselves, and the drill's table."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from verdict_numbers import KEY, row
+
+from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowVerdict
+from chamiperf_ci.verdict.power import gate_power, needed_slowdown
+from chamiperf_ci.verdict.row import decide_row
+from chamiperf_ci.verdict.row_input import RowInput
+
+near = st.floats(min_value=90, max_value=115)
+EPSILON = 1e-6
+
+
+def slowed(given_row, log_slowdown):
+    factor = float(np.exp(log_slowdown))
+    return replace(
+        given_row,
+        current=tuple(factor * value for value in given_row.current),
+        pairs=tuple((old, factor * new) for old, new in given_row.pairs),
+    )
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(baseline=st.lists(near, min_size=1, max_size=6), current=st.lists(near, min_size=3, max_size=4))
+def test_the_needed_slowdown_is_where_a_row_becomes_a_regression(baseline, current):
+    start = RowInput(KEY, baseline=tuple(baseline), current=tuple(current))
+    _, needed = needed_slowdown(decide_row(start))
+    below, above = (decide_row(slowed(start, needed + step)).verdict for step in (-EPSILON, EPSILON))
+    assert (below is RowVerdict.REGRESSION, above is RowVerdict.REGRESSION) == (False, True)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(baseline=st.lists(near, min_size=1, max_size=6), current=near)
+def test_the_needed_slowdown_is_where_a_row_becomes_suspect(baseline, current):
+    start = RowInput(KEY, baseline=tuple(baseline), current=(current,))
+    needed, _ = needed_slowdown(decide_row(start))
+    below, above = (decide_row(slowed(start, needed + step)).suspect for step in (-EPSILON, EPSILON))
+    assert (below, above) == (False, True)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(pairs=st.lists(st.tuples(near, near), min_size=5, max_size=7))
+def test_the_needed_slowdown_holds_for_pairs(pairs):
+    start = RowInput(KEY, pairs=tuple(pairs))
+    _, needed = needed_slowdown(decide_row(start))
+    below, above = (decide_row(slowed(start, needed + step)).verdict for step in (-EPSILON, EPSILON))
+    assert (below is RowVerdict.REGRESSION, above is RowVerdict.REGRESSION) == (False, True)
+
+
+def test_a_row_without_a_change_needs_no_slowdown():
+    with pytest.raises(ValueError, match="no change"):
+        needed_slowdown(decide_row(row()))
+
+
+def noisy(spread, count=10, **more):
+    values = np.exp(np.random.default_rng(5).normal(0, spread, count)) * 80
+    return RowInput(KEY, current=tuple(values.tolist()), **more)
+
+
+@pytest.fixture(scope="module")
+def quiet():
+    return gate_power([noisy(0.01, metric_class=MetricClass.P50)], [0.0, 0.05, 0.10, 0.20, 0.40])
+
+
+def test_power_grows_with_the_slowdown(quiet):
+    confirmed = [effect.confirmed for effect in quiet.rows[0].effects]
+    assert confirmed == sorted(confirmed)
+    assert (confirmed[0], confirmed[-1]) == (0, 1)
+
+
+def test_confirmation_takes_a_suspect_first(quiet):
+    assert all(effect.confirmed <= effect.suspected for effect in quiet.rows[0].effects)
+
+
+def test_the_smallest_visible_slowdown_is_seen_in_four_fifths_of_trials(quiet):
+    smallest = quiet.rows[0].smallest_confirmed
+    (at_smallest,) = gate_power([noisy(0.01, metric_class=MetricClass.P50)], [smallest + EPSILON]).rows[0].effects
+    assert at_smallest.confirmed >= 0.8
+
+
+def test_a_noisier_set_up_sees_less(quiet):
+    assert gate_power([noisy(0.10)], []).rows[0].smallest_confirmed > quiet.rows[0].smallest_confirmed
+
+
+def test_unchanged_runs_raise_no_alarm_yet_prove_no_zero(quiet):
+    # Wilson's upper bound of 0 in 200 is 1.884 %, of 30 nights 0.57.
+    assert quiet.false_alarms_a_month == 0
+    assert quiet.false_alarms_a_month_at_most == pytest.approx(0.565, abs=0.001)
+
+
+def test_the_loss_of_a_rate_stays_below_all_of_it():
+    power = gate_power([noisy(0.10, direction=Direction.HIGHER)], [0.2])
+    assert 0 < power.rows[0].smallest_confirmed < 1
+
+
+def test_the_same_runs_give_the_same_power(quiet):
+    assert quiet == gate_power([noisy(0.01, metric_class=MetricClass.P50)], [0.0, 0.05, 0.10, 0.20, 0.40])
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([], id="no row"),
+        pytest.param([noisy(0.1, count=4)], id="four runs"),
+        pytest.param([noisy(0.1), noisy(0.1, count=9)], id="different numbers of runs"),
+    ],
+)
+def test_power_needs_five_runs_of_every_row(rows):
+    with pytest.raises(ValueError, match="at least five"):
+        gate_power(rows, [0.2])
