@@ -1,9 +1,13 @@
 """Runs made by arithmetic: as `load` would write them, with levels and noise that the test chooses."""
 
 import random
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
 
+from chamiperf_ci.adapters import files
+from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.fingerprint import CredentialKind, Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.run import (
     Distribution,
@@ -16,9 +20,10 @@ from chamiperf_ci.models.run import (
     Traffic,
     Window,
 )
+from chamiperf_ci.steps.baselines.proposal import Intent, propose
 
 FIRST_NIGHT = datetime(2026, 3, 2, 1, 17, tzinfo=UTC)
-QUANTILES = {"p50": 8.2, "p95": 14.6, "p99": 22.4, "p99.9": 41.0}
+QUANTILES = {"p50": 3.2, "p95": 7.6, "p99": 12.4, "p99.9": 21.0}
 """Milliseconds of an unslowed stack."""
 
 
@@ -119,3 +124,14 @@ def _series(endpoint: str, level: float, luck: random.Random, failed: int) -> Se
         },
         windows=windows,
     )
+
+
+def shipped_baselines() -> Baselines:
+    """The project's own file: the ADR's targets, no accepted runs."""
+    return files.read_document(Path(__file__).parent.parent / "baselines.json", Baselines)
+
+
+def accepting(baselines: Baselines, runs: Sequence[Run], *, act: Literal["add", "replace"] = "add") -> Baselines:
+    """The file after a person accepted the runs."""
+    wanted = Intent(act=act, who="ada", reason="the stack as it is", today=date(2026, 3, 9))
+    return propose(baselines, runs, wanted).baselines

@@ -6,6 +6,8 @@ from enum import StrEnum
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.vocabulary import TargetVerdict
+from chamiperf_ci.steps.compare.judge import Question, judge
 
 
 class Overrule(StrEnum):
@@ -32,6 +34,7 @@ def objections(run: Run, baselines: Baselines) -> tuple[tuple[Overrule, str], ..
     if run.injected_faults:
         found.append((Overrule.FAULT, f"faults were injected: {', '.join(run.injected_faults)}"))
     found += [(Overrule.FINGERPRINT, text) for text in _other_circumstances(run, baselines)]
+    found += [(Overrule.MISSED_TARGET, text) for text in _missed_targets(run, baselines)]
     return tuple(found)
 
 
@@ -89,3 +92,14 @@ def _other_circumstances(run: Run, baselines: Baselines) -> tuple[str, ...]:
         return ()
     nearest = min(alike, key=lambda differences: (len(differences), differences))
     return (f"the accepted runs were made otherwise ({'; '.join(nearest)})",)
+
+
+def _missed_targets(run: Run, baselines: Baselines) -> tuple[str, ...]:
+    """Say which targets the run misses that nobody has acknowledged; whether it may be judged is asked elsewhere."""
+    alone = run.model_copy(update={"run_kind": RunKind.NIGHT, "problems": (), "complete": True})
+    rows = judge(Question(runs=(alone,), baselines=baselines)).verdict.rows
+    return tuple(
+        f"{row.key.text} misses its target: {row.target.sentence}"
+        for row in rows
+        if row.target.verdict is TargetVerdict.MISSED and row.target.acknowledged is None
+    )

@@ -1,0 +1,198 @@
+import math
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_runs import accepting, made_run, shipped_baselines
+
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.fingerprint import Identity, StackKind
+from chamiperf_ci.models.run import RunKind, RunProblem
+from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
+from chamiperf_ci.steps.baselines.candidates import Overrule
+from chamiperf_ci.steps.baselines.proposal import Intent, propose
+from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.measurements import measure
+from chamiperf_ci.verdict.centre import centre
+from chamiperf_ci.verdict.change import change
+
+WANTED = Intent(act="add", who="ada", reason="the stack as it is", today=date(2026, 3, 9))
+REPLACING = replace(WANTED, act="replace")
+EMPTY = shipped_baselines()
+
+
+def repeats(number, factor=1.0, noise=0.0):
+    """A night's run and its two fresh repeats, all on the same day."""
+    first = made_run(number, factor=factor, noise=noise)
+    later = [made_run(number + step, factor=factor, noise=noise) for step in (1, 2)]
+    return [first, *(run.model_copy(update={"run_kind": RunKind.REPEAT}) for run in later)]
+
+
+def quantities(verdict):
+    return [row for row in verdict.rows if row.change is not None]
+
+
+def test_a_proposal_says_old_new_and_change_of_each_metric():
+    before = accepting(EMPTY, [made_run(0)])
+    proposal = propose(before, [made_run(1, factor=1.1)], REPLACING)
+    [p99] = [row for row in proposal.rows if row.key.metric == "p99"]
+    assert (p99.old_runs, p99.new_runs, round(p99.ratio, 2)) == (1, 1, 0.10)
+
+
+def test_a_proposal_leaves_the_present_file_alone():
+    propose(EMPTY, [made_run(0)], WANTED)
+    assert shipped_baselines() == EMPTY
+
+
+def test_an_accepted_run_says_who_why_when_and_how():
+    [entry] = propose(EMPTY, [made_run(0)], WANTED).baselines.accepted_runs.values()
+    run = entry.runs[0]
+    assert (run.who, run.why, run.accepted_on, run.act) == ("ada", "the stack as it is", date(2026, 3, 9), "add")
+    assert run.identities == (Identity(service="bss", version="1.4.0", commit="1a2b3c4"),)
+
+
+@pytest.mark.parametrize("reason", ["", "  \n"])
+def test_a_change_without_a_reason_is_refused(reason):
+    with pytest.raises(ConfigurationError, match="needs a reason"):
+        propose(EMPTY, [made_run(0)], replace(WANTED, reason=reason))
+
+
+def test_runs_of_several_environments_are_refused():
+    runs = [made_run(0), made_run(1, fingerprint={"environment": "prod"})]
+    with pytest.raises(ConfigurationError, match=r"several environments: lab \(deployed\), prod \(deployed\)"):
+        propose(EMPTY, runs, WANTED)
+
+
+def test_embedded_and_deployed_runs_never_mix():
+    runs = [made_run(0), made_run(1, fingerprint={"stack_kind": StackKind.EMBEDDED})]
+    with pytest.raises(ConfigurationError, match="several environments"):
+        propose(EMPTY, runs, WANTED)
+
+
+def test_no_run_at_all_is_refused():
+    with pytest.raises(ConfigurationError, match="there is no run to accept"):
+        propose(EMPTY, [], WANTED)
+
+
+def test_a_run_given_twice_is_refused():
+    with pytest.raises(ConfigurationError, match="given twice"):
+        propose(EMPTY, [made_run(0), made_run(0)], WANTED)
+
+
+def test_a_run_accepted_before_is_refused():
+    with pytest.raises(ConfigurationError, match="accepted already"):
+        propose(accepting(EMPTY, [made_run(0)]), [made_run(0)], WANTED)
+
+
+def test_a_sixth_run_is_refused():
+    full = accepting(EMPTY, [made_run(number) for number in range(5)])
+    with pytest.raises(ConfigurationError, match=r"there would be 6 accepted runs.*--replace"):
+        propose(full, [made_run(5)], WANTED)
+
+
+SATURATED = RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %")
+UNFIT = {
+    Overrule.INVALID: made_run(1, problems=(SATURATED,)),
+    Overrule.INCOMPLETE: made_run(1, complete=False),
+    Overrule.KIND: made_run(1, run_kind=RunKind.DRILL),
+    Overrule.FAULT: made_run(1, injected_faults=("bss bootscript +6 ms",)),
+    Overrule.FINGERPRINT: made_run(1, fingerprint={"machine_class": "2c-8GiB"}),
+    Overrule.MISSED_TARGET: made_run(1, failed=60_000),
+}
+
+
+@pytest.mark.parametrize("kind", list(Overrule))
+def test_an_unfit_run_is_refused_unless_overruled(kind):
+    with pytest.raises(ConfigurationError, match=rf"is not accepted: .*--overrule {kind};"):
+        propose(accepting(EMPTY, [made_run(0)]), [UNFIT[kind]], WANTED)
+
+
+@pytest.mark.parametrize("kind", list(Overrule))
+def test_what_was_overruled_stands_in_the_file(kind):
+    wanted = replace(WANTED, overrule=frozenset({kind}))
+    proposal = propose(accepting(EMPTY, [made_run(0)]), [UNFIT[kind]], wanted)
+    accepted = {run.run_id: run for entry in proposal.baselines.accepted_runs.values() for run in entry.runs}
+    [recorded] = accepted[UNFIT[kind].run_id].overrides
+    assert recorded.startswith(f"{kind}: ")
+    assert proposal.overrides == (recorded,)
+
+
+def test_overruling_one_objection_does_not_overrule_another():
+    run = made_run(1, complete=False, problems=(SATURATED,))
+    with pytest.raises(ConfigurationError, match="generator-saturated"):
+        propose(EMPTY, [run], replace(WANTED, overrule=frozenset({Overrule.INCOMPLETE})))
+
+
+def test_quick_runs_have_accepted_runs_of_their_own():
+    quick = made_run(1, run_kind=RunKind.QUICK, fingerprint={"profile": "quick"})
+    proposal = propose(accepting(EMPTY, [made_run(0)]), [quick], WANTED)
+    assert sorted(len(entry.runs) for entry in proposal.baselines.accepted_runs.values()) == [1, 1]
+
+
+def test_a_run_far_from_the_others_is_warned_of():
+    runs = [made_run(number) for number in range(4)]
+    proposal = propose(EMPTY, [*runs, made_run(4, factor=2.0)], WANTED)
+    assert any("run boot0004 lies more than 3 sigma from the others" in text for text in proposal.warnings)
+
+
+def test_runs_alike_from_different_nights_give_no_warning():
+    assert propose(EMPTY, [made_run(number, noise=0.02) for number in range(5)], WANTED).warnings == ()
+
+
+def test_different_builds_are_warned_of():
+    other = made_run(1, identities=(Identity(service="bss", version="1.5.0"),))
+    assert any("different builds" in text for text in propose(EMPTY, [made_run(0), other], WANTED).warnings)
+
+
+def test_runs_of_one_day_are_warned_of():
+    same_day = made_run(1).model_copy(update={"started_at": made_run(0).started_at})
+    assert any("2 runs from 1 days" in text for text in propose(EMPTY, [made_run(0), same_day], WANTED).warnings)
+
+
+def test_replaced_by_a_run_the_same_run_shows_no_change():
+    run = made_run(10, factor=1.4)
+    baselines = propose(accepting(EMPTY, [made_run(number) for number in range(5)]), [run], REPLACING).baselines
+    rows = quantities(judge(Question(runs=[run], baselines=baselines)).verdict)
+    assert len(rows) == 3
+    assert all(abs(row.change.ratio) < 0.001 for row in rows)
+
+
+def test_replaced_by_a_set_of_runs_the_same_runs_show_no_change():
+    runs = [made_run(number, factor=1.4, noise=0.05) for number in range(10, 15)]
+    baselines = propose(accepting(EMPTY, [made_run(0)]), runs, REPLACING).baselines
+    [entry] = baselines.accepted_runs.values()
+    for metric in ("p50", "p95", "p99"):
+        current = [found.formed.value for run in runs for found in measure(run) if found.key.metric == metric]
+        compared = change([row.value for row in entry.rows("bootscript", metric)], current, prior_sd=0.08)
+        assert abs(compared.d) < 0.0002
+
+
+def test_added_runs_never_move_away_from_the_baseline():
+    five = [made_run(number, noise=0.05) for number in range(3)]
+    current = [made_run(10, factor=1.15)]
+    before = accepting(EMPTY, five)
+    after = accepting(before, current)
+    old, new = (judge(Question(runs=current, baselines=one)).verdict for one in (before, after))
+    for earlier, later in zip(quantities(old), quantities(new), strict=True):
+        assert abs(later.change.d) <= abs(earlier.change.d)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.floats(-3, 3), min_size=1, max_size=4),
+    st.lists(st.floats(-3, 3), min_size=1, max_size=4),
+)
+def test_a_centre_never_moves_away_from_values_that_join(baseline, joining):
+    target = centre(sorted(joining))
+    before, after = (abs(target - centre(sorted(values))) for values in (baseline, baseline + joining))
+    assert after <= before or math.isclose(after, before, abs_tol=1e-12)
+
+
+def test_after_acceptance_runs_half_as_slow_again_are_regressions():
+    slower = [made_run(number, factor=1.5, noise=0.02) for number in range(10, 15)]
+    baselines = accepting(accepting(EMPTY, [made_run(0)]), slower, act="replace")
+    verdict = judge(Question(runs=repeats(20, factor=2.25, noise=0.02), baselines=baselines)).verdict
+    found = {row.key.metric: row.verdict for row in quantities(verdict)}
+    assert {found[name] for name in ("p50", "p95", "p99")} == {RowVerdict.REGRESSION}
