@@ -77,41 +77,40 @@ def out_option(command: Command) -> Command:
     )(command)
 
 
-def judging_options(command: Command) -> Command:
-    """Add what a comparison needs: `--baselines`, `--history`, `--gate` and `--fail-on`."""
-    options = (
-        click.option(
-            "--baselines",
-            type=_PATH,
-            default=Path("baselines.json"),
-            show_default=True,
-            help="Targets, tolerances and accepted runs.",
-        ),
-        click.option(
-            "--history",
-            type=_PATH,
-            metavar="DIR",
-            help="The nights before, as `chamiperf history add` keeps them; the folder need not exist yet.",
-        ),
-        click.option(
-            "--gate",
-            type=click.Choice(["verdict", "adr"]),
-            default="verdict",
-            show_default=True,
-            help="`adr`: one run against the median of the accepted, the ADR's letter; it alarms on most quiet nights.",
-        ),
-        click.option(
-            "--fail-on",
-            type=click.Choice([str(kind) for kind in FailOn]),
-            multiple=True,
-            default=("regression", "target", "invalid"),
-            show_default=True,
-            help="What makes the exit code other than 0; repeatable, and replaces the default.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+def baseline_options(command: Command) -> Command:
+    """Add what a comparison stands on: `--baselines` and `--history`."""
+    command = click.option(
+        "--history",
+        type=_PATH,
+        metavar="DIR",
+        help="The nights before, as `chamiperf history add` keeps them; the folder need not exist yet.",
+    )(command)
+    return click.option(
+        "--baselines",
+        type=_PATH,
+        default=Path("baselines.json"),
+        show_default=True,
+        help="Targets, tolerances and accepted runs.",
+    )(command)
+
+
+def gate_options(command: Command) -> Command:
+    """Add what makes a night fail: `--gate` and `--fail-on`."""
+    command = click.option(
+        "--fail-on",
+        type=click.Choice([str(kind) for kind in FailOn]),
+        multiple=True,
+        default=("regression", "target", "invalid"),
+        show_default=True,
+        help="What makes the exit code other than 0; repeatable, and replaces the default.",
+    )(command)
+    return click.option(
+        "--gate",
+        type=click.Choice(["verdict", "adr"]),
+        default="verdict",
+        show_default=True,
+        help="`adr`: one run against the median of the accepted, the ADR's letter; it alarms on most quiet nights.",
+    )(command)
 
 
 def target_options(command: Command) -> Command:

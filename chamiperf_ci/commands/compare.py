@@ -7,7 +7,7 @@ import click
 
 from chamiperf_ci.__main__ import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import judging_options, out_option
+from chamiperf_ci.options import baseline_options, gate_options, out_option
 
 
 @click.command()
@@ -17,7 +17,8 @@ from chamiperf_ci.options import judging_options, out_option
     multiple=True,
     help="Run file, or folder of run files, of one night; repeatable.  [default: OUT/runs]",
 )
-@judging_options
+@baseline_options
+@gate_options
 @click.option(
     "--explain",
     metavar="METRIC",

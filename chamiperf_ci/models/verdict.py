@@ -164,6 +164,8 @@ class ScenarioOutcome(Value):
     warnings: tuple[str, ...] = ()
     baseline_commits: tuple[str, ...] = ()
     """Commits (or images) of the accepted runs, as `bss 1a2b3c4`, without repetition."""
+    repeat_reasons: tuple[RunReason, ...] = ()
+    """Why repeats or pairs were invalid; such a scenario was measured again and not decided."""
     judged_targets_only: bool = False
     """A quick run without accepted runs of its own profile: nothing was compared, and the first sentence says so."""
 

@@ -37,7 +37,7 @@ def runs_chart(row: Row) -> str:
         ("now", "now", row.current_values),
     ]
     values = [value for _, _, group in groups for value in group]
-    if not values or row.baseline is None:
+    if not values or row.baseline is None or row.change is None:
         return ""
     allowed = row.baseline * (1 + row.tolerance if row.direction is Direction.LOWER else 1 - row.tolerance)
     scale = _scale([*values, allowed])
@@ -119,7 +119,7 @@ def _dot(kind: str, x: float, y: float, said: str) -> str:
 def _level(y: float, kind: str, said: str) -> str:
     return (
         f'<line class="{kind}" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text class="tick" x="{_LEFT + 4}" y="{y - 4:.1f}">{html(said)}</text>'
+        f'<text class="tick" x="{_WIDTH - _RIGHT}" y="{y - 4:.1f}" text-anchor="end">{html(said)}</text>'
     )
 
 

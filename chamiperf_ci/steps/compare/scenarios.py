@@ -4,7 +4,7 @@ from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBas
 from chamiperf_ci.models.fingerprint import Identity, Machine
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import ScenarioOutcome
-from chamiperf_ci.steps.compare.sittings import Sitting
+from chamiperf_ci.steps.compare.sittings import Sitting, reasons
 from chamiperf_ci.verdict.baseline_health import RUNS_WANTED, is_old
 
 BUSY = 0.5
@@ -28,7 +28,7 @@ def scenario_outcome(
     return ScenarioOutcome(
         scenario=sitting.scenario,
         valid=night.valid,
-        reasons=tuple(problem.reason for problem in night.problems),
+        reasons=reasons(night),
         problems=_problems(night),
         runs=tuple(run.run_id for run in (*sitting.current, *(run for pair in sitting.pairs for run in pair))),
         fingerprint=night.fingerprint,
@@ -46,6 +46,7 @@ def scenario_outcome(
         same_sitting=sitting.same_sitting,
         warnings=(*night.warnings, *sitting.set_aside, *_ageing(night, accepted)),
         baseline_commits=_commits(accepted),
+        repeat_reasons=sitting.failed,
         judged_targets_only=judges_targets_only(night, baselines),
     )
 

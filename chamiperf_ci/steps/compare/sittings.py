@@ -9,6 +9,7 @@ from pathlib import Path
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
 from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.vocabulary import RunReason
 
 FRESH_AFTER = timedelta(minutes=10)
 """Runs closer together than this share the luck of one sitting (verdict.md section 7)."""
@@ -25,12 +26,14 @@ class Sitting:
         repeats: Valid fresh repeats of it, oldest first.
         pairs: Valid (old, new) pairs, oldest first; when there are any, they alone decide.
         set_aside: Sentences about repeats and pairs that could not be used.
+        failed: Why runs among those were invalid.
     """
 
     night: Run
     repeats: tuple[Run, ...] = ()
     pairs: tuple[tuple[Run, Run], ...] = ()
     set_aside: tuple[str, ...] = ()
+    failed: tuple[RunReason, ...] = ()
 
     @property
     def scenario(self) -> str:
@@ -109,7 +112,16 @@ def _sitting(scenario: str, runs: Sequence[Run]) -> Sitting:
     if len(old) != len(new):
         problems.append(f"{len(old)} old and {len(new)} new runs do not pair up; the last ones are left out.")
     pairs = [pair for pair in zip(old, new, strict=False) if _pairs_up(*pair, problems)]
-    return Sitting(night, tuple(repeats), tuple(pairs), tuple(problems))
+    again = (*of_kind[RunKind.REPEAT], *old, *new)
+    failed = [reason for run in again if run.started_at >= night.started_at for reason in reasons(run)]
+    return Sitting(night, tuple(repeats), tuple(pairs), tuple(problems), tuple(failed))
+
+
+def reasons(run: Run) -> tuple[RunReason, ...]:
+    """Return why a run cannot be judged; empty when it can."""
+    if run.valid:
+        return ()
+    return tuple(problem.reason for problem in run.problems) or (RunReason.INCOMPLETE,)
 
 
 def _fits(repeat: Run, night: Run, problems: list[str]) -> bool:
@@ -126,14 +138,16 @@ def _fits(repeat: Run, night: Run, problems: list[str]) -> bool:
 
 
 def _pairs_up(old: Run, new: Run, problems: list[str]) -> bool:
-    for run in (old, new):
-        if not run.valid:
-            problems.append(f"pair {old.run_id} / {new.run_id} is left out: {_why_invalid(run)}.")
-            return False
-    if differences := old.fingerprint.differences(new.fingerprint):
-        problems.append(f"pair {old.run_id} / {new.run_id} is left out: {'; '.join(differences)}.")
-        return False
-    return True
+    """Whether two runs are a pair: both valid, and alike in all but the build."""
+    names = f"pair {old.run_id} / {new.run_id}"
+    invalid = [run for run in (old, new) if not run.valid]
+    if invalid:
+        problems.append(f"{names} is left out: {'; '.join(map(_why_invalid, invalid))}.")
+    elif differences := old.fingerprint.differences(new.fingerprint):
+        problems.append(f"{names} is left out: {'; '.join(differences)}.")
+    else:
+        return True
+    return False
 
 
 def _why_invalid(run: Run) -> str:

@@ -91,8 +91,7 @@ def _run_reasons(scenarios: Sequence[ScenarioOutcome]) -> list[RunReason]:
     return [
         reason
         for scenario in scenarios
-        if not scenario.valid
-        for reason in scenario.reasons or (RunReason.INCOMPLETE,)
+        for reason in (*scenario.reasons, *scenario.repeat_reasons)
         if not (reason is RunReason.NOT_POSSIBLE and scenario.baseline_runs == 0)
     ]
 

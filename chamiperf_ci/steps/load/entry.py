@@ -73,6 +73,8 @@ class Given:
     pairs: int | None = None
     against: str | None = None
     against_seed_file: Path | None = None
+    file_ending: str = ""
+    """Between a scenario's name and `.json`, such as `.repeat-1`; no option, `confirm` sets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ def _job(given: Given, target: Target, profile: Profile, seed: Seed) -> Job:
         pause_s=given.pause,
         many_objects=given.many_objects,
         outputs=given.outputs,
+        file_ending=given.file_ending,
     )
 
 

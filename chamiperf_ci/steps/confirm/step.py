@@ -1,0 +1,227 @@
+"""What `confirm` does: measures the suspects again, and has the whole night judged once more.
+
+Nothing is decided here: the repeats lie beside the runs, and the comparison that made the first look makes the
+decision (verdict.md section 7).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters.k6 import StopRequest
+from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted
+from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.verdict import Verdict
+from chamiperf_ci.steps.compare import step as compare
+from chamiperf_ci.steps.compare.judge import judge
+from chamiperf_ci.steps.compare.sittings import read_runs
+from chamiperf_ci.steps.confirm import fresh
+from chamiperf_ci.steps.confirm.choice import choose
+from chamiperf_ci.steps.confirm.replay import replay
+from chamiperf_ci.steps.load.entry import Given, Voice, drive
+from chamiperf_ci.steps.load.names import read_profile
+from chamiperf_ci.steps.targets import GivenTarget
+
+REPEATS = 2
+"""With the night's own run these are the three that a regression needs."""
+PAIRS = 5
+
+_FIRST_KINDS = (RunKind.NIGHT, RunKind.QUICK, RunKind.DRILL)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What is asked of `confirm`.
+
+    Attributes:
+        verdict: The first look's file; the final verdict takes its place.
+        runs: Folder of the runs that it judged; the repeats are written beside them.
+        baselines: The file that it was judged by.
+        history: Folder with the nights before, or None.
+        target: The stack.
+        by: Fresh repeats, or pairs of old and new.
+        scenarios: Scenarios to measure again whatever the first look says; empty for the suspects.
+        max_scenarios: How many suspects at most.
+        min_gap_s: Seconds between the end of a scenario's run and the start of its repeat.
+        seed_file: What was seeded; None for the file beside the verdict.
+        redeploy: Script that deploys the stack anew before each repeat.
+        redeploy_timeout_s: How long it may take.
+        against: Of pairs: the old side's target.
+        against_seed_file: What was seeded there.
+        k6: The k6 to use, or None.
+        say: Where progress goes.
+    """
+
+    verdict: Path
+    runs: Path
+    baselines: Path
+    history: Path | None
+    target: GivenTarget
+    by: Literal["repeats", "pairs"]
+    scenarios: tuple[str, ...]
+    max_scenarios: int
+    min_gap_s: float
+    seed_file: Path | None
+    redeploy: Path | None
+    redeploy_timeout_s: float
+    against: str | None
+    against_seed_file: Path | None
+    k6: str | None
+    say: Callable[[str], None]
+
+    @property
+    def seeded(self) -> Path:
+        """The file that says what was seeded."""
+        return self.seed_file or self.verdict.parent / "seed.json"
+
+
+def confirm(asked: Confirmation, drives: Callable[[Given, Voice], ExitCode] = drive) -> ExitCode:
+    """Measure the suspects again, decide once, and return the night's exit code.
+
+    Args:
+        asked: The options.
+        drives: Drives a load; tests hand in another.
+
+    Raises:
+        ConfigurationError: The verdict, the runs and the baselines do not belong together.
+        InvalidMeasurement: A new deployment failed, or the stack is gone.
+    """
+    first = files.read_document(asked.verdict, Verdict, remedy="Make it with `chamiperf compare`.")
+    chosen = choose(first, asked.scenarios, asked.max_scenarios)
+    rules = compare.Rules(asked.baselines, asked.history, first.gate, first.fail_on)
+    nights = _runs_of(first, asked.runs)
+    _require_same_baselines(first, asked.baselines)
+    if not chosen:
+        asked.say("Nothing is suspect, so nothing is measured again.")
+        return compare.show(first, asked.verdict)
+    _require_possible(asked)
+    _clear(asked.runs, chosen)
+    measure = _pairs if asked.by == "pairs" else _repeats
+    measure(asked, [nights[name] for name in chosen], drives)
+    verdict = judge(compare.ask(read_runs([asked.runs]), rules)).verdict
+    files.write_document(asked.verdict, verdict)
+    return compare.show(verdict, asked.verdict)
+
+
+def _require_possible(asked: Confirmation) -> None:
+    if asked.by == "pairs" and asked.against is None:
+        raise ConfigurationError(
+            "pairs need the old build beside the new one",
+            where="--against",
+            remedy="Name its target of chamiperf.toml, or use --by repeats.",
+        )
+    if asked.runs.name != "runs":
+        raise ConfigurationError(
+            "repeats are written into a folder called runs, beside the runs that they repeat",
+            where=str(asked.runs),
+            remedy="Give the folder that `chamiperf load` has written.",
+        )
+
+
+def _repeats(asked: Confirmation, nights: list[Run], drives: Callable[[Given, Voice], ExitCode]) -> None:
+    """Two more runs of each scenario, all scenarios once before any of them twice, so that they lie further apart."""
+    ended = {night.scenario: night.ended_at for night in nights}
+    waiting = list(nights)
+    for number in range(1, REPEATS + 1):
+        if asked.redeploy is not None:
+            asked.say(f"Deploying anew: {asked.redeploy}")
+            fresh.run_script(asked.redeploy, timeout_s=asked.redeploy_timeout_s)
+            fresh.ready_and_seeded(asked.target, asked.seeded, asked.k6, asked.say)
+        for night in list(waiting):
+            _keep_apart(asked, night.scenario, ended[night.scenario])
+            asked.say(f"Measuring {night.scenario} again ({number} of {REPEATS})")
+            ending = f".repeat-{number}"
+            code = drives(_given(asked, night, kind=RunKind.REPEAT, file_ending=ending), _voice(asked))
+            ended[night.scenario] = datetime.now(UTC)
+            if code is not ExitCode.OK:
+                # A repeat that cannot be judged leaves too few to decide on; one that was cut off ends everything.
+                waiting.remove(night)
+                if not _is_whole(asked.runs / f"{night.scenario}{ending}.json"):
+                    return
+
+
+def _pairs(asked: Confirmation, nights: list[Run], drives: Callable[[Given, Voice], ExitCode]) -> None:
+    """Five pairs of each scenario, old and new alternating."""
+    for night in nights:
+        asked.say(f"Measuring {night.scenario} again by {PAIRS} pairs, old against new")
+        given = _given(
+            asked,
+            night,
+            pairs=PAIRS,
+            against=asked.against,
+            against_seed_file=asked.against_seed_file,
+        )
+        if drives(given, _voice(asked)) is not ExitCode.OK:
+            return
+
+
+def _given(asked: Confirmation, night: Run, **changes: Any) -> Given:  # noqa: ANN401 - fields of many types
+    """The options of `load` that do again what a run did."""
+    load = read_profile(night.fingerprint.profile).scenarios[night.scenario]
+    return Given(
+        target=asked.target,
+        out=asked.runs.parent,
+        seed_file=asked.seeded,
+        k6=asked.k6,
+        **replay(night, load),
+        **changes,
+    )
+
+
+def _voice(asked: Confirmation) -> Voice:
+    return Voice(result=asked.say, progress=asked.say)
+
+
+def _keep_apart(asked: Confirmation, scenario: str, ended: datetime) -> None:
+    """Wait until a repeat does not share the luck of the run before it.
+
+    Raises:
+        Interrupted: Asked to stop while waiting.
+    """
+    left = (ended + timedelta(seconds=asked.min_gap_s) - datetime.now(UTC)).total_seconds()
+    if left <= 0:
+        return
+    asked.say(f"Waiting {left:.0f} s, so that {scenario} is not repeated in the same sitting")
+    with StopRequest() as stop:
+        if stop.wait(left):
+            raise Interrupted("interrupted before the repeat", where=scenario, remedy="Run `chamiperf confirm` again.")
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a run came to its planned end; one that is missing did not."""
+    return path.exists() and files.read_document(path, Run).complete
+
+
+def _runs_of(verdict: Verdict, folder: Path) -> dict[str, Run]:
+    """The runs that the first look judged, by scenario."""
+    judged = {scenario.scenario: scenario.runs[0] for scenario in verdict.scenarios}
+    found = {run.scenario: run for run in read_runs([folder]) if run.run_kind in _FIRST_KINDS}
+    strangers = [name for name, run_id in judged.items() if name not in found or found[name].run_id != run_id]
+    if strangers:
+        raise ConfigurationError(
+            f"the run of {strangers[0]} is not the one that the verdict judged",
+            where=str(folder),
+            remedy="Compare again, and confirm that verdict.",
+        )
+    return found
+
+
+def _require_same_baselines(verdict: Verdict, path: Path) -> None:
+    if files.read_document(path, Baselines, remedy=compare.RESTORE).digest() != verdict.baselines_digest:
+        raise ConfigurationError(
+            "baselines.json has changed since the first look",
+            where=str(path),
+            remedy="Compare again, and confirm that verdict.",
+        )
+
+
+def _clear(folder: Path, scenarios: tuple[str, ...]) -> None:
+    """Remove repeats and pairs that an earlier night, or an interrupted confirmation, left behind."""
+    for scenario in scenarios:
+        for pattern in (f"{scenario}.repeat-*.json", f"{scenario}.pair-*.json"):
+            for path in folder.glob(pattern):
+                path.unlink(missing_ok=True)
