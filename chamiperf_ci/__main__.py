@@ -1,5 +1,6 @@
 """The door: runs a command and turns every way it can end into one line and one exit code."""
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -38,6 +39,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
         code = error.exit_code
     except click.ClickException as error:
         error.show()
+        _summarise(error.format_message())
         code = ExitCode.CONFIGURATION
     except (click.exceptions.Abort, KeyboardInterrupt):
         _say("interrupted before anything was measured (Ctrl-C). Run the command again.")
@@ -68,10 +70,21 @@ def _publish(code: int) -> None:
 
 
 def _say(message: str) -> None:
-    """One line on standard error; in GitHub Actions also as an error annotation."""
+    """One line on standard error; in GitHub Actions also as an error annotation and in the job summary."""
     line = actions.harmless(message)
     click.echo(f"chamiperf: {line}", err=True)
     actions.annotate([actions.Annotation(actions.Level.ERROR, "chamiperf", line)])
+    _summarise(line)
+
+
+def _summarise(message: str) -> None:
+    """What went wrong and what to do, in the job summary; a disk that is full costs the summary, not the message."""
+    if not os.environ.get("GITHUB_STEP_SUMMARY"):
+        return
+    from chamiperf_ci.render import escaping  # noqa: PLC0415 - needed only in a workflow
+
+    with contextlib.suppress(OSError):
+        actions.append_summary(f"### chamiperf stopped\n\n{escaping.markdown(message)}\n")
 
 
 def _write_log() -> str:

@@ -102,9 +102,13 @@ def annotate(annotations: Sequence[Annotation]) -> None:
         _log(f"::{more[0].level} title=chamiperf::{len(more)} more; all are in the job summary.")
 
 
-def harmless(line: str) -> str:
-    """One line of untrusted text that the runner cannot take for a command, wherever in a log line it stands."""
-    return " ".join(line.split()).replace("##[", "## [").removeprefix("::")
+def harmless(line: str, *, longest: int = 2_000) -> str:
+    """One line of untrusted text that the runner cannot take for a command, wherever in a log line it stands.
+
+    Text over `longest` characters is cut and ends in an ellipsis.
+    """
+    text = " ".join(line.split()).replace("##[", "## [").removeprefix("::")
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def quoted(text: str) -> str:

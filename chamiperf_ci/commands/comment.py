@@ -1,0 +1,122 @@
+"""`chamiperf comment`: post a verdict as one sticky comment on its pull request."""
+
+import os
+from pathlib import Path
+
+import click
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.adapters import actions
+from chamiperf_ci.errors import ConfigurationError, ExitCode
+from chamiperf_ci.options import out_option
+
+
+@click.command()
+@click.option(
+    "--verdict",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The verdict to post.  [default: OUT/verdict.json; after another run, that run's artifact]",
+)
+@click.option(
+    "--artifact",
+    default="chamiperf-verdict",
+    show_default=True,
+    help="After another run (`workflow_run`): the artifact that holds its verdict.json and nothing else.",
+)
+@click.option(
+    "--pull-request",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Where to post; by default the event's own pull request, and after another run the one of its head.",
+)
+@click.option(
+    "--comment-key",
+    default="chamiperf",
+    show_default=True,
+    help="Tells comments of one pull request apart: one is kept for each key.",
+)
+@click.option(
+    "--author",
+    default="",
+    help="Who the token writes as; by default GitHub is asked. Needed for the token of an App: `SLUG[bot]`.",
+)
+@click.option("--repository", envvar="GITHUB_REPOSITORY", show_envvar=True, metavar="OWNER/NAME", help="Where to post.")
+@click.option(
+    "--project-url",
+    envvar="CHAMIPERF_PROJECT_URL",
+    show_envvar=True,
+    default="",
+    help="Where this toolkit's files can be read, for links to the meaning of a verdict.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be posted where, and post nothing.")
+@out_option
+def comment(
+    *,
+    verdict: Path | None,
+    artifact: str,
+    pull_request: int | None,
+    comment_key: str,
+    author: str,
+    repository: str | None,
+    project_url: str,
+    dry_run: bool,
+    out: Path,
+) -> ExitCode:
+    """Post a verdict on its pull request, or update the comment that is there.
+
+    The token is read from GITHUB_TOKEN. Where it may not comment, the verdict goes to the job summary, the missing
+    permission is named, and the exit code is 0.
+
+    Exit codes: 0 posted, or said why not; 2 usage, or an artifact that is no verdict; 4 GitHub does not answer.
+    """
+    from chamiperf_ci.adapters.event import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.adapters.github.api import connect  # noqa: PLC0415
+    from chamiperf_ci.adapters.github.comments import marker  # noqa: PLC0415
+    from chamiperf_ci.steps import comment as step  # noqa: PLC0415
+
+    marker(comment_key)
+    event = read_event()
+    if not repository:
+        raise ConfigurationError("no repository is given", where="--repository", remedy="Give it as OWNER/NAME.")
+    poster = step.Poster(
+        api=connect(_token(), api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com"),
+        repository=repository,
+        key=comment_key,
+        author=author,
+        dry_run=dry_run,
+        say=lambda text: click.echo(f"{'would post: ' if dry_run else ''}{actions.harmless(text)}", err=True),
+    )
+    request = step.Request(
+        event=event,
+        pull_request=pull_request,
+        verdict_file=verdict or out / step.FILE,
+        artifact=artifact,
+        project_url=project_url,
+    )
+    outcome = step.comment(poster, request)
+    click.echo(actions.quoted(outcome.text) if dry_run else outcome.posted.sentence)
+    if outcome.posted.posting == "skipped":
+        actions.annotate([actions.Annotation(actions.Level.WARNING, "chamiperf comment", outcome.posted.reason)])
+    actions.append_summary(outcome.summary)
+    actions.publish(
+        {
+            "posting": outcome.posted.posting,
+            "comment-url": outcome.posted.url,
+            "reason": actions.harmless(outcome.posted.reason),
+        }
+    )
+    return ExitCode.OK
+
+
+def _token() -> str:
+    if token := os.environ.get("GITHUB_TOKEN", "").strip():
+        return token
+    raise ConfigurationError(
+        "there is no token to comment with",
+        where="GITHUB_TOKEN",
+        remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step.",
+    )
+
+
+if __name__ == "__main__":
+    run(comment)

@@ -1,0 +1,191 @@
+"""Posts a verdict on its pull request, or says why it does not; knows nothing of how a verdict is rendered.
+
+Where to post is decided from this job's own event alone. What another run left behind may have been written by anybody:
+of it only a checked verdict is used, and never a number, a path or a line of text that says where to post.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from chamiperf_ci.adapters.event import Event
+from chamiperf_ci.adapters.files import read_document
+from chamiperf_ci.adapters.github import artifacts, comments
+from chamiperf_ci.adapters.github.api import Api
+from chamiperf_ci.adapters.github.failures import NotPermitted, Rejected
+from chamiperf_ci.adapters.github.pull_requests import PullRequest
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.verdict import Verdict
+from chamiperf_ci.render import markdown
+from chamiperf_ci.render.context import Context
+from chamiperf_ci.render.escaping import markdown as escaped
+from chamiperf_ci.steps.destination import ByHead, Nowhere, find_pull_request, where_to_post
+
+LIMIT = 60_000
+"""Characters of a comment; GitHub takes 65,536."""
+
+SHORTER = 20_000
+"""For the one further attempt after GitHub said that a comment is too long."""
+
+FILE = "verdict.json"
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What became of the comment."""
+
+    posting: str
+    """`created`, `updated`, `unchanged` or `skipped`."""
+    pull_request: int | None = None
+    url: str = ""
+    reason: str = ""
+    """Why it was skipped."""
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in one sentence."""
+        if self.posting == "skipped":
+            return f"No comment was posted. {self.reason}"
+        return f"Comment on pull request #{self.pull_request} {self.posting}: {self.url}"
+
+
+def fetch_verdict(api: Api, repository: str, run: int, artifact: str) -> Verdict:
+    """The verdict that another run left behind, as its checked fields and nothing else.
+
+    Raises:
+        ConfigurationError: There is none, or it is anything but a verdict within the limits.
+        GitHubFailed: It cannot be fetched.
+    """
+    listed = artifacts.of_run(api, repository, run, artifact)
+    content = artifacts.only_file(artifacts.download(api, repository, listed), FILE)
+    with tempfile.TemporaryDirectory(prefix="chamiperf-") as folder:
+        path = Path(folder) / FILE
+        path.write_bytes(content)
+        try:
+            return read_document(path, Verdict, remedy="Nothing was posted. Look at the run that made the artifact.")
+        except ConfigurationError as error:
+            # Names the artifact in place of the file that is gone by then.
+            where = f"{FILE} of the artifact {artifact} of run {run}"
+            raise ConfigurationError(error.wrong, where=where, remedy=error.remedy) from error
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be posted, and what decides where."""
+
+    event: Event
+    pull_request: int | None
+    """Named by a person."""
+    verdict_file: Path
+    """Used unless another run's artifact is."""
+    artifact: str
+    project_url: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a request."""
+
+    posted: Posted
+    text: str
+    """The comment's text, posted or not; empty where there is no verdict to render."""
+    summary: str
+    """For the job summary: a sentence, and the verdict itself where it could not be posted."""
+
+
+def comment(poster: "Poster", request: Request) -> Outcome:
+    """Decide, look up, fetch, render and post.
+
+    Raises:
+        ConfigurationError: There is no verdict, or what another run left behind is none.
+        GitHubFailed: GitHub does not answer.
+    """
+    destination = where_to_post(request.event, request.pull_request)
+    foreign = request.event.other_run is not None
+    pull = (
+        destination
+        if isinstance(destination, Nowhere)
+        else find_pull_request(poster.api, poster.repository, destination)
+    )
+    if foreign and isinstance(pull, Nowhere):
+        # Without a pull request there is nobody to read it for, so the artifact is not even fetched.
+        skipped = Posted("skipped", reason=pull.reason)
+        return Outcome(skipped, "", f"{skipped.sentence}\n")
+    verdict = (
+        fetch_verdict(poster.api, poster.repository, destination.run, request.artifact)
+        if isinstance(destination, ByHead)
+        else read_document(request.verdict_file, Verdict, remedy="`chamiperf compare` writes it.")
+    )
+    render = _renderer(verdict, request, foreign=foreign)
+    posted = Posted("skipped", reason=pull.reason) if isinstance(pull, Nowhere) else poster.post(pull, render)
+    text = render(LIMIT)
+    return Outcome(posted, text, f"{posted.sentence}\n\n{text}" if posted.posting == "skipped" else posted.sentence)
+
+
+def _renderer(verdict: Verdict, request: Request, *, foreign: bool) -> Callable[[int], str]:
+    run = request.event.other_run
+    context = Context(
+        project_url=request.project_url,
+        run_url=run.url if run is not None else request.event.run_url,
+        artifact=request.artifact,
+    )
+    # A fork's code made these numbers; a checked form says nothing about their truth.
+    note = (
+        f"> Measured by the code of {escaped(run.head.repository)}, and taken as that run wrote it.\n\n"
+        if foreign and run is not None and request.event.repository != run.head.repository
+        else ""
+    )
+    return lambda limit: note + markdown.comment_body(verdict, limit=limit - len(note), context=context)
+
+
+@dataclass(frozen=True)
+class Poster:
+    """Everything that posting needs, apart from what to post."""
+
+    api: Api
+    repository: str
+    key: str
+    author: str
+    """Who the token writes as; empty: ask."""
+    dry_run: bool
+    say: Callable[[str], None]
+    """Told what is done, or with `dry_run` what would be."""
+
+    def post(self, pull: PullRequest, render: Callable[[int], str]) -> Posted:
+        """Create or update the comment; a second time, shorter, when GitHub finds it too long.
+
+        A token that may not comment is no failure of the verdict: it is said, and the step stays green.
+
+        Args:
+            pull: Where.
+            render: From a limit in characters to the comment's text.
+
+        Raises:
+            GitHubFailed: GitHub does not answer, or refuses for another reason.
+        """
+        try:
+            author = self.author or comments.login_of(self.api)
+            try:
+                return self._post(pull, author, render(LIMIT))
+            except Rejected:
+                self.say("GitHub finds the comment too long; posting a shorter one.")
+                return self._post(pull, author, render(SHORTER))
+        except NotPermitted as error:
+            return Posted("skipped", pull.number, reason=str(error))
+
+    def _post(self, pull: PullRequest, author: str, text: str) -> Posted:
+        existing = comments.find(self.api, self.repository, pull.number, key=self.key, author=author)
+        posting = comments.decide(existing, text)
+        self.say(f"comment {self.key} of {author} on pull request #{pull.number} of {self.repository}: {posting}")
+        if self.dry_run or (posting is comments.Posting.UNCHANGED and existing is not None):
+            return Posted(posting, pull.number, url="" if existing is None else existing.url)
+        comment = comments.post(
+            self.api, self.repository, pull.number, key=self.key, author=author, text=text, existing=existing
+        )
+        if comment.author != author:
+            self.say(
+                f"the comment was written as {comment.author}, not as {author}: the next run will not find it and will "
+                f"post another. Give `author: {comment.author}`."
+            )
+        return Posted(posting, pull.number, url=comment.url)
