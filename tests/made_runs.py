@@ -20,6 +20,7 @@ from chamiperf_ci.models.run import (
     Traffic,
     Window,
 )
+from chamiperf_ci.steps.baselines.candidates import from_run
 from chamiperf_ci.steps.baselines.proposal import Intent, propose
 
 FIRST_NIGHT = datetime(2026, 3, 2, 1, 17, tzinfo=UTC)
@@ -134,4 +135,4 @@ def shipped_baselines() -> Baselines:
 def accepting(baselines: Baselines, runs: Sequence[Run], *, act: Literal["add", "replace"] = "add") -> Baselines:
     """The file after a person accepted the runs."""
     wanted = Intent(act=act, who="ada", reason="the stack as it is", today=date(2026, 3, 9))
-    return propose(baselines, runs, wanted).baselines
+    return propose(baselines, [from_run(run, baselines) for run in runs], wanted).baselines

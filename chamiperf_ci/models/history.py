@@ -22,6 +22,8 @@ class HistoryRow(NamedTuple):
     unit: str
     observations: int
     statistic: Statistic
+    comparable: bool
+    """Whether the metric may be held against a baseline at all; a paced rate may not."""
     verdict: RowVerdict | None
     """None where the run was not judged, or not this metric."""
     target: TargetVerdict | None

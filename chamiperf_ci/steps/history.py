@@ -23,7 +23,7 @@ from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Row, RowKey, Verdict
 from chamiperf_ci.models.vocabulary import TargetVerdict
 from chamiperf_ci.render.baselines_layout import laid_out
-from chamiperf_ci.steps.baselines.entry import rows_of
+from chamiperf_ci.steps.baselines.entry import row_of
 from chamiperf_ci.steps.compare.measurements import SUSTAINED, measure
 from chamiperf_ci.steps.compare.past import Past, PastNight, PastValue
 
@@ -102,7 +102,7 @@ def entry_of(run: Run, verdict: Verdict | None = None, *, link: str = "") -> tup
     """Return a run as the history keeps it, with what the verdict says of it, if it is one of the verdict's runs."""
     judged = verdict if verdict is not None and _judges(verdict, run) else None
     said = {row.key: row for row in judged.rows} if judged else {}
-    rows = rows_of(found for found in measure(run) if found.key.phase == SUSTAINED) if run.valid else ()
+    measured = [found for found in measure(run) if found.key.phase == SUSTAINED] if run.valid else []
     entry = HistoryEntry(
         producer=PRODUCER,
         run_kind=run.run_kind,
@@ -115,7 +115,11 @@ def entry_of(run: Run, verdict: Verdict | None = None, *, link: str = "") -> tup
         machine=run.machine,
         identities=run.identities,
         injected_faults=run.injected_faults,
-        rows=tuple(_row(row, said.get(_row_key(run.scenario, row.endpoint, row.metric))) for row in rows),
+        rows=tuple(
+            _row(row, said.get(found.key), comparable=found.comparable)
+            for found in sorted(measured, key=lambda found: (found.key.endpoint, found.key.metric))
+            if (row := row_of(found)) is not None
+        ),
         word=judged.outcome.word if judged else "",
         exit_code=judged.outcome.exit_code if judged else None,
         baselines_digest=judged.baselines_digest if judged else "",
@@ -189,7 +193,7 @@ def _judges(verdict: Verdict, run: Run) -> bool:
     return any(one.scenario == run.scenario and run.run_id in one.runs[:1] for one in verdict.scenarios)
 
 
-def _row(row: AcceptedRow, said: Row | None) -> HistoryRow:
+def _row(row: AcceptedRow, said: Row | None, *, comparable: bool) -> HistoryRow:
     target = said.target.verdict if said else TargetVerdict.NONE
     return HistoryRow(
         endpoint=row.endpoint,
@@ -198,6 +202,7 @@ def _row(row: AcceptedRow, said: Row | None) -> HistoryRow:
         unit=row.unit,
         observations=row.count,
         statistic=row.statistic,
+        comparable=comparable,
         verdict=said.verdict if said else None,
         target=None if target is TargetVerdict.NONE else target,
     )

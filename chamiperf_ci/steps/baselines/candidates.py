@@ -1,12 +1,18 @@
-"""Which runs may be accepted: the reasons against a run, and which of them a person overruled."""
+"""Which runs may be accepted: run files and entries of the history alike, and the reasons against one of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models.baselines import AcceptedRow, Baselines
+from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
+from chamiperf_ci.models.history import HistoryEntry
 from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.verdict import Row, RowKey
 from chamiperf_ci.models.vocabulary import TargetVerdict
+from chamiperf_ci.steps.baselines.entry import compared_rows, stored_row
 from chamiperf_ci.steps.compare.judge import Question, judge
 
 
@@ -22,65 +28,149 @@ class Overrule(StrEnum):
 
 
 CANDIDATES = frozenset({RunKind.NIGHT, RunKind.QUICK})
+"""Kinds of run that a baseline is made of; repeats, pairs and drills are not."""
+
+Objection = tuple[Overrule, str]
 
 
-def objections(run: Run, baselines: Baselines) -> tuple[tuple[Overrule, str], ...]:
-    """Return each reason why a run should not be accepted, with a sentence; empty for a good candidate."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A run that a person may accept.
+
+    Attributes:
+        run_id: Names it.
+        run_kind: What it was made for.
+        started_at: When.
+        fingerprint: Under which circumstances.
+        identities: The builds.
+        machine: The generator's machine.
+        rows: Its numbers.
+        objections: Each reason why it should not be accepted, with a sentence; empty for a good candidate.
+    """
+
+    run_id: str
+    run_kind: RunKind
+    started_at: datetime
+    fingerprint: Fingerprint
+    identities: tuple[Identity, ...]
+    machine: Machine
+    rows: tuple[AcceptedRow, ...]
+    objections: tuple[Objection, ...]
+
+
+def from_run(run: Run, baselines: Baselines) -> Candidate:
+    """Return a run file as a candidate; its targets are judged by the present rules."""
     found = [(Overrule.INVALID, f"{problem.reason}: {problem.text}") for problem in run.problems]
     if not run.complete:
         found.append((Overrule.INCOMPLETE, "the load did not come to its planned end"))
-    if run.run_kind not in CANDIDATES:
-        found.append((Overrule.KIND, f"it is a {run.run_kind} run; only nights and quick runs are candidates"))
-    if run.injected_faults:
-        found.append((Overrule.FAULT, f"faults were injected: {', '.join(run.injected_faults)}"))
-    found += [(Overrule.FINGERPRINT, text) for text in _other_circumstances(run, baselines)]
-    found += [(Overrule.MISSED_TARGET, text) for text in _missed_targets(run, baselines)]
-    return tuple(found)
+    found += _of_any(run.run_kind, run.injected_faults, run.fingerprint, baselines)
+    found += [
+        (Overrule.MISSED_TARGET, f"{row.key.text} misses its target: {row.target.sentence}")
+        for row in missed_targets(run, baselines)
+    ]
+    return Candidate(
+        run_id=run.run_id,
+        run_kind=run.run_kind,
+        started_at=run.started_at,
+        fingerprint=run.fingerprint,
+        identities=run.identities,
+        machine=run.machine,
+        rows=compared_rows(run, baselines),
+        objections=tuple(found),
+    )
 
 
-def overruled(run: Run, found: Sequence[tuple[Overrule, str]], allowed: frozenset[Overrule]) -> tuple[str, ...]:
+def from_history(entry: HistoryEntry, baselines: Baselines) -> Candidate:
+    """Return an entry of the history as a candidate; its targets were judged in its own night."""
+    found = [(Overrule.INVALID, problem) for problem in entry.problems]
+    if not entry.valid and not found:
+        found.append((Overrule.INCOMPLETE, "the load did not come to its planned end"))
+    found += _of_any(entry.run_kind, entry.injected_faults, entry.fingerprint, baselines)
+    scenario = entry.fingerprint.scenario
+    found += [
+        (Overrule.MISSED_TARGET, f"{key.text} missed its target that night")
+        for row in entry.rows
+        if row.target is TargetVerdict.MISSED
+        for key in (RowKey(scenario=scenario, endpoint=row.endpoint, metric=row.metric),)
+    ]
+    stack_kind = entry.fingerprint.stack_kind
+    return Candidate(
+        run_id=entry.run_id,
+        run_kind=entry.run_kind,
+        started_at=entry.started_at,
+        fingerprint=entry.fingerprint,
+        identities=entry.identities,
+        machine=entry.machine,
+        rows=tuple(
+            stored_row(row)
+            for row in entry.rows
+            if row.comparable and baselines.policy(scenario, row.endpoint, row.metric, stack_kind=stack_kind).compared
+        ),
+        objections=tuple(found),
+    )
+
+
+def overruled(candidate: Candidate, allowed: frozenset[Overrule]) -> tuple[str, ...]:
     """Return what is recorded of the objections that were overruled.
 
     Raises:
         ConfigurationError: An objection was not overruled.
     """
-    for kind, text in found:
+    for kind, text in candidate.objections:
         if kind not in allowed:
             raise ConfigurationError(
-                f"run {run.run_id} of {run.scenario} is not accepted: {text}",
-                where=f"run {run.run_id}, started {run.started_at:%Y-%m-%d %H:%M}",
+                f"run {candidate.run_id} of {candidate.fingerprint.scenario} is not accepted: {text}",
+                where=f"run {candidate.run_id}, started {candidate.started_at:%Y-%m-%d %H:%M}",
                 remedy=f"Measure again, or, knowing better, give --overrule {kind}; the file will say so.",
             )
-    return tuple(f"{kind}: {text}" for kind, text in found)
+    return tuple(f"{kind}: {text}" for kind, text in candidate.objections)
 
 
-def one_environment(runs: Sequence[Run]) -> None:
-    """Check that all runs are of one environment, each given once.
+def one_environment(candidates: Sequence[Candidate]) -> None:
+    """Check that all candidates are of one environment, each given once.
 
     Raises:
         ConfigurationError: There are none, there are several environments, or a run was given twice.
     """
-    if not runs:
+    if not candidates:
         raise ConfigurationError("there is no run to accept", where="--runs", remedy="Name run files or their folder.")
-    places = sorted({f"{run.fingerprint.environment} ({run.fingerprint.stack_kind})" for run in runs})
+    fingerprints = [candidate.fingerprint for candidate in candidates]
+    places = sorted({f"{one.environment} ({one.stack_kind})" for one in fingerprints})
     if len(places) > 1:
         raise ConfigurationError(
             f"the runs are of several environments: {', '.join(places)}",
             where="--runs",
             remedy="Accept the runs of one environment at a time.",
         )
-    ids = [(run.scenario, run.run_id) for run in runs]
-    if twice := sorted({run_id for run_id in ids if ids.count(run_id) > 1}):
+    names = [(one.fingerprint.scenario, one.run_id) for one in candidates]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(
             f"run {twice[0][1]} of {twice[0][0]} is given twice", where="--runs", remedy="Name each run once."
         )
 
 
-def _other_circumstances(run: Run, baselines: Baselines) -> tuple[str, ...]:
-    """Say how the run differs from the accepted runs of its environment, scenario and profile; empty if it fits."""
-    if baselines.accepted(run.fingerprint) is not None:
+def missed_targets(run: Run, baselines: Baselines) -> tuple[Row, ...]:
+    """Return the rows whose target the run misses and nobody has acknowledged; also of a run that is not valid."""
+    alone = run.model_copy(update={"run_kind": RunKind.NIGHT, "problems": (), "complete": True})
+    rows = judge(Question(runs=(alone,), baselines=baselines)).verdict.rows
+    return tuple(row for row in rows if row.target.verdict is TargetVerdict.MISSED and row.target.acknowledged is None)
+
+
+def _of_any(kind: RunKind, faults: Sequence[str], fingerprint: Fingerprint, baselines: Baselines) -> list[Objection]:
+    """Objections that need nothing but the head of a run."""
+    found = []
+    if kind not in CANDIDATES:
+        found.append((Overrule.KIND, f"it is a {kind} run; only nights and quick runs are candidates"))
+    if faults:
+        found.append((Overrule.FAULT, f"faults were injected: {', '.join(faults)}"))
+    found += [(Overrule.FINGERPRINT, text) for text in _other_circumstances(fingerprint, baselines)]
+    return found
+
+
+def _other_circumstances(mine: Fingerprint, baselines: Baselines) -> tuple[str, ...]:
+    """Say how a run differs from the accepted runs of its environment, scenario and profile; empty if it fits."""
+    if baselines.accepted(mine) is not None:
         return ()
-    mine = run.fingerprint
     alike = [
         mine.differences(entry.fingerprint)
         for entry in baselines.accepted_runs.values()
@@ -92,14 +182,3 @@ def _other_circumstances(run: Run, baselines: Baselines) -> tuple[str, ...]:
         return ()
     nearest = min(alike, key=lambda differences: (len(differences), differences))
     return (f"the accepted runs were made otherwise ({'; '.join(nearest)})",)
-
-
-def _missed_targets(run: Run, baselines: Baselines) -> tuple[str, ...]:
-    """Say which targets the run misses that nobody has acknowledged; whether it may be judged is asked elsewhere."""
-    alone = run.model_copy(update={"run_kind": RunKind.NIGHT, "problems": (), "complete": True})
-    rows = judge(Question(runs=(alone,), baselines=baselines)).verdict.rows
-    return tuple(
-        f"{row.key.text} misses its target: {row.target.sentence}"
-        for row in rows
-        if row.target.verdict is TargetVerdict.MISSED and row.target.acknowledged is None
-    )

@@ -5,41 +5,33 @@ The numbers are those that `compare` forms from a run, so that a run compared wi
 
 import math
 from collections.abc import Iterable
-from datetime import date
-from typing import Literal
 
-from chamiperf_ci.models.baselines import AcceptedRow, AcceptedRun, Baselines
+from chamiperf_ci.models.baselines import AcceptedRow, Baselines
 from chamiperf_ci.models.fingerprint import StackKind
+from chamiperf_ci.models.history import HistoryRow
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.vocabulary import RowKind
 from chamiperf_ci.steps.compare.measurements import Measurement, measure
-
-Act = Literal["add", "replace", "init"]
 
 DIGITS = 6
 """Significant digits of a value whose resolution is not known."""
 
 
-def accepted_entry(
-    run: Run, baselines: Baselines, *, act: Act, who: str, why: str, accepted_on: date, overrides: tuple[str, ...] = ()
-) -> AcceptedRun:
-    """Return a run as an accepted one, with the rows that the rules of `baselines` compare, and its digest."""
-    compared = (found for found in measure(run) if is_compared(found, baselines, run.fingerprint.stack_kind))
-    entry = AcceptedRun(
-        run_id=run.run_id,
-        run_kind=run.run_kind,
-        started_at=run.started_at,
-        accepted_on=accepted_on,
-        act=act,
-        who=who,
-        why=why,
-        overrides=overrides,
-        identities=run.identities,
-        machine=run.machine,
-        rows=rows_of(compared),
-        digest="",
+def compared_rows(run: Run, baselines: Baselines) -> tuple[AcceptedRow, ...]:
+    """Return the rows of a run that the rules of `baselines` compare, as they are stored."""
+    return rows_of(found for found in measure(run) if is_compared(found, baselines, run.fingerprint.stack_kind))
+
+
+def stored_row(row: HistoryRow) -> AcceptedRow:
+    """Return a row of the history as it stands in `baselines.json`."""
+    return AcceptedRow(
+        endpoint=row.endpoint,
+        metric=row.metric,
+        value=row.value,
+        unit=row.unit,
+        statistic=row.statistic,
+        count=row.observations,
     )
-    return entry.model_copy(update={"digest": entry.computed_digest()})
 
 
 def is_compared(found: Measurement, baselines: Baselines, stack_kind: StackKind) -> bool:

@@ -17,11 +17,9 @@ from chamiperf_ci.models.baselines import (
     EnvironmentBaseline,
     fingerprint_key,
 )
-from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.render.baseline_change import ChangedRow
-from chamiperf_ci.steps.baselines.candidates import Overrule, objections, one_environment, overruled
-from chamiperf_ci.steps.baselines.entry import accepted_entry
+from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, one_environment, overruled
 from chamiperf_ci.steps.baselines.patch import Operation, patch_between, sealed
 from chamiperf_ci.steps.compare.measurements import ERRORS, STALLED
 from chamiperf_ci.verdict.baseline_health import RUNS_WANTED, outlying_runs
@@ -34,14 +32,14 @@ class Intent:
     """What a person wants, and says about it.
 
     Attributes:
-        act: Add the runs to the baseline, or put them in its place.
+        act: Add the runs to the baseline, put them in its place, or begin it.
         who: Who accepts.
         reason: Why; a sentence for whoever reads the file later.
         today: The day of the act.
         overrule: Objections that the person overrules.
     """
 
-    act: Literal["add", "replace"]
+    act: Literal["add", "replace", "init"]
     who: str
     reason: str
     today: date
@@ -69,8 +67,8 @@ class Proposal:
     warnings: tuple[str, ...]
 
 
-def propose(baselines: Baselines, runs: Sequence[Run], intent: Intent) -> Proposal:
-    """Return the change that accepting `runs` would make.
+def propose(baselines: Baselines, candidates: Sequence[Candidate], intent: Intent) -> Proposal:
+    """Return the change that accepting the candidates would make.
 
     Raises:
         ConfigurationError: No reason is given; a run is no candidate and that was not overruled; the runs are of
@@ -80,13 +78,13 @@ def propose(baselines: Baselines, runs: Sequence[Run], intent: Intent) -> Propos
         raise ConfigurationError(
             "a change of the baseline needs a reason", where="--reason", remedy="Say why, for whoever reads it later."
         )
-    one_environment(runs)
-    groups: dict[str, list[Run]] = {}
-    for run in sorted(runs, key=lambda run: (run.started_at, run.run_id)):
+    one_environment(candidates)
+    groups: dict[str, list[Candidate]] = {}
+    for run in sorted(candidates, key=lambda run: (run.started_at, run.run_id)):
         groups.setdefault(fingerprint_key(run.fingerprint), []).append(run)
     accepted = dict(baselines.accepted_runs)
     for key, group in sorted(groups.items()):
-        accepted[key] = _accept(baselines, accepted.get(key), group, intent)
+        accepted[key] = _accept(accepted.get(key), group, intent)
     proposed = sealed(baselines.model_copy(update={"accepted_runs": accepted}))
     entries = {key: proposed.accepted_runs[key] for key in sorted(groups)}
     newly = {key: frozenset(run.run_id for run in group) for key, group in groups.items()}
@@ -102,23 +100,10 @@ def propose(baselines: Baselines, runs: Sequence[Run], intent: Intent) -> Propos
     )
 
 
-def _accept(
-    baselines: Baselines, present: EnvironmentBaseline | None, group: Sequence[Run], intent: Intent
-) -> EnvironmentBaseline:
+def _accept(present: EnvironmentBaseline | None, group: Sequence[Candidate], intent: Intent) -> EnvironmentBaseline:
     """One fingerprint's baseline after the act."""
     before = present.runs if present is not None and intent.act == "add" else ()
-    entries = tuple(
-        accepted_entry(
-            run,
-            baselines,
-            act=intent.act,
-            who=intent.who,
-            why=intent.reason,
-            accepted_on=intent.today,
-            overrides=overruled(run, objections(run, baselines), intent.overrule),
-        )
-        for run in group
-    )
+    entries = tuple(accepted_run(candidate, intent) for candidate in group)
     known = {run.run_id for run in before}
     if twice := [run.run_id for run in entries if run.run_id in known]:
         raise ConfigurationError(
@@ -131,6 +116,29 @@ def _accept(
             remedy="Accept fewer, or put these in the place of the present ones with --replace.",
         )
     return EnvironmentBaseline(fingerprint=group[0].fingerprint, runs=(*before, *entries))
+
+
+def accepted_run(candidate: Candidate, intent: Intent) -> AcceptedRun:
+    """Return a candidate as an accepted run, with its digest.
+
+    Raises:
+        ConfigurationError: An objection to it was not overruled.
+    """
+    entry = AcceptedRun(
+        run_id=candidate.run_id,
+        run_kind=candidate.run_kind,
+        started_at=candidate.started_at,
+        accepted_on=intent.today,
+        act=intent.act,
+        who=intent.who,
+        why=intent.reason,
+        overrides=overruled(candidate, intent.overrule),
+        identities=candidate.identities,
+        machine=candidate.machine,
+        rows=candidate.rows,
+        digest="",
+    )
+    return entry.model_copy(update={"digest": entry.computed_digest()})
 
 
 def _rows(before: EnvironmentBaseline | None, after: EnvironmentBaseline) -> tuple[ChangedRow, ...]:

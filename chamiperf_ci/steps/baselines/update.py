@@ -14,7 +14,7 @@ from chamiperf_ci.models.run import Run
 from chamiperf_ci.render.baseline_change import patch_text, table
 from chamiperf_ci.render.baselines_layout import layout
 from chamiperf_ci.render.escaping import plain
-from chamiperf_ci.steps.baselines.candidates import CANDIDATES, Overrule
+from chamiperf_ci.steps.baselines.candidates import CANDIDATES, Overrule, from_run
 from chamiperf_ci.steps.baselines.patch import Operation, apply_patch
 from chamiperf_ci.steps.baselines.proposal import Intent, Proposal, propose
 from chamiperf_ci.steps.compare.sittings import read_runs
@@ -40,7 +40,8 @@ def propose_runs(places: Sequence[Path], baselines: Path, patch: Path, wanted: I
     Raises:
         ConfigurationError: As `propose`, or a file cannot be read or written.
     """
-    proposal = propose(files.read_document(baselines, Baselines, remedy=RESTORE), candidates(places), wanted)
+    present = files.read_document(baselines, Baselines, remedy=RESTORE)
+    proposal = propose(present, [from_run(run, present) for run in runs_in(places)], wanted)
     show(proposal)
     text = patch_text(proposal.patch)
     click.echo(f"\n{text}", nl=False)
@@ -52,7 +53,7 @@ def propose_runs(places: Sequence[Path], baselines: Path, patch: Path, wanted: I
     return proposal
 
 
-def candidates(places: Sequence[Path]) -> tuple[Run, ...]:
+def runs_in(places: Sequence[Path]) -> tuple[Run, ...]:
     """Read the runs to accept; of a folder's runs, repeats, pairs and drills are passed over, named files are not."""
     found: list[Run] = []
     for place in places:

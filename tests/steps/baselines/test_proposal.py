@@ -11,8 +11,9 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.fingerprint import Identity, StackKind
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
-from chamiperf_ci.steps.baselines.candidates import Overrule
-from chamiperf_ci.steps.baselines.proposal import Intent, propose
+from chamiperf_ci.steps.baselines import proposal as step
+from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
+from chamiperf_ci.steps.baselines.proposal import Intent
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.measurements import measure
 from chamiperf_ci.verdict.centre import centre
@@ -21,6 +22,10 @@ from chamiperf_ci.verdict.change import change
 WANTED = Intent(act="add", who="ada", reason="the stack as it is", today=date(2026, 3, 9))
 REPLACING = replace(WANTED, act="replace")
 EMPTY = shipped_baselines()
+
+
+def propose(baselines, runs, wanted):
+    return step.propose(baselines, [from_run(run, baselines) for run in runs], wanted)
 
 
 def repeats(number, factor=1.0, noise=0.0):
