@@ -15,6 +15,8 @@ class ServiceEntry:
     """Whether `--workers` applies: only to what nodes ask while they boot."""
     syncs_apart: bool = False
     """Whether it follows SMD by a process of its own."""
+    needs: tuple[str, ...] = ()
+    """Services without which it makes no sense; it is left out with them."""
     optional: bool = False
     """Started only when asked for."""
 
@@ -26,6 +28,12 @@ CATALOGUE: tuple[ServiceEntry, ...] = (
     ServiceEntry(
         "cloud-init", 27777, "cloud-init/v1", "CHAMICORE_TEST_CLOUDINIT_URL", worker_pool=True, syncs_apart=True
     ),
+    ServiceEntry("discovery", 27776, "discovery/v1", "CHAMICORE_TEST_DISCOVERY_URL"),
+    ServiceEntry("power", 27775, "power/v1", "CHAMICORE_TEST_POWER_URL"),
+    ServiceEntry("mcp", 27774, "mcp/v1", "CHAMICORE_TEST_MCP_URL"),
+    ServiceEntry("kea", 8000, "kea", "CHAMIPERF_KEA_URL"),
+    ServiceEntry("kea-sync", 27773, "kea-sync", "CHAMIPERF_KEASYNC_URL", needs=("smd", "kea")),
+    ServiceEntry("gateway", 8080, "gateway", "CHAMIPERF_GATEWAY_URL", optional=True),
 )
 
 

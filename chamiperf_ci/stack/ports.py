@@ -34,7 +34,7 @@ def wanted(options: StackOptions) -> dict[str, int]:
     return {
         entry.name: entry.port if options.ports == "contract" else 0
         for entry in catalogue.CATALOGUE
-        if entry.name not in options.without and (not entry.optional or options.gateway)
+        if not {entry.name, *entry.needs} & set(options.without) and (not entry.optional or options.gateway)
     }
 
 

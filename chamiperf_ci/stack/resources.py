@@ -46,7 +46,7 @@ class Resource:
     columns: Callable[[Mapping[str, Any]], dict[str, Any]]
     """The values of the looked-up columns, computed from a spec."""
     filters: Mapping[str, str] = field(default_factory=dict)
-    """Query parameter -> column."""
+    """Query parameter -> an SQL condition with one `?` for its value."""
     new_id: Callable[[Mapping[str, Any]], str] = random_id
     scopes: tuple[str, str] = ("admin", "admin")
     """To read and to write."""
@@ -54,6 +54,10 @@ class Resource:
     """An SQL condition: rows that fail it are not there."""
     keeps_id_in: str | None = None
     """The spec's key that repeats the id."""
+    served: str = "spec"
+    """An SQL expression: the spec as a single resource shows it."""
+    listed: str | None = None
+    """The same for a list, where that differs."""
 
 
 class Collection:
@@ -85,7 +89,8 @@ class Collection:
 
     # What the handlers answer with
 
-    def _single(self, status: int, row: Sequence[Any], headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+    def single(self, status: int, row: Sequence[Any], headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+        """An answer with one resource, from a row as `row` gives it, and its tag."""
         ident, spec, created_at, updated_at, updated_ns = row
         tag = f'W/"{ident}-{updated_ns}"'
         metadata = json.dumps(
@@ -102,7 +107,7 @@ class Collection:
             Problem: 404, there is none.
         """
         row = self._database.one(
-            "SELECT id, spec, created_at, updated_at, updated_ns"  # noqa: S608 - table and condition are our own
+            f"SELECT id, {self.resource.served}, created_at, updated_at, updated_ns"  # noqa: S608 - all our own
             f" FROM {self.resource.table} WHERE id = ? AND {self.resource.visible}",
             (ident,),
         )
@@ -114,7 +119,7 @@ class Collection:
 
     def get(self, request: Request) -> Answer:
         """One resource."""
-        return self._single(200, self.row(request.args[0]))
+        return self.single(200, self.row(request.args[0]))
 
     def page(self, request: Request) -> Answer:
         """A page, newest first; answered without a query where nothing changed since the client's tag was made."""
@@ -127,7 +132,8 @@ class Collection:
         count = self._database.one(f"SELECT count(*) FROM {self.resource.table} WHERE {where}", values)  # noqa: S608
         order = "" if request.query.get("sort") == "created_at" else " DESC"
         rows = self._database.all(
-            f"SELECT id, created_at, updated_at, spec FROM {self.resource.table}"  # noqa: S608 - columns are our own
+            f"SELECT id, created_at, updated_at, {self.resource.listed or self.resource.served}"  # noqa: S608 - our own
+            f" FROM {self.resource.table}"
             f" WHERE {where} ORDER BY seq{order} LIMIT ? OFFSET ?",
             (*values, limit, offset),
         )
@@ -140,11 +146,10 @@ class Collection:
 
     def _condition(self, query: Mapping[str, str]) -> tuple[str, list[Any]]:
         conditions, values = [self.resource.visible], []
-        for parameter, column in self.resource.filters.items():
+        for parameter, condition in self.resource.filters.items():
             if parameter in query:
-                conditions.append(f"{column} = ?")
-                value = query[parameter]
-                values.append(value.lower() if parameter.startswith("mac") else value)
+                conditions.append(condition)
+                values.append(query[parameter])
         return " AND ".join(conditions), values
 
     def _list_body(
@@ -164,7 +169,7 @@ class Collection:
     def create(self, request: Request) -> Answer:
         """Store a new resource: 201 with its place and tag."""
         row = self.insert(decode(self.resource.fields, request.json_object()))
-        return self._single(201, row, (("location", f"{self.resource.path}/{row[0]}"),))
+        return self.single(201, row, (("location", f"{self.resource.path}/{row[0]}"),))
 
     def insert(self, body: Mapping[str, Any]) -> tuple[Any, ...]:
         """Check and store a decoded body; its row, as `row` gives it.
@@ -221,7 +226,7 @@ class Collection:
             f"UPDATE {self.resource.table} SET spec = ?, updated_at = ?, updated_ns = ?{names} WHERE id = ?",  # noqa: S608
             (text, at, stamp, *columns.values(), ident),
         )
-        return self._single(200, (ident, text, created_at, at, stamp))
+        return self.single(200, (ident, text, created_at, at, stamp))
 
     def delete(self, request: Request) -> Answer:
         """Remove it: 204."""

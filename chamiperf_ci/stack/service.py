@@ -54,9 +54,10 @@ class Context:
         folder.mkdir(exist_ok=True)
         return Database(folder / f"{self.name}.db", schema)
 
-    def client(self, service: str) -> Client:
-        """A client of another service, carrying the internal token."""
-        return Client(self.urls[service], token=self.internal_token, ca_file=self.ca_file)
+    def client(self, service: str, *, internal: bool = True) -> Client:
+        """A client of another service, carrying the internal token unless it speaks for somebody else."""
+        token = self.internal_token if internal else ""
+        return Client(self.urls[service], token=token, ca_file=self.ca_file)
 
 
 @dataclass
@@ -72,6 +73,9 @@ class Service:
     on_faults: Callable[[tuple[faults.Fault, ...]], None] = lambda _faults: None
     metrics: Callable[[Registry], Callable[[], None]] | None = None
     """Adds families of the service's own, and gives what brings them up to now."""
+    app: Callable[..., App] = App
+    """What answers requests; takes App's arguments."""
+    exposes_metrics: bool = True
     learns_keys_itself: bool = False
 
 
@@ -84,7 +88,8 @@ class Worker:
         self._gatekeeper = Gatekeeper(context.internal_token, dev_mode=context.options.dev_mode)
         self._service = build(context, self._gatekeeper)
         api_version = catalogue.entry(context.name).api_version
-        self.app = App(api_version, [*self._operational(), *self._service.routes], authorise=self._gatekeeper.authorise)
+        routes = [*self._operational(), *self._service.routes]
+        self.app = self._service.app(api_version, routes, authorise=self._gatekeeper.authorise)
         seed = context.options.seed * 1000 + context.worker
         self._engine = FaultEngine(context.name, context.state_dir, self.app, self._service.database, seed=seed)
         self._engine.base_steps = service_time_steps(self.app, context.options.service_time_ms, seed)
@@ -135,7 +140,7 @@ class Worker:
             Route("GET", "/readiness", self._readiness, "readiness", operational=True),
             Route("GET", "/version", self._version, "version", operational=True),
         ]
-        if self._context.options.metrics:
+        if self._context.options.metrics and self._service.exposes_metrics:
             routes.append(Route("GET", "/metrics", self._expose, "metrics", operational=True))
         return routes
 

@@ -64,13 +64,14 @@ class Database:
         """Run one writing statement; the number of rows it touched.
 
         Raises:
-            Problem: 409 for a value that must be unique and is taken, 422 for a reference to nothing.
+            Problem: 409 for a value that must be unique and is taken and for a row that others refer to, 422 for a
+                reference to nothing.
         """
         started = perf_counter()
         try:
             touched = self._connection.execute(sql, values).rowcount
         except sqlite3.IntegrityError as fault:
-            raise _refusal(fault) from None
+            raise _refusal(fault, sql) from None
         finally:
             self._observe(sql[:6].lower(), started)
         return touched
@@ -100,8 +101,10 @@ class Database:
         self._connection.close()
 
 
-def _refusal(fault: sqlite3.IntegrityError) -> Problem:
+def _refusal(fault: sqlite3.IntegrityError, sql: str) -> Problem:
     text = str(fault)
+    if sql.startswith("DELETE"):
+        return Problem(409, "others refer to it; delete them first")
     if text.startswith("UNIQUE"):
         columns = text.rpartition(": ")[2]
         return Problem(409, f"the resource exists already ({columns})")

@@ -18,10 +18,16 @@ from chamiperf_ci.stack.fields import Field, decode
 from chamiperf_ci.stack.http import Answer, Problem, Request, Route, encode
 from chamiperf_ci.stack.resources import COMMON_COLUMNS, Collection, Resource, now
 from chamiperf_ci.stack.service import Context, Service
+from chamiperf_ci.stack.services import auth_admin
 from chamiperf_ci.stack.storage import Database
 from chamiperf_ci.stack.tokens import ALGORITHM, AUDIENCE, ISSUER, Gatekeeper, public_key_set
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a grant type, not a token
+
+REFRESH_AUDIENCE = "chamicore-refresh"
+"""Another audience than an access token's, so that no service takes one for the other."""
+
+REFRESH_LIFETIME_S = 24 * 3600.0
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS signing_keys (kid TEXT PRIMARY KEY, pem BLOB NOT NULL);
@@ -31,7 +37,7 @@ CREATE TABLE IF NOT EXISTS service_accounts ({COMMON_COLUMNS},
     secret_hash BLOB NOT NULL DEFAULT x''
 );
 CREATE TABLE IF NOT EXISTS revoked_tokens ({COMMON_COLUMNS}, expires REAL NOT NULL);
-"""
+{auth_admin.SCHEMA}"""
 
 ACCOUNTS = Resource(
     kind="ServiceAccount",
@@ -39,7 +45,7 @@ ACCOUNTS = Resource(
     table="service_accounts",
     fields=(Field("name", required=True), Field("scopes", "texts")),
     columns=lambda spec: {"name": spec["name"]},
-    filters={"name": "name"},
+    filters={"name": "name = ?"},
 )
 
 _TOKEN_FIELDS = (
@@ -108,24 +114,43 @@ class Issuer:
         return Answer(200, encode(self._issue(claims)))
 
     def _issue(self, claims: Mapping[str, Any]) -> dict[str, Any]:
-        issued, lifetime = time.time(), self._context.options.token_lifetime_s
+        lifetime = self._context.options.token_lifetime_s
+        return {
+            "access_token": self._signed(claims, AUDIENCE, lifetime),
+            "token_type": "Bearer",
+            "expires_in": int(lifetime),
+            "refresh_token": self._signed(claims, REFRESH_AUDIENCE, REFRESH_LIFETIME_S),
+            "scope": claims["scope"],
+        }
+
+    def _signed(self, claims: Mapping[str, Any], audience: str, lifetime_s: float) -> str:
+        issued = time.time()
         payload = {
             "roles": [],
             "email": "",
             **claims,
             "iss": ISSUER,
-            "aud": [AUDIENCE],
+            "aud": [audience],
             "iat": int(issued),
-            "exp": issued + lifetime,
+            "exp": issued + lifetime_s,
             "jti": str(uuid.uuid4()),
         }
-        token = jwt.encode(payload, self._key, algorithm=ALGORITHM, headers={"kid": self._kid})
-        return {
-            "access_token": token,
-            "token_type": "Bearer",
-            "expires_in": int(lifetime),
-            "scope": claims["scope"],
-        }
+        return jwt.encode(payload, self._key, algorithm=ALGORITHM, headers={"kid": self._kid})
+
+    def refresh(self, request: Request) -> Answer:
+        """A new token for a refresh token."""
+        body = decode((Field("refresh_token"),), request.json_object())
+        try:
+            claims = jwt.decode(
+                body.get("refresh_token") or "",
+                self._key.public_key(),
+                algorithms=[ALGORITHM],
+                audience=REFRESH_AUDIENCE,
+                issuer=ISSUER,
+            )
+        except jwt.InvalidTokenError as fault:
+            raise Problem(401, f"the refresh token is not valid: {type(fault).__name__}") from None
+        return Answer(200, encode(self._issue({key: claims[key] for key in ("sub", "scope", "name", "sa")})))
 
     async def _client_claims(self, body: Mapping[str, Any]) -> dict[str, Any]:
         row = self._database.one(
@@ -214,7 +239,9 @@ def build(context: Context, gatekeeper: Gatekeeper) -> Service:
             Route("GET", "/.well-known/jwks.json", issuer.publish, "jwks"),
             Route("GET", "/.well-known/openid-configuration", issuer.describe, "openid-configuration"),
             Route("POST", ACCOUNTS.path, create_account, "service-accounts-create", "admin"),
+            Route("POST", "/auth/v1/token/refresh", issuer.refresh, "token-refresh"),
             *accounts.routes("list get delete"),
+            *auth_admin.routes(database, page_clamp=context.options.page_clamp),
         ],
         database=database,
         learns_keys_itself=True,

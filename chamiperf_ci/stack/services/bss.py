@@ -64,7 +64,7 @@ BOOT_PARAMS = Resource(
         Field("cmdline"),
     ),
     columns=_columns,
-    filters={"component_id": "component_id", "mac": "mac", "role": "role"},
+    filters={"component_id": "component_id = ?", "mac": "mac = lower(?)", "role": "role = ?"},
     scopes=("read:bootparams", "write:bootparams"),
     visible=VISIBLE,
 )

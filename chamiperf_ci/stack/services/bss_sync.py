@@ -12,7 +12,7 @@ from chamiperf_ci.stack.sync_store import SyncStore
 
 _MISSING = """
 SELECT i.mac, i.component_id, c.role FROM synced_interfaces i JOIN synced_components c ON c.id = i.component_id
-WHERE NOT EXISTS (SELECT 1 FROM boot_params p WHERE p.mac = i.mac)
+WHERE c.type = 'Node' AND NOT EXISTS (SELECT 1 FROM boot_params p WHERE p.mac = i.mac)
 """
 _ORPHANS = """
 SELECT seq FROM boot_params p WHERE p.updated_ns < ? AND (

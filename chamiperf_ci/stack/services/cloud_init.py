@@ -51,7 +51,7 @@ PAYLOADS = Resource(
         Field("vendor_data"),
     ),
     columns=_columns,
-    filters={"component_id": "component_id"},
+    filters={"component_id": "component_id = ?"},
     scopes=("read:payloads", "write:payloads"),
     visible=VISIBLE,
 )

@@ -7,6 +7,7 @@ from typing import Any
 from chamiperf_ci.stack.fields import ID_PATTERN, MAC_PATTERN, Field
 from chamiperf_ci.stack.resources import COMMON_COLUMNS, Collection, Resource
 from chamiperf_ci.stack.service import Context, Service
+from chamiperf_ci.stack.services import smd_groups as groups
 from chamiperf_ci.stack.tokens import Gatekeeper
 
 TYPES = frozenset(["Cabinet", "BMC", "Node", "Processor", "Memory", "Accelerator", "NIC", "Drive", "PDU", "Switch"])
@@ -30,7 +31,7 @@ CREATE TABLE IF NOT EXISTS ethernet_interfaces ({COMMON_COLUMNS},
     mac TEXT NOT NULL UNIQUE
 );
 CREATE INDEX IF NOT EXISTS ethernet_interfaces_by_component ON ethernet_interfaces (component_id);
-"""
+{groups.SCHEMA}"""
 
 
 def _component_columns(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,12 +67,12 @@ COMPONENTS = Resource(
     ),
     columns=_component_columns,
     filters={
-        "type": "type",
-        "state": "state",
-        "role": "role",
-        "rack": "rack",
-        "parent_id": "parent_id",
-        "nid": "CAST(nid AS TEXT)",
+        "type": "type = ?",
+        "state": "state = ?",
+        "role": "role = ?",
+        "rack": "rack = ?",
+        "parent_id": "parent_id = ?",
+        "nid": "nid = CAST(? AS INTEGER)",
     },
     new_id=lambda spec: f"{spec['type'].lower()}-{secrets.token_hex(4)}",
     scopes=("read:components", "write:components"),
@@ -89,7 +90,7 @@ INTERFACES = Resource(
         Field("description"),
     ),
     columns=_interface_columns,
-    filters={"component_id": "component_id", "mac": "mac", "mac_addr": "mac"},
+    filters={"component_id": "component_id = ?", "mac": "mac = lower(?)", "mac_addr": "mac = lower(?)"},
     scopes=("read:components", "write:components"),
 )
 
@@ -103,6 +104,8 @@ def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
     verbs = "list create get put patch delete"
     return Service(
         routes=[
+            *groups.routes(groups.GROUPS, database, page_clamp=clamp),
+            *groups.routes(groups.PARTITIONS, database, page_clamp=clamp),
             *components.routes(f"{verbs} bulk" if context.options.bulk else verbs),
             *interfaces.routes("list create get patch delete"),
         ],
