@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 import click
 from pydantic import SecretStr
 
+from chamiperf_ci.adapters.history import BranchHistory, FolderHistory
 from chamiperf_ci.adapters.secret_files import check_secret, read_secret
 from chamiperf_ci.models.fingerprint import CredentialKind
 from chamiperf_ci.models.target import Service, Tls
@@ -123,6 +124,39 @@ def target_options(command: Command) -> Command:
 
     decorated: Command = collect
     for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+def history_options(command: Command) -> Command:
+    """`--history`, `--history-branch`, `--remote`: where the history lies; the command gets them as `history`."""
+
+    @functools.wraps(command)
+    def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
+        folder, branch, remote = (values.pop(name) for name in ("history", "history_branch", "remote"))
+        if folder is not None and branch is not None:
+            raise click.UsageError("give --history or --history-branch, not both")
+        store = BranchHistory(Path(), branch, remote) if branch else FolderHistory(folder) if folder else None
+        return command(history=store, **values)
+
+    decorated: Command = collect
+    for option in (
+        click.option(
+            "--remote",
+            default="origin",
+            show_default=True,
+            help="Remote of the branch: its name in this clone, or a URL.",
+        ),
+        click.option(
+            "--history-branch",
+            metavar="BRANCH",
+            envvar="CHAMIPERF_HISTORY_BRANCH",
+            help="The history as a branch of this clone's remote. [CHAMIPERF_HISTORY_BRANCH]",
+        ),
+        click.option(
+            "--history", type=_PATH, envvar="CHAMIPERF_HISTORY", help="The history as a folder. [CHAMIPERF_HISTORY]"
+        ),
+    ):
         decorated = option(decorated)
     return decorated
 

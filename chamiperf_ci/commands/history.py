@@ -1,0 +1,123 @@
+"""`chamiperf history`: every run kept as one small file, in a folder or on a branch; no server."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.adapters.history import HistoryStore
+from chamiperf_ci.errors import ConfigurationError, ExitCode
+from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.options import Command, history_options
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def _filter_options(command: Command) -> Command:
+    for option in (
+        click.option("--until", type=_DAY, help="The first day (UTC) that is not wanted any more."),
+        click.option("--since", type=_DAY, help="The first day (UTC)."),
+        click.option(
+            "--kind", "kinds", type=click.Choice([kind.value for kind in RunKind]), multiple=True, help="Repeatable."
+        ),
+        click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Repeatable."),
+        click.option("--environment", default="", metavar="NAME", help="Default: all."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def history() -> None:
+    """Keep every run, and read what was kept.
+
+    Only nights count for drift and as candidates for a baseline. Exit codes: 0 done; 2 usage, or a file of a newer
+    version; 4 the remote does not answer.
+    """
+
+
+@history.command()
+@click.option(
+    "--runs", type=click.Path(path_type=Path), multiple=True, required=True, help="Run file or folder; repeatable."
+)
+@click.option("--verdict", type=click.Path(path_type=Path, dir_okay=False), help="What was said of them.")
+@click.option("--link", default="", metavar="URL", help="The workflow run that made them.")
+@history_options
+def add(*, runs: tuple[Path, ...], verdict: Path | None, link: str, history: HistoryStore | None) -> ExitCode:
+    """Add runs; those that are there already are left alone."""
+    from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    kept_runs.add_files(_given(history), runs, verdict, link=link)
+    return ExitCode.OK
+
+
+@history.command("list")
+@_filter_options
+@history_options
+def list_runs(
+    *,
+    environment: str,
+    scenarios: tuple[str, ...],
+    kinds: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    history: HistoryStore | None,
+) -> ExitCode:
+    """List runs, one a line, the oldest first; only names are read."""
+    from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    kept_runs.list_names(_given(history), kept_runs.wanted(environment, scenarios, kinds, since, until))
+    return ExitCode.OK
+
+
+@history.command()
+@click.option("--run", "run_id", required=True, metavar="ID", help="Its run id, as `list` prints it.")
+@history_options
+def show(*, run_id: str, history: HistoryStore | None) -> ExitCode:
+    """Show what was kept of a run."""
+    from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    kept_runs.show(_given(history), run_id)
+    return ExitCode.OK
+
+
+@history.command()
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True, help="One line a metric."
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: standard output."
+)
+@_filter_options
+@history_options
+def export(
+    *,
+    form: str,
+    output: Path | None,
+    environment: str,
+    scenarios: tuple[str, ...],
+    kinds: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    history: HistoryStore | None,
+) -> ExitCode:
+    """Export metrics as CSV or JSON lines, for a spreadsheet or a notebook."""
+    from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    kept_runs.export(
+        _given(history), kept_runs.wanted(environment, scenarios, kinds, since, until), form=form, output=output
+    )
+    return ExitCode.OK
+
+
+def _given(history: HistoryStore | None) -> HistoryStore:
+    if history is None:
+        raise ConfigurationError(
+            "no history is named", where="--history, --history-branch", remedy="Give a folder or a branch."
+        )
+    return history
+
+
+if __name__ == "__main__":
+    run(history)
