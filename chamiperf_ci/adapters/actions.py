@@ -78,6 +78,12 @@ def append_summary(markdown: str) -> bool:
     return whole
 
 
+def show_in_summary(title: str, text: str) -> None:
+    """Add a command's own output to the job summary, as it stands on a terminal; outside GitHub Actions do nothing."""
+    # Four backticks, so that three in the text end nothing.
+    append_summary(f"### {title}\n\n````text\n{text.replace('````', '` ` ` `')}\n````\n")
+
+
 def mask(secret: str) -> None:
     """Ask the runner to replace a secret in the log from here on; outside GitHub Actions print nothing.
 

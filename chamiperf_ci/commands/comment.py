@@ -40,7 +40,7 @@ from chamiperf_ci.options import out_option
     default="",
     help="Who the token writes as; by default GitHub is asked. Needed for the token of an App: `SLUG[bot]`.",
 )
-@click.option("--repository", envvar="GITHUB_REPOSITORY", show_envvar=True, metavar="OWNER/NAME", help="Where to post.")
+@click.option("--repository", metavar="OWNER/NAME", help="Where to post.  [default: the workflow's own]")
 @click.option(
     "--project-url",
     envvar="CHAMIPERF_PROJECT_URL",
@@ -76,6 +76,7 @@ def comment(
 
     marker(comment_key)
     event = read_event()
+    repository = repository or event.repository
     if not repository:
         raise ConfigurationError("no repository is given", where="--repository", remedy="Give it as OWNER/NAME.")
     poster = step.Poster(

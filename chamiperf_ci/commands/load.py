@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from chamiperf_ci.__main__ import run
+from chamiperf_ci.adapters import actions
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, Duration, out_option, target_options
 from chamiperf_ci.steps.load.entry import Given, Voice, drive
@@ -109,6 +110,7 @@ def load(given: GivenTarget, out: Path, **options: Any) -> ExitCode:  # noqa: AN
 
     Writes runs/SCENARIO.json, one file a scenario. Exits 3 when a run cannot be judged; the file says why.
     """
+    actions.publish({"runs-path": str(out / "runs")})
     durations = {name: options.pop(name.replace("-", "_")) for name in _PHASES}
     return drive(
         Given(
@@ -117,8 +119,13 @@ def load(given: GivenTarget, out: Path, **options: Any) -> ExitCode:  # noqa: AN
             durations_s={name: seconds for name, seconds in durations.items() if seconds is not None},
             **options,
         ),
-        Voice(result=click.echo, progress=partial(click.echo, err=True)),
+        Voice(result=_show, progress=partial(click.echo, err=True)),
     )
+
+
+def _show(text: str) -> None:
+    click.echo(text)
+    actions.show_in_summary("Load", text)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from chamiperf_ci.__main__ import run
+from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.hosts import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
@@ -98,6 +99,8 @@ def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, dry_run:
     click.echo(f"seeding {what}, on {client.target.environment}, run {intention.seed.run_id}", err=True)
     done = carry_out(client, driver, path, intention, wish)
     click.echo(_summary(done))
+    actions.show_in_summary("Seed", _summary(done))
+    actions.publish({"seed-path": str(path)})
     for warning in done.warnings:
         click.echo(f"warning: {warning}", err=True)
     return ExitCode.OK

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from chamiperf_ci.__main__ import run
+from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.sender import Patience
@@ -40,6 +41,8 @@ def smoke(given: GivenTarget, out: Path, deadline: float) -> ExitCode:
     write_document(out / "smoke.json", outcome.document)
     click.echo(table(outcome.document))
     click.echo(conclusion(outcome.document), err=True)
+    actions.show_in_summary("Smoke test", f"{table(outcome.document)}\n\n{conclusion(outcome.document)}")
+    actions.publish({"smoke-path": str(out / "smoke.json")})
     if outcome.refused is not None:
         raise outcome.refused
     return ExitCode.OK if outcome.document.ok else ExitCode.VERDICT_NO

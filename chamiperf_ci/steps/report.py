@@ -40,7 +40,13 @@ def report(path: Path, runs: Path, *, out: Path, context: Context) -> None:
     actions.annotate(
         [actions.Annotation(actions.Level(note.level), note.title, note.message) for note in notes(verdict)]
     )
-    actions.publish({"summary-path": str(out / "summary.md"), "report-path": str(out / "report.html")})
+    actions.publish(
+        {
+            "summary-path": str(out / "summary.md"),
+            "report-path": str(out / "report.html"),
+            "junit-path": str(out / "junit.xml"),
+        }
+    )
     names = ", ".join(str(out / name) for name in ("summary.md", "report.html", "junit.xml"))
     click.echo(f"Written: {names}", err=True)
 

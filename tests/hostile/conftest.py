@@ -5,14 +5,9 @@ from dataclasses import dataclass
 
 import github_standin
 import pytest
+from hostile_artifacts import COMMIT, FORK, REPOSITORY, RUN
 
 from chamiperf_ci.__main__ import run
-
-REPOSITORY = "octo/stack"
-FORK = "mallory/stack"
-COMMIT = "c" * 40
-RUN = 4711
-ARTIFACT = "chamiperf-verdict"
 
 
 @dataclass

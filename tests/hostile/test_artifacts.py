@@ -1,9 +1,8 @@
 """A fork's artifact is taken for hostile: nothing of it is written, executed or believed."""
 
 import pytest
-from artifacts import MEGABYTE, archives
-from conftest import ARTIFACT, COMMIT, RUN
 from github_standin import zipped
+from hostile_artifacts import ARTIFACT, COMMIT, MEGABYTE, RUN, archives
 from sample_verdict import as_json
 
 ARCHIVES = archives()

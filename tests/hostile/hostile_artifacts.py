@@ -9,6 +9,11 @@ from github_standin import zipped
 from sample_verdict import a_verdict, as_json
 
 MEGABYTE = 1024 * 1024
+REPOSITORY = "octo/stack"
+FORK = "mallory/stack"
+COMMIT = "c" * 40
+RUN = 4711
+ARTIFACT = "chamiperf-verdict"
 FILE = "verdict.json"
 
 
