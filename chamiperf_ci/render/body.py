@@ -160,12 +160,9 @@ def _sentence(writer: _Writer, row: Row) -> str:
     if row.target.verdict in (TargetVerdict.MISSED, TargetVerdict.INVALID):
         said.append(f"Target: {row.target.sentence}")
     said += [f"({note})" for note in row.notes]
-    for known in (row.acknowledged, row.target.acknowledged):
-        if known is not None:
-            said.append(f"Acknowledged by {known.who} until {known.expires}: {known.reason}")
-    links = [
-        surface.link("issue", known.link) for known in (row.acknowledged, row.target.acknowledged) if known is not None
-    ]
+    known = [known for known in (row.acknowledged, row.target.acknowledged) if known is not None]
+    said += [f"Acknowledged by {each.who} until {each.expires}: {each.reason}" for each in known]
+    links = [surface.link("issue", each.link) for each in known] if writer.context.trusted else []
     return " ".join([f"{surface.name(row.key.text)}: {surface.text(' '.join(said))}", *links])
 
 
@@ -286,7 +283,7 @@ def _words(writer: _Writer) -> str:
     )
     lines = []
     for word, card in ((str(word), CARDS[word]) for word in used):
-        said = surface.text(f"{card.meaning} {plain_text(card.remedy)}")
+        said = surface.text(plain_text(f"{card.meaning} {card.remedy}"))
         lines.append(f"{surface.link(word, writer.context.card_url(word))}: {said}")
     return surface.fold("What the words mean, and what to do", surface.bullets(lines)) if lines else ""
 

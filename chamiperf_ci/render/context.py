@@ -15,12 +15,14 @@ class Context:
         run_url: The workflow run that made the report; empty outside one.
         report_url: The page with the full report; empty if there is none.
         artifact: Name of the artifact that holds the full report; empty if there is none.
+        trusted: Whether the verdict is our own; one from a fork may name links that are not to be shown.
     """
 
     project_url: str = ""
     run_url: str = ""
     report_url: str = ""
     artifact: str = ""
+    trusted: bool = True
 
     def card_url(self, word: str) -> str:
         """Return the URL of a verdict's or reason's card; empty when the project's place is unknown."""

@@ -159,7 +159,9 @@ def _nothing(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome]) -> str:
     acknowledged = (
         f" {numbers.counted(known, 'known regression is', 'known regressions are')} acknowledged." if known else ""
     )
-    none = f"None of {numbers.counted(len(compared), 'row')} got worse by {most} or more."
+    none = f"None of {len(compared)} rows got worse by {most} or more."
+    if len(compared) == 1:
+        none = f"The one row compared did not get worse by {most} or more."
     return f"{none}{acknowledged} {_targets_met(rows)}"
 
 
@@ -168,7 +170,9 @@ def _targets_met(rows: Sequence[Row]) -> str:
     missed = sum(row.target.verdict is TargetVerdict.MISSED for row in rows)
     if missed:
         return f"{numbers.counted(missed, 'target is', 'targets are')} missed."
-    return f"All {numbers.counted(met, 'target')} judged are met." if met else "No target was judged."
+    if met == 1:
+        return "The one target judged is met."
+    return f"All {met} targets judged are met." if met else "No target was judged."
 
 
 def _also_missed(rows: Sequence[Row]) -> str:
@@ -207,7 +211,8 @@ def _undetectable(rows: Sequence[Row]) -> list[str]:
         return []
     least, most = min(found, key=_size), max(found, key=_size)
     ends = (f"{numbers.percent(size, tenths=True)} % ({changes.title(key)})" for size, key in (least, most))
-    return [f"The smallest slow-down that three runs find in 80 % of cases lies between {' and '.join(ends)}."]
+    place = f"is {next(ends)}" if least == most else f"lies between {' and '.join(ends)}"
+    return [f"The smallest slow-down that three runs find in 80 % of cases {place}."]
 
 
 def _size(found: tuple[float, RowKey]) -> tuple[float, str]:

@@ -9,6 +9,7 @@ _SCALES: dict[str, tuple[tuple[float, float, str], ...]] = {
     "s": ((1.0, 1.0, "s"), (1e-4, 1e3, "ms"), (0.0, 1e6, "µs")),
     "bytes": ((1e9, 1e-9, "GB"), (1e6, 1e-6, "MB"), (1e3, 1e-3, "kB"), (0.0, 1.0, "bytes")),
 }
+_COUNTS = frozenset({"windows", "nodes", "requests"})
 _DIGITS = 3
 _TENTHS_BELOW = 10.0
 
@@ -29,6 +30,8 @@ def quantity(value: float, unit: str) -> str:
 
 def quantities(values: Sequence[float], unit: str) -> tuple[str, ...]:
     """Return values in one common scale, that of the largest, so that they can be compared by eye."""
+    if unit in _COUNTS:
+        return tuple(_with_unit(f"{value:,g}", unit) for value in values)
     largest = max((abs(value) for value in values), default=0.0)
     factor, shown = 1.0, unit
     for least, scale, name in _SCALES.get(unit, ()):

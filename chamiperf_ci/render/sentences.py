@@ -172,7 +172,7 @@ def _range(values: Sequence[float], unit: str) -> str:
 
 
 def _vanished(row: Row) -> str:
-    was = f" ({amount(row.baseline, row.unit)} in the baseline)" if row.baseline is not None else ""
+    was = f" ({amount(row.baseline, row.unit)})" if row.baseline is not None else ""
     return f"In the baseline{was}, and not measured now."
 
 

@@ -1,0 +1,163 @@
+import pytest
+from made_verdicts import KNOWN, made_change, made_row, made_scenario, made_target
+
+from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, RunReason, TargetVerdict
+from chamiperf_ci.render.headline import blind_spots, headline, targets_only
+
+ONE = (made_scenario(),)
+PASS = made_row(RowVerdict.PASS, RowReason.WITHIN_TOLERANCE, change=made_change(0.01, -0.1, 0.15))
+MET = PASS.model_copy(update={"target": made_target()})
+REGRESSED = made_row(change=made_change(0.271, 0.194, 0.358))
+
+
+def test_a_regression_is_understood_without_statistics():
+    assert headline("regression", (REGRESSED,), ONE, self_test=False) == (
+        "Boot script p99 rose 27 % (between 19 and 36 %), seen in all 3 runs; 20 % is allowed."
+    )
+
+
+def test_a_loss_of_throughput_falls():
+    row = made_row(
+        unit="/s", metric="throughput", direction=Direction.HIGHER, change=made_change(-0.2136, -0.2506, -0.1747)
+    )
+    assert headline("regression", (row,), ONE, self_test=False) == (
+        "Boot script throughput fell 21 % (between 17 and 25 %), seen in all 3 runs; 20 % is allowed."
+    )
+
+
+def test_the_worst_regression_is_named_and_the_others_are_counted():
+    other = made_row(metric="p95", change=made_change(0.5, 0.3, 0.7, d=0.4))
+    missed = made_row(
+        RowVerdict.PASS, RowReason.WITHIN_TOLERANCE, metric="p50", target=made_target(TargetVerdict.MISSED)
+    )
+    said = headline("regression", (REGRESSED, other, missed), ONE, self_test=False)
+    assert said == (
+        "Boot script p95 rose 50 % (between 30 and 70 %), seen in all 3 runs; 20 % is allowed. 1 more row regressed. "
+        "1 target is missed."
+    )
+
+
+def test_an_acknowledged_regression_is_not_the_headline():
+    known = made_row(metric="p95", change=made_change(0.5, 0.3, 0.7, d=0.4), acknowledged=KNOWN)
+    assert headline("regression", (REGRESSED, known), ONE, self_test=False).startswith("Boot script p99 rose")
+
+
+def test_of_several_scenarios_the_one_is_named():
+    scenarios = (made_scenario(), made_scenario("auth_under_load"))
+    assert "Boot script p99 in boot_storm rose" in headline("regression", (REGRESSED,), scenarios, self_test=False)
+
+
+def test_a_run_of_the_embedded_stack_says_first_that_no_product_was_measured():
+    assert headline("pass", (PASS,), ONE, self_test=True).startswith("Self-test: no product was measured. ")
+
+
+CASES = [
+    ("pass", (PASS, MET), ONE, "None of 2 rows got worse by 20 % or more. The one target judged is met."),
+    ("pass", (MET,), ONE, "The one row compared did not get worse by 20 % or more. The one target judged is met."),
+    ("pass", (MET,) * 3, ONE, "None of 3 rows got worse by 20 % or more. All 3 targets judged are met."),
+    (
+        "target missed",
+        (made_row(RowVerdict.PASS, RowReason.WITHIN_TOLERANCE, target=made_target(TargetVerdict.MISSED, 123.0)),),
+        ONE,
+        "Boot script p99 misses its target: 123 ms, the target is below 100 ms (ADR-012).",
+    ),
+    (
+        "invalid",
+        (),
+        (
+            made_scenario(
+                valid=False,
+                reasons=(RunReason.GENERATOR_SATURATED,),
+                problems=("the load generator was the bottleneck: CPU 97 %",),
+            ),
+        ),
+        "Not judged: boot_storm: the load generator was the bottleneck: CPU 97 %.",
+    ),
+    (
+        "invalid",
+        (),
+        (made_scenario(repeat_reasons=(RunReason.THROTTLED,)),),
+        "Not decided: boot_storm was measured again, and that run cannot be judged (throttled).",
+    ),
+    (
+        "invalid",
+        (made_row(RowVerdict.UNAVAILABLE, RowReason.NOT_MEASURED), PASS),
+        ONE,
+        "Boot script p99 is in the baseline and was not measured.",
+    ),
+    (
+        "invalid",
+        (made_row(RowVerdict.INVALID, RowReason.FINGERPRINT_MISMATCH, detail="profile: quick here, full there"),),
+        ONE,
+        "Boot script p99 has a baseline only for other circumstances (profile: quick here, full there).",
+    ),
+    (
+        "invalid",
+        (made_row(RowVerdict.UNAVAILABLE, RowReason.NO_BASELINE),) * 3,
+        ONE,
+        "Boot script p99 was measured and has no accepted run to compare with. 2 more rows like it.",
+    ),
+    (
+        "invalid",
+        (made_row(RowVerdict.INVALID, RowReason.ERROR_BURST, change=None),),
+        ONE,
+        (
+            "Boot script p99: Not judged: over 1 % of the requests failed in more than a quarter of the windows. "
+            "99.0 ms now."
+        ),
+    ),
+    (
+        "learning",
+        (MET,),
+        (made_scenario(learning_runs=2),),
+        (
+            "Learning (2 of 5 runs): there is no full baseline yet, so slow-downs cannot be seen. "
+            "The one target judged is met."
+        ),
+    ),
+    (
+        "drift",
+        (made_row(RowVerdict.INCONCLUSIVE, RowReason.DRIFT, metric="p99 drift", compared=False),),
+        ONE,
+        (
+            "Nothing regressed tonight, but Boot script p99 drift: 20.7 % slower over the last 7 nights "
+            "(8.2 to 34.7 %): a slow drift."
+        ),
+    ),
+    (
+        "inconclusive",
+        (PASS, made_row(RowVerdict.INCONCLUSIVE, RowReason.NOISY, suspect=True)),
+        ONE,
+        (
+            "Nothing is shown to have regressed; 1 of 2 rows could not be decided. 1 row is worth measuring again. "
+            "No target was judged."
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("word", "rows", "scenarios", "said"), CASES, ids=[f"{c[0]}-{n}" for n, c in enumerate(CASES)])
+def test_each_outcome_is_one_sentence(word, rows, scenarios, said):
+    assert headline(word, rows, scenarios, self_test=False) == said
+
+
+def test_a_quick_run_without_accepted_runs_says_first_that_targets_alone_were_judged():
+    assert targets_only((MET,), ONE, self_test=False).startswith("Targets only: no run of profile full is accepted")
+
+
+def test_what_could_not_be_seen_is_said_with_numbers():
+    assert blind_spots((REGRESSED,), (made_scenario(baseline_runs=2, same_build=True),)) == (
+        (
+            "Runs of the same build differ by about 6.0 % in p99 (sigma): a slow-down of 20 % is found in about 36 % of "
+            "cases by repeats, 78 % by pairs."
+        ),
+        "The smallest slow-down that three runs find in 80 % of cases is 19.4 % (Boot script p99).",
+        "boot_storm is compared with 2 accepted runs; 5 from 5 nights would narrow every interval.",
+        "boot_storm: both sides are the same build (A/A), so a difference is noise.",
+    )
+
+
+@pytest.mark.parametrize(("sigma", "found"), [(0.03, "96 %"), (0.0301, "81 %"), (0.08, "36 %"), (0.081, "under 36 %")])
+def test_what_a_runner_sees_follows_from_its_noise(sigma, found):
+    row = made_row(change=made_change(sigma=sigma))
+    assert found in blind_spots((row,), ONE)[0]

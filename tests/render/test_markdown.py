@@ -1,0 +1,137 @@
+import html
+import re
+from pathlib import Path
+
+import golden
+import pytest
+from made_verdicts import everything, made_row, made_scenario, made_target, made_verdict
+from test_escaping import HOSTILE
+
+from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.render.body import HEADERS, Detail, body
+from chamiperf_ci.render.context import Context
+from chamiperf_ci.render.markdown import comment_body, summary
+from chamiperf_ci.render.surface import Markdown
+from chamiperf_ci.render.terminal import terminal
+
+GOLDEN = Path(__file__).parent / "golden"
+CONTEXT = Context(
+    project_url="https://code.example/lab/chamiperf-ci/blob/v1",
+    run_url="https://code.example/lab/stack/actions/runs/7",
+    artifact="chamiperf-report",
+)
+
+
+def test_the_comment_of_a_night_in_which_everything_happened():
+    golden.check(GOLDEN / "comment.md", comment_body(everything(), context=CONTEXT))
+
+
+def test_the_summary_of_a_night_in_which_everything_happened():
+    golden.check(GOLDEN / "summary.md", summary(everything(), context=Context()))
+
+
+def test_the_terminal_of_a_night_in_which_everything_happened():
+    golden.check(GOLDEN / "terminal.txt", terminal(everything()))
+
+
+def test_a_quiet_night_is_a_sentence_and_folds():
+    row = made_row(RowVerdict.PASS, RowReason.WITHIN_TOLERANCE, target=made_target())
+    quiet = made_verdict((row,), word="pass", exit_code=0)
+    golden.check(GOLDEN / "quiet.md", comment_body(quiet, context=CONTEXT))
+
+
+def test_sections_come_in_the_order_in_which_a_reader_needs_them():
+    titles = re.findall(r"^### ([A-Za-z ]+?) ?(?:\(|,|$)", comment_body(everything(), context=CONTEXT), re.MULTILINE)
+    assert titles[:3] == ["Regressions", "Missed targets", "Vanished metrics"]
+    assert titles.index("Vanished metrics") < titles.index("Inconclusive")
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_name_neither_breaks_the_table_nor_pings_anyone(name):
+    rows = tuple(
+        made_row(verdict, reason, endpoint=name, metric=f"{name} p99", detail=name)
+        for verdict, reason in (
+            (RowVerdict.REGRESSION, RowReason.SLOWER_IN_ALL_RUNS),
+            (RowVerdict.INVALID, RowReason.FINGERPRINT_MISMATCH),
+        )
+    )
+    scenario = made_scenario(valid=False, problems=(name,), warnings=(name,), baseline_commits=(name,))
+    text = comment_body(made_verdict(rows, scenarios=(scenario,), warnings=(name,)), context=CONTEXT)
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in tables} == {len(HEADERS) + 1}
+    assert set(re.findall(r"</?[a-z]+", text)) <= {
+        f"{slash}{tag}" for slash in ("<", "</") for tag in ("b", "a", "code", "pre", "details", "summary")
+    }
+    outside_links = re.sub(r'<a href="https://code\.example/[^"]*">', "", text)
+    shown = html.unescape(re.sub(r"<[^>]+>", "", outside_links))
+    assert not re.search(r"@[a-z0-9]|#[0-9]|gh-[0-9]|://|www\.[a-z]", shown, re.IGNORECASE)
+
+
+def test_a_link_that_is_none_of_the_web_stays_text():
+    assert "javascript" not in comment_body(everything(), context=Context(run_url="javascript:alert(1)"))
+
+
+def test_links_that_a_fork_wrote_are_not_shown():
+    text = comment_body(everything(), context=Context(trusted=False))
+    assert "href" not in text
+    assert "Acknowledged by ada" in text
+
+
+def many(count=200):
+    rows = tuple(made_row(metric=f"p99 {number}") for number in range(count // 4))
+    rest = tuple(
+        made_row(RowVerdict.PASS, RowReason.WITHIN_TOLERANCE, metric=f"p50 {number}")
+        for number in range(3 * count // 4)
+    )
+    return made_verdict((*rows, *rest))
+
+
+@pytest.mark.parametrize(
+    ("limit", "left"),
+    [
+        pytest.param(200_000, "everything", id="everything fits"),
+        pytest.param(60_000, "no sentences", id="the folded sentences go first"),
+        pytest.param(30_000, "no unchanged", id="then the unchanged rows"),
+        pytest.param(8_000, "few rows", id="then all but the worst ten"),
+        pytest.param(2_500, "counts", id="then everything but the counts"),
+    ],
+)
+def test_what_does_not_fit_is_shed_in_order(limit, left):
+    text = comment_body(many(), limit=limit, context=CONTEXT)
+    seen = {
+        "everything": "1 % slower" in text or "within 20 %." in text,
+        "no sentences": "Passed (150)" in text and "within 20 %." not in text,
+        "no unchanged": "Passed (150)" not in text and "p99 49" in text,
+        "few rows": "40 more" in text,
+        "counts": "Regressions" not in text and "Rows: 150 pass, 50 regression." in text,
+    }
+    assert len(text) <= limit
+    assert [name for name, there in seen.items() if there] == [left]
+
+
+@pytest.mark.parametrize("limit", [1, 50, 300])
+def test_the_limit_holds_even_where_the_counts_do_not_fit(limit):
+    assert len(comment_body(many(), limit=limit, context=CONTEXT)) <= limit
+
+
+def test_a_shortened_comment_points_to_the_artifact():
+    assert "all are in artifact chamiperf-report" in comment_body(many(), limit=2_500, context=CONTEXT)
+
+
+def test_the_summary_is_measured_in_bytes():
+    """A limit that the text keeps in characters and not in bytes makes it shorter."""
+    whole = summary(everything(), context=CONTEXT)
+    limit = len(whole) + 10
+    assert limit < len(whole.encode())
+    assert len(summary(everything(), context=CONTEXT, limit=limit).encode()) <= limit
+
+
+def test_every_level_of_detail_is_shorter_than_the_one_before():
+    sizes = [len(body(many(), Markdown(), CONTEXT, detail)) for detail in Detail]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == len(sizes)
+
+
+def test_at_the_limit_counts_as_met_with_a_mark():
+    row = made_row(RowVerdict.PASS, RowReason.WITHIN_TOLERANCE, target=made_target(TargetVerdict.AT_THE_LIMIT))
+    assert "at the limit" in comment_body(made_verdict((row,), word="pass", exit_code=0), context=CONTEXT)
