@@ -47,6 +47,18 @@ def test_a_short_look_with_few_minutes_shows_no_slope():
     assert judge_memory(*samples(5)).per_hour is None
 
 
+def test_the_interval_holds_no_growth_where_memory_only_wanders():
+    random = np.random.default_rng(9)
+    covered = 0
+    for _ in range(40):
+        wander = np.zeros(41)
+        for minute in range(1, 41):
+            wander[minute] = 0.8 * wander[minute - 1] + random.normal(0, 3)
+        low, high = judge_memory(range(0, 41 * 60, 60), MB * (200 + wander)).interval
+        covered += low <= 0 <= high
+    assert covered >= 32
+
+
 def test_a_wild_sample_moves_the_slope_little():
     times, values = samples(35)
     values[-1] *= 10

@@ -116,6 +116,14 @@ def test_a_row_that_passed_keeps_its_verdict_however_its_repeats_look(confirming
     assert night.decisions[1] == first.decisions[1]
 
 
+def test_a_gain_that_did_not_survive_the_first_look_is_not_raised_by_the_second():
+    # p_better of 64.7 is 0.0015: above 0.05 / 48, and below 0.05 * 2 / 48 once the repeated row became much faster.
+    first = judge_night([row(97.0), row(64.7, key=key("auth")), *many(46, 82.0)])
+    night = confirm_night(first, [row(97.0, 62.0, 61.0)])
+    assert (first.decisions[1].verdict, night.decisions[1].verdict) == (RowVerdict.PASS, RowVerdict.PASS)
+    assert 0.05 / 48 < first.decisions[1].change.p_better < 0.1 / 48
+
+
 def test_a_suspect_that_was_not_repeated_stays_so(confirming):
     first = judge_night(confirming.rows)
     night = confirm_night(first, confirming.again(SLOWER, None, None))
