@@ -148,8 +148,8 @@ def test_a_quick_run_without_accepted_runs_says_first_that_targets_alone_were_ju
 def test_what_could_not_be_seen_is_said_with_numbers():
     assert blind_spots((REGRESSED,), (made_scenario(baseline_runs=2, same_build=True),)) == (
         (
-            "Runs of the same build differ by about 6.0 % in p99 (sigma): a slow-down of 20 % is found in about 36 % of "
-            "cases by repeats, 78 % by pairs."
+            "Runs of the same build differ by about 6.0 % in p99 (sigma): a slow-down of 20 % is found in about 36 % "
+            "of cases by repeats, 78 % by pairs."
         ),
         "The smallest slow-down that three runs find in 80 % of cases is 19.4 % (Boot script p99).",
         "boot_storm is compared with 2 accepted runs; 5 from 5 nights would narrow every interval.",

@@ -100,7 +100,7 @@ class _Pairer:
         stack_kind = self.sitting.night.fingerprint.stack_kind
         policy = self.baselines.policy(key.scenario, key.endpoint, key.metric, key.phase, stack_kind=stack_kind)
         known = self._known(key)
-        unit = now.unit if now else next((row.unit for row in known), "")
+        unit = now.unit if now else _unit(key, known)
         direction = now.direction if now else (Direction.HIGHER if unit.endswith("/s") else Direction.LOWER)
         first = self._first(key, policy, now, known, direction) if policy.compared and _comparable(now) else None
         return Pairing(
@@ -176,6 +176,11 @@ class _Pairer:
 
 def _comparable(now: Measurement | None) -> bool:
     return now is None or now.comparable
+
+
+def _unit(key: RowKey, known: Sequence[AcceptedRow]) -> str:
+    """The unit of a row that was not measured; errors are stored as counts and judged as shares."""
+    return "share" if key.metric == ERRORS else next((row.unit for row in known), "")
 
 
 def _kind(key: RowKey) -> RowKind:

@@ -1,0 +1,345 @@
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
+
+from chamiperf_ci.adapters.files import dumps
+from chamiperf_ci.models.baselines import EnvironmentNote, KnownProblem
+from chamiperf_ci.models.run import RunKind, RunProblem
+from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, RunReason, TargetVerdict
+from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.past import Past, PastNight, PastValue
+
+NOISE = 0.02
+BASELINES = accepting(shipped_baselines(), [made_run(number, noise=NOISE) for number in range(5)])
+P99 = RowKey(scenario="boot_storm", endpoint="bootscript", metric="p99")
+
+
+def night(factor=1.0, **changes):
+    return made_run(20, noise=NOISE, factor=factor, **changes)
+
+
+def repeats(factor=1.0, count=2, kind=RunKind.REPEAT, gap=20, **changes):
+    times = [night().ended_at + timedelta(minutes=gap + 40 * number) for number in range(count)]
+    return [
+        made_run(
+            21 + number,
+            noise=NOISE,
+            factor=factor,
+            run_kind=kind,
+            started_at=start,
+            ended_at=start + timedelta(minutes=15),
+            **changes,
+        )
+        for number, start in enumerate(times)
+    ]
+
+
+def verdict(*runs, **changes):
+    return judge(Question(**({"runs": runs, "baselines": BASELINES} | changes))).verdict
+
+
+def row(judged, key=P99):
+    return next(row for row in judged.rows if row.key == key)
+
+
+def past(count, **changes):
+    """Nights before the night, newest yesterday, each with a p99 of its own."""
+    nights = []
+    for number in range(count):
+        fields = {
+            "run_id": f"past{number}",
+            "started_at": night().started_at - timedelta(days=count - number),
+            "fingerprint": night().fingerprint,
+            "values": {P99: PastValue(12.0 + 0.1 * (number % 3), row(verdict(night())).statistic)},
+            "commits": ("bss 1a2b3c4",),
+        }
+        nights.append(PastNight(**(fields | changes)))
+    return Past(tuple(nights))
+
+
+def test_an_unchanged_night_passes():
+    judged = verdict(night())
+    assert (judged.outcome.exit_code, judged.outcome.word, row(judged).verdict) == (0, "pass", RowVerdict.PASS)
+
+
+def test_one_run_never_condemns():
+    judged = verdict(night(1.7))
+    assert row(judged).reason is RowReason.SUSPECT_NOT_REPEATED
+    assert judged.suspect_scenarios == ("boot_storm",)
+    assert RowVerdict.REGRESSION not in {row.verdict for row in judged.rows}
+
+
+def test_three_slow_runs_are_a_regression_that_keeps_its_first_look_inside():
+    judged = verdict(night(1.3), *repeats(1.3))
+    assert (judged.outcome.exit_code, judged.outcome.word, judged.stage) == (1, "regression", "confirmed")
+    assert row(judged).reason is RowReason.SLOWER_IN_ALL_RUNS
+    assert judged.first_look == verdict(night(1.3))
+    assert judged.suspects == ()
+
+
+def test_a_slow_night_and_two_usual_repeats_are_no_regression():
+    judged = verdict(night(1.5), *repeats(1.0))
+    assert row(judged).verdict is RowVerdict.PASS
+
+
+def test_a_row_that_was_not_suspect_keeps_its_first_verdict_whatever_the_repeats_say():
+    judged = verdict(night(1.0), *repeats(1.6))
+    assert row(judged).verdict is RowVerdict.PASS
+    assert len(row(judged).current_values) == 1
+
+
+def test_repeats_of_the_same_sitting_are_marked():
+    judged = verdict(night(1.3), *repeats(1.3, gap=1))
+    assert judged.scenarios[0].same_sitting
+    assert "same sitting: the repeats share the luck of the first run" in row(judged).notes
+
+
+def test_pairs_decide_alone():
+    old = repeats(1.0, 5, RunKind.PAIR_OLD)
+    new = repeats(1.3, 5, RunKind.PAIR_NEW)
+    judged = verdict(night(1.3), *old, *new)
+    assert (row(judged).reason, judged.confirmed_by) == (RowReason.SLOWER_IN_PAIRS, "pairs")
+    assert len(row(judged).baseline_values) == len(row(judged).current_values) == 5
+
+
+def test_pairs_in_which_old_and_new_are_alike_clear_a_suspect():
+    judged = verdict(night(1.3), *repeats(1.3, 5, RunKind.PAIR_OLD), *repeats(1.3, 5, RunKind.PAIR_NEW))
+    assert row(judged).verdict is RowVerdict.PASS
+
+
+def test_the_same_files_give_the_same_bytes_in_any_order():
+    runs = [night(1.3), *repeats(1.3)]
+    assert dumps(verdict(*runs)) == dumps(verdict(*reversed(runs)))
+
+
+def test_without_a_baseline_the_night_is_not_valid_and_never_passes():
+    judged = verdict(night(), baselines=shipped_baselines())
+    assert (judged.outcome.exit_code, judged.outcome.word) == (3, "invalid")
+    assert row(judged).reason is RowReason.NO_BASELINE
+    assert row(judged).target.verdict is TargetVerdict.MET
+
+
+def test_another_fingerprint_names_the_field_that_differs():
+    judged = verdict(night(fingerprint={"machine_class": "2c-8GiB"}))
+    assert (judged.outcome.exit_code, row(judged).reason) == (3, RowReason.FINGERPRINT_MISMATCH)
+    assert row(judged).detail == "machine_class: 2c-8GiB here, 8c-32GiB there"
+
+
+def test_a_vanished_metric_is_not_valid_and_shown_with_what_it_was():
+    series = night().series[0].model_copy(update={"endpoint": "renamed"})
+    judged = verdict(night(series=(series,)))
+    gone = row(judged)
+    assert (judged.outcome.exit_code, gone.reason, gone.current) == (3, RowReason.NOT_MEASURED, None)
+    assert gone.baseline == pytest.approx(12.4, rel=0.1)
+    assert judged.counts.not_measured == 5
+
+
+INVALID = {"problems": (RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %"),)}
+
+
+def test_an_invalid_run_is_not_judged_and_its_values_are_shown():
+    judged = verdict(night(1.7, **INVALID))
+    assert (judged.outcome.exit_code, row(judged).reason) == (3, RowReason.RUN_INVALID)
+    assert row(judged).current is not None
+    assert row(judged).target.verdict is TargetVerdict.INVALID
+    assert "CPU 97 %" in judged.outcome.sentence
+
+
+def test_a_suspect_whose_repeat_is_invalid_is_not_decided():
+    judged = verdict(night(1.5), *repeats(1.5, **INVALID))
+    assert (judged.outcome.exit_code, judged.outcome.word) == (3, "invalid")
+    assert "that run cannot be judged (generator-saturated)" in judged.outcome.sentence
+
+
+def test_what_a_stack_cannot_do_and_never_could_costs_nothing():
+    problem = RunProblem(reason=RunReason.NOT_POSSIBLE, text="the stack has no kea")
+    other = made_run(20, scenario="dhcp_sync_burst", problems=(problem,), series=(), traffic=(), phases=())
+    assert verdict(night(), other).outcome.exit_code == 0
+
+
+def test_a_run_of_the_embedded_stack_says_so_first():
+    assert verdict(night(self_test=True)).outcome.sentence.startswith("Self-test: no product was measured. ")
+
+
+def learning(nights, **changes):
+    first = (night().started_at - timedelta(days=nights - 1)).date()
+    baselines = shipped_baselines().model_copy(update={"environments": {"lab": EnvironmentNote(first_night=first)}})
+    return verdict(night(**changes), baselines=baselines)
+
+
+@pytest.mark.parametrize(("nights", "code", "word"), [(1, 0, "learning"), (21, 0, "learning"), (22, 3, "invalid")])
+def test_the_first_21_nights_of_an_environment_are_learning(nights, code, word):
+    judged = learning(nights)
+    assert (judged.outcome.exit_code, judged.outcome.word) == (code, word)
+
+
+def test_learning_is_said_first_and_is_no_pass():
+    sentence = learning(3).outcome.sentence
+    assert sentence.startswith("Learning (1 of 5 runs)")
+    assert "pass" not in sentence
+
+
+def test_learning_counts_the_nights_of_the_history_where_there_is_one():
+    assert verdict(night(), baselines=shipped_baselines(), past=past(20)).outcome.word == "learning"
+    assert verdict(night(), baselines=shipped_baselines(), past=past(21)).outcome.word == "invalid"
+
+
+def test_learning_does_not_excuse_a_missed_target():
+    judged = learning(1, factor=4.0)
+    assert (judged.outcome.exit_code, judged.outcome.word) == (1, "target missed")
+
+
+def test_a_quick_run_without_accepted_runs_of_its_profile_judges_targets_only_and_says_so_first():
+    judged = verdict(night(run_kind=RunKind.QUICK, fingerprint={"profile": "quick"}))
+    assert (judged.outcome.exit_code, judged.outcome.word) == (0, "targets only")
+    assert judged.outcome.sentence.startswith("Targets only: ")
+
+
+def test_a_quick_run_on_another_machine_than_its_baseline_is_not_excused():
+    judged = verdict(night(run_kind=RunKind.QUICK, fingerprint={"machine_class": "2c-8GiB"}))
+    assert judged.outcome.exit_code == 3
+
+
+def known(what="regression", **changes):
+    fields = {
+        "environment": "lab",
+        "scenario": "boot_storm",
+        "endpoint": "bootscript",
+        "metric": "p99",
+        "what": what,
+        "extent": 0.5,
+        "reason": "index is being built",
+        "link": "https://tracker.example/7",
+        "who": "ada",
+        "expires": date(2026, 6, 1),
+    }
+    return KnownProblem(**(fields | changes))
+
+
+def acknowledging(*problems):
+    return BASELINES.model_copy(update={"acknowledgements": problems})
+
+
+def all_known(**changes):
+    """Every row that regresses together with the p99."""
+    return acknowledging(*(known(metric=metric, **changes) for metric in ("p50", "p95", "p99")))
+
+
+SLOW = (night(1.2), *repeats(1.2))
+
+
+def test_an_acknowledged_regression_is_shown_and_does_not_fail_the_night():
+    judged = verdict(*SLOW, baselines=all_known())
+    assert (judged.outcome.exit_code, row(judged).verdict) == (0, RowVerdict.REGRESSION)
+    assert row(judged).acknowledged.who == "ada"
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"expires": date(2026, 3, 21)}, "acknowledged until 2026-03-21 by ada: expired"),
+        ({"extent": 0.1}, "acknowledged up to 10.0 %"),
+    ],
+    ids=["expired", "grown"],
+)
+def test_an_acknowledgement_that_expired_or_is_outgrown_fails_the_night_again(changes, note):
+    judged = verdict(*SLOW, baselines=all_known(**changes))
+    assert judged.outcome.exit_code == 1
+    assert note in " ".join(row(judged).notes)
+
+
+def test_an_acknowledged_target_does_not_fail_the_night():
+    key = RowKey(scenario="boot_storm", endpoint="bootscript", metric="p50")
+    problem = known(what="target", metric="p50", extent=20.0)
+    slow = verdict(night(4.0), baselines=acknowledging(problem))
+    assert row(slow, key).target.verdict is TargetVerdict.MISSED
+    assert slow.outcome.exit_code == 0
+
+
+def test_an_acknowledgement_that_no_longer_applies_is_named_for_removal():
+    judged = verdict(night(), baselines=acknowledging(known()))
+    assert judged.warnings[-1] == (
+        "The acknowledged regression of boot_storm / bootscript p99 no longer applies: remove it from baselines.json."
+    )
+
+
+def test_a_run_far_better_than_its_baseline_is_a_stale_baseline():
+    judged = verdict(night(0.6))
+    assert any("is stale" in warning and "would go unseen" in warning for warning in judged.warnings)
+
+
+def test_a_baseline_older_than_60_nights_is_said_to_be_old():
+    started = FIRST_NIGHT + timedelta(days=4 + 61)
+    judged = verdict(night(started_at=started, ended_at=started + timedelta(minutes=15)))
+    assert any(warning.startswith("The baseline is old") for warning in judged.scenarios[0].warnings)
+
+
+def test_history_narrows_or_widens_the_interval():
+    without, with_it = row(verdict(night())), row(verdict(night(), past=past(30)))
+    assert (without.history_nights, with_it.history_nights) == (0, 30)
+    assert with_it.change.nu > without.change.nu
+
+
+def test_slow_drift_has_a_row_of_its_own_and_fails_no_night():
+    nights = replace(past(30), nights=tuple(
+        replace(each, values={P99: PastValue(12.4 * (1 if place < 22 else 1.15), row(verdict(night())).statistic)})
+        for place, each in enumerate(past(30).nights)
+    ))  # fmt: skip
+    judged = verdict(night(1.15), past=nights)
+    drift = next(row for row in judged.rows if row.reason is RowReason.DRIFT)
+    assert drift.key.metric == "p99 drift"
+    assert "It began about the night of 2026-03-14, between bss 1a2b3c4 and bss 1a2b3c4." in drift.detail
+    assert judged.outcome.exit_code == 0
+
+
+def test_drift_can_be_told_to_fail_the_night():
+    slow = {P99: PastValue(12.4 * 1.15, row(verdict(night())).statistic)}
+    nights = past(30, values=slow)
+    assert verdict(night(1.15), past=nights, fail_on={FailOn.DRIFT}).outcome.exit_code == 1
+
+
+def test_the_adr_gate_condemns_one_run_and_states_how_often_it_is_wrong():
+    judged = verdict(night(1.3), gate="adr")
+    assert (judged.outcome.exit_code, row(judged).reason) == (1, RowReason.ABOVE_TOLERANCE)
+    assert "97 of 100 nights" in judged.warnings[0]
+    assert judged.suspect_scenarios == ()
+
+
+def test_equal_builds_on_both_sides_are_an_a_a_comparison():
+    assert verdict(night()).scenarios[0].same_build
+
+
+def test_what_differs_without_forbidding_a_comparison_is_reported():
+    machine = night().machine.model_copy(update={"cpu_model": "Model B", "load_average": 7.5})
+    assert verdict(night(machine=machine)).scenarios[0].reported_differences == (
+        "the machine was busy when the run began: load average 7.5",
+        "CPU model: Model B here, Model A in the newest accepted run",
+    )
+
+
+def test_an_accepted_run_edited_by_hand_is_noticed():
+    entry = next(iter(BASELINES.accepted_runs.values()))
+    edited = entry.runs[0].model_copy(update={"why": "because"})
+    tampered = entry.model_copy(update={"runs": (edited, *entry.runs[1:])})
+    key = next(iter(BASELINES.accepted_runs))
+    judged = verdict(night(), baselines=BASELINES.model_copy(update={"accepted_runs": {key: tampered}}))
+    assert "edited by hand" in judged.warnings[0]
+
+
+def test_disjoint_sets_of_metrics_are_unavailable_on_both_sides():
+    series = night().series[0].model_copy(update={"endpoint": "another"})
+    judged = verdict(night(series=(series,)))
+    compared = [row for row in judged.rows if row.compared]
+    assert {row.verdict for row in compared} == {RowVerdict.UNAVAILABLE}
+    assert {row.reason for row in compared} == {RowReason.NO_BASELINE, RowReason.NOT_MEASURED}
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_values_that_no_latency_can_have_give_a_reason_and_no_verdict(value):
+    series = night().series[0]
+    windows = tuple(window.model_copy(update={"quantiles": {"p99": value}}) for window in series.windows)
+    judged = verdict(night(series=(series.model_copy(update={"windows": windows, "phases": {}}),)))
+    assert row(judged).verdict is RowVerdict.INVALID
