@@ -10,10 +10,8 @@ from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.hosts import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
-from chamiperf_ci.errors import ConfigurationError, ExitCode
-from chamiperf_ci.models.fingerprint import StackKind
+from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import Target
 from chamiperf_ci.options import DURATION, out_option, target_options
 from chamiperf_ci.steps.seed import record
 from chamiperf_ci.steps.seed.clear import choose_orphans, choose_own, remove_orphans, remove_own
@@ -84,9 +82,8 @@ def seed(
             return _sweep(client, driver, path, timedelta(seconds=older_than), dry_run=dry_run)
         if remove:
             return _remove(client, driver, path, run_id, dry_run=dry_run)
-        if not allow_dhcp:
-            _refuse_dhcp(target)
-        return _fill(client, driver, path, Wish(nodes, sample, shared_stack), dry_run=dry_run)
+        wish = Wish(nodes, sample, shared_stack=shared_stack, allow_dhcp=allow_dhcp)
+        return _fill(client, driver, path, wish, dry_run=dry_run)
 
 
 def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, dry_run: bool) -> ExitCode:
@@ -162,20 +159,6 @@ def _report(removals: list[Removal], *, also_red: bool = False) -> ExitCode:
         click.echo("removed nothing")
     clean = all(removal.clean for removal in removals) and not also_red
     return ExitCode.OK if clean else ExitCode.VERDICT_NO
-
-
-def _refuse_dhcp(target: Target) -> None:
-    """Interfaces reach Kea by themselves: on a deployed stack somebody has to want that.
-
-    Raises:
-        ConfigurationError: The stack is deployed and has a Kea.
-    """
-    if target.stack_kind is StackKind.DEPLOYED and target.kea is not None:
-        raise ConfigurationError(
-            f"seeding fills this stack's DHCP server with reservations from {target.network}",
-            where=f"Kea at {target.kea}",
-            remedy="Give --allow-dhcp if it may, or leave --kea-url out.",
-        )
 
 
 if __name__ == "__main__":

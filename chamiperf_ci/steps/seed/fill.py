@@ -10,6 +10,7 @@ from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, Interrupted, InvalidMeasurement
+from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.identities import Identities
 from chamiperf_ci.models.seed import Seed, SeedRate
 from chamiperf_ci.models.target import Service, Target
@@ -33,6 +34,8 @@ class Wish:
     """Nodes that are read back."""
     shared_stack: bool
     """Objects of others are known of and stay."""
+    allow_dhcp: bool
+    """A deployed stack's Kea may get the nodes' addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def intend(client: Chamicore, path: Path, wish: Wish, stop: StopRequest) -> Inte
 
     Raises:
         ConfigurationError: Objects of others are there and not allowed for, more of ours than wished, or another
-            network than theirs; a refused credential or certificate.
+            network than theirs, a DHCP server that nobody gave leave to fill; a refused credential or certificate.
         StackUnreachable: A service does not answer.
     """
     target, dialect = client.target, client.dialect
@@ -78,6 +81,8 @@ def intend(client: Chamicore, path: Path, wish: Wish, stop: StopRequest) -> Inte
         )
     earlier = record.previous(path, target)
     description = describe(client)
+    if not wish.allow_dhcp:
+        _refuse_dhcp(target, description.kind)
     found = take(client, look=lambda: stop.check("reading what is in the stack"))
     run_id = earlier.run_id if earlier else new_run_id("r")
     ours, others = found.of_run(run_id), found.of_others(run_id)
@@ -195,6 +200,16 @@ def _refuse_refusal(driven: Driven, target: Target) -> None:
             f"the credential {target.credential.kind} may not write",
             where=f"target {target.environment}, {driven.refused:,} answers 401 or 403",
             remedy="Give one with the scopes write:components, write:bootparams and write:payloads.",
+        )
+
+
+def _refuse_dhcp(target: Target, kind: StackKind) -> None:
+    """Interfaces reach Kea by themselves: on a deployed stack somebody has to want that."""
+    if kind is StackKind.DEPLOYED and target.kea is not None:
+        raise ConfigurationError(
+            f"seeding fills this stack's DHCP server with reservations from {target.network}",
+            where=f"Kea at {target.kea}",
+            remedy="Give --allow-dhcp if it may, or leave --kea-url out.",
         )
 
 

@@ -160,6 +160,8 @@ def _dry_run(bench: Bench) -> None:
 
 def _tools(bench: Bench) -> None:
     answer = bench.client.send("GET", Service.MCP, "/mcp/v1/tools", authorised=False)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        raise NotChecked("the service has no list of tools")
     if not answer.ok or not isinstance(answer.json_object().get("tools"), list):
         raise answer.unexpected("no list of tools")
 

@@ -166,4 +166,4 @@ def _name(bench: Bench, made: Made) -> str:
 
 def _warnings(bench: Bench) -> list[str]:
     insecure = ["certificates were not verified (--insecure)"] if bench.client.target.tls.insecure else []
-    return insecure + list(dict.fromkeys(bench.warnings))
+    return insecure + sorted(set(bench.warnings))
