@@ -216,7 +216,11 @@ class StandIn:
         return 201, {}, self._issue(self.issues[-1])
 
     def _edit_issue(self, asked, number):
-        issue = next(issue for issue in self.issues if issue["number"] == int(number))
+        issue = next((issue for issue in self.issues if issue["number"] == int(number)), None)
+        if issue is None:  # a pull request, which is an issue as well
+            pull = next(pull for pull in self.pulls if pull["number"] == int(number))
+            pull |= asked.body
+            return 200, {}, self._issue({**pull, "author": self.login or ROBOT})
         issue |= asked.body
         return 200, {}, self._issue(issue)
 

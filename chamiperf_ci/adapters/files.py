@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from chamiperf_ci import __version__
+from chamiperf_ci.adapters.json_lines import line_of
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.document import Document
 
@@ -65,20 +66,7 @@ def read_json(path: Path, *, remedy: str) -> Any:  # noqa: ANN401 - JSON is any 
     Raises:
         ConfigurationError: The file is missing, unreadable or not JSON.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigurationError("the file does not exist", where=str(path), remedy=remedy) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"the file cannot be read: {error}", where=str(path), remedy=remedy) from error
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(
-            f"not valid JSON: {error.msg}", where=f"{path}, line {error.lineno}, column {error.colno}", remedy=remedy
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"not valid JSON: {error}", where=str(path), remedy=remedy) from error
+    return _parse(_read_text(path, remedy), where=str(path), remedy=remedy)
 
 
 def read_document(path: Path, model: type[D], *, remedy: str = "Write it again with the step that makes it.") -> D:
@@ -87,20 +75,29 @@ def read_document(path: Path, model: type[D], *, remedy: str = "Write it again w
     Raises:
         ConfigurationError: Missing, not JSON, of another kind or schema version, or a field is wrong; says which.
     """
-    data = read_json(path, remedy=remedy)
+    return parse_document(_read_text(path, remedy), model, where=str(path), remedy=remedy)
+
+
+def parse_document(text: str, model: type[D], *, where: str, remedy: str) -> D:
+    """Check a document's text.
+
+    Raises:
+        ConfigurationError: Not JSON, of another kind or schema version, or a field is wrong; says which, on what line.
+    """
+    data = _parse(text, where=where, remedy=remedy)
     if not isinstance(data, dict) or data.get("kind") != model.KIND:
         found = data.get("kind") if isinstance(data, dict) else type(data).__name__
-        raise ConfigurationError(f"expected a {model.KIND} file, found {found!r}", where=str(path), remedy=remedy)
+        raise ConfigurationError(f"expected a {model.KIND} file, found {found!r}", where=where, remedy=remedy)
     version = data.get("schema_version")
     if version != model.SCHEMA_VERSION:
         newer = isinstance(version, int) and version > model.SCHEMA_VERSION
         raise ConfigurationError(
             f"schema version {version!r} is not known; this is chamiperf {__version__}, which reads version "
             f"{model.SCHEMA_VERSION}",
-            where=str(path),
+            where=where,
             remedy=f"Install the version that wrote it: {data.get('producer', 'unknown')}." if newer else remedy,
         )
-    return validate(model, data, where=str(path), remedy=remedy)
+    return _checked(model, data, text, where=where, remedy=remedy)
 
 
 def validate(model: type[D], data: Any, *, where: str, remedy: str) -> D:  # noqa: ANN401 - as read_json
@@ -109,13 +106,39 @@ def validate(model: type[D], data: Any, *, where: str, remedy: str) -> D:  # noq
     Raises:
         ConfigurationError: Names the first field that is wrong, and how many more there are.
     """
+    return _checked(model, data, "", where=where, remedy=remedy)
+
+
+def _checked(model: type[D], data: Any, text: str, *, where: str, remedy: str) -> D:  # noqa: ANN401 - as read_json
+    """The document; `text`, if there is one, tells on what line a wrong field stands."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
         first, *others = error.errors()
         field = ".".join(str(part) for part in first["loc"]) or "the file"
         more = f" (and {len(others)} more)" if others else ""
-        raise ConfigurationError(f"{field}: {first['msg']}{more}", where=where, remedy=remedy) from error
+        place = f"{where}, line {line_of(text, first['loc'])}" if text else where
+        raise ConfigurationError(f"{field}: {first['msg']}{more}", where=place, remedy=remedy) from error
+
+
+def _read_text(path: Path, remedy: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigurationError("the file does not exist", where=str(path), remedy=remedy) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the file cannot be read: {error}", where=str(path), remedy=remedy) from error
+
+
+def _parse(text: str, *, where: str, remedy: str) -> Any:  # noqa: ANN401 - as read_json
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(
+            f"not valid JSON: {error.msg}", where=f"{where}, line {error.lineno}, column {error.colno}", remedy=remedy
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"not valid JSON: {error}", where=where, remedy=remedy) from error
 
 
 def _refuse_constant(name: str) -> float:

@@ -1,88 +1,163 @@
-"""`chamiperf update-baseline`: a person changes the accepted runs, on purpose, with a reason, in two steps."""
+"""`chamiperf update-baseline`: a person changes the accepted runs, on purpose, with a reason."""
 
+import functools
+import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from chamiperf_ci.__main__ import run
-from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.errors import ConfigurationError, ExitCode
+from chamiperf_ci.options import history_options
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_DAY = click.DateTime(["%Y-%m-%d"])
+_OVERRULE = ("invalid", "incomplete", "kind", "fault", "fingerprint", "missed-target")
+
+_baselines_option = click.option(
+    "--baselines", type=_FILE, default=Path("baselines.json"), show_default=True, help="The file to change."
+)
+_patch_option = click.option(
+    "--patch", type=_FILE, default=Path("out/baseline.patch.json"), show_default=True, help="The RFC 6902 patch."
+)
 
 
-def _baselines_option(command: click.decorators.FC) -> click.decorators.FC:
-    return click.option(
-        "--baselines", type=_FILE, default=Path("baselines.json"), show_default=True, help="The file to change."
-    )(command)
+def _intent_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What to accept, who, why, how; the command gets it as `sources` and `wanted`."""
 
+    @functools.wraps(command)
+    def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
+        from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - keeps `chamiperf --help` fast
+        from chamiperf_ci.steps.baselines import sources, update  # noqa: PLC0415
+        from chamiperf_ci.steps.kept_runs import wanted  # noqa: PLC0415
 
-def _patch_option(command: click.decorators.FC) -> click.decorators.FC:
-    return click.option(
-        "--patch", type=_FILE, default=Path("out/baseline.patch.json"), show_default=True, help="The RFC 6902 patch."
-    )(command)
+        store = values.pop("history")
+        range_ = {name: values.pop(name) for name in ("environment", "scenarios", "since", "until")}
+        named = sources.Sources(values.pop("runs"), store, wanted(kinds=(RunKind.NIGHT.value,), **range_))
+        said = {name: values.pop(name) for name in ("replace", "who", "reason", "overrule")}
+        intent = update.intent(**said, today=datetime.now(UTC).date())
+        return command(sources=named, wanted=intent, **values)
+
+    options = (
+        click.option(
+            "--runs",
+            type=click.Path(path_type=Path),
+            multiple=True,
+            help="Run file, or folder of run files, to accept; repeatable.",
+        ),
+        click.option("--environment", default="", metavar="NAME", help="Of the history: the environment."),
+        click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Of the history; repeatable."),
+        click.option("--since", type=_DAY, help="Of the history: the first day (UTC)."),
+        click.option("--until", type=_DAY, help="Of the history: the first day that is not wanted any more."),
+        click.option("--reason", required=True, help="Why the runs are accepted; stands in the file."),
+        click.option("--who", envvar="GITHUB_ACTOR", help="Who accepts them; default: the user's name. [GITHUB_ACTOR]"),
+        click.option(
+            "--replace",
+            is_flag=True,
+            help="Put the runs in the place of the present ones; default: add them, up to five.",
+        ),
+        click.option(
+            "--overrule",
+            type=click.Choice(_OVERRULE),
+            multiple=True,
+            help="Accept a run in spite of this; recorded in the file; repeatable.",
+        ),
+        _baselines_option,
+    )
+    decorated: Callable[..., Any] = history_options(collect)
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
 
 
 @click.group("update-baseline")
 def update_baseline() -> None:
     """Propose, apply or publish a change of the accepted runs.
 
-    Baselines are changed by people only. Exit codes: 0 done; 2 refused, with the reason; nothing is written then.
+    Baselines are changed by people only. Exit codes: 0 done; 2 refused, with the reason, and nothing is written; 4
+    GitHub refuses.
     """
 
 
 @update_baseline.command()
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    required=True,
-    help="Run file, or folder of run files, to accept; repeatable.",
-)
-@_baselines_option
+@_intent_options
 @_patch_option
-@click.option("--reason", required=True, help="Why the runs are accepted; stands in the file.")
-@click.option("--who", envvar="GITHUB_ACTOR", help="Who accepts them; default: the user's name. [GITHUB_ACTOR]")
-@click.option(
-    "--replace", is_flag=True, help="Put the runs in the place of the present ones; default: add them, up to five."
-)
-@click.option(
-    "--overrule",
-    type=click.Choice(["invalid", "incomplete", "kind", "fault", "fingerprint", "missed-target"]),
-    multiple=True,
-    help="Accept a run in spite of this; recorded in the file; repeatable.",
-)
-def propose(
-    *,
-    runs: tuple[Path, ...],
-    baselines: Path,
-    patch: Path,
-    reason: str,
-    who: str | None,
-    replace: bool,
-    overrule: tuple[str, ...],
-) -> ExitCode:
+def propose(*, sources: Any, wanted: Any, baselines: Path, patch: Path) -> ExitCode:  # noqa: ANN401 - imported on use
     """Show what accepting runs would change, and write it as a patch; the file stays as it is."""
     from chamiperf_ci.steps.baselines import update  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    update.propose_runs(
-        runs,
-        baselines,
-        patch,
-        update.intent(replace=replace, who=who, reason=reason, today=datetime.now(UTC).date(), overrule=overrule),
-    )
+    update.propose_runs(sources, baselines, patch, wanted)
     return ExitCode.OK
 
 
 @update_baseline.command()
 @_baselines_option
 @_patch_option
-def apply(baselines: Path, patch: Path) -> ExitCode:
+def apply(*, baselines: Path, patch: Path) -> ExitCode:
     """Show a proposed patch and apply it; refused when the file has changed since it was proposed."""
     from chamiperf_ci.steps.baselines import update  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     update.apply_file(baselines, patch)
     return ExitCode.OK
+
+
+@update_baseline.command("pull-request")
+@_intent_options
+@click.option("--repository", envvar="GITHUB_REPOSITORY", show_envvar=True, metavar="OWNER/NAME", help="Where.")
+@click.option("--branch", default="", help="Its own branch; default: chamiperf/baseline-ENVIRONMENT.")
+@click.option("--base", default="", help="The branch to merge into; default: the repository's default branch.")
+@click.option("--path", default="baselines.json", show_default=True, help="The file's path in the repository.")
+@click.option("--dry-run", is_flag=True, help="Say what would be opened, and send nothing.")
+def pull_request(
+    *,
+    sources: Any,  # noqa: ANN401 - imported on use
+    wanted: Any,  # noqa: ANN401 - imported on use
+    baselines: Path,
+    repository: str | None,
+    branch: str,
+    base: str,
+    path: str,
+    dry_run: bool,
+) -> ExitCode:
+    """Open a pull request with the change, or update the one that is open; a person merges it.
+
+    The token is read from GITHUB_TOKEN: an App's, so that checks start on the pull request, else the job's own.
+    """
+    from chamiperf_ci.adapters import actions  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.adapters.github.api import connect  # noqa: PLC0415
+    from chamiperf_ci.steps.baselines import update  # noqa: PLC0415
+
+    if not repository:
+        raise ConfigurationError("no repository is given", where="--repository", remedy="Give it as OWNER/NAME.")
+    api_url = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
+    url = update.open_pull_request(
+        sources,
+        baselines,
+        wanted,
+        update.Destination(repository, branch, base, path, _link(repository)),
+        None if dry_run else connect(_token(), api_url=api_url),
+    )
+    actions.publish({"pull-request-url": url})
+    return ExitCode.OK
+
+
+def _token() -> str:
+    if token := os.environ.get("GITHUB_TOKEN", "").strip():
+        return token
+    raise ConfigurationError(
+        "there is no token to open a pull request with",
+        where="GITHUB_TOKEN",
+        remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step, or an App's token.",
+    )
+
+
+def _link(repository: str) -> str:
+    """This workflow run's page; empty outside one."""
+    server, run_id = os.environ.get("GITHUB_SERVER_URL", ""), os.environ.get("GITHUB_RUN_ID", "")
+    return f"{server}/{repository}/actions/runs/{run_id}" if server and run_id else ""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Pull requests: looked up for a comment, and opened for a change of baselines.json; knows neither's content."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chamiperf_ci.adapters.github.api import Api, JsonObject
@@ -42,6 +42,8 @@ class Proposal:
     """Commit message; the trailer is added."""
     files: Mapping[str, str]
     """Path in the repository to the file's whole text."""
+    labels: Sequence[str] = ()
+    """Put on a new pull request; later ones are a person's business."""
 
 
 def read(api: Api, repository: str, number: int) -> PullRequest:
@@ -205,7 +207,7 @@ def _open_or_edit(api: Api, repository: str, base: str, proposal: Proposal) -> P
         return None if found is None else _read_json(api, repository, found.number)
 
     try:
-        return _pull_request(
+        opened = _pull_request(
             api.write(
                 "POST",
                 f"/repos/{repository}/pulls",
@@ -223,6 +225,16 @@ def _open_or_edit(api: Api, repository: str, base: str, proposal: Proposal) -> P
             where=", ".join(proposal.files),
             remedy="Nothing needs to be done.",
         ) from error
+    if proposal.labels:
+        # A pull request is an issue as well, and only as one does it have labels that can be written.
+        api.write(
+            "PATCH",
+            f"/repos/{repository}/issues/{opened.number}",
+            {"labels": list(proposal.labels)},
+            what=f"label pull request #{opened.number}",
+            permission=WRITE,
+        )
+    return opened
 
 
 def _open_one(api: Api, repository: str, base: str, branch: str) -> PullRequest | None:

@@ -1,23 +1,28 @@
-"""`update-baseline`: files in, a patch out; and the patch into the file."""
+"""`update-baseline`: runs in, a patch out; the patch into the file; or both as a pull request that a person merges."""
 
 import getpass
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import click
 
 from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters.github.api import Api
+from chamiperf_ci.adapters.github.contents import read_text
+from chamiperf_ci.adapters.github.pull_requests import Proposal as PullRequestProposal
+from chamiperf_ci.adapters.github.pull_requests import open_or_update_pull_request
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.models.run import Run
 from chamiperf_ci.render.baseline_change import patch_text, table
 from chamiperf_ci.render.baselines_layout import layout
 from chamiperf_ci.render.escaping import plain
-from chamiperf_ci.steps.baselines.candidates import CANDIDATES, Overrule, from_run
+from chamiperf_ci.steps.baselines.candidates import Overrule
 from chamiperf_ci.steps.baselines.patch import Operation, apply_patch
 from chamiperf_ci.steps.baselines.proposal import Intent, Proposal, propose
-from chamiperf_ci.steps.compare.sittings import read_runs
+from chamiperf_ci.steps.baselines.publication import body, title
+from chamiperf_ci.steps.baselines.sources import Sources, candidates
 
 RESTORE = "Restore the file from version control."
 _PROPOSE = "Make it with `chamiperf update-baseline propose`."
@@ -34,14 +39,14 @@ def intent(*, replace: bool, who: str | None, reason: str, today: date, overrule
     )
 
 
-def propose_runs(places: Sequence[Path], baselines: Path, patch: Path, wanted: Intent) -> Proposal:
+def propose_runs(sources: Sources, baselines: Path, patch: Path, wanted: Intent) -> None:
     """Show a proposal (table and patch on standard output, what to think about on standard error) and write its patch.
 
     Raises:
         ConfigurationError: As `propose`, or a file cannot be read or written.
     """
     present = files.read_document(baselines, Baselines, remedy=RESTORE)
-    proposal = propose(present, [from_run(run, present) for run in runs_in(places)], wanted)
+    proposal = propose(present, candidates(sources, present), wanted)
     show(proposal)
     text = patch_text(proposal.patch)
     click.echo(f"\n{text}", nl=False)
@@ -50,16 +55,6 @@ def propose_runs(places: Sequence[Path], baselines: Path, patch: Path, wanted: I
         f"The patch is in {patch}. Apply it: chamiperf update-baseline apply --baselines {baselines} --patch {patch}",
         err=True,
     )
-    return proposal
-
-
-def runs_in(places: Sequence[Path]) -> tuple[Run, ...]:
-    """Read the runs to accept; of a folder's runs, repeats, pairs and drills are passed over, named files are not."""
-    found: list[Run] = []
-    for place in places:
-        runs = read_runs([place])
-        found += [one for one in runs if one.run_kind in CANDIDATES] if place.is_dir() else runs
-    return tuple(found)
 
 
 def show(proposal: Proposal) -> None:
@@ -96,3 +91,68 @@ def read_patch(path: Path) -> list[Operation]:
             "not an RFC 6902 patch: expected an array of objects", where=str(path), remedy=_PROPOSE
         )
     return data
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a pull request goes.
+
+    Attributes:
+        repository: `owner/name`.
+        branch: The pull request's own branch; empty for one named after the environment.
+        base: The branch to merge into; empty for the default branch.
+        path: The file's path in the repository.
+        link: The workflow run that proposes, as evidence; empty outside one.
+    """
+
+    repository: str
+    branch: str
+    base: str
+    path: str
+    link: str
+
+
+def open_pull_request(
+    sources: Sources, baselines: Path, wanted: Intent, destination: Destination, api: Api | None
+) -> str:
+    """Put a proposal before people as a pull request, or update the one that is open, and return its URL.
+
+    With `api` None nothing is sent: what would be is printed, in the same words, and the URL is empty.
+
+    Raises:
+        ConfigurationError: As `propose`.
+        GitHubFailed: GitHub refuses; names the missing permission or setting.
+    """
+    present = files.read_document(baselines, Baselines, remedy=RESTORE)
+    found = candidates(sources, present)
+    proposal = propose(present, found, wanted)
+    show(proposal)
+    base = present if api is None else _at_github(api, destination) or present
+    # Applied to the file as it is there now, so that what was merged since this checkout is neither lost nor undone.
+    changed = apply_patch(base, proposal.patch, where=str(baselines))
+    environment = found[0].fingerprint.environment
+    change = PullRequestProposal(
+        branch=destination.branch or f"chamiperf/baseline-{environment}",
+        base=destination.base,
+        title=title(proposal, wanted, environment),
+        body=body(base, changed, proposal, wanted, found, link=destination.link),
+        message=f"{title(proposal, wanted, environment)}\n\n{wanted.reason}",
+        files={destination.path: layout(changed)},
+        labels=("baseline",),
+    )
+    if api is None:
+        click.echo(f"would open or update a pull request from {change.branch}: {change.title}", err=True)
+        click.echo(change.body)
+        return ""
+    pull = open_or_update_pull_request(api, destination.repository, change)
+    click.echo(f"Pull request #{pull.number}: {pull.url}", err=True)
+    return pull.url
+
+
+def _at_github(api: Api, destination: Destination) -> Baselines | None:
+    """The file on the branch to merge into; None if it is not there yet."""
+    text = read_text(api, destination.repository, destination.path, branch=destination.base)
+    if text is None:
+        return None
+    where = f"{destination.path} of {destination.repository}"
+    return files.parse_document(text, Baselines, where=where, remedy=RESTORE)

@@ -1,0 +1,87 @@
+"""`chamiperf baselines`: check the file, begin one, import Chamicore's targets."""
+
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.errors import ExitCode
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def _baselines_option(command: click.decorators.FC) -> click.decorators.FC:
+    return click.option("--baselines", type=_FILE, default=Path("baselines.json"), show_default=True, help="The file.")(
+        command
+    )
+
+
+@click.group()
+def baselines() -> None:
+    """Check baselines.json, or start one."""
+
+
+@baselines.command()
+@_baselines_option
+@click.option("--base", type=_FILE, help="The file as it was, such as on the branch to merge into.")
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Run file or folder whose metrics must all have a baseline or a written exemption; repeatable.",
+)
+def check(*, baselines: Path, base: Path | None, runs: tuple[Path, ...]) -> ExitCode:
+    """Show a reviewer what changed: gates weakened, runs accepted, removed or edited by hand, metrics without a gate.
+
+    Exit codes: 0 fine, or weakened with a warning; 1 must be put right; 2 not a valid file.
+    """
+    from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    return file.check_file(baselines, base=base, places=runs, today=datetime.now(UTC).date())
+
+
+@baselines.command()
+@_baselines_option
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    help="Run files or folders of the first nights of one environment; repeatable.",
+)
+@click.option("--reason", default="first baseline", show_default=True, help="Stands in the file.")
+@click.option("--link", required=True, metavar="URL", help="Where the work on targets that are missed is tracked.")
+@click.option("--who", envvar="GITHUB_ACTOR", help="Who begins it; default: the user's name. [GITHUB_ACTOR]")
+def init(*, baselines: Path, runs: tuple[Path, ...], reason: str, link: str, who: str | None) -> ExitCode:
+    """Write a first file from the first nights of a new environment, for a person to merge.
+
+    Accepts the newest valid runs, up to five a scenario, and acknowledges for 90 days the targets that they miss.
+    """
+    from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    file.init_file(
+        baselines,
+        places=runs,
+        who=who or getpass.getuser(),
+        reason=reason,
+        link=link,
+        today=datetime.now(UTC).date(),
+    )
+    return ExitCode.OK
+
+
+@baselines.command("import")
+@_baselines_option
+@click.option("--from", "theirs", type=_FILE, required=True, help="Chamicore's tests/load/baselines.json.")
+def import_targets(*, baselines: Path, theirs: Path) -> ExitCode:
+    """Take over the targets of Chamicore's own file; what they weaken is shown."""
+    from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    file.import_file(baselines, theirs=theirs)
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    run(baselines)

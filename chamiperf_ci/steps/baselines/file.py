@@ -1,0 +1,95 @@
+"""`baselines check`, `init` and `import`: files in, findings and a file out."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import click
+
+from chamiperf_ci.adapters import actions, files
+from chamiperf_ci.adapters.data import default_baselines
+from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.render.baseline_findings import Finding, Gravity, findings_sentence, findings_table, gravest_first
+from chamiperf_ci.render.baselines_layout import layout
+from chamiperf_ci.render.escaping import plain
+from chamiperf_ci.steps.baselines.begin import begin
+from chamiperf_ci.steps.baselines.chamicore_file import import_targets
+from chamiperf_ci.steps.baselines.check import check
+from chamiperf_ci.steps.baselines.update import RESTORE, show
+from chamiperf_ci.steps.baselines.weakening import weakened
+from chamiperf_ci.steps.compare.sittings import read_runs
+
+_LOUD = {Gravity.BROKEN: actions.Level.ERROR, Gravity.WEAKER: actions.Level.WARNING}
+
+
+def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: date) -> ExitCode:
+    """Show what a reviewer should see, on the terminal, in the job summary and as annotations.
+
+    Returns:
+        1 when something must be put right; a weakened gate is a warning, since a person may want it.
+
+    Raises:
+        ConfigurationError: A file is not valid; says the line and the field.
+    """
+    runs = read_runs(places) if places else ()
+    before = files.read_document(base, Baselines, remedy=RESTORE) if base is not None else None
+    found = check(files.read_document(path, Baselines, remedy=RESTORE), today=today, base=before, runs=runs)
+    click.echo(findings_table(found))
+    sentence = findings_sentence(found)
+    click.echo(sentence, err=True)
+    actions.append_summary(f"### {sentence}\n\n{findings_table(found, for_github=True)}")
+    actions.annotate(
+        [
+            actions.Annotation(_LOUD[one.gravity], f"baselines.json: {one.what}", _line(one))
+            for one in gravest_first(found)
+            if one.gravity in _LOUD
+        ]
+    )
+    return ExitCode.VERDICT_NO if any(one.gravity is Gravity.BROKEN for one in found) else ExitCode.OK
+
+
+def init_file(path: Path, *, places: Sequence[Path], who: str, reason: str, link: str, today: date) -> None:
+    """Write a first file, from the rules of `path` if it is there, else from those that come with the package.
+
+    Raises:
+        ConfigurationError: As `begin`, or a file cannot be read or written.
+    """
+    start = path if path.exists() else default_baselines()
+    runs = read_runs(places)
+    begun = begin(
+        files.read_document(start, Baselines, remedy=RESTORE), runs, who=who, reason=reason, link=link, today=today
+    )
+    show(begun.proposal)
+    for text in begun.passed_over:
+        click.echo(f"warning: {plain(text)}", err=True)
+    for known in begun.baselines.acknowledgements:
+        where = f"{known.scenario} / {known.endpoint} {known.metric}"
+        click.echo(f"acknowledged until {known.expires}: {plain(where)}: {plain(known.reason)}", err=True)
+    files.write_text(path, layout(begun.baselines))
+    click.echo(f"Written to {path}. Read it, and commit it, so that it is reviewed.", err=True)
+
+
+def import_file(path: Path, *, theirs: Path) -> None:
+    """Take over targets from Chamicore's own file and show what they weaken.
+
+    Raises:
+        ConfigurationError: A file cannot be read or written, or is something else.
+    """
+    present = files.read_document(path, Baselines, remedy=RESTORE)
+    data = files.read_json(theirs, remedy="Give Chamicore's tests/load/baselines.json with --from.")
+    imported = import_targets(present, data, where=str(theirs))
+    if imported.baselines == present:
+        click.echo("Nothing to import: every target is there already.", err=True)
+        return
+    for text in imported.taken:
+        click.echo(plain(text))
+    click.echo(findings_table(weakened(present, imported.baselines)))
+    click.echo(f"Not taken, since profiles decide how to drive: {plain(', '.join(imported.left))}", err=True)
+    files.write_text(path, layout(imported.baselines))
+    click.echo(f"Written to {path}. Commit it, so that it is reviewed.", err=True)
+
+
+def _line(found: Finding) -> str:
+    change = " -> ".join(part for part in (found.before, found.now) if part)
+    return ": ".join(part for part in (found.where, change) if part)
