@@ -100,17 +100,19 @@ class Load(Value):
 
     @property
     def window_count(self) -> int:
-        """How many windows the sustained phase has; 0 without one."""
+        """How many windows the sustained phase has; 0 without one, or where nothing plans them for its iterations."""
         sustained = self.phase(SUSTAINED)
-        if sustained is None:
+        if sustained is None or (sustained.iterations and not self.windows):
             return 0
         return self.windows or (10 if sustained.duration_s < SHORT_S else 20)
 
     @property
     def window_s(self) -> float:
-        """Length of a window in seconds; 0 without a sustained phase."""
+        """Planned length of a window in seconds; 0 where there are none, or where they are shares of the iterations."""
         sustained = self.phase(SUSTAINED)
-        return sustained.duration_s / self.window_count if sustained else 0.0
+        if sustained is None or sustained.iterations or not self.window_count:
+            return 0.0
+        return sustained.duration_s / self.window_count
 
 
 class Profile(Value):

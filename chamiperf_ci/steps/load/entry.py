@@ -21,7 +21,6 @@ from chamiperf_ci.models.target import Target
 from chamiperf_ci.steps.load import names
 from chamiperf_ci.steps.load.brake import Limits
 from chamiperf_ci.steps.load.budget import Budget, confirmation_of, seconds_of
-from chamiperf_ci.steps.load.catalogue import in_order
 from chamiperf_ci.steps.load.foreign_variables import refuse_thresholds
 from chamiperf_ci.steps.load.job import Assignment, Job
 from chamiperf_ci.steps.load.night import ScenarioEnd, Word, run_night
@@ -94,7 +93,7 @@ def drive(given: Given, voice: Voice, collectors: Collectors | None = None) -> E
     refuse_thresholds(os.environ, BASELINES)
     _check_pairs(given)
     profile = names.read_profile(given.profile)
-    scenarios = in_order(names.choose_scenarios(given.scenarios, profile))
+    scenarios = names.choose_scenarios(given.scenarios, profile)
     if given.dry_run:
         _show([assign(profile, each, _overrides(given)) for each in scenarios], given, voice.result)
         return ExitCode.OK

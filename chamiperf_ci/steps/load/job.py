@@ -10,7 +10,7 @@ from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Service, Target
 from chamiperf_ci.steps.load.arithmetic import Volume
 from chamiperf_ci.steps.load.brake import Limits
-from chamiperf_ci.steps.load.catalogue import PerIteration
+from chamiperf_ci.steps.load.catalogue import KEA, Work
 from chamiperf_ci.steps.load.overrides import Overrides
 
 REST_S = 30.0
@@ -63,7 +63,7 @@ class Assignment:
     scenario: str
     script: Path
     load: Load
-    per_iteration: PerIteration
+    work: Work
     volume: Volume
     segments: int
     plan: LoadPlan
@@ -71,11 +71,10 @@ class Assignment:
     @property
     def services(self) -> tuple[Service, ...]:
         """The HTTP services that its requests go to."""
-        return tuple(service for service in Service if service in self.per_iteration.requests)
+        return self.work.services
 
     def missing(self, target: Target) -> tuple[str, ...]:
-        """Services that the scenario cannot do without and the target does not have."""
-        has = {str(service) for service in target.services} | ({"kea"} if target.kea else set())
-        if target.gateway is not None:
-            has |= {service for service in self.per_iteration.needs if service not in (*target.without, "kea")}
-        return tuple(service for service in self.per_iteration.needs if service not in has)
+        """What the scenario cannot do without and the target does not have."""
+        return tuple(
+            need for need in self.work.needs if (target.kea if need == KEA else target.url(Service(need))) is None
+        )

@@ -10,6 +10,7 @@ from chamiperf_ci.adapters import data
 from chamiperf_ci.adapters.files import read_json
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import Profile
+from chamiperf_ci.steps.load.catalogue import in_order
 
 ALL = "all"
 
@@ -36,17 +37,17 @@ def read_profile(name: str) -> Profile:
 
 
 def choose_scenarios(asked: Iterable[str], profile: Profile) -> tuple[str, ...]:
-    """The scenarios to run, each once; `all` stands for every one of the profile, in the profile's order.
+    """The scenarios to run, each once, in the catalogue's order; `all` stands for every one that the profile has.
 
     Raises:
         ConfigurationError: A name is unknown, or the profile has no load for it.
     """
-    chosen: list[str] = []
-    for name in asked:
-        if name != ALL and name not in profile.scenarios:
-            raise unknown("scenario", name, [*profile.scenarios, ALL], option="--scenario")
-        chosen.extend(profile.scenarios if name == ALL else [name])
-    return tuple(dict.fromkeys(chosen))
+    known = in_order(profile.scenarios)
+    names = list(asked)
+    for name in names:
+        if name != ALL and name not in known:
+            raise unknown("scenario", name, [*known, ALL], option=f"--scenario, profile {profile.name}")
+    return known if ALL in names else in_order(names)
 
 
 def script_of(scenario: str) -> Path:

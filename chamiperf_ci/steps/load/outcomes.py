@@ -2,29 +2,48 @@
 
 from collections.abc import Sequence
 
+from chamiperf_ci.models.plan import SUSTAINED, Load
 from chamiperf_ci.models.run import LoadPlan, PhaseOutcome, PhasePlan
 from chamiperf_ci.models.script_summary import ScriptSummary
 from chamiperf_ci.steps.load.brake import Seen
 
 
-def phase_outcomes(plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen]) -> tuple[PhaseOutcome, ...]:
-    """One outcome for each planned phase that began.
+def phase_outcomes(
+    load: Load, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen]
+) -> tuple[PhaseOutcome, ...]:
+    """One outcome for each planned phase that began and whose length is known.
 
     Args:
-        plan: The plan.
+        load: What the script was told.
+        plan: The same, as the run's file states it.
         summary: What the script measured; a request belongs to the phase in which it was started.
         seen: What k6 said once a second while it ran.
     """
-    return tuple(_outcome(phase, plan, summary, seen) for phase in plan.phases if phase.start_s < summary.duration_s)
+    found = []
+    for phase in plan.phases:
+        seconds = _seconds(phase, load, summary)
+        if seconds:
+            found.append(_outcome(phase, plan, summary, seen, seconds))
+    return tuple(found)
 
 
-def _outcome(phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen]) -> PhaseOutcome:
+def _seconds(phase: PhasePlan, load: Load, summary: ScriptSummary) -> float:
+    """How long a phase lasted; 0 if it did not begin, or if it ended after a number of iterations that nobody timed."""
+    planned = load.phase(phase.name)
+    if planned is not None and planned.iterations:
+        windows = next((series.windows for series in summary.series if series.windows), ())
+        return sum(window.seconds for window in windows) if phase.name == SUSTAINED else 0.0
+    return max(0.0, min(phase.duration_s, summary.duration_s - phase.start_s))
+
+
+def _outcome(
+    phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen], seconds: float
+) -> PhaseOutcome:
     requests = sum(traffic.requests for traffic in summary.traffic if traffic.phase == phase.name)
-    lasted_s = min(phase.duration_s, summary.duration_s - phase.start_s)
     return PhaseOutcome(
         name=phase.name,
         offered_per_s=phase.offered_per_s * phase.requests_per_iteration,
-        achieved_per_s=requests / lasted_s,
+        achieved_per_s=requests / seconds,
         max_vus=_vus(phase, plan, summary, seen),
     )
 

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from chamiperf_ci.steps.load.catalogue import iterations_per_s, requests_per_s
 from chamiperf_ci.steps.load.job import Assignment
 
+_STEADY = ("sustained", "spike")
+_UNPACED = "unpaced"
 _HEADERS = (
     "scenario", "model", "VUs", "iterations/s", "requests/s per service", "created", "left", "duration", "memory",
 )  # fmt: skip
@@ -30,17 +33,16 @@ def duration(seconds: float) -> str:
 
 
 def _row(assignment: Assignment) -> tuple[str, ...]:
-    load, volume, each = assignment.load, assignment.volume, assignment.per_iteration
-    steady = [phase for phase in assignment.plan.phases if phase.from_vus == phase.to_vus]
-    rates = list(dict.fromkeys(phase.offered_per_s for phase in steady if phase.offered_per_s))
+    load, volume, work = assignment.load, assignment.volume, assignment.work
+    steady = [phase for phase in load.phases if phase.name in _STEADY or phase.iterations]
+    rates = [requests_per_s(load, phase, work) for phase in steady]
     return (
         assignment.scenario,
         load.model,
         _levels([phase.to_vus for phase in steady if phase.to_vus]) or "-",
-        _levels(rates) or "as fast as it goes",
+        _levels([iterations_per_s(load, phase) for phase in steady]) or _UNPACED,
         ", ".join(
-            f"{service} {_levels([rate * number for rate in rates]) or '?'}"
-            for service, number in each.requests.items()
+            f"{service} {_levels([each.get(service, 0) for each in rates]) or _UNPACED}" for service in work.services
         ),
         _number(volume.creates),
         _number(volume.leaves),
@@ -50,7 +52,8 @@ def _row(assignment: Assignment) -> tuple[str, ...]:
 
 
 def _levels(values: Sequence[float]) -> str:
-    return " -> ".join(_number(value) for value in dict.fromkeys(values))
+    """The levels in order, each once; empty where nothing fixes them."""
+    return " -> ".join(_number(value) for value in dict.fromkeys(values) if value)
 
 
 def _number(value: float) -> str:

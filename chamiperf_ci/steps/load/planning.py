@@ -9,7 +9,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import Profile
 from chamiperf_ci.models.target import Target
 from chamiperf_ci.steps.load import arithmetic, names, overrides, preflight
-from chamiperf_ci.steps.load.catalogue import per_iteration
+from chamiperf_ci.steps.load.catalogue import work_of
 from chamiperf_ci.steps.load.job import Assignment, Job
 from chamiperf_ci.steps.load.overrides import Overrides
 
@@ -25,18 +25,18 @@ def assign(profile: Profile, scenario: str, changes: Overrides) -> Assignment:
         ConfigurationError: An override does not fit it.
     """
     load = overrides.apply(profile.scenarios[scenario], changes, scenario=scenario)
-    each = per_iteration(scenario, load.parameters)
-    whole = arithmetic.volume(load, each)
+    work = work_of(scenario, load)
+    whole = arithmetic.volume(load, work)
     segments = preflight.segments_needed(whole, machine.most_open_files())
-    volume = arithmetic.volume(load, each, segments=segments)
+    volume = arithmetic.volume(load, work, segments=segments)
     return Assignment(
         scenario=scenario,
         script=names.script_of(scenario),
         load=load,
-        per_iteration=each,
+        work=work,
         volume=volume,
         segments=segments,
-        plan=arithmetic.load_plan(load, each, memory_mb=volume.memory_mb, segments=segments),
+        plan=arithmetic.load_plan(load, work, memory_mb=volume.memory_mb, segments=segments),
     )
 
 
@@ -54,7 +54,6 @@ def require_possible(job: Job, assignment: Assignment, *, many_objects: bool = F
             remedy="Lower the rate or the duration, or allow it with --many-objects.",
         )
     preflight.require_room(
-        assignment.load,
         volume,
         limits(job.target),
         fresh=job.connections == "fresh",

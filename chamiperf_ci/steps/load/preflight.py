@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.plan import Load
-from chamiperf_ci.steps.load.arithmetic import Volume, planned_vus
+from chamiperf_ci.steps.load.arithmetic import Volume
 
 FILES_KEPT = 500
 """Open files that a k6 process needs beside its connections."""
@@ -34,12 +33,11 @@ def segments_needed(volume: Volume, open_files: int) -> int:
     return max(1, math.ceil(volume.connections / per_process))
 
 
-def require_room(load: Load, volume: Volume, limits: MachineLimits, *, fresh: bool, addresses: int) -> None:
+def require_room(volume: Volume, limits: MachineLimits, *, fresh: bool, addresses: int) -> None:
     """Stop if the machine is too small.
 
     Args:
-        load: The load after overrides.
-        volume: What it adds up to.
+        volume: What the load adds up to.
         limits: What the machine gives.
         fresh: Each request opens a connection of its own.
         addresses: Over how many addresses the connections are spread: one a service, or one gateway.
@@ -63,7 +61,7 @@ def require_room(load: Load, volume: Volume, limits: MachineLimits, *, fresh: bo
             f"{'the rate, or use --connections keep' if fresh else '--vus'}.",
         )
     if volume.memory_mb > limits.available_mb * _MEMORY_SHARE:
-        fitting = int(planned_vus(load) * limits.available_mb * _MEMORY_SHARE / volume.memory_mb)
+        fitting = int(volume.vus * limits.available_mb * _MEMORY_SHARE / volume.memory_mb)
         raise ConfigurationError(
             f"the load generator will need about {volume.memory_mb:,.0f} MB and {limits.available_mb:,.0f} MB are free",
             where="preflight: memory",

@@ -114,7 +114,7 @@ class _Aftermath:
         if summary is None:
             return found
         plan = self.assignment.plan
-        phases = outcomes.phase_outcomes(plan, summary, self.brake.seen)
+        phases = outcomes.phase_outcomes(self.assignment.load, plan, summary, self.brake.seen)
         judged = health.judge(self._under_load(), summary, cores=machine.cores())
         sustained = next((phase for phase in phases if phase.name == SUSTAINED), None)
         server = self._server()
