@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# The last step of a job: says in the job summary how each step ended, and ends with the code of the night.
+#
+# STEPS holds a line for each step: name, outcome (success, failure, cancelled, skipped), exit code if it said one.
+# A verdict outranks the steps before it: what `confirm` decided, else what `compare` did; a step that failed before any
+# verdict gives its own code. A step that failed without a code (the runner could not start it) counts as internal, 70.
+set -euo pipefail
+
+verdict='' first='' rows='' stopped=''
+while read -r name outcome code; do
+  [ -n "$name" ] || continue
+  case "$outcome" in
+    success) said='done' ;;
+    failure)
+      code="${code:-70}"
+      said="ended with $code"
+      : "${stopped:=$name}"
+      ;;
+    cancelled)
+      code=3
+      said='cancelled'
+      : "${stopped:=$name}"
+      ;;
+    *) said="not run${stopped:+, because of $stopped}" ;;
+  esac
+  rows+="| $name | $said |"$'\n'
+  case "$name:$outcome" in
+    compare:success | confirm:success | compare:failure | confirm:failure) verdict="${code:-0}" ;;
+    *:failure | *:cancelled) : "${first:=$code}" ;;
+  esac
+done <<<"$STEPS"
+
+# What failed after a good verdict (tidying up, the report) is red as well; a bad verdict stays what it is.
+result="${verdict:-${first:-70}}"
+[ "$result" != 0 ] || result="${first:-0}"
+
+minutes=$((($(date +%s) - ${STARTED:-$(date +%s)} + 59) / 60))
+{
+  printf '### Steps\n\n| step | how it ended |\n|---|---|\n%s\n' "$rows"
+  printf 'Exit code %s. Runner minutes used: %s.\n\n' "$result" "$minutes"
+} >>"${GITHUB_STEP_SUMMARY:-/dev/stderr}"
+printf 'exit-code=%s\n' "$result" >>"${GITHUB_OUTPUT:-/dev/stderr}"
+exit "$result"
