@@ -32,7 +32,7 @@ def replay(run: Run, load: Load) -> dict[str, Any]:
             given[option] = changed[name]
     for ending, option in (("_vus", "vus"), ("_per_s", "rate")):
         levels = {name.removesuffix(ending): value for name, value in changed.items() if name.endswith(ending)}
-        others = [value for phase, value in levels.items() if phase != SPIKE and phase in _names(load)]
+        others = [levels[name] for name in _held(load) if name in levels]
         given |= {option: others[0]} if others else {}
         given |= {f"spike_{option}": levels[SPIKE]} if SPIKE in levels else {}
     iterations = [value for name, value in changed.items() if name.endswith("_iterations")]
@@ -42,8 +42,9 @@ def replay(run: Run, load: Load) -> dict[str, Any]:
     return given
 
 
-def _names(load: Load) -> list[str]:
-    return [phase.name for phase in load.phases]
+def _held(load: Load) -> list[str]:
+    """The phases whose level an option sets directly: not the spike, nor one that falls from whatever came before."""
+    return [phase.name for phase in load.phases if phase.name != SPIKE and 0 not in (phase.to_vus, phase.to_rate)]
 
 
 def _durations(load: Load, done: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, float]:
