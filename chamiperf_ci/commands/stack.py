@@ -14,8 +14,6 @@ from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.stack import StackOptions, StackState
 from chamiperf_ci.stack import fault_options, faulting, faults, lifecycle, places, processes
 
-_TOKEN_VARIABLE = "CHAMICORE_INTERNAL_TOKEN"  # noqa: S105 - a variable's name
-
 state_dir_option = click.option(
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -120,7 +118,7 @@ def up(
     The internal token is read from CHAMICORE_INTERNAL_TOKEN, or drawn.
     """
     options = StackOptions(metrics=not no_metrics, without=without, **sizing)
-    token = os.environ.get(_TOKEN_VARIABLE) or None
+    token = os.environ.get(lifecycle.TOKEN_VARIABLE) or None
     state = lifecycle.up(options, state_dir=state_dir, internal_token=token, keep_data=keep_data)
     click.echo(f"embedded stack up: {_summary(state)}", err=True)
     _hand_over(state, env_file, shape)

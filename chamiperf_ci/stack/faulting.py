@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.stack import StackState
-from chamiperf_ci.stack import faults
+from chamiperf_ci.stack import faults, lifecycle
 from chamiperf_ci.stack.fault_engine import POLL_S
 from chamiperf_ci.stack.faults import Fault
 
@@ -18,19 +18,33 @@ def set_fault(state: StackState, fault: Fault) -> Fault:
     """Add a fault and wait until every worker knows of it; the fault with its id.
 
     Raises:
-        ConfigurationError: The stack has no such service.
+        ConfigurationError: The stack has no such service, the service no such route, or the fault makes no sense there.
     """
-    names = [service.name for service in state.services]
-    if fault.service not in ("*", *names):
+    names = [service.name for service in state.services if service.name in (fault.lies_only_on or [service.name])]
+    if fault.service not in (names if fault.lies_only_on else ["*", *names]):
         raise ConfigurationError(
-            f"the stack has no service {fault.service}", where="--service", remedy=f"Choose from {', '.join(names)}."
+            f"{fault.kind} cannot lie on {fault.service}", where="--service", remedy=f"Choose from {', '.join(names)}."
         )
+    if fault.route != "*":
+        _check_route(state, fault.service, fault.route)
     folder = Path(state.state_dir)
     active = faults.read(folder)
     numbered = fault.model_copy(update={"id": secrets.token_hex(3), "set_at": time.time()})
     faults.write(folder, (*active, numbered))
     time.sleep(SETTLE_S)
     return numbered
+
+
+def _check_route(state: StackState, service: str, route: str) -> None:
+    if service == "*":
+        raise ConfigurationError(
+            "a route belongs to one service", where="--route", remedy="Name the service too, instead of `*`."
+        )
+    known = lifecycle.version(state, service)["routes"]
+    if route not in known:
+        raise ConfigurationError(
+            f"{service} has no route {route}", where="--route", remedy=f"Choose from {', '.join(known)}."
+        )
 
 
 def list_faults(state: StackState) -> tuple[Fault, ...]:

@@ -6,7 +6,7 @@ because that is what a gate has to see through.
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -19,6 +19,9 @@ ErrorKind = Literal["503", "500", "429", "reset"]
 
 class _Fault(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lies_only_on: ClassVar[tuple[str, ...]] = ()
+    """The services that it makes sense on; empty for all."""
 
     id: str = ""
     service: str
@@ -94,12 +97,16 @@ class PoolExhaustion(_Fault):
 class SwapScripts(_Fault):
     """A share of boot scripts or user-data that belong to another node, served with 200."""
 
+    lies_only_on = ("bss", "cloud-init")
+
     kind: Literal["swap-scripts"] = "swap-scripts"
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class LoseSync(_Fault):
     """So many nodes whose data the service has lost: they are answered as if they had never been there."""
+
+    lies_only_on = ("bss", "cloud-init", "kea-sync")
 
     kind: Literal["lose-sync"] = "lose-sync"
     count: Annotated[int, Field(ge=0)]
@@ -110,6 +117,8 @@ class LoseSync(_Fault):
 
 class SyncStop(_Fault):
     """A sync loop that does nothing until the fault is cleared."""
+
+    lies_only_on = ("bss", "cloud-init", "kea-sync")
 
     kind: Literal["sync-stop"] = "sync-stop"
 
@@ -130,6 +139,8 @@ class MetricLabelStyle(_Fault):
 
 class KeaStop(_Fault):
     """The DHCP server behind the control endpoint is down: every command is answered with result 1."""
+
+    lies_only_on = ("kea",)
 
     kind: Literal["kea-stop"] = "kea-stop"
 

@@ -20,11 +20,15 @@ import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from chamiperf_ci.errors import ConfigurationError, InternalError, StackUnreachable
 from chamiperf_ci.models.stack import ProcessRef, ServiceState, StackOptions, StackState
-from chamiperf_ci.stack import catalogue, places, ports, processes
+from chamiperf_ci.stack import catalogue, otlp, places, ports, processes
 from chamiperf_ci.stack.supervisor import STOP_GRACE_S, Plan
+
+TOKEN_VARIABLE = "CHAMICORE_INTERNAL_TOKEN"  # noqa: S105 - a variable's name
+"""Carries the internal token to and from commands; no process of the stack has it in its environment."""
 
 READY_TIMEOUT_S = 60.0
 _POLL_S = 0.02
@@ -51,6 +55,7 @@ def up(
         ConfigurationError: One is up there already, a port is taken, or the folder cannot be used.
         StackUnreachable: A service did not become ready in time.
     """
+    otlp.check_installed()
     folder = _folder(state_dir)
     with _alone(folder):
         if find(folder) is not None:
@@ -132,10 +137,32 @@ def internal_token(state: StackState) -> str:
 def environment(state: StackState) -> dict[str, str]:
     """The variables by which tests and load scripts find the stack (contract 1.1), the internal token among them."""
     variables = {catalogue.entry(service.name).url_variable: service.url for service in state.services}
-    variables["CHAMICORE_INTERNAL_TOKEN"] = internal_token(state)
+    variables[TOKEN_VARIABLE] = internal_token(state)
     if state.ca_file is not None:
         variables["CHAMIPERF_CA_FILE"] = state.ca_file
     return variables
+
+
+def version(state: StackState, service: str) -> dict[str, Any]:
+    """What a service says of itself under `/version`.
+
+    Raises:
+        StackUnreachable: It does not answer.
+    """
+    url = f"{state.url(service)}/version"
+    try:
+        with _opened(url, state) as reply:
+            document: dict[str, Any] = json.loads(reply.read())
+    except OSError as fault:
+        raise StackUnreachable(
+            f"{service} does not answer: {fault}", where=url, remedy="See `chamiperf stack status`."
+        ) from None
+    return document
+
+
+def _opened(url: str, state: StackState) -> Any:  # noqa: ANN401 - urllib's answers have no public type
+    context = ssl.create_default_context(cafile=state.ca_file) if state.ca_file else None
+    return urllib.request.urlopen(url, timeout=2, context=context)  # noqa: S310 - a service of our own, on loopback
 
 
 # Starting and stopping
@@ -182,6 +209,7 @@ def _spawn(plan: Plan, held: list[int]) -> ProcessRef:
             stderr=errors,
             start_new_session=True,
             pass_fds=held,
+            env={name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE},
             check=False,
         ).stdout
     if not said:
@@ -205,12 +233,11 @@ def _recorded(folder: Path, supervisor: ProcessRef, deadline: float) -> StackSta
 
 def _wait_until_ready(service: ServiceState, state: StackState, deadline: float) -> None:
     """Until the service answers 200 on `/readiness`, several times over where several workers take turns."""
-    context = ssl.create_default_context(cafile=state.ca_file) if state.ca_file else None
     wanted = 1 if len(service.processes) == 1 else 4 * len(service.processes)
     good, reason = 0, "nothing answered"
     while good < wanted:
         try:
-            with urllib.request.urlopen(f"{service.url}/readiness", timeout=2, context=context):  # noqa: S310 - loopback
+            with _opened(f"{service.url}/readiness", state):
                 good += 1
                 continue
         except urllib.error.HTTPError as refusal:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chamiperf_ci import __version__
 from chamiperf_ci.models.stack import StackOptions
-from chamiperf_ci.stack import catalogue, faults
+from chamiperf_ci.stack import catalogue, faults, otlp
 from chamiperf_ci.stack.client import Client, Unreachable
 from chamiperf_ci.stack.fault_engine import FaultEngine
 from chamiperf_ci.stack.http import Answer, App, Problem, Request, Route, Step, encode
@@ -105,6 +105,8 @@ class Worker:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start what runs beside the requests."""
         beside = [self._engine.watch, self._metrics.share, *self._service.tasks]
+        if otlp.wanted():
+            beside.append(otlp.Sender(self._context, self._metrics.registry, self._metrics.refresh).follow)
         if not self._service.learns_keys_itself and not self._context.options.dev_mode and "auth" in self._context.urls:
             beside.append(self._follow_auth)
         self._tasks = [loop.create_task(_run(start)) for start in beside]
@@ -169,6 +171,7 @@ class Worker:
             "buildDate": context.build_date,
             "sizing": context.sizing,
             "durability": DURABILITY if self._service.database is not None else "holds nothing",
+            "routes": sorted(route.name for route in self.app.router.routes if not route.operational),
             "worker": context.worker,
             "pid": os.getpid(),
         }

@@ -125,6 +125,8 @@ class SyncLoop:
         if status.not_modified:
             status.not_modified_runs += 1
             return
+        # Until it is applied: what could not be pushed has to come again, although SMD will say that nothing changed.
+        self._applied = False
         await asyncio.sleep(self._options.sync_delay_s)
         status.changes_applied += await self._apply(Inventory(components, interfaces, read_ns))
         self._applied = True

@@ -1,56 +1,14 @@
-"""How these tests talk to a stack: over HTTP, with the internal token unless told otherwise."""
+"""How these tests talk to a stack."""
 
-import ssl
+import os
+import signal
 
-import httpx
 import pytest
+from pydantic import TypeAdapter
+from stack_api import Api, eventually
 
-from chamiperf_ci.stack import lifecycle
-
-
-class Api:
-    """A stack's services by name."""
-
-    def __init__(self, state):
-        self.state = state
-        verify = ssl.create_default_context(cafile=state.ca_file) if state.ca_file else True
-        self._http = httpx.Client(verify=verify, timeout=20)
-        self.bearer = {"Authorization": f"Bearer {lifecycle.internal_token(state)}"}
-
-    def request(self, method, service, path, *, token=None, **given):
-        """A request; `token` replaces the internal one, and an empty one sends none."""
-        headers = self.bearer if token is None else {"Authorization": f"Bearer {token}"} if token else {}
-        given["headers"] = {**headers, **given.get("headers", {})}
-        return self._http.request(method, self.state.url(service) + path, **given)
-
-    def get(self, service, path, **given):
-        """GET."""
-        return self.request("GET", service, path, **given)
-
-    def post(self, service, path, body, **given):
-        """POST a document."""
-        return self.request("POST", service, path, json=body, **given)
-
-    def create_component(self, ident, **spec):
-        """A node in SMD."""
-        answer = self.post("smd", "/hsm/v2/State/Components", {"id": ident, "type": "Node", **spec})
-        assert answer.status_code == 201, answer.text
-        return answer
-
-    def create_boot_params(self, ident, mac, **spec):
-        """Boot parameters whose kernel names the node."""
-        body = {"component_id": ident, "mac": mac, "kernel_uri": f"http://k/{ident}", "initrd_uri": "http://i", **spec}
-        answer = self.post("bss", "/boot/v1/bootparams", body)
-        assert answer.status_code == 201, answer.text
-        return answer
-
-    def script(self, mac, **given):
-        """A node's boot script, asked for as a node does."""
-        return self.get("bss", f"/boot/v1/bootscript?mac={mac}", token="", **given)
-
-    def close(self):
-        """Give the connections back."""
-        self._http.close()
+from chamiperf_ci.stack import faulting, processes
+from chamiperf_ci.stack.faults import Fault
 
 
 @pytest.fixture
@@ -65,3 +23,32 @@ def api():
     yield make
     for each in made:
         each.close()
+
+
+@pytest.fixture
+def faulted():
+    """Set a fault by its kind; the fault as it was set."""
+
+    def set_(state, kind, **fields):
+        return faulting.set_fault(state, TypeAdapter(Fault).validate_python({"kind": kind, **fields}))
+
+    return set_
+
+
+@pytest.fixture
+def cleared():
+    """Clear every fault."""
+    return faulting.clear_faults
+
+
+@pytest.fixture
+def kill():
+    """Kill every process of a service."""
+
+    def kill_(state, name):
+        victims = next(service.processes for service in state.services if service.name == name)
+        for victim in victims:
+            os.kill(victim.pid, signal.SIGKILL)
+        assert eventually(lambda: not any(processes.is_running(victim) for victim in victims))
+
+    return kill_
