@@ -4,6 +4,7 @@ Behind `responses` (`intercept`) for tests of one module, behind a socket (`serv
 It keeps a log of what it was asked; `writes` are the requests that would have changed something on GitHub.
 """
 
+import base64
 import contextlib
 import hashlib
 import io
@@ -52,6 +53,8 @@ class StandIn:
     comments: list = field(default_factory=list)
     issues: list = field(default_factory=list)
     pulls: list = field(default_factory=list)
+    files: dict = field(default_factory=dict)
+    """Path to text, on the default branch."""
     refs: dict = field(default_factory=lambda: {DEFAULT_BRANCH: hashlib.sha1(b"base").hexdigest()})
     commits: dict = field(default_factory=dict)
     trees: dict = field(default_factory=dict)
@@ -240,6 +243,13 @@ class StandIn:
         self.refs[branch] = asked.body["sha"]
         return 200, {}, self._ref(branch)
 
+    def _read_contents(self, asked, path):
+        text = self.files.get(path)
+        if text is None or asked.query.get("ref", DEFAULT_BRANCH) != DEFAULT_BRANCH:
+            return 404, {}, {"message": "Not Found"}
+        encoded = base64.encodebytes(text.encode()).decode()
+        return 200, {}, instance("content-file", path=path, name=path, content=encoded, size=len(text))
+
     def _create_tree(self, asked):
         sha = hashlib.sha1(json.dumps(asked.body, sort_keys=True).encode()).hexdigest()
         self.trees[sha] = asked.body
@@ -343,6 +353,7 @@ _ROUTES = [
     ("GET", "/git/ref/heads/(.+)", "_read_ref"),
     ("POST", "/git/refs", "_create_ref"),
     ("PATCH", "/git/refs/heads/(.+)", "_update_ref"),
+    ("GET", "/contents/(.+)", "_read_contents"),
     ("POST", "/git/trees", "_create_tree"),
     ("POST", "/git/commits", "_create_commit"),
     ("GET", "/git/commits/([0-9a-f]+)", "_read_commit"),

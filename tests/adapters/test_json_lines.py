@@ -52,4 +52,4 @@ def test_a_field_that_is_missing_is_looked_for_in_what_should_hold_it(path, line
 
 
 def test_layout_does_not_matter():
-    assert line_of(json.dumps(json.loads(TEXT), indent="\t"), ('a"b', 2, 0, "last")) == 11
+    assert line_of(json.dumps(json.loads(TEXT), indent="\t"), ('a"b', 2, 0, "last")) == 12

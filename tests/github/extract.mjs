@@ -15,6 +15,7 @@ const OPERATIONS = {
   [`${REPOSITORY}/actions/runs/{run_id}/artifacts`]: ['get'],
   [`${REPOSITORY}/actions/workflows/{workflow_id}`]: ['get'],
   [`${REPOSITORY}/actions/workflows/{workflow_id}/runs`]: ['get'],
+  [`${REPOSITORY}/contents/{path}`]: ['get'],
   [`${REPOSITORY}/git/commits`]: ['post'],
   [`${REPOSITORY}/git/commits/{commit_sha}`]: ['get'],
   [`${REPOSITORY}/git/ref/{ref}`]: ['get'],

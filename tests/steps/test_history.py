@@ -1,0 +1,169 @@
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from made_runs import accepting, made_run, shipped_baselines
+
+from chamiperf_ci.adapters.history import FolderHistory
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.run import RunKind, RunProblem
+from chamiperf_ci.models.vocabulary import RowVerdict, RunReason, TargetVerdict
+from chamiperf_ci.steps import history
+from chamiperf_ci.steps.baselines.candidates import Overrule, from_history, from_run
+from chamiperf_ci.steps.compare.judge import Question, judge
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FolderHistory(tmp_path / "history")
+
+
+def added(store, *runs, verdict=None):
+    history.add(store, runs, verdict)
+    return store
+
+
+def test_a_name_says_environment_time_scenario_kind_and_run(store):
+    added(store, made_run(0))
+    [path] = store.names()
+    assert path == "lab/2026/03/20260302T011700Z.boot_storm.night.boot0000.json"
+    assert history.parse_name(path).path == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "README.json",
+        "lab/2026/03/notes.json",
+        "lab/2026/03/20260302T011700Z.boot_storm.nightly.x.json",
+        "lab/2026/20260302T011700Z.boot_storm.night.x.json",
+    ],
+)
+def test_another_name_is_not_that_of_a_run(path):
+    assert history.parse_name(path) is None
+
+
+@pytest.mark.parametrize("kind", list(RunKind))
+def test_every_kind_of_run_has_a_name(kind):
+    name, _ = history.entry_of(made_run(0, run_kind=kind))
+    assert history.parse_name(name.path) == name
+
+
+def test_what_was_added_is_read_oldest_first(store):
+    added(store, made_run(2), made_run(0), made_run(1))
+    assert [entry.run_id for entry in history.read(store).entries] == ["boot0000", "boot0001", "boot0002"]
+
+
+def test_an_entry_holds_the_numbers_that_compare_uses(store):
+    run = made_run(0)
+    accepted = accepting(shipped_baselines(), [run]).accepted(run.fingerprint)
+    [entry] = history.read(added(store, run)).entries
+    stored = {(row.endpoint, row.metric): (row.value, row.statistic) for row in entry.rows}
+    for row in accepted.runs[0].rows:
+        assert stored[row.endpoint, row.metric] == (row.value, row.statistic)
+
+
+def test_an_entry_says_what_was_said_that_night(store):
+    run = made_run(0, failed=60_000)
+    verdict = judge(Question(runs=[run], baselines=accepting(shipped_baselines(), [made_run(1)]))).verdict
+    [entry] = history.read(added(store, run, verdict=verdict)).entries
+    said = {row.metric: (row.verdict, row.target) for row in entry.rows}
+    assert said["errors"] == (RowVerdict.INCONCLUSIVE, TargetVerdict.MISSED)
+    assert (entry.word, entry.exit_code) == (verdict.outcome.word, 1)
+
+
+def test_a_verdict_of_other_runs_is_not_taken_for_this_one(store):
+    verdict = judge(Question(runs=[made_run(1)], baselines=shipped_baselines())).verdict
+    [entry] = history.read(added(store, made_run(0), verdict=verdict)).entries
+    assert (entry.word, entry.exit_code) == ("", None)
+
+
+def test_an_invalid_run_is_kept_with_its_reason_and_without_numbers(store):
+    problem = RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %")
+    [entry] = history.read(added(store, made_run(0, problems=(problem,)))).entries
+    assert (entry.valid, entry.problems, entry.rows) == (False, ("generator-saturated: CPU 97 %",), ())
+
+
+NIGHT, QUICK = made_run(0), made_run(1, run_kind=RunKind.QUICK)
+OTHER = made_run(2, scenario="cloud_init_storm", fingerprint={"environment": "prod"})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        pytest.param({}, [NIGHT, QUICK, OTHER], id="all"),
+        pytest.param({"environment": "lab"}, [NIGHT, QUICK], id="environment"),
+        pytest.param({"scenarios": ("cloud_init_storm",)}, [OTHER], id="scenario"),
+        pytest.param({"kinds": (RunKind.QUICK,)}, [QUICK], id="kind"),
+        pytest.param({"since": QUICK.started_at}, [QUICK, OTHER], id="since, itself included"),
+        pytest.param({"until": QUICK.started_at}, [NIGHT], id="until, itself left out"),
+    ],
+)
+def test_only_what_is_wanted_is_read(store, wanted, found):
+    reading = history.read(added(store, NIGHT, QUICK, OTHER), history.Wanted(**wanted))
+    assert [entry.run_id for entry in reading.entries] == [run.run_id for run in found]
+
+
+@pytest.mark.parametrize("kept", [0, 1, 200, 0.99], ids=["empty", "one byte", "200 bytes", "nearly all"])
+def test_a_truncated_file_is_named_and_loses_no_other(store, kept):
+    added(store, made_run(0), made_run(1))
+    file = store.root / store.names()[0]
+    text = file.read_text()
+    file.write_text(text[: int(kept * len(text)) if isinstance(kept, float) else kept])
+    reading = history.read(store)
+    assert [entry.run_id for entry in reading.entries] == ["boot0001"]
+    assert reading.problems[0].startswith(f"{store.names()[0]} is passed over: ")
+
+
+def test_a_truncated_file_is_completed_when_its_run_is_added_again(store):
+    added(store, made_run(0))
+    file = store.root / store.names()[0]
+    file.write_text(file.read_text()[:100])
+    assert history.add(store, [made_run(0)]) == store.names()
+    assert history.read(store).problems == ()
+
+
+def test_a_file_of_a_newer_version_stops_with_what_to_install(store):
+    added(store, made_run(0))
+    file = store.root / store.names()[0]
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"schema_version": 2, "more": True}))
+    with pytest.raises(ConfigurationError, match=r"schema version 2 is not known.*Install the version that wrote it"):
+        history.read(store)
+
+
+def test_only_valid_nights_count_for_drift(store):
+    invalid = made_run(3, complete=False)
+    runs = [made_run(0), made_run(1, run_kind=RunKind.QUICK), made_run(2, run_kind=RunKind.REPEAT), invalid]
+    past = history.past_of(history.read(added(store, *runs)).entries)
+    assert [night.run_id for night in past.nights] == ["boot0000"]
+
+
+def test_ten_nights_of_history_reach_the_verdict(store):
+    added(store, *(made_run(number, noise=0.02) for number in range(12)))
+    baselines = accepting(shipped_baselines(), [made_run(number, noise=0.02) for number in range(5)])
+    past = history.past_of(history.read(store).entries)
+    verdict = judge(Question(runs=[made_run(20)], baselines=baselines, past=past)).verdict
+    assert {row.history_nights for row in verdict.rows if row.key.metric == "p99" and row.compared} == {12}
+
+
+def test_an_entry_is_a_candidate_for_a_baseline_as_its_run_was(store):
+    run, baselines = made_run(0), shipped_baselines()
+    [entry] = history.read(added(store, run)).entries
+    assert from_history(entry, baselines) == from_run(run, baselines)
+
+
+def test_of_the_history_a_night_that_missed_a_target_is_objected_to(store):
+    run, baselines = made_run(0, failed=60_000), shipped_baselines()
+    verdict = judge(Question(runs=[run], baselines=baselines)).verdict
+    [entry] = history.read(added(store, run, verdict=verdict)).entries
+    assert from_history(entry, baselines).objections == (
+        (Overrule.MISSED_TARGET, "boot_storm / bootscript errors missed its target that night"),
+    )
+
+
+def test_a_name_is_in_utc():
+    local = datetime.fromisoformat("2026-03-02T23:30:00-05:00")
+    name, _ = history.entry_of(made_run(0).model_copy(update={"started_at": local}))
+    assert replace(history.parse_name(name.path), started_at=None) == replace(name, started_at=None)
+    assert history.parse_name(name.path).started_at == datetime(2026, 3, 3, 4, 30, tzinfo=UTC)
