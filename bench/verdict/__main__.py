@@ -23,6 +23,7 @@ from bench.verdict.required import (
     OURS_PAIRS_ALONE,
     PASS_AT_20_AT_MOST,
     PLAIN_RULE_ON_OTEL_AT_LEAST,
+    SIMULATED_AT_20,
     THIN_FALSE_AT_MOST,
     THIN_FOUND_AT_LEAST,
     Shortfalls,
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notes.append(f"{ROCKSDB}: left out, CHAMIPERF_VERDICT_DATA names no folder with rocksdb_aa.csv")
     for source in known:
         table += _source_rows(source, options.trials, shortfalls, notes)
-    table += _simulated_rows(options.trials // 4)
+    table += _simulated_rows(options.trials // 4, shortfalls)
     notes += _night_notes(options.nights, shortfalls)
     notes += _drift_notes(known, options.trials // 40, shortfalls)
     header = ["source", "rule", "false", "+10", "+20", "+30", "+50", "inconclusive at 0 / +20"]
@@ -121,7 +122,7 @@ def _check_the_rest(source: Source, found: dict[float, Found], shortfalls: Short
     shortfalls.at_least(f"{name}: no change covered, %", 100 * found[0.0].covers, COVERED_AT_LEAST)
 
 
-def _simulated_rows(trials: int) -> list[Cells]:
+def _simulated_rows(trials: int, shortfalls: Shortfalls) -> list[Cells]:
     rows = []
     source = Source("simulated", MetricClass.P99, ())
     for spread in simulated.SPREADS:
@@ -130,6 +131,9 @@ def _simulated_rows(trials: int) -> list[Cells]:
         runs = [trial for trial, _, _ in drawn]
         found = {effect: replay(source, runs, effect) for effect in EFFECTS}
         undecided = f"{_percent(found[0.0].inconclusive)} / {_percent(found[0.2].inconclusive)}"
+        by_repeats, by_pairs = SIMULATED_AT_20[spread]
+        shortfalls.at_least(f"{name}: found at +20 %, three runs, %", 100 * found[0.2].three_runs, by_repeats)
+        shortfalls.at_least(f"{name}: found at +20 %, suspects by pairs, %", 100 * found[0.2].by_pairs, by_pairs)
         rows += [
             _row(name, OURS, [each.three_runs for each in found.values()], undecided),
             _row(name, OURS_BY_PAIRS, [each.by_pairs for each in found.values()]),

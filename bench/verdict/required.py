@@ -31,6 +31,13 @@ ROWS: Mapping[tuple[str, str], Required] = MappingProxyType(
         ("otel p95", OURS_PAIRS_ALONE): Required(0.3, (82, 92, 96)),
     },
 )
+SIMULATED_AT_20: Mapping[float, tuple[float, float]] = MappingProxyType(
+    {0.03: (90, 92), 0.04: (75, 90), 0.055: (61, 86), 0.08: (30, 72)},
+)
+"""Spread between runs to percent found at +20 % by three runs and by pairs of suspects, at least.
+
+Six points below the specification's 96, 81, 67, 36 and 98, 96, 92, 78, which do not say how windows scatter.
+"""
 THIN_FALSE_AT_MOST = 4.0
 THIN_FOUND_AT_LEAST = 70.0
 PASS_AT_20_AT_MOST = 9.0

@@ -1,94 +1,30 @@
-"""When a run or a row is not judged, as tables of conditions (verdict.md section 2).
+"""When a row is not judged, as a table of conditions (verdict.md section 2).
 
 Invalid means that the measurement cannot answer, unavailable that there is nothing to compare; neither is a pass.
+Whether a whole run is valid is known where the load was driven: it arrives here as a fact.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chamiperf_ci.models.vocabulary import RowReason, RunReason, Statistic
+from chamiperf_ci.models.vocabulary import RowReason, Statistic
 from chamiperf_ci.verdict.statistic import RunStatistic
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where measurements stop being answers; every share is a fraction.
+    """Where measurements stop being answers.
 
     Attributes:
-        dropped: Largest share of planned iterations that an arrival-rate scenario may drop.
-        reached: Smallest share of the planned rate, or VUs, that counts as reached.
-        windows: Smallest share of planned windows that must have data.
         steps: Smallest number of resolution steps in a value; below 20 a step is over 5 %.
         offered: How many times a rate target a phase must offer to be able to show it.
     """
 
-    dropped: float = 0.001
-    reached: float = 0.95
-    windows: float = 0.5
     steps: float = 20.0
     offered: float = 1.2
 
 
 DEFAULT_LIMITS = Limits()
-
-
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What decides whether a run is judged at all.
-
-    Attributes:
-        saturated: The load step found the generator saturated.
-        generator_healthy: No sign, however small, that the generator was the bottleneck.
-        arrival_rate: The scenario offers arrivals at a rate, rather than a number of VUs.
-        planned_iterations: Iterations of the whole plan; only for an arrival rate.
-        dropped_iterations: Iterations that found no free VU.
-        planned_rate: Requests per second the sustained phase offers; 0 where it has no fixed rate.
-        achieved_rate: Requests per second the sustained phase saw.
-        planned_vus: VUs of the sustained phase; 0 where the plan does not fix them.
-        reached_vus: Most VUs seen in the sustained phase.
-        ended_early: k6 did not come to the planned end.
-        planned_windows: Windows of the sustained phase.
-        windows_with_data: Windows that saw a request.
-    """
-
-    saturated: bool
-    generator_healthy: bool
-    arrival_rate: bool
-    planned_iterations: float
-    dropped_iterations: int
-    planned_rate: float
-    achieved_rate: float
-    planned_vus: int
-    reached_vus: int
-    ended_early: bool
-    planned_windows: int
-    windows_with_data: int
-
-
-def _load_not_reached(run: RunFacts, limits: Limits) -> bool:
-    """A slow server lowers a closed model's rate too: that is judged as long as the generator did its part."""
-    vus_missing = run.reached_vus < limits.reached * run.planned_vus
-    rate_missing = run.achieved_rate < limits.reached * run.planned_rate
-    return vus_missing or (rate_missing and not run.generator_healthy)
-
-
-_RUN_CONDITIONS: tuple[tuple[RunReason, Callable[[RunFacts, Limits], bool]], ...] = (
-    (RunReason.GENERATOR_SATURATED, lambda run, _: run.saturated),
-    (
-        RunReason.DROPPED_ITERATIONS,
-        lambda run, limits: run.arrival_rate and run.dropped_iterations > limits.dropped * run.planned_iterations,
-    ),
-    (RunReason.LOAD_NOT_REACHED, _load_not_reached),
-    (
-        RunReason.INCOMPLETE,
-        lambda run, limits: run.ended_early or run.windows_with_data < limits.windows * run.planned_windows,
-    ),
-)
-
-
-def run_reasons(run: RunFacts, limits: Limits = DEFAULT_LIMITS) -> tuple[RunReason, ...]:
-    """Return every reason for which a run is invalid, the first of the table first; empty when it is valid."""
-    return tuple(reason for reason, holds in _RUN_CONDITIONS if holds(run, limits))
 
 
 @dataclass(frozen=True, slots=True)
