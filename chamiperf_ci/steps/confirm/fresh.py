@@ -60,5 +60,6 @@ def ready_and_seeded(given: GivenTarget, seed_file: Path, k6: str | None, say: C
         wait_until_ready(client, timeout_s=READY_WITHIN_S, say=say)
     with StopRequest() as stop, Chamicore(target) as client:
         driver = Driver(target, client.dialect, find_k6(k6), stop)
-        wish = Wish(before.nodes, SAMPLE, before.shared is not None)
+        # That these nodes may be on this stack, and in its Kea, was decided when they were first seeded.
+        wish = Wish(before.nodes, SAMPLE, shared_stack=before.shared is not None, allow_dhcp=True)
         carry_out(client, driver, seed_file, intend(client, seed_file, wish, stop), wish)

@@ -1,0 +1,63 @@
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import golden
+import pytest
+from made_verdicts import KNOWN, everything, made_row, made_scenario, made_target, made_verdict
+from test_escaping import HOSTILE
+
+from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.render.junit import junit
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def outcomes(verdict):
+    suite = ET.fromstring(junit(verdict)).find("testsuite")  # noqa: S314 - our own text
+    return [case[0].tag if len(case) else "passed" for case in suite.iter("testcase")]
+
+
+def test_the_xml_of_a_night_in_which_everything_happened():
+    golden.check(GOLDEN / "junit.xml", junit(everything()))
+
+
+CASES = [
+    (made_row(), "failure"),
+    (made_row(acknowledged=KNOWN), "skipped"),
+    (made_row(RowVerdict.PASS, RowReason.WITHIN_TOLERANCE), "passed"),
+    (made_row(RowVerdict.IMPROVEMENT, RowReason.FASTER), "passed"),
+    (made_row(RowVerdict.INCONCLUSIVE, RowReason.NOISY), "skipped"),
+    (made_row(RowVerdict.INVALID, RowReason.ERROR_BURST, change=None), "error"),
+    (made_row(RowVerdict.UNAVAILABLE, RowReason.NOT_MEASURED, change=None), "error"),
+    (made_row(RowVerdict.UNAVAILABLE, RowReason.NO_BASELINE, change=None), "skipped"),
+]
+
+
+@pytest.mark.parametrize(("row", "outcome"), CASES, ids=[f"{row.reason}-{outcome}" for row, outcome in CASES])
+def test_each_verdict_has_its_outcome_and_unknown_is_never_passed(row, outcome):
+    assert outcomes(made_verdict((row,), sentence="x")) == ["passed", outcome]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome"),
+    [
+        (TargetVerdict.MET, "passed"),
+        (TargetVerdict.AT_THE_LIMIT, "passed"),
+        (TargetVerdict.MISSED, "failure"),
+        (TargetVerdict.INVALID, "error"),
+        (TargetVerdict.UNAVAILABLE, "skipped"),
+    ],
+)
+def test_each_target_has_its_outcome(verdict, outcome):
+    row = made_row(RowVerdict.PASS, RowReason.WITHIN_TOLERANCE, target=made_target(verdict))
+    assert outcomes(made_verdict((row,), sentence="x")) == ["passed", "passed", outcome]
+
+
+def test_a_run_that_was_not_judged_is_an_error():
+    scenario = made_scenario(valid=False, problems=("CPU 97 %",))
+    assert outcomes(made_verdict((), scenarios=(scenario,), sentence="x")) == ["error"]
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_name_leaves_the_xml_well_formed(name):
+    assert outcomes(made_verdict((made_row(endpoint=name, detail=name),), sentence=name)) == ["passed", "failure"]
