@@ -24,7 +24,14 @@ from chamiperf_ci.options import baseline_options, gate_options, out_option
     metavar="METRIC",
     help="Also show how rows came about, step by step: a metric (p99), or scenario/endpoint/metric, or a part of it.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What standard output gets: the report, or verdict.json.",
+)
 @out_option
 def compare(
     *,

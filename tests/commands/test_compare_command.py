@@ -1,0 +1,226 @@
+"""`chamiperf compare` and `chamiperf report` as a user runs them, with every input that can be wrong."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from made_runs import accepting, made_run, shipped_baselines
+
+from chamiperf_ci.__main__ import run
+from chamiperf_ci.adapters.files import write_document
+from chamiperf_ci.commands.compare import compare
+from chamiperf_ci.commands.confirm import confirm
+from chamiperf_ci.commands.report import report
+from chamiperf_ci.models.run import RunProblem
+from chamiperf_ci.models.vocabulary import RunReason
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A night and its baselines, as the current folder."""
+    monkeypatch.chdir(tmp_path)
+    runs = [made_run(number, noise=0.02) for number in range(5)]
+    write_document(tmp_path / "baselines.json", accepting(shipped_baselines(), runs))
+    write_document(tmp_path / "out" / "runs" / "boot_storm.json", made_run(20, noise=0.02))
+    return tmp_path
+
+
+def ending(capsys, command, *arguments):
+    """Exit code, standard output and standard error of a command, as the door makes them."""
+    with pytest.raises(SystemExit) as ended:
+        run(command, arguments)
+    printed = capsys.readouterr()
+    return ended.value.code, printed.out, printed.err
+
+
+def test_the_result_goes_to_standard_output_and_the_sentence_to_standard_error(folder, capsys):
+    code, out, err = ending(capsys, compare)
+    assert (code, err) == (0, "None of 5 rows got worse by 20 % or more. All 4 targets judged are met.\n")
+    assert "boot_storm / bootscript p99" in out
+    assert (folder / "out" / "verdict.json").exists()
+
+
+def test_json_for_machines_is_the_file(folder, capsys):
+    _, out, _ = ending(capsys, compare, "--format", "json")
+    assert json.loads(out) == json.loads((folder / "out" / "verdict.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.usefixtures("folder")
+def test_explain_shows_the_computation_with_its_numbers(capsys):
+    _, out, _ = ending(capsys, compare, "--explain", "p99")
+    steps = {line.split("  ")[0] for line in out.split("boot_storm / bootscript p99\n---")[-1].splitlines()}
+    assert {"s0", "SS", "nu", "sigma", "se", "[L95, U95]", "p_worse", "theta", "verdict"} <= steps
+
+
+@pytest.mark.usefixtures("folder")
+def test_explaining_what_is_not_there_names_what_is(capsys):
+    code, _, err = ending(capsys, compare, "--explain", "p42")
+    assert code == 2
+    assert err.startswith(
+        "chamiperf: no compared row is named 'p42' (--explain). Name one of: boot_storm / bootscript p50"
+    )
+
+
+def test_two_comparisons_of_the_same_files_are_byte_equal(folder, capsys):
+    written = []
+    for _ in range(2):
+        ending(capsys, compare)
+        written.append((folder / "out" / "verdict.json").read_bytes())
+    assert written[0] == written[1]
+
+
+def spoil(folder, name, text):
+    (folder / name).write_text(text, encoding="utf-8")
+
+
+def missing_baselines(folder):
+    (folder / "baselines.json").unlink()
+
+
+def malformed_baselines(folder):
+    spoil(folder, "baselines.json", '{"kind": "baselines",\n  "rules": }')
+
+
+def newer_baselines(folder):
+    spoil(folder, "baselines.json", '{"kind": "baselines", "schema_version": 2, "producer": "chamiperf 9.0.0"}')
+
+
+def wrong_field(folder):
+    text = '{"kind": "baselines", "schema_version": 1, "producer": "x", "rules": {"defaults": {"tolerance": "much"}}}'
+    spoil(folder, "baselines.json", text)
+
+
+def another_kind(folder):
+    write_document(folder / "baselines.json", made_run(0))
+
+
+def empty_runs(folder):
+    (folder / "out" / "runs" / "boot_storm.json").unlink()
+
+
+def no_runs(folder):
+    empty_runs(folder)
+    (folder / "out" / "runs").rmdir()
+
+
+def truncated_run(folder):
+    text = (folder / "out" / "runs" / "boot_storm.json").read_text(encoding="utf-8")
+    spoil(folder, "out/runs/boot_storm.json", text[: len(text) // 2])
+
+
+def nan_in_run(folder):
+    text = (folder / "out" / "runs" / "boot_storm.json").read_text(encoding="utf-8")
+    spoil(folder, "out/runs/boot_storm.json", text.replace('"seconds": 30.0', '"seconds": NaN', 1))
+
+
+def two_nights(folder):
+    write_document(folder / "out" / "runs" / "other.json", made_run(21))
+
+
+def invalid_run(folder):
+    problem = RunProblem(reason=RunReason.GENERATOR_SATURATED, text="the load generator was the bottleneck (CPU 97 %)")
+    write_document(folder / "out" / "runs" / "boot_storm.json", made_run(20, problems=(problem,)))
+
+
+def verdict_is_a_folder(folder):
+    (folder / "out" / "verdict.json").mkdir()
+
+
+BAD = [
+    (missing_baselines, 2, "the file does not exist (baselines.json). Restore the file"),
+    (malformed_baselines, 2, "not valid JSON: Expecting value (baselines.json, line 2, column 12)"),
+    (newer_baselines, 2, "schema version 2 is not known"),
+    (wrong_field, 2, "rules.defaults.tolerance: Input should be a valid number"),
+    (another_kind, 2, "expected a baselines file, found 'run'"),
+    (empty_runs, 3, "there is no run to judge (out/runs). Run `chamiperf load` first"),
+    (no_runs, 2, "the runs do not exist (out/runs)"),
+    (truncated_run, 2, "not valid JSON"),
+    (nan_in_run, 2, "NaN is not a number"),
+    (two_nights, 2, "boot_storm needs exactly one run to judge, found boot0020, boot0021"),
+    (invalid_run, 3, "Not judged: boot_storm: the load generator was the bottleneck (CPU 97 %)."),
+    (verdict_is_a_folder, 2, "cannot write the file"),
+]
+
+
+@pytest.mark.parametrize(("fault", "code", "said"), BAD, ids=[fault.__name__ for fault, _, _ in BAD])
+def test_a_wrong_input_is_one_clear_line_and_its_exit_code(folder, capsys, fault, code, said):
+    fault(folder)
+    ended, _, err = ending(capsys, compare)
+    assert (ended, err.count("\n")) == (code, 1)
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--fail-on", "noise"], "'noise' is not one of"),
+        (["--gate", "strict"], "'strict' is not one of"),
+        (["--frobnicate"], "No such option"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_wrong_option_is_a_usage_error(capsys, arguments, said):
+    code, _, err = ending(capsys, compare, *arguments)
+    assert code == 2
+    assert said in err
+
+
+def test_a_history_folder_need_not_exist_yet(folder, capsys):
+    code, _, _ = ending(capsys, compare, "--history", folder / "history")
+    assert code == 0
+
+
+def test_a_report_is_written_for_each_place_and_ends_in_0_whatever_the_verdict(folder, capsys):
+    invalid_run(folder)
+    assert ending(capsys, compare)[0] == 3
+    code, out, _ = ending(capsys, report)
+    assert code == 0
+    assert out.startswith("Not judged: boot_storm")
+    assert {path.name for path in (folder / "out").iterdir()} >= {"summary.md", "report.html", "junit.xml"}
+
+
+def test_in_a_workflow_the_report_writes_summary_annotations_and_outputs(folder, capsys, monkeypatch):
+    invalid_run(folder)
+    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
+        monkeypatch.setenv(name, str(folder / name))
+    ending(capsys, compare)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    _, _, err = ending(capsys, report)
+    assert "Not judged: boot_storm" in (folder / "GITHUB_STEP_SUMMARY").read_text(encoding="utf-8")
+    assert "::error title=boot_storm was not judged::" in err
+    outputs = (folder / "GITHUB_OUTPUT").read_text(encoding="utf-8")
+    names = {line.split("<<")[0] for line in outputs.splitlines() if "<<" in line}
+    assert {"verdict", "verdict-path", "regressions", "report-path"} <= names
+
+
+def test_a_report_without_its_runs_leaves_their_charts_out(folder, capsys):
+    ending(capsys, compare)
+    empty_runs(folder)
+    code, _, _ = ending(capsys, report)
+    assert code == 0
+    assert "<polyline" not in (folder / "out" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_report_without_a_verdict_says_how_to_make_one(capsys):
+    code, _, err = ending(capsys, report)
+    assert (code, "Make it with `chamiperf compare`." in err) == (2, True)
+
+
+@pytest.mark.usefixtures("folder")
+def test_confirming_without_a_verdict_says_how_to_make_one(capsys):
+    code, _, err = ending(capsys, confirm)
+    assert (code, "Make it with `chamiperf compare`." in err) == (2, True)
+
+
+@pytest.mark.usefixtures("folder")
+def test_confirming_a_quiet_night_measures_nothing(capsys):
+    ending(capsys, compare)
+    code, _, err = ending(capsys, confirm)
+    assert (code, err.splitlines()[0]) == (0, "Nothing is suspect, so nothing is measured again.")
+
+
+@pytest.mark.parametrize("command", [compare, confirm, report])
+def test_every_option_has_a_help_text(command):
+    assert CliRunner().invoke(command, ["--help"]).exit_code == 0
+    assert all(parameter.help for parameter in command.params)
