@@ -1,0 +1,46 @@
+"""Which runs in a stack are dead."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chamiperf_ci.models.identities import Owner
+from chamiperf_ci.steps.seed.inventory import Entry, Inventory
+from chamiperf_ci.steps.seed.sweep import find_orphans
+
+NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
+DAY = timedelta(hours=24)
+
+
+def _find(*objects, keep=()):
+    entries = tuple(
+        Entry(
+            "component", f"{run}-{hours}", Owner(run, 0), None, None if hours is None else NOW - timedelta(hours=hours)
+        )
+        for run, hours in objects
+    )
+    foreign = Entry("component", "x1", None, None, NOW - 100 * DAY)
+    return find_orphans(Inventory((*entries, foreign)), older_than=DAY, now=NOW, keep=keep)
+
+
+@pytest.mark.parametrize(("hours", "dead"), [(23.99, False), (24, True), (25, True)])
+def test_a_run_is_dead_when_its_latest_object_is_older(hours, dead):
+    assert ("aaaa" in _find(("aaaa", 100), ("aaaa", hours)).dead) is dead
+
+
+def test_the_run_in_use_is_never_dead():
+    orphans = _find(("aaaa", 100), keep=["aaaa"])
+    assert (dict(orphans.dead), orphans.young) == ({}, ("aaaa",))
+
+
+def test_a_run_of_unknown_age_is_left_alone_and_named():
+    orphans = _find(("aaaa", 100), ("aaaa", None))
+    assert (dict(orphans.dead), orphans.undated) == ({}, ("aaaa",))
+
+
+def test_objects_of_others_are_no_run_however_old():
+    assert _find() == find_orphans(Inventory(()), older_than=DAY, now=NOW, keep=())
+
+
+def test_a_run_from_a_clock_that_is_ahead_is_young():
+    assert _find(("aaaa", -5)).young == ("aaaa",)
