@@ -244,7 +244,7 @@ def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--lose-sync", "lost", type=click.IntRange(0), help="Lose so many nodes' data."),
             click.option(
-                "--random",
+                "--lose-sync-random",
                 "lost_between",
                 metavar="LOW..HIGH",
                 help="Lose a number of nodes that only the stack knows.",

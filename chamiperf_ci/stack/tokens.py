@@ -94,6 +94,8 @@ class Gatekeeper:
                 issuer=ISSUER,
                 options={"require": ["exp", "sub"]},
             )
+        except jwt.ExpiredSignatureError:
+            raise self._refused("the token has expired") from None
         except (jwt.InvalidTokenError, KeyError) as fault:
             raise self._refused(f"the token is not valid: {type(fault).__name__}") from None
         return claims
