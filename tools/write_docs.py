@@ -1,0 +1,20 @@
+"""Writes the generated pages anew: `python -m tools.write_docs`."""
+
+from pathlib import Path
+
+from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters.data import default_baselines
+from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.render.targets_page import targets_page
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pages() -> dict[str, str]:
+    """Return path to text of each page."""
+    return {"docs/targets.md": targets_page(files.read_document(default_baselines(), Baselines))}
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (ROOT / name).write_text(text, encoding="utf-8")
