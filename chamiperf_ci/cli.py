@@ -1,10 +1,12 @@
 """The command `chamiperf`: a group whose commands are imported when they are called, so that `--help` stays fast."""
 
 import importlib
+import os
 
 import click
 
 from chamiperf_ci import __version__
+from chamiperf_ci.errors import ConfigurationError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "From nothing to a verdict, on the embedded stack."),
@@ -79,3 +81,11 @@ def cli() -> None:
     Exit codes: 0 fine; 1 a verdict says no; 2 usage or configuration; 3 the measurement is not valid; 4 a service
     outside failed; 70 internal error.
     """
+    # A composite action says which version it belongs to; `setup` of another one would be a silent mixture.
+    wanted = os.environ.get("CHAMIPERF_ACTION_VERSION")
+    if wanted and wanted != __version__:
+        raise ConfigurationError(
+            f"the action is of version {wanted}, the installed chamiperf is {__version__}",
+            where="uses:",
+            remedy="Give the same version behind the @ of every chamiperf action of the job, `setup` included.",
+        )

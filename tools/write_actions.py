@@ -165,7 +165,9 @@ def options_of(action: Action) -> list[click.Option]:
     """
     command = command_of(action)
     options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
-    by_variable = {option.name for option in options if option.name in _target_names()} - TARGET_INPUTS
+    by_variable = {
+        option.name for option in options if option.envvar and option.name in _target_names()
+    } - TARGET_INPUTS
     of_the_runner = {option.name for option in options if str(option.envvar).startswith("GITHUB_")}
     return [option for option in options if option.name not in FOR_PEOPLE | by_variable | of_the_runner]
 

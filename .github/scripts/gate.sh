@@ -21,7 +21,12 @@ while read -r name outcome code; do
       said='cancelled'
       : "${stopped:=$name}"
       ;;
-    *) said="not run${stopped:+, because of $stopped}" ;;
+    *)
+      case "$name" in
+        wait | smoke | seed | load | compare | report | hand-over) said="not run${stopped:+, because of $stopped}" ;;
+        *) said='not needed' ;;
+      esac
+      ;;
   esac
   rows+="| $name | $said |"$'\n'
   case "$name:$outcome" in

@@ -108,7 +108,10 @@ def locks() -> bytes:
 def source() -> bytes:
     """The toolkit's own files: two commits of one version are two environments."""
     files = sorted(
-        path for folder in ("chamiperf_ci", "k6") for path in (TOOLKIT / folder).rglob("*") if path.is_file()
+        path
+        for folder in ("chamiperf_ci", "k6")
+        for path in (TOOLKIT / folder).rglob("*")
+        if path.is_file() and "node_modules" not in path.parts
     )
     parts = [
         b"%s\0%s\0" % (str(path.relative_to(TOOLKIT)).encode(), path.read_bytes())

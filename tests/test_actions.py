@@ -1,0 +1,128 @@
+"""The composite actions, their commands and their page say the same."""
+
+import re
+
+import click
+import pytest
+import yaml
+
+from tools import write_actions
+from tools.write_actions import ACTIONS, ROOT
+
+BY_NAME = {action.name: action for action in ACTIONS}
+FILES = sorted((ROOT / "actions").glob("*/action.yml"))
+GENERATED = dict(write_actions.files())
+
+
+def read(name):
+    """An action.yml."""
+    return yaml.safe_load((ROOT / "actions" / name / "action.yml").read_text())
+
+
+@pytest.mark.parametrize("path", GENERATED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_generated_file_is_current(path):
+    assert path.read_text() == GENERATED[path], "run `make docs`"
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_each_input_reaches_an_option_of_the_command(name):
+    action = BY_NAME[name]
+    known = {option.name: option for option in write_actions.command_of(action).params}
+    words = [action.name, *([action.subcommand] if action.subcommand else [])]
+    prefix = "_".join(["CHAMIPERF_IN", *words]).upper().replace("-", "_") + "_"
+    explicit = {option.envvar for option in known.values() if isinstance(option, click.Option)}
+    (step,) = read(name)["runs"]["steps"]
+    for variable in step["env"]:
+        if variable.startswith(prefix):
+            assert variable.removeprefix(prefix).lower() in known
+        else:
+            assert variable in explicit | {"CHAMIPERF_ACTION_VERSION", "GITHUB_TOKEN"}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_each_option_is_an_input_or_a_variable(name):
+    action = BY_NAME[name]
+    inputs = set(read(name)["inputs"])
+    for option in write_actions.command_of(action).params:
+        if option.hidden or option.name in write_actions.FOR_PEOPLE:
+            continue
+        assert write_actions.input_name(option) in inputs or option.envvar is not None
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
+def test_each_input_is_in_kebab_case_and_described(path):
+    for name, about in yaml.safe_load(path.read_text())["inputs"].items():
+        assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name)
+        assert about["description"].endswith(".")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
+def test_each_input_is_used(path):
+    text = path.read_text()
+    for name in yaml.safe_load(text)["inputs"]:
+        assert f"inputs.{name} " in text
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
+def test_each_run_is_one_exec_without_an_expression(path):
+    for step in yaml.safe_load(path.read_text())["runs"]["steps"]:
+        if "run" in step:
+            assert step["run"].startswith("exec ")
+            assert "\n" not in step["run"].strip()
+            assert "${{" not in step["run"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
+def test_each_action_gives_its_exit_code(path):
+    assert "exit-code" in yaml.safe_load(path.read_text())["outputs"]
+
+
+def workflows():
+    """Every workflow of ours, and those that are copied."""
+    return [*sorted((ROOT / ".github/workflows").glob("*.yml")), *sorted((ROOT / "workflows").glob("*.yml"))]
+
+
+@pytest.mark.parametrize("path", workflows(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_workflow_gives_an_action_only_inputs_that_it_has(path):
+    for job in yaml.safe_load(path.read_text())["jobs"].values():
+        for step in job.get("steps", []):
+            if match := re.search(r"/actions/([a-z-]+)(@|$)", step.get("uses", "")):
+                assert set(step.get("with", {})) <= set(read(match[1])["inputs"])
+
+
+@pytest.mark.parametrize("path", workflows(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_workflow_gives_the_pipeline_only_inputs_that_it_has(path):
+    pipeline = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())[True]["workflow_call"]
+    for job in yaml.safe_load(path.read_text())["jobs"].values():
+        if "pipeline.yml" in job.get("uses", ""):
+            assert set(job.get("with", {})) <= set(pipeline["inputs"])
+            assert set(job.get("secrets", {})) <= set(pipeline["secrets"])
+
+
+@pytest.mark.parametrize("path", workflows(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_job_has_a_time_out_and_says_what_it_may_do(path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {}
+    for job in workflow["jobs"].values():
+        assert "permissions" in job
+        assert "uses" in job or "timeout-minutes" in job
+
+
+def test_only_jobs_that_see_no_stack_may_write():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())["jobs"]
+    for job in jobs.values():
+        text = yaml.safe_dump(job)
+        if "write" in job["permissions"].values():
+            assert "secrets." not in text
+            assert "vars." not in text
+        else:
+            assert job["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize("path", [*workflows(), *FILES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_action_of_others_is_pinned_by_commit_with_its_tag(path):
+    for line in path.read_text().splitlines():
+        match = re.search(r"uses: (\S+)(.*)", line)
+        if match and not match[1].startswith((".", "OWNER/")):
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", match[1])
+            assert re.fullmatch(r" # v\d+\.\d+\.\d+", match[2])

@@ -1,0 +1,69 @@
+"""The last step of a job: the night's exit code from how the steps ended."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+GATE = Path(__file__).resolve().parents[1] / ".github" / "scripts" / "gate.sh"
+BUDGET = GATE.with_name("budget.sh")
+
+
+def gate(steps, tmp_path):
+    """Run the gate; return its exit code and its summary."""
+    summary, output = tmp_path / "summary", tmp_path / "output"
+    environment = {"PATH": "/usr/bin:/bin", "STEPS": steps, "STARTED": "0", "GITHUB_STEP_SUMMARY": str(summary),
+                   "GITHUB_OUTPUT": str(output)}  # fmt: skip
+    ran = subprocess.run([str(GATE)], env=environment, check=False, capture_output=True, text=True)
+    assert output.read_text() == f"exit-code={ran.returncode}\n"
+    return ran.returncode, summary.read_text()
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        pytest.param("wait success 0\nload success 0\ncompare success 0\nconfirm skipped", 0, id="a good night"),
+        pytest.param("load success 0\ncompare failure 1\nconfirm skipped", 1, id="a regression"),
+        pytest.param("compare failure 1\nconfirm success 0", 0, id="confirmed away"),
+        pytest.param("compare success 0\nconfirm failure 1", 1, id="confirmed"),
+        pytest.param("load failure 3\ncompare failure 3", 3, id="an invalid run"),
+        pytest.param("load failure 3\ncompare failure 1", 1, id="the verdict outranks the load"),
+        pytest.param("load failure 3\ncompare success 0", 3, id="a failed load is never a pass"),
+        pytest.param("smoke failure 1\nload skipped", 1, id="a red smoke test"),
+        pytest.param("wait failure 2\nsmoke skipped", 2, id="no stack"),
+        pytest.param("deploy failure\nwait skipped", 70, id="a script that failed says no code"),
+        pytest.param("compare failure", 70, id="an action that could not start"),
+        pytest.param("compare success 0\nunseed failure 1", 1, id="nodes stayed in the stack"),
+        pytest.param("compare failure 1\nunseed failure 3", 1, id="tidying up does not hide a regression"),
+        pytest.param("load cancelled\ncompare skipped", 3, id="cancelled"),
+        pytest.param("", 70, id="nothing was said"),
+        pytest.param("wait skipped\nload skipped\ncompare skipped", 70, id="nothing ran"),
+    ],
+)
+def test_the_nights_code_follows_from_its_steps(steps, expected, tmp_path):
+    assert gate(steps, tmp_path)[0] == expected
+
+
+def test_the_summary_says_what_stopped_the_load(tmp_path):
+    _, summary = gate("smoke failure 1\nload skipped\nconfirm skipped", tmp_path)
+    assert "| smoke | ended with 1 |\n| load | not run, because of smoke |\n| confirm | not needed |" in summary
+
+
+def test_the_summary_ends_with_the_minutes_used(tmp_path):
+    _, summary = gate("compare success 0", tmp_path)
+    assert "Runner minutes used: " in summary.strip().splitlines()[-1]
+
+
+def test_artifacts_within_the_budget_pass(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    assert subprocess.run([str(BUDGET)], env={"PATH": "/usr/bin:/bin", "FOLDER": str(tmp_path)}, check=False,
+                          capture_output=True).returncode == 0  # fmt: skip
+
+
+def test_artifacts_over_the_budget_are_red_and_named(tmp_path):
+    with (tmp_path / "large.json").open("wb") as file:
+        file.truncate(21 * 1024 * 1024)
+    ran = subprocess.run([str(BUDGET)], env={"PATH": "/usr/bin:/bin", "FOLDER": str(tmp_path)}, check=False,
+                         capture_output=True, text=True)  # fmt: skip
+    assert ran.returncode == 2
+    assert "large.json" in ran.stdout

@@ -1,0 +1,209 @@
+"""Runs the workflows that adopters copy, as they stand, with `act` in host mode, from a repository that is not ours.
+
+What is changed for `act`, and nothing else: `OWNER` stays and is mapped to a copy of this toolkit; `concurrency.queue`
+is taken out and `job.workflow_repository` and `job.workflow_sha` are filled in, because `act` knows none of them.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+STANDINS = Path(__file__).with_name("standins")
+RELEASE = "OWNER/chamiperf-ci@v0.1.0"
+TIMEOUT_S = 420
+_IDENTITY = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
+
+
+@dataclass
+class Ran:
+    """How a workflow ended."""
+
+    code: int
+    log: str
+    """Everything that was printed."""
+    summaries: dict
+    """Job to its summary."""
+    jobs: dict
+    """Job to `success` or `failure`; a job that was skipped is absent."""
+    steps: dict
+    """Step's name to `success` or `failure`; a step that was skipped is absent."""
+    artifacts: Path
+
+
+@dataclass
+class Adopter:
+    """A repository that uses this toolkit, with a bare remote; `toolkit` is a copy of ours."""
+
+    folder: Path
+    toolkit: Path
+    cache: Path
+    variables: dict = field(default_factory=dict)
+    secrets: dict = field(default_factory=dict)
+
+    @property
+    def repository(self):
+        """The working tree."""
+        return self.folder / "repository"
+
+    @property
+    def artifacts(self):
+        """Where the stand-in keeps artifacts."""
+        return self.folder / "artifacts"
+
+    def create(self):
+        """Make the repository, with nothing in it but what the test writes before `run`."""
+        self.repository.mkdir(parents=True)
+        self.artifacts.mkdir()
+        remote = self.folder / "remote.git"
+        git(self.folder, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
+        git(self.repository, "init", "--quiet", "--initial-branch=main")
+        # The address is GitHub's, because `act` reads the repository's name from it; git goes to the bare remote.
+        git(self.repository, "remote", "add", "origin", "https://github.com/octo/stack.git")
+        git(self.repository, "config", f"url.{remote}.insteadOf", "https://github.com/octo/stack.git")
+        return self
+
+    def copy(self, workflow, **changes):
+        """Copy a workflow as an adopter does; `changes` are lines that an adopter edits, old text to new."""
+        text = (ROOT / "workflows" / workflow).read_text()
+        for old, new in changes.get("edit", {}).items():
+            assert old in text, f"{workflow} has no {old!r}"
+            text = text.replace(old, new)
+        self.write(f".github/workflows/{workflow}", text)
+
+    def write(self, path, text, *, executable=False):
+        """Put a file into the repository."""
+        file = self.repository / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755 if executable else 0o644)
+
+    def run(self, workflow, *, event="workflow_dispatch", payload=None, arguments=()):
+        """Commit everything, push it, and run a workflow."""
+        git(self.repository, "add", "--all")
+        git(self.repository, "commit", "--quiet", "--allow-empty", "--message", "As copied")
+        git(self.repository, "push", "--quiet", "origin", "main")
+        machine = {name: self.folder / "machine" / name for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}
+        for folder in machine.values():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        event_file = self.folder / "event.json"
+        event_file.write_text(json.dumps(payload or {}))
+        variables = {
+            **{name: str(path) for name, path in machine.items()},
+            "PIP_CACHE_DIR": str(self.cache / "pip"),
+            "HARNESS_STANDINS": str(STANDINS),
+            "HARNESS_TOOLKIT": str(self.toolkit),
+            "HARNESS_ARTIFACTS": str(self.artifacts),
+            "HARNESS_REMOTE": str(self.folder / "remote.git"),
+            # A runner brings its own git identity; history commits with it.
+            **{
+                f"GIT_{who}_{what}": "adopter@example.test"
+                for who in ("AUTHOR", "COMMITTER")
+                for what in ("NAME", "EMAIL")
+            },
+            **self.variables,
+        }
+        command = [
+            str(Path(sys.executable).with_name("act")), event, "--json", "--no-cache-server", "--pull=false",
+            "--directory", str(self.repository), "--workflows", f".github/workflows/{workflow}",
+            "--eventpath", str(event_file), "--action-cache-path", str(self.cache),
+            "--artifact-server-addr", "127.0.0.1",
+            "--platform", "ubuntu-24.04=-self-hosted",
+            "--local-repository", f"{RELEASE}={self.toolkit}",
+        ]  # fmt: skip
+        for action in third_party():
+            command += ["--local-repository", f"{action}={STANDINS / action.split('@')[0].split('/')[1]}"]
+        for name, value in variables.items():
+            command += ["--env", f"{name}={value}"]
+        secrets = self.folder / "secrets"
+        secrets.write_text("".join(f"{name}={value}\n" for name, value in self.secrets.items()))
+        command += ["--secret-file", str(secrets), *arguments]
+        ran = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S, env=clean_environment()
+        )
+        return read_log(ran, self.artifacts)
+
+
+def read_log(ran, artifacts):
+    """What `act --json` printed, in the words of a test."""
+    summaries, jobs, steps, log = {}, {}, {}, [ran.stderr]
+    for line in ran.stdout.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            log.append(line + "\n")
+            continue
+        if not str(entry.get("msg", "")).startswith("LocalRepositoryCache"):
+            log.append(str(entry.get("msg", "")).rstrip("\n") + "\n")
+        job = entry.get("jobID", "")
+        if entry.get("command") == "summary":
+            summaries[job] = summaries.get(job, "") + entry["content"]
+        if "jobResult" in entry:
+            jobs[job] = entry["jobResult"]
+        if entry.get("stage") == "Main" and "stepResult" in entry and len(entry["stepID"]) == 1:
+            steps[entry["step"]] = entry["stepResult"]
+    return Ran(ran.returncode, "".join(log), summaries, jobs, steps, artifacts)
+
+
+def third_party():
+    """The pinned actions that our workflows and actions use, as `uses:` names them."""
+    found = set()
+    for file in (*(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / "workflows").glob("*.yml"),
+                 *(ROOT / "actions").glob("*/action.yml")):  # fmt: skip
+        text = yaml.safe_load(file.read_text())
+        jobs = text.get("jobs", {"": {"steps": text.get("runs", {}).get("steps", [])}})
+        found |= {step["uses"] for job in jobs.values() for step in job.get("steps", []) if "uses" in step}
+    return sorted(uses for uses in found if not uses.startswith((".", "OWNER/")))
+
+
+def copy_toolkit(to):
+    """A copy of what git has of this toolkit, as its working tree stands, changed as the module says."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT, capture_output=True, text=True, check=True, env=clean_environment(),
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        source = ROOT / name
+        if source.is_file() and not name.startswith("tests/"):
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, to / name)
+    pipeline = to / ".github" / "workflows" / "pipeline.yml"
+    text = pipeline.read_text()
+    for old, new in {
+        "      queue: max\n": "",
+        "job.workflow_repository": "'OWNER/chamiperf-ci'",
+        "job.workflow_sha": "'v0.1.0'",
+    }.items():
+        assert old in text
+        text = text.replace(old, new)
+    pipeline.write_text(text)
+    return to
+
+
+def clean_environment():
+    """The test's environment without what a surrounding git or workflow left in it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "ACT", "CHAMI"))}
+
+
+def left_running(folder):
+    """The command lines of processes that a run left behind."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        words = [*(process.info["cmdline"] or []), *(process.info["environ"] or {}).values()]
+        if process.pid != os.getpid() and any(f"{folder}/machine" in word for word in words):
+            found.append(" ".join(process.info["cmdline"] or [str(process.pid)]))
+    return found
+
+
+def git(folder, *arguments):
+    """Run git as nobody in particular."""
+    identity = ["-c", "user.name=adopter", "-c", "user.email=adopter@example.test"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, env=clean_environment())

@@ -1,0 +1,203 @@
+"""The workflows as an adopter copies them, run with `act` against the embedded stack and a stand-in of GitHub."""
+
+import base64
+import json
+import shutil
+import threading
+
+import psutil
+import pytest
+
+from chamiperf_ci.models.verdict import Verdict
+
+pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
+
+SHORT = {
+    "profile: full": 'profile: demo\n      nodes: "2000"\n      min-gap: "0"',
+    "scenarios: all": "scenarios: boot_storm",
+}
+"""A night of all scenarios takes hours; the tests shorten it, and change nothing else but what the test is about."""
+
+SLOW = "#!/bin/sh\nexec chamiperf stack fault set --service bss --route bootscript --latency-ms 8\n"
+BROKEN = "#!/bin/sh\nexec chamiperf stack fault set --service bss --error-rate 1\n"
+
+
+def deployed_by(script):
+    """The edit that gives a workflow a deploy script of the adopter's own."""
+    return {"      kind:": f"      deploy-script: ./{script}\n      kind:"}
+
+
+def verdict_of(ran, key="chamiperf"):
+    """The verdict that was handed over."""
+    text = (ran.artifacts / f"chamiperf-verdict-{key}-1" / "verdict.json").read_text()
+    return Verdict.model_validate(json.loads(text))
+
+
+def test_an_empty_repository_gets_to_a_verdict_with_a_copied_nightly(adopter):
+    adopter.copy("nightly.yml", edit=SHORT)
+    ran = adopter.run("nightly.yml")
+    assert ran.code == 0, ran.log
+    assert ran.jobs == {"measure": "success", "history": "success"}
+    assert verdict_of(ran).outcome.word == "learning"
+    assert "Self-test: no product was measured" in ran.summaries["measure"]
+
+
+def test_a_night_without_a_change_passes(adopter, baselines):
+    adopter.copy("nightly.yml", edit=SHORT)
+    adopter.write("baselines.json", baselines)
+    ran = adopter.run("nightly.yml")
+    assert ran.code == 0, ran.log
+    verdict = verdict_of(ran)
+    assert verdict.counts.by_verdict.get("regression", 0) == 0
+    assert verdict.scenarios[0].baseline_runs == 5
+
+
+def test_a_night_with_a_planted_slow_down_is_red_and_names_it(adopter, baselines):
+    adopter.copy("nightly.yml", edit=SHORT | deployed_by("slow"))
+    adopter.write("baselines.json", baselines)
+    adopter.write("slow", SLOW, executable=True)
+    ran = adopter.run("nightly.yml")
+    assert ran.jobs["measure"] == "failure"
+    assert verdict_of(ran).outcome.word == "regression"
+    assert "Exit code 1." in ran.summaries["measure"]
+    # The night is kept all the same, for what comes after it.
+    assert ran.jobs["history"] == "success"
+
+
+def test_a_red_smoke_test_skips_the_load_and_says_so(adopter):
+    adopter.copy("nightly.yml", edit=SHORT | deployed_by("broken"))
+    adopter.write("broken", BROKEN, executable=True)
+    ran = adopter.run("nightly.yml")
+    assert ran.jobs == {"measure": "failure"}
+    assert "| smoke | ended with 1 |" in ran.summaries["measure"]
+    assert "| load | not run, because of smoke |" in ran.summaries["measure"]
+    assert "Load" not in ran.steps
+    # An action that fails still leaves its artifacts.
+    assert (ran.artifacts / "chamiperf-chamiperf-1" / "smoke.json").is_file()
+
+
+def test_a_workflow_that_names_no_stack_stops_before_seeding(adopter):
+    adopter.copy("nightly.yml", edit=SHORT | {"stack: embedded": 'stack: ""'})
+    ran = adopter.run("nightly.yml")
+    assert ran.jobs == {"measure": "failure"}
+    assert "CHAMICORE_TEST_" in ran.summaries["measure"]
+    assert "Exit code 2." in ran.summaries["measure"]
+    assert "Seed" not in ran.steps
+
+
+class CommandLines(threading.Thread):
+    """Collects the command lines of all processes while a workflow runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+        self._stop_now = threading.Event()
+
+    def run(self):
+        """Look ten times a second."""
+        while not self._stop_now.wait(0.1):
+            for process in psutil.process_iter(["cmdline"]):
+                self.seen.add(" ".join(process.info["cmdline"] or []))
+
+    def stop(self):
+        """End the collection."""
+        self._stop_now.set()
+        self.join()
+
+
+def test_a_quick_run_comments_and_tells_no_secret(adopter, hub):
+    hub.add_pull(7, branch="topic", commit="c" * 40)
+    canaries = {"CHAMICORE_INTERNAL_TOKEN": "canary-internal-token-4f1d", "GITHUB_TOKEN": "canary-github-token-9c2e"}
+    adopter.secrets.update(canaries)
+    adopter.copy("quick.yml", edit={"profile: ${{ inputs.profile }}": 'profile: demo\n      nodes: "2000"'})
+    watch = CommandLines()
+    watch.start()
+    try:
+        # Unmasked, so that a secret in the log is seen.
+        ran = adopter.run("quick.yml", payload={"inputs": {"pull-request": "7"}}, arguments=["--insecure-secrets"])
+    finally:
+        watch.stop()
+    assert ran.code == 0, ran.log
+    (comment,) = hub.comments
+    assert (comment["pull"], comment["author"]) == (7, "github-actions[bot]")
+    assert {asked.authorization for asked in hub.log} == {"token canary-github-token-9c2e"}
+    kept = "".join(path.read_text(errors="replace") for path in ran.artifacts.rglob("*") if path.is_file())
+    published = {
+        "log": ran.log,
+        "artifacts": kept,
+        "summary": "".join(ran.summaries.values()),
+        "comment": comment["body"],
+        "command lines": "\n".join(watch.seen),
+    }
+    for canary in canaries.values():
+        for form in (canary, base64.b64encode(canary.encode()).decode().rstrip("=")):
+            assert [place for place, text in published.items() if form in text] == []
+
+
+def test_a_second_quick_run_updates_the_comment(adopter, hub):
+    hub.add_pull(7, branch="topic", commit="c" * 40)
+    adopter.copy("quick.yml", edit={"profile: ${{ inputs.profile }}": 'profile: demo\n      nodes: "200"'})
+    for _ in range(2):
+        shutil.rmtree(adopter.artifacts)
+        adopter.artifacts.mkdir()
+        assert adopter.run("quick.yml", payload={"inputs": {"pull-request": "7"}}).code == 0
+    assert len(hub.comments) == 1
+
+
+def test_a_forks_verdict_is_posted_by_the_base_repository(adopter, hub, baselines):
+    del baselines
+    hub.add_pull(7, head_repository="mallory/stack", branch="topic", commit="c" * 40)
+    from sample_verdict import as_json  # noqa: PLC0415 - needs the models
+
+    hub.add_artifact(4711, "chamiperf-verdict-fork-1", {"verdict.json": as_json()})
+    adopter.copy("comment.yml")
+    run = {
+        "id": 4711, "event": "pull_request", "run_attempt": 1, "head_branch": "topic", "head_sha": "c" * 40,
+        "head_repository": {"full_name": "mallory/stack"}, "html_url": "https://github.test/run", "name": "fork",
+        "pull_requests": [],
+    }  # fmt: skip
+    ran = adopter.run("comment.yml", event="workflow_run", payload={"workflow_run": run})
+    assert ran.code == 0, ran.log
+    assert [comment["pull"] for comment in hub.comments] == [7]
+
+
+def test_a_dispatch_opens_a_pull_request_that_accepts_the_runs(adopter, hub, baselines):
+    del baselines
+    adopter.copy("nightly.yml", edit=SHORT)
+    assert adopter.run("nightly.yml").code == 0
+    adopter.write("baselines.json", (adopter.toolkit / "baselines.json").read_text())
+    adopter.copy("update-baseline.yml")
+    before = dict(hub.refs)
+    inputs = {"run-id": "1", "artifact": "chamiperf-chamiperf-1", "reason": "The first night", "replace": "false"}
+    ran = adopter.run("update-baseline.yml", payload={"inputs": inputs})
+    assert ran.code == 0, ran.log
+    (pull,) = hub.pulls
+    assert pull["base"] == "main"
+    assert hub.refs["main"] == before["main"]
+
+
+FRESH = """
+on: workflow_dispatch
+permissions: {}
+jobs:
+  first:
+    runs-on: ubuntu-24.04
+    steps:
+      - &checkout
+        uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1
+        with: {repository: OWNER/chamiperf-ci, ref: v0.1.0, path: .chamiperf}
+      - run: touch "$HOME/planted" "$TMPDIR/planted"
+  second:
+    needs: first
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1
+        with: {repository: OWNER/chamiperf-ci, ref: v0.1.0, path: .chamiperf}
+      - run: ls "$HOME/planted" "$TMPDIR/planted"
+"""
+
+
+def test_a_job_finds_nothing_that_another_job_left_on_the_disk(adopter):
+    adopter.write(".github/workflows/fresh.yml", FRESH.replace("- &checkout\n        uses", "- uses"))
+    ran = adopter.run("fresh.yml")
+    assert ran.jobs == {"first": "success", "second": "failure"}
