@@ -8,6 +8,7 @@
     ├── InvalidMeasurement          3   there is no number to judge
     │   ├── StackUnreachable            the stack does not answer
     │   ├── UnexpectedAnswer            the stack answers, but not as the contract says
+    │   ├── StackLocked                 somebody else is measuring on the stack
     │   ├── GeneratorFailed             k6 could not run, or died
     │   └── Interrupted                 Ctrl-C or SIGTERM; what was measured is kept
     ├── OutsideServiceError         4   somebody else's service (GitHub, Prometheus) said no
@@ -80,6 +81,10 @@ class StackUnreachable(InvalidMeasurement):
 
 class UnexpectedAnswer(InvalidMeasurement):
     """The stack answered with a status or a body that the contract does not have."""
+
+
+class StackLocked(InvalidMeasurement):
+    """Another run holds the stack's lock; two loads at once measure each other."""
 
 
 class GeneratorFailed(InvalidMeasurement):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, Self
@@ -93,12 +94,22 @@ class Chamicore:
             if not answer.ok:
                 raise answer.unexpected("the list cannot be read")
             return answer.page()[0]
-        answer = self.send("GET", shape.service, f"{shape.path}/{fill(shape.key, values)}")
+        found = self.read(shape, fill(shape.key, values))
+        return [] if found is None else [found]
+
+    def read(self, shape: Shape, key: str) -> Resource | None:
+        """An object by the server's id; None where there is none.
+
+        Raises:
+            UnexpectedAnswer: The service answers something else. And what `send` raises.
+        """
+        answer = self.send("GET", shape.service, f"{shape.path}/{key}")
         if answer.status == HTTPStatus.NOT_FOUND:
-            return []
+            return None
         if not answer.ok:
             raise answer.unexpected("the object cannot be read")
-        return [answer.resource()]
+        resource = answer.resource()
+        return replace(resource, etag=answer.headers.get("etag", resource.etag))
 
     def delete(self, shape: Shape, key: str) -> bool:
         """Delete an object by the server's id; whether it was there.
@@ -150,8 +161,8 @@ class Chamicore:
         patch = {field: shape.body[field] for field in shape.patch}
         answer = self.send("PATCH", shape.service, path, fill(patch, values))
         if answer.status == HTTPStatus.BAD_REQUEST:
-            current = self.send("GET", shape.service, path)
-            etag = current.headers.get("etag", found[0].etag)
+            current = self.read(shape, found[0].key)
+            etag = "" if current is None else current.etag
             answer = self.send("PUT", shape.service, path, fill(shape.body, values), headers={"If-Match": etag})
         if not answer.ok:
             raise answer.unexpected("the object in the way could not be changed")

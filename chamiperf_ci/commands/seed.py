@@ -1,5 +1,6 @@
 """`chamiperf seed`: puts nodes into the stack, or takes them away again."""
 
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from chamiperf_ci.adapters.hosts import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.options import DURATION, out_option, target_options
+from chamiperf_ci.options import DURATION, GivenClaim, claim_options, out_option, target_options
+from chamiperf_ci.steps.lock import Claim, hold
 from chamiperf_ci.steps.seed import record
 from chamiperf_ci.steps.seed.clear import choose_orphans, choose_own, remove_orphans, remove_own
 from chamiperf_ci.steps.seed.drive import Driver
@@ -28,6 +30,7 @@ _PER_NODE = 4
 @click.command
 @target_options
 @out_option
+@claim_options
 @click.option(
     "--nodes", type=click.IntRange(min=1), default=50_000, show_default=True, help="Nodes that are to be there."
 )
@@ -54,6 +57,7 @@ def seed(
     *,
     given: GivenTarget,
     out: Path,
+    claim: GivenClaim,
     nodes: int,
     remove: bool,
     run_id: str | None,
@@ -78,12 +82,18 @@ def seed(
     path = out / "seed.json"
     with StopRequest() as stop, Chamicore(target) as client:
         driver = Driver(target, client.dialect, find_k6(k6), stop)
-        if sweep:
-            return _sweep(client, driver, path, timedelta(seconds=older_than), dry_run=dry_run)
-        if remove:
-            return _remove(client, driver, path, run_id, dry_run=dry_run)
         wish = Wish(nodes, sample, shared_stack=shared_stack, allow_dhcp=allow_dhcp)
-        return _fill(client, driver, path, wish, dry_run=dry_run)
+        with nullcontext() if dry_run else _lock(client, claim):
+            if sweep:
+                return _sweep(client, driver, path, timedelta(seconds=older_than), dry_run=dry_run)
+            if remove:
+                return _remove(client, driver, path, run_id, dry_run=dry_run)
+            return _fill(client, driver, path, wish, dry_run=dry_run)
+
+
+def _lock(client: Chamicore, claim: GivenClaim) -> AbstractContextManager[object]:
+    wanted = Claim(claim.run, claim.owner, break_lock=claim.break_lock)
+    return hold(client, wanted, say=lambda text: click.echo(text, err=True))
 
 
 def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, dry_run: bool) -> ExitCode:

@@ -1,0 +1,197 @@
+"""The lock on a stack: an SMD group that names run, owner and expiry.
+
+Creating the group is the atomic step; changing it needs the entity tag that was read. A holder that was killed stops
+putting its expiry off, so a stale lock can be taken over. A stack without groups cannot be locked, which is said.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Final
+
+from pydantic import ValidationError
+
+from chamiperf_ci.adapters.answers import Answer, Resource
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.errors import StackLocked, ToolkitError
+from chamiperf_ci.models.dialect import fill
+from chamiperf_ci.models.lock import Lock
+from chamiperf_ci.models.target import Service
+
+LIFE: Final = timedelta(minutes=10)
+"""How long a lock outlives a holder that was killed."""
+_PUT_OFF_S: Final = 120.0
+_ABSENT: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+_TRIES: Final = 5
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who wants the lock."""
+
+    run: str
+    owner: str
+    life: timedelta = LIFE
+    break_lock: bool = False
+    """Take it from whoever holds it."""
+
+
+@dataclass(slots=True)
+class Held:
+    """A lock that is held."""
+
+    lost: str = ""
+    """Who has it now, if somebody took it while it was held; empty while all is well."""
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def hold(client: Chamicore, claim: Claim, *, say: Say) -> Iterator[Held]:
+    """Hold the stack's lock while the body runs; a lock that the same run holds already is used and left.
+
+    A target without SMD is not locked.
+
+    Raises:
+        StackLocked: Another run holds it.
+        StackUnreachable, CredentialRefused: As the client's.
+    """
+    held = Held()
+    if client.target.url(Service.SMD) is None:
+        yield held
+        return
+    before = inspect(client)
+    nested = before is not None and before.run == claim.run
+    if not nested and acquire(client, claim, say=say) is None:
+        yield held
+        return
+    keeper = threading.Thread(target=_keep, args=(client, claim, held), name="chamiperf-lock", daemon=True)
+    keeper.start()
+    try:
+        yield held
+    finally:
+        held.over.set()
+        if not nested:
+            _release_quietly(client, claim.run, say)
+
+
+def inspect(client: Chamicore) -> Lock | None:
+    """The lock as it is on the stack, also when it has expired; None where there is none or nobody can read it."""
+    found = _read(client)
+    return None if found is None else _lock_in(found)
+
+
+def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
+    """Take the lock, or take it over when it is stale, broken on request, or the run's own.
+
+    Returns:
+        The lock; None where the stack has no groups to keep it in.
+
+    Raises:
+        StackLocked: Another run holds it.
+        UnexpectedAnswer: The stack neither takes the group nor says whose it is.
+    """
+    shape = client.dialect.objects["lock"]
+    for _ in range(_TRIES):
+        wanted = Lock(run=claim.run, owner=claim.owner, expires=_now() + claim.life)
+        answer = client.send("POST", shape.service, shape.path, _body(client, wanted))
+        if answer.ok:
+            return wanted
+        if answer.status in _ABSENT:
+            say("this stack has no groups: it cannot be locked, so see that nobody else measures on it")
+            return None
+        if answer.status != HTTPStatus.CONFLICT:
+            raise answer.unexpected("the lock cannot be taken")
+        found = _read(client)
+        if found is None:
+            continue
+        _take_from(_lock_in(found), claim, say)
+        if _replace(client, wanted, found).ok:
+            return wanted
+    raise answer.unexpected("the lock changes hands faster than it can be taken")
+
+
+def release(client: Chamicore, run: str) -> bool:
+    """Give the lock back; whether it was this run's."""
+    found = _read(client)
+    lock = None if found is None else _lock_in(found)
+    if found is None or lock is None or lock.run != run:
+        return False
+    return client.delete(client.dialect.objects["lock"], found.key)
+
+
+def in_words(lock: Lock) -> str:
+    """The lock for people."""
+    return f"run {lock.run} of {lock.owner} until {lock.expires:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _take_from(holder: Lock | None, claim: Claim, say: Say) -> None:
+    """Say from whom the lock is taken, or refuse to take it."""
+    if holder is None:
+        say("taking over a lock that nobody can read")
+    elif holder.run == claim.run:
+        return
+    elif holder.expires <= _now():
+        say(f"taking over a stale lock: {in_words(holder)}")
+    elif claim.break_lock:
+        say(f"breaking the lock of {in_words(holder)}")
+    else:
+        raise StackLocked(
+            f"the stack is in use: {in_words(holder)}",
+            where="the group chamiperf-lock in SMD",
+            remedy="Wait for it, or take it with --break-lock if that run is dead.",
+        )
+
+
+def _keep(client: Chamicore, claim: Claim, held: Held) -> None:
+    """Put the expiry off until the lock is given back; note when somebody else has it."""
+    while not held.over.wait(min(_PUT_OFF_S, claim.life.total_seconds() / 3)):
+        try:
+            found = _read(client)
+            lock = None if found is None else _lock_in(found)
+            if found is None or lock is None or lock.run != claim.run:
+                held.lost = "nobody" if lock is None else in_words(lock)
+                return
+            # A lock that was taken for a whole pipeline lasts longer than one step would make it.
+            _replace(client, lock.model_copy(update={"expires": max(lock.expires, _now() + claim.life)}), found)
+        except ToolkitError:
+            # The stack may be down under load; the lock's life is five times as long as the time between two tries.
+            continue
+
+
+def _release_quietly(client: Chamicore, run: str, say: Say) -> None:
+    try:
+        release(client, run)
+    except ToolkitError as error:
+        say(f"the lock could not be given back and will expire by itself: {error.wrong}")
+
+
+def _replace(client: Chamicore, lock: Lock, found: Resource) -> Answer:
+    shape = client.dialect.objects["lock"]
+    path = f"{shape.path}/{found.key}"
+    return client.send("PUT", shape.service, path, _body(client, lock), headers={"If-Match": found.etag})
+
+
+def _read(client: Chamicore) -> Resource | None:
+    shape = client.dialect.objects["lock"]
+    return client.read(shape, shape.key)
+
+
+def _body(client: Chamicore, lock: Lock) -> object:
+    values = {"run": lock.run, "owner": lock.owner, "expires": lock.expires.isoformat(timespec="seconds")}
+    return fill(client.dialect.objects["lock"].body, values)
+
+
+def _lock_in(found: Resource) -> Lock | None:
+    try:
+        return Lock.model_validate(found.spec.get("tags"))
+    except ValidationError:
+        return None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,149 @@
+"""The lock on a real stack."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from command_line import command
+from made_targets import target, target_of
+from scripted_server import Reply, serving
+
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.errors import StackLocked
+from chamiperf_ci.models.target import Service
+from chamiperf_ci.steps import lock as locks
+from chamiperf_ci.steps.lock import Claim
+
+pytestmark = pytest.mark.e2e
+
+MINE = Claim("mine-1", "me")
+OTHER = Claim("other-1", "somebody")
+
+
+@pytest.fixture
+def client(embedded_stack):
+    """A client of the session's stack, whose lock is free before and after."""
+    with Chamicore(target_of(embedded_stack)) as client:
+        yield client
+        shape = client.dialect.objects["lock"]
+        client.delete(shape, shape.key)
+
+
+@pytest.fixture
+def said():
+    """What was said."""
+    return []
+
+
+def test_a_free_stack_is_locked_while_it_is_used_and_free_afterwards(client, said):
+    with locks.hold(client, MINE, say=said.append):
+        assert locks.inspect(client).run == "mine-1"
+    assert (locks.inspect(client), said) == (None, [])
+
+
+def test_a_second_run_is_refused_and_told_by_whom(client, said):
+    taken = locks.acquire(client, OTHER, say=said.append)
+    with pytest.raises(StackLocked) as refused, locks.hold(client, MINE, say=said.append):
+        pass
+    assert str(refused.value) == (
+        f"the stack is in use: run other-1 of somebody until {taken.expires:%Y-%m-%d %H:%M:%S} UTC "
+        "(the group chamiperf-lock in SMD). Wait for it, or take it with --break-lock if that run is dead."
+    )
+
+
+def test_the_steps_of_one_run_share_the_lock_and_leave_it_to_who_took_it(client, said):
+    taken = locks.acquire(client, Claim("mine-1", "me", life=timedelta(hours=6)), say=said.append)
+    with locks.hold(client, MINE, say=said.append):
+        pass
+    left = locks.inspect(client)
+    assert (left.run, abs(left.expires - taken.expires) < timedelta(seconds=1)) == ("mine-1", True)
+
+
+def test_a_stale_lock_is_taken_over_and_said(client, said):
+    locks.acquire(client, Claim("dead-1", "somebody", life=timedelta(seconds=-60)), say=said.append)
+    with locks.hold(client, MINE, say=said.append):
+        assert locks.inspect(client).run == "mine-1"
+    assert said[0].startswith("taking over a stale lock: run dead-1 of somebody until ")
+
+
+def test_breaking_a_lock_names_whom_it_breaks(client, said):
+    locks.acquire(client, OTHER, say=said.append)
+    with locks.hold(client, Claim("mine-1", "me", break_lock=True), say=said.append):
+        assert locks.inspect(client).run == "mine-1"
+    assert said[0].startswith("breaking the lock of run other-1 of somebody until ")
+
+
+def test_the_holder_puts_the_expiry_off_and_notices_when_it_lost_the_lock(client, said):
+    with locks.hold(client, Claim("mine-1", "me", life=timedelta(seconds=0.6)), say=said.append) as held:
+        first = locks.inspect(client).expires
+        while locks.inspect(client).expires == first:
+            held.over.wait(0.05)
+        locks.acquire(client, Claim("other-1", "somebody", break_lock=True), say=said.append)
+        while not held.lost:
+            held.over.wait(0.05)
+    assert held.lost.startswith("run other-1 of somebody until ")
+    assert locks.inspect(client).run == "other-1"
+
+
+def test_a_lock_that_nobody_can_read_is_taken_over_and_said(client, said):
+    shape = client.dialect.objects["lock"]
+    client.send("POST", shape.service, shape.path, {"name": shape.key, "tags": {"run": "x"}})
+    with locks.hold(client, MINE, say=said.append):
+        pass
+    assert said == ["taking over a lock that nobody can read"]
+
+
+def test_a_stack_without_groups_is_used_unlocked_and_that_is_said(said):
+    with serving(Reply(404)) as server:
+        stack = target(services={Service.SMD: server.url})
+        with Chamicore(stack) as client, locks.hold(client, MINE, say=said.append):
+            pass
+    assert said == ["this stack has no groups: it cannot be locked, so see that nobody else measures on it"]
+
+
+def test_of_two_runs_at_once_one_gets_the_lock(client):
+    taken = []
+    for claim in (MINE, OTHER):
+        try:
+            taken.append(locks.acquire(client, claim, say=print).run)
+        except StackLocked:
+            taken.append(None)
+    assert taken == ["mine-1", None]
+
+
+def test_giving_back_somebody_elses_lock_leaves_it(client, said):
+    locks.acquire(client, OTHER, say=said.append)
+    assert (locks.release(client, "mine-1"), locks.inspect(client).run) == (False, "other-1")
+
+
+def test_seed_honours_the_lock(client, embedded_stack, tmp_path):
+    taken = locks.acquire(client, OTHER, say=print)
+    done = command("seed", "--nodes", 1, "--shared-stack", cwd=tmp_path, state=embedded_stack)
+    assert (done.returncode, done.stderr) == (
+        3,
+        (
+            f"chamiperf: the stack is in use: run other-1 of somebody until {taken.expires:%Y-%m-%d %H:%M:%S} UTC "
+            "(the group chamiperf-lock in SMD). Wait for it, or take it with --break-lock if that run is dead.\n"
+        ),
+    )
+
+
+def test_the_command_acquires_shows_and_releases(client, embedded_stack, tmp_path):
+    def lock(*arguments):
+        done = command("lock", *arguments, cwd=tmp_path, state=embedded_stack, CHAMIPERF_LOCK_RUN="mine-1")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    del client
+    assert lock("show") == "free\n"
+    assert lock("acquire", "--for", "1h").startswith("run mine-1 of ")
+    assert lock("show").startswith("run mine-1 of ")
+    assert (lock("release"), lock("show")) == ("released\n", "free\n")
+    assert lock("release") == "run mine-1 does not hold the lock\n"
+
+
+def test_a_workflow_run_is_the_run_of_all_its_steps(client, embedded_stack, tmp_path):
+    variables = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_REPOSITORY": "our/repository"}
+    command("lock", "acquire", cwd=tmp_path, state=embedded_stack, **variables)
+    found = locks.inspect(client)
+    assert (found.run, found.owner) == ("77-2", "our/repository")
+    assert found.expires > datetime.now(UTC) + timedelta(hours=5)
