@@ -1,0 +1,1 @@
+"""How long `chamiperf compare` takes on a full night."""
