@@ -48,9 +48,10 @@ def sparkline(values: Sequence[float]) -> str:
 def _allowed(row: Row) -> float | None:
     if row.baseline is None:
         return None
-    return row.baseline * (1 + row.tolerance if row.direction is Direction.LOWER else 1 - row.tolerance)
+    allowed = row.baseline * (1 + row.tolerance if row.direction is Direction.LOWER else 1 - row.tolerance)
+    return allowed if math.isfinite(allowed) else None
 
 
 def _bar(share: float) -> str:
-    eighths = math.floor(share * WIDTH * 8 + 0.5)
+    eighths = math.floor(min(max(share, 0.0), 1.0) * WIDTH * 8 + 0.5)
     return "█" * (eighths // 8) + _PARTS[eighths % 8]

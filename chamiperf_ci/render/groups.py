@@ -49,7 +49,7 @@ def is_improved(row: Row) -> bool:
 
 def gravity(row: Row) -> float:
     """How much worse a row got, in units of what is tolerated; 0 where nothing was compared."""
-    return row.change.d / row.tolerance if row.change else 0.0
+    return row.change.d / row.tolerance if row.change and row.tolerance > 0 else 0.0
 
 
 def worst_first(rows: Iterable[Row]) -> list[Row]:

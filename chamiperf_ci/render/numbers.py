@@ -15,9 +15,9 @@ _TENTHS_BELOW = 10.0
 
 
 def significant(value: float, digits: int = _DIGITS) -> str:
-    """Return a finite value with `digits` significant digits, never in exponent form: 83.0, 1,230, 0.0123."""
-    if value == 0:
-        return "0"
+    """Return a value with `digits` significant digits, never in exponent form: 83.0, 1,230, 0.0123."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
     rounded = float(f"{value:.{digits}g}")
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
     return f"{rounded:,.{decimals}f}"
@@ -51,7 +51,8 @@ def percent(fraction: float, *, beside: float | None = None, tenths: bool = Fals
         tenths: One decimal in any case.
     """
     value = abs(fraction) * 100
-    if beside is not None and round(value) == round(abs(beside) * 100) and not math.isclose(value, abs(beside) * 100):
+    other = None if beside is None else abs(beside) * 100
+    if other is not None and f"{value:.0f}" == f"{other:.0f}" and not math.isclose(value, other):
         tenths = True
     return f"{value:,.1f}" if tenths else f"{value:,.0f}"
 

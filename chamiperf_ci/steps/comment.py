@@ -129,6 +129,7 @@ def _renderer(verdict: Verdict, request: Request, *, foreign: bool) -> Callable[
         project_url=request.project_url,
         run_url=run.url if run is not None else request.event.run_url,
         artifact=request.artifact,
+        trusted=not foreign,
     )
     # A fork's code made these numbers; a checked form says nothing about their truth.
     note = (

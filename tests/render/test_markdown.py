@@ -7,10 +7,12 @@ import pytest
 from made_verdicts import everything, made_row, made_scenario, made_target, made_verdict
 from test_escaping import HOSTILE
 
-from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.verdict import Change
+from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render.body import HEADERS, Detail, body
 from chamiperf_ci.render.context import Context
 from chamiperf_ci.render.markdown import comment_body, summary
+from chamiperf_ci.render.page import page
 from chamiperf_ci.render.surface import Markdown
 from chamiperf_ci.render.terminal import terminal
 
@@ -135,3 +137,25 @@ def test_every_level_of_detail_is_shorter_than_the_one_before():
 def test_at_the_limit_counts_as_met_with_a_mark():
     row = made_row(RowVerdict.PASS, RowReason.WITHIN_TOLERANCE, target=made_target(TargetVerdict.AT_THE_LIMIT))
     assert "at the limit" in comment_body(made_verdict((row,), word="pass", exit_code=0), context=CONTEXT)
+
+
+@pytest.mark.parametrize("extreme", [0.0, -1.0, 5e-324, 1e308, -1e308])
+@pytest.mark.parametrize("direction", list(Direction))
+def test_extreme_numbers_of_a_hostile_verdict_are_rendered_all_the_same(extreme, direction):
+    names = ("ratio", "low", "high", "d", "se", "nu", "sigma", "p_worse", "p_better", "detectable")
+    row = made_row(
+        direction=direction,
+        change=Change(**dict.fromkeys(names, extreme)),
+        tolerance=extreme,
+        baseline=extreme,
+        baseline_values=(extreme, 1.0),
+        current=extreme,
+        current_values=(extreme, 1.0),
+        history_values=(extreme, 1.0, 2.0),
+        offered=extreme,
+        target=made_target(TargetVerdict.MISSED, extreme, limit=extreme, low=extreme, high=extreme),
+        sentence="x",
+    )
+    verdict = made_verdict((row,), sentence="x")
+    assert comment_body(verdict, context=CONTEXT)
+    assert page(verdict, context=CONTEXT)

@@ -115,7 +115,10 @@ def _judgement(
         )
         for sitting in found
     )
-    rows = tuple(row for sitting in found for row in _rows(question, sitting, pairings, decisions))
+    problems = {scenario.scenario: "; ".join(text.rstrip(".") for text in scenario.problems) for scenario in scenarios}
+    rows = tuple(
+        row for sitting in found for row in _rows(question, sitting, pairings, decisions, problems[sitting.scenario])
+    )
     self_test = any(sitting.night.self_test for sitting in found)
     verdict = Verdict(
         producer=PRODUCER,
@@ -156,11 +159,14 @@ def environment_nights(question: Question, found: Sequence[Sitting]) -> int | No
 
 
 def _rows(
-    question: Question, sitting: Sitting, pairings: Sequence[Pairing], decisions: dict[RowKey, RowDecision]
+    question: Question,
+    sitting: Sitting,
+    pairings: Sequence[Pairing],
+    decisions: dict[RowKey, RowDecision],
+    problem: str,
 ) -> list[Row]:
     mine = [pairing for pairing in pairings if pairing.key.scenario == sitting.scenario]
     night = sitting.night
-    problem = "; ".join(problem.text.rstrip(".") for problem in night.problems)
     rows = []
     for pairing in mine:
         decision = decisions.get(pairing.key)

@@ -113,6 +113,10 @@ def _notes(pairing: Pairing, decision: RowDecision | None, sitting: Sitting) -> 
     found = list(pairing.measurement.notes) if pairing.measurement else []
     if decision is not None and decision.change is not None and decision.change.by_pairs:
         found.append("baseline: the old build, measured side by side")
+        if decision.verdict is RowVerdict.REGRESSION:
+            found.append("new here: the old build, under the same conditions, is not as slow")
+        elif decision.verdict is RowVerdict.PASS:
+            found.append("not new here: old and new are alike, so what the first look saw was there before, or luck")
     elif decision is not None and decision.repeated and sitting.same_sitting:
         found.append("same sitting: the repeats share the luck of the first run")
     if pairing.policy.exempt:

@@ -1,9 +1,12 @@
 """What became of each scenario's runs, and what they were compared with; no row is looked at."""
 
+from collections.abc import Iterator
+
 from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline
 from chamiperf_ci.models.fingerprint import Identity, Machine
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import ScenarioOutcome
+from chamiperf_ci.render.privacy import without_hosts
 from chamiperf_ci.steps.compare.sittings import Sitting, reasons
 from chamiperf_ci.verdict.baseline_health import RUNS_WANTED, is_old
 
@@ -29,7 +32,7 @@ def scenario_outcome(
         scenario=sitting.scenario,
         valid=night.valid,
         reasons=reasons(night),
-        problems=_problems(night),
+        problems=tuple(without_hosts(text, night.fingerprint.environment) for text in _problems(night)),
         runs=tuple(run.run_id for run in (*sitting.current, *(run for pair in sitting.pairs for run in pair))),
         fingerprint=night.fingerprint,
         machine=night.machine,
@@ -44,7 +47,9 @@ def scenario_outcome(
         started_at=night.started_at,
         repeated=len(sitting.pairs) or len(sitting.repeats),
         same_sitting=sitting.same_sitting,
-        warnings=(*night.warnings, *sitting.set_aside, *_ageing(night, accepted)),
+        warnings=tuple(
+            dict.fromkeys(without_hosts(text, night.fingerprint.environment) for text in _warnings(sitting, accepted))
+        ),
         baseline_commits=_commits(accepted),
         repeat_reasons=sitting.failed,
         judged_targets_only=judges_targets_only(night, baselines),
@@ -68,6 +73,19 @@ def _problems(night: Run) -> tuple[str, ...]:
     return tuple(problem.text for problem in night.problems)
 
 
+def _warnings(sitting: Sitting, accepted: EnvironmentBaseline | None) -> Iterator[str]:
+    """What a reader should know of the runs beside their numbers."""
+    for run in sitting.current:
+        yield from run.warnings
+        yield from (f"{check.name}: {check.problem or 'failed'}" for check in run.checks if check.ok is False)
+        yield from (f"{check.name} could not be checked: {check.problem}" for check in run.checks if check.ok is None)
+        yield from (f"not measured: {missing.what}: {missing.reason}" for missing in run.unavailable)
+        if run.injected_faults:
+            yield f"faults were injected on purpose: {', '.join(run.injected_faults)}"
+    yield from sitting.set_aside
+    yield from _ageing(sitting.night, accepted)
+
+
 def _newest(accepted: EnvironmentBaseline | None) -> AcceptedRun | None:
     return max(accepted.runs, key=lambda run: (run.started_at, run.run_id)) if accepted else None
 
@@ -84,6 +102,8 @@ def _told_apart(now: tuple[Identity, ...], then: tuple[Identity, ...]) -> tuple[
 def _reported(night: Run, newest: AcceptedRun | None) -> tuple[str, ...]:
     """Differences that forbid no comparison, and a busy machine."""
     found = []
+    if night.fingerprint.tls == "insecure":
+        found.append("certificates were not verified (--insecure)")
     if night.machine.load_average > BUSY * night.machine.cores:
         found.append(f"the machine was busy when the run began: load average {night.machine.load_average:g}")
     if newest is None:

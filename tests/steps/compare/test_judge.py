@@ -6,7 +6,7 @@ from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
 
 from chamiperf_ci.adapters.files import dumps
 from chamiperf_ci.models.baselines import EnvironmentNote, KnownProblem
-from chamiperf_ci.models.run import RunKind, RunProblem
+from chamiperf_ci.models.run import Check, RunKind, RunProblem, Unavailable
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.steps.compare.judge import Question, judge
@@ -343,3 +343,39 @@ def test_values_that_no_latency_can_have_give_a_reason_and_no_verdict(value):
     windows = tuple(window.model_copy(update={"quantiles": {"p99": value}}) for window in series.windows)
     judged = verdict(night(series=(series.model_copy(update={"windows": windows, "phases": {}}),)))
     assert row(judged).verdict is RowVerdict.INVALID
+
+
+def test_hosts_do_not_reach_the_verdict():
+    problem = RunProblem(reason=RunReason.STACK_UNREACHABLE, text="https://bss.site.example/readiness does not answer")
+    judged = verdict(night(problems=(problem,), warnings=("10.0.0.7 is slow",)))
+    text = dumps(judged)
+    assert "site.example" not in text
+    assert "10.0.0.7" not in text
+    assert "stack@lab/readiness does not answer" in judged.outcome.sentence
+
+
+def test_what_was_not_checked_or_measured_or_was_disturbed_on_purpose_is_said():
+    judged = verdict(
+        night(
+            checks=(Check(name="cooldown", ok=False, problem="p95 is twice what it was"),),
+            unavailable=(Unavailable(what="sync lag", reason="no Kea"),),
+            injected_faults=("bss: latency 6 ms",),
+        )
+    )
+    assert judged.scenarios[0].warnings == (
+        "cooldown: p95 is twice what it was",
+        "not measured: sync lag: no Kea",
+        "faults were injected on purpose: bss: latency 6 ms",
+    )
+
+
+def test_unverified_certificates_are_marked():
+    judged = verdict(night(fingerprint={"tls": "insecure"}))
+    assert judged.scenarios[0].reported_differences == ("certificates were not verified (--insecure)",)
+
+
+def test_a_row_of_pairs_says_whether_the_slow_down_is_new_here():
+    old, new = repeats(1.0, 5, RunKind.PAIR_OLD), repeats(1.3, 5, RunKind.PAIR_NEW)
+    assert any(note.startswith("new here") for note in row(verdict(night(1.3), *old, *new)).notes)
+    alike = repeats(1.3, 5, RunKind.PAIR_OLD), repeats(1.3, 5, RunKind.PAIR_NEW)
+    assert any(note.startswith("not new here") for note in row(verdict(night(1.3), *alike[0], *alike[1])).notes)
