@@ -7,7 +7,7 @@ import sys
 import click
 import pytest
 
-from chamiperf_ci.__main__ import run
+from chamiperf_ci.door import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement, OutsideServiceError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.__main__ import run
+from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
 
 _FILE = click.Path(path_type=Path, dir_okay=False)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.__main__ import run
 from chamiperf_ci.adapters import actions
+from chamiperf_ci.door import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.options import out_option
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from chamiperf_ci.__main__ import run
+from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, Duration, baseline_options, out_option, target_options
 from chamiperf_ci.steps.targets import GivenTarget

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.__main__ import run
 from chamiperf_ci.adapters.history import HistoryStore
+from chamiperf_ci.door import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.options import Command, history_options

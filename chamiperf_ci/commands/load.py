@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from chamiperf_ci.__main__ import run
 from chamiperf_ci.adapters import actions
+from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, Duration, out_option, target_options
 from chamiperf_ci.steps.load.entry import Given, Voice, drive

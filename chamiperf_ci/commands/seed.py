@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.__main__ import run
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.hosts import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
+from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.options import DURATION, GivenClaim, claim_options, out_option, target_options

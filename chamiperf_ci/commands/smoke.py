@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.__main__ import run
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.sender import Patience
+from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, out_option, target_options
 from chamiperf_ci.render.smoke import conclusion, table

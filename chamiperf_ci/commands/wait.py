@@ -2,9 +2,9 @@
 
 import click
 
-from chamiperf_ci.__main__ import run
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.sender import Patience
+from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, target_options
 from chamiperf_ci.steps.targets import GivenTarget, resolve

@@ -6,11 +6,11 @@ import pytest
 from click.testing import CliRunner
 from made_runs import accepting, made_run, shipped_baselines
 
-from chamiperf_ci.__main__ import run
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.commands.compare import compare
 from chamiperf_ci.commands.confirm import confirm
 from chamiperf_ci.commands.report import report
+from chamiperf_ci.door import run
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
 

@@ -7,7 +7,7 @@ import github_standin
 import pytest
 from hostile_artifacts import COMMIT, FORK, REPOSITORY, RUN
 
-from chamiperf_ci.__main__ import run
+from chamiperf_ci.door import run
 
 
 @dataclass
