@@ -1,0 +1,203 @@
+import ast
+import json
+import shutil
+from pathlib import Path
+
+import github_standin
+import pytest
+from command_line import command
+from made_runs import made_run
+
+from chamiperf_ci.adapters.files import write_document
+from chamiperf_ci.adapters.history import FolderHistory
+from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.steps import history
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A checkout with the shipped baselines.json and three nights, the last of them half as slow again."""
+    shutil.copy(ROOT / "baselines.json", tmp_path)
+    for number in range(3):
+        write_document(
+            tmp_path / f"night-{number}" / "boot_storm.json", made_run(number, factor=1 if number < 2 else 1.5)
+        )
+    return tmp_path
+
+
+def update(folder, *arguments, **variables):
+    return command("update_baseline", *arguments, cwd=folder, **variables)
+
+
+def propose(folder, *runs, more=()):
+    named = [argument for run in runs for argument in ("--runs", run)]
+    return update(folder, "propose", *named, "--reason", "the stack as it is", "--who", "ada", *more)
+
+
+def accepted(folder):
+    baselines = Baselines.model_validate_json((folder / "baselines.json").read_text())
+    return [run.run_id for entry in baselines.accepted_runs.values() for run in entry.runs]
+
+
+def test_proposed_shown_and_not_yet_applied(folder):
+    result = propose(folder, "night-0")
+    assert result.returncode == 0
+    assert "boot_storm / bootscript p99" in result.stdout
+    assert '{"op": "test", "path": "/accepted_digest", "value": ""}' in result.stdout
+    assert accepted(folder) == []
+
+
+def test_proposed_reviewed_applied_and_the_next_run_compares_with_it(folder):
+    propose(folder, "night-0")
+    result = update(folder, "apply")
+    assert (result.returncode, accepted(folder)) == (0, ["boot0000"])
+    assert '"op": "add"' in result.stdout
+    compared = command("compare", "--runs", "night-1", "--format", "json", cwd=folder)
+    [p99] = [row for row in json.loads(compared.stdout)["rows"] if row["key"]["metric"] == "p99"]
+    assert (p99["baseline_runs"], p99["verdict"]) == (1, "inconclusive")
+
+
+def test_a_stale_patch_is_refused_and_the_file_is_left_alone(folder):
+    propose(folder, "night-0", more=("--patch", "stale.json"))
+    propose(folder, "night-1")
+    update(folder, "apply")
+    before = (folder / "baselines.json").read_bytes()
+    result = update(folder, "apply", "--patch", "stale.json")
+    assert result.returncode == 2
+    assert "the patch was made against another state of baselines.json" in result.stderr
+    assert (folder / "baselines.json").read_bytes() == before
+
+
+def test_replacing_is_another_act_than_adding(folder):
+    propose(folder, "night-0", "night-1")
+    update(folder, "apply")
+    propose(folder, "night-2", more=("--replace",))
+    update(folder, "apply")
+    assert accepted(folder) == ["boot0002"]
+
+
+def test_without_a_reason_nothing_is_proposed(folder):
+    result = update(folder, "propose", "--runs", "night-0")
+    assert (result.returncode, (folder / "out").exists()) == (2, False)
+
+
+def test_a_range_of_the_history_is_accepted(folder):
+    history.add(FolderHistory(folder / "history"), [made_run(number) for number in range(8)])
+    result = propose(folder, more=("--history", "history", "--since", "2026-03-04", "--until", "2026-03-07"))
+    assert result.returncode == 0, result.stderr
+    update(folder, "apply")
+    assert accepted(folder) == ["boot0002", "boot0003", "boot0004"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [pytest.param((), id="no run"), pytest.param(("--runs", "night-0", "--history", "history"), id="both")],
+)
+def test_runs_come_from_files_or_from_the_history(folder, more):
+    result = propose(folder, more=more)
+    assert result.returncode == 2
+    assert "name run files or a range of the history, one of the two" in result.stderr
+
+
+CORRUPT = {
+    "not JSON": (lambda text: text.replace('"tolerance": 0.2,', '"tolerance": 0.2'), "line 9, column 7"),
+    "a wrong field": (lambda text: text.replace('"tolerance": 0.2', '"tolerance": -1'), "rules.defaults.tolerance"),
+    "its line": (lambda text: text.replace('"tolerance": 0.2', '"tolerance": -1'), "baselines.json, line 8"),
+    "an unknown field": (lambda text: text.replace('"tolerance"', '"tolerence"'), "rules.defaults.tolerence"),
+    "a number that is none": (lambda text: text.replace("0.2", "NaN"), "NaN is not a number"),
+    "another version": (lambda text: text.replace('"schema_version": 1', '"schema_version": 2'), "schema version 2"),
+    "another kind": (lambda text: text.replace('"kind": "baselines"', '"kind": "run"'), "expected a baselines file"),
+    "nothing": (lambda _: "", "line 1, column 1"),
+}
+
+
+@pytest.mark.parametrize(("corrupt", "said"), CORRUPT.values(), ids=CORRUPT)
+def test_a_corrupted_file_stops_with_the_line_and_the_field(folder, corrupt, said):
+    path = folder / "baselines.json"
+    path.write_text(corrupt(path.read_text()))
+    for result in (propose(folder, "night-0"), command("compare", "--runs", "night-0", cwd=folder)):
+        assert result.returncode == 2
+        assert said in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_pull_request_carries_the_table_the_evidence_and_the_check(folder):
+    hub = github_standin.StandIn()
+    hub.files["baselines.json"] = (folder / "baselines.json").read_text()
+    with github_standin.serve(hub):
+        said = {"GITHUB_TOKEN": "t", "GITHUB_API_URL": hub.base_url, "GITHUB_REPOSITORY": hub.repository}
+        named = ("--runs", "night-0", "--reason", "first night", "--who", "ada")
+        results = [update(folder, "pull-request", *named, **said) for _ in range(2)]
+    assert [result.returncode for result in results] == [0, 0], results[0].stderr
+    [pull] = hub.pulls
+    assert (pull["branch"], pull["title"], pull["labels"]) == (
+        "chamiperf/baseline-lab",
+        "Add 1 accepted run of lab",
+        ["baseline"],
+    )
+    for part in (
+        "**first night** (ada)",
+        "| boot_storm / bootscript p99",
+        "| boot0000 | boot_storm |",
+        "thin baseline",
+    ):
+        assert part in pull["body"]
+    assert hub.refs["main"] == github_standin.StandIn().refs["main"]
+
+
+def test_a_pull_request_against_a_file_that_moved_on_is_refused(folder):
+    hub = github_standin.StandIn()
+    propose(folder, "night-1")
+    shutil.copy(folder / "baselines.json", folder / "mine.json")
+    update(folder, "apply")
+    hub.files["baselines.json"] = (folder / "baselines.json").read_text()
+    with github_standin.serve(hub):
+        said = {"GITHUB_TOKEN": "t", "GITHUB_API_URL": hub.base_url, "GITHUB_REPOSITORY": hub.repository}
+        named = ("--runs", "night-0", "--reason", "first night", "--baselines", "mine.json")
+        result = update(folder, "pull-request", *named, **said)
+    assert (result.returncode, hub.writes) == (2, [])
+    assert "made against another state" in result.stderr
+
+
+def test_a_repository_that_lets_no_workflow_open_pull_requests_names_the_setting(folder):
+    hub = github_standin.StandIn()
+    hub.fail("POST", "/pulls$", 403, "GitHub Actions is not permitted to create or approve pull requests.")
+    with github_standin.serve(hub):
+        said = {"GITHUB_TOKEN": "t", "GITHUB_API_URL": hub.base_url, "GITHUB_REPOSITORY": hub.repository}
+        result = update(folder, "pull-request", "--runs", "night-0", "--reason", "first night", **said)
+    assert result.returncode == 4
+    assert "Allow GitHub Actions to create and approve pull requests" in result.stderr
+
+
+def test_a_dry_run_sends_nothing_and_needs_no_token(folder):
+    named = ("--runs", "night-0", "--reason", "first night", "--dry-run", "--repository", "octo/stack")
+    result = update(folder, "pull-request", *named)
+    assert (result.returncode, "would open or update a pull request" in result.stderr) == (0, True)
+
+
+def test_no_step_but_this_command_changes_accepted_runs():
+    """Never automatic: apart from the command, only the demo calls it, on a copy of its own."""
+    callers = set()
+    for path in (ROOT / "chamiperf_ci").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        texts = {
+            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+        if "chamiperf_ci.steps.baselines.update" in names or "update-baseline" in texts:
+            callers.add(path.relative_to(ROOT / "chamiperf_ci").as_posix())
+    assert callers <= {
+        "cli.py",
+        "commands/update_baseline.py",
+        "steps/baselines/file.py",
+        "steps/demo.py",
+    }
+
+
+def test_no_workflow_but_the_one_a_person_starts_changes_accepted_runs():
+    for path in [*(ROOT / ".github" / "workflows").glob("*.yml"), *(ROOT / "workflows").glob("*.yml")]:
+        text = path.read_text()
+        if "actions/update-baseline" in text or "update-baseline propose" in text or path.stem == "pull-request":
+            assert "schedule:" not in text or path.stem == "ci", f"{path.name} would change the baseline by itself"
