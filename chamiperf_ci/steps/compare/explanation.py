@@ -43,7 +43,8 @@ def _row(judgement: Judgement, key: RowKey) -> str:
     decision, pairing = judgement.decisions[key], judgement.pairings[key]
     judged = pairing.again if decision.repeated and pairing.again is not None else pairing.first
     surface = Terminal()
-    steps = [*(_inputs(judged) if judged else ()), *explain(decision), *_family(judgement, decision)]
+    *computed, concluded = explain(decision)
+    steps = [*(_inputs(judged) if judged else ()), *computed, *_family(judgement, decision), concluded]
     table = surface.table(
         ("step", "formula", "value"), [(step.name, step.formula, _value(step.value)) for step in steps]
     )
