@@ -4,7 +4,7 @@ The others (stages, VUs, seed sizes) keep their meaning in plain `k6 run`; `load
 options and never hands them to a script.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chamiperf_ci.errors import ConfigurationError
@@ -30,16 +30,22 @@ def refuse_thresholds(environment: Mapping[str, str], baselines: Path) -> None:
                 raise ConfigurationError(
                     f"{variable} sets a threshold, which load does not take",
                     where=f"{variable}={environment[variable]}",
-                    remedy=f"Unset it. The target of {scenario} {metric} is decided by {_place(baselines, metric)}.",
+                    remedy=f"Unset it. The target of {scenario} {metric} is decided by {_place(baselines, scenario, metric)}.",
                 )
 
 
-def _place(baselines: Path, metric: str) -> str:
-    """The file, with the line of the first target of this metric where it can be found."""
+def _place(baselines: Path, scenario: str, metric: str) -> str:
+    """The file, with the line of the metric's rule: the scenario's own, else the first, else none."""
     try:
         lines = baselines.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return str(baselines)
-    wanted = f'"metric": "{metric}"'
-    line = next((number for number, text in enumerate(lines, start=1) if wanted in text), None)
-    return str(baselines) if line is None else f"{baselines}, line {line}"
+    start = _line_of(lines, scenario, after=0)
+    line = _line_of(lines, metric, after=start or 0) or _line_of(lines, metric, after=0)
+    return f"{baselines}, line {line}" if line else str(baselines)
+
+
+def _line_of(lines: Sequence[str], key: str, *, after: int) -> int | None:
+    """The first line from the given one on that opens an object of this key; lines count from 1."""
+    opening = f'"{key}": {{'
+    return next((n for n, text in enumerate(lines[after:], start=after + 1) if opening in text), None)

@@ -1,0 +1,57 @@
+"""How much a load is."""
+
+import pytest
+from made_loads import storm
+
+from chamiperf_ci.models.plan import Phase
+from chamiperf_ci.models.target import Service
+from chamiperf_ci.steps.load.arithmetic import MB_PER_PROCESS, MB_PER_VU, load_plan, volume
+from chamiperf_ci.steps.load.catalogue import Work
+
+STORM = Work("a node", {Service.BSS: 1})
+
+
+def test_a_paced_load_adds_up_over_its_phases():
+    # 10 s to 100: 500; 60 s at 100: 6,000; 10 s at 200: 2,000; 5 s down from 200: 500.
+    assert volume(storm(), STORM).iterations == 9000
+
+
+def test_the_busiest_phase_is_known_by_service():
+    assert volume(storm(), STORM).peak_requests_per_s == {Service.BSS: 200}
+
+
+def test_memory_is_that_of_the_process_its_vus_and_its_samples():
+    assert volume(storm(), STORM).memory_mb == pytest.approx(MB_PER_PROCESS + 200 * MB_PER_VU + 9000 * 160 / 1e6)
+
+
+def test_an_unpaced_load_fixes_no_iterations_but_needs_memory_for_them():
+    unpaced = volume(storm(pace_s=0.0), STORM)
+    assert (unpaced.iterations, unpaced.peak_requests_per_s) == (0, {})
+    assert unpaced.memory_mb > volume(storm(), STORM).memory_mb
+
+
+def test_arrivals_need_vus_and_make_requests_of_their_own():
+    phase = Phase(name="sustained", duration_s=10, from_vus=50, to_vus=50, from_rate=20, to_rate=20)
+    both = volume(storm(model="open", phases=(phase,)), Work("a storm and tokens", {Service.BSS: 1}, {Service.AUTH: 2}))
+    assert both.peak_requests_per_s == {Service.AUTH: 40, Service.BSS: 50}
+    assert both.vus == 50 + 20 * 2
+
+
+def test_objects_are_counted_created_and_left():
+    work = Work("a cycle", {Service.SMD: 1}, creates=7, leaves=1, once=5)
+    assert (volume(storm(), work).creates, volume(storm(), work).leaves) == (9000 * 7 + 5, 9000)
+
+
+def test_each_service_has_connections_of_its_own():
+    assert volume(storm(), Work("two", {Service.SMD: 1, Service.BSS: 1})).connections == 400
+
+
+def test_the_runs_file_states_the_plan():
+    plan = load_plan(storm(), Work("three documents", {Service.CLOUD_INIT: 3}), memory_mb=1.0, segments=1)
+    sustained = plan.phases[1]
+    assert (sustained.offered_per_s, sustained.requests_per_iteration) == (100, 3)
+    assert (plan.windows, plan.window_s, plan.planned_iterations) == (10, 6.0, 9000)
+
+
+def test_a_ramp_offers_its_mean():
+    assert load_plan(storm(), STORM, memory_mb=1.0, segments=1).phases[0].offered_per_s == 50

@@ -1,0 +1,67 @@
+"""Was the generator the bottleneck?"""
+
+import pytest
+from made_loads import distribution, series, summary, vitals
+
+from chamiperf_ci.models.script_summary import ScriptHealth
+from chamiperf_ci.steps.load.health import judge, late_waking_ms
+
+
+def _judged(*, cpu=50.0, overrun=1.0, late=1.0, p99=100.0, cores=2):
+    """A generator with these numbers, under which 99 of 100 requests took up to `p99` ms."""
+    latency = series({"sustained": distribution(1000, 1.0, 2 * p99, p50=p99 / 4, p99=p99)})
+    health = ScriptHealth(
+        overrun_ms=distribution(100, 0.0, 2 * overrun, p50=0.0, p99=overrun),
+        stall_ms=distribution(100, 0.0, 2 * late, p50=0.0, p99=late),
+    )
+    return judge([vitals(cpu=cpu)] * 20, summary(series=(latency,), health=health), cores=cores)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "saturated"),
+    [
+        pytest.param({}, False, id="all is well"),
+        pytest.param({"p99": 5000.0}, False, id="a slow server, a punctual generator"),
+        pytest.param({"cpu": 179.0}, False, id="busy, and punctual"),
+        pytest.param({"cpu": 181.0}, True, id="nearly the whole machine"),
+        pytest.param({"cpu": 181.0, "cores": 8}, False, id="the same on a larger machine"),
+        pytest.param({"overrun": 24.0}, False, id="late by less than a quarter of the latency"),
+        pytest.param({"overrun": 26.0}, True, id="iterations take long outside their requests"),
+        pytest.param({"late": 26.0}, True, id="VUs wake late"),
+        pytest.param({"late": 19.0, "p99": 5.0}, False, id="late by less than what is never held against it"),
+        pytest.param({"late": 240.0, "p99": 5000.0}, False, id="late, but little beside a slow server"),
+        pytest.param({"late": 260.0, "p99": 5000.0}, True, id="too late whatever the server does"),
+    ],
+)
+def test_a_generator_is_saturated_when_it_is_late_and_not_when_the_server_is(numbers, saturated):
+    judged = _judged(**numbers)
+    assert judged.saturated is saturated
+    assert bool(judged.reasons) is saturated
+
+
+def test_each_reason_has_its_number():
+    assert _judged(cpu=190.0, overrun=300.0, late=400.0).reasons == (
+        "k6 used 190 % CPU of 200 %",
+        "iterations took 300 ms outside their requests and their pacing sleep (p99); 25 ms are tolerated",
+        "VUs woke 400 ms late from their pacing sleep (p99); 25 ms are tolerated",
+    )
+
+
+def test_a_moment_of_full_load_is_no_saturation():
+    samples = [vitals(cpu=50.0)] * 99 + [vitals(cpu=200.0)]
+    assert not judge(samples, summary(), cores=2).saturated
+
+
+def test_a_load_without_pacing_has_no_late_waking():
+    assert late_waking_ms(ScriptHealth(overrun_ms=distribution(), stall_ms=None)) == 0.0
+
+
+def test_late_waking_is_not_exaggerated_by_what_the_scripts_record_in_addition():
+    # A fair sample of 1,000, all punctual, and 100 of 16,000 wake-ups that were more than 50 ms late.
+    recorded = distribution(1100, 0.0, 80.0, p1=0.0, p90=1.0, p95=60.0, p99=75.0)
+    assert late_waking_ms(ScriptHealth(overrun_ms=distribution(1000), stall_ms=recorded)) == pytest.approx(1.0, abs=1.0)
+
+
+def test_a_summary_without_samples_gives_zeros_and_not_an_error():
+    judged = judge([], summary(series=(), health=ScriptHealth()), cores=2)
+    assert (judged.cpu_percent_p95, judged.rss_mb_max, judged.overrun_ms_p99, judged.saturated) == (0, 0, 0, False)

@@ -1,0 +1,49 @@
+"""Scenarios and profiles by name."""
+
+import pytest
+
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.steps.load.catalogue import SCENARIOS
+from chamiperf_ci.steps.load.names import choose_scenarios, read_profile, script_of
+
+PROFILES = ("demo", "quick", "full", "soak")
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_each_profile_reads_and_is_named_like_its_file(name):
+    assert read_profile(name).name == name
+
+
+def test_a_misspelt_profile_is_told_the_near_ones():
+    with pytest.raises(ConfigurationError, match=r"no profile 'qiuck' .*Did you mean quick\?"):
+        read_profile("qiuck")
+
+
+def test_a_misspelt_scenario_is_told_the_near_ones():
+    with pytest.raises(ConfigurationError, match=r"no scenario 'bootstorm' .*Did you mean boot_storm"):
+        choose_scenarios(["bootstorm"], read_profile("demo"))
+
+
+def test_a_name_like_nothing_is_told_all_of_them():
+    with pytest.raises(ConfigurationError, match="There are: boot_storm, cloud_init_storm"):
+        choose_scenarios(["xyz"], read_profile("demo"))
+
+
+def test_seeding_is_no_scenario_although_profiles_shape_it():
+    with pytest.raises(ConfigurationError):
+        choose_scenarios(["seed"], read_profile("demo"))
+
+
+def test_all_means_the_eight_of_the_adr():
+    assert choose_scenarios(["all"], read_profile("full")) == tuple(SCENARIOS)
+    assert len(SCENARIOS) == 8
+
+
+def test_scenarios_run_once_and_in_the_order_that_disturbs_least():
+    chosen = choose_scenarios(["database_stress", "boot_storm", "boot_storm"], read_profile("demo"))
+    assert chosen == ("boot_storm", "database_stress")
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_each_scenario_has_its_script(name):
+    assert script_of(name).is_file()

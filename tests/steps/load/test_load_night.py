@@ -1,0 +1,60 @@
+"""Several scenarios one after the other: nothing is lost, and each ends in a named outcome."""
+
+import pytest
+
+from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.steps.load.budget import AROUND_S, Budget, confirmation_of
+from chamiperf_ci.steps.load.names import read_profile
+from chamiperf_ci.steps.load.overrides import Overrides
+from chamiperf_ci.steps.load.pairs import order
+from chamiperf_ci.steps.load.plan_table import duration, plan_table
+from chamiperf_ci.steps.load.planning import assign
+
+
+def _assigned(scenario="boot_storm", profile="full", **changes):
+    return assign(read_profile(profile), scenario, Overrides(**changes))
+
+
+def test_what_fits_has_all_that_is_left():
+    fit = Budget(most_s=2000).fit(_assigned(), elapsed_s=100, rest=1)
+    assert (fit.fits, fit.seconds) == (True, 1900)
+
+
+def test_what_does_not_fit_names_the_smaller_plan_that_would():
+    fit = Budget(most_s=800).fit(_assigned(), elapsed_s=100, rest=1)
+    assert not fit.fits
+    assert "--sustained 380s" in fit.text
+    assert Budget(most_s=800).fit(_assigned(durations_s={"sustained": 380.0}), elapsed_s=100, rest=1).fits
+
+
+def test_what_would_need_a_very_short_phase_is_sent_to_another_profile():
+    assert "--profile quick" in Budget(most_s=370).fit(_assigned(), elapsed_s=0, rest=1).text
+
+
+def test_time_for_a_confirmation_is_kept_back():
+    assert not Budget(most_s=1000, confirmation_s=200).fit(_assigned(), elapsed_s=0, rest=1).fits
+
+
+def test_a_confirmation_repeats_the_two_longest_scenarios_twice():
+    loads = [_assigned(), _assigned("bulk_registration"), _assigned("auth_under_load")]
+    assert confirmation_of(loads) == 2 * (1080 + AROUND_S + 600) + 2 * (900 + AROUND_S + 600)
+
+
+def test_old_and_new_alternate_who_comes_first():
+    old, new = RunKind.PAIR_OLD, RunKind.PAIR_NEW
+    assert list(order(3)) == [(1, old), (1, new), (2, new), (2, old), (3, old), (3, new)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(8.5, "8.5 s"), (59, "59 s"), (60, "1 min"), (170, "2 min 50 s"), (19_800, "5 h 30 min"), (3_601, "1 h")],
+)
+def test_durations_are_written_for_people(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_the_plan_is_a_table():
+    assert plan_table([_assigned(profile="demo"), _assigned("bulk_registration", "demo")]).splitlines()[0].split() == [
+        *("scenario", "model", "VUs", "iterations/s", "requests/s", "per", "service"),
+        *("created", "left", "duration", "memory"),
+    ]

@@ -1,0 +1,54 @@
+"""The phases as they went."""
+
+import pytest
+from made_loads import series, storm, summary, traffic
+
+from chamiperf_ci.models.plan import Phase
+from chamiperf_ci.models.target import Service
+from chamiperf_ci.steps.load.arithmetic import load_plan
+from chamiperf_ci.steps.load.brake import Seen
+from chamiperf_ci.steps.load.catalogue import Work
+from chamiperf_ci.steps.load.outcomes import phase_outcomes
+
+WORK = Work("a node", {Service.BSS: 1})
+
+
+def _outcomes(load=None, seen=(), **fields):
+    load = load or storm()
+    plan = load_plan(load, WORK, memory_mb=1, segments=1)
+    return {phase.name: phase for phase in phase_outcomes(load, plan, summary(**fields), seen)}
+
+
+def test_offered_and_achieved_stand_side_by_side():
+    sustained = _outcomes(traffic=(traffic(5400),))["sustained"]
+    assert (sustained.offered_per_s, sustained.achieved_per_s) == (100, 90)
+
+
+def test_a_phase_that_was_cut_off_counts_the_time_that_it_had():
+    cut = _outcomes(duration_s=40.0, traffic=(traffic(3000),))
+    assert cut["sustained"].achieved_per_s == 100
+    assert "spike" not in cut
+
+
+def test_vus_are_those_that_were_seen_in_the_phase():
+    seen = [Seen(5, 40, 0, 0), Seen(20, 97, 0, 0), Seen(30, 99, 0, 0), Seen(75, 180, 0, 0)]
+    outcomes = _outcomes(seen=seen)
+    assert (outcomes["ramp-up"].max_vus, outcomes["sustained"].max_vus) == (40, 99)
+
+
+def test_the_highest_phase_has_the_runs_maximum():
+    assert _outcomes()["spike"].max_vus == 200
+
+
+def test_of_a_phase_that_went_by_unseen_nothing_above_its_plan_is_said():
+    assert _outcomes(max_vus=150)["sustained"].max_vus == 100
+
+
+@pytest.mark.parametrize(("name", "achieved"), [("sustained", 100.0), ("first", None)])
+def test_a_phase_of_iterations_lasted_as_long_as_its_windows_or_nobody_knows(name, achieved):
+    phases = (
+        Phase(name="first", duration_s=60, from_vus=4, to_vus=4, iterations=100),
+        Phase(name="sustained", start_s=60, duration_s=60, from_vus=16, to_vus=16, iterations=6000),
+    )
+    outcomes = _outcomes(storm(pace_s=0, phases=phases), series=(series(windows=10),), traffic=(traffic(6000),))
+    assert (outcomes[name].achieved_per_s if name in outcomes else None) == achieved

@@ -1,0 +1,98 @@
+"""Why a run cannot be judged."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from made_loads import healthy, series, storm, summary, traffic
+
+from chamiperf_ci.adapters.k6 import K6Outcome, ProcessEnd, StopOrder
+from chamiperf_ci.models.run import PhaseOutcome
+from chamiperf_ci.models.target import Service
+from chamiperf_ci.models.vocabulary import RunReason
+from chamiperf_ci.steps.load.arithmetic import load_plan
+from chamiperf_ci.steps.load.catalogue import Work
+from chamiperf_ci.steps.load.validity import ended_badly, problems
+
+PLAN = load_plan(storm(), Work("a node", {Service.BSS: 1}), memory_mb=1, segments=1)
+SICK = healthy(saturated=True, reasons=("VUs woke 400 ms late",))
+
+
+def _sustained(achieved=100.0, vus=100):
+    return PhaseOutcome(name="sustained", offered_per_s=100.0, achieved_per_s=achieved, max_vus=vus)
+
+
+def _reasons(*, health=None, sustained=None, **fields):
+    found = problems(summary(**fields), PLAN, health or healthy(), sustained or _sustained())
+    return [problem.reason for problem in found]
+
+
+def test_a_load_as_planned_has_no_problem():
+    assert _reasons() == []
+
+
+def test_a_slow_server_that_lowers_the_load_is_judged():
+    assert _reasons(sustained=_sustained(achieved=40.0)) == []
+
+
+def test_load_that_a_sick_generator_did_not_make_is_not_judged():
+    assert _reasons(health=SICK, sustained=_sustained(achieved=94.0)) == [
+        RunReason.GENERATOR_SATURATED,
+        RunReason.LOAD_NOT_REACHED,
+    ]
+
+
+def test_missing_vus_are_never_the_servers_doing():
+    assert _reasons(sustained=_sustained(vus=94)) == [RunReason.LOAD_NOT_REACHED]
+
+
+@pytest.mark.parametrize(("dropped", "expected"), [(9, []), (10, [RunReason.DROPPED_ITERATIONS])])
+def test_one_arrival_in_a_thousand_may_be_dropped(dropped, expected):
+    assert _reasons(dropped_iterations=dropped) == expected
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({"throttled": 6}, []),
+        ({"throttled": 7}, [RunReason.THROTTLED]),
+        ({"refused": 7}, [RunReason.AUTH_EXPIRED]),
+        ({"failed": 6000}, []),
+    ],
+)
+def test_throttling_and_refused_credentials_spoil_a_run_and_failures_are_judged(counts, expected):
+    assert _reasons(traffic=(traffic(6000, **counts),)) == expected
+
+
+def test_a_run_with_data_in_fewer_than_half_of_its_windows_is_incomplete():
+    half = series(windows=10)
+    empty = tuple(window.model_copy(update={"count": 0, "quantiles": {}}) for window in half.windows[:6])
+    gap = half.model_copy(update={"windows": (*empty, *half.windows[6:])})
+    assert _reasons(series=(gap,)) == [RunReason.INCOMPLETE]
+
+
+def _outcome(code=0, order=None):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return K6Outcome(
+        ends=(ProcessEnd(code, None),), started_at=now, load_started_at=None, ended_at=now, load_began_s=None,
+        order=order, vitals=(), said=(), log=Path("k6.log"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outcome", "has_summary", "reason"),
+    [
+        pytest.param(_outcome(), True, None, id="as planned"),
+        pytest.param(_outcome(99), True, None, id="a threshold of the script was crossed"),
+        pytest.param(_outcome(), False, RunReason.GENERATOR_DIED, id="no summary"),
+        pytest.param(_outcome(-9), False, RunReason.GENERATOR_DIED, id="killed"),
+        pytest.param(_outcome(107), True, RunReason.GENERATOR_DIED, id="the script threw"),
+        pytest.param(_outcome(105), True, RunReason.INCOMPLETE, id="stopped by somebody else"),
+        pytest.param(_outcome(105, StopOrder("interrupted", "")), True, RunReason.INCOMPLETE, id="Ctrl-C"),
+        pytest.param(_outcome(105, StopOrder("brake-failures", "")), True, RunReason.BRAKE_FAILURES, id="brake"),
+        pytest.param(_outcome(105, StopOrder("out-of-memory", "")), True, RunReason.OUT_OF_MEMORY, id="memory"),
+    ],
+)
+def test_an_end_before_the_planned_one_has_its_reason(outcome, has_summary, reason):
+    problem = ended_badly(outcome, has_summary=has_summary)
+    assert (problem and problem.reason) == reason
