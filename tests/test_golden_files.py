@@ -1,0 +1,59 @@
+"""One file of each kind and version is kept for good: what was written once must still be read."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from chamiperf_ci.adapters import files
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models.history import HistoryEntry
+from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.schemas import documents, exported
+from chamiperf_ci.steps.compare.judge import Question, judge
+
+V1 = Path(__file__).parent / "golden" / "v1"
+MODELS = {model.KIND: model for model in documents()}
+
+
+def test_every_kind_of_document_has_a_golden_file_of_version_1():
+    assert {path.stem for path in V1.glob("*.json")} == set(MODELS)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_file_of_version_1_is_still_read(kind):
+    document = files.read_document(V1 / f"{kind}.json", MODELS[kind])
+    assert document.schema_version == 1
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_file_of_version_1_fits_the_exported_schema(kind):
+    data = json.loads((V1 / f"{kind}.json").read_text())
+    jsonschema.validate(data, json.loads(exported()[f"{kind}.schema.json"]))
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("version", [2, 0, None, "1"])
+def test_another_version_is_refused_and_names_the_one_that_wrote_it(kind, version, tmp_path):
+    data = json.loads((V1 / f"{kind}.json").read_text()) | {"schema_version": version, "producer": "chamiperf 9.9.9"}
+    (tmp_path / "newer.json").write_text(json.dumps(data))
+    wanted = "Install the version that wrote it: chamiperf 9.9.9" if version == 2 else "is not known"
+    with pytest.raises(ConfigurationError, match=wanted):
+        files.read_document(tmp_path / "newer.json", MODELS[kind])
+
+
+def test_accepted_runs_of_version_1_still_have_their_digests():
+    assert files.read_document(V1 / "baselines.json", Baselines).edited_by_hand() == ()
+
+
+def test_a_run_of_version_1_still_finds_its_baseline_of_version_1():
+    run, baselines = files.read_document(V1 / "run.json", Run), files.read_document(V1 / "baselines.json", Baselines)
+    assert baselines.accepted(run.fingerprint) is not None
+    assert judge(Question(runs=[run], baselines=baselines)).verdict.outcome.word == "pass"
+
+
+def test_a_history_entry_of_version_1_names_the_same_run():
+    entry = files.read_document(V1 / "history.json", HistoryEntry)
+    assert entry.run_id == files.read_document(V1 / "run.json", Run).run_id
