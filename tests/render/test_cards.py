@@ -31,6 +31,7 @@ SOURCES = [
     ROOT / "chamiperf_ci" / "steps" / "report.py",
     ROOT / "docs" / "verdicts.md",
     ROOT / "docs" / "exit-codes.md",
+    ROOT / "docs" / "errors.md",
 ]
 
 
@@ -65,7 +66,7 @@ def test_every_link_in_a_report_leads_to_a_heading():
         assert heading in headings((ROOT / path).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("page_name", ["verdicts.md", "exit-codes.md"])
+@pytest.mark.parametrize("page_name", ["verdicts.md", "exit-codes.md", "errors.md"])
 def test_every_relative_link_of_the_pages_leads_somewhere(page_name):
     text = (ROOT / "docs" / page_name).read_text(encoding="utf-8")
     for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
