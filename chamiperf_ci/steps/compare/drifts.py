@@ -33,7 +33,7 @@ def drift_rows(
     accepted = baselines.accepted(night.fingerprint)
     if night.run_kind is not RunKind.NIGHT or not night.valid or accepted is None or accepted.newest is None:
         return ()
-    before = [n for n in past.alike(night.fingerprint, night.started_at) if n.run_id != night.run_id]
+    before = past.alike(night.fingerprint, night.started_at)
     found = []
     for pairing, row in zip(pairings, rows, strict=True):
         judged = pairing.first

@@ -65,7 +65,7 @@ def _pairings(sitting: Sitting, baselines: Baselines, past: Past) -> Iterator[Pa
         sitting=sitting,
         baselines=baselines,
         accepted=baselines.accepted(night.fingerprint),
-        nights=tuple(n for n in past.alike(night.fingerprint, night.started_at) if n.run_id != night.run_id),
+        nights=past.alike(night.fingerprint, night.started_at),
         measured=_by_key(night),
         repeats=tuple(map(_by_key, sitting.repeats)),
         pairs=tuple((_by_key(old), _by_key(new)) for old, new in sitting.pairs),
