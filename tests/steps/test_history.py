@@ -38,6 +38,7 @@ def test_a_name_says_environment_time_scenario_kind_and_run(store):
         "lab/2026/03/notes.json",
         "lab/2026/03/20260302T011700Z.boot_storm.nightly.x.json",
         "lab/2026/20260302T011700Z.boot_storm.night.x.json",
+        "lab/2026/13/20261332T011700Z.boot_storm.night.x.json",
     ],
 )
 def test_another_name_is_not_that_of_a_run(path):
