@@ -3,12 +3,10 @@
 An action is a command with its options as inputs: same words, same defaults, nothing of its own. Values reach the
 command by environment only (`CHAMIPERF_IN_<COMMAND>_<OPTION>`, read by click): no action has a shell line that quotes.
 
-    python -m tools.write_actions            write the files anew
-    python -m tools.write_actions --check    exit 1 and name the files that are stale
+`python -m tools.write_docs` writes them; a test compares.
 """
 
 import importlib
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,21 +120,6 @@ ACTIONS = (
         permissions="`contents: write` and `pull-requests: write`",
     ),
 )
-
-
-def main() -> None:
-    """Write the files, or with `--check` compare them."""
-    stale = []
-    for path, text in files():
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        if "--check" in sys.argv[1:]:
-            stale.append(path.relative_to(ROOT))
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    if stale:
-        sys.exit(f"stale: {', '.join(map(str, stale))}. Run `make docs` and commit what it writes.")
 
 
 def files() -> Iterator[tuple[Path, str]]:
@@ -308,6 +291,3 @@ Addresses and credentials of the stack are variables (`env:` of the job), so tha
 `CHAMICORE_INTERNAL_TOKEN`, `CHAMICORE_TOKEN`, `CHAMIPERF_CLIENT_ID` and `CHAMIPERF_CLIENT_SECRET`. The rest is named by
 `chamiperf load --help`.
 """
-
-if __name__ == "__main__":
-    main()

@@ -6,13 +6,15 @@ from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.data import default_baselines
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.render.targets_page import targets_page
+from tools import write_actions
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def pages() -> dict[str, str]:
-    """Return path to text of each page."""
-    return {"docs/targets.md": targets_page(files.read_document(default_baselines(), Baselines))}
+    """Return path to text of each page, and of each action, from which their page is made."""
+    actions = {str(path.relative_to(ROOT)): text for path, text in write_actions.files()}
+    return {"docs/targets.md": targets_page(files.read_document(default_baselines(), Baselines)), **actions}
 
 
 if __name__ == "__main__":
