@@ -44,11 +44,27 @@ class _Writer:
     surface: Surface
     context: Context
     detail: Detail
+    appendix: bool
 
 
-def body(verdict: Verdict, surface: Surface, context: Context, detail: Detail = Detail.EVERYTHING) -> str:
-    """Return the report as blocks of the surface, a blank line between two."""
-    writer = _Writer(verdict, surface, context, detail)
+def body(
+    verdict: Verdict,
+    surface: Surface,
+    context: Context,
+    detail: Detail = Detail.EVERYTHING,
+    *,
+    appendix: bool = True,
+) -> str:
+    """Return the report as blocks of the surface, a blank line between two.
+
+    Args:
+        verdict: What was concluded.
+        surface: Where it is shown.
+        context: Where links lead.
+        detail: How much is shown.
+        appendix: Whether the circumstances and the meaning of the words follow; for places that can fold them.
+    """
+    writer = _Writer(verdict, surface, context, detail, appendix)
     return "\n".join(block for block in _blocks(writer) if block)
 
 
@@ -70,8 +86,9 @@ def _blocks(writer: _Writer) -> Iterable[str]:
     yield _what_was_not_seen(writer)
     if writer.detail < Detail.NO_UNCHANGED:
         yield _rest(writer, [row for row in verdict.rows if row.key.text not in listed])
-        yield _validity(writer)
-        yield _words(writer)
+        if writer.appendix:
+            yield _validity(writer)
+            yield _words(writer)
     else:
         yield _pointer(writer)
     yield _links(writer)

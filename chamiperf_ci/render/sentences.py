@@ -64,48 +64,40 @@ _TARGET_REASONS = MappingProxyType(
 )
 
 
-def _regression(row: Row) -> str:
-    if row.change is None:
-        return _counts(row)
+def _of_change(say: Callable[[Row, Change], str]) -> Callable[[Row], str]:
+    """A sentence about a change; a row of stalled windows or errors has none, and says its counts."""
+    return lambda row: _counts(row) if row.change is None else say(row, row.change)
+
+
+def _regression(row: Row, change: Change) -> str:
     runs = f"seen in all {len(row.current_values)} runs"
-    return f"{_sure(row, row.change)}, {runs}; tolerance {changes.tolerance(row)} cannot be excluded."
+    return f"{_sure(row, change)}, {runs}; tolerance {changes.tolerance(row)} cannot be excluded."
 
 
-def _by_pairs(row: Row) -> str:
-    if row.change is None:
-        return _counts(row)
+def _by_pairs(row: Row, change: Change) -> str:
     pairs = list(zip(row.baseline_values, row.current_values, strict=False))
     worse = sum(changes.is_worse(new - old, row.direction) for old, new in pairs)
     seen = f"in {worse} of {len(pairs)} pairs measured side by side"
-    return f"{_sure(row, row.change)}, seen {seen}; tolerance {changes.tolerance(row)} cannot be excluded."
+    return f"{_sure(row, change)}, seen {seen}; tolerance {changes.tolerance(row)} cannot be excluded."
 
 
-def _thin_regression(row: Row) -> str:
-    if row.change is None:
-        return _counts(row)
+def _thin_regression(row: Row, change: Change) -> str:
     runs = f"each of {len(row.current_values)} runs at least half again as bad as the accepted"
-    return f"{_sure(row, row.change)}, {runs} {'run' if row.baseline_runs == 1 else 'runs'}."
+    return f"{_sure(row, change)}, {runs} {'run' if row.baseline_runs == 1 else 'runs'}."
 
 
-def _improvement(row: Row) -> str:
-    if row.change is None:
-        return _counts(row)
+def _improvement(row: Row, change: Change) -> str:
     runs = "in one run" if len(row.current_values) == 1 else f"in all {len(row.current_values)} runs"
-    return f"{_sure(row, row.change)}, {runs}."
+    return f"{_sure(row, change)}, {runs}."
 
 
-def _pass(row: Row) -> str:
-    if row.change is None:
-        return _counts(row)
-    within = f"within {changes.tolerance(row)}"
-    return f"{_plain(row, row.change)}: {within}."
+def _pass(row: Row, change: Change) -> str:
+    return f"{_plain(row, change)}: within {changes.tolerance(row)}."
 
 
-def _slower_within(row: Row) -> str:
-    if row.change is None:
-        return _counts(row)
+def _slower_within(row: Row, change: Change) -> str:
     worse = changes.words_for(row.unit, row.direction).worse
-    return f"{_sure(row, row.change)}: {worse}, within tolerance ({changes.tolerance(row)})."
+    return f"{_sure(row, change)}: {worse}, within tolerance ({changes.tolerance(row)})."
 
 
 def _not_repeated(row: Row) -> str:
@@ -116,21 +108,13 @@ def _not_repeated(row: Row) -> str:
     return f"{change}; not repeated. {_noise(row.change)}"
 
 
-def _disagree(row: Row) -> str:
-    if row.change is None:
-        return _counts(row)
+def _disagree(row: Row, change: Change) -> str:
     what = "pairs" if row.by_pairs else "runs"
-    return (
-        f"{_plain(row, row.change)}: not in every one of {len(row.current_values)} {what}, so chance is not excluded."
-    )
+    return f"{_plain(row, change)}: not in every one of {len(row.current_values)} {what}, so chance is not excluded."
 
 
-def _noisy(row: Row) -> str:
-    if row.change is None:
-        return _counts(row)
-    return (
-        f"{_plain(row, row.change)}: noise hides whether that is within {changes.tolerance(row)}. {_noise(row.change)}"
-    )
+def _noisy(row: Row, change: Change) -> str:
+    return f"{_plain(row, change)}: noise hides whether that is within {changes.tolerance(row)}. {_noise(change)}"
 
 
 def _thin(row: Row) -> str:
@@ -140,10 +124,8 @@ def _thin(row: Row) -> str:
     return f"{start}: {accepted} {shows} too little; {RUNS_WANTED} from {RUNS_WANTED} nights would narrow it."
 
 
-def _above_tolerance(row: Row) -> str:
-    if row.change is None:
-        return _counts(row)
-    return f"{changes.estimate(row, row.change)} in one run; the ADR's rule allows {changes.tolerance(row)}."
+def _above_tolerance(row: Row, change: Change) -> str:
+    return f"{changes.estimate(row, change)} in one run; the ADR's rule allows {changes.tolerance(row)}."
 
 
 def _drift(row: Row) -> str:
@@ -225,19 +207,19 @@ _SENTENCES: Mapping[RowReason, Callable[[Row], str]] = MappingProxyType(
         RowReason.TOO_SHORT: _unjudged("the time observed is too short"),
         RowReason.NOT_COMPARED: _shown,
         RowReason.SUSPECT_NOT_REPEATED: _not_repeated,
-        RowReason.RUNS_DISAGREE: _disagree,
-        RowReason.NOISY: _noisy,
+        RowReason.RUNS_DISAGREE: _of_change(_disagree),
+        RowReason.NOISY: _of_change(_noisy),
         RowReason.THIN_BASELINE: _thin,
-        RowReason.WITHIN_TOLERANCE: _pass,
-        RowReason.SLOWER_WITHIN_TOLERANCE: _slower_within,
-        RowReason.FASTER: _improvement,
-        RowReason.ONE_RUN: _improvement,
-        RowReason.SLOWER_IN_ALL_RUNS: _regression,
-        RowReason.SLOWER_IN_PAIRS: _by_pairs,
-        RowReason.SLOWER_THAN_HALF_AGAIN: _thin_regression,
+        RowReason.WITHIN_TOLERANCE: _of_change(_pass),
+        RowReason.SLOWER_WITHIN_TOLERANCE: _of_change(_slower_within),
+        RowReason.FASTER: _of_change(_improvement),
+        RowReason.ONE_RUN: _of_change(_improvement),
+        RowReason.SLOWER_IN_ALL_RUNS: _of_change(_regression),
+        RowReason.SLOWER_IN_PAIRS: _of_change(_by_pairs),
+        RowReason.SLOWER_THAN_HALF_AGAIN: _of_change(_thin_regression),
         RowReason.MORE_STALLED_WINDOWS: _counts,
         RowReason.MORE_ERRORS: _counts,
-        RowReason.ABOVE_TOLERANCE: _above_tolerance,
+        RowReason.ABOVE_TOLERANCE: _of_change(_above_tolerance),
         RowReason.DRIFT: _drift,
     }
 )

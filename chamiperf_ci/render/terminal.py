@@ -7,5 +7,5 @@ from chamiperf_ci.render.surface import Terminal
 
 
 def terminal(verdict: Verdict) -> str:
-    """Return the whole report as plain text, without links."""
-    return body(verdict, Terminal(), Context())
+    """Return the report as plain text, without links; what a terminal cannot fold away is in the other renderings."""
+    return body(verdict, Terminal(), Context(), appendix=False)

@@ -34,7 +34,7 @@ def report(path: Path, runs: Path, *, out: Path, context: Context) -> None:
     files.write_text(out / "summary.md", text)
     files.write_text(out / "report.html", page(verdict, _runs_of(verdict, runs), context=context))
     files.write_text(out / "junit.xml", junit(verdict))
-    click.echo(terminal(verdict))
+    click.echo(actions.quoted(terminal(verdict)))
     if not actions.append_summary(text):
         click.echo("The job summary was full; the whole text is in summary.md.", err=True)
     actions.annotate(

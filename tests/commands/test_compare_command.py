@@ -170,6 +170,24 @@ def test_a_history_folder_need_not_exist_yet(folder, capsys):
     assert code == 0
 
 
+def test_a_damaged_file_of_the_history_is_passed_over_and_said(folder, capsys):
+    name = "20260301T011700Z.boot_storm.night.boot0001.json"
+    (folder / "history" / "lab" / "2026" / "03").mkdir(parents=True)
+    spoil(folder, f"history/lab/2026/03/{name}", '{"kind": "history", "schema_ver')
+    code, out, _ = ending(capsys, compare, "--history", folder / "history")
+    assert code == 0
+    assert f"history: lab/2026/03/{name} is passed over" in out
+
+
+@pytest.mark.usefixtures("folder")
+def test_in_a_workflow_the_runner_obeys_nothing_in_the_printed_report(capsys, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    _, out, _ = ending(capsys, compare)
+    first, *_, last = out.strip().splitlines()
+    assert first.startswith("::stop-commands::")
+    assert last == f"::{first.removeprefix('::stop-commands::')}::"
+
+
 def test_a_report_is_written_for_each_place_and_ends_in_0_whatever_the_verdict(folder, capsys):
     invalid_run(folder)
     assert ending(capsys, compare)[0] == 3

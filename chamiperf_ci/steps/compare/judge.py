@@ -47,6 +47,7 @@ class Question:
         past: The nights before; None when no history was given.
         fail_on: What may turn the exit code.
         gate: `verdict`, or `adr` for the ADR's letter.
+        warnings: What was found out while these were read.
     """
 
     runs: Sequence[Run]
@@ -54,6 +55,7 @@ class Question:
     past: Past | None = None
     fail_on: Collection[FailOn] = DEFAULT_FAIL_ON
     gate: Gate = "verdict"
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,8 @@ def _warnings(
         environment=found[0].night.fingerprint.environment,
         scenarios=[sitting.scenario for sitting in found],
     )
-    return (*((ADR_FALSE_NIGHTS,) if question.gate == "adr" else ()), *edited, *over, *_stale(rows, decisions))
+    adr = (ADR_FALSE_NIGHTS,) if question.gate == "adr" else ()
+    return (*adr, *question.warnings, *edited, *over, *_stale(rows, decisions))
 
 
 def _stale(rows: Sequence[Row], decisions: dict[RowKey, RowDecision]) -> tuple[str, ...]:

@@ -18,7 +18,6 @@ from chamiperf_ci.render.terminal import terminal
 from chamiperf_ci.steps import history as nights_before
 from chamiperf_ci.steps.compare.explanation import explanation
 from chamiperf_ci.steps.compare.judge import Question, judge
-from chamiperf_ci.steps.compare.past import Past
 from chamiperf_ci.steps.compare.sittings import read_runs
 from chamiperf_ci.steps.compare.tally import Gate
 
@@ -64,10 +63,12 @@ def ask(runs: Sequence[Run], rules: Rules) -> Question:
     Raises:
         ConfigurationError: A file is missing or wrong.
     """
+    reading = _nights(rules.history, runs)
     return Question(
         runs=runs,
         baselines=files.read_document(rules.baselines, Baselines, remedy=RESTORE),
-        past=_past(rules.history, runs),
+        past=None if reading is None else nights_before.past_of(reading.entries),
+        warnings=() if reading is None else tuple(f"history: {problem}" for problem in reading.problems),
         fail_on=frozenset(map(FailOn, rules.fail_on)),
         gate=rules.gate,
     )
@@ -78,10 +79,8 @@ def show(verdict: Verdict, path: Path, *, told: str = "", as_json: bool = False)
     if as_json:
         click.echo(json.dumps(verdict.model_dump(mode="json"), indent=2, ensure_ascii=False))
     else:
-        click.echo(terminal(verdict))
-        if told:
-            click.echo(told)
-    click.echo(verdict.outcome.sentence, err=True)
+        click.echo(actions.quoted("\n".join(part for part in (terminal(verdict), told) if part)))
+    click.echo(actions.harmless(verdict.outcome.sentence), err=True)
     actions.publish(
         {
             "verdict": verdict.outcome.word,
@@ -94,7 +93,7 @@ def show(verdict: Verdict, path: Path, *, told: str = "", as_json: bool = False)
     return ExitCode(verdict.outcome.exit_code)
 
 
-def _past(folder: Path | None, runs: Sequence[Run]) -> Past | None:
+def _nights(folder: Path | None, runs: Sequence[Run]) -> nights_before.Reading | None:
     if folder is None:
         return None
     wanted = nights_before.Wanted(
@@ -102,7 +101,4 @@ def _past(folder: Path | None, runs: Sequence[Run]) -> Past | None:
         kinds=(RunKind.NIGHT,),
         until=max(run.started_at for run in runs),
     )
-    reading = nights_before.read(FolderHistory(folder), wanted)
-    for problem in reading.problems:
-        click.echo(f"warning: history: {problem}", err=True)
-    return nights_before.past_of(reading.entries)
+    return nights_before.read(FolderHistory(folder), wanted)
