@@ -50,9 +50,17 @@ class FolderHistory:
         return tuple(sorted(_names_below(self.root, "")))
 
     def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield each name with its content."""
+        """Yield each name with its content.
+
+        Raises:
+            ConfigurationError: A file cannot be read.
+        """
         for name in names:
-            yield name, (self.root / name).read_bytes()
+            try:
+                content = (self.root / name).read_bytes()
+            except OSError as error:
+                raise _unreadable(error, self.root / name) from error
+            yield name, content
 
     def add(self, contents: Mapping[str, bytes], *, message: str) -> tuple[str, ...]:
         """Write what is not there yet, each file whole or not at all.
@@ -246,15 +254,19 @@ def _new(contents: Mapping[str, bytes], present: Mapping[str, bytes], *, where: 
     return tuple(sorted(name for name, content in contents.items() if present.get(name) != content))
 
 
+def _unreadable(error: OSError, path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"the history cannot be read: {error.strerror}", where=str(path), remedy="Give another --history."
+    )
+
+
 def _names_below(folder: Path, prefix: str) -> Iterator[str]:
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:
         return
     except OSError as error:
-        raise ConfigurationError(
-            f"the history cannot be read: {error.strerror}", where=str(folder), remedy="Give another --history."
-        ) from error
+        raise _unreadable(error, folder) from error
     for entry in entries:
         if entry.name.startswith("."):
             continue

@@ -1,6 +1,5 @@
 """`chamiperf baselines`: check the file, begin one, import Chamicore's targets."""
 
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,7 +63,7 @@ def init(*, baselines: Path, runs: tuple[Path, ...], reason: str, link: str, who
     file.init_file(
         baselines,
         places=runs,
-        who=who or getpass.getuser(),
+        who=who,
         reason=reason,
         link=link,
         today=datetime.now(UTC).date(),

@@ -52,12 +52,23 @@ class Fingerprint(Value):
     generator_on_target_host: bool
 
     def differences(self, other: "Fingerprint") -> tuple[str, ...]:
-        """Name each field that differs, with both values, as `profile: quick here, full there`."""
+        """Name each field that differs, with both values, as `profile: quick here, full there`.
+
+        Of the load's parameters and the seeded counts only those that differ are named: `seeded: payloads 5 here, 9
+        there`.
+        """
         return tuple(
-            f"{name}: {mine} here, {theirs} there"
+            f"{name}: {_difference(mine, theirs)}"
             for name in type(self).model_fields
             if (mine := getattr(self, name)) != (theirs := getattr(other, name))
         )
+
+
+def _difference(mine: object, theirs: object) -> str:
+    if not isinstance(mine, dict) or not isinstance(theirs, dict):
+        return f"{mine} here, {theirs} there"
+    names = sorted(name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name))
+    return "; ".join(f"{name} {mine.get(name, 'none')} here, {theirs.get(name, 'none')} there" for name in names)
 
 
 class Machine(Value):

@@ -120,6 +120,24 @@ def test_concurrent_writers_lose_nothing(clone, where):
     assert len(BranchHistory(folders[0], "data").names()) == 12
 
 
+def test_concurrent_writers_of_a_folder_lose_nothing(tmp_path):
+    def write(writer):
+        store = FolderHistory(tmp_path)
+        for night in range(20):
+            contents = {f"lab/{writer}-{night}.json": b"1\n", f"lab/shared-{night}.json": b"2\n"}
+            store.add(contents, message="Add")
+
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(write, range(2)))
+    assert len(FolderHistory(tmp_path).names()) == 60
+
+
+def test_a_folder_that_is_a_file_is_one_clear_error(tmp_path):
+    (tmp_path / "history").write_text("")
+    with pytest.raises(ConfigurationError, match="the history cannot be read: Not a directory"):
+        FolderHistory(tmp_path / "history").names()
+
+
 def test_a_writer_that_lost_the_race_builds_on_the_winner(clone):
     winner = BranchHistory(clone("winner"), "data")
     races = iter([b"1\n", b"2\n"])

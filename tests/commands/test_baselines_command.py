@@ -81,6 +81,7 @@ def test_a_first_file_is_written_for_a_person_to_merge(folder):
     assert "boot_storm / bootscript p99: missed from the first night" in result.stderr
     begun = Baselines.model_validate_json((folder / "baselines.json").read_text())
     assert {one.metric for one in begun.acknowledgements} == {"p50", "p95", "p99"}
+    assert (folder / begun.schema_uri).is_file()
     assert baselines(folder, "check").returncode == 0
 
 

@@ -163,6 +163,14 @@ def test_the_nearest_baseline_differs_in_the_fewest_fields():
     assert baselines.nearest(made_fingerprint()).differences == ("machine_class: 8c-32GiB here, 2c-8GiB there",)
 
 
+def test_of_the_loads_parameters_only_those_that_differ_are_named():
+    baselines = accepting(shipped_baselines(), [made_run(0)])
+    other = made_fingerprint(parameters={"vus": 5_000, "pace_s": 1.0, "herd": True})
+    assert baselines.nearest(other).differences == (
+        "parameters: herd True here, none there; vus 5000 here, 10000 there",
+    )
+
+
 def test_a_scenario_without_accepted_runs_has_no_nearest():
     assert shipped_baselines().nearest(made_fingerprint()) is None
 

@@ -10,13 +10,14 @@ from chamiperf_ci.adapters import actions, files
 from chamiperf_ci.adapters.data import default_baselines
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models.schemas import exported
 from chamiperf_ci.render.baseline_findings import Finding, Gravity, findings_sentence, findings_table, gravest_first
 from chamiperf_ci.render.baselines_layout import layout
 from chamiperf_ci.render.escaping import plain
 from chamiperf_ci.steps.baselines.begin import begin
 from chamiperf_ci.steps.baselines.chamicore_file import import_targets
 from chamiperf_ci.steps.baselines.check import check
-from chamiperf_ci.steps.baselines.update import RESTORE, show
+from chamiperf_ci.steps.baselines.update import RESTORE, show, user_name
 from chamiperf_ci.steps.baselines.weakening import weakened
 from chamiperf_ci.steps.compare.sittings import read_runs
 
@@ -49,8 +50,10 @@ def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: 
     return ExitCode.VERDICT_NO if any(one.gravity is Gravity.BROKEN for one in found) else ExitCode.OK
 
 
-def init_file(path: Path, *, places: Sequence[Path], who: str, reason: str, link: str, today: date) -> None:
+def init_file(path: Path, *, places: Sequence[Path], who: str | None, reason: str, link: str, today: date) -> None:
     """Write a first file, from the rules of `path` if it is there, else from those that come with the package.
+
+    The JSON Schema that the file names for editors is written as well, unless it is there.
 
     Raises:
         ConfigurationError: As `begin`, or a file cannot be read or written.
@@ -58,7 +61,12 @@ def init_file(path: Path, *, places: Sequence[Path], who: str, reason: str, link
     start = path if path.exists() else default_baselines()
     runs = read_runs(places)
     begun = begin(
-        files.read_document(start, Baselines, remedy=RESTORE), runs, who=who, reason=reason, link=link, today=today
+        files.read_document(start, Baselines, remedy=RESTORE),
+        runs,
+        who=who or user_name(),
+        reason=reason,
+        link=link,
+        today=today,
     )
     show(begun.proposal)
     for text in begun.passed_over:
@@ -67,6 +75,9 @@ def init_file(path: Path, *, places: Sequence[Path], who: str, reason: str, link
         where = f"{known.scenario} / {known.endpoint} {known.metric}"
         click.echo(f"acknowledged until {known.expires}: {plain(where)}: {plain(known.reason)}", err=True)
     files.write_text(path, layout(begun.baselines))
+    schema = path.parent / begun.baselines.schema_uri
+    if begun.baselines.schema_uri and not schema.exists():
+        files.write_text(schema, exported()["baselines.schema.json"])
     click.echo(f"Written to {path}. Read it, and commit it, so that it is reviewed.", err=True)
 
 

@@ -32,11 +32,25 @@ def intent(*, replace: bool, who: str | None, reason: str, today: date, overrule
     """Return what a person wants as one value; without a name, the user's of this machine."""
     return Intent(
         act="replace" if replace else "add",
-        who=who or getpass.getuser(),
+        who=who or user_name(),
         reason=reason,
         today=today,
         overrule=frozenset(map(Overrule, overrule)),
     )
+
+
+def user_name() -> str:
+    """Return the name of this machine's user.
+
+    Raises:
+        ConfigurationError: The user has none, as in some containers.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:
+        raise ConfigurationError(
+            "it is not known who accepts the runs", where="--who", remedy="Give your name, since it stands in the file."
+        ) from error
 
 
 def propose_runs(sources: Sources, baselines: Path, patch: Path, wanted: Intent) -> None:
