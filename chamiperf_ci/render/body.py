@@ -258,8 +258,10 @@ def _rest(writer: _Writer, rows: Sequence[Row]) -> str:
         if not group:
             continue
         blocks = [surface.table(HEADERS, [_cells(writer, row) for row in group])]
-        if writer.detail < Detail.NO_SENTENCES:
-            blocks.append(surface.bullets([_sentence(writer, row) for row in group]))
+        # What is only shown says everything in its cells, unless there is something to add.
+        said = [row for row in group if row.compared or row.notes] if writer.detail < Detail.NO_SENTENCES else []
+        if said:
+            blocks.append(surface.bullets([_sentence(writer, row) for row in said]))
         parts.append(surface.fold(title, "\n".join(blocks)))
     return "\n".join(parts)
 

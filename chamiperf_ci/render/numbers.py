@@ -31,7 +31,7 @@ def quantity(value: float, unit: str) -> str:
 def quantities(values: Sequence[float], unit: str) -> tuple[str, ...]:
     """Return values in one common scale, that of the largest, so that they can be compared by eye."""
     if unit in _COUNTS:
-        return tuple(_with_unit(f"{value:,g}", unit) for value in values)
+        return tuple(_with_unit(f"{value:,g}", unit if value != 1 else unit.removesuffix("s")) for value in values)
     largest = max((abs(value) for value in values), default=0.0)
     factor, shown = 1.0, unit
     for least, scale, name in _SCALES.get(unit, ()):

@@ -148,7 +148,7 @@ def _counts(row: Row) -> str:
 def _range(values: Sequence[float], unit: str) -> str:
     """The least and the most: `2 to 4 stalled windows`, `0.1 % of requests failed`."""
     ends = dict.fromkeys((min(values, default=0.0), max(values, default=0.0)))
-    what = "of requests failed" if unit == "share" else "stalled windows"
+    what = "of requests failed" if unit == "share" else f"stalled window{'' if tuple(ends) == (1.0,) else 's'}"
     said = (numbers.share(end) if unit == "share" else f"{end:g}" for end in ends)
     return f"{' to '.join(said)} {what}"
 

@@ -40,6 +40,7 @@ def test_a_value_has_three_significant_digits(value, shown):
         (1.5e9, "bytes", "1.50 GB"),
         (10400.0, "/s", "10,400/s"),
         (4.0, "windows", "4 windows"),
+        (1.0, "windows", "1 window"),
         (4.0, "", "4.00"),
     ],
 )
