@@ -35,7 +35,12 @@ def a_verdict(**changes):
     )  # fmt: skip
     return Verdict(
         producer="chamiperf 0.1.0", environment="staging", self_test=True, stage="first look",
-        outcome=Outcome(exit_code=0, word="learning", sentence="Learning: 1 of 5 runs.", what_could_not_be_seen=()),
+        outcome=Outcome(
+            exit_code=0,
+            word="learning",
+            sentence="Self-test: no product was measured. Learning: 1 of 5 runs.",
+            what_could_not_be_seen=(),
+        ),
         counts=Counts(by_verdict={RowVerdict.UNAVAILABLE: 1}, targets_missed=0, targets_met=0, not_measured=0),
         scenarios=(scenario,), rows=(a_row(),), suspects=(), suspect_scenarios=(), baselines_digest="",
     ).model_copy(update=changes)  # fmt: skip

@@ -63,7 +63,7 @@ def read_event(environment: Mapping[str, str] = os.environ) -> Event:
     name = environment.get("GITHUB_EVENT_NAME", "")
     path = environment.get("GITHUB_EVENT_PATH", "")
     try:
-        payload = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+        payload = dict(json.loads(Path(path).read_text(encoding="utf-8"))) if path else {}
         return Event(
             name=name,
             repository=environment.get("GITHUB_REPOSITORY", ""),

@@ -46,7 +46,7 @@ class Posted:
     def sentence(self) -> str:
         """What happened, in one sentence."""
         if self.posting == "skipped":
-            return f"No comment was posted. {self.reason}"
+            return f"No comment was posted: {self.reason[:1].lower()}{self.reason[1:]}"
         return f"Comment on pull request #{self.pull_request} {self.posting}: {self.url}"
 
 
@@ -178,7 +178,8 @@ class Poster:
     def _post(self, pull: PullRequest, author: str, text: str) -> Posted:
         existing = comments.find(self.api, self.repository, pull.number, key=self.key, author=author)
         posting = comments.decide(existing, text)
-        self.say(f"comment {self.key} of {author} on pull request #{pull.number} of {self.repository}: {posting}")
+        what = posting if posting is comments.Posting.UNCHANGED else f"to be {posting}"
+        self.say(f"comment {self.key} of {author} on pull request #{pull.number} of {self.repository}: {what}")
         if self.dry_run or (posting is comments.Posting.UNCHANGED and existing is not None):
             return Posted(posting, pull.number, url="" if existing is None else existing.url)
         comment = comments.post(

@@ -54,13 +54,13 @@ def test_the_comment_says_whose_code_made_the_numbers(hub, after_a_forks_run):
     ("event", "reason"),
     [
         pytest.param({"head_sha": "e" * 40}, "has moved on to cccccccccccc", id="of an older commit"),
-        pytest.param({"head_branch": "other"}, "No open pull request", id="that names a branch of the base"),
-        pytest.param({"head_repository": {"full_name": "eve/stack"}}, "No open pull request", id="of another fork"),
-        pytest.param({"head_repository": None}, "No open pull request", id="of a deleted fork"),
-        pytest.param({"head_branch": None}, "No open pull request", id="without a branch"),
+        pytest.param({"head_branch": "other"}, "no open pull request", id="that names a branch of the base"),
+        pytest.param({"head_repository": {"full_name": "eve/stack"}}, "no open pull request", id="of another fork"),
+        pytest.param({"head_repository": None}, "no open pull request", id="of a deleted fork"),
+        pytest.param({"head_branch": None}, "no open pull request", id="without a branch"),
         pytest.param({"event": "push"}, "not for a pull request", id="of a push"),
         pytest.param(
-            {"pull_requests": [{"number": 8}], "head_branch": "nowhere"}, "No open", id="that claims a number"
+            {"pull_requests": [{"number": 8}], "head_branch": "nowhere"}, "no open", id="that claims a number"
         ),
     ],
 )
