@@ -75,9 +75,10 @@ def _summarise(message: str) -> None:
     if not os.environ.get("GITHUB_STEP_SUMMARY"):
         return
     from chamiperf_ci.render import escaping  # noqa: PLC0415 - needed only in a workflow
+    from chamiperf_ci.steps.published import published  # noqa: PLC0415 - as above
 
-    with contextlib.suppress(OSError):
-        actions.append_summary(f"### chamiperf stopped\n\n{escaping.markdown(message)}\n")
+    with contextlib.suppress(OSError, ToolkitError):
+        actions.append_summary(f"### chamiperf stopped\n\n{escaping.markdown(published(message))}\n")
 
 
 def _write_log() -> str:

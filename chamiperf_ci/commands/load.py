@@ -11,6 +11,7 @@ from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, Duration, out_option, target_options
 from chamiperf_ci.steps.load.entry import Given, Voice, drive
+from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.targets import GivenTarget
 
 _PHASES = ("ramp-up", "sustained", "spike", "cooldown")
@@ -125,7 +126,7 @@ def load(given: GivenTarget, out: Path, **options: Any) -> ExitCode:  # noqa: AN
 
 def _show(text: str) -> None:
     click.echo(text)
-    actions.show_in_summary("Load", text)
+    actions.show_in_summary("Load", published(text))
 
 
 if __name__ == "__main__":

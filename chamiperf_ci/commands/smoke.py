@@ -12,6 +12,7 @@ from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, out_option, target_options
 from chamiperf_ci.render.smoke import conclusion, table
+from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.runs import new_run_id
 from chamiperf_ci.steps.smoke.run import smoke as check_stack
 from chamiperf_ci.steps.targets import GivenTarget, resolve
@@ -41,7 +42,10 @@ def smoke(given: GivenTarget, out: Path, deadline: float) -> ExitCode:
     write_document(out / "smoke.json", outcome.document)
     click.echo(table(outcome.document))
     click.echo(conclusion(outcome.document), err=True)
-    actions.show_in_summary("Smoke test", f"{table(outcome.document)}\n\n{conclusion(outcome.document)}")
+    actions.show_in_summary(
+        "Smoke test",
+        published(f"{table(outcome.document)}\n\n{conclusion(outcome.document)}", environment=target.environment),
+    )
     actions.publish({"smoke-path": str(out / "smoke.json")})
     if outcome.refused is not None:
         raise outcome.refused

@@ -1,15 +1,55 @@
-"""Published text names the environment, not its hosts."""
+"""Addresses taken out of text that is published: a service is `smd@staging` there, not a host.
+
+Knows no verdict and no event. What it replaces: URLs with everything in them (also a password), IP addresses, and names
+of hosts; a file name, a version and a number with dots are none of these.
+"""
 
 import re
+from collections.abc import Mapping
 
-# A URL's scheme and authority, with user and password if there are any; an address of either family with its port.
-_AUTHORITY = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/?#)\]'\"]+", re.IGNORECASE)
-_ADDRESS = re.compile(
-    r"(?<![\w.])(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]*:[0-9a-f:]*\]|localhost)(?::\d{1,5})?(?![\w.]*\d)", re.IGNORECASE
+_URL = r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>()\[\]{}|`,;]*(?:\[[0-9A-Fa-f:.]+\][^\s\"'<>()\[\]{}|`,;]*)?"
+_IPV4 = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?(?![\w.]*\w)"
+_IPV6 = r"\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\](?::\d{1,5})?"
+# Two dots at least, and a last label of letters that no file of ours ends in.
+_NAME = (
+    r"(?<![\w./-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.){2,}"
+    r"(?!(?:json|js|py|md|ya?ml|toml|html|xml|txt|log|csv)\b)[A-Za-z]{2,}(?::\d{1,5})?(?![\w-])"
 )
+_PORT_NAME = r"(?<![\w./-])[A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z][A-Za-z0-9-]*)*:\d{4,5}(?!\d|\.)"
+_ADDRESS = re.compile(f"{_URL}|{_IPV6}|{_IPV4}|{_NAME}|{_PORT_NAME}")
+_HOST = re.compile(r"^(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)(?::(\d+))?")
 
 
-def without_hosts(text: str, environment: str) -> str:
-    """Return text in which each URL keeps its path and nothing of its host: `stack@lab/hsm/v2`; addresses alike."""
-    name = f"stack@{environment}"
-    return _ADDRESS.sub(lambda _: name, _AUTHORITY.sub(lambda _: name, text))
+def without_hosts(text: str, *, environment: str, services: Mapping[str, str]) -> str:
+    """The text with each address replaced by `service@environment`.
+
+    Args:
+        text: Any text, of one line or many.
+        environment: The stack's name; empty becomes `stack`.
+        services: `host:port`, or `host` alone where a service has its default port, to the service's name; addresses
+            that are not in it become `host@environment`.
+    """
+    place = environment or "stack"
+    known = {address.lower(): service for address, service in services.items()}
+
+    def replace(match: re.Match[str]) -> str:
+        found = match[0]
+        # A full stop or a colon behind a URL belongs to the sentence.
+        kept = found.rstrip(".:!?")
+        return f"{known.get(_address(kept), 'host')}@{place}{found[len(kept) :]}"
+
+    return _ADDRESS.sub(replace, text)
+
+
+def address_of(url: str) -> str:
+    """The `host:port` of a URL, in lower case; `host` alone where the URL has no port."""
+    return _address(url)
+
+
+def _address(found: str) -> str:
+    rest = found.partition("://")[2] or found
+    match = _HOST.match(rest)
+    if match is None:
+        return ""
+    host, port = match[1].lower(), match[2]
+    return f"{host}:{port}" if port else host

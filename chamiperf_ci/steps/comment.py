@@ -21,6 +21,7 @@ from chamiperf_ci.render import markdown
 from chamiperf_ci.render.context import Context
 from chamiperf_ci.render.escaping import markdown as escaped
 from chamiperf_ci.steps.destination import ByHead, Nowhere, find_pull_request, where_to_post
+from chamiperf_ci.steps.published import published_verdict
 
 LIMIT = 60_000
 """Characters of a comment; GitHub takes 65,536."""
@@ -117,7 +118,7 @@ def comment(poster: "Poster", request: Request) -> Outcome:
         if isinstance(destination, ByHead)
         else read_document(request.verdict_file, Verdict, remedy="`chamiperf compare` writes it.")
     )
-    render = _renderer(verdict, request, foreign=foreign)
+    render = _renderer(published_verdict(verdict), request, foreign=foreign)
     posted = Posted("skipped", reason=pull.reason) if isinstance(pull, Nowhere) else poster.post(pull, render)
     text = render(LIMIT)
     return Outcome(posted, text, f"{posted.sentence}\n\n{text}" if posted.posting == "skipped" else posted.sentence)

@@ -15,6 +15,7 @@ from chamiperf_ci.render.markdown import summary
 from chamiperf_ci.render.page import page
 from chamiperf_ci.render.terminal import terminal
 from chamiperf_ci.steps.compare.sittings import read_runs
+from chamiperf_ci.steps.published import published_verdict
 
 
 def report(path: Path, runs: Path, *, out: Path, context: Context) -> None:
@@ -29,7 +30,7 @@ def report(path: Path, runs: Path, *, out: Path, context: Context) -> None:
     Raises:
         ConfigurationError: The verdict is missing or wrong, or a file cannot be written.
     """
-    verdict = files.read_document(path, Verdict, remedy="Make it with `chamiperf compare`.")
+    verdict = published_verdict(files.read_document(path, Verdict, remedy="Make it with `chamiperf compare`."))
     text = summary(verdict, context=context)
     files.write_text(out / "summary.md", text)
     files.write_text(out / "report.html", page(verdict, _runs_of(verdict, runs), context=context))
