@@ -10,7 +10,7 @@ import inspect
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from json import JSONDecodeError, dumps, loads
+from json import JSONDecodeError, JSONEncoder, loads
 from time import perf_counter
 from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
@@ -98,9 +98,13 @@ class ResetConnection(Exception):
     """Tear the connection down instead of answering."""
 
 
+compact = JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+"""JSON as text without blanks."""
+
+
 def encode(document: object) -> bytes:
     """JSON as the services write it: compact, with a trailing newline."""
-    return dumps(document, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    return compact(document).encode() + b"\n"
 
 
 def etag_of(body: bytes) -> str:
@@ -253,8 +257,12 @@ def _arguments(pattern: list[str], segments: list[str]) -> tuple[str, ...] | Non
 
 def request_id() -> str:
     """A random UUID (version 4), made without a system call."""
-    number = (random.getrandbits(128) & ~(0xF000 << 64) & ~(0xC000 << 48)) | (0x4000 << 64) | (0x8000 << 48)
-    text = f"{number:032x}"
+    return uuid_of(random.getrandbits(128), version=4)
+
+
+def uuid_of(number: int, *, version: int) -> str:
+    """128 bits as the text of a UUID, version and variant filled in (RFC 9562)."""
+    text = f"{number & ~(0xF000 << 64 | 0xC000 << 48) | version << 76 | 0x8000 << 48:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 

@@ -1,10 +1,9 @@
 """BSS's sync loop: a process of its own that writes into BSS's database (contract 4.2)."""
 
-import uuid
 from collections.abc import Awaitable, Callable
 
 from chamiperf_ci.stack.mirror import Mirror
-from chamiperf_ci.stack.resources import now
+from chamiperf_ci.stack.resources import now, random_id
 from chamiperf_ci.stack.service import Context
 from chamiperf_ci.stack.services.bss import SCHEMA, script_of
 from chamiperf_ci.stack.sync import Inventory, SyncLoop
@@ -41,7 +40,7 @@ def loop(context: Context) -> Callable[[], Awaitable[None]]:
             at, stamp = now()
             empty = script_of({})
             rows = [
-                (str(uuid.uuid4()), None, at, at, stamp, component, mac, role or "", empty)
+                (random_id({}), None, at, at, stamp, component, mac, role or "", empty)
                 for mac, component, role in database.all(_MISSING)
             ]
             changed += await mirror.write(_INSERT, rows)

@@ -1,11 +1,10 @@
 """Cloud-Init's sync loop: a process of its own that writes into Cloud-Init's database (contract 4.2)."""
 
 import json
-import uuid
 from collections.abc import Awaitable, Callable
 
 from chamiperf_ci.stack.mirror import Mirror
-from chamiperf_ci.stack.resources import now
+from chamiperf_ci.stack.resources import now, random_id
 from chamiperf_ci.stack.service import Context
 from chamiperf_ci.stack.services.cloud_init import SCHEMA
 from chamiperf_ci.stack.sync import Inventory, SyncLoop
@@ -51,4 +50,4 @@ def _default_row(ident: str, role: str) -> tuple[str | int, ...]:
     spec = {"component_id": ident, "role": role, "user_data": "", "meta_data": meta_data, "vendor_data": ""}
     text = json.dumps(spec, separators=(",", ":"))
     served = json.dumps(meta_data, separators=(",", ":")) + "\n"
-    return str(uuid.uuid4()), text, at, at, stamp, ident, role, served
+    return random_id({}), text, at, at, stamp, ident, role, served

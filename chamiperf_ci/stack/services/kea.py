@@ -17,7 +17,7 @@ from chamiperf_ci.stack.tokens import Gatekeeper
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS reservations (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     mac TEXT NOT NULL UNIQUE,
     ip TEXT UNIQUE,
     document TEXT NOT NULL

@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from chamiperf_ci.stack.fields import Field, decode
 from chamiperf_ci.stack.http import Answer, Problem, Request, encode
-from chamiperf_ci.stack.resources import now, page_of
+from chamiperf_ci.stack.resources import now, page_of, random_id
 from chamiperf_ci.stack.services.power_nodes import NodeNames
 from chamiperf_ci.stack.services.power_operations import POWER_AFTER, operation_of, state_of
 from chamiperf_ci.stack.storage import Database
@@ -21,10 +20,10 @@ TASK_S = 0.1
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS transitions (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, request_id TEXT, operation TEXT NOT NULL,
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, request_id TEXT, operation TEXT NOT NULL,
     requested_by TEXT, dry_run INTEGER NOT NULL, queued_at TEXT NOT NULL, started_ns INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS transition_tasks (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, transition_id TEXT NOT NULL REFERENCES transitions (id) ON DELETE CASCADE,
+    seq INTEGER PRIMARY KEY, transition_id TEXT NOT NULL REFERENCES transitions (id) ON DELETE CASCADE,
     node_id TEXT NOT NULL, bmc_id TEXT, endpoint TEXT, state TEXT NOT NULL, error TEXT, power TEXT, completed_at TEXT);
 CREATE INDEX IF NOT EXISTS tasks_by_transition ON transition_tasks (transition_id);
 CREATE INDEX IF NOT EXISTS tasks_by_node ON transition_tasks (node_id, seq);
@@ -58,14 +57,14 @@ class Transitions:
             nodes = await self._nodes.expanded(body.get("nodes") or [], body.get("groups") or [])
             if len(nodes) > MOST_NODES:
                 raise Problem(400, f"more than {MOST_NODES} nodes")
-            asked = body.get("requestID") or request.header("x-request-id") or str(uuid.uuid4())
+            asked = body.get("requestID") or request.header("x-request-id") or random_id({})
             ident = self._store(wanted, nodes, asked, request.claims.get("sub", ""), dry_run=bool(body.get("dryRun")))
             return self._shown(202, ident, (("location", f"/power/v1/transitions/{ident}"),))
 
         return handler
 
     def _store(self, operation: str, nodes: Sequence[str], asked: str, by: str, *, dry_run: bool) -> str:
-        ident, (at, stamp) = str(uuid.uuid4()), now()
+        ident, (at, stamp) = random_id({}), now()
         with self._database.transaction():
             self._database.write(
                 "INSERT INTO transitions (id, request_id, operation, requested_by, dry_run, queued_at, started_ns)"

@@ -24,8 +24,7 @@ CREATE TABLE IF NOT EXISTS components ({COMMON_COLUMNS},
     parent_id TEXT REFERENCES components (id)
 );
 CREATE INDEX IF NOT EXISTS components_by_type ON components (type);
-CREATE INDEX IF NOT EXISTS components_by_role ON components (role);
-CREATE INDEX IF NOT EXISTS components_by_parent ON components (parent_id);
+CREATE INDEX IF NOT EXISTS components_by_parent ON components (parent_id) WHERE parent_id IS NOT NULL;
 CREATE TABLE IF NOT EXISTS ethernet_interfaces ({COMMON_COLUMNS},
     component_id TEXT NOT NULL REFERENCES components (id) ON DELETE CASCADE,
     mac TEXT NOT NULL UNIQUE
