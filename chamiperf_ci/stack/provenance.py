@@ -8,6 +8,9 @@ from pathlib import Path
 import chamiperf_ci
 from chamiperf_ci.models.stack import StackOptions
 
+_SWITCHES = ("tls", "dev_mode", "bulk", "auto_rows", "delete_orphans", "truncate_sync")
+"""The options that change what a service does for a request or a sync."""
+
 
 @cache
 def commit() -> str:
@@ -34,9 +37,14 @@ def build_date() -> str:
 def sizing(options: StackOptions) -> str:
     """What a stack of these options is sized like, in words that go into a run's fingerprint."""
     time = f"{options.service_time_ms:g} ms (seed {options.seed})" if options.service_time_ms else "none"
-    return (
-        f"embedded; service time on boot script and cloud-init documents: {time}; workers {options.workers}; "
-        f"sync every {options.sync_interval_s:g} s; page clamp {options.page_clamp}; "
-        f"tls {'on' if options.tls else 'off'}; dev mode {'on' if options.dev_mode else 'off'}; "
-        f"bulk route {'on' if options.bulk else 'off'}"
+    switches = [name.replace("_", "-") for name in _SWITCHES if getattr(options, name)]
+    return "; ".join(
+        (
+            f"embedded; service time on boot script and cloud-init documents: {time}",
+            f"workers {options.workers}",
+            f"sync every {options.sync_interval_s:g} s after {options.sync_delay_s:g} s",
+            f"page clamp {options.page_clamp}",
+            f"switches: {', '.join(switches) or 'none'}",
+            f"without: {', '.join(sorted(options.without)) or 'nothing'}",
+        )
     )

@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from chamiperf_ci.commands.stack import set_, up
 from chamiperf_ci.stack import lifecycle
 
 
@@ -31,6 +33,12 @@ def chamiperf(tmp_path):
 
 
 UP = ("up", "--ports", "ephemeral", "--without", "discovery", "--without", "power", "--without", "kea")
+
+
+def test_every_option_is_on_the_page_about_the_stack():
+    page = (Path(__file__).parents[2] / "docs" / "embedded-stack.md").read_text(encoding="utf-8")
+    options = {name for command in (up, set_) for option in command.params for name in option.opts}
+    assert sorted(name for name in options if name not in page) == []
 
 
 def _exports(text):
