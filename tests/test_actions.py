@@ -39,6 +39,17 @@ def test_each_input_reaches_an_option_of_the_command(name):
             assert variable in explicit | {"CHAMIPERF_ACTION_VERSION", "GITHUB_TOKEN"}
 
 
+def test_no_other_input_than_the_token_carries_a_secret():
+    secret = [
+        (path.parent.name, name)
+        for path in FILES
+        for name in yaml.safe_load(path.read_text())["inputs"]
+        if re.search("token|secret|password|key$", name) and not name.endswith("-file")
+    ]
+    assert secret == [("comment", "comment-key"), ("comment", "token"), ("stack", "token-lifetime"),
+                      ("update-baseline", "token")]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", BY_NAME)
 def test_each_option_is_an_input_or_a_variable(name):
     action = BY_NAME[name]

@@ -26,6 +26,8 @@ TARGET_INPUTS = frozenset({"target", "config", "environment"})
 """Of the options that name a target, those that are inputs. The others come by variable: addresses and credentials are
 the same for every step of a job, and a secret is no input."""
 
+TOKEN_INPUT = "Token to write to GitHub with, such as an App's. Default: the job's own."
+
 EXIT_CODE = "0 fine, 1 a verdict says no, 2 usage or configuration, 3 the measurement is not valid, 4 GitHub failed."
 
 
@@ -42,6 +44,11 @@ class Action:
     subcommand: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     """Option to the expression that gives it, where that is not just the input."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it writes to GitHub, and so needs a token."""
+        return "write" in self.permissions
 
 
 ACTIONS = (
@@ -176,6 +183,8 @@ def action_text(action: Action) -> str:
             lines.append("    required: true")
         else:
             lines.append('    default: ""')
+    if action.writes:
+        lines += ["  token:", f"    description: {_quoted(TOKEN_INPUT)}", '    default: ""']
     lines.append("outputs:")
     for name, text in {"exit-code": EXIT_CODE, **action.outputs}.items():
         value = "${{ steps.run.outputs." + name + " }}"
@@ -192,8 +201,8 @@ def action_text(action: Action) -> str:
     for option in options:
         variable, value = _environment(action, words, option)
         lines.append(f"        {variable}: {value}")
-    if "github" in action.permissions or "write" in action.permissions:
-        lines.append("        GITHUB_TOKEN: ${{ env.GITHUB_TOKEN || github.token }}")
+    if action.writes:
+        lines.append("        GITHUB_TOKEN: ${{ inputs.token || github.token }}")
     lines.append(f"      run: exec chamiperf {' '.join(words)}")
     return "\n".join(lines) + "\n"
 

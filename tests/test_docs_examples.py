@@ -1,0 +1,105 @@
+"""What a page shows of a workflow stands in a file that is linted and run; what a message links to is there."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "docs" / name for name in ("github.md", "runner.md", "actions.md", "not-seen-on-github.md")]
+FILES = [*(ROOT / "workflows").glob("*.yml"), *(ROOT / "examples").rglob("*.yml")]
+SCRIPTS = sorted(path for path in (ROOT / "examples" / "compose").iterdir() if path.suffix == "")
+
+
+def stripped(text):
+    """Lines without their indentation, so that an excerpt is found wherever it stands."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def is_part_of(excerpt, text):
+    """Whether the lines follow one another somewhere in the text."""
+    wanted, there = stripped(excerpt), stripped(text)
+    return any(there[start : start + len(wanted)] == wanted for start in range(len(there)))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_an_example_on_a_page_stands_in_a_file_that_is_linted(page):
+    for excerpt in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL):
+        parts = re.split(r"(?m)^(?=- name:)", excerpt)
+        for part in filter(str.strip, parts):
+            assert any(is_part_of(part, file.read_text()) for file in FILES), part
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_on_a_page_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        assert (page.parent / target).exists()
+
+
+def test_each_guide_that_setup_links_to_is_a_heading():
+    code = (ROOT / "actions" / "setup" / "install.py").read_text()
+    headings = {
+        line.removeprefix("## ").strip().lower().replace(" ", "-")
+        for line in (ROOT / "docs" / "runner.md").read_text().splitlines()
+        if line.startswith("## ")
+    }
+    anchors = {"python", "open-files", "local-ports", "runner-version", "packages", "venv", "inputs"}
+    assert all(f'"{anchor}"' in code for anchor in anchors)
+    assert anchors <= headings
+
+
+def test_each_page_of_github_names_the_messages_that_the_code_has():
+    code = "".join(path.read_text() for path in (ROOT / "chamiperf_ci").rglob("*.py"))
+    for message in re.findall(r"(?m)^### `(.+)`$", (ROOT / "docs" / "github.md").read_text()):
+        first = message.split(" ... ")[0].split(" comment on ")[0]
+        assert first in re.sub(r'"\s*f?"', "", code), message
+
+
+@pytest.fixture
+def compose(tmp_path):
+    """Runs an example's script with a `docker` that only writes down what it was asked."""
+    fake = tmp_path / "bin" / "docker"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    fake.chmod(0o755)
+
+    def go(script, *sides):
+        environment = {"PATH": f"{fake.parent}:{os.environ['PATH']}", "RUNNER_TEMP": str(tmp_path)}
+        ran = subprocess.run(
+            [str(ROOT / "examples" / "compose" / script), *sides], env=environment, check=False, capture_output=True,
+            text=True, cwd=tmp_path,
+        )  # fmt: skip
+        asked = tmp_path / "asked"
+        return ran.returncode, asked.read_text().splitlines() if asked.exists() else []
+
+    return go
+
+
+def test_the_example_deploys_a_side_and_waits_for_it(compose):
+    code, asked = compose("deploy", "head")
+    assert code == 0
+    assert asked == [
+        "compose --project-name chamiperf-head --project-directory . --file ./compose.yaml up --build --detach --wait"
+    ]
+
+
+def test_the_example_redeploys_from_nothing(compose):
+    code, asked = compose("redeploy", "head")
+    assert code == 0
+    assert asked[0].split(" ")[3:5] == ["down", "--volumes"]
+    assert asked[-1].endswith("up --build --detach --wait")
+
+
+def test_the_example_takes_a_side_down_with_its_volumes(compose):
+    code, asked = compose("teardown", "head")
+    assert (code, len(asked)) == (0, 1)
+    assert "down --volumes" in asked[0]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_an_example_without_a_side_says_what_it_wants(script, compose):
+    code, asked = compose(script.name)
+    assert code != 0
+    assert asked == []
