@@ -6,7 +6,6 @@ from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBas
 from chamiperf_ci.models.fingerprint import Identity, Machine
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import ScenarioOutcome
-from chamiperf_ci.render.privacy import without_hosts
 from chamiperf_ci.steps.compare.sittings import Sitting, reasons
 from chamiperf_ci.verdict.baseline_health import RUNS_WANTED, is_old
 
@@ -32,7 +31,7 @@ def scenario_outcome(
         scenario=sitting.scenario,
         valid=night.valid,
         reasons=reasons(night),
-        problems=tuple(without_hosts(text, night.fingerprint.environment) for text in _problems(night)),
+        problems=_problems(night),
         runs=tuple(run.run_id for run in (*sitting.current, *(run for pair in sitting.pairs for run in pair))),
         fingerprint=night.fingerprint,
         machine=night.machine,
@@ -47,9 +46,7 @@ def scenario_outcome(
         started_at=night.started_at,
         repeated=len(sitting.pairs) or len(sitting.repeats),
         same_sitting=sitting.same_sitting,
-        warnings=tuple(
-            dict.fromkeys(without_hosts(text, night.fingerprint.environment) for text in _warnings(sitting, accepted))
-        ),
+        warnings=tuple(dict.fromkeys(_warnings(sitting, accepted))),
         baseline_commits=_commits(accepted),
         repeat_reasons=sitting.failed,
         judged_targets_only=judges_targets_only(night, baselines),

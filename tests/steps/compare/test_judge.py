@@ -345,15 +345,6 @@ def test_values_that_no_latency_can_have_give_a_reason_and_no_verdict(value):
     assert row(judged).verdict is RowVerdict.INVALID
 
 
-def test_hosts_do_not_reach_the_verdict():
-    problem = RunProblem(reason=RunReason.STACK_UNREACHABLE, text="https://bss.site.example/readiness does not answer")
-    judged = verdict(night(problems=(problem,), warnings=("10.0.0.7 is slow",)))
-    text = dumps(judged)
-    assert "site.example" not in text
-    assert "10.0.0.7" not in text
-    assert "stack@lab/readiness does not answer" in judged.outcome.sentence
-
-
 def test_what_was_not_checked_or_measured_or_was_disturbed_on_purpose_is_said():
     judged = verdict(
         night(
