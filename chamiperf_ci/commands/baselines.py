@@ -71,6 +71,16 @@ def init(*, baselines: Path, runs: tuple[Path, ...], reason: str, link: str, who
     return ExitCode.OK
 
 
+@baselines.command("format")
+@_baselines_option
+def format_(*, baselines: Path) -> ExitCode:
+    """Write the file in its layout, one metric a line, so that the next change is a diff a person can read."""
+    from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    file.format_file(baselines)
+    return ExitCode.OK
+
+
 @baselines.command("import")
 @_baselines_option
 @click.option("--from", "theirs", type=_FILE, required=True, help="Chamicore's tests/load/baselines.json.")

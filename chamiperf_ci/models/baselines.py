@@ -67,8 +67,8 @@ class TargetRule(Value):
 class Rule(Value):
     """What is demanded at one level; an absent field is inherited."""
 
-    tolerance: Annotated[float, Field(gt=0)] | None = None
-    """Slowdown accepted against the baseline, as a fraction; 0.2 is 20 %."""
+    tolerance: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Slowdown accepted against the baseline, as a fraction between 0 and 1; 0.2 is 20 %."""
     tolerance_source: str | None = None
     compared: bool | None = None
     """Whether the metric is compared with the baseline; by default all of the sustained phase but quantiles other than

@@ -85,6 +85,14 @@ def test_a_first_file_is_written_for_a_person_to_merge(folder):
     assert baselines(folder, "check").returncode == 0
 
 
+def test_another_layout_is_noted_and_written_anew(folder):
+    before = (folder / "baselines.json").read_text()
+    edited(folder, "baselines.json", lambda _: None)
+    assert "another layout" in baselines(folder, "check").stdout
+    assert baselines(folder, "format").returncode == 0
+    assert (folder / "baselines.json").read_text() == before
+
+
 def test_chamicores_targets_are_imported(folder):
     theirs = folder / "theirs.json"
     theirs.write_text(json.dumps({"boot_storm": {"http_req_duration_p99_ms": 150}, "quick_mode": {"vus": 1000}}))

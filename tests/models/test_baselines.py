@@ -117,9 +117,10 @@ def test_the_class_is_that_of_the_quantile_in_the_name_or_the_noisiest(metric, e
     assert policy_of(with_rules(), "mixed_boot_path", "", metric).metric_class is expected
 
 
-def test_a_tolerance_of_nothing_is_refused():
+@pytest.mark.parametrize("tolerance", [0, -0.1, 1, 20])
+def test_a_tolerance_of_nothing_or_of_everything_is_refused(tolerance):
     with pytest.raises(ValidationError, match="tolerance"):
-        with_rules(defaults={"tolerance": 0})
+        with_rules(defaults={"tolerance": tolerance})
 
 
 def test_a_run_accepted_twice_is_refused():

@@ -35,7 +35,8 @@ def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: 
     """
     runs = read_runs(places) if places else ()
     before = files.read_document(base, Baselines, remedy=RESTORE) if base is not None else None
-    found = check(files.read_document(path, Baselines, remedy=RESTORE), today=today, base=before, runs=runs)
+    baselines = files.read_document(path, Baselines, remedy=RESTORE)
+    found = (*check(baselines, today=today, base=before, runs=runs), *_layout_finding(path, baselines))
     click.echo(findings_table(found))
     sentence = findings_sentence(found)
     click.echo(sentence, err=True)
@@ -48,6 +49,16 @@ def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: 
         ]
     )
     return ExitCode.VERDICT_NO if any(one.gravity is Gravity.BROKEN for one in found) else ExitCode.OK
+
+
+def format_file(path: Path) -> None:
+    """Write the file in its layout; what it says stays the same.
+
+    Raises:
+        ConfigurationError: The file is not valid, or cannot be written.
+    """
+    files.write_text(path, layout(files.read_document(path, Baselines, remedy=RESTORE)))
+    click.echo(f"{path} is in its layout.", err=True)
 
 
 def init_file(path: Path, *, places: Sequence[Path], who: str | None, reason: str, link: str, today: date) -> None:
@@ -99,6 +110,13 @@ def import_file(path: Path, *, theirs: Path) -> None:
     click.echo(f"Not taken, since profiles decide how to drive: {plain(', '.join(imported.left))}", err=True)
     files.write_text(path, layout(imported.baselines))
     click.echo(f"Written to {path}. Commit it, so that it is reviewed.", err=True)
+
+
+def _layout_finding(path: Path, baselines: Baselines) -> tuple[Finding, ...]:
+    """An edit in another layout makes the next change of the file unreadable."""
+    if path.read_text(encoding="utf-8") == layout(baselines):
+        return ()
+    return (Finding(Gravity.NOTE, "another layout", str(path), now="write it anew: chamiperf baselines format"),)
 
 
 def _line(found: Finding) -> str:

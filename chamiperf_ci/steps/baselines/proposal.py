@@ -19,6 +19,7 @@ from chamiperf_ci.models.baselines import (
 )
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.render.baseline_change import ChangedRow
+from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, one_environment, overruled
 from chamiperf_ci.steps.baselines.patch import Operation, patch_between, sealed
 from chamiperf_ci.steps.compare.measurements import ERRORS, STALLED
@@ -184,7 +185,8 @@ def _warnings(key: str, entry: EnvironmentBaseline, baselines: Baselines) -> lis
         found.append(f"{key}: the accepted runs are of different builds")
     days = {run.started_at.date() for run in runs}
     if len(runs) > 1 and len(days) < len(runs):
-        found.append(f"{key}: {len(runs)} runs from {len(days)} days; nights differ more than runs of one sitting")
+        nights = counted(len(days), "day")
+        found.append(f"{key}: {len(runs)} runs from {nights}; nights differ more than runs of one sitting")
     return found
 
 

@@ -153,7 +153,7 @@ def test_different_builds_are_warned_of():
 
 def test_runs_of_one_day_are_warned_of():
     same_day = made_run(1).model_copy(update={"started_at": made_run(0).started_at})
-    assert any("2 runs from 1 days" in text for text in propose(EMPTY, [made_run(0), same_day], WANTED).warnings)
+    assert any("2 runs from 1 day;" in text for text in propose(EMPTY, [made_run(0), same_day], WANTED).warnings)
 
 
 def test_replaced_by_a_run_the_same_run_shows_no_change():
