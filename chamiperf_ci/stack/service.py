@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chamiperf_ci import __version__
 from chamiperf_ci.models.stack import StackOptions
-from chamiperf_ci.stack import catalogue, faults, otlp
+from chamiperf_ci.stack import api_description, catalogue, faults, otlp
 from chamiperf_ci.stack.client import Client, Unreachable
 from chamiperf_ci.stack.fault_engine import FaultEngine
 from chamiperf_ci.stack.http import Answer, App, Problem, Request, Route, Step, encode
@@ -88,7 +88,8 @@ class Worker:
         self._gatekeeper = Gatekeeper(context.internal_token, dev_mode=context.options.dev_mode)
         self._service = build(context, self._gatekeeper)
         api_version = catalogue.entry(context.name).api_version
-        routes = [*self._operational(), *self._service.routes]
+        described = api_description.description_routes(context.name, self._service.routes)
+        routes = [*self._operational(), *described, *self._service.routes]
         self.app = self._service.app(api_version, routes, authorise=self._gatekeeper.authorise)
         seed = context.options.seed * 1000 + context.worker
         self._engine = FaultEngine(context.name, context.state_dir, self.app, self._service.database, seed=seed)

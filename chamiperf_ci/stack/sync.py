@@ -14,8 +14,9 @@ from chamiperf_ci.stack.resources import now
 from chamiperf_ci.stack.service import Context
 from chamiperf_ci.stack.smd_reader import Listing, SmdReader
 
-COMPONENTS_PATH = "/hsm/v2/State/Components?fields=id,type,role,nid,state&"
-INTERFACES_PATH = "/hsm/v2/Inventory/EthernetInterfaces?fields=componentId,macAddr,ipAddrs&"
+COMPONENTS_PATH = "/hsm/v2/State/Components?"
+INTERFACES_PATH = "/hsm/v2/Inventory/EthernetInterfaces?"
+"""Without `fields`, which the real loops send: here a whole spec is text that is copied, a sparse one is made anew."""
 
 POLL_S = 0.1
 RETRY_S = 0.5

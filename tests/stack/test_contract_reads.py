@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+import yaml
 from stack_api import Api
 
 SERVICES = ["auth", "smd", "bss", "cloud-init", "discovery", "power", "mcp"]
@@ -197,3 +198,17 @@ def test_what_does_not_exist_is_a_problem(embedded_stack, api):
 def test_in_dev_mode_nobody_needs_a_token(make_stack, api):
     client = api(make_stack(dev_mode=True, without=("bss", "cloud-init", "discovery", "power", "mcp", "kea")))
     assert client.get("smd", "/hsm/v2/State/Components", token="").status_code == 200
+
+
+@every_service
+def test_a_service_describes_its_interface(embedded_stack, api, service):
+    client = api(embedded_stack)
+    described = client.get(service, "/api/openapi.yaml", token="")
+    assert described.headers["content-type"] == "application/yaml"
+    assert yaml.safe_load(described.text)["openapi"] == "3.1.0"
+    assert client.get(service, "/api/docs", token="").headers["content-type"].startswith("text/html")
+
+
+def test_a_described_route_names_its_scope(embedded_stack, api):
+    paths = yaml.safe_load(api(embedded_stack).get("smd", "/api/openapi.yaml").text)["paths"]
+    assert paths["/hsm/v2/State/Components/{id}"]["patch"]["security"] == [{"bearer": ["write:components"]}]

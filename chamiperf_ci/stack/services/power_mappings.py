@@ -8,14 +8,13 @@ from chamiperf_ci.stack.http import Answer, Problem, Request, encode
 from chamiperf_ci.stack.service import Context
 from chamiperf_ci.stack.smd_reader import SmdReader
 from chamiperf_ci.stack.storage import Database
-from chamiperf_ci.stack.sync import INTERFACES_PATH
+from chamiperf_ci.stack.sync import COMPONENTS_PATH, INTERFACES_PATH
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS bmc_endpoints (bmc_id TEXT PRIMARY KEY, endpoint TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS node_bmc_links (node_id TEXT PRIMARY KEY, bmc_id TEXT NOT NULL) WITHOUT ROWID;
 """
 
-COMPONENTS_PATH = "/hsm/v2/State/Components?fields=id,type,parentId&"
 RETRY_S = 1.0
 
 
