@@ -26,7 +26,7 @@ TARGET_INPUTS = frozenset({"target", "config", "environment"})
 """Of the options that name a target, those that are inputs. The others come by variable: addresses and credentials are
 the same for every step of a job, and a secret is no input."""
 
-TOKEN_INPUT = "Token to write to GitHub with, such as an App's. Default: the job's own."
+WRITES_AS = "Token to write to GitHub with, such as an App's. Default: the job's own."
 
 EXIT_CODE = "0 fine, 1 a verdict says no, 2 usage or configuration, 3 the measurement is not valid, 4 GitHub failed."
 
@@ -184,7 +184,7 @@ def action_text(action: Action) -> str:
         else:
             lines.append('    default: ""')
     if action.writes:
-        lines += ["  token:", f"    description: {_quoted(TOKEN_INPUT)}", '    default: ""']
+        lines += ["  token:", f"    description: {_quoted(WRITES_AS)}", '    default: ""']
     lines.append("outputs:")
     for name, text in {"exit-code": EXIT_CODE, **action.outputs}.items():
         value = "${{ steps.run.outputs." + name + " }}"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from chamiperf_ci.adapters.actions import mask
 from chamiperf_ci.errors import ConfigurationError
 
 
@@ -32,4 +33,6 @@ def check_secret(text: str, *, where: str) -> SecretStr:
     if not text or not all("!" <= character <= "~" for character in text):
         wrong = "holds blanks, line ends or characters outside ASCII" if text else "is empty"
         raise ConfigurationError(f"the secret {wrong}", where=where, remedy="Put the bare secret there.")
+    # Every secret comes through here before its first use; a runner then keeps it out of the log.
+    mask(text)
     return SecretStr(text)

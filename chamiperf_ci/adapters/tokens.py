@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 
+from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.transport import failure
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused
 from chamiperf_ci.models.dialect import Dialect, fill
@@ -87,6 +88,7 @@ class Tokens:
                 where=f"{url}, {self._target.credential.kind}",
                 remedy="Check the client id and secret, or give another credential.",
             )
+        actions.mask(token)
         self._token = token
         self._renew_at = self._clock() + life_s - min(_LONGEST_MARGIN_S, life_s / 4)
 
