@@ -30,7 +30,7 @@ def refuse_thresholds(environment: Mapping[str, str], baselines: Path) -> None:
                 raise ConfigurationError(
                     f"{variable} sets a threshold, which load does not take",
                     where=f"{variable}={environment[variable]}",
-                    remedy=f"Unset it. The target of {scenario} {metric} is decided by {_place(baselines, scenario, metric)}.",
+                    remedy=f"Unset it. {scenario} {metric} is decided by {_place(baselines, scenario, metric)}.",
                 )
 
 

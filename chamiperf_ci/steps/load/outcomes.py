@@ -7,6 +7,8 @@ from chamiperf_ci.models.run import LoadPlan, PhaseOutcome, PhasePlan
 from chamiperf_ci.models.script_summary import ScriptSummary
 from chamiperf_ci.steps.load.brake import Seen
 
+_OLD_S = 1.0
+
 
 def phase_outcomes(
     load: Load, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen]
@@ -51,11 +53,13 @@ def _outcome(
 def _vus(phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen]) -> int:
     """The most VUs that were seen in the phase.
 
-    k6 tells its VUs once a second, so a phase of a second or two may go by unseen. The one with the highest plan has
-    the run's maximum; of another one that went by unseen, nothing larger than its plan and that maximum can be said.
+    k6 tells its VUs once a second, and what it tells is up to a second old, so a phase of a second or two may go by
+    unseen. The one with the highest plan has the run's maximum; of another one that went by unseen, nothing larger than
+    its plan and that maximum can be said.
     """
     planned = max(phase.from_vus, phase.to_vus)
     if planned == max(max(each.from_vus, each.to_vus) for each in plan.phases):
         return summary.max_vus
-    vus = [each.vus for each in seen if phase.start_s <= each.at_s < phase.start_s + phase.duration_s]
+    end_s = phase.start_s + phase.duration_s
+    vus = [each.vus for each in seen if phase.start_s + _OLD_S <= each.at_s < end_s]
     return round(max(vus, default=min(planned, summary.max_vus)))
