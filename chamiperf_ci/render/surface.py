@@ -4,7 +4,7 @@ A surface takes raw text and returns text that is safe there; what it returns is
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tabulate import tabulate
@@ -98,7 +98,7 @@ class Markdown:
 
     def preformatted(self, raw: str) -> str:
         """A block of code, line by line escaped, so that no fence inside can end it."""
-        lines = (_escaped_line(line) for line in raw.splitlines())
+        lines = (_line_of(escaping.markdown, line) for line in raw.splitlines())
         return f"<pre>\n{chr(10).join(lines)}\n</pre>\n"
 
 
@@ -144,7 +144,7 @@ class Terminal:
 
     def preformatted(self, raw: str) -> str:
         """The lines as they are."""
-        return "".join(f"{_visible_line(line)}\n" for line in raw.splitlines())
+        return "".join(f"{_line_of(escaping.plain, line)}\n" for line in raw.splitlines())
 
 
 class Html:
@@ -193,14 +193,10 @@ class Html:
 
     def preformatted(self, raw: str) -> str:
         """Lines as they are."""
-        lines = (escaping.html(_visible_line(line)) for line in raw.splitlines())
+        lines = (_line_of(escaping.html, line) for line in raw.splitlines())
         return f"<pre>{chr(10).join(lines)}</pre>\n"
 
 
-def _visible_line(line: str) -> str:
-    """A line with its spaces, and nothing hidden in it."""
-    return " ".join(escaping.plain(part) for part in line.split(" "))
-
-
-def _escaped_line(line: str) -> str:
-    return " ".join(escaping.markdown(part) if part else "" for part in line.split(" "))
+def _line_of(escape: Callable[[str], str], line: str) -> str:
+    """A line with all its blanks, and everything between them escaped."""
+    return " ".join(escape(part) for part in line.split(" "))

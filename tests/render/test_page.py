@@ -81,6 +81,10 @@ def test_a_chart_of_equal_or_extreme_values_has_finite_coordinates(values):
     assert not re.search("nan|inf", chart)
 
 
+def test_the_chart_in_text_keeps_its_columns():
+    assert "accepted  80.0 ms  ███" in page(made_verdict((made_row(),)), context=Context())
+
+
 def test_a_distribution_is_one_line_a_run():
     assert distribution_chart([made_run(0), made_run(1)], "bootscript").count("<polyline") == 2
 
