@@ -26,6 +26,7 @@ from chamiperf_ci.steps.runs import new_run_id
 from chamiperf_ci.steps.targets import (
     GATEWAY_VARIABLE,
     GRAFANA_VARIABLE,
+    KEA_SYNC_VARIABLE,
     KEA_VARIABLE,
     NETWORK,
     PROMETHEUS_VARIABLE,
@@ -246,6 +247,7 @@ _OPTIONS: Final[tuple[Callable[[Command], Command], ...]] = (
         help="A service that the stack behind the gateway does not have; repeatable.",
     ),
     _url_option("kea-url", KEA_VARIABLE, "Kea's control endpoint."),
+    _url_option("kea-sync-url", KEA_SYNC_VARIABLE, "Where Kea-Sync serves its metrics."),
     _url_option("prometheus-url", PROMETHEUS_VARIABLE, "Prometheus that scrapes the services."),
     _url_option("grafana-url", GRAFANA_VARIABLE, "Grafana, for links in reports."),
     click.option(
@@ -280,7 +282,8 @@ _OPTIONS: Final[tuple[Callable[[Command], Command], ...]] = (
     ),
 )
 _NAMES: Final = (
-    *("target", "config", "environment", "gateway", "without", "kea_url", "prometheus_url", "grafana_url", "network"),
+    *("target", "config", "environment", "gateway", "without", "network"),
+    *("kea_url", "kea_sync_url", "prometheus_url", "grafana_url"),
     *("credential", "internal_token_file", "token_file", "client_id", "client_secret_file"),
     *("ca_file", "client_certificate", "client_key", "insecure"),
     *(f"{service.replace('-', '_')}_url" for service in Service),
@@ -302,6 +305,7 @@ def _given(values: Mapping[str, Any], context: click.Context) -> GivenTarget:
         },
         gateway=values["gateway"],
         kea=values["kea_url"],
+        kea_sync=values["kea_sync_url"],
         prometheus=values["prometheus_url"],
         grafana=values["grafana_url"],
         network=values["network"],

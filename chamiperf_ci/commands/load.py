@@ -111,6 +111,8 @@ def load(given: GivenTarget, out: Path, **options: Any) -> ExitCode:  # noqa: AN
 
     Writes runs/SCENARIO.json, one file a scenario. Exits 3 when a run cannot be judged; the file says why.
     """
+    from chamiperf_ci.steps.server_metrics.collector import collector  # noqa: PLC0415 - keeps `load --help` fast
+
     actions.publish({"runs-path": str(out / "runs")})
     durations = {name: options.pop(name.replace("-", "_")) for name in _PHASES}
     return drive(
@@ -121,6 +123,7 @@ def load(given: GivenTarget, out: Path, **options: Any) -> ExitCode:  # noqa: AN
             **options,
         ),
         Voice(result=_show, progress=partial(click.echo, err=True)),
+        collectors=collector,
     )
 
 

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from chamiperf_ci.models.document import Document, Value
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
-from chamiperf_ci.models.vocabulary import Direction, RunReason
+from chamiperf_ci.models.vocabulary import Direction, RowReason, RunReason, TargetVerdict
 
 
 class RunKind(StrEnum):
@@ -169,6 +169,18 @@ class GeneratorHealth(Value):
     """Why it counts as saturated, with numbers; empty if it does not."""
 
 
+class Judged(Value):
+    """A target that was decided where the samples are, because one number cannot show it, such as stable memory."""
+
+    verdict: TargetVerdict
+    limit: float
+    """In the metric's unit; the good values lie below."""
+    reason: RowReason | None = None
+    """Why it was not judged; None when it was."""
+    source: str = ""
+    """Where the limit comes from, such as `ADR-012`."""
+
+
 class ServerMetric(Value):
     """A number the services say of themselves, read over the sustained phase unless it says otherwise."""
 
@@ -190,6 +202,8 @@ class ServerMetric(Value):
     """True for figures of a stand-in; they never meet or miss a target."""
     labels: dict[str, str] = Field(default_factory=dict)
     observed_s: float = 0.0
+    judged: Judged | None = None
+    """The verdict on its target, where the value alone does not decide it; None: the rules of baselines.json do."""
 
 
 class Check(Value):

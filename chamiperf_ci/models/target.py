@@ -48,6 +48,8 @@ class Target(Value):
     """Base URLs without a trailing slash; a service that is not configured is absent."""
     gateway: str | None = None
     kea: str | None = None
+    kea_sync: str | None = None
+    """Where Kea-Sync serves its metrics; it has no other HTTP interface."""
     prometheus: str | None = None
     grafana: str | None = None
     tls: Tls = Tls()
@@ -74,6 +76,7 @@ class TargetEntry(Value):
     services: dict[Service, str] = Field(default_factory=dict)
     gateway: str | None = None
     kea: str | None = None
+    kea_sync: str | None = None
     prometheus: str | None = None
     grafana: str | None = None
     allowed_hosts: tuple[str, ...] = ()

@@ -41,6 +41,7 @@ def entry(given: Mapping[Service, str]) -> TargetEntry:
     return TargetEntry(
         services=services,
         kea=urls.get("kea"),
+        kea_sync=urls.get("kea-sync"),
         credential=CredentialKind.INTERNAL_TOKEN,
         internal_token_file=Path(state.state_dir) / TOKEN_FILE,
         ca_file=None if state.ca_file is None else Path(state.ca_file),

@@ -32,6 +32,7 @@ URL_VARIABLES: Final[Mapping[Service, str]] = {
 }
 GATEWAY_VARIABLE: Final = "CHAMIPERF_GATEWAY_URL"
 KEA_VARIABLE: Final = "CHAMIPERF_KEA_URL"
+KEA_SYNC_VARIABLE: Final = "CHAMIPERF_KEASYNC_URL"
 PROMETHEUS_VARIABLE: Final = "CHAMIPERF_PROMETHEUS_URL"
 GRAFANA_VARIABLE: Final = "CHAMIPERF_GRAFANA_URL"
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -47,6 +48,7 @@ class GivenTarget:
     services: Mapping[Service, str] = field(default_factory=dict)
     gateway: str | None = None
     kea: str | None = None
+    kea_sync: str | None = None
     prometheus: str | None = None
     grafana: str | None = None
     network: str | None = None
@@ -92,6 +94,7 @@ def _fill(given: GivenTarget, entry: TargetEntry, file: TargetsFile, path: Path)
         stack_kind=StackKind.EMBEDDED if embedded.serves(urls) else StackKind.DEPLOYED,
         services=services,
         gateway=gateway,
+        kea_sync=_url(given.kea_sync, entry.kea_sync, f"--kea-sync-url or {KEA_SYNC_VARIABLE}", f"{place}.kea_sync"),
         kea=_url(given.kea, entry.kea, f"--kea-url or {KEA_VARIABLE}", f"{place}.kea"),
         prometheus=_url(
             given.prometheus, entry.prometheus, f"--prometheus-url or {PROMETHEUS_VARIABLE}", f"{place}.prometheus"

@@ -7,7 +7,7 @@ Definitions: verdict.md sections 2 (what is too thin to be a number), 3 (the sta
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from chamiperf_ci.models.run import Run, Scalar, Series, ServerMetric, Traffic
+from chamiperf_ci.models.run import Judged, Run, Scalar, Series, ServerMetric, Traffic
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowKind, RowReason, Statistic
 from chamiperf_ci.verdict.metric_class import REQUESTS_NEEDED
@@ -53,6 +53,7 @@ class Measurement:
         notes: What a reader should know about how the number came about.
         simulated: A stand-in's figure, which neither meets nor misses a target.
         service: The service behind the number, where one is.
+        judged: The verdict on its target, where it was decided beside the samples.
     """
 
     key: RowKey
@@ -69,6 +70,7 @@ class Measurement:
     notes: tuple[str, ...] = ()
     simulated: bool = False
     service: str = ""
+    judged: Judged | None = None
 
     @property
     def shown(self) -> float | None:
@@ -257,6 +259,7 @@ def _server(scenario: str, metric: ServerMetric) -> Measurement:
         notes=(metric.reason,) if metric.reason else (),
         simulated=metric.simulated,
         service=metric.service,
+        judged=metric.judged,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Bound, TargetRule
+from chamiperf_ci.models.run import Judged
 from chamiperf_ci.models.verdict import TargetResult
 from chamiperf_ci.models.vocabulary import Direction, RowKind, RowReason, TargetVerdict
 from chamiperf_ci.steps.compare.measurements import Measurement
@@ -31,6 +32,8 @@ def target_of(row: Pairing, decision: RowDecision | None, *, run_valid: bool) ->
     Raises:
         ConfigurationError: The target's unit is not the metric's.
     """
+    if row.measurement is not None and row.measurement.judged is not None and not row.measurement.simulated:
+        return _decided(row, row.measurement, row.measurement.judged)
     rule = row.policy.target
     if rule is None or not _stands_here(rule, row):
         return NO_TARGET
@@ -49,6 +52,19 @@ def target_of(row: Pairing, decision: RowDecision | None, *, run_valid: bool) ->
         reason=reason,
         low=judged.interval.low if judged.interval else None,
         high=judged.interval.high if judged.interval else None,
+    )
+
+
+def _decided(row: Pairing, now: Measurement, judged: Judged) -> TargetResult:
+    """What was decided beside the samples; it looks at more than this run, whose validity does not change it."""
+    return TargetResult(
+        verdict=judged.verdict,
+        limit=judged.limit,
+        value=now.pooled,
+        unit=row.unit,
+        phase=row.key.phase,
+        source=judged.source,
+        reason=judged.reason,
     )
 
 

@@ -1,0 +1,1 @@
+"""What the services say of themselves over a load, and how it joins what the client saw."""
