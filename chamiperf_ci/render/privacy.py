@@ -1,13 +1,17 @@
 """Addresses taken out of text that is published: a service is `smd@staging` there, not a host.
 
-Knows no verdict and no event. What it replaces: URLs with everything in them (also a password), IP addresses, and names
-of hosts; a file name, a version and a number with dots are none of these.
+Knows no verdict and no event. What it replaces: the scheme, user, password and host of a URL, IP addresses, and names
+of hosts; a URL's path stays and its query goes. A file name, a version and a number with dots are none of these.
 """
 
 import re
 from collections.abc import Mapping
 
-_URL = r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>()\[\]{}|`,;]*(?:\[[0-9A-Fa-f:.]+\][^\s\"'<>()\[\]{}|`,;]*)?"
+_REST = r"[^\s\"'<>()\[\]{}|`,;"
+_URL = (
+    rf"[A-Za-z][A-Za-z0-9+.-]*://(?:{_REST}/?#]*@)?(?:\[[0-9A-Fa-f:.]+\](?::\d+)?|{_REST}/?#@]+)"
+    rf"(?P<path>/{_REST}?#]*)?(?:[?#]{_REST}]*)?"
+)
 _IPV4 = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?(?![\w.]*\w)"
 _IPV6 = r"\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\](?::\d{1,5})?"
 # Two dots at least, and a last label of letters that no file of ours ends in.
@@ -34,9 +38,10 @@ def without_hosts(text: str, *, environment: str, services: Mapping[str, str]) -
 
     def replace(match: re.Match[str]) -> str:
         found = match[0]
-        # A full stop or a colon behind a URL belongs to the sentence.
+        # A full stop or a colon behind an address belongs to the sentence.
         kept = found.rstrip(".:!?")
-        return f"{known.get(_address(kept), 'host')}@{place}{found[len(kept) :]}"
+        path = (match["path"] or "").rstrip(".:!?")
+        return f"{known.get(_address(kept), 'host')}@{place}{path}{found[len(kept) :]}"
 
     return _ADDRESS.sub(replace, text)
 

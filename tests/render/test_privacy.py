@@ -15,19 +15,22 @@ def hidden(text, environment="staging"):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("GET http://10.1.2.3:27779/hsm/v2: 503", "GET smd@staging: 503", id="a URL with its path"),
+        pytest.param("GET http://10.1.2.3:27779/hsm/v2: 503", "GET smd@staging/hsm/v2: 503", id="a URL keeps its path"),
         pytest.param(
-            "see https://bss.site.example/boot/v1.", "see bss@staging.", id="the sentence keeps its full stop"
+            "see https://bss.site.example/boot/v1.", "see bss@staging/boot/v1.", id="the sentence keeps its full stop"
         ),
-        pytest.param("https://ada:canary@10.1.2.3:27779/x", "smd@staging", id="a URL with a password"),
+        pytest.param("https://ada:canary@10.1.2.3:27779/x", "smd@staging/x", id="a URL with a password"),
         pytest.param("10.9.9.9 refused", "host@staging refused", id="an address that is not known"),
         pytest.param("10.1.2.3:27779 refused", "smd@staging refused", id="an address with a port"),
-        pytest.param("http://[fd00::1]:80/x down", "host@staging down", id="an IPv6 URL"),
+        pytest.param("http://[fd00::1]:80/x down", "host@staging/x down", id="an IPv6 URL"),
         pytest.param("[fd00::1]:8080 down", "host@staging down", id="an IPv6 address"),
         pytest.param("db.cluster.internal is slow", "host@staging is slow", id="a host's name"),
         pytest.param("node-7:27778 is slow", "host@staging is slow", id="a short name with a port"),
         pytest.param("(http://10.1.2.3:27779)", "(smd@staging)", id="in parentheses"),
-        pytest.param("postgres://u:p@10.0.0.1/db", "host@staging", id="a database's URL"),
+        pytest.param("postgres://u:p@10.0.0.1/db", "host@staging/db", id="a database's URL"),
+        pytest.param("http://10.1.2.3:27779/x?token=canary#y", "smd@staging/x", id="a query goes"),
+        pytest.param("[::1]:80 refused", "host@staging refused", id="loopback of IPv6"),
+        pytest.param("localhost:3333 refused", "host@staging refused", id="loopback by name"),
     ],
 )
 def test_an_address_becomes_a_service_and_an_environment(text, expected):
@@ -52,7 +55,7 @@ def test_what_only_looks_like_an_address_stays(text):
 
 
 def test_a_stack_without_a_name_is_called_stack():
-    assert hidden("http://10.1.2.3:27779/", environment="") == "smd@stack"
+    assert hidden("http://10.1.2.3:27779/", environment="") == "smd@stack/"
 
 
 def test_the_address_of_a_url_has_its_port():

@@ -10,13 +10,13 @@ VARIABLES = {"CHAMICORE_TEST_SMD_URL": "http://10.1.2.3:27779", "CHAMIPERF_TARGE
 
 
 def test_a_service_is_named_by_the_variable_that_holds_its_url():
-    assert published("http://10.1.2.3:27779/readiness: 503", variables=VARIABLES) == "smd@staging: 503"
+    assert published("http://10.1.2.3:27779/readiness: 503", variables=VARIABLES) == "smd@staging/readiness: 503"
 
 
 def test_every_text_of_a_verdict_is_cleared():
     verdict = a_verdict(rows=(a_row(sentence="http://10.1.2.3:27779/x did not answer"),), warnings=("10.9.9.9 slow",))
     cleared = published_verdict(verdict, variables=VARIABLES)
-    assert cleared.rows[0].sentence == "smd@staging did not answer"
+    assert cleared.rows[0].sentence == "smd@staging/x did not answer"
     assert cleared.warnings == ("host@staging slow",)
 
 
