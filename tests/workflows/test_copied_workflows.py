@@ -13,10 +13,12 @@ from chamiperf_ci.models.verdict import Verdict
 pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
 
 SHORT = {
-    "profile: full": 'profile: demo\n      nodes: "2000"\n      min-gap: "0"',
+    "profile: full": 'profile: demo\n      vus: "40"\n      nodes: "2000"\n      min-gap: "0"',
     "scenarios: all": "scenarios: boot_storm",
 }
 """A night of all scenarios takes hours; the tests shorten it, and change nothing else but what the test is about."""
+
+QUICK = {"profile: ${{ inputs.profile }}": 'profile: demo\n      nodes: "200"', "${{ inputs.vus }}": '"40"'}
 
 SLOW = "#!/bin/sh\nexec chamiperf stack fault set --service bss --route bootscript --latency-ms 8\n"
 BROKEN = "#!/bin/sh\nexec chamiperf stack fault set --service bss --error-rate 1\n"
@@ -109,7 +111,7 @@ def test_a_quick_run_comments_and_tells_no_secret(adopter, hub):
     hub.add_pull(7, branch="topic", commit="c" * 40)
     canaries = {"CHAMICORE_INTERNAL_TOKEN": "canary-internal-token-4f1d", "GITHUB_TOKEN": "canary-github-token-9c2e"}
     adopter.secrets.update(canaries)
-    adopter.copy("quick.yml", edit={"profile: ${{ inputs.profile }}": 'profile: demo\n      nodes: "2000"'})
+    adopter.copy("quick.yml", edit=QUICK)
     watch = CommandLines()
     watch.start()
     try:
@@ -136,7 +138,7 @@ def test_a_quick_run_comments_and_tells_no_secret(adopter, hub):
 
 def test_a_second_quick_run_updates_the_comment(adopter, hub):
     hub.add_pull(7, branch="topic", commit="c" * 40)
-    adopter.copy("quick.yml", edit={"profile: ${{ inputs.profile }}": 'profile: demo\n      nodes: "200"'})
+    adopter.copy("quick.yml", edit=QUICK)
     for _ in range(2):
         shutil.rmtree(adopter.artifacts)
         adopter.artifacts.mkdir()

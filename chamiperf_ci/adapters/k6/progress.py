@@ -1,5 +1,6 @@
 """How far the load has come: a bar on a terminal, a line every 15 s elsewhere; on standard error."""
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -78,4 +79,6 @@ class Lines:
 
 def progress(label: str, expected_s: float) -> Progress:
     """A bar if standard error is a terminal and the end is known, lines otherwise."""
-    return Bar(label, expected_s) if expected_s and sys.stderr.isatty() else Lines(label, expected_s)
+    # A workflow's log is no terminal, also where its runner gives the step one.
+    on_terminal = sys.stderr.isatty() and not os.environ.get("GITHUB_ACTIONS")
+    return Bar(label, expected_s) if expected_s and on_terminal else Lines(label, expected_s)
