@@ -181,11 +181,6 @@ def write(state_dir: Path, faults: tuple[Fault, ...]) -> None:
     aside.replace(state_dir / FAULTS_FILE)
 
 
-def swapped_share(active: tuple[Fault, ...]) -> float:
-    """The share of documents to be swapped, from 0 to 1, under these faults."""
-    return max((fault.share for fault in active if isinstance(fault, SwapScripts)), default=0.0)
-
-
 def described(fault: Fault, *, reveal: bool) -> str:
     """A fault as one line of JSON; what only the stack is to know stays out unless it is to be revealed."""
     hidden = {"count", "seed"} if isinstance(fault, LoseSync) and fault.secret and not reveal else set()

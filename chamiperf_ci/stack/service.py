@@ -70,7 +70,8 @@ class Service:
     """Why it is not ready; None when it is."""
     tasks: Sequence[Callable[[], Awaitable[None]]] = ()
     """What runs beside the requests for as long as the worker lives."""
-    on_faults: Callable[[tuple[faults.Fault, ...]], None] = lambda _faults: None
+    on_faults: Sequence[Callable[[tuple[faults.Fault, ...]], None]] = ()
+    """Told the faults that lie on the service, whenever they change."""
     metrics: Callable[[Registry], Callable[[], None]] | None = None
     """Adds families of the service's own, and gives what brings them up to now."""
     app: Callable[..., App] = App
@@ -94,7 +95,7 @@ class Worker:
         seed = context.options.seed * 1000 + context.worker
         self._engine = FaultEngine(context.name, context.state_dir, self.app, self._service.database, seed=seed)
         self._engine.base_steps = service_time_steps(self.app, context.options.service_time_ms, seed)
-        self._engine.on_change.append(self._service.on_faults)
+        self._engine.on_change.extend(self._service.on_faults)
         self._metrics = ServiceMetrics(context, self.app, self._service.database, self._gatekeeper)
         if self._service.metrics is not None:
             self._metrics.refresh_more = self._service.metrics(self._metrics.registry)

@@ -1,15 +1,15 @@
 """BSS: boot parameters, and the boot script that a booting node asks for (contract section 3.5)."""
 
-import random
 from collections.abc import Mapping
 from typing import Any
 
-from chamiperf_ci.stack import faults, sync_store
+from chamiperf_ci.stack import sync_store
 from chamiperf_ci.stack.fields import MAC_PATTERN, Field
 from chamiperf_ci.stack.http import TEXT, Answer, Problem, Request, Route
 from chamiperf_ci.stack.losses import VISIBLE, Losses
 from chamiperf_ci.stack.resources import COMMON_COLUMNS, Collection, Resource
 from chamiperf_ci.stack.service import Context, Service
+from chamiperf_ci.stack.swaps import Swaps
 from chamiperf_ci.stack.tokens import Gatekeeper
 
 SCHEMA = f"""
@@ -32,7 +32,6 @@ _SCRIPT_OF_ROLE = (
 _ROLE_OF_MAC = (
     "SELECT c.role FROM synced_interfaces i JOIN synced_components c ON c.id = i.component_id WHERE i.mac = ?"
 )
-_ANOTHER_SCRIPT = "SELECT script FROM boot_params WHERE seq <> ? AND NOT lost ORDER BY seq <= ?, seq LIMIT 1"
 
 
 def script_of(spec: Mapping[str, Any]) -> bytes:
@@ -75,12 +74,7 @@ class BootScripts:
 
     def __init__(self, context: Context) -> None:
         self.database = context.database(SCHEMA)
-        self._random = random.Random(context.options.seed * 1000 + context.worker)  # noqa: S311 - a seeded fault
-        self._swapped_share = 0.0
-
-    def follow(self, active: tuple[faults.Fault, ...]) -> None:
-        """Take note of scripts to be swapped."""
-        self._swapped_share = faults.swapped_share(active)
+        self.swaps = Swaps(self.database, "boot_params", seed=context.options.seed)
 
     def serve(self, request: Request) -> Answer:
         """The script for a MAC; without a row of its own, that of its role."""
@@ -91,11 +85,7 @@ class BootScripts:
         found = self.database.one(_SCRIPT_OF_MAC, (mac,)) or self._of_role(mac, query.get("role"))
         if found is None:
             raise Problem(404, f"no boot parameters for {mac}")
-        script, seq = found
-        if self._swapped_share and self._random.random() < self._swapped_share:
-            other = self.database.one(_ANOTHER_SCRIPT, (seq, seq))
-            script = other[0] if other else script
-        return Answer(200, script, TEXT)
+        return Answer(200, self.swaps.of("script", *found), TEXT)
 
     def _of_role(self, mac: str, role: str | None) -> tuple[Any, ...] | None:
         """The script for a role: the one asked for, else the one that SMD gave the MAC's component."""
@@ -120,12 +110,7 @@ def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
     losses = Losses("boot_params", scripts.database, leader=context.worker == 0)
     params = Collection(BOOT_PARAMS, scripts.database, api_version="boot/v1", page_clamp=context.options.page_clamp)
 
-    def follow(active: tuple[faults.Fault, ...]) -> None:
-        scripts.follow(active)
-        losses.follow(active)
-
     store = sync_store.SyncStore(scripts.database)
-
     return Service(
         routes=[
             Route("GET", "/boot/v1/bootscript", scripts.serve, "bootscript", timed=True),
@@ -136,5 +121,5 @@ def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
         metrics=sync_store.metrics(store, leader=context.worker == 0),
         database=scripts.database,
         tasks=(losses.keep,),
-        on_faults=follow,
+        on_faults=(scripts.swaps.follow, losses.follow),
     )

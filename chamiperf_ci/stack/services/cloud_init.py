@@ -1,17 +1,17 @@
 """Cloud-Init: per-node payloads, and the documents that a booting node asks for (contract section 3.6)."""
 
 import json
-import random
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chamiperf_ci.stack import faults, sync_store
+from chamiperf_ci.stack import sync_store
 from chamiperf_ci.stack.fields import Field
 from chamiperf_ci.stack.http import JSON, TEXT, Answer, Problem, Request, Route
 from chamiperf_ci.stack.losses import VISIBLE, Losses
 from chamiperf_ci.stack.resources import COMMON_COLUMNS, Collection, Resource
 from chamiperf_ci.stack.service import Context, Service
+from chamiperf_ci.stack.swaps import Swaps
 from chamiperf_ci.stack.tokens import Gatekeeper
 
 SCHEMA = f"""
@@ -62,17 +62,11 @@ class Documents:
 
     def __init__(self, context: Context) -> None:
         self.database = context.database(SCHEMA)
-        self._random = random.Random(context.options.seed * 1000 + context.worker)  # noqa: S311 - a seeded fault
-        self._swapped_share = 0.0
-
-    def follow(self, active: tuple[faults.Fault, ...]) -> None:
-        """Take note of documents to be swapped."""
-        self._swapped_share = faults.swapped_share(active)
+        self.swaps = Swaps(self.database, "payloads", seed=context.options.seed)
 
     def serve(self, column: str, content_type: str) -> Callable[[Request], Answer]:
         """A handler for one of the three documents."""
         own = f"SELECT {column}, seq, role FROM payloads WHERE component_id = ? AND NOT lost"  # noqa: S608
-        other = f"SELECT {column} FROM payloads WHERE seq <> ? AND NOT lost ORDER BY seq <= ?, seq LIMIT 1"  # noqa: S608
 
         def handler(request: Request) -> Answer:
             ident = request.args[0]
@@ -80,9 +74,7 @@ class Documents:
             if found is None:
                 raise Problem(404, f"no payload for {ident}")
             text, seq, role = found
-            if self._swapped_share and self._random.random() < self._swapped_share:
-                swapped = self.database.one(other, (seq, seq))
-                text = swapped[0] if swapped else text
+            text = self.swaps.of(column, text, seq)
             if "{{" in text:
                 text = self._rendered(text, ident, role)
             return Answer(200, text.encode(), content_type)
@@ -104,16 +96,11 @@ def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
         PAYLOADS, documents.database, api_version="cloud-init/v1", page_clamp=context.options.page_clamp
     )
 
-    def follow(active: tuple[faults.Fault, ...]) -> None:
-        documents.follow(active)
-        losses.follow(active)
-
     def document(name: str, content_type: str) -> Route:
         handler = documents.serve(name.replace("-", "_"), content_type)
         return Route("GET", f"/cloud-init/{{id}}/{name}", handler, name, timed=True)
 
     store = sync_store.SyncStore(documents.database)
-
     return Service(
         routes=[
             *payloads.routes(),
@@ -126,5 +113,5 @@ def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
         metrics=sync_store.metrics(store, leader=context.worker == 0),
         database=documents.database,
         tasks=(losses.keep,),
-        on_faults=follow,
+        on_faults=(documents.swaps.follow, losses.follow),
     )

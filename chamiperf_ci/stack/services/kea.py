@@ -157,6 +157,6 @@ def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
     return Service(
         routes=[Route("POST", "/", control.command, "command")],
         database=database,
-        on_faults=control.follow,
+        on_faults=(control.follow,),
         metrics=metrics,
     )

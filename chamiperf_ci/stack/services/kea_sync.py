@@ -143,6 +143,6 @@ def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
         routes=[],
         ready=lambda: None if loop.status.ready else "the first sync from SMD to Kea is not done",
         tasks=(loop.follow,),
-        on_faults=pusher.follow,
+        on_faults=(pusher.follow,),
         metrics=metrics,
     )
