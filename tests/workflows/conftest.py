@@ -40,8 +40,10 @@ def baselines(tmp_path_factory):
         chamiperf("seed", *target, "--nodes", "2000", "--out", str(out))
         folders = [out / str(number) for number in range(5)]
         for folder in folders:
-            chamiperf("load", *target, "--profile", "demo", "--vus", "40", "--kind", "night", "--seed-file", str(out / "seed.json"),
-                      "--out", str(folder))  # fmt: skip
+            chamiperf(
+                "load", *target, "--profile", "demo", "--vus", "40", "--kind", "night",
+                "--seed-file", str(out / "seed.json"), "--out", str(folder),
+            )  # fmt: skip
         runs = [argument for folder in folders for argument in ("--runs", str(folder / "runs"))]
         shared = ("--baselines", str(file), "--patch", str(out / "patch.json"))
         chamiperf("update-baseline", "propose", *runs, *shared, "--reason", "The tests' own", "--who", "a test")
