@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chamiperf_ci.models.verdict import Row, RowKey, ScenarioOutcome, Word
+from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Word
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import changes, groups, numbers
 from chamiperf_ci.render.sentences import RUNS_WANTED, row_sentence
@@ -63,15 +63,15 @@ def _regressed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], sever
     else:
         rose = changes.words_for(first.unit, first.direction).worsened
         size = numbers.percent(first.change.ratio, beside=first.tolerance)
-        between = _between(first)
+        between = _between(first, first.change)
         sentence = f"{name} {rose} {size} % ({between}), {_seen(first)}; {changes.tolerance(first)} is allowed."
     return f"{sentence}{_more(len(found) - 1, 'row regressed', 'rows regressed')}{_also_missed(rows)}"
 
 
-def _between(row: Row) -> str:
-    if row.change is None:
-        return ""
-    ends = sorted((abs(row.change.low), abs(row.change.high)))
+def _between(row: Row, change: Change) -> str:
+    ends = sorted((abs(change.low), abs(change.high)))
+    if change.low < 0 < change.high:
+        return changes.interval(row, change)
     low, high = (numbers.percent(end, beside=row.tolerance) for end in ends)
     return f"between {low} and {high} %"
 

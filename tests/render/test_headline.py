@@ -25,6 +25,13 @@ def test_a_loss_of_throughput_falls():
     )
 
 
+def test_an_interval_that_holds_no_change_is_said_in_words():
+    row = made_row(reason=RowReason.ABOVE_TOLERANCE, change=made_change(0.25, -0.1, 0.7), current_values=(99.0,))
+    assert headline("regression", (row,), ONE, self_test=False) == (
+        "Boot script p99 rose 25 % (10 % faster to 70 % slower), by one run alone (gate: adr); 20 % is allowed."
+    )
+
+
 def test_the_worst_regression_is_named_and_the_others_are_counted():
     other = made_row(metric="p95", change=made_change(0.5, 0.3, 0.7, d=0.4))
     missed = made_row(

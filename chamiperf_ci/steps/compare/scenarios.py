@@ -41,7 +41,9 @@ def scenario_outcome(
         baseline_newest=accepted.newest.date().isoformat() if accepted and accepted.newest else "",
         baseline_oldest=accepted.oldest.date().isoformat() if accepted and accepted.oldest else "",
         learning_runs=min(nights_alike + night.valid, RUNS_WANTED) if is_learning else None,
-        same_build=newest is not None and _told_apart(night.identities, newest.identities) == (),
+        # A fault set on purpose makes the same build another one.
+        same_build=bool(newest and not night.injected_faults)
+        and _told_apart(night.identities, newest.identities if newest else ()) == (),
         reported_differences=_reported(night, newest),
         started_at=night.started_at,
         repeated=len(sitting.pairs) or len(sitting.repeats),

@@ -52,11 +52,9 @@ def conclude(
         self_test: The stack was the embedded one.
     """
     unbased = {scenario.scenario for scenario in scenarios if scenario.judged_targets_only}
-    counted = [
-        decision
-        for key, decision in decisions.items()
-        if not (decision.reason in _UNKNOWN_BASELINE and (key in exempt or key.scenario in unbased))
-    ]
+    unknown = {key for key, decision in decisions.items() if decision.reason in _UNKNOWN_BASELINE}
+    forgiven = {key for key in unknown if key in exempt or key.scenario in unbased}
+    counted = [decision for key, decision in decisions.items() if key not in forgiven]
     known = {row.key for row in rows if row.acknowledged is not None}
     ended = night_outcome(
         [decision for decision in counted if _row_key(decision) not in known],
@@ -70,7 +68,12 @@ def conclude(
     if word == "targets only":
         sentence = targets_only(rows, scenarios, self_test=self_test)
     else:
-        sentence = headline(word, rows, scenarios, self_test=self_test)
+        learning = [
+            key for key, decision in decisions.items() if decision.reason in _UNKNOWN_BASELINE and ended.learning
+        ]
+        # What costs nothing is not what a night that is not valid is blamed on.
+        blamed = [row for row in rows if row.key not in forgiven.union(learning)] if word == "invalid" else rows
+        sentence = headline(word, blamed, scenarios, self_test=self_test)
         if unbased:
             sentence = _behind(f"Targets only for {', '.join(sorted(unbased))}.", sentence)
     return Outcome(

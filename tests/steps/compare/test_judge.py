@@ -187,6 +187,14 @@ def test_learning_counts_the_nights_of_the_history_where_there_is_one():
     assert verdict(night(), baselines=shipped_baselines(), past=past(21)).outcome.word == "invalid"
 
 
+def test_a_night_that_is_not_valid_is_not_blamed_on_what_learning_forgives():
+    windows = tuple(window.model_copy(update={"failed": 30_000}) for window in night().series[0].windows)
+    burst = night().series[0].model_copy(update={"windows": windows})
+    judged = learning(1, series=(burst,))
+    assert judged.outcome.word in {"invalid", "target missed"}
+    assert "has no accepted run" not in judged.outcome.sentence
+
+
 def test_learning_does_not_excuse_a_missed_target():
     judged = learning(1, factor=4.0)
     assert (judged.outcome.exit_code, judged.outcome.word) == (1, "target missed")
@@ -310,6 +318,10 @@ def test_the_adr_gate_condemns_one_run_and_states_how_often_it_is_wrong():
 
 def test_equal_builds_on_both_sides_are_an_a_a_comparison():
     assert verdict(night()).scenarios[0].same_build
+
+
+def test_a_fault_set_on_purpose_is_no_a_a_comparison():
+    assert not verdict(night(injected_faults=("bss: latency 6 ms",))).scenarios[0].same_build
 
 
 def test_what_differs_without_forbidding_a_comparison_is_reported():
