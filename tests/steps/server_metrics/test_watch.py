@@ -1,0 +1,91 @@
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from chamiperf_ci.adapters.scrape import Sample
+from chamiperf_ci.errors import StackUnreachable
+from chamiperf_ci.steps.load.server import Span
+from chamiperf_ci.steps.server_metrics.summary import phase_of
+from chamiperf_ci.steps.server_metrics.watch import DirectCollector
+
+
+class Counting:
+    """A service that answers 1,000 requests between two looks, and holds its memory."""
+
+    def __init__(self):
+        self.looks = threading.Semaphore(0)
+        self.count = 0
+
+    def scrape(self, _base):
+        """One look."""
+        self.count += 1000
+        route = (("le", "+Inf"), ("method", "GET"), ("route", "/x"))
+        self.looks.release()
+        return (
+            Sample("http_server_request_duration_seconds_bucket", route, float(self.count)),
+            Sample("process_resident_memory_bytes", (), 1e8),
+            Sample("something_else_total", (), 1.0),
+        )
+
+
+class Silent:
+    """A service that does not answer."""
+
+    def __init__(self):
+        self.looks = threading.Semaphore(0)
+
+    def scrape(self, base):
+        """One look, in vain."""
+        self.looks.release()
+        raise StackUnreachable("no answer", where=base, remedy="Look.")
+
+
+def watched(source, looks=3):
+    return load(DirectCollector(source, {"bss": "http://bss.example"}), source, looks)
+
+
+def load(collector, source, looks):
+    began = datetime.now(UTC)
+    collector.start()
+    for _ in range(looks):
+        assert source.looks.acquire(timeout=20)
+    time.sleep(0.05)  # the last look is taken in after it is answered
+    return collector.stop([Span("sustained", began, datetime.now(UTC))])
+
+
+def test_looks_become_figures():
+    figures = {figure.name: figure for figure in watched(Counting())}
+    assert figures["server_request_rate"].value == pytest.approx(1000, rel=0.5)
+
+
+def test_a_service_that_does_not_answer_lacks_its_targets_figures_by_name():
+    figures = watched(Silent(), looks=1)
+    assert [(figure.name, figure.value) for figure in figures] == [("db_query_p99", None), ("pool_utilisation", None)]
+    assert "http://bss.example" in figures[0].reason
+
+
+def test_memory_is_seen_over_all_loads():
+    source = Counting()
+    collector = DirectCollector(source, {"bss": "http://bss.example"})
+    load(collector, source, looks=1)
+    figures = {figure.name: figure for figure in load(collector, source, looks=2)}
+    assert figures["memory_growth"].observed_s > figures["server_request_rate"].observed_s
+
+
+def at(second):
+    return datetime.fromtimestamp(second, UTC)
+
+
+def test_figures_are_of_the_sustained_phase():
+    spans = [Span("ramp-up", at(0), at(99)), Span("sustained", at(99), at(105))]
+    assert phase_of(spans).phase == "sustained"
+
+
+def test_without_a_sustained_phase_they_are_of_the_longest():
+    assert phase_of([Span("registration", at(0), at(50)), Span("spike", at(50), at(51))]).phase == "registration"
+
+
+def test_without_a_phase_there_is_none():
+    assert phase_of([]) is None
