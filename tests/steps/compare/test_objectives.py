@@ -8,7 +8,7 @@ from made_runs import made_run, shipped_baselines
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Bound, Level, Rules, TargetRule
 from chamiperf_ci.models.fingerprint import StackKind
-from chamiperf_ci.models.run import PhaseOutcome, PhasePlan, RunKind, ServerMetric, Traffic
+from chamiperf_ci.models.run import Judged, PhaseOutcome, PhasePlan, RunKind, ServerMetric, Traffic
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
 from chamiperf_ci.steps.compare.judge import Question, judge
@@ -108,6 +108,17 @@ def server(value, **changes):
 def test_a_server_metric_meets_or_misses_its_target_unless_it_is_simulated(run, verdict, reason):
     judged = target(run, "db_query_p99", endpoint="bss")
     assert (judged.verdict, judged.reason) == (verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason"),
+    [(TargetVerdict.MISSED, None), (TargetVerdict.MET, None), (TargetVerdict.UNAVAILABLE, RowReason.TOO_SHORT)],
+)
+def test_what_was_decided_beside_the_samples_is_taken_over(verdict, reason):
+    judged = Judged(verdict=verdict, limit=0.05, reason=reason, source="ADR-012")
+    run = server(0.11, name="memory_growth", unit="share", judged=judged)
+    found = target(run, "memory_growth", endpoint="bss")
+    assert (found.verdict, found.reason, found.value, found.limit) == (verdict, reason, 0.11, 0.05)
 
 
 def test_seconds_are_held_against_milliseconds():
