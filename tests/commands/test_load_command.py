@@ -1,0 +1,300 @@
+"""`chamiperf load` as a user runs it, with real k6 against a real stack.
+
+Nothing here asserts that a generator was healthy: tests share their machine.
+"""
+
+import json
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from command_line import command, environment
+
+from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.models.vocabulary import RunReason
+from chamiperf_ci.stack import faulting, lifecycle
+from chamiperf_ci.stack.faults import Errors, LoseSync, ReadinessDown, SwapScripts
+
+pytestmark = pytest.mark.e2e
+
+FEW = ("discovery", "power", "mcp", "kea", "kea-sync")
+NODES = 300
+SHORT = ("--profile", "demo", "--vus", 20, "--spike", 0, "--sustained", "3s", "--settle", "0.2s")
+LONG = ("--profile", "demo", "--vus", 20, "--spike", 0, "--sustained", "60s", "--settle", "0.2s")
+GENERATOR = {RunReason.GENERATOR_SATURATED, RunReason.LOAD_NOT_REACHED}
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory):
+    """A stack with some nodes, and the file that says so."""
+    folder = tmp_path_factory.mktemp("loaded")
+    state = lifecycle.up(StackOptions(ports="ephemeral", without=FEW), state_dir=folder / "state")
+    done = command("seed", "--target", "embedded", "--nodes", NODES, cwd=folder, state=state)
+    assert done.returncode == 0, done.stderr
+    yield state, folder / "out" / "seed.json"
+    lifecycle.down(folder / "state")
+
+
+@pytest.fixture
+def stack(seeded):
+    """The module's stack, without faults before and after."""
+    yield seeded[0]
+    faulting.clear_faults(seeded[0])
+
+
+@pytest.fixture
+def load(stack, seeded, tmp_path):
+    """Run `chamiperf load` on the stack, in a folder of the test's own."""
+
+    def run(*arguments, **more):
+        options = ("--target", "embedded", "--seed-file", seeded[1], *arguments)
+        return command("load", *options, cwd=tmp_path, **{"state": stack, **more})
+
+    return run
+
+
+@pytest.fixture
+def document(tmp_path):
+    """Read a run that was written."""
+
+    def read(name="boot_storm"):
+        return Run.model_validate_json((tmp_path / "out" / "runs" / f"{name}.json").read_bytes())
+
+    return read
+
+
+def _reasons(run):
+    return {problem.reason for problem in run.problems}
+
+
+def test_a_load_leaves_a_run_that_says_everything(load, document):
+    done = load(*SHORT)
+    assert done.returncode in (0, 3), done.stderr
+    run = document()
+    assert done.returncode == (0 if run.valid else 3), done.stderr
+    assert _reasons(run) <= GENERATOR
+    bootscript = next(each for each in run.series if each.endpoint == "bootscript")
+    assert sum(window.count for window in bootscript.windows) == bootscript.phases["sustained"].count
+    assert (run.complete, run.self_test, run.fingerprint.k6_version) == (True, True, "1.1.0")
+    assert run.fingerprint.parameters["sustained_vus"] == 20
+    assert {identity.service for identity in run.identities} == {"auth", "smd", "bss", "cloud-init"}
+    assert all(identity.version for identity in run.identities)
+    assert {check.name: check.ok for check in run.checks} == {
+        "requests after the load": True,
+        "objects after the load": True,
+    }
+    assert run.generator is not None
+    assert run.generator.rss_mb_max > 10
+
+
+def test_the_result_is_on_standard_output_and_the_rest_on_standard_error(load):
+    done = load(*SHORT)
+    assert "boot_storm" in done.stdout.splitlines()[2]
+    assert "about 2" in done.stderr
+
+
+def test_only_json_that_is_whole_is_left_and_no_secret_in_it(load, stack, tmp_path):
+    load(*SHORT)
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and "stack" not in path.parts[-2]]
+    assert {path.name for path in written} == {"boot_storm.json", "plan.json", "k6.config", "k6.log"}
+    token = lifecycle.internal_token(stack)
+    assert not [path for path in written if token in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "reason"),
+    [
+        pytest.param(
+            Errors(service="bss", route="bootscript", rate=1.0), ("--brake-after", "2s"), "brake-failures", id="503s"
+        ),
+        pytest.param(
+            ReadinessDown(service="bss", seconds=120), ("--brake-after", "3s"), "brake-readiness", id="not ready"
+        ),
+    ],
+)
+def test_a_brake_stops_the_load_and_keeps_the_run_as_invalid(load, document, stack, fault, options, reason):
+    faulting.set_fault(stack, fault)
+    done = load(*LONG, *options)
+    run = document()
+    assert done.returncode == 3
+    assert reason in _reasons(run)
+    assert run.traffic
+    assert fault.kind in run.injected_faults[0]
+
+
+def test_the_longest_duration_stops_the_load(load, document):
+    load(*SHORT, "--sustained", "20s", "--max-duration", "21s", "--cooldown", 0)
+    # What would not fit is not begun.
+    assert _reasons(document()) == {RunReason.NOT_RUN_BUDGET}
+
+
+def test_answers_429_are_counted_apart_and_spoil_the_run(load, document, stack):
+    faulting.set_fault(stack, Errors(service="bss", route="bootscript", rate=0.2, error="429"))
+    load(*SHORT)
+    run = document()
+    assert RunReason.THROTTLED in _reasons(run)
+    assert sum(each.failed for each in run.traffic) == 0
+    assert sum(each.throttled for each in run.traffic) > 0
+
+
+def test_wrong_content_with_200_is_a_failure_with_a_sample(load, document, stack):
+    faulting.set_fault(stack, SwapScripts(service="bss", share=1.0))
+    load(*SHORT)
+    run = document()
+    failed = {why: sum(each.failed_by[why] for each in run.traffic) for why in ("status", "content", "no_answer")}
+    assert failed["content"] == sum(each.requests for each in run.traffic)
+    assert 0 < len(run.failures) <= 3
+    assert run.failures[0].status == 200
+    assert "kernel" in run.failures[0].body
+
+
+def test_nodes_that_a_lost_sync_has_cost_are_counted_exactly(load, document, stack):
+    lost = random.randint(0, 200)  # noqa: S311 - known only to the stack and to this line
+    faulting.set_fault(stack, LoseSync(service="bss", count=lost, seed=random.randint(0, 1000), secret=True))  # noqa: S311
+    load(*SHORT, "--sustained", "6s")
+    found = {scalar.name: scalar.value for scalar in document().scalars}
+    assert (found["nodes never served"], found["nodes not asked"]) == (lost, 0)
+    assert found["nodes booted"] == NODES - lost
+
+
+def test_a_stack_that_dies_under_load_ends_in_an_invalid_run(tmp_path):
+    state = lifecycle.up(StackOptions(ports="ephemeral", without=FEW), state_dir=tmp_path / "state")
+    try:
+        command("seed", "--target", "embedded", "--nodes", 50, cwd=tmp_path, state=state)
+        with _started("load", "--target", "embedded", *SHORT, cwd=tmp_path, state=state) as process:
+            _wait_for_k6(process)
+            time.sleep(1.5)
+            lifecycle.down(tmp_path / "state")
+            process.communicate(timeout=90)
+        run = Run.model_validate_json((tmp_path / "out" / "runs" / "boot_storm.json").read_bytes())
+    finally:
+        lifecycle.down(tmp_path / "state")
+    assert process.returncode == 3
+    assert RunReason.STACK_UNREACHABLE in _reasons(run)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_load_keeps_what_was_measured_as_incomplete(stack, seeded, document, tmp_path, number):
+    with _started(
+        "load", "--target", "embedded", "--seed-file", seeded[1], *LONG, cwd=tmp_path, state=stack
+    ) as process:
+        k6 = _wait_for_k6(process)
+        time.sleep(2.5)
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    run = document()
+    assert process.returncode == 3
+    assert not k6.is_running()
+    assert (run.complete, run.problems[0].text) == (False, f"interrupted by {number.name}")
+    assert sum(each.requests for each in run.traffic) > 0
+
+
+def test_a_load_that_one_process_cannot_hold_is_split(stack, seeded, document, tmp_path):
+    options = ("--target", "embedded", "--seed-file", seeded[1], *SHORT, "--vus", 60, "--pace", "0.5s")
+    done = subprocess.run(
+        [sys.executable, "-m", "chamiperf_ci.commands.load", *map(str, options)],
+        cwd=tmp_path, env=environment(stack, cwd=tmp_path), capture_output=True, text=True, timeout=120, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (540, 540)),
+    )  # fmt: skip
+    run = document()
+    assert run.plan.segments == 2, done.stderr
+    assert run.complete
+    assert any("approximate" in warning for warning in run.warnings)
+    # 60 VUs at two requests a second for 3 s, less what a busy machine does not get done.
+    assert 200 < sum(each.requests for each in run.traffic if each.phase == "sustained") <= 370
+
+
+def test_a_plan_is_shown_without_a_stack_and_without_a_seed(tmp_path):
+    done = command("load", "--dry-run", "--scenario", "all", "--profile", "full", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()[2:10]] == [
+        *("boot_storm", "cloud_init_storm", "auth_under_load", "inventory_scale", "mixed_boot_path"),
+        *("bulk_registration", "dhcp_sync_burst", "database_stress"),
+    ]
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_a_scenario_that_the_stack_cannot_do_loses_no_other(load, document):
+    done = load(*SHORT[:2], "--scenario", "dhcp_sync_burst", "--scenario", "boot_storm", "--pause", "0.1s")
+    assert done.returncode == 3
+    assert _reasons(document("dhcp_sync_burst")) == {RunReason.NOT_POSSIBLE}
+    assert "the stack has no kea" in done.stdout
+    assert document("boot_storm").complete
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "code", "text"),
+    [
+        pytest.param(("--scenario", "boot_strom"), {}, 2, "Did you mean boot_storm", id="unknown scenario"),
+        pytest.param(("--profile", "fast"), {}, 2, "There are: demo", id="unknown profile"),
+        pytest.param(("--seed-file", "none.json"), {}, 2, "Run `chamiperf seed` first", id="no seed"),
+        pytest.param((), {"CHAMICORE_INTERNAL_TOKEN": "wrong"}, 2, "refused", id="wrong token"),
+        pytest.param((), {"BOOT_P99_TARGET_MS": "9"}, 2, "BOOT_P99_TARGET_MS", id="a threshold by variable"),
+        pytest.param(("--k6", "/nowhere/k6"), {}, 2, "--k6=/nowhere/k6", id="no k6"),
+        pytest.param(("--vus", "10000000"), {}, 2, "preflight", id="too large a load"),
+        pytest.param(("--out", "/proc/out"), {}, 2, "--out", id="an output folder that cannot be written"),
+        pytest.param(("--pairs", "5"), {}, 2, "--against", id="pairs without an old side"),
+        pytest.param(("--set", "mix"), {}, 2, "NAME=VALUE", id="a setting that is none"),
+        pytest.param(("--rate", "5"), {}, 2, "no arrivals", id="an option without a place"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_its_exit_code(stack, seeded, tmp_path, arguments, variables, code, text):
+    urls = {**environment(stack, cwd=tmp_path), **variables}
+    options = ("--environment", "embedded", "--profile", "demo", "--seed-file", seeded[1], *arguments)
+    done = command("load", *options, cwd=tmp_path, **urls)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert text in done.stderr
+    assert sum(line.startswith("chamiperf: ") for line in done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out" / "runs" / "boot_storm.json").exists()
+
+
+def test_seeds_of_another_environment_are_refused(stack, seeded, tmp_path):
+    options = ("--target", "embedded", "--environment", "lab", "--seed-file", seeded[1], *SHORT)
+    done = command("load", *options, cwd=tmp_path, state=stack)
+    assert done.returncode == 2
+    assert "the seed file is of embedded" in done.stderr
+
+
+def test_nodes_that_are_not_there_are_found_before_the_load(stack, seeded, tmp_path):
+    seed = json.loads(seeded[1].read_text(encoding="utf-8"))
+    (tmp_path / "seed.json").write_text(json.dumps(seed | {"run_id": "r000other"}), encoding="utf-8")
+    done = command("load", "--target", "embedded", "--seed-file", "seed.json", *SHORT, cwd=tmp_path, state=stack)
+    assert done.returncode == 2
+    assert "is not in the stack" in done.stderr
+
+
+def test_a_stack_that_is_not_there_is_no_measurement(seeded, tmp_path):
+    options = ("--bss-url", "http://127.0.0.1:9", "--environment", "embedded", "--seed-file", seeded[1], *SHORT)
+    done = command("load", *options, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "no answer" in done.stderr
+
+
+def test_a_host_that_is_not_listed_is_not_loaded(seeded, tmp_path):
+    options = ("--bss-url", "http://boot.example.net", "--seed-file", seeded[1], *SHORT)
+    done = command("load", *options, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "boot.example.net may not be loaded" in done.stderr
+
+
+def _started(name, *arguments, cwd, state):
+    return subprocess.Popen(
+        [sys.executable, "-m", f"chamiperf_ci.commands.{name}", *map(str, arguments)],
+        cwd=cwd, env=environment(state, cwd=cwd), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def _wait_for_k6(process):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        for child in psutil.Process(process.pid).children():
+            if child.name() == "k6":
+                return child
+        time.sleep(0.05)
+    raise AssertionError("k6 was not started")
