@@ -8,6 +8,7 @@ one that waits (for a thread, for another service) is a coroutine function.
 import hashlib
 import inspect
 import random
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from json import JSONDecodeError, JSONEncoder, loads
@@ -294,6 +295,7 @@ class App:
         self.fronts: dict[str, Step] = {}
         """By route name: what happens before the service notices the request, and is not part of its own timing."""
         self.active = 0
+        """Requests in flight, the operational ones left out."""
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:  # noqa: ANN401 - granian's protocol objects
         """Answer one request."""
@@ -306,7 +308,7 @@ class App:
         if self.fronts and (front := self.fronts.get(route.name)) is not None:
             await front(request)
         started = perf_counter()
-        self.active += 1
+        self.active += not route.operational
         try:
             try:
                 answer = await self._handle(route, request, proto)
@@ -317,9 +319,12 @@ class App:
             except ResetConnection:
                 answer = Answer(RESET)
                 reset(request.client)
+            except Exception:  # noqa: BLE001 - a fault of ours is answered like a service's, and kept in the log
+                traceback.print_exc()
+                answer = Problem(500, "internal error").answer(request.instance)
             status = self._send(proto, request, answer)
         finally:
-            self.active -= 1
+            self.active -= not route.operational
         self.observe(route.pattern, method, status, perf_counter() - started, len(answer.body))
 
     async def _handle(self, route: Route, request: Request, proto: Any) -> Answer:  # noqa: ANN401

@@ -13,6 +13,9 @@ from chamiperf_ci.stack.service import Context, Worker
 BACKLOG = 8192
 """Connections that may wait to be accepted: a boot storm opens thousands within a second."""
 
+CONNECTIONS = 1 << 16
+"""Connections that may be open at once, by default no more than the backlog; the open-file limit is met before."""
+
 
 def module_of(service: str) -> str:
     """The module that builds a service."""
@@ -42,6 +45,7 @@ async def serve(context: Context, port: int, certificate: tuple[Path, Path] | No
         http=HTTPModes.http1,
         websockets=False,
         backlog=BACKLOG,
+        backpressure=CONNECTIONS,
         log_enabled=False,
         ssl_cert=certificate_file,
         ssl_key=key_file,

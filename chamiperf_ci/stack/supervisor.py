@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import random
+import resource
 import signal
 import sys
 import time
@@ -181,6 +182,8 @@ def main() -> None:
     Orphaned on purpose: a parent that goes on living, such as a test run, must neither wait for a stack nor collect it.
     """
     plan = Plan.from_json(sys.stdin.read())
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if os.fork():
         os._exit(0)
     print(processes.reference(os.getpid()).model_dump_json(), flush=True)  # noqa: T201 - the starting command reads it
