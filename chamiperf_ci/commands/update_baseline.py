@@ -94,6 +94,20 @@ def propose(*, sources: Any, wanted: Any, baselines: Path, patch: Path) -> ExitC
 
 
 @update_baseline.command()
+@click.option(
+    "--key", "keys", multiple=True, required=True, metavar="KEY", help="Its name in `accepted_runs`; repeatable."
+)
+@_baselines_option
+@_patch_option
+def retire(*, keys: tuple[str, ...], baselines: Path, patch: Path) -> ExitCode:
+    """Show what taking the baseline of a fingerprint away would change, and write it as a patch."""
+    from chamiperf_ci.steps.baselines import update  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    update.retire_keys(keys, baselines, patch)
+    return ExitCode.OK
+
+
+@update_baseline.command()
 @_baselines_option
 @_patch_option
 def apply(*, baselines: Path, patch: Path) -> ExitCode:

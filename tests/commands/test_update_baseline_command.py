@@ -79,6 +79,17 @@ def test_replacing_is_another_act_than_adding(folder):
     assert accepted(folder) == ["boot0002"]
 
 
+def test_a_baseline_is_retired_by_a_patch_as_well(folder):
+    propose(folder, "night-0")
+    update(folder, "apply")
+    [key] = json.loads((folder / "baselines.json").read_text())["accepted_runs"]
+    result = update(folder, "retire", "--key", key)
+    assert "removed" in result.stdout
+    assert accepted(folder) == ["boot0000"]
+    update(folder, "apply")
+    assert accepted(folder) == []
+
+
 def test_without_a_reason_nothing_is_proposed(folder):
     result = update(folder, "propose", "--runs", "night-0")
     assert (result.returncode, (folder / "out").exists()) == (2, False)

@@ -19,13 +19,13 @@ from chamiperf_ci.models.baselines import (
 )
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.render.baseline_change import ChangedRow
-from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, one_environment, overruled
+from chamiperf_ci.steps.baselines.doubts import doubts
 from chamiperf_ci.steps.baselines.patch import Operation, patch_between, sealed
 from chamiperf_ci.steps.compare.measurements import ERRORS, STALLED
-from chamiperf_ci.verdict.baseline_health import RUNS_WANTED, outlying_runs
+from chamiperf_ci.verdict.baseline_health import RUNS_WANTED
 from chamiperf_ci.verdict.centre import centre
-from chamiperf_ci.verdict.metric_class import PRIOR_SD, is_quantity
+from chamiperf_ci.verdict.metric_class import is_quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,10 @@ def propose(baselines: Baselines, candidates: Sequence[Candidate], intent: Inten
 
     Raises:
         ConfigurationError: No reason is given; a run is no candidate and that was not overruled; the runs are of
-            several environments; a run is accepted already; or there would be more than five.
+            several environments; a run is accepted already; there would be more than five; or the accepted runs were
+            edited by hand, which a new digest would hide.
     """
+    refuse_edited(baselines)
     if not intent.reason.strip():
         raise ConfigurationError(
             "a change of the baseline needs a reason", where="--reason", remedy="Say why, for whoever reads it later."
@@ -97,8 +99,45 @@ def propose(baselines: Baselines, candidates: Sequence[Candidate], intent: Inten
         overrides=tuple(
             text for key in entries for run in entries[key].runs if run.run_id in newly[key] for text in run.overrides
         ),
-        warnings=tuple(text for key in entries for text in _warnings(key, entries[key], proposed)),
+        warnings=tuple(text for key in entries for text in doubts(key, entries[key], proposed)),
     )
+
+
+def retire(baselines: Baselines, keys: Sequence[str]) -> Proposal:
+    """Return the change that takes the baselines of fingerprints away, such as those of a machine that is gone.
+
+    Raises:
+        ConfigurationError: There is none of that name, or the accepted runs were edited by hand.
+    """
+    refuse_edited(baselines)
+    if unknown := sorted(set(keys) - set(baselines.accepted_runs)):
+        raise ConfigurationError(
+            f"there are no accepted runs of {unknown[0]}",
+            where="--key",
+            remedy=f"There are: {', '.join(sorted(baselines.accepted_runs)) or 'none'}.",
+        )
+    kept = {key: entry for key, entry in baselines.accepted_runs.items() if key not in keys}
+    proposed = sealed(baselines.model_copy(update={"accepted_runs": kept}))
+    return Proposal(
+        baselines=proposed,
+        patch=patch_between(baselines, proposed),
+        rows=tuple(row for key in sorted(set(keys)) for row in _rows(baselines.accepted_runs[key], None)),
+        accepted={},
+        overrides=(),
+        warnings=(),
+    )
+
+
+def refuse_edited(baselines: Baselines) -> None:
+    """Stop at accepted runs that were edited by hand.
+
+    Raises:
+        ConfigurationError: Says which run.
+    """
+    if edited := baselines.edited_by_hand():
+        raise ConfigurationError(
+            edited[0], where="accepted_runs", remedy="Restore the accepted runs from version control, then try again."
+        )
 
 
 def _accept(present: EnvironmentBaseline | None, group: Sequence[Candidate], intent: Intent) -> EnvironmentBaseline:
@@ -142,16 +181,16 @@ def accepted_run(candidate: Candidate, intent: Intent) -> AcceptedRun:
     return entry.model_copy(update={"digest": entry.computed_digest()})
 
 
-def _rows(before: EnvironmentBaseline | None, after: EnvironmentBaseline) -> tuple[ChangedRow, ...]:
-    keys = sorted(set(after.row_keys) | set(before.row_keys if before else ()))
+def _rows(before: EnvironmentBaseline | None, after: EnvironmentBaseline | None) -> tuple[ChangedRow, ...]:
+    """Each metric of one fingerprint that either side measured; at least one side is there."""
+    sides = [side for side in (before, after) if side is not None]
     rows = []
-    for key in keys:
-        old = before.rows(*key) if before else ()
-        new = after.rows(*key)
+    for key in sorted({key for side in sides for key in side.row_keys}):
+        old, new = (side.rows(*key) if side else () for side in (before, after))
         endpoint, metric, phase = key
         rows.append(
             ChangedRow(
-                key=RowKey(scenario=after.fingerprint.scenario, endpoint=endpoint, metric=metric, phase=phase),
+                key=RowKey(scenario=sides[0].fingerprint.scenario, endpoint=endpoint, metric=metric, phase=phase),
                 unit="share" if metric == ERRORS else (new or old)[0].unit,
                 old=_level(metric, old),
                 old_runs=len(old),
@@ -172,41 +211,3 @@ def _level(metric: str, rows: Sequence[AcceptedRow]) -> float | None:
     if metric == STALLED or not all(map(is_quantity, values)):
         return centre(sorted(values))
     return math.exp(centre(sorted(math.log(value) for value in values)))
-
-
-def _warnings(key: str, entry: EnvironmentBaseline, baselines: Baselines) -> list[str]:
-    runs = entry.runs
-    found = [
-        f"{key}: run {runs[place].run_id} lies more than 3 sigma from the others: {' '.join(row)}"
-        for row, places in _outliers(entry, baselines)
-        for place in places
-    ]
-    if len({_builds(run) for run in runs}) > 1:
-        found.append(f"{key}: the accepted runs are of different builds")
-    days = {run.started_at.date() for run in runs}
-    if len(runs) > 1 and len(days) < len(runs):
-        nights = counted(len(days), "day")
-        found.append(f"{key}: {len(runs)} runs from {nights}; nights differ more than runs of one sitting")
-    return found
-
-
-def _outliers(entry: EnvironmentBaseline, baselines: Baselines) -> list[tuple[tuple[str, str, str], tuple[int, ...]]]:
-    found = []
-    for key in entry.row_keys:
-        endpoint, metric, phase = key
-        rows = entry.rows(*key)
-        if (
-            metric in (ERRORS, STALLED)
-            or len(rows) < len(entry.runs)
-            or not all(is_quantity(row.value) for row in rows)
-        ):
-            continue
-        fingerprint = entry.fingerprint
-        policy = baselines.policy(fingerprint.scenario, endpoint, metric, phase, stack_kind=fingerprint.stack_kind)
-        if places := outlying_runs([row.value for row in rows], prior_sd=PRIOR_SD[policy.metric_class]):
-            found.append((key, places))
-    return found
-
-
-def _builds(run: AcceptedRun) -> tuple[tuple[str, str, str, str], ...]:
-    return tuple(sorted((one.service, one.version, one.commit, one.image) for one in run.identities))

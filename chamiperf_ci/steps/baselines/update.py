@@ -20,7 +20,7 @@ from chamiperf_ci.render.baselines_layout import layout
 from chamiperf_ci.render.escaping import plain
 from chamiperf_ci.steps.baselines.candidates import Overrule
 from chamiperf_ci.steps.baselines.patch import Operation, apply_patch
-from chamiperf_ci.steps.baselines.proposal import Intent, Proposal, propose
+from chamiperf_ci.steps.baselines.proposal import Intent, Proposal, propose, retire
 from chamiperf_ci.steps.baselines.publication import body, title
 from chamiperf_ci.steps.baselines.sources import Sources, candidates
 
@@ -60,7 +60,19 @@ def propose_runs(sources: Sources, baselines: Path, patch: Path, wanted: Intent)
         ConfigurationError: As `propose`, or a file cannot be read or written.
     """
     present = files.read_document(baselines, Baselines, remedy=RESTORE)
-    proposal = propose(present, candidates(sources, present), wanted)
+    _write_patch(propose(present, candidates(sources, present), wanted), baselines, patch)
+
+
+def retire_keys(keys: Sequence[str], baselines: Path, patch: Path) -> None:
+    """Show what taking baselines away would change, and write it as a patch.
+
+    Raises:
+        ConfigurationError: As `retire`, or a file cannot be read or written.
+    """
+    _write_patch(retire(files.read_document(baselines, Baselines, remedy=RESTORE), keys), baselines, patch)
+
+
+def _write_patch(proposal: Proposal, baselines: Path, patch: Path) -> None:
     show(proposal)
     text = patch_text(proposal.patch)
     click.echo(f"\n{text}", nl=False)

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.baselines import Baselines, fingerprint_key
 from chamiperf_ci.models.fingerprint import Identity, StackKind
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
 from chamiperf_ci.steps.baselines import proposal as step
 from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
+from chamiperf_ci.steps.baselines.patch import apply_patch
 from chamiperf_ci.steps.baselines.proposal import Intent
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.measurements import measure
@@ -128,6 +130,33 @@ def test_overruling_one_objection_does_not_overrule_another():
     run = made_run(1, complete=False, problems=(SATURATED,))
     with pytest.raises(ConfigurationError, match="generator-saturated"):
         propose(EMPTY, [run], replace(WANTED, overrule=frozenset({Overrule.INCOMPLETE})))
+
+
+def without_the_first_run(baselines):
+    data = baselines.model_dump(mode="json", by_alias=True)
+    for entry in data["accepted_runs"].values():
+        del entry["runs"][0]
+    return Baselines.model_validate(data)
+
+
+def test_an_edit_by_hand_is_not_hidden_by_a_new_digest():
+    edited = without_the_first_run(accepting(EMPTY, [made_run(0), made_run(1)]))
+    with pytest.raises(ConfigurationError, match="added or removed by hand"):
+        propose(edited, [made_run(2)], WANTED)
+
+
+def test_the_baseline_of_a_machine_that_is_gone_is_retired():
+    gone = made_run(1, fingerprint={"machine_class": "2c-8GiB"})
+    both = accepting(EMPTY, [made_run(0), gone])
+    retired = step.retire(both, [fingerprint_key(gone.fingerprint)])
+    assert retired.baselines == accepting(EMPTY, [made_run(0)])
+    assert {(row.old_runs, row.new) for row in retired.rows} == {(1, None)}
+    assert apply_patch(both, retired.patch, where="p.json") == retired.baselines
+
+
+def test_what_is_not_there_cannot_be_retired():
+    with pytest.raises(ConfigurationError, match="there are no accepted runs of lab:boot"):
+        step.retire(EMPTY, ["lab:boot"])
 
 
 def test_quick_runs_have_accepted_runs_of_their_own():
