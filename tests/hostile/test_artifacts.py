@@ -87,8 +87,10 @@ def test_nothing_is_posted_when_two_pull_requests_have_the_head(hub, after_a_for
 
 
 def test_a_number_given_by_hand_is_refused_after_another_run(hub, after_a_forks_run):
+    hub.add_artifact(RUN, ARTIFACT, {"verdict.json": as_json()})
     outcome = after_a_forks_run("--pull-request", "8")
     assert (outcome.code, hub.writes) == (2, [])
+    assert "a pull request is named, but this workflow was started by another run" in outcome.err
 
 
 def test_the_artifact_of_another_run_is_not_looked_at(hub, after_a_forks_run):

@@ -70,6 +70,10 @@ class Adopter:
         git(self.repository, "config", f"url.{remote}.insteadOf", "https://github.com/octo/stack.git")
         return self
 
+    def become_the_toolkit(self):
+        """Be this project's own repository, for its own workflows."""
+        shutil.copytree(self.toolkit, self.repository, dirs_exist_ok=True)
+
     def copy(self, workflow, **changes):
         """Copy a workflow as an adopter does; `changes` are lines that an adopter edits, old text to new."""
         text = (ROOT / "workflows" / workflow).read_text()

@@ -178,6 +178,13 @@ def test_a_dispatch_opens_a_pull_request_that_accepts_the_runs(adopter, hub, bas
     assert hub.refs["main"] == before["main"]
 
 
+def test_this_projects_own_self_test_catches_what_it_plants(adopter):
+    adopter.become_the_toolkit()
+    ran = adopter.run("ci.yml", event="push", arguments=["--job", "self-test"])
+    assert ran.jobs == {"self-test": "success"}, ran.log
+    assert (ran.artifacts / "self-test-1" / "report.html").is_file()
+
+
 FRESH = """
 on: workflow_dispatch
 permissions: {}
