@@ -103,6 +103,14 @@ class _DurationOrNone(Duration):
     metavar="OUTPUT",
     help="Further output of k6, such as experimental-prometheus-rw; repeatable.",
 )
+@click.option(
+    "--remote-write",
+    is_flag=True,
+    help="Send k6's metrics to Prometheus while the load runs, at K6_PROMETHEUS_RW_SERVER_URL or the target's own.",
+)
+@click.option(
+    "--native-histograms", is_flag=True, help="As --remote-write, with Trends as native histograms of Prometheus."
+)
 @click.option("--pairs", type=click.IntRange(1, 20), help="Run so many pairs, old against new, alternating.")
 @click.option("--against", metavar="TARGET", help="The old side of the pairs, a target of chamiperf.toml.")
 @click.option("--against-seed-file", type=click.Path(path_type=Path), help="What was seeded on the old side.")

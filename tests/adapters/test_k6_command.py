@@ -66,3 +66,9 @@ def test_segments_share_the_load_without_gap_and_wait_for_each_other(segment, ex
     assert asked == [
         "--execution-segment", expected, "--execution-segment-sequence", "0,1/3,2/3,1", "--paused",
     ]  # fmt: skip
+
+
+def test_labels_go_only_where_an_output_carries_them(tmp_path):
+    sent = arguments(_run(tmp_path, tags={"run_id": "w1"}, outputs=("json",)), address="127.0.0.1:1", parent=1)
+    kept = arguments(_run(tmp_path, tags={"run_id": "w1"}), address="127.0.0.1:1", parent=1)
+    assert ("--tag=run_id=w1" in sent, "--tag=run_id=w1" in kept) == (True, False)

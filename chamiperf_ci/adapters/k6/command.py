@@ -70,6 +70,8 @@ class K6Run:
     """After this many seconds k6 is stopped gracefully."""
     outputs: tuple[str, ...] = ()
     """Values of `--out`, such as `experimental-prometheus-rw`."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Put on every sample that an output gets."""
     ca_file: Path | None = None
     insecure: bool = False
     segment: Segment = Segment()
@@ -105,6 +107,7 @@ def arguments(run: K6Run, *, address: str, parent: int) -> list[str]:
         *run.segment.arguments(),
         *(["--insecure-skip-tls-verify"] if run.insecure else []),
         *(f"--out={output}" for output in run.outputs),
+        *([f"--tag={name}={value}" for name, value in run.tags.items()] if run.outputs else []),
         str(run.script),
     ]  # fmt: skip
 

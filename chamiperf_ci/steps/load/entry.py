@@ -18,7 +18,7 @@ from chamiperf_ci.models.plan import Parameter, Profile
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target
-from chamiperf_ci.steps.load import names
+from chamiperf_ci.steps.load import names, remote_write
 from chamiperf_ci.steps.load.brake import Limits
 from chamiperf_ci.steps.load.budget import Budget, confirmation_of, seconds_of
 from chamiperf_ci.steps.load.foreign_variables import refuse_thresholds
@@ -69,6 +69,8 @@ class Given:
     pause: float | None = None
     many_objects: bool = False
     outputs: tuple[str, ...] = ()
+    remote_write: bool = False
+    native_histograms: bool = False
     pairs: int | None = None
     against: str | None = None
     against_seed_file: Path | None = None
@@ -125,6 +127,8 @@ def drive(given: Given, voice: Voice, collectors: Collectors | None = None) -> E
 
 
 def _job(given: Given, target: Target, profile: Profile, seed: Seed) -> Job:
+    writing = given.remote_write or given.native_histograms
+    written = remote_write.settings(os.environ, target, native_histograms=given.native_histograms) if writing else {}
     return Job(
         target=target,
         seed=seed,
@@ -138,7 +142,8 @@ def _job(given: Given, target: Target, profile: Profile, seed: Seed) -> Job:
         settle_s=given.settle,
         pause_s=given.pause,
         many_objects=given.many_objects,
-        outputs=given.outputs,
+        outputs=(*given.outputs, *([remote_write.OUTPUT] if writing else [])),
+        output_settings=written,
         file_ending=given.file_ending,
     )
 

@@ -9,6 +9,7 @@ from chamiperf_ci.models.plan import PlanIdentities, PlanTls, ScriptPlan
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.steps.credentials import k6_environment
 from chamiperf_ci.steps.load.job import Assignment, Job
+from chamiperf_ci.steps.load.remote_write import labels
 
 SLACK_S = 300.0
 """How much longer than planned k6 may take, for making its VUs and for the summary."""
@@ -45,8 +46,8 @@ def write_plan(path: Path, plan: ScriptPlan) -> None:
     write_text(path, json.dumps(plan.model_dump(mode="json", exclude_none=True), indent=2) + "\n")
 
 
-def k6_runs(job: Job, assignment: Assignment, plan: Path) -> tuple[K6Run, ...]:
-    """The processes that share the load."""
+def k6_runs(job: Job, assignment: Assignment, plan: Path, run_id: str) -> tuple[K6Run, ...]:
+    """The processes that share the load; `run_id` labels what they send elsewhere."""
     folder = plan.parent
     parts = [folder] if assignment.segments == 1 else [folder / f"segment-{n}" for n in range(assignment.segments)]
     duration_s = assignment.load.duration_s
@@ -55,11 +56,12 @@ def k6_runs(job: Job, assignment: Assignment, plan: Path) -> tuple[K6Run, ...]:
             binary=job.k6.path,
             script=assignment.script,
             folder=part.resolve(),
-            environment=k6_environment(job.target.credential),
+            environment={**job.output_settings, **k6_environment(job.target.credential)},
             plan=plan.resolve(),
             expected_s=duration_s,
             timeout_s=duration_s * _SLACK_SHARE + SLACK_S,
             outputs=job.outputs,
+            tags=labels(run_id, assignment.scenario, job.target.environment, index, assignment.segments),
             ca_file=job.target.tls.ca_file and job.target.tls.ca_file.resolve(),
             insecure=job.target.tls.insecure,
             segment=Segment(index, assignment.segments),

@@ -1,5 +1,6 @@
 """What is asked of `load`, as one typed object, and what one scenario of it is; frozen values, no doing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +41,8 @@ class Job:
     """Whether more than 300,000 objects may be created."""
     outputs: tuple[str, ...] = ()
     """Further outputs of k6 (`--out`)."""
+    output_settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """k6's variables for them; credentials among them."""
     file_ending: str = ""
     """Between the scenario's name and `.json`, such as `.repeat-1`."""
 

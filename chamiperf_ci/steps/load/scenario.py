@@ -70,7 +70,11 @@ def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
     brake = Brake(job.limits, readiness.red_for_s)
     with readiness:
         outcome = run_k6(
-            handover.k6_runs(job, assignment, plan), stop, label=assignment.scenario, watch=brake, counters=COUNTERS
+            handover.k6_runs(job, assignment, plan, run_id),
+            stop,
+            label=assignment.scenario,
+            watch=brake,
+            counters=COUNTERS,
         )
     found = _Aftermath(job, assignment, clients, outcome, brake, readiness, before).findings()
     run = run_of(job, assignment, around, run_id, found)
