@@ -1,5 +1,7 @@
 """A fork's artifact is taken for hostile: nothing of it is written, executed or believed."""
 
+import json
+
 import pytest
 from github_standin import zipped
 from hostile_artifacts import ARTIFACT, COMMIT, MEGABYTE, RUN, archives
@@ -124,7 +126,7 @@ def test_a_download_that_is_not_encrypted_is_refused(hub, after_a_forks_run, mon
     ],
 )
 def test_a_name_in_an_honest_verdict_pings_nobody_and_breaks_nothing(name, hub, after_a_forks_run):
-    text = as_json().replace('"endpoint": "bootscript"', '"endpoint": ' + __import__("json").dumps(name))
+    text = as_json().replace('"endpoint": "bootscript"', f'"endpoint": {json.dumps(name)}')
     hub.add_artifact(RUN, ARTIFACT, {}, archive=zipped({"verdict.json": text}))
     assert after_a_forks_run().code == 0
     (comment,) = hub.comments
@@ -134,10 +136,10 @@ def test_a_name_in_an_honest_verdict_pings_nobody_and_breaks_nothing(name, hub, 
 
 def test_an_error_about_a_hostile_key_steers_no_runner(hub, after_a_forks_run):
     key = "x\n::add-path::/evil\n##[error]hello"
-    archive = zipped({"verdict.json": as_json().replace('"environment"', __import__("json").dumps(key))})
-    hub.add_artifact(RUN, ARTIFACT, {}, archive=archive)
+    hub.add_artifact(RUN, ARTIFACT, {"verdict.json": json.dumps(json.loads(as_json()) | {key: 1})})
     outcome = after_a_forks_run()
     lines = [line for line in (outcome.err + outcome.out).splitlines() if line.lstrip().startswith("::")]
     assert outcome.code == 2
     assert all(line.startswith("::error title=chamiperf::") for line in lines)
+    assert "## [error]hello" in outcome.err
     assert "##[error]" not in outcome.err
