@@ -10,15 +10,14 @@ from enum import IntEnum
 
 from chamiperf_ci.models.verdict import Row, ScenarioOutcome, Verdict
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
-from chamiperf_ci.render import changes, groups, numbers
+from chamiperf_ci.render import groups, numbers
 from chamiperf_ci.render.cards import CARDS
 from chamiperf_ci.render.cards.card import plain_text
 from chamiperf_ci.render.charts import text_chart
 from chamiperf_ci.render.context import Context
-from chamiperf_ci.render.sentences import amount
+from chamiperf_ci.render.row_table import HEADERS, cells, sentence
 from chamiperf_ci.render.surface import Surface
 
-HEADERS = ("metric", "target", "baseline", "now", "change [95 % interval]", "verdict")
 FEW = 10
 
 
@@ -164,64 +163,14 @@ def _section(writer: _Writer, title: str, rows: Sequence[Row]) -> str:
     surface = writer.surface
     ordered = groups.worst_first(rows)
     shown = ordered[:FEW] if writer.detail >= Detail.FEW_ROWS else ordered
-    parts = [surface.heading(f"{title} ({len(rows)})"), surface.table(HEADERS, [_cells(writer, row) for row in shown])]
-    parts.append(surface.bullets([_sentence(writer, row) for row in shown]))
+    parts = [
+        surface.heading(f"{title} ({len(rows)})"),
+        surface.table(HEADERS, [cells(row, surface, writer.context) for row in shown]),
+    ]
+    parts.append(surface.bullets([sentence(row, surface, writer.context) for row in shown]))
     if len(shown) < len(rows):
         parts.append(surface.paragraph(surface.text(f"{len(rows) - len(shown)} more; {_where(writer.context)}.")))
     return "\n".join(parts)
-
-
-def _sentence(writer: _Writer, row: Row) -> str:
-    surface = writer.surface
-    said = [row.sentence]
-    if row.target.verdict in (TargetVerdict.MISSED, TargetVerdict.INVALID):
-        said.append(f"Target: {row.target.sentence}")
-    said += [f"({note})" for note in row.notes]
-    known = [known for known in (row.acknowledged, row.target.acknowledged) if known is not None]
-    said += [f"Acknowledged by {each.who} until {each.expires}: {each.reason}" for each in known]
-    links = [surface.link("issue", each.link) for each in known] if writer.context.trusted else []
-    return " ".join([f"{surface.name(row.key.text)}: {surface.text(' '.join(said))}", *links])
-
-
-def _cells(writer: _Writer, row: Row) -> list[str]:
-    surface = writer.surface
-    values = [value for value in (row.baseline, row.current) if value is not None]
-    shown = dict(zip(values, _amounts(values, row.unit), strict=True))
-    baseline = f"{shown[row.baseline]} ({row.baseline_runs})" if row.baseline is not None else ""
-    now = shown[row.current] if row.current is not None else ""
-    if row.offered is not None:
-        now = f"{now} of {amount(row.offered, row.unit)} offered"
-    elif len(row.current_values) > 1:
-        now = f"{now} ({len(row.current_values)})"
-    return [
-        surface.name(row.key.text),
-        _target_cell(writer, row),
-        surface.text(baseline),
-        surface.text(now),
-        surface.text(changes.cell(row)),
-        _verdict_cell(writer, row),
-    ]
-
-
-def _amounts(values: Sequence[float], unit: str) -> tuple[str, ...]:
-    return tuple(amount(value, unit) for value in values) if unit == "share" else numbers.quantities(values, unit)
-
-
-def _target_cell(writer: _Writer, row: Row) -> str:
-    target = row.target
-    if target.verdict is TargetVerdict.NONE or target.limit is None:
-        return ""
-    sign = "<" if target.bound == "below" else ">"
-    said = writer.surface.link(str(target.verdict), writer.context.card_url(str(target.verdict)))
-    return f"{said} {writer.surface.text(f'({sign} {amount(target.limit, target.unit)})')}"
-
-
-def _verdict_cell(writer: _Writer, row: Row) -> str:
-    surface = writer.surface
-    reason = surface.link(str(row.reason), writer.context.card_url(str(row.reason)))
-    if not row.compared:
-        return reason
-    return f"{surface.strong(str(row.verdict))}: {reason}"
 
 
 def _chart(writer: _Writer) -> str:
@@ -257,11 +206,11 @@ def _rest(writer: _Writer, rows: Sequence[Row]) -> str:
     for title, group in ((f"Passed ({len(compared)})", compared), (f"Shown, not compared ({len(shown)})", shown)):
         if not group:
             continue
-        blocks = [surface.table(HEADERS, [_cells(writer, row) for row in group])]
+        blocks = [surface.table(HEADERS, [cells(row, surface, writer.context) for row in group])]
         # What is only shown says everything in its cells, unless there is something to add.
         said = [row for row in group if row.compared or row.notes] if writer.detail < Detail.NO_SENTENCES else []
         if said:
-            blocks.append(surface.bullets([_sentence(writer, row) for row in said]))
+            blocks.append(surface.bullets([sentence(row, surface, writer.context) for row in said]))
         parts.append(surface.fold(title, "\n".join(blocks)))
     return "\n".join(parts)
 
