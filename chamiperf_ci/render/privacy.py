@@ -7,19 +7,20 @@ of hosts; a URL's path stays and its query goes. A file name, a version and a nu
 import re
 from collections.abc import Mapping
 
+# Every repetition is bounded, as names and addresses are: the text may be made to be slow.
 _REST = r"[^\s\"'<>()\[\]{}|`,;"
 _URL = (
-    rf"[A-Za-z][A-Za-z0-9+.-]*://(?:{_REST}/?#]*@)?(?:\[[0-9A-Fa-f:.]+\](?::\d+)?|{_REST}/?#@]+)"
+    rf"[A-Za-z][A-Za-z0-9+.-]{{0,15}}://(?:{_REST}/?#]{{0,256}}@)?(?:\[[0-9A-Fa-f:.]+\](?::\d+)?|{_REST}/?#@]+)"
     rf"(?P<path>/{_REST}?#]*)?(?:[?#]{_REST}]*)?"
 )
 _IPV4 = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?(?![\w.]*\w)"
-_IPV6 = r"\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\](?::\d{1,5})?"
+_IPV6 = r"\[[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,45}\](?::\d{1,5})?"
 # Two dots at least, and a last label of letters that no file of ours ends in.
 _NAME = (
-    r"(?<![\w./-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.){2,}"
-    r"(?!(?:json|js|py|md|ya?ml|toml|html|xml|txt|log|csv)\b)[A-Za-z]{2,}(?::\d{1,5})?(?![\w-])"
+    r"(?<![\w./-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){2,8}"
+    r"(?!(?:json|js|py|md|ya?ml|toml|html|xml|txt|log|csv)\b)[A-Za-z]{2,24}(?::\d{1,5})?(?![\w-])"
 )
-_PORT_NAME = r"(?<![\w./-])[A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z][A-Za-z0-9-]*)*:\d{4,5}(?!\d|\.)"
+_PORT_NAME = r"(?<![\w./-])[A-Za-z][A-Za-z0-9-]{0,62}(?:\.[A-Za-z][A-Za-z0-9-]{0,62}){0,8}:\d{4,5}(?!\d|\.)"
 _ADDRESS = re.compile(f"{_URL}|{_IPV6}|{_IPV4}|{_NAME}|{_PORT_NAME}")
 _HOST = re.compile(r"^(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)(?::(\d+))?")
 

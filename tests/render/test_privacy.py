@@ -60,3 +60,10 @@ def test_a_stack_without_a_name_is_called_stack():
 
 def test_the_address_of_a_url_has_its_port():
     assert address_of("HTTP://SMD.Site.example:8080/hsm") == "smd.site.example:8080"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("unit", ["a.", "a-", "a-a.", "a", "a:", "[a:", "1.", "a@"])
+def test_a_megabyte_that_is_made_to_be_slow_does_not_take_minutes(unit):
+    text = unit * (1_000_000 // len(unit))
+    assert len(hidden(text)) <= len(text)
