@@ -93,20 +93,23 @@ class Recording:
     """When the service was looked at successfully, ascending."""
     tracks: Mapping[str, tuple[Track, ...]]
     """By name of the series, `..._bucket` and the like included."""
+    late_s: float = 0.0
+    """So much later than the first look a series may begin that was there before; several instances are not looked at
+    in the same moment."""
 
     @classmethod
-    def of(cls, looks: Sequence[float], tracks: Iterable[Track]) -> "Recording":
+    def of(cls, looks: Sequence[float], tracks: Iterable[Track], *, late_s: float = 0.0) -> "Recording":
         """A recording of these tracks."""
         by_name: dict[str, list[Track]] = {}
         for track in tracks:
             by_name.setdefault(track.name, []).append(track)
-        return cls(looks, {name: tuple(found) for name, found in by_name.items()})
+        return cls(looks, {name: tuple(found) for name, found in by_name.items()}, late_s)
 
     def between(self, start: float, end: float) -> "Recording":
         """What was seen from start to end; a series without a sample then is absent."""
         inside = (track.between(start, end) for tracks in self.tracks.values() for track in tracks)
         first, last = bisect_left(self.looks, start), bisect_right(self.looks, end)
-        return Recording.of(self.looks[first:last], (track for track in inside if track.times))
+        return Recording.of(self.looks[first:last], (track for track in inside if track.times), late_s=self.late_s)
 
     @property
     def observed_s(self) -> float:
@@ -116,9 +119,7 @@ class Recording:
     @property
     def gaps(self) -> tuple[float, ...]:
         """The distances between looks, seconds, that are far longer than the usual one."""
-        steps = [after - before for before, after in zip(self.looks, self.looks[1:], strict=False)]
-        usual = sorted(steps)[len(steps) // 2] if steps else 0.0
-        return tuple(step for step in steps if step > _GAP * usual)
+        return tuple(step for step in self._steps() if step > self._stale_s())
 
     def named(self, name: str) -> tuple[Track, ...]:
         """The series of that name."""
@@ -127,12 +128,27 @@ class Recording:
     def increases(self, name: str) -> Iterator[tuple[Track, float]]:
         """Each series of that name with what it rose by."""
         for track in self.named(name):
-            yield track, track.increase(self.looks[0])
+            yield track, track.increase(self.looks[0] + self.late_s)
 
     def totals(self, name: str) -> list[float]:
-        """A gauge's value at each look, all its series added up."""
-        sums: dict[float, float] = {}
-        for track in self.named(name):
-            for time, value in zip(track.times, track.values, strict=True):
-                sums[time] = sums.get(time, 0.0) + value
-        return [sums[time] for time in sorted(sums)]
+        """A gauge's value at each look, all its series added up, each by its last sample if that is no later look's."""
+        tracks = self.named(name)
+        found = []
+        for look in self.looks:
+            known = [bisect_right(track.times, look) - 1 for track in tracks]
+            values = [
+                track.values[last]
+                for track, last in zip(tracks, known, strict=True)
+                if last >= 0 and look - track.times[last] <= self.late_s
+            ]
+            if values:
+                found.append(sum(values))
+        return found
+
+    def _steps(self) -> list[float]:
+        return [after - before for before, after in zip(self.looks, self.looks[1:], strict=False)]
+
+    def _stale_s(self) -> float:
+        """A distance that is far longer than the usual one between two looks."""
+        steps = sorted(self._steps())
+        return _GAP * steps[len(steps) // 2] if steps else 0.0

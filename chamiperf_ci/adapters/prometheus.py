@@ -1,0 +1,149 @@
+"""Prometheus' HTTP API: what a query says at one moment, and the raw samples of series over a while."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+from pydantic import SecretStr
+
+from chamiperf_ci.adapters import transport
+from chamiperf_ci.errors import OutsideServiceError
+from chamiperf_ci.models.target import Target
+
+Labels = tuple[tuple[str, str], ...]
+_TIMEOUT_S: Final = 30.0
+_SHOWN: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What Prometheus wants to see before it answers; secrets have no repr."""
+
+    token: SecretStr | None = None
+    username: str = ""
+    password: SecretStr | None = None
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Self:
+        """From `CHAMIPERF_PROMETHEUS_TOKEN`, or `_USERNAME` and `_PASSWORD`."""
+        prefix = "CHAMIPERF_PROMETHEUS_"
+        token, password = environment.get(f"{prefix}TOKEN"), environment.get(f"{prefix}PASSWORD")
+        return cls(
+            token=SecretStr(token) if token else None,
+            username=environment.get(f"{prefix}USERNAME", ""),
+            password=SecretStr(password) if password else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One series at one moment."""
+
+    labels: Labels
+    value: float
+    """May be NaN: 0 divided by 0 is what an idle service's error rate is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawSeries:
+    """One series with its samples as they were scraped."""
+
+    name: str
+    labels: Labels
+    """Without the name."""
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+class Prometheus:
+    """One Prometheus. Safe to use from several threads; use it in a `with`, or close it."""
+
+    def __init__(self, url: str, target: Target, access: Access) -> None:
+        self.url = url
+        self._http = transport.client(target, timeout_s=_TIMEOUT_S)
+        if access.username:
+            self._http.auth = httpx.BasicAuth(access.username, _secret(access.password))
+        if access.token is not None:
+            self._http.headers["Authorization"] = f"Bearer {_secret(access.token)}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def query(self, promql: str, *, at: float | None = None) -> tuple[Value, ...]:
+        """What an expression is at a moment (Unix seconds; None for now).
+
+        Raises:
+            OutsideServiceError: Prometheus does not answer, refuses, or does not understand.
+        """
+        result = self._ask(promql, at)
+        return tuple(Value(_labels(each["metric"]), float(each["value"][1])) for each in result)
+
+    def samples(self, names: Iterable[str], *, start: float, end: float, matchers: str = "") -> tuple[RawSeries, ...]:
+        """The samples of all series of these names from start to end, Unix seconds.
+
+        Args:
+            names: Of the series, exactly.
+            start: First moment.
+            end: Last moment, after the first.
+            matchers: Further label matchers, such as `job="bss"`.
+
+        Raises:
+            OutsideServiceError: As for `query`.
+        """
+        selector = "|".join(names)
+        further = f",{matchers}" if matchers else ""
+        whole_ms = max(1, math.ceil((end - start) * 1000))
+        result = self._ask(f'{{__name__=~"{selector}"{further}}}[{whole_ms}ms]', end)
+        return tuple(_raw(each) for each in result)
+
+    def _ask(self, promql: str, at: float | None) -> list[dict[str, Any]]:
+        where = f"{self.url}/api/v1/query"
+        form = {"query": promql, **({} if at is None else {"time": f"{at:.3f}"})}
+        try:
+            response = self._http.post(where, data=form)
+        except httpx.HTTPError as error:
+            raise OutsideServiceError(
+                f"Prometheus does not answer: {error or type(error).__name__}",
+                where=where,
+                remedy="See whether it is up and the URL is right.",
+            ) from error
+        try:
+            body = response.json()
+            result = body["data"]["result"]
+        except (ValueError, KeyError, TypeError):
+            raise OutsideServiceError(
+                f"Prometheus refused a query with status {response.status_code}: {response.text[:_SHOWN]}",
+                where=where,
+                remedy="Check its credential, CHAMIPERF_PROMETHEUS_TOKEN, and that the URL is a Prometheus.",
+            ) from None
+        return list(result)
+
+
+def _raw(body: Mapping[str, Any]) -> RawSeries:
+    samples = [(float(time), float(value)) for time, value in body["values"] if math.isfinite(float(value))]
+    return RawSeries(
+        name=body["metric"].get("__name__", ""),
+        labels=_labels(body["metric"]),
+        times=tuple(time for time, _ in samples),
+        values=tuple(value for _, value in samples),
+    )
+
+
+def _labels(metric: Mapping[str, str]) -> Labels:
+    return tuple(sorted((name, value) for name, value in metric.items() if name != "__name__"))
+
+
+def _secret(text: SecretStr | None) -> str:
+    return "" if text is None else text.get_secret_value()
