@@ -6,6 +6,7 @@ import click
 import pytest
 import yaml
 
+from chamiperf_ci.__main__ import main
 from tools import write_actions
 from tools.write_actions import ACTIONS, ROOT
 
@@ -137,3 +138,11 @@ def test_each_action_of_others_is_pinned_by_commit_with_its_tag(path):
         if match and not match[1].startswith((".", "OWNER/")):
             assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", match[1])
             assert re.fullmatch(r" # v\d+\.\d+\.\d+", match[2])
+
+
+def test_an_action_of_another_version_is_refused(monkeypatch, capsys):
+    monkeypatch.setenv("CHAMIPERF_ACTION_VERSION", "9.9.9")
+    with pytest.raises(SystemExit) as ended:
+        main(["history", "list"])
+    assert ended.value.code == 2
+    assert "the action is of version 9.9.9, the installed chamiperf is" in capsys.readouterr().err

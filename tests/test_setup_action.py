@@ -1,0 +1,125 @@
+"""The script behind `actions/setup`: it checks the runner, and installs each state of the toolkit once."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[1] / "actions" / "setup" / "install.py"
+
+
+@pytest.fixture
+def setup(monkeypatch, tmp_path):
+    """The script as a module, in a job with its files."""
+    spec = importlib.util.spec_from_file_location("setup_action", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name in ("GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+        (tmp_path / name).touch()
+    monkeypatch.setenv("RUNNER_TOOL_CACHE", str(tmp_path / "tools"))
+    monkeypatch.setenv("CHAMIPERF_SETUP_CACHE", "true")
+    return module
+
+
+def written(tmp_path, name):
+    """One of the job's files."""
+    return (tmp_path / name).read_text()
+
+
+def test_the_cache_is_named_by_the_lock_files(setup, tmp_path):
+    setup.plan()
+    key = next(line for line in written(tmp_path, "GITHUB_OUTPUT").splitlines() if line.startswith("chamiperf-pip-"))
+    assert key.endswith(setup.digest(setup.locks())[:16])
+
+
+def test_an_environment_that_is_there_needs_no_cache(setup, tmp_path):
+    setup.home().mkdir(parents=True)
+    (setup.home() / ".complete").touch()
+    setup.plan()
+    assert "\nfalse\n" in written(tmp_path, "GITHUB_OUTPUT")
+
+
+@pytest.mark.parametrize("word", ["", "yes", "True", "1"])
+def test_a_flag_that_is_neither_true_nor_false_is_exit_code_2(setup, word, monkeypatch, capsys):
+    monkeypatch.setenv("CHAMIPERF_SETUP_CACHE", word)
+    with pytest.raises(SystemExit) as ended:
+        setup.plan()
+    assert ended.value.code == 2
+    assert "cache is neither true nor false" in capsys.readouterr().out
+
+
+def test_a_python_that_is_too_old_is_said_with_the_cure(setup, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sys, "version_info", (3, 9, 0))
+    with pytest.raises(SystemExit) as ended:
+        setup.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "::error title=chamiperf setup::Python 3.9 is too old for chamiperf. Put `uses: actions/setup-"
+    )
+    assert said.rstrip().endswith("docs/runner.md#python")
+    assert "Python 3.9 is too old" in written(tmp_path, "GITHUB_STEP_SUMMARY")
+
+
+def test_the_guide_is_that_of_the_actions_own_version(setup, monkeypatch):
+    monkeypatch.setenv("CHAMIPERF_SETUP_REPOSITORY", "octo/chamiperf-ci")
+    monkeypatch.setenv("CHAMIPERF_SETUP_REF", "v0.1.0")
+    assert setup.guide("python") == "https://github.com/octo/chamiperf-ci/blob/v0.1.0/docs/runner.md#python"
+
+
+def test_too_few_open_files_are_a_warning_with_the_cure(setup, monkeypatch, capsys):
+    monkeypatch.setattr(setup.resource, "getrlimit", lambda _: (1024, 4096))
+    setup.check_open_files()
+    assert "::warning title=chamiperf setup::at most 4,096 open files" in capsys.readouterr().out
+
+
+def test_enough_open_files_are_not_mentioned(setup, monkeypatch, capsys):
+    monkeypatch.setattr(setup.resource, "getrlimit", lambda _: (1024, 65_536))
+    setup.check_open_files()
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("version", "warned"),
+    [
+        pytest.param((2, 326, 0), True, id="just too old"),
+        pytest.param((2, 327, 1), False, id="just new enough"),
+        pytest.param(None, False, id="not to be seen"),
+    ],
+)
+def test_a_runner_that_is_too_old_for_the_pinned_actions_is_a_warning(setup, version, warned, monkeypatch, capsys):
+    monkeypatch.setattr(setup, "runner_version", lambda _: version)
+    setup.check_runner()
+    assert ("the runner is version" in capsys.readouterr().out) is warned
+
+
+def test_outside_a_runner_its_version_is_not_known(setup):
+    assert setup.runner_version(1) is None
+
+
+def test_two_states_of_the_toolkit_are_two_environments(setup, monkeypatch):
+    before = setup.home()
+    monkeypatch.setattr(setup, "source", lambda: b"another commit")
+    assert setup.home() != before
+
+
+def test_two_lock_files_are_two_environments(setup, monkeypatch):
+    before = setup.home()
+    monkeypatch.setattr(setup, "locks", lambda: b"another lock")
+    assert setup.home() != before
+
+
+def test_packages_that_cannot_be_installed_are_exit_code_2(setup, capsys):
+    with pytest.raises(SystemExit) as ended:
+        setup.run(["false"], "install the locked packages", "packages")
+    assert ended.value.code == 2
+    assert "could not install the locked packages" in capsys.readouterr().out
+
+
+def test_an_output_cannot_end_early(setup, tmp_path):
+    setup.output("first", "x\nchamiperf-0\nstolen<<E\ny\nE")
+    name, *_, last = written(tmp_path, "GITHUB_OUTPUT").splitlines()
+    assert name == f"first<<{last}"
+    assert len(last) == len("chamiperf-") + 32
