@@ -14,3 +14,5 @@ class Lock(Value):
     """Who that is, for people."""
     expires: AwareDatetime
     """When it may be taken over; the holder keeps putting it off."""
+    process: str = ""
+    """The process that holds it, as `HOST BOOT PID START`; empty for a lock that outlives its command."""

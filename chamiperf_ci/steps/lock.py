@@ -1,13 +1,16 @@
 """The lock on a stack: an SMD group that names run, owner and expiry.
 
 Creating the group is the atomic step; changing it needs the entity tag that was read. A holder that was killed stops
-putting its expiry off, so a stale lock can be taken over. A stack without groups cannot be locked, which is said.
+putting its expiry off, so a stale lock can be taken over; on the holder's own machine its death is seen at once. Where
+a stack has no groups it cannot be locked, which is said.
 """
 
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -19,7 +22,9 @@ from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.errors import StackLocked, ToolkitError
 from chamiperf_ci.models.dialect import fill
 from chamiperf_ci.models.lock import Lock
+from chamiperf_ci.models.stack import ProcessRef
 from chamiperf_ci.models.target import Service
+from chamiperf_ci.stack import processes
 
 LIFE: Final = timedelta(minutes=10)
 """How long a lock outlives a holder that was killed."""
@@ -39,6 +44,8 @@ class Claim:
     life: timedelta = LIFE
     break_lock: bool = False
     """Take it from whoever holds it."""
+    process: str = ""
+    """The process that gives it back; empty where another command does."""
 
 
 @dataclass(slots=True)
@@ -66,6 +73,7 @@ def hold(client: Chamicore, claim: Claim, *, say: Say) -> Iterator[Held]:
         return
     before = inspect(client)
     nested = before is not None and before.run == claim.run
+    claim = replace(claim, process=_this_process())
     if not nested and acquire(client, claim, say=say) is None:
         yield held
         return
@@ -97,7 +105,7 @@ def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
     """
     shape = client.dialect.objects["lock"]
     for _ in range(_TRIES):
-        wanted = Lock(run=claim.run, owner=claim.owner, expires=_now() + claim.life)
+        wanted = Lock(run=claim.run, owner=claim.owner, expires=_now() + claim.life, process=claim.process)
         answer = client.send("POST", shape.service, shape.path, _body(client, wanted))
         if answer.ok:
             return wanted
@@ -137,6 +145,8 @@ def _take_from(holder: Lock | None, claim: Claim, say: Say) -> None:
         return
     elif holder.expires <= _now():
         say(f"taking over a stale lock: {in_words(holder)}")
+    elif _is_dead(holder.process):
+        say(f"taking over the lock of a process that died: {in_words(holder)}")
     elif claim.break_lock:
         say(f"breaking the lock of {in_words(holder)}")
     else:
@@ -182,8 +192,8 @@ def _read(client: Chamicore) -> Resource | None:
 
 
 def _body(client: Chamicore, lock: Lock) -> object:
-    values = {"run": lock.run, "owner": lock.owner, "expires": lock.expires.isoformat(timespec="seconds")}
-    return fill(client.dialect.objects["lock"].body, values)
+    values = {"run": lock.run, "owner": lock.owner, "process": lock.process}
+    return fill(client.dialect.objects["lock"].body, {**values, "expires": lock.expires.isoformat(timespec="seconds")})
 
 
 def _lock_in(found: Resource) -> Lock | None:
@@ -191,6 +201,20 @@ def _lock_in(found: Resource) -> Lock | None:
         return Lock.model_validate(found.spec.get("tags"))
     except ValidationError:
         return None
+
+
+def _this_process() -> str:
+    ref = processes.reference(os.getpid())
+    return f"{socket.gethostname()} {processes.boot_id()} {ref.pid} {ref.started_ticks}"
+
+
+def _is_dead(process: str) -> bool:
+    """Whether a process of this machine and this boot has ended; of another machine's nothing is known."""
+    words = process.split(" ")
+    if words[:2] != [socket.gethostname(), processes.boot_id()] or not all(word.isdigit() for word in words[2:]):
+        return False
+    pid, ticks = map(int, words[2:])
+    return not processes.is_running(ProcessRef(pid=pid, started_ticks=ticks))
 
 
 def _now() -> datetime:

@@ -333,7 +333,7 @@ def test_scripts_of_other_nodes_are_found_by_reading_back(stack, seed, tmp_path)
         pytest.param(
             {"CHAMICORE_TEST_SMD_URL": "http://127.0.0.1:1"},
             3,
-            "chamiperf: no answer: Connection refused (http://127.0.0.1:1/version). "
+            "chamiperf: no answer: Connection refused (http://127.0.0.1:1/hsm/v2/groups/chamiperf-lock). "
             "See whether the stack is up and the URL is right.\n",
             id="no stack",
         ),
@@ -370,7 +370,7 @@ def test_a_redirect_to_a_host_that_is_not_listed_gets_nothing(seed):
     assert (done.returncode, done.stderr) == (
         2,
         (
-            f"chamiperf: the host prod.example may not be loaded ({url}/version redirects to it). "
+            f"chamiperf: the host prod.example may not be loaded ({url}/hsm/v2/groups/chamiperf-lock redirects to it). "
             "Give the URL of the service itself, and list its host under allowed_hosts in chamiperf.toml.\n"
         ),
     )
@@ -421,3 +421,15 @@ def test_removing_and_sweeping_at_once_is_refused(seed):
         2,
         "Error: --remove and --sweep are two different things: give one.",
     )
+
+
+def test_a_sweep_takes_what_scenarios_left_beyond_the_nodes(make_stack, tmp_path):
+    state = make_stack(without=("power", "mcp", "kea", "kea-sync"))
+    values = {"id": "chamiperf-dead1-7", "mac": "02:00:00:00:00:01", "ip": "198.18.0.1"}
+    with Chamicore(target_of(state)) as client:
+        shapes = [client.dialect.objects[name] for name in ("target", "service-account")]
+        for shape in shapes:
+            client.create(shape, values)
+        done = command("seed", "--sweep", "--older-than", "1ms", cwd=tmp_path, state=state)
+        assert done.stdout.startswith("removed service-accounts 1, targets 1 of run dead1 in ")
+        assert [client.count(shape) for shape in shapes] == [0, 0]

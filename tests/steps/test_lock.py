@@ -1,6 +1,10 @@
 """The lock on a real stack."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from command_line import command
@@ -15,6 +19,7 @@ from chamiperf_ci.steps.lock import Claim
 
 pytestmark = pytest.mark.e2e
 
+TESTS = Path(__file__).parent.parent
 MINE = Claim("mine-1", "me")
 OTHER = Claim("other-1", "somebody")
 
@@ -63,6 +68,30 @@ def test_a_stale_lock_is_taken_over_and_said(client, said):
     with locks.hold(client, MINE, say=said.append):
         assert locks.inspect(client).run == "mine-1"
     assert said[0].startswith("taking over a stale lock: run dead-1 of somebody until ")
+
+
+def test_the_lock_of_a_process_that_died_here_is_taken_over_at_once(client, embedded_stack, said, tmp_path):
+    body = (
+        "import os, signal\n"
+        "from made_targets import target_of\n"
+        "from chamiperf_ci.adapters.chamicore import Chamicore\n"
+        "from chamiperf_ci.models.stack import StackState\n"
+        "from chamiperf_ci.steps.lock import Claim, hold\n"
+        f"state = StackState.model_validate_json(open({str(tmp_path / 'state.json')!r}).read())\n"
+        "with Chamicore(target_of(state)) as client, hold(client, Claim('dead-1', 'somebody'), say=print):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    (tmp_path / "state.json").write_text(embedded_stack.model_dump_json(), encoding="utf-8")
+    subprocess.run([sys.executable, "-c", body], check=False, env={**os.environ, "PYTHONPATH": str(TESTS)})
+    with locks.hold(client, MINE, say=said.append):
+        assert locks.inspect(client).run == "mine-1"
+    assert said[0].startswith("taking over the lock of a process that died: run dead-1 of somebody until ")
+
+
+def test_a_lock_of_another_machine_is_not_taken_for_dead(client, said):
+    locks.acquire(client, Claim("other-1", "somebody", process="elsewhere some-boot 1 1"), say=said.append)
+    with pytest.raises(StackLocked), locks.hold(client, MINE, say=said.append):
+        pass
 
 
 def test_breaking_a_lock_names_whom_it_breaks(client, said):

@@ -13,7 +13,7 @@ from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target
 from chamiperf_ci.steps.seed import neighbours
 from chamiperf_ci.steps.seed.drive import Driver
-from chamiperf_ci.steps.seed.inventory import Inventory, take
+from chamiperf_ci.steps.seed.inventory import Inventory, take, take_widely
 from chamiperf_ci.steps.seed.remove import Removal, remove_run
 from chamiperf_ci.steps.seed.sweep import Orphans, find_orphans
 
@@ -43,7 +43,7 @@ def choose_own(client: Chamicore, driver: Driver, path: Path, run_id: str | None
     if seed is not None:
         _require_same_environment(seed, client.target, path)
     chosen = run_id or (seed.run_id if seed else "")
-    found = take(client, look=_look(driver))
+    found = take_widely(client, look=_look(driver))
     return Doomed(chosen, found.of_run(chosen), seed)
 
 
@@ -80,7 +80,8 @@ def choose_orphans(client: Chamicore, driver: Driver, older_than: timedelta, kee
     Raises:
         StackUnreachable: A service does not answer.
     """
-    return find_orphans(take(client, look=_look(driver)), older_than=older_than, now=datetime.now(UTC), keep=keep)
+    found = take_widely(client, look=_look(driver))
+    return find_orphans(found, older_than=older_than, now=datetime.now(UTC), keep=keep)
 
 
 def remove_orphans(client: Chamicore, driver: Driver, orphans: Orphans) -> list[Removal]:

@@ -2,15 +2,19 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from chamiperf_ci.adapters.answers import Resource
 from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.errors import CredentialRefused, StackUnreachable, UnexpectedAnswer
 from chamiperf_ci.models.dialect import Dialect, IdentityRules, Shape
 from chamiperf_ci.models.identities import Owner, owner_of
 
+BEYOND: Final = ("target", "service-account")
+"""Kinds that no node is made of, but that scenarios create under a run's names."""
 _LOOK_EVERY: Final = 1000
 
 
@@ -50,9 +54,10 @@ class Inventory:
         return {run_id: Inventory(tuple(entries)) for run_id, entries in runs.items()}
 
     def counts(self, dialect: Dialect) -> dict[str, int]:
-        """Objects by kind, also of kinds that have none."""
+        """Objects by kind, also of seeded kinds that have none."""
         found = Counter(entry.shape for entry in self.entries)
-        return {dialect.objects[name].kind: found[name] for name in dialect.seed_order}
+        beyond = sorted(set(found) - set(dialect.seed_order))
+        return {dialect.objects[name].kind: found[name] for name in (*dialect.seed_order, *beyond)}
 
     def complete_nodes(self, dialect: Dialect) -> frozenset[int]:
         """Indexes of the nodes that have an object of every kind."""
@@ -82,6 +87,20 @@ def take(client: Chamicore, *, look: Callable[[], None]) -> Inventory:
         StackUnreachable, UnexpectedAnswer, ConfigurationError: As `Chamicore.items`.
     """
     return Inventory(tuple(entry for name in client.dialect.seed_order for entry in _entries(client, name, look)))
+
+
+def take_widely(client: Chamicore, *, look: Callable[[], None]) -> Inventory:
+    """As `take`, and also what scenarios create elsewhere, where the stack has such services and shows their objects.
+
+    Raises:
+        StackUnreachable, UnexpectedAnswer, ConfigurationError: As `take`.
+    """
+    entries = list(take(client, look=look).entries)
+    for name in BEYOND:
+        if client.target.url(client.dialect.objects[name].service) is not None:
+            with suppress(UnexpectedAnswer, CredentialRefused, StackUnreachable):
+                entries.extend(_entries(client, name, look))
+    return Inventory(tuple(entries))
 
 
 def counts(client: Chamicore) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Final
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.errors import UnexpectedAnswer
 from chamiperf_ci.steps.seed.drive import Driver, Stretch
-from chamiperf_ci.steps.seed.inventory import Inventory, take
+from chamiperf_ci.steps.seed.inventory import BEYOND, Inventory, take_widely
 
 _WORTH_K6: Final = 200
 """Objects from which on k6 is faster than one connection, its start included."""
@@ -64,7 +64,7 @@ def remove_run(
         if not left.entries:
             break
         problems = _remove(client, driver, run_id, left, look)
-        left = take(client, look=look).of_run(run_id)
+        left = take_widely(client, look=look).of_run(run_id)
     return Removal(
         run_id=run_id,
         found=found.counts(client.dialect),
@@ -76,14 +76,15 @@ def remove_run(
 
 def _remove(client: Chamicore, driver: Driver, run_id: str, found: Inventory, look: Callable[[], None]) -> list[str]:
     """One pass: k6 where there is much, then one by one what that left; problems of the latter."""
-    indexes = {entry.owner.index for entry in found.entries if entry.owner is not None}
-    first, nodes = min(indexes), max(indexes) - min(indexes) + 1
-    if len(found.entries) >= _WORTH_K6 and len(indexes) >= _DENSE * nodes:
+    of_nodes = [entry for entry in found.entries if entry.owner is not None and entry.shape not in BEYOND]
+    indexes = {entry.owner.index for entry in of_nodes if entry.owner is not None}
+    if len(of_nodes) >= _WORTH_K6 and len(indexes) >= _DENSE * (max(indexes) - min(indexes) + 1):
+        first, nodes = min(indexes), max(indexes) - min(indexes) + 1
         driver.remove(Stretch(run_id, client.target.network, first, nodes))
         look()
-        found = take(client, look=look).of_run(run_id)
+        found = take_widely(client, look=look).of_run(run_id)
     problems = []
-    for name in reversed(client.dialect.seed_order):
+    for name in (*BEYOND, *reversed(client.dialect.seed_order)):
         for entry in found.entries:
             if entry.shape == name:
                 look()
