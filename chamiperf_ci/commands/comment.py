@@ -48,6 +48,11 @@ from chamiperf_ci.options import out_option
     default="",
     help="Where this toolkit's files can be read, for links to the meaning of a verdict.",
 )
+@click.option(
+    "--without-verdict",
+    is_flag=True,
+    help="The run ended before a verdict: say so, so that no older comment is taken for its result.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be posted where, and post nothing.")
 @out_option
 def comment(
@@ -59,6 +64,7 @@ def comment(
     author: str,
     repository: str | None,
     project_url: str,
+    without_verdict: bool,
     dry_run: bool,
     out: Path,
 ) -> ExitCode:
@@ -93,6 +99,7 @@ def comment(
         verdict_file=verdict or out / step.FILE,
         artifact=artifact,
         project_url=project_url,
+        without_verdict=without_verdict,
     )
     outcome = step.comment(poster, request)
     click.echo(actions.quoted(outcome.text) if dry_run else outcome.posted.sentence)

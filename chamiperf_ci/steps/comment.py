@@ -20,7 +20,7 @@ from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render import markdown
 from chamiperf_ci.render.context import Context
 from chamiperf_ci.render.escaping import markdown as escaped
-from chamiperf_ci.steps.destination import ByHead, Nowhere, find_pull_request, where_to_post
+from chamiperf_ci.steps.destination import ByHead, Destination, Nowhere, find_pull_request, where_to_post
 from chamiperf_ci.steps.published import published_verdict
 
 LIMIT = 60_000
@@ -30,6 +30,11 @@ SHORTER = 20_000
 """For the one further attempt after GitHub said that a comment is too long."""
 
 FILE = "verdict.json"
+
+NO_VERDICT = (
+    "<b>No verdict: the run ended before anything could be judged.</b>\n\n"
+    "It says nothing about performance, neither good nor bad; {where} says at which step it ended and what to do.\n"
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,8 @@ class Request:
     """Used unless another run's artifact is."""
     artifact: str
     project_url: str
+    without_verdict: bool = False
+    """The run ended before a verdict: that is said, so that no older comment is taken for its result."""
 
 
 @dataclass(frozen=True)
@@ -113,19 +120,29 @@ def comment(poster: "Poster", request: Request) -> Outcome:
         # Without a pull request there is nobody to read it for, so the artifact is not even fetched.
         skipped = Posted("skipped", reason=pull.reason)
         return Outcome(skipped, "", f"{skipped.sentence}\n")
-    verdict = (
-        fetch_verdict(poster.api, poster.repository, destination.run, request.artifact)
-        if isinstance(destination, ByHead)
-        else read_document(request.verdict_file, Verdict, remedy="`chamiperf compare` writes it.")
-    )
-    render = _renderer(published_verdict(verdict), request, foreign=foreign)
+    render = _renderer(_verdict(poster, request, destination), request, foreign=foreign)
     posted = Posted("skipped", reason=pull.reason) if isinstance(pull, Nowhere) else poster.post(pull, render)
     text = render(LIMIT)
     return Outcome(posted, text, f"{posted.sentence}\n\n{text}" if posted.posting == "skipped" else posted.sentence)
 
 
-def _renderer(verdict: Verdict, request: Request, *, foreign: bool) -> Callable[[int], str]:
+def _verdict(poster: "Poster", request: Request, destination: Destination) -> Verdict | None:
+    """The verdict to post; None where the run had none."""
+    if request.without_verdict:
+        return None
+    verdict = (
+        fetch_verdict(poster.api, poster.repository, destination.run, request.artifact)
+        if isinstance(destination, ByHead)
+        else read_document(request.verdict_file, Verdict, remedy="`chamiperf compare` writes it.")
+    )
+    return published_verdict(verdict)
+
+
+def _renderer(verdict: Verdict | None, request: Request, *, foreign: bool) -> Callable[[int], str]:
     run = request.event.other_run
+    if verdict is None:
+        where = f"[its summary]({request.event.run_url})" if request.event.run_url else "its summary"
+        return lambda limit: NO_VERDICT.format(where=where)[:limit]
     context = Context(
         project_url=request.project_url,
         run_url=run.url if run is not None else request.event.run_url,

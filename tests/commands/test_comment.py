@@ -109,6 +109,17 @@ def test_a_comment_that_is_too_long_is_posted_shorter(comment, hub):
     assert len(hub.comments) == 1
 
 
+def test_a_run_without_a_verdict_replaces_what_an_older_run_said(comment, hub):
+    comment(event=pull_request())
+    Path("out/verdict.json").unlink()
+    code, out, _, _ = comment("--without-verdict", event=pull_request())
+    assert code == 0
+    assert "updated" in out
+    (only,) = hub.comments
+    assert "<b>No verdict: the run ended before anything could be judged.</b>" in only["body"]
+    assert "Learning" not in only["body"]
+
+
 def test_an_author_that_is_not_the_tokens_is_told(comment, hub):
     _, _, err, _ = comment("--author", "my-app[bot]", event=pull_request())
     assert "the next run will not find it and will post another. Give `author: github-actions[bot]`." in err

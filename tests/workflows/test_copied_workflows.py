@@ -136,6 +136,15 @@ def test_a_quick_run_comments_and_tells_no_secret(adopter, hub):
             assert [place for place, text in published.items() if form in text] == []
 
 
+def test_a_quick_run_that_gets_to_no_verdict_says_so_in_the_comment(adopter, hub):
+    hub.add_pull(7, branch="topic", commit="c" * 40)
+    adopter.copy("quick.yml", edit=QUICK | deployed_by("broken"))
+    adopter.write("broken", BROKEN, executable=True)
+    ran = adopter.run("quick.yml", payload={"inputs": {"pull-request": "7"}})
+    assert ran.jobs == {"measure": "failure", "comment": "success"}, ran.log
+    assert "No verdict: the run ended before anything could be judged." in hub.comments[0]["body"]
+
+
 def test_a_second_quick_run_updates_the_comment(adopter, hub):
     hub.add_pull(7, branch="topic", commit="c" * 40)
     adopter.copy("quick.yml", edit=QUICK)
