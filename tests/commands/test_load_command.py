@@ -118,7 +118,7 @@ def test_only_json_that_is_whole_is_left_and_no_secret_in_it(load, stack, tmp_pa
         ),
     ],
 )
-def test_a_brake_stops_the_load_and_keeps_the_run_as_invalid(load, document, stack, fault, options, reason):
+def test_a_brake_stops_the_load_and_keeps_the_run_as_invalid(load, document, stack, *, fault, options, reason):
     faulting.set_fault(stack, fault)
     done = load(*LONG, *options)
     run = document()
@@ -171,11 +171,11 @@ def test_a_stack_that_dies_under_load_ends_in_an_invalid_run(tmp_path):
             _wait_for_k6(process)
             time.sleep(1.5)
             lifecycle.down(tmp_path / "state")
-            process.communicate(timeout=90)
+            _, said = process.communicate(timeout=90)
+        assert process.returncode == 3, said
         run = Run.model_validate_json((tmp_path / "out" / "runs" / "boot_storm.json").read_bytes())
     finally:
         lifecycle.down(tmp_path / "state")
-    assert process.returncode == 3
     assert RunReason.STACK_UNREACHABLE in _reasons(run)
 
 
@@ -244,7 +244,7 @@ def test_a_scenario_that_the_stack_cannot_do_loses_no_other(load, document):
         pytest.param(("--rate", "5"), {}, 2, "no arrivals", id="an option without a place"),
     ],
 )
-def test_bad_input_is_one_clear_line_and_its_exit_code(stack, seeded, tmp_path, arguments, variables, code, text):
+def test_bad_input_is_one_clear_line_and_its_exit_code(stack, seeded, tmp_path, *, arguments, variables, code, text):
     urls = {**environment(stack, cwd=tmp_path), **variables}
     options = ("--environment", "embedded", "--profile", "demo", "--seed-file", seeded[1], *arguments)
     done = command("load", *options, cwd=tmp_path, **urls)
