@@ -20,7 +20,7 @@ def embedded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackSt
 
 @pytest.fixture
 def make_stack(tmp_path: Path) -> Iterator[Callable[..., StackState]]:
-    """Start stacks of one's own: `make_stack(workers=2)`; the arguments are those of StackOptions."""
+    """Start stacks of one's own: `make_stack(workers=2)`; the arguments are those of StackOptions, and the token."""
     folders: list[Path] = []
 
     def make(**options: Any) -> StackState:

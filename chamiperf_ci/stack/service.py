@@ -92,6 +92,7 @@ class Worker:
         described = api_description.description_routes(context.name, self._service.routes)
         routes = [*self._operational(), *described, *self._service.routes]
         self.app = self._service.app(api_version, routes, authorise=self._gatekeeper.authorise)
+        self.__rsgi__ = self.app.__rsgi__
         seed = context.options.seed * 1000 + context.worker
         self._engine = FaultEngine(context.name, context.state_dir, self.app, self._service.database, seed=seed)
         self._engine.base_steps = service_time_steps(self.app, context.options.service_time_ms, seed)
@@ -119,10 +120,6 @@ class Worker:
             task.cancel()
         if self._service.database is not None:
             self._service.database.close()
-
-    async def __rsgi__(self, scope: object, proto: object) -> None:
-        """Answer one request."""
-        await self.app.__rsgi__(scope, proto)
 
     async def _follow_auth(self) -> None:
         """Fetch the issuer's keys, then its revocations every ten seconds."""

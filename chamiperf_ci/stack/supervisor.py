@@ -7,7 +7,6 @@ to be killed when the supervisor dies, however it dies.
 import asyncio
 import json
 import os
-import random
 import resource
 import signal
 import sys
@@ -139,7 +138,6 @@ def _fork(name: str, serve: Callable[[], Coroutine[Any, Any, None]]) -> ProcessR
     code = 1
     try:
         processes.die_with_parent(parent, name)
-        random.seed()
         asyncio.run(serve())
         code = 0
     except BaseException:  # noqa: BLE001 - the child must not fall back into the supervisor's code

@@ -32,8 +32,9 @@ def test_where_no_stack_was_started_none_is_found(tmp_path):
     assert lifecycle.find(tmp_path) is None
 
 
-def test_down_leaves_no_process_and_no_file(make_stack, tmp_path):
-    state = make_stack()
+def test_down_leaves_no_process_and_no_file(make_stack, faulted, tmp_path):
+    state = make_stack(tls=True, workers=2)
+    faulted(state, "errors", service="bss", rate=0.5)
     assert lifecycle.down(places.Path(state.state_dir)) is True
     assert _gone(_everyone(state))
     assert list(tmp_path.iterdir()) == []
@@ -83,8 +84,10 @@ def test_a_second_stack_in_the_same_folder_is_refused(embedded_stack):
         lifecycle.up(StackOptions(ports="ephemeral"), state_dir=places.Path(embedded_stack.state_dir))
 
 
-def test_a_taken_port_is_named_with_its_holder_and_the_way_out(tmp_path, monkeypatch):
+@pytest.mark.parametrize("shared", [False, True], ids=["held for itself", "held by another stack"])
+def test_a_taken_port_is_named_with_its_holder_and_the_way_out(tmp_path, monkeypatch, shared):
     with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
@@ -96,15 +99,16 @@ def test_a_taken_port_is_named_with_its_holder_and_the_way_out(tmp_path, monkeyp
     assert "--ports ephemeral" in caught.value.remedy
 
 
-def test_the_token_is_readable_by_its_owner_only_and_in_no_command_line(make_stack):
-    state = make_stack()
+def test_the_token_is_readable_by_its_owner_only_and_on_no_command_line(make_stack, monkeypatch):
+    monkeypatch.setenv(lifecycle.TOKEN_VARIABLE, "0123456789abcdef")
+    state = make_stack(internal_token="0123456789abcdef")
     token_file = places.Path(state.state_dir) / places.TOKEN_FILE
     assert token_file.stat().st_mode & 0o777 == 0o600
-    secret = token_file.read_text(encoding="ascii").strip().encode()
+    assert lifecycle.internal_token(state) == "0123456789abcdef"
+    seen = [(places.Path(state.state_dir) / places.STATE_FILE).read_bytes()]
     for ref in _everyone(state):
-        assert secret not in places.Path(f"/proc/{ref.pid}/cmdline").read_bytes()
-        assert secret not in places.Path(f"/proc/{ref.pid}/environ").read_bytes()
-    assert secret not in (places.Path(state.state_dir) / places.STATE_FILE).read_bytes()
+        seen += [places.Path(f"/proc/{ref.pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
+    assert [text for text in seen if b"0123456789abcdef" in text] == []
 
 
 def test_a_restart_keeps_ports_and_data(make_stack, api):
