@@ -23,10 +23,11 @@ def make_stack(tmp_path: Path) -> Iterator[Callable[..., StackState]]:
     """Start stacks of one's own: `make_stack(workers=2)`; the arguments are those of StackOptions, and the token."""
     folders: list[Path] = []
 
-    def make(**options: Any) -> StackState:
+    def make(internal_token: str | None = None, **options: Any) -> StackState:
         folder = tmp_path / f"stack-{len(folders)}"
         folders.append(folder)
-        return lifecycle.up(StackOptions(**{"ports": "ephemeral", **options}), state_dir=folder)
+        given = StackOptions(**{"ports": "ephemeral", **options})
+        return lifecycle.up(given, state_dir=folder, internal_token=internal_token)
 
     yield make
     for folder in folders:
