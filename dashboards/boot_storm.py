@@ -1,0 +1,135 @@
+"""Boot Storm Overview: ADR-012's panels, and those that ADR-014 asks of a boot storm."""
+
+from dashboards.page import NAMESPACE, NO_PROBES, RUN, Chart, Page, Query, quantiles
+
+_REQUESTS = "chamicore:request_duration_seconds_bucket:rate"
+_BOOT = 'namespace=~"$namespace",service=~"bss|cloud-init"'
+
+
+def _latency(service: str, title: str) -> Chart:
+    return Chart(
+        f"{title} latency",
+        f"How long {title} took, by its own clock; a client waits longer. ADR-012: p99 below 100 ms.",
+        "s",
+        quantiles(_REQUESTS, f'namespace=~"$namespace",service="{service}",{NO_PROBES}'),
+        limit=0.1,
+    )
+
+
+PAGE = Page(
+    uid="chamicore-boot-storm",
+    title="Boot Storm Overview",
+    description="BSS and Cloud-Init while nodes boot: what the services say, and below it what the load generator saw.",
+    variables=(NAMESPACE, RUN),
+    rows=(
+        (
+            "Services",
+            (
+                Chart(
+                    "Requests",
+                    "Answered requests by service and route, without probes.",
+                    "reqps",
+                    (
+                        Query(
+                            f"sum by (service, route) (chamicore:request_rate{{{_BOOT},{NO_PROBES}}})",
+                            "{{service}} {{route}}",
+                        ),
+                    ),
+                ),
+                Chart(
+                    "Failed requests",
+                    "Share of answers with a status of 500 or above. ADR-012: below 0.1 %.",
+                    "percentunit",
+                    (
+                        Query(
+                            f"sum by (service) (chamicore:request_failed_rate{{{_BOOT}}})"
+                            f" / sum by (service) (chamicore:request_rate{{{_BOOT}}})",
+                            "{{service}}",
+                        ),
+                    ),
+                    limit=0.001,
+                ),
+                _latency("bss", "BSS"),
+                _latency("cloud-init", "Cloud-Init"),
+                Chart(
+                    "Active requests",
+                    "Requests in flight. A plateau at a limit means that requests queue.",
+                    "short",
+                    (Query(f"chamicore:active_requests{{{_BOOT}}}", "{{service}}"),),
+                ),
+                Chart(
+                    "Connection pool",
+                    "Database connections that are active, idle and waited for; an embedded stack's are simulated.",
+                    "short",
+                    (
+                        Query(
+                            f'sum by (service, state) (chamicore:pool_connections{{{_BOOT},state!="max"}})',
+                            "{{service}} {{state}}",
+                        ),
+                    ),
+                ),
+                Chart(
+                    "Query latency",
+                    "Statements of BSS and Cloud-Init. ADR-012: p99 below 50 ms.",
+                    "s",
+                    quantiles("chamicore:query_duration_seconds_bucket:rate", _BOOT),
+                    limit=0.05,
+                ),
+                Chart(
+                    "Sync lag",
+                    "Since the last good sync from SMD, per service.",
+                    "s",
+                    (Query('chamicore:sync_lag_seconds{namespace=~"$namespace"}', "{{service}}"),),
+                ),
+                Chart(
+                    "Kea-Sync pushes",
+                    "Reservations that Kea-Sync pushed to Kea.",
+                    "ops",
+                    (Query('sum by (operation) (chamicore:kea_push_rate{namespace=~"$namespace"})', "{{operation}}"),),
+                ),
+                Chart(
+                    "Kea-Sync lag",
+                    "Since Kea-Sync last brought Kea up to date.",
+                    "s",
+                    (Query('chamicore:sync_lag_seconds{namespace=~"$namespace",service="kea-sync"}', "{{service}}"),),
+                ),
+            ),
+        ),
+        (
+            "Load generator (while a load runs with --remote-write)",
+            (
+                Chart(
+                    "Requests made",
+                    "Requests per second by endpoint, as k6 counted them.",
+                    "reqps",
+                    (Query('sum by (name) (rate(k6_http_reqs_total{run_id=~"$run"}[$__rate_interval]))', "{{name}}"),),
+                ),
+                Chart(
+                    "Latency seen",
+                    "p99 as nodes saw it, so far in each phase. ADR-012: below 100 ms.",
+                    "s",
+                    (
+                        Query(
+                            'max by (name, phase) (k6_http_req_duration_p99{run_id=~"$run",name!=""})',
+                            "{{name}} {{phase}}",
+                        ),
+                    ),
+                    limit=0.1,
+                ),
+                Chart(
+                    "Failed requests seen",
+                    "Share of requests that HTTP calls failed. The verdict also counts wrong content.",
+                    "percentunit",
+                    (Query('max by (name) (k6_http_req_failed_rate{run_id=~"$run",name!=""})', "{{name}}"),),
+                    limit=0.001,
+                ),
+                Chart(
+                    "Nodes",
+                    "VUs, each of which is a node that boots.",
+                    "short",
+                    (Query('sum by (run_id) (k6_vus{run_id=~"$run"})', "{{run_id}}"),),
+                ),
+            ),
+        ),
+    ),
+)

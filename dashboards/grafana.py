@@ -1,0 +1,127 @@
+"""From a page to the dashboard that Grafana reads, by Grafana's own SDK."""
+
+import json
+from typing import Any
+
+from grafana_foundation_sdk.builders import common, dashboard, prometheus, table, timeseries
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.common import GraphTresholdsStyleMode, LegendDisplayMode, LegendPlacement
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardLinkType,
+    DataSourceRef,
+    DataTransformerConfig,
+    Threshold,
+    ThresholdsMode,
+    VariableRefresh,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from dashboards.page import Chart, Page, Query, Variable
+
+TAG = "chamicore"
+_SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+_HEIGHT = 8
+
+
+def dashboard_json(page: Page) -> str:
+    """The dashboard's JSON, the same for the same page."""
+    built = (
+        dashboard.Dashboard(page.title)
+        .uid(page.uid)
+        .description(page.description)
+        .tags([TAG])
+        .readonly()
+        .timezone("utc")
+        .time(page.since, "now")
+        .refresh("30s")
+        .with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
+        .link(
+            dashboard.DashboardLink("Other dashboards")
+            .type(DashboardLinkType.DASHBOARDS)
+            .tags([TAG])
+            .include_vars(include_vars=True)
+            .keep_time(keep_time=True)
+        )
+    )
+    for variable in page.variables:
+        built = built.with_variable(_variable(variable))
+    for title, charts in page.rows:
+        built = built.with_row(dashboard.Row(title))
+        for chart in charts:
+            built = built.with_panel(_table(chart) if chart.table else _lines(chart))
+    return json.dumps(built.build(), cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
+
+
+def _variable(variable: Variable) -> dashboard.QueryVariable:
+    # A label that is not there at all, such as a namespace outside of Kubernetes, matches `.*` too.
+    return (
+        dashboard.QueryVariable(variable.name)
+        .label(variable.label)
+        .datasource(_SOURCE)
+        .query(variable.query)
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .multi(variable.several)
+        .include_all(include_all=True)
+        .all_value(".*")
+    )
+
+
+def _lines(chart: Chart) -> timeseries.Panel:
+    panel = (
+        timeseries.Panel()
+        .title(chart.title)
+        .description(chart.description)
+        .datasource(_SOURCE)
+        .unit(chart.unit)
+        .min(0)
+        .span(chart.width)
+        .height(_HEIGHT)
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(LegendDisplayMode.LIST)
+            .placement(LegendPlacement.BOTTOM)
+            .show_legend(show_legend=True)
+        )
+    )
+    if chart.limit is not None:
+        panel = panel.thresholds(
+            dashboard.ThresholdsConfig()
+            .mode(ThresholdsMode.ABSOLUTE)
+            .steps([Threshold(color="green", value=None), Threshold(color="red", value=chart.limit)])
+        ).thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.LINE))
+    for number, query in enumerate(chart.queries):
+        panel = panel.with_target(_target(query, number))
+    return panel
+
+
+def _table(chart: Chart) -> table.Panel:
+    panel = (
+        table.Panel()
+        .show_header(show_header=True)
+        .title(chart.title)
+        .description(chart.description)
+        .datasource(_SOURCE)
+        .unit(chart.unit)
+        .span(chart.width)
+        .height(_HEIGHT)
+        .with_transformation(DataTransformerConfig(id_val="merge", options={}))
+    )
+    for number, query in enumerate(chart.queries):
+        panel = panel.with_target(_target(query, number).format(PromQueryFormat.TABLE).instant())
+    return panel.with_transformation(DataTransformerConfig(id_val="organize", options=_columns(chart)))
+
+
+def _columns(chart: Chart) -> dict[str, dict[str, Any]]:
+    """The values' columns by name; a single value is 1 for each row that there is, and says nothing."""
+    if len(chart.queries) == 1:
+        return {"excludeByName": {"Time": True, "Value": True}, "renameByName": {}}
+    names = {f"Value #{_letter(number)}": query.legend for number, query in enumerate(chart.queries)}
+    return {"excludeByName": {"Time": True}, "renameByName": names}
+
+
+def _target(query: Query, number: int) -> prometheus.Dataquery:
+    return prometheus.Dataquery().ref_id(_letter(number)).expr(query.expr).legend_format(query.legend)
+
+
+def _letter(number: int) -> str:
+    return chr(ord("A") + number)

@@ -1,0 +1,77 @@
+"""What a dashboard shows, apart from how Grafana spells it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One line of a chart: an expression in PromQL, and how its series are called."""
+
+    expr: str
+    legend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One panel.
+
+    Attributes:
+        title: Above it.
+        description: What it shows and what is good; the little i.
+        unit: Grafana's name of the unit: `reqps`, `s`, `ms`, `percentunit`, `bytes`, `short`, `ops`.
+        queries: Its lines, or the columns of a table.
+        width: Of 24 columns.
+        limit: A target, drawn as a line; None for none.
+        table: Rows of the last values instead of lines over time.
+    """
+
+    title: str
+    description: str
+    unit: str
+    queries: tuple[Query, ...]
+    width: int = 12
+    limit: float | None = None
+    table: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What a reader picks: the values of a label."""
+
+    name: str
+    label: str
+    query: str
+    several: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One dashboard."""
+
+    uid: str
+    title: str
+    description: str
+    variables: tuple[Variable, ...]
+    rows: tuple[tuple[str, tuple[Chart, ...]], ...]
+    since: str = "now-1h"
+
+
+NAMESPACE = Variable("namespace", "Namespace", "label_values(chamicore:request_rate, namespace)")
+SERVICE = Variable("service", "Service", 'label_values(chamicore:request_rate{namespace=~"$namespace"}, service)')
+RUN = Variable("run", "Run", "label_values(k6_http_reqs_total, run_id)", several=False)
+
+HERE = 'namespace=~"$namespace",service=~"$service"'
+"""Of the picked services."""
+NO_PROBES = 'route!~"/metrics|/health|/readiness|/version"'
+QUANTILES = (0.5, 0.95, 0.99)
+
+
+def quantiles(bucket: str, matchers: str, *, by: str = "service") -> tuple[Query, ...]:
+    """p50, p95 and p99 of recorded bucket rates."""
+    return tuple(
+        Query(
+            f"histogram_quantile({share}, sum by ({by}, le) ({bucket}{{{matchers}}}))",
+            f"{{{{{by.split(',', maxsplit=1)[0]}}}}} p{share * 100:g}",
+        )
+        for share in QUANTILES
+    )
