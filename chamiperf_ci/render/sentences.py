@@ -103,9 +103,10 @@ def _slower_within(row: Row, change: Change) -> str:
 def _not_repeated(row: Row) -> str:
     if row.change is None:
         return f"{_counts(row)} Not repeated."
-    one = "in one run" if len(row.current_values) == 1 else f"in {len(row.current_values)} runs"
-    change = f"{changes.estimate(row, row.change)} {one} ({changes.interval(row, row.change)})"
-    return f"{change}; not repeated. {_noise(row.change)}"
+    runs = len(row.current_values)
+    seen, again = ("in one run", "not repeated") if runs == 1 else (f"in {runs} runs", "three are needed to decide")
+    change = f"{changes.estimate(row, row.change)} {seen} ({changes.interval(row, row.change)})"
+    return f"{change}; {again}. {_noise(row.change)}"
 
 
 def _disagree(row: Row, change: Change) -> str:

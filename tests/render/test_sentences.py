@@ -123,6 +123,11 @@ def test_every_reason_has_a_sentence(reason):
     assert row_sentence(made_row(RowVerdict.INCONCLUSIVE, reason))
 
 
+def test_two_runs_are_not_said_to_be_not_repeated():
+    row = made_row(RowVerdict.INCONCLUSIVE, RowReason.SUSPECT_NOT_REPEATED, current_values=(97.0, 99.0))
+    assert "in 2 runs (8 to 35 %); three are needed to decide." in row.sentence
+
+
 def test_what_exceeds_the_tolerance_unconfirmed_says_so():
     row = made_row(
         RowVerdict.INCONCLUSIVE,

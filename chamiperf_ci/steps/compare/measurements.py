@@ -177,7 +177,8 @@ def _stalled(scenario: str, series: Series, service: str) -> Measurement:
         unit="windows",
         formed=_counted(stalled, RowReason.TOO_FEW_REQUESTS if not thick else None),
         count=len(thick),
-        comparable=series.compared,
+        comparable=series.compared and bool(thick),
+        notes=() if thick else (f"no window has the {REQUESTS_NEEDED[MetricClass.P99]:,} requests that show a stall",),
         service=service,
     )
 

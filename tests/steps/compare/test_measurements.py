@@ -59,7 +59,8 @@ def test_a_stalled_window_has_twice_the_medians_p99():
 
 def test_stalls_are_not_counted_in_windows_whose_p99_is_noise():
     found = of(with_windows(made_run(), count=999), "stalled-windows")
-    assert (found.formed.value, found.formed.reason) == (None, RowReason.TOO_FEW_REQUESTS)
+    assert (found.formed.value, found.comparable) == (None, False)
+    assert found.notes == ("no window has the 1,000 requests that show a stall",)
 
 
 def test_errors_are_counted_per_window():
