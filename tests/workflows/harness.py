@@ -18,6 +18,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 STANDINS = Path(__file__).with_name("standins")
 RELEASE = "OWNER/chamiperf-ci@v0.1.0"
+ADDRESS = "https://github.com/octo/stack.git"
 TIMEOUT_S = 420
 _IDENTITY = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
 
@@ -65,9 +66,8 @@ class Adopter:
         remote = self.folder / "remote.git"
         git(self.folder, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
         git(self.repository, "init", "--quiet", "--initial-branch=main")
-        # The address is GitHub's, because `act` reads the repository's name from it; git goes to the bare remote.
-        git(self.repository, "remote", "add", "origin", "https://github.com/octo/stack.git")
-        git(self.repository, "config", f"url.{remote}.insteadOf", "https://github.com/octo/stack.git")
+        # The address is GitHub's, because `act` reads the repository's name from it; git is sent to the bare remote.
+        git(self.repository, "remote", "add", "origin", ADDRESS)
         return self
 
     def become_the_toolkit(self):
@@ -93,7 +93,7 @@ class Adopter:
         """Commit everything, push it, and run a workflow."""
         git(self.repository, "add", "--all")
         git(self.repository, "commit", "--quiet", "--allow-empty", "--message", "As copied")
-        git(self.repository, "push", "--quiet", "origin", "main")
+        git(self.repository, "push", "--quiet", str(self.folder / "remote.git"), "main")
         machine = {name: self.folder / "machine" / name for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}
         for folder in machine.values():
             shutil.rmtree(folder, ignore_errors=True)
