@@ -1,28 +1,19 @@
-"""Click options that several commands share, and how options and variables become one typed object.
-
-Only here are variables read. A secret comes by variable or by file, never as an argument, which others could read in
-the list of processes.
-"""
+"""The options that name a target: where the services are, and how to authenticate to them."""
 
 import functools
 import os
-import re
-import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import click
 from pydantic import SecretStr
 
-from chamiperf_ci.adapters.history import BranchHistory, FolderHistory
 from chamiperf_ci.adapters.secret_files import check_secret, read_secret
 from chamiperf_ci.models.fingerprint import CredentialKind
 from chamiperf_ci.models.target import Service, Tls
-from chamiperf_ci.models.vocabulary import FailOn
+from chamiperf_ci.options.command import Command
 from chamiperf_ci.steps.credentials import GivenCredential
-from chamiperf_ci.steps.runs import new_run_id
 from chamiperf_ci.steps.targets import (
     GATEWAY_VARIABLE,
     GRAFANA_VARIABLE,
@@ -34,131 +25,12 @@ from chamiperf_ci.steps.targets import (
     GivenTarget,
 )
 
-Command = Callable[..., Any]
-
 _PATH: Final = click.Path(path_type=Path)
 _SECRET_VARIABLES: Final = {
     "internal_token": "CHAMICORE_INTERNAL_TOKEN",
     "bearer": "CHAMICORE_TOKEN",
     "client_secret": "CHAMIPERF_CLIENT_SECRET",
 }
-
-
-class Duration(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.2
-    """A positive duration as a person writes it: `90s`, `1m30s`, `24h`, `500ms`, or a bare number of seconds."""
-
-    name = "duration"
-    _UNITS: ClassVar[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
-        """Seconds."""
-        if isinstance(value, float):
-            return value
-        text = str(value).strip()
-        if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
-            text += "s"
-        if re.fullmatch(r"(\d+(\.\d+)?(ms|s|m|h|d))+", text, re.ASCII) is None:
-            self.fail(f"{value!r} is not a duration such as 90s, 1m30s or 24h", param, ctx)
-        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text, re.ASCII)
-        seconds = sum(float(number) * self._UNITS[unit] for number, unit in parts)
-        if seconds <= 0:
-            self.fail(f"{value!r} is no time at all", param, ctx)
-        return seconds
-
-
-DURATION: Final = Duration()
-
-
-@dataclass(frozen=True, slots=True)
-class GivenClaim:
-    """Who asks for a stack's lock."""
-
-    run: str
-    owner: str
-    break_lock: bool
-
-
-def claim_options(command: Command) -> Command:
-    """Add the options of the stack's lock; the command gets them as `claim`, a GivenClaim.
-
-    The run is by default the workflow run with its attempt, so that all its steps share one lock, and otherwise a new
-    one for each command.
-    """
-
-    @functools.wraps(command)
-    def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
-        lock_run, break_lock = values.pop("lock_run"), values.pop("break_lock")
-        return command(claim=GivenClaim(lock_run or _own_run(), _owner(), break_lock), **values)
-
-    decorated = click.option("--break-lock", is_flag=True, help="Take the stack's lock from whoever holds it.")(collect)
-    return click.option(
-        "--lock-run",
-        metavar="ID",
-        envvar="CHAMIPERF_LOCK_RUN",
-        show_envvar=True,
-        help="Commands with the same ID share the stack's lock.  [default: the workflow run]",
-    )(decorated)
-
-
-def _own_run() -> str:
-    """The workflow run and its attempt, else something that no other command has."""
-    run_id = os.environ.get("GITHUB_RUN_ID")
-    return f"{run_id}-{os.environ.get('GITHUB_RUN_ATTEMPT', '1')}" if run_id else new_run_id("l")
-
-
-def _owner() -> str:
-    """The repository whose workflow this is, else the user and the machine."""
-    user = os.environ.get("USER") or f"user {os.getuid()}"
-    return os.environ.get("GITHUB_REPOSITORY") or f"{user} on {socket.gethostname()}"
-
-
-def out_option(command: Command) -> Command:
-    """`--out`: the folder in which a command finds and leaves the pipeline's files."""
-    return click.option(
-        "--out",
-        type=_PATH,
-        default=Path("out"),
-        show_default=True,
-        envvar="CHAMIPERF_OUT",
-        show_envvar=True,
-        help="Folder for the pipeline's files.",
-    )(command)
-
-
-def baseline_options(command: Command) -> Command:
-    """Add what a comparison stands on: `--baselines` and `--history`."""
-    command = click.option(
-        "--history",
-        type=_PATH,
-        metavar="DIR",
-        help="The nights before, as `chamiperf history add` keeps them; the folder need not exist yet.",
-    )(command)
-    return click.option(
-        "--baselines",
-        type=_PATH,
-        default=Path("baselines.json"),
-        show_default=True,
-        help="Targets, tolerances and accepted runs.",
-    )(command)
-
-
-def gate_options(command: Command) -> Command:
-    """Add what makes a night fail: `--gate` and `--fail-on`."""
-    command = click.option(
-        "--fail-on",
-        type=click.Choice([str(kind) for kind in FailOn]),
-        multiple=True,
-        default=("regression", "target", "invalid"),
-        show_default=True,
-        help="What makes the exit code other than 0; repeatable, and replaces the default.",
-    )(command)
-    return click.option(
-        "--gate",
-        type=click.Choice(["verdict", "adr"]),
-        default="verdict",
-        show_default=True,
-        help="`adr`: one run against the median of the accepted, the ADR's letter; it alarms on most quiet nights.",
-    )(command)
 
 
 def target_options(command: Command) -> Command:
@@ -171,39 +43,6 @@ def target_options(command: Command) -> Command:
 
     decorated: Command = collect
     for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated
-
-
-def history_options(command: Command) -> Command:
-    """`--history`, `--history-branch`, `--remote`: where the history lies; the command gets them as `history`."""
-
-    @functools.wraps(command)
-    def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
-        folder, branch, remote = (values.pop(name) for name in ("history", "history_branch", "remote"))
-        if folder is not None and branch is not None:
-            raise click.UsageError("give --history or --history-branch, not both")
-        store = BranchHistory(Path(), branch, remote) if branch else FolderHistory(folder) if folder else None
-        return command(history=store, **values)
-
-    decorated: Command = collect
-    for option in (
-        click.option(
-            "--remote",
-            default="origin",
-            show_default=True,
-            help="Remote of the branch: its name in this clone, or a URL.",
-        ),
-        click.option(
-            "--history-branch",
-            metavar="BRANCH",
-            envvar="CHAMIPERF_HISTORY_BRANCH",
-            help="The history as a branch of this clone's remote. [CHAMIPERF_HISTORY_BRANCH]",
-        ),
-        click.option(
-            "--history", type=_PATH, envvar="CHAMIPERF_HISTORY", help="The history as a folder. [CHAMIPERF_HISTORY]"
-        ),
-    ):
         decorated = option(decorated)
     return decorated
 
