@@ -155,8 +155,7 @@ def test_a_second_quick_run_updates_the_comment(adopter, hub):
     assert len(hub.comments) == 1
 
 
-def test_a_forks_verdict_is_posted_by_the_base_repository(adopter, hub, baselines):
-    del baselines
+def test_a_forks_verdict_is_posted_by_the_base_repository(adopter, hub):
     hub.add_pull(7, head_repository="mallory/stack", branch="topic", commit="c" * 40)
     from sample_verdict import as_json  # noqa: PLC0415 - needs the models
 
@@ -172,8 +171,7 @@ def test_a_forks_verdict_is_posted_by_the_base_repository(adopter, hub, baseline
     assert [comment["pull"] for comment in hub.comments] == [7]
 
 
-def test_a_dispatch_opens_a_pull_request_that_accepts_the_runs(adopter, hub, baselines):
-    del baselines
+def test_a_dispatch_opens_a_pull_request_that_accepts_the_runs(adopter, hub):
     adopter.copy("nightly.yml", edit=SHORT)
     assert adopter.run("nightly.yml").code == 0
     adopter.write("baselines.json", (adopter.toolkit / "baselines.json").read_text())
