@@ -58,6 +58,8 @@ class StandIn:
     refs: dict = field(default_factory=lambda: {DEFAULT_BRANCH: hashlib.sha1(b"base").hexdigest()})
     commits: dict = field(default_factory=dict)
     trees: dict = field(default_factory=dict)
+    workflows: dict = field(default_factory=dict)
+    """File name to state, such as `active`."""
     artifacts: list = field(default_factory=list)
     archives: dict = field(default_factory=dict)
     log: list = field(default_factory=list)
@@ -267,6 +269,12 @@ class StandIn:
     def _read_commit(self, asked, sha):
         return 200, {}, self._commit(sha)
 
+    def _read_workflow(self, asked, file):
+        if file not in self.workflows:
+            return 404, {}, {"message": "Not Found"}
+        created = "2026-03-01T00:00:00Z"
+        return 200, {}, instance("workflow", path=file, state=self.workflows[file], created_at=created)
+
     def _list_artifacts(self, asked, run):
         wanted = asked.query.get("name")
         found = [
@@ -357,6 +365,7 @@ _ROUTES = [
     ("POST", "/git/trees", "_create_tree"),
     ("POST", "/git/commits", "_create_commit"),
     ("GET", "/git/commits/([0-9a-f]+)", "_read_commit"),
+    ("GET", r"/actions/workflows/([^/]+)", "_read_workflow"),
     ("GET", r"/actions/runs/(\d+)/artifacts", "_list_artifacts"),
     ("GET", r"/actions/artifacts/(\d+)/zip", "_archive"),
 ]

@@ -82,8 +82,15 @@ def update(api: Api, repository: str, number: int, *, title: str, body: str) -> 
     )
 
 
-def close(api: Api, repository: str, number: int, *, comment: str) -> Issue:
+def close(api: Api, repository: str, number: int, *, comment: str, body: str | None = None) -> Issue:
     """Say why, then close; a comment that was written twice because an answer was lost is the lesser evil.
+
+    Args:
+        api: Where to.
+        repository: `owner/name`.
+        number: The issue's.
+        comment: Why.
+        body: The issue's text from now on; None leaves it.
 
     Raises:
         GitHubFailed: `NotPermitted` names the permission.
@@ -99,7 +106,7 @@ def close(api: Api, repository: str, number: int, *, comment: str) -> Issue:
         api.write(
             "PATCH",
             f"/repos/{repository}/issues/{number}",
-            {"state": "closed", "state_reason": "completed"},
+            {"state": "closed", "state_reason": "completed", **({} if body is None else {"body": body})},
             what=f"close issue #{number}",
             permission=PERMISSION,
         )

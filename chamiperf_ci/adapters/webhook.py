@@ -1,0 +1,93 @@
+"""Sends to an address that is itself a secret: a chat's webhook (Slack-compatible JSON), and a heartbeat.
+
+The address is in no message, no log and no error; what it is for is.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import httpx
+from pydantic import SecretStr
+
+from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
+
+ATTEMPTS: Final = 3
+_TIMEOUT_S: Final = 20.0
+_FIRST_WAIT_S: Final = 2.0
+_LONGEST_WAIT_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One such address.
+
+    Attributes:
+        url: Where to send; `https://`, or `http://` for a receiver of one's own network.
+        name: The variable that holds it, for messages.
+        sleep: Waits between two attempts; tests hand in another.
+    """
+
+    url: SecretStr
+    name: str
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no address.
+
+        Raises:
+            ConfigurationError: Without repeating it.
+        """
+        try:
+            url = httpx.URL(self.url.get_secret_value())
+            usable = url.scheme in {"http", "https"} and bool(url.host)
+        except httpx.InvalidURL:
+            usable = False
+        if not usable:
+            raise ConfigurationError(
+                "the address is not a URL", where=self.name, remedy="Store the whole address, from https:// on."
+            )
+
+    def post(self, text: str) -> None:
+        """Send a message as `{"text": ...}`.
+
+        A message whose answer was lost is sent again: twice is the lesser evil.
+
+        Raises:
+            OutsideServiceError: It was refused, or nobody answered.
+        """
+        self._send("POST", {"text": text})
+
+    def ping(self) -> None:
+        """Say that all is well.
+
+        Raises:
+            OutsideServiceError: It was refused, or nobody answered.
+        """
+        self._send("GET", None)
+
+    def _send(self, verb: str, body: dict[str, str] | None) -> None:
+        said = ""
+        for attempt in range(1, ATTEMPTS + 1):
+            wait = _FIRST_WAIT_S * 2 ** (attempt - 1)
+            try:
+                answer = httpx.request(verb, self.url.get_secret_value(), json=body, timeout=_TIMEOUT_S)
+            # The exception's own text holds the address.
+            except (httpx.HTTPError, OSError) as error:
+                said = type(error).__name__
+            else:
+                if answer.is_success:
+                    return
+                said = f"answer {answer.status_code}"
+                if answer.status_code < 500 and answer.status_code != 429:  # noqa: PLR2004 - HTTP's own boundaries
+                    break
+                after = answer.headers.get("retry-after", "")
+                wait = min(float(after), _LONGEST_WAIT_S) if after.isdigit() else wait
+            if attempt < ATTEMPTS:
+                self.sleep(wait)
+        raise OutsideServiceError(
+            f"not delivered: {said}",
+            where=self.name,
+            remedy="Check that the address is still good and that this machine may reach it.",
+        )

@@ -1,0 +1,138 @@
+"""`chamiperf alert`: open, update and close alerts for a night, or look whether nights are missing."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from pydantic import SecretStr
+
+from chamiperf_ci.adapters import actions
+from chamiperf_ci.adapters.history import HistoryStore
+from chamiperf_ci.door import run
+from chamiperf_ci.errors import ConfigurationError, ExitCode
+from chamiperf_ci.options import DURATION, history_options, out_option
+
+_WEBHOOK = "CHAMIPERF_ALERT_WEBHOOK"
+_HEARTBEAT = "CHAMIPERF_HEARTBEAT_URL"
+
+
+@click.command()
+@click.option(
+    "--verdict", type=click.Path(path_type=Path, dir_okay=False), help="The night's.  [default: OUT/verdict.json]"
+)
+@click.option(
+    "--without-verdict", metavar="REASON", default="", help="The night ended without a verdict, for this reason."
+)
+@click.option(
+    "--watch", is_flag=True, help="No night of its own: look whether nights are missing or the schedule is off."
+)
+@click.option(
+    "--environment",
+    default="",
+    metavar="NAME",
+    help="Name under which runs are kept, where no verdict says it; with watch, by default that of the newest night.",
+)
+@click.option("--schedule", default="", metavar="FILE", help="The nightly workflow to look at, such as nightly.yml.")
+@click.option("--period", type=DURATION, default="24h", show_default=True, help="From one night to the next.")
+@click.option("--label", default="chamiperf-alert", show_default=True, help="Label of the issues.")
+@click.option("--author", default="", help="Who the token writes as; by default GitHub is asked.")
+@click.option("--repository", metavar="OWNER/NAME", help="Where to open issues.  [default: the workflow's own]")
+@click.option(
+    "--project-url",
+    envvar="CHAMIPERF_PROJECT_URL",
+    show_envvar=True,
+    default="",
+    help="Where this toolkit's files can be read, for links to what an alert means.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@history_options
+@out_option
+def alert(
+    *,
+    verdict: Path | None,
+    without_verdict: str,
+    watch: bool,
+    environment: str,
+    schedule: str,
+    period: float,
+    label: str,
+    author: str,
+    repository: str | None,
+    project_url: str,
+    dry_run: bool,
+    history: HistoryStore | None,
+    out: Path,
+) -> ExitCode:
+    """Open, update and close alerts for a night.
+
+    One issue for each scenario that failed, one for nights that do not measure; each is closed by the first clean
+    night. GITHUB_TOKEN writes the issues, CHAMIPERF_ALERT_WEBHOOK (Slack-compatible) hears what is new, worse or over,
+    CHAMIPERF_HEARTBEAT_URL is pinged after each valid night; each of the three may be left out.
+
+    Exit codes: 0 told, or nothing to tell, whatever the verdict; 2 usage; 4 an alert could not be delivered.
+    """
+    from chamiperf_ci.adapters.event import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.adapters.github.api import connect  # noqa: PLC0415
+    from chamiperf_ci.adapters.webhook import Webhook  # noqa: PLC0415
+    from chamiperf_ci.render.alerts import summary  # noqa: PLC0415
+    from chamiperf_ci.steps.alerts import entry, step  # noqa: PLC0415
+    from chamiperf_ci.steps.alerts.decide import Act  # noqa: PLC0415
+
+    if sum((watch, bool(without_verdict), verdict is not None)) > 1:
+        raise click.UsageError("give one of --verdict, --without-verdict and --watch")
+    event = read_event()
+    repository = repository or event.repository
+    token, webhook, heartbeat = (os.environ.get(name, "").strip() for name in ("GITHUB_TOKEN", _WEBHOOK, _HEARTBEAT))
+    if not (token or webhook):
+        raise ConfigurationError(
+            "there is nobody to tell",
+            where=f"GITHUB_TOKEN, {_WEBHOOK}",
+            remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step, or store a webhook as a secret.",
+        )
+    if token and not repository:
+        raise ConfigurationError("no repository is given", where="--repository", remedy="Give it as OWNER/NAME.")
+    tracker = None
+    if token and repository:
+        api = connect(token, api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com")
+        tracker = step.Tracker(api, repository, label, author)
+    channels = step.Channels(
+        say=lambda text: click.echo(f"{'would do: ' if dry_run else ''}{actions.harmless(text)}", err=True),
+        tracker=tracker,
+        webhook=Webhook(SecretStr(webhook), _WEBHOOK) if webhook else None,
+        heartbeat=Webhook(SecretStr(heartbeat), _HEARTBEAT) if heartbeat else None,
+        project_url=project_url,
+        dry_run=dry_run,
+    )
+    asked = entry.Asked(
+        now=datetime.now(UTC),
+        verdict=None if watch or without_verdict else verdict or out / "verdict.json",
+        without_verdict=without_verdict,
+        watch=watch,
+        environment=environment,
+        history=history,
+        schedule=schedule,
+        period=timedelta(seconds=period),
+        link=event.run_url,
+    )
+    night, told = entry.alert(asked, channels)
+    click.echo(actions.harmless(night.sentence))
+    # An alert that was not delivered never takes the verdict's place: both are said.
+    for problem in told.undelivered:
+        line = actions.harmless(f"not delivered: {problem}")
+        click.echo(f"chamiperf: {line}", err=True)
+        actions.annotate([actions.Annotation(actions.Level.ERROR, "chamiperf alert", line)])
+    actions.append_summary(summary(night.sentence, [action.act for action in told.done], told.undelivered))
+    actions.publish(
+        {
+            "opened": sum(action.act is Act.OPEN for action in told.done),
+            "closed": sum(action.act is Act.CLOSE for action in told.done),
+            "undelivered": len(told.undelivered),
+            "verdict-exit-code": night.exit_code,
+        }
+    )
+    return ExitCode.OUTSIDE_SERVICE if told.undelivered else ExitCode.OK
+
+
+if __name__ == "__main__":
+    run(alert)

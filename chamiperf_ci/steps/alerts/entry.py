@@ -1,0 +1,122 @@
+"""From files, history and GitHub to the night that is told of."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from chamiperf_ci.adapters.files import read_document
+from chamiperf_ci.adapters.github import workflows
+from chamiperf_ci.adapters.history import HistoryStore
+from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
+from chamiperf_ci.models.alert import NOT_MEASURING
+from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.verdict import ScenarioOutcome, Verdict
+from chamiperf_ci.steps import history as kept
+from chamiperf_ci.steps.alerts.findings import Night, Trouble, findings, without_verdict
+from chamiperf_ci.steps.alerts.step import Channels, Told, Tracker, tell
+from chamiperf_ci.steps.alerts.suspect_range import last_good, suspect_range
+from chamiperf_ci.steps.nights import Schedule, schedule_off, watched
+from chamiperf_ci.steps.published import published, published_verdict
+
+_LOOK_BACK = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command was given."""
+
+    now: datetime
+    verdict: Path | None = None
+    """The night's; None for a night without one, and for a look from outside."""
+    without_verdict: str = ""
+    """Why the night has no verdict."""
+    watch: bool = False
+    """Look from outside: is a night missing, or the schedule off?"""
+    environment: str = ""
+    history: HistoryStore | None = None
+    schedule: str = ""
+    """The nightly workflow's file name; empty: not looked at."""
+    period: timedelta = timedelta(hours=24)
+    link: str = ""
+
+
+def alert(asked: Asked, channels: Channels) -> tuple[Night, Told]:
+    """Find out about the night, and tell.
+
+    Raises:
+        ConfigurationError: The verdict or the history cannot be read, or nothing says which environment it was.
+        OutsideServiceError: A look from outside, and the history or GitHub does not answer.
+    """
+    if asked.watch:
+        names = () if asked.history is None else asked.history.names()
+        entries = [name for path in names if (name := kept.parse_name(path)) is not None]
+        schedule = _schedule(asked, channels.tracker)
+        night = watched(asked.environment, entries, schedule, asked.now, period=asked.period)
+        return night, tell(night, channels)
+    night = _night(asked)
+    try:
+        schedule = _schedule(asked, channels.tracker)
+    except OutsideServiceError as error:
+        told = tell(night, channels)
+        return night, replace(told, undelivered=(*told.undelivered, f"the look at the schedule: {error}"))
+    night = night if schedule is None else _with_schedule(night, schedule, asked.now)
+    return night, tell(night, channels)
+
+
+def _night(asked: Asked) -> Night:
+    if asked.verdict is None:
+        if not asked.environment:
+            raise ConfigurationError(
+                "nothing says which environment the night was of",
+                where="--environment",
+                remedy="Give the name under which its runs are kept; without one it is the target's.",
+            )
+        reason = published(asked.without_verdict, environment=asked.environment)
+        return without_verdict(asked.environment, reason, asked.now.date(), link=asked.link)
+    verdict = published_verdict(read_document(asked.verdict, Verdict, remedy="`chamiperf compare` writes it."))
+    night = findings(verdict, link=asked.link)
+    outcomes = {scenario.scenario: scenario for scenario in verdict.scenarios}
+    return replace(
+        night,
+        troubles=tuple(
+            trouble
+            if trouble.topic == NOT_MEASURING
+            else replace(
+                trouble, changed=_changed(trouble, outcomes[trouble.topic], asked.history, verdict.environment)
+            )
+            for trouble in night.troubles
+        ),
+    )
+
+
+def _changed(
+    trouble: Trouble, tonight: ScenarioOutcome, history: HistoryStore | None, environment: str
+) -> tuple[str, ...]:
+    """The suspect range; a history that cannot be read costs the range, not the alert."""
+    if history is None:
+        return suspect_range(tonight, None)
+    wanted = kept.Wanted(
+        environment, {trouble.topic}, {RunKind.NIGHT}, tonight.started_at - _LOOK_BACK, tonight.started_at
+    )
+    try:
+        entries = kept.read(history, wanted).entries
+    except OutsideServiceError as error:
+        return (f"The history could not be read, so what changed is not known: {error.wrong}.",)
+    return suspect_range(tonight, last_good(entries, trouble.topic, trouble.rows, before=tonight.started_at))
+
+
+def _schedule(asked: Asked, tracker: Tracker | None) -> Schedule | None:
+    if not asked.schedule or tracker is None:
+        return None
+    found = workflows.read(tracker.api, tracker.repository, asked.schedule)
+    return Schedule(asked.schedule, found.state, found.created_at.astimezone(UTC))
+
+
+def _with_schedule(night: Night, schedule: Schedule, now: datetime) -> Night:
+    """The night with the alarm of a schedule that is off: it ran by hand, and the next will not run by itself."""
+    line = schedule_off(schedule, now)
+    if line is None:
+        return night
+    here = next((trouble for trouble in night.troubles if trouble.topic == NOT_MEASURING), Trouble(NOT_MEASURING, ()))
+    others = (trouble for trouble in night.troubles if trouble.topic != NOT_MEASURING)
+    return replace(night, troubles=(replace(here, lines=(*here.lines, line)), *others))

@@ -1,0 +1,104 @@
+"""Nights that did not happen: none in the history for two periods, or a schedule that GitHub does not start any more.
+
+A schedule that is off cannot watch itself, so every other workflow asks this.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chamiperf_ci.models.alert import NOT_MEASURING, AlertLine
+from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.steps.alerts.findings import Night, Trouble
+from chamiperf_ci.steps.history import EntryName
+
+PERIOD = timedelta(hours=24)
+PERIODS = 2
+"""One night may be lost (GitHub drops scheduled runs at busy hours); two are an alarm."""
+
+_STATES = {
+    "disabled_inactivity": "GitHub switched the schedule off because the repository had no commit for 60 days",
+    "disabled_manually": "somebody switched the workflow off",
+    "disabled_fork": "GitHub switches schedules off in forks",
+    "deleted": "the workflow's file is gone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A scheduled workflow as GitHub knows it."""
+
+    file: str
+    state: str
+    """`active`, or why it is not started."""
+    since: datetime | None = None
+    """When GitHub first saw it."""
+
+
+def newest_night(names: Sequence[EntryName], environment: str) -> EntryName | None:
+    """The newest night in the history; of every environment where none is named."""
+    nights = [name for name in names if name.run_kind is RunKind.NIGHT and environment in ("", name.environment)]
+    return max(nights, key=lambda name: name.started_at, default=None)
+
+
+def schedule_off(schedule: Schedule, now: datetime) -> AlertLine | None:
+    """The alarm of a schedule that is off; None while it is on."""
+    if schedule.state == "active":
+        return None
+    why = _STATES.get(schedule.state, f"its state is {schedule.state}")
+    return AlertLine(
+        name="schedule",
+        what=schedule.state,
+        says=f"{schedule.file} is not started any more: {why}. Switch it on under Actions.",
+        since=now.date(),
+    )
+
+
+def missing_nights(
+    last: datetime | None, now: datetime, *, period: timedelta = PERIOD, since: datetime | None = None
+) -> AlertLine | None:
+    """The alarm of nights that did not happen.
+
+    Args:
+        last: When the newest night began; None if there is none.
+        now: Now.
+        period: From one night to the next.
+        since: When the schedule began, which counts where there is no night yet; None: nothing can be missing.
+    """
+    known = last or since
+    if known is None or now - known < PERIODS * period:
+        return None
+    begin = (
+        f"the last one began {last:%Y-%m-%d %H:%M} UTC" if last else f"none since the schedule began, {since:%Y-%m-%d}"
+    )
+    return AlertLine(
+        name="nights",
+        what="missing",
+        says=f"No night for {(now - known) // period} periods: {begin}.",
+        since=(known + period).date(),
+    )
+
+
+def watched(
+    environment: str, names: Sequence[EntryName], schedule: Schedule | None, now: datetime, *, period: timedelta
+) -> Night:
+    """What a look from outside finds; it never ends an alert."""
+    newest = newest_night(names, environment)
+    since = None if schedule is None else schedule.since
+    lines = tuple(
+        _found(
+            missing_nights(None if newest is None else newest.started_at, now, period=period, since=since),
+            None if schedule is None else schedule_off(schedule, now),
+        )
+    )
+    return Night(
+        environment=environment or ("stack" if newest is None else newest.environment),
+        when=now.date(),
+        troubles=(Trouble(NOT_MEASURING, lines),) if lines else (),
+        measured=False,
+        sentence=lines[0].says if lines else "The nights are where they should be.",
+    )
+
+
+def _found(*lines: AlertLine | None) -> Iterator[AlertLine]:
+    yield from (line for line in lines if line is not None)
