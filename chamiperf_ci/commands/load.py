@@ -9,8 +9,9 @@ import click
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import DURATION, Duration, out_option, target_options
+from chamiperf_ci.options import DURATION, Duration, GivenClaim, claim_options, out_option, target_options
 from chamiperf_ci.steps.load.entry import Given, Voice, drive
+from chamiperf_ci.steps.lock import Claim
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.targets import GivenTarget
 
@@ -27,6 +28,7 @@ class _DurationOrNone(Duration):
 @click.command
 @target_options
 @out_option
+@claim_options
 @click.option(
     "--scenario",
     "scenarios",
@@ -114,7 +116,7 @@ class _DurationOrNone(Duration):
 @click.option("--pairs", type=click.IntRange(1, 20), help="Run so many pairs, old against new, alternating.")
 @click.option("--against", metavar="TARGET", help="The old side of the pairs, a target of chamiperf.toml.")
 @click.option("--against-seed-file", type=click.Path(path_type=Path), help="What was seeded on the old side.")
-def load(given: GivenTarget, out: Path, **options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
+def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
     """Drive scenarios at the stack with k6.
 
     Writes runs/SCENARIO.json, one file a scenario. Exits 3 when a run cannot be judged; the file says why.
@@ -127,6 +129,7 @@ def load(given: GivenTarget, out: Path, **options: Any) -> ExitCode:  # noqa: AN
         Given(
             target=given,
             out=out,
+            claim=Claim(claim.run, claim.owner, break_lock=claim.break_lock),
             durations_s={name: seconds for name, seconds in durations.items() if seconds is not None},
             **options,
         ),

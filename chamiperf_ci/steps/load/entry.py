@@ -30,6 +30,7 @@ from chamiperf_ci.steps.load.plan_table import duration, plan_table
 from chamiperf_ci.steps.load.planning import assign, require_possible
 from chamiperf_ci.steps.load.scenario import Clients
 from chamiperf_ci.steps.load.server import ServerCollector
+from chamiperf_ci.steps.lock import Claim, hold
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
 BASELINES = Path("baselines.json")
@@ -74,6 +75,8 @@ class Given:
     pairs: int | None = None
     against: str | None = None
     against_seed_file: Path | None = None
+    claim: Claim | None = None
+    """Who asks for the stack's lock; None leaves it alone."""
     file_ending: str = ""
     """Between a scenario's name and `.json`, such as `.repeat-1`; no option, `confirm` sets it."""
 
@@ -112,6 +115,8 @@ def drive(given: Given, voice: Voice, collectors: Collectors | None = None) -> E
 
         def clients_of(side: Target) -> Clients:
             client = held.enter_context(Chamicore(side, patience=PATIENCE))
+            if given.claim is not None:
+                held.enter_context(hold(client, given.claim, say=voice.progress))
             return Clients(client, stop, voice.progress, collectors(side) if collectors else None)
 
         new = Side(job, clients_of(target))
