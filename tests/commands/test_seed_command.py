@@ -312,6 +312,13 @@ def test_a_service_that_fails_in_the_middle_is_invalid_and_counted(stack, seed, 
     assert f"chamiperf: not all is there: {100 - failed} bootparams instead of 100" in done.stderr
 
 
+def test_a_stack_that_refuses_what_is_written_is_not_asked_tens_of_thousands_of_times(stack, seed, tmp_path):
+    faulting.set_fault(stack, Errors(service="bss", route="boot-params-create", rate=1.0, error="500"))
+    done = seed("--nodes", 50_000)
+    assert (done.returncode, ", stopped because " in done.stderr) == (3, True)
+    assert _document(tmp_path).counts["bootparams"] == 0
+
+
 def test_scripts_of_other_nodes_are_found_by_reading_back(stack, seed, tmp_path):
     faulting.set_fault(stack, SwapScripts(service="bss"))
     done = seed("--nodes", 20)

@@ -176,3 +176,19 @@ def test_a_workflow_run_is_the_run_of_all_its_steps(client, embedded_stack, tmp_
     found = locks.inspect(client)
     assert (found.run, found.owner) == ("77-2", "our/repository")
     assert found.expires > datetime.now(UTC) + timedelta(hours=5)
+
+
+def test_load_honours_the_lock(client, embedded_stack, tmp_path):
+    assert command("seed", "--nodes", 1, "--shared-stack", cwd=tmp_path, state=embedded_stack).returncode == 0
+    locks.acquire(client, OTHER, say=print)
+    done = command("load", "--profile", "demo", cwd=tmp_path, state=embedded_stack)
+    client.delete(client.dialect.objects["lock"], "chamiperf-lock")
+    assert (
+        done.returncode,
+        done.stderr.splitlines()[-1].startswith("chamiperf: the stack is in use: run other-1 of"),
+    ) == (
+        3,
+        True,
+    )
+    assert not (tmp_path / "out" / "runs").exists()
+    assert command("seed", "--remove", cwd=tmp_path, state=embedded_stack).returncode == 0
