@@ -11,71 +11,54 @@
 //   quick    500         50         550          3 min 30 s
 //   full     2,000       100        2,100        18 min
 //   soak     500         20         520          72 min
-import { accounts, createAccount, removeAccount } from './lib/accounts.js';
 import { grantBody } from './lib/credential.js';
-import { figures, less, more } from './lib/figures.js';
 import { nodeCount, route } from './lib/nodes.js';
-import { arrivals, optionsOf, vus } from './lib/options.js';
-import { begin, iterationNumber, pace } from './lib/pace.js';
-import { parameter, plan, scenario } from './lib/plan.js';
+import { begin, pace } from './lib/pace.js';
 import { call } from './lib/request.js';
-import { cleanUp, prepare } from './lib/seeding.js';
-import { enterWindow } from './lib/windows.js';
+import { parameter, plan, scenario, spec } from './lib/scenario.js';
+import { enterWindow, iterationNumber } from './lib/windows.js';
 
 scenario('auth_under_load', 1);
 
 const NODES = nodeCount();
 const GRANT = parameter('grant', 'client-credentials');
 const OWN_ACCOUNT = GRANT === 'client-credentials' && !__ENV.CHAMIPERF_CLIENT_ID;
-const ACCOUNT = accounts();
 const BOOTSCRIPT = route('bootscript');
 const TOKEN = route('token');
 
-/** VUs suffice for token requests of 2 s. */
-export const options = optionsOf({ storm: vus('bootOneNode'), tokens: arrivals('fetchToken', 2) });
-export { handleSummary } from './lib/summary.js';
+export const { options, setup, teardown, handleSummary } = spec({
+  // VUs suffice for token requests of 2 s.
+  runs: ({ vus, arrivals }) => ({ storm: vus('bootOneNode'), tokens: arrivals('fetchToken', 2) }),
+  makes: ['service-account'],
+  setup: (_, { createAccount }) => {
+    const account = OWN_ACCOUNT ? createAccount(NODES) : null;
+    const lacking = OWN_ACCOUNT && !account;
+    return lacking ? { unavailable: [{ what: 'tokens', reason: 'no service account could be created' }] } : { account };
+  },
+  teardown: ({ account }, { removeAccount }) => account && removeAccount(NODES, account),
+  figures: (k6) => {
+    const [alone, loaded] = ['alone', 'sustained'].map((phase) => k6.distribution('http_req_duration', 'name:bootscript', `phase:${phase}`));
+    const count = k6.distribution('http_req_duration', 'name:token', 'phase:sustained')?.count ?? 0;
+    const { duration_s: seconds = 1 } = plan.load.phases.find(({ name }) => name === 'sustained') ?? {};
+    /** @param {string} q */
+    const lost = (q) => (alone && loaded ? [k6.less(`storm latency lost to tokens, ${q}`, '%', 100 * (loaded.quantiles[q] / alone.quantiles[q] - 1), { count: loaded.count })] : []);
+    return [k6.more('tokens', 'tokens/s', count / seconds, { count }), ...['p50', 'p95', 'p99'].flatMap(lost)];
+  },
+});
 
-/** @typedef {import('./lib/seeding.js').SetUp & {account: import('./lib/accounts.js').Account | null}} SetUp */
-
-/** @returns {SetUp} */
-export function setup() {
-  const setUp = prepare();
-  const account = OWN_ACCOUNT ? createAccount(ACCOUNT, NODES) : null;
-  if (OWN_ACCOUNT && !account) setUp.unavailable.push({ what: 'tokens', reason: 'no service account could be created' });
-  return { ...setUp, account };
-}
-
-export function bootOneNode() {
+export const bootOneNode = () => {
   begin();
   call(BOOTSCRIPT, iterationNumber() % NODES);
   pace();
-}
+};
 
 /** @type {string} */
 let body;
 
-/** @param {SetUp} setUp */
-export function fetchToken({ account }) {
+/** @type {(setUp: import('./lib/seeding.js').SetUp & {account?: import('./lib/setting_up.js').Account}) => void} */
+export const fetchToken = ({ account }) => {
   if (OWN_ACCOUNT && !account) return;
   enterWindow();
-  body ??= grantBody(GRANT, account ?? {});
+  body ??= grantBody(GRANT, account);
   call(TOKEN, 0, undefined, body);
-}
-
-/** @param {SetUp} setUp */
-export function teardown(setUp) {
-  if (setUp.account) removeAccount(ACCOUNT, NODES, setUp.account);
-  cleanUp(setUp);
-}
-
-figures((k6) => {
-  const at = (/** @type {string} */ phase) => k6.distribution('http_req_duration', 'name:bootscript', `phase:${phase}`);
-  const alone = at('alone');
-  const loaded = at('sustained');
-  const tokens = k6.distribution('http_req_duration', 'name:token', 'phase:sustained')?.count ?? 0;
-  const seconds = plan.load.phases.find(({ name }) => name === 'sustained')?.duration_s ?? 0;
-  const lost = ['p50', 'p95', 'p99'].map((q) =>
-    less(`storm latency lost to tokens, ${q}`, '%', alone && loaded ? 100 * (loaded.quantiles[q] / alone.quantiles[q] - 1) : 0, { count: loaded?.count ?? 0 }),
-  );
-  return [more('tokens', 'tokens/s', tokens / seconds, { count: tokens }), ...(alone && loaded ? lost : [])];
-});
+};

@@ -12,13 +12,11 @@
 //   soak     2,000, none            2,000, none                   62 min
 import { Counter, Trend } from 'k6/metrics';
 
-import { figures, less, more } from './lib/figures.js';
 import { nodeCount, route } from './lib/nodes.js';
-import { optionsOf, vus } from './lib/options.js';
-import { begin, iterationNumber, pace } from './lib/pace.js';
-import { scenario } from './lib/plan.js';
+import { begin, pace } from './lib/pace.js';
 import { call } from './lib/request.js';
-import { elapsedMs } from './lib/windows.js';
+import { scenario, spec } from './lib/scenario.js';
+import { elapsedMs, iterationNumber } from './lib/windows.js';
 
 scenario('boot_storm', 1);
 
@@ -31,48 +29,47 @@ const booted = new Trend('chamiperf_node_booted', true);
 const missed = new Counter('chamiperf_nodes_missed');
 const recovered = new Counter('chamiperf_nodes_recovered');
 
-export const options = optionsOf({ boot_storm: vus('bootOneNode') });
-export { prepare as setup, cleanUp as teardown } from './lib/seeding.js';
-export { handleSummary } from './lib/summary.js';
+export const { options, setup, teardown, handleSummary } = spec({
+  runs: ({ vus }) => ({ boot_storm: vus('bootOneNode') }),
+  figures: (k6) => {
+    const served = k6.distribution('chamiperf_node_booted');
+    const { count = 0, max = 0 } = served ?? {};
+    const never = k6.count('chamiperf_nodes_missed') - k6.count('chamiperf_nodes_recovered');
+    return [
+      k6.more('nodes booted', 'nodes', count),
+      k6.less('nodes never served', 'nodes', never),
+      k6.less('nodes not asked', 'nodes', NODES - count - never),
+      ...(served ? [k6.less('time until nodes booted', 's', max / 1000, { count, resolution: 0.001 })] : []),
+    ];
+  },
+});
 
 /** @type {number[]} nodes that this VU was the first to ask for, and that were not served */
 const unserved = [];
 let later = 0;
 
-export function bootOneNode() {
+export const bootOneNode = () => {
   begin();
   const turn = iterationNumber();
   if (turn < NODES) bootForTheFirstTime(turn);
   else if (unserved.length > 0 && (later += 1) % ASK_AGAIN_EVERY === 0) bootAgain();
   else call(BOOTSCRIPT, turn % NODES);
   pace();
-}
+};
 
-/** @param {number} node */
-function bootForTheFirstTime(node) {
-  if (call(BOOTSCRIPT, node)) {
-    booted.add(elapsedMs());
-    return;
+/** @type {(node: number) => void} */
+const bootForTheFirstTime = (node) => {
+  if (call(BOOTSCRIPT, node)) booted.add(elapsedMs());
+  else {
+    missed.add(1);
+    unserved.push(node);
   }
-  missed.add(1);
-  unserved.push(node);
-}
+};
 
-function bootAgain() {
+const bootAgain = () => {
   const node = /** @type {number} */ (unserved.shift());
   if (call(BOOTSCRIPT, node)) {
     recovered.add(1);
     booted.add(elapsedMs());
   } else unserved.push(node);
-}
-
-figures((k6) => {
-  const served = k6.distribution('chamiperf_node_booted');
-  const never = k6.count('chamiperf_nodes_missed') - k6.count('chamiperf_nodes_recovered');
-  return [
-    more('nodes booted', 'nodes', served?.count ?? 0),
-    less('nodes never served', 'nodes', never),
-    less('nodes not asked', 'nodes', NODES - (served?.count ?? 0) - never),
-    ...(served ? [less('time until nodes booted', 's', served.max / 1000, { count: served.count, resolution: 0.001 })] : []),
-  ];
-});
+};

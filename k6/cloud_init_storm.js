@@ -7,12 +7,12 @@
 //   quick    1,000, 2,000           3,000, 6,000                  3 min
 //   full     10,000, 20,000         30,000, 60,000                15 min
 //   soak     1,000, none            3,000, none                   62 min
-import { trend } from './lib/figures.js';
 import { nodeCount, route } from './lib/nodes.js';
-import { optionsOf, vus } from './lib/options.js';
-import { begin, iterationNumber, pace, requestTime, timeRequests } from './lib/pace.js';
-import { scenario } from './lib/plan.js';
+import { begin, pace, requestTime, timeRequests } from './lib/pace.js';
 import { call } from './lib/request.js';
+import { scenario, spec } from './lib/scenario.js';
+import { trend } from './lib/trend.js';
+import { iterationNumber } from './lib/windows.js';
 
 scenario('cloud_init_storm', 1);
 timeRequests();
@@ -21,13 +21,13 @@ const NODES = nodeCount();
 const META_DATA = route('meta-data');
 const USER_DATA = route('user-data');
 const VENDOR_DATA = route('vendor-data');
-const allThree = trend('all three documents', { resolution: 0.001 });
+const allThree = trend('all three documents', 0.001);
 
-export const options = optionsOf({ cloud_init_storm: vus('fetchDocuments') });
-export { prepare as setup, cleanUp as teardown } from './lib/seeding.js';
-export { handleSummary } from './lib/summary.js';
+export const { options, setup, teardown, handleSummary } = spec({
+  runs: ({ vus }) => ({ cloud_init_storm: vus('fetchDocuments') }),
+});
 
-export function fetchDocuments() {
+export const fetchDocuments = () => {
   begin();
   const node = iterationNumber() % NODES;
   const meta = call(META_DATA, node);
@@ -35,4 +35,4 @@ export function fetchDocuments() {
   const vendor = call(VENDOR_DATA, node);
   if (meta && user && vendor) allThree.add(requestTime());
   pace();
-}
+};

@@ -12,14 +12,12 @@
 import { Counter } from 'k6/metrics';
 
 import { authorize } from './lib/credential.js';
-import { countedBy, figures, less } from './lib/figures.js';
 import { nodeCount, written } from './lib/nodes.js';
-import { kindOf, remove, storeKeyed, whyAbsent } from './lib/objects.js';
-import { optionsOf, vus } from './lib/options.js';
-import { begin, iterationNumber, pace } from './lib/pace.js';
-import { scenario } from './lib/plan.js';
+import { kindOf, remove, storeKeyed } from './lib/objects.js';
+import { begin, pace } from './lib/pace.js';
 import { call, judge, send } from './lib/request.js';
-import { share } from './lib/seeding.js';
+import { scenario, spec } from './lib/scenario.js';
+import { iterationNumber } from './lib/windows.js';
 
 scenario('database_stress', 1);
 
@@ -33,28 +31,27 @@ const SCHEMAS = [
   { schema: 'discovery', object: 'target', does: ['create', 'get', 'change', 'delete'] },
   { schema: 'power', object: 'transition', does: ['create', 'get'] },
   { schema: 'auth', object: 'service-account', does: ['create', 'get', 'delete'] },
-].map(({ schema, object, does }) => ({ schema, does, kind: kindOf(object, written(), does), tags: { schema } }));
+].map(({ schema, object, does }) => ({ schema, object, does, kind: kindOf(object, written(), does), tags: { schema } }));
 const NAMES = [...new Set(SCHEMAS.map(({ schema }) => schema))];
-const VIOLATIONS = 'chamiperf_violations';
-const violations = new Counter(VIOLATIONS);
-for (const schema of NAMES) countedBy(VIOLATIONS, `schema:${schema}`);
+const violations = new Counter('chamiperf_violations');
 
-export const options = optionsOf({ database_stress: vus('writeAndRead') });
-export { handleSummary } from './lib/summary.js';
+export const { options, setup, teardown, handleSummary } = spec({
+  runs: ({ vus }) => ({ database_stress: vus('writeAndRead') }),
+  counts: NAMES.map((schema) => `chamiperf_violations{schema:${schema}}`),
+  setup: (_, { whyAbsent }) => {
+    const reasons = new Map(SCHEMAS.map(({ schema, object }) => [schema, whyAbsent(object)]));
+    const unavailable = [...reasons].flatMap(([what, reason]) => (reason ? [{ what, reason }] : []));
+    return { unavailable, absent: unavailable.map(({ what }) => what) };
+  },
+  figures: (k6) =>
+    NAMES.map((schema) => {
+      const count = k6.count('chamiperf_violations', `schema:${schema}`);
+      return k6.less('read-your-write violations', 'reads', count, { endpoint: schema });
+    }),
+});
 
-/** @typedef {import('./lib/seeding.js').SetUp & {absent: string[]}} SetUp */
-
-/** @returns {SetUp} */
-export function setup() {
-  const setUp = share();
-  authorize(setUp.credential);
-  const found = SCHEMAS.map(({ schema, kind }) => ({ what: schema, reason: whyAbsent(kind) }));
-  const unavailable = found.filter(({ reason }) => reason);
-  return { ...setUp, unavailable, absent: unavailable.map(({ what }) => what) };
-}
-
-/** @param {SetUp} setUp */
-export function writeAndRead({ credential, absent }) {
+/** @type {(setUp: import('./lib/seeding.js').SetUp & {absent: string[]}) => void} */
+export const writeAndRead = ({ credential, absent }) => {
   begin();
   authorize(credential);
   const node = FIRST + iterationNumber();
@@ -64,24 +61,19 @@ export function writeAndRead({ credential, absent }) {
     if (key !== null && SCHEMAS[i].does.includes('delete')) remove(SCHEMAS[i].kind, node, key);
   }
   pace();
-}
+};
 
-/**
- * @param {typeof SCHEMAS[number]} entry
- * @param {number} node
- */
-function write({ kind, does, tags }, node) {
+/** @type {(entry: typeof SCHEMAS[number], node: number) => string | null} the key of what was written */
+const write = ({ kind, does, tags }, node) => {
   const key = storeKeyed(kind, node);
   if (key === null) return null;
   readBack(kind.get, node, key, tags);
   if (does.includes('change') && call(kind.change, node, key)) readBack(kind.getChanged, node, key, tags);
   return key;
-}
+};
 
 /** @type {(to: import('./lib/request.js').Endpoint, node: number, key: string, tags: {schema: string}) => void} */
-function readBack(to, node, key, tags) {
+const readBack = (to, node, key, tags) => {
   const answer = send(to, node, key);
   if (!judge(to, answer, node, key) && (answer.status === 200 || answer.status === 404)) violations.add(1, tags);
-}
-
-figures((k6) => NAMES.map((schema) => less('read-your-write violations', 'reads', k6.count(VIOLATIONS, `schema:${schema}`), { endpoint: schema })));
+};

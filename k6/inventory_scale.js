@@ -13,16 +13,13 @@
 //   soak     500     525          500               62 min
 import exec from 'k6/execution';
 
-import { range, removeEach } from './lib/batches.js';
 import { authorize } from './lib/credential.js';
 import { mixOf } from './lib/mix.js';
 import { nodeCount, route, seeded, written } from './lib/nodes.js';
 import { kindOf, remove, sendIfMatch, store } from './lib/objects.js';
-import { highestVus, optionsOf, vus } from './lib/options.js';
 import { begin, pace } from './lib/pace.js';
-import { parameter, scenario } from './lib/plan.js';
 import { call, judge } from './lib/request.js';
-import { cleanUp } from './lib/seeding.js';
+import { parameter, scenario, spec } from './lib/scenario.js';
 
 scenario('inventory_scale', 1);
 
@@ -39,9 +36,10 @@ const nextOperation = mixOf({
   churn: parameter('churn', 10),
 });
 
-export const options = optionsOf({ inventory_scale: vus('useInventory') });
-export { prepare as setup } from './lib/seeding.js';
-export { handleSummary } from './lib/summary.js';
+export const { options, setup, teardown, handleSummary } = spec({
+  runs: ({ vus }) => ({ inventory_scale: vus('useInventory') }),
+  teardown: (setUp, { highestVus, range, removeEach }) => removeEach(OWN, range(NODES + 1, highestVus()), setUp.credential),
+});
 
 let ownExists = false;
 
@@ -60,16 +58,10 @@ const operations = {
   },
 };
 
-/** @param {import('./lib/seeding.js').SetUp} setUp */
-export function useInventory({ credential }) {
+/** @type {(setUp: import('./lib/seeding.js').SetUp) => void} */
+export const useInventory = ({ credential }) => {
   begin();
   authorize(credential);
   operations[nextOperation(Math.random())](Math.floor(Math.random() * NODES));
   pace();
-}
-
-/** @param {import('./lib/seeding.js').SetUp} setUp */
-export function teardown(setUp) {
-  removeEach(OWN, range(NODES + 1, highestVus()), setUp.credential);
-  cleanUp(setUp);
-}
+};

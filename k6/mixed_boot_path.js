@@ -14,15 +14,15 @@
 import { sleep } from 'k6';
 import { Counter } from 'k6/metrics';
 
-import { api } from './lib/api.js';
+import { seedOrder } from './lib/api.js';
 import { authorize } from './lib/credential.js';
-import { figures, less, more, trend } from './lib/figures.js';
 import { nodeCount, route, written } from './lib/nodes.js';
 import { kindOf, removeInReverse, storeInOrder } from './lib/objects.js';
-import { arrivals, optionsOf } from './lib/options.js';
-import { begin, iterationNumber, pace, requestTime, timeRequests } from './lib/pace.js';
-import { parameter, scenario } from './lib/plan.js';
-import { call, isGood, judge, send } from './lib/request.js';
+import { begin, pace, requestTime, timeRequests } from './lib/pace.js';
+import { call, judge, send, shows } from './lib/request.js';
+import { parameter, scenario, spec } from './lib/scenario.js';
+import { trend } from './lib/trend.js';
+import { iterationNumber } from './lib/windows.js';
 
 scenario('mixed_boot_path', 1);
 timeRequests();
@@ -30,21 +30,25 @@ timeRequests();
 const FIRST = nodeCount();
 const WAIT_MS = parameter('wait_s', 90) * 1000;
 const RETRY_S = parameter('retry_s', 0.25);
-const KINDS = api.seed_order.map((name) => kindOf(name, written(), ['create']));
+const KINDS = seedOrder().map((name) => kindOf(name, written(), ['create']));
 const BOOTSCRIPT = route('bootscript', { names: written() });
 const LOOK_AGAIN = route('bootscript', { names: written(), name: 'bootscript-again', measured: false });
 const USER_DATA = route('user-data', { names: written() });
-const path = trend('boot path', { resolution: 0.001 });
-const waited = trend('wait for sync', { resolution: RETRY_S * 1000, compared: false });
+const path = trend('boot path', 0.001);
+const waited = trend('wait for sync', RETRY_S * 1000, { compared: false });
 const lost = new Counter('chamiperf_paths_lost');
 
-/** VUs suffice for iterations of 2 s; where waiting is longer, arrivals are dropped, and counted by k6. */
-export const options = optionsOf({ mixed_boot_path: arrivals('bootNewNode', 2) });
-export { share as setup } from './lib/seeding.js';
-export { handleSummary } from './lib/summary.js';
+export const { options, setup, teardown, handleSummary } = spec({
+  // VUs suffice for iterations of 2 s; where waiting is longer, arrivals are dropped, and counted by k6.
+  runs: ({ arrivals }) => ({ mixed_boot_path: arrivals('bootNewNode', 2) }),
+  figures: (k6) => [
+    k6.more('paths completed', 'nodes', k6.distribution('chamiperf_boot_path')?.count ?? 0),
+    k6.less('paths not completed', 'nodes', k6.count('chamiperf_paths_lost')),
+  ],
+});
 
-/** @param {import('./lib/seeding.js').SetUp} setUp */
-export function bootNewNode({ credential }) {
+/** @type {(setUp: import('./lib/seeding.js').SetUp) => void} */
+export const bootNewNode = ({ credential }) => {
   authorize(credential);
   begin();
   const node = FIRST + iterationNumber();
@@ -54,26 +58,22 @@ export function bootNewNode({ credential }) {
   else lost.add(1);
   removeInReverse(KINDS, node, keys);
   pace();
-}
+};
 
-/** @param {number} node @returns {number | null} ms spent in looks that found no script; null if it never came */
-function waitForScript(node) {
+/** @type {(node: number) => number | null} ms spent in looks that found no script; null if it never came */
+const waitForScript = (node) => {
   const since = Date.now();
   const before = requestTime();
   let answer = send(BOOTSCRIPT, node);
-  if (isGood(BOOTSCRIPT, answer, node)) return 0;
-  for (;;) {
-    if (Date.now() - since > WAIT_MS) return judge(BOOTSCRIPT, answer, node) ? 0 : null;
+  if (answer.status === 200 && shows(BOOTSCRIPT, answer, node)) return 0;
+  while (Date.now() - since < WAIT_MS) {
     sleep(RETRY_S);
     const waste = requestTime() - before;
     answer = send(LOOK_AGAIN, node);
-    if (!isGood(LOOK_AGAIN, answer, node)) continue;
+    if (answer.status !== 200 || !shows(LOOK_AGAIN, answer, node)) continue;
     waited.add(Date.now() - since);
     return waste;
   }
-}
-
-figures((k6) => {
-  const whole = k6.distribution('chamiperf_boot_path');
-  return [more('paths completed', 'nodes', whole?.count ?? 0), less('paths not completed', 'nodes', k6.count('chamiperf_paths_lost'))];
-});
+  judge(BOOTSCRIPT, answer, node);
+  return null;
+};

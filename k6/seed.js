@@ -5,39 +5,32 @@
 //   parameter  first  index of the first node (0); `iterations` of the phase says how many
 import { Trend } from 'k6/metrics';
 
-import { api } from './lib/api.js';
+import { seedOrder } from './lib/api.js';
 import { authorize } from './lib/credential.js';
-import { figures, more } from './lib/figures.js';
 import { seeded } from './lib/nodes.js';
 import { kindOf, store } from './lib/objects.js';
-import { iterations, optionsOf } from './lib/options.js';
-import { iterationNumber } from './lib/pace.js';
-import { parameter, plan, scenario } from './lib/plan.js';
-import { elapsedMs, enterWindow } from './lib/windows.js';
+import { parameter, scenario, spec } from './lib/scenario.js';
+import { elapsedMs, enterWindow, iterationNumber } from './lib/windows.js';
 
 scenario('seed', 1);
 
 const FIRST = parameter('first', 0);
-const KINDS = api.seed_order.map((name) => kindOf(name, seeded(), ['create']));
+const KINDS = seedOrder().map((name) => kindOf(name, seeded(), ['create']));
 const complete = new Trend('chamiperf_node_complete', true);
 
-export const options = optionsOf({ seed: iterations('seedOneNode', plan.load.phases[0]) });
-export { share as setup } from './lib/seeding.js';
-export { handleSummary } from './lib/summary.js';
+export const { options, setup, teardown, handleSummary } = spec({
+  runs: ({ iterations }) => iterations(() => 'seedOneNode'),
+  figures: (k6) => {
+    const { count = 0, max = 0 } = k6.distribution('chamiperf_node_complete') ?? {};
+    const rate = max > 0 ? [k6.more('objects seeded', 'objects/s', (1000 * count * KINDS.length) / max, { count })] : [];
+    return [k6.more('nodes seeded', 'nodes', count), ...rate];
+  },
+});
 
-/** @param {import('./lib/seeding.js').SetUp} setUp */
-export function seedOneNode({ credential }) {
+/** @type {(setUp: import('./lib/seeding.js').SetUp) => void} */
+export const seedOneNode = ({ credential }) => {
   authorize(credential);
   enterWindow();
   const node = FIRST + iterationNumber();
   if (KINDS.every((kind) => store(kind, node))) complete.add(elapsedMs());
-}
-
-figures((k6) => {
-  const done = k6.distribution('chamiperf_node_complete');
-  const seconds = (done?.max ?? 0) / 1000;
-  return [
-    more('nodes seeded', 'nodes', done?.count ?? 0),
-    ...(done ? [more('objects seeded', 'objects/s', (done.count * KINDS.length) / seconds, { count: done.count })] : []),
-  ];
-});
+};

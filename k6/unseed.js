@@ -4,33 +4,29 @@
 //   parameter  first  index of the first node (0); `iterations` of the phase says how many
 import { Counter } from 'k6/metrics';
 
-import { api } from './lib/api.js';
+import { seedOrder } from './lib/api.js';
 import { authorize } from './lib/credential.js';
-import { figures, more } from './lib/figures.js';
 import { seeded } from './lib/nodes.js';
 import { kindOf, removeAll } from './lib/objects.js';
-import { iterations, optionsOf } from './lib/options.js';
-import { iterationNumber } from './lib/pace.js';
-import { parameter, plan, scenario } from './lib/plan.js';
-import { enterWindow } from './lib/windows.js';
+import { parameter, scenario, spec } from './lib/scenario.js';
+import { enterWindow, iterationNumber } from './lib/windows.js';
 
 scenario('unseed', 1);
 
 const FIRST = parameter('first', 0);
-const KINDS = [...api.seed_order].reverse().map((name) => kindOf(name, seeded(), ['find', 'delete']));
+const KINDS = seedOrder().toReversed().map((name) => kindOf(name, seeded(), ['find', 'delete']));
 const gone = new Counter('chamiperf_nodes_gone');
 
-export const options = optionsOf({ unseed: iterations('unseedOneNode', plan.load.phases[0]) });
-export { share as setup } from './lib/seeding.js';
-export { handleSummary } from './lib/summary.js';
+export const { options, setup, teardown, handleSummary } = spec({
+  runs: ({ iterations }) => iterations(() => 'unseedOneNode'),
+  figures: (k6) => [k6.more('nodes gone', 'nodes', k6.count('chamiperf_nodes_gone'))],
+});
 
-/** @param {import('./lib/seeding.js').SetUp} setUp */
-export function unseedOneNode({ credential }) {
+/** @type {(setUp: import('./lib/seeding.js').SetUp) => void} */
+export const unseedOneNode = ({ credential }) => {
   authorize(credential);
   enterWindow();
   const node = FIRST + iterationNumber();
   const removed = KINDS.map((kind) => removeAll(kind, node));
   if (removed.every(Boolean)) gone.add(1);
-}
-
-figures((k6) => [more('nodes gone', 'nodes', k6.count('chamiperf_nodes_gone'))]);
+};

@@ -1,4 +1,5 @@
 // The dialect of the services: routes, payload shapes and grants, from api.json.
+import { SharedArray } from 'k6/data';
 
 /**
  * @typedef {object} Route
@@ -24,14 +25,35 @@
  * @property {string[]} [changed] what an answer with the changed object contains
  */
 
-/**
- * @typedef {object} Api
- * @property {Record<string, Shape>} objects
- * @property {string[]} seed_order
- * @property {Record<string, Route>} routes
- * @property {Record<string, Record<string, string>>} grants
- * @property {{path: string, body: unknown}} kea
- */
+/** @type {unknown[]} names, then what they name, in the same order; parsed when asked for, because a parsed copy of all of
+ * it in each of twenty thousand VUs would be a gigabyte */
+const entries = new SharedArray('api', () => {
+  const { routes, objects, grants, seed_order: order, kea } = JSON.parse(open(import.meta.resolve('../api.json')));
+  const named = Object.entries({ routes, objects, grants }).flatMap(([section, all]) =>
+    Object.entries(all).map(([name, entry]) => [`${section}.${name}`, entry]),
+  );
+  named.push(['seed_order', order], ['kea', kea]);
+  return [named.map(([name]) => name), ...named.map(([, entry]) => entry)];
+});
 
-/** @type {Api} */
-export const api = JSON.parse(open(import.meta.resolve('../api.json')));
+/** @type {(name: string) => any} */
+const entry = (name) => {
+  const at = /** @type {string[]} */ (entries[0]).indexOf(name);
+  if (at < 0) throw new Error(`api.json has no ${name}`);
+  return entries[at + 1];
+};
+
+/** @type {(name: string) => Route} */
+export const routeOf = (name) => entry(`routes.${name}`);
+
+/** @type {(name: string) => Shape} */
+export const shapeOf = (name) => entry(`objects.${name}`);
+
+/** @type {(name: string) => Record<string, string>} the body of a token request */
+export const grantOf = (name) => entry(`grants.${name}`);
+
+/** @type {() => string[]} names of the kinds of object that a seeded node has, in the order in which they are created */
+export const seedOrder = () => entry('seed_order');
+
+/** @type {() => {path: string, body: unknown, contains: string[]}} */
+export const keaRequest = () => entry('kea');

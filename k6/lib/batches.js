@@ -22,7 +22,7 @@ export const range = (first, count) => Array.from({ length: count }, (_, i) => f
  * @param {T[]} items
  * @param {(item: T) => [Endpoint, number, string?, (string | null)?]} request
  * @param {(item: T, answer: Response) => void} receive
- * @param {import('./credential.js').Shared} [credential]
+ * @param {import('./credential.js').Shared} credential
  * @param {number} [atOnce]
  */
 export function each(items, request, receive, credential, atOnce = AT_ONCE) {
@@ -43,7 +43,7 @@ export function each(items, request, receive, credential, atOnce = AT_ONCE) {
  * Store a kind of object for each node.
  * @param {Kind} kind
  * @param {number[]} nodes
- * @param {import('./credential.js').Shared} [credential]
+ * @param {import('./credential.js').Shared} credential
  * @param {number} [atOnce]
  */
 export function storeEach(kind, nodes, credential, atOnce) {
@@ -54,7 +54,7 @@ export function storeEach(kind, nodes, credential, atOnce) {
  * Remove what there is of a kind for each node.
  * @param {Kind} kind
  * @param {number[]} nodes
- * @param {import('./credential.js').Shared} [credential]
+ * @param {import('./credential.js').Shared} credential
  */
 export function removeEach(kind, nodes, credential) {
   /** @type {{node: number, key: string}[]} */

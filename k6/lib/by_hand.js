@@ -1,8 +1,8 @@
 // The plan of a plain `k6 run`: a profile, Chamicore's own defaults, and the variables of Chamicore's own scripts.
-import { sequence } from './phases.js';
+import { sequence } from './stages.js';
 
-/** @typedef {import('./plan.js').Plan} Plan */
-/** @typedef {import('./plan.js').Load} Load */
+/** @typedef {import('./scenario.js').Plan} Plan */
+/** @typedef {import('./scenario.js').Load} Load */
 /** @typedef {import('./phases.js').Phase} Phase */
 /** @typedef {(variable: string) => string | undefined} Own one of the scenario's own variables, by name without prefix */
 

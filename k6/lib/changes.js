@@ -1,11 +1,15 @@
 // Changes of interfaces, and how each shows in Kea: a quarter each is added, gets another MAC, gets another address,
 // and is removed.
+import { sleep } from 'k6';
 import { each, range, removeEach, storeEach } from './batches.js';
+import { reservations } from './kea.js';
 import { written } from './nodes.js';
-import { keysOf, kindOf } from './objects.js';
+import { keysOf, kindOf, removed, stored } from './objects.js';
 import { judge } from './request.js';
+import { plan } from './scenario.js';
 
 /** @typedef {import('./request.js').Endpoint} Endpoint */
+/** @typedef {import('./request.js').Response} Response */
 /** @typedef {import('./credential.js').Shared} Shared */
 /** @typedef {Map<string, string>} Reservations address by MAC */
 
@@ -15,6 +19,7 @@ import { judge } from './request.js';
  * @property {Endpoint} to the request that makes it
  * @property {string | null} body null for the endpoint's own
  * @property {(kea: Reservations) => boolean} shows
+ * @property {(answer: Response) => boolean} judged whether the answer is good; counts what was created or removed
  */
 
 /** One batch of writes: short, so that Kea can be read between two. */
@@ -30,38 +35,64 @@ export function interfaceChanges(first, count) {
   const kind = kindOf('interface', written(), ['create', 'patch', 'delete']);
   const nodes = range(first, count);
 
+  const { create, patch, remove } = kind;
+  if (!patch) throw new Error('api.json says that interfaces cannot be changed');
+
   /** @type {((node: number, other: number) => Omit<Change, 'node'>)[]} `other` lends its MAC or address */
   const kinds = [
-    (node) => ({ to: kind.create, body: null, shows: (kea) => kea.get(mac(node)) === ip(node) }),
+    (node) => ({
+      to: create,
+      body: null,
+      shows: (kea) => kea.get(mac(node)) === ip(node),
+      judged: (answer) => stored(kind, node, answer),
+    }),
     (node, other) => ({
-      to: kind.patch,
+      to: patch,
       body: JSON.stringify({ macAddr: mac(other) }),
       shows: (kea) => kea.has(mac(other)) && !kea.has(mac(node)),
+      judged: (answer) => judge(patch, answer, node),
     }),
     (node, other) => ({
-      to: kind.patch,
+      to: patch,
       body: JSON.stringify({ ipAddrs: [ip(other)] }),
       shows: (kea) => kea.get(mac(node)) === ip(other),
+      judged: (answer) => judge(patch, answer, node),
     }),
-    (node) => ({ to: kind.remove, body: null, shows: (kea) => !kea.has(mac(node)) }),
+    (node) => ({
+      to: remove,
+      body: null,
+      shows: (kea) => !kea.has(mac(node)),
+      judged: (answer) => removed(kind, node, '', answer),
+    }),
   ];
   const changes = nodes.map((node, i) => ({ node, ...kinds[i % kinds.length](node, node + count) }));
-  const before = changes.filter(({ to }) => to !== kind.create).map(({ node }) => node);
+  const before = changes.filter(({ to }) => to !== create).map(({ node }) => node);
 
   return {
     changes,
 
     /**
-     * Create what the changes presuppose.
+     * Create what the changes presuppose, and wait until Kea knows it.
+     * @param {Endpoint} kea
      * @param {Shared} credential
+     * @param {number} longest s
+     * @param {number} poll s
+     * @returns {string} why that was not possible; empty if it was
      */
-    prepare(credential) {
+    settle(kea, credential, longest, poll) {
+      if (!plan.urls.kea) return 'no URL is given';
+      if (!reservations(kea)) return 'it gives no list of reservations';
       storeEach(component, nodes, credential);
       storeEach(kind, before, credential);
+      const until = Date.now() + longest * 1000;
+      for (;;) {
+        const known = reservations(kea);
+        const unknown = before.filter((node) => known?.get(mac(node)) !== ip(node)).length;
+        if (unknown === 0) return '';
+        if (Date.now() > until) return `after ${longest} s it does not know ${unknown} of ${before.length} interfaces`;
+        sleep(poll);
+      }
     },
-
-    /** @param {Reservations} kea @returns {number} interfaces of `prepare` that Kea does not know yet */
-    unknownTo: (kea) => before.filter((node) => kea.get(mac(node)) !== ip(node)).length,
 
     /**
      * @param {Shared} credential
@@ -98,7 +129,7 @@ export function write(some, keys, credential) {
     ({ to, node, body }) => [to, node, keys[node], body],
     (change, answer) => {
       const at = started + answer.timings.blocked + answer.timings.duration;
-      if (judge(change.to, answer, change.node)) made.push({ change, at });
+      if (change.judged(answer)) made.push({ change, at });
     },
     credential,
     AT_ONCE,

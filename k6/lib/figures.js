@@ -1,36 +1,56 @@
-// A Trend of a scenario's own, or figures worked out at the end, for the summary.
-import { Trend } from 'k6/metrics';
-import { declared, declaring } from './report.js';
+// What k6 measured, looked up by metric and tags.
+// What k6 hands over is checked first: other versions and settings of k6 hand over something else.
+import { QUANTILES } from './options.js';
+
+/** @typedef {{type: string, contains: string, values: Record<string, number>}} Metric */
+/** @typedef {{metrics: Record<string, Metric>, state: {testRunDurationMs: number}, setup_data?: any}} Handed */
+/** @typedef {{count: number, min: number, mean: number, max: number, quantiles: Record<string, number>}} Distribution */
 
 /**
- * @param {string} name what it times, such as `boot path`
- * @param {object} [more]
- * @param {string} [more.unit]
- * @param {'lower' | 'higher'} [more.direction]
- * @param {boolean} [more.compared]
- * @param {number} [more.resolution]
+ * @typedef {object} Scalar
+ * @property {string} name
+ * @property {string} [endpoint]
+ * @property {string} [phase]
+ * @property {string} unit
+ * @property {'lower' | 'higher'} direction
+ * @property {number} value
+ * @property {boolean} [compared]
+ * @property {number} [count]
+ * @property {number} [resolution]
  */
-export function trend(name, { unit = 'ms', direction = 'lower', compared = true, resolution = 1 } = {}) {
-  const metric = `chamiperf_${name.replace(/\W+/g, '_')}`;
-  if (declaring) declared.trends.push({ metric, name, unit, direction, compared, resolution });
-  return new Trend(metric, unit === 'ms');
-}
 
-/**
- * Have figures look up a Counter by tags.
- * @param {string} metric
- * @param {string[]} tags
- */
-export function countedBy(metric, ...tags) {
-  if (declaring) declared.counts.push(`${metric}{${tags.join(',')}}`);
-}
+/** What k6 measured, looked up by metric and tags; a metric that never had a sample is null or 0. */
+export class Figures {
+  /** @param {Handed} handed */
+  constructor(handed) {
+    refuseUnknown(handed);
+    this.metrics = handed.metrics;
+    this.seconds = handed.state.testRunDurationMs / 1000;
+    /** What the scenario's `setup` found out. */
+    this.setup = handed.setup_data ?? {};
+    this.less = less;
+    this.more = more;
+  }
 
-/**
- * Figures of the scenario's own, worked out when the load is over.
- * @param {(figures: import('./summary.js').Figures) => import('./summary.js').Scalar[]} work
- */
-export function figures(work) {
-  if (declaring) declared.scalars.push(work);
+  /**
+   * @param {string} metric
+   * @param {string[]} tags
+   * @returns {Distribution | null}
+   */
+  distribution(metric, ...tags) {
+    const values = this.metrics[keyOf(metric, tags)]?.values;
+    if (!values || !values.count) return null;
+    const { count, min, avg: mean, max } = values;
+    return { count, min, mean, max, quantiles: quantilesOf(values) };
+  }
+
+  /**
+   * @param {string} metric
+   * @param {string[]} tags
+   */
+  count(metric, ...tags) {
+    return this.metrics[keyOf(metric, tags)]?.values.count ?? 0;
+  }
 }
 
 /**
@@ -38,17 +58,46 @@ export function figures(work) {
  * @param {string} name
  * @param {string} unit
  * @param {number} value
- * @param {Partial<import('./summary.js').Scalar>} [more]
- * @returns {import('./summary.js').Scalar}
+ * @param {Partial<Scalar>} [more]
+ * @returns {Scalar}
  */
-export const less = (name, unit, value, more = {}) => ({ name, unit, direction: 'lower', value, ...more });
+const less = (name, unit, value, more = {}) => ({ name, unit, direction: 'lower', value, ...more });
 
 /**
  * A figure of which more is better.
  * @param {string} name
  * @param {string} unit
  * @param {number} value
- * @param {Partial<import('./summary.js').Scalar>} [rest]
- * @returns {import('./summary.js').Scalar}
+ * @param {Partial<Scalar>} [rest]
+ * @returns {Scalar}
  */
-export const more = (name, unit, value, rest = {}) => ({ name, unit, direction: 'higher', value, ...rest });
+const more = (name, unit, value, rest = {}) => ({ name, unit, direction: 'higher', value, ...rest });
+
+/**
+ * @param {string} metric
+ * @param {string[]} tags
+ */
+const keyOf = (metric, tags) => (tags.length ? `${metric}{${tags.join(',')}}` : metric);
+
+/**
+ * @param {Record<string, number>} values
+ * @returns {Record<string, number>}
+ */
+const quantilesOf = (values) => Object.fromEntries(QUANTILES.map((q) => [`p${q}`, values[q === 50 ? 'med' : `p(${q})`]]));
+
+/** What each type of metric must say of itself. */
+const EXPECTED = {
+  trend: ['count', 'min', 'avg', 'med', 'max', ...QUANTILES.filter((q) => q !== 50).map((q) => `p(${q})`)],
+  counter: ['count'],
+};
+
+/** @param {Handed} handed */
+function refuseUnknown({ metrics, state }) {
+  const paths = Object.entries(metrics ?? {}).flatMap(([name, { type, values }]) =>
+    (EXPECTED[/** @type {keyof typeof EXPECTED} */ (type)] ?? []).map((key) => ({ path: `${name}.${key}`, value: values?.[key] })),
+  );
+  paths.push({ path: 'state.testRunDurationMs', value: state?.testRunDurationMs });
+  const missing = paths.find(({ value }) => typeof value !== 'number');
+  if (!missing) return;
+  throw new Error(`chamiperf: k6's summary has no ${missing.path}: another k6, or other settings, than these scripts know`);
+}

@@ -1,8 +1,7 @@
 // What Kea has: its host reservations, in both styles of answer. Knows how to read, not how to wait.
-import { api } from './api.js';
+import { keaRequest } from './api.js';
 import { seeded } from './nodes.js';
-import { plan } from './plan.js';
-import { endpoint, call } from './request.js';
+import { call, endpoint } from './request.js';
 
 /** Kea's result for "there are none". */
 const EMPTY = 3;
@@ -12,9 +11,7 @@ const EMPTY = 3;
 
 /** @returns {import('./request.js').Endpoint} */
 export const keaEndpoint = () =>
-  endpoint({ name: 'kea-read', service: 'kea', method: 'POST', open: true, names: seeded(), ...api.kea });
-
-export const hasKea = () => Boolean(plan.urls.kea);
+  endpoint({ name: 'kea-read', service: 'kea', method: 'POST', open: true, names: seeded(), ...keaRequest() });
 
 /**
  * @param {import('./request.js').Endpoint} kea

@@ -1,9 +1,8 @@
 // When a VU starts its iterations, and whether k6 itself kept up.
 // A paced VU starts at a random point of its interval; else a jump in VUs would fire all of them in one millisecond.
 import { sleep } from 'k6';
-import exec from 'k6/execution';
 import { Trend } from 'k6/metrics';
-import { plan } from './plan.js';
+import { plan } from './scenario.js';
 import { elapsedMs, enterWindow } from './windows.js';
 
 /** One iteration in so many is watched: watching each would cost what it is meant to find. */
@@ -25,62 +24,63 @@ let watching = false;
 let timing = false;
 let fromHerd = false;
 
-/** Start an iteration: the first one waits for its random point. */
-export function begin() {
+/** Start an iteration: the first one waits for its random point, at the longest to the end of the phase it starts in. */
+export const begin = () => {
   if (due < 0) firstStart();
   enterWindow();
   iteration += 1;
   watching = iteration % WATCH_EVERY === 0;
   requestMs = 0;
   if (watching) beganAt = Date.now();
-}
+};
 
-function firstStart() {
+const firstStart = () => {
   paceMs = plan.load.pace_s * 1000;
   herds = plan.load.phases.filter(({ herd }) => herd).map(({ start_s: start }) => start * 1000);
   const now = elapsedMs();
-  fromHerd = herds.some((start) => now >= start && now < start + paceMs);
-  due = fromHerd ? now : now + Math.random() * paceMs;
+  const phase = plan.load.phases.findLast(({ start_s: start }) => start * 1000 <= now) ?? plan.load.phases[0];
+  fromHerd = phase.herd === true;
+  const left = (phase.start_s + phase.duration_s) * 1000 - now;
+  due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left));
   if (due > now) sleepUntilDue(now);
-}
+};
 
 /**
  * End an iteration: wait until the next one is due. One that is late starts at once and does not catch up.
  * After a herd the VUs spread over their interval again, else they would stay in step.
  */
-export function pace() {
+export const pace = () => {
   if (watching) overrun.add(Math.max(0, Date.now() - beganAt - requestMs));
   if (paceMs === 0) return;
   const now = elapsedMs();
   const next = due + (fromHerd ? Math.random() : 1) * paceMs;
-  const herd = herds.find((start) => due < start && start <= next);
+  const herd = herds.length > 0 ? herds.find((start) => due < start && start <= next) : undefined;
   fromHerd = herd !== undefined;
   due = Math.max(herd ?? next, now);
   if (due > now) sleepUntilDue(now);
-}
+};
+
+/** @type {(now: number) => void} */
+const sleepUntilDue = (now) => {
+  sleep((due - now) / 1000);
+  const late = elapsedMs() - due;
+  if (watching || late > STALL_MS) stall.add(Math.max(0, late));
+};
 
 /**
  * Count a request's time as the server's, not the generator's.
  * @param {import('k6/http').Response} response
  */
-export function spent(response) {
-  if (watching || timing) requestMs += response.timings.blocked + response.timings.duration;
-}
+export const spent = (response) => {
+  if (!watching && !timing) return;
+  const { timings } = response;
+  requestMs += timings.blocked + timings.duration;
+};
 
 /** Time the requests of every iteration, not only of those that are watched. */
-export function timeRequests() {
+export const timeRequests = () => {
   timing = true;
-}
+};
 
 /** Milliseconds that this iteration has spent in requests so far; waits and the generator's own time are not in it. */
 export const requestTime = () => requestMs;
-
-/** @param {number} now */
-function sleepUntilDue(now) {
-  sleep((due - now) / 1000);
-  const late = elapsedMs() - due;
-  if (watching || late > STALL_MS) stall.add(Math.max(0, late));
-}
-
-/** @returns {number} this iteration's number over all VUs and k6 processes, from 0, in order */
-export const iterationNumber = () => exec.scenario.iterationInTest;

@@ -1,4 +1,4 @@
-// The phases of a load: when each begins, how many windows it has, and the stages k6 is given. Knows nothing of k6.
+// The phases of a load, and the slots of time in which its tags stay equal. Knows nothing of k6.
 
 /**
  * One phase. VUs or arrivals per second change linearly from `from_*` to `to_*`; a `from` that differs from the level
@@ -15,37 +15,24 @@
  * @property {boolean} [herd] every VU starts an iteration at the phase's first instant
  */
 
-/** @typedef {{endMs: number, phase: string, window: string | null}} Slot a stretch of time in which the tags stay equal */
+/** @typedef {{endMs: number, phase: string, window: string | null}} Slot */
 
 /** The phase that is compared; the others are shown. */
 export const MEASURED = 'sustained';
-
-/**
- * Fill in when each phase starts.
- * @param {Omit<Phase, 'start_s'>[]} phases
- * @returns {Phase[]}
- */
-export function sequence(phases) {
-  let start = 0;
-  return phases.map((phase) => {
-    const placed = { ...phase, start_s: start };
-    start += phase.duration_s;
-    return placed;
-  });
-}
 
 /**
  * How many windows the measured phase has: as planned, else a tenth of it under two minutes, else a twentieth. One that
  * ends when its iterations are done has none unless planned: equal shares of its iterations.
  * @param {Phase[]} phases
  * @param {number} [planned]
+ * @returns {number}
  */
-export function windowCount(phases, planned) {
+export const windowCount = (phases, planned) => {
   const phase = phases.find(({ name }) => name === MEASURED);
   if (!phase) return 0;
   if (phase.iterations) return planned ?? 0;
   return planned ?? (phase.duration_s < 120 ? 10 : 20);
-}
+};
 
 /**
  * The slots of a load in order; the last one never ends, because requests in flight outlive the plan.
@@ -53,7 +40,7 @@ export function windowCount(phases, planned) {
  * @param {number} windows
  * @returns {Slot[]}
  */
-export function slots(phases, windows) {
+export const slots = (phases, windows) => {
   const all = phases.flatMap((phase) => {
     const parts = phase.name === MEASURED && windows > 0 ? windows : 1;
     return Array.from({ length: parts }, (_, part) => ({
@@ -63,29 +50,4 @@ export function slots(phases, windows) {
     }));
   });
   return all.map((slot, i) => (i === all.length - 1 ? { ...slot, endMs: Infinity } : slot));
-}
-
-/**
- * k6's stages for the phases: a jump is a stage of no duration.
- * @param {Phase[]} phases
- * @param {'vus' | 'rate'} what
- * @returns {{start: number, highest: number, stages: {duration: string, target: number}[]}}
- */
-export function stages(phases, what) {
-  /** @param {Phase} phase @returns {[number, number]} */
-  const levels = (phase) =>
-    what === 'vus' ? [phase.from_vus ?? 0, phase.to_vus ?? 0] : [phase.from_rate ?? 0, phase.to_rate ?? 0];
-  const start = levels(phases[0])[0];
-  let level = start;
-  let highest = start;
-  /** @type {{duration: string, target: number}[]} */
-  const steps = [];
-  for (const phase of phases) {
-    const [from, to] = levels(phase);
-    if (from !== level) steps.push({ duration: '0s', target: from });
-    steps.push({ duration: `${Math.round(phase.duration_s * 1000)}ms`, target: to });
-    level = to;
-    highest = Math.max(highest, from, to);
-  }
-  return { start, highest, stages: steps };
-}
+};

@@ -2,42 +2,43 @@
 // pays nothing for the counting. No check(): it would add a sample to every request.
 import http from 'k6/http';
 import { Counter } from 'k6/metrics';
-import { credentialed } from './credential.js';
-import { evidence } from './evidence.js';
 import { spent } from './pace.js';
-import { plan } from './plan.js';
-import { declared, declaring } from './report.js';
+import { declared, plan } from './scenario.js';
 import { template } from './template.js';
 
 /** @typedef {import('k6/http').RefinedResponse<'text'>} Response */
 /** @typedef {import('./template.js').Filled} Filled */
-/** @typedef {'status' | 'content' | 'no_answer'} Why */
+/** @typedef {'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} Method */
+/** @typedef {'status' | 'refused' | 'content' | 'no_answer'} Why */
 
 /**
  * @typedef {object} Endpoint
  * @property {string} name value of k6's `name` tag
  * @property {string} service
- * @property {'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} method
+ * @property {Method} method
  * @property {Filled} url
  * @property {Filled | null} body
  * @property {Filled[]} contains what a good answer contains
  * @property {number | null} tolerates a status that is counted apart and is no failure
  * @property {import('k6/http').RefinedParams<'text'>} params
- * @property {Record<string, string>} tags
- * @property {Record<Why, Record<string, string>>} why
  */
 
 const failed = new Counter('chamiperf_failed');
-const throttled = new Counter('chamiperf_throttled');
-const refused = new Counter('chamiperf_refused');
-const tolerated = new Counter('chamiperf_tolerated');
+const apart = new Counter('chamiperf_apart');
+
+/** @type {Record<string, string>} headers of requests that need a credential; credential.js keeps the one in it good */
+export const authorized = { 'Content-Type': 'application/json' };
+const OPEN = { 'Content-Type': 'application/json' };
+/** Evidence is cut to so much. */
+const MOST_BYTES = 512;
+let gaveEvidence = false;
 
 /**
  * Say what a request looks like and what a good answer is; once per script, not per request.
  * @param {object} given
  * @param {string} given.name
  * @param {string} given.service
- * @param {'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} given.method
+ * @param {Method} given.method
  * @param {string} given.path template
  * @param {import('./identity.js').Names} given.names whose ids and MACs fill the templates
  * @param {unknown} [given.body] JSON value with templates in its strings
@@ -47,11 +48,11 @@ const tolerated = new Counter('chamiperf_tolerated');
  * @param {boolean} [given.measured] its latency belongs in the summary
  * @returns {Endpoint}
  */
-export function endpoint(given) {
-  const { name, service, method, path, names, body, open = false, contains = [], tolerates, measured = true } = given;
-  const tags = { name };
+export const endpoint = ({ name, service, method, path, names, body, contains = [], ...more }) => {
+  const { open = false, tolerates = null, measured = true } = more;
   const timeout = `${plan.load.request_timeout_s ?? 30}s`;
-  if (declaring && measured) declared.endpoints.set(name, { name, service });
+  const withBody = method !== 'GET' && method !== 'DELETE';
+  if (measured) declared?.endpoints.set(name, service);
   return {
     name,
     service,
@@ -59,16 +60,12 @@ export function endpoint(given) {
     url: template(plan.urls[service] + path, names),
     body: body === undefined ? null : template(JSON.stringify(body), names),
     contains: contains.map((text) => template(text, names)),
-    tolerates: tolerates ?? null,
-    params: { tags, timeout, headers: open ? OPEN[method] : credentialed(), responseType: 'text' },
-    tags,
-    why: { status: { name, why: 'status' }, content: { name, why: 'content' }, no_answer: { name, why: 'no_answer' } },
+    tolerates,
+    params: { tags: { name }, timeout, responseType: 'text', ...(open && !withBody ? {} : { headers: open ? OPEN : authorized }) },
   };
-}
+};
 
-const JSON_BODY = { 'Content-Type': 'application/json' };
-/** @type {Record<Endpoint['method'], Record<string, string>>} */
-const OPEN = { GET: {}, DELETE: {}, POST: JSON_BODY, PUT: JSON_BODY, PATCH: JSON_BODY };
+const { get, request } = http;
 
 /**
  * Send a request and judge its answer.
@@ -78,10 +75,10 @@ const OPEN = { GET: {}, DELETE: {}, POST: JSON_BODY, PUT: JSON_BODY, PATCH: JSON
  * @param {string | null} [body] instead of the endpoint's own
  * @returns {Response | null} the answer if it is good, else null
  */
-export function call(to, index, key, body) {
+export const call = (to, index, key, body) => {
   const response = send(to, index, key, body);
   return judge(to, response, index, key) ? response : null;
-}
+};
 
 /**
  * Send a request without judging its answer.
@@ -91,25 +88,14 @@ export function call(to, index, key, body) {
  * @param {string | null} [body]
  * @returns {Response}
  */
-export function send(to, index, key, body) {
+export const send = (to, index, key, body) => {
+  const { method, params } = to;
   const url = to.url(index, key);
   const response =
-    to.method === 'GET'
-      ? http.get(url, to.params)
-      : http.request(to.method, url, body ?? (to.body && to.body(index, key)), to.params);
+    method === 'GET' ? get(url, params) : request(method, url, body ?? (to.body && to.body(index, key)), params);
   spent(response);
   return response;
-}
-
-/**
- * Whether an answer is good, without counting it.
- * @param {Endpoint} to
- * @param {Response} response
- * @param {number} index
- * @param {string} [key]
- */
-export const isGood = (to, { status, body }, index, key) =>
-  status === 200 && to.contains.every((text) => body !== null && body.includes(text(index, key)));
+};
 
 /**
  * Whether an answer is good; if it is not, it is counted here.
@@ -119,32 +105,44 @@ export const isGood = (to, { status, body }, index, key) =>
  * @param {string} [key]
  * @returns {boolean}
  */
-export function judge(to, response, index, key) {
+export const judge = (to, response, index, key) => {
   const { status } = response;
   if (status === 200 || (status > 200 && status < 300 && to.method !== 'GET')) {
-    const { body } = response;
-    for (const text of to.contains) {
-      if (body === null || !body.includes(text(index, key))) return fail(to, response, 'content');
-    }
-    return true;
+    return shows(to, response, index, key) || fail(to, response, 'content');
   }
-  if (status === 429) throttled.add(1, to.tags);
-  else if (status === to.tolerates) tolerated.add(1, to.tags);
-  else {
-    if (status === 401 || status === 403) refused.add(1, to.tags);
-    fail(to, response, status === 0 ? 'no_answer' : 'status');
-  }
+  if (status === 429) apart.add(1, { name: to.name, why: 'throttled' });
+  else if (status === to.tolerates) apart.add(1, { name: to.name, why: 'tolerated' });
+  else if (status === 401 || status === 403) fail(to, response, 'refused');
+  else fail(to, response, status === 0 ? 'no_answer' : 'status');
   return false;
-}
+};
 
 /**
+ * Whether an answer holds what it should.
  * @param {Endpoint} to
  * @param {Response} response
- * @param {Why} why
- * @returns {false}
+ * @param {number} index
+ * @param {string} [key]
+ * @returns {boolean}
  */
-function fail(to, response, why) {
-  failed.add(1, to.why[why]);
-  evidence(to.name, response, why);
+export const shows = ({ contains }, response, index, key) => {
+  const body = contains.length > 0 ? response.body : '';
+  for (let i = 0; i < contains.length; i += 1) if (!body || !body.includes(contains[i](index, key))) return false;
+  return true;
+};
+
+/**
+ * Count a failure. The first one of each VU is logged as evidence: a VU cannot hand text to handleSummary, and text in
+ * a tag would be a time series per text.
+ * @type {(to: Endpoint, response: Response, why: Why) => false}
+ */
+const fail = (to, response, why) => {
+  failed.add(1, { name: to.name, why });
+  if (gaveEvidence) return false;
+  gaveEvidence = true;
+  const { status } = response;
+  const error = response.error || (why === 'content' ? 'wrong content' : `status ${status}`);
+  const body = (response.body ?? '').slice(0, MOST_BYTES);
+  console.warn(`chamiperf-failure ${JSON.stringify({ endpoint: to.name, status, error, body })}`);
   return false;
-}
+};

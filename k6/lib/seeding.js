@@ -1,17 +1,17 @@
 // Seeding in setup and removal in teardown, for `k6 run` by hand; `chamiperf seed` drives seed.js instead.
-import { api } from './api.js';
+import { seedOrder } from './api.js';
 import { range, removeEach, storeEach } from './batches.js';
-import { shareCredential } from './credential.js';
+import { authorize, shareCredential } from './credential.js';
 import { kindOf } from './objects.js';
 import { nodeCount, seeded } from './nodes.js';
-import { plan } from './plan.js';
+import { plan } from './scenario.js';
 
 /** @type {import('./objects.js').Kind[]} */
 let kinds = [];
 
 /** Declare what a run by hand seeds; only the instances of the script that set up, tear down and sum up need it. */
 export function declareSeeding() {
-  if (plan.seeding) kinds = api.seed_order.map((name) => kindOf(name, seeded()));
+  if (plan.seeding) kinds = seedOrder().map((name) => kindOf(name, seeded()));
 }
 
 /**
@@ -22,12 +22,10 @@ export function declareSeeding() {
  * @property {string[]} warnings
  */
 
-/** @returns {SetUp} a credential for all VUs */
-export const share = () => ({ credential: shareCredential(), unavailable: [], warnings: [] });
-
-/** @returns {SetUp} after seeding, where the run is by hand */
+/** @returns {SetUp} with a credential for all VUs; where the run is by hand, after seeding */
 export function prepare() {
-  const setUp = share();
+  const setUp = { credential: shareCredential(), unavailable: [], warnings: [] };
+  authorize(setUp.credential);
   for (const kind of kinds) storeEach(kind, range(0, nodeCount()), setUp.credential, plan.seeding?.batch);
   return setUp;
 }

@@ -1,100 +1,24 @@
 // The summary of a run: what k6 measured, in the names of the run's model. README.md states the format.
-// What k6 hands over is checked first: other versions and settings of k6 hand over something else.
-import { FAILURES, OBJECTS, phaseNames, QUANTILES, WHY, windowNames } from './options.js';
+import { APART, HEALTH, OBJECTS, phaseNames, whatIsDeclared, WHY, windowNames } from './options.js';
 import { MEASURED } from './phases.js';
-import { plan } from './plan.js';
-import { DONE } from './progress.js';
-import { declared } from './report.js';
+import { plan } from './scenario.js';
 import { textOf } from './table.js';
 
-/** @typedef {{type: string, contains: string, values: Record<string, number>}} Metric */
-/** @typedef {{metrics: Record<string, Metric>, state: {testRunDurationMs: number}, setup_data?: any}} Handed */
-/** @typedef {{count: number, min: number, mean: number, max: number, quantiles: Record<string, number>}} Distribution */
-/** @typedef {{index: number, seconds: number, count: number, failed: number, quantiles: Record<string, number>}} Window */
-
-/**
- * @typedef {object} Scalar
- * @property {string} name
- * @property {string} [endpoint]
- * @property {string} [phase]
- * @property {string} unit
- * @property {'lower' | 'higher'} direction
- * @property {number} value
- * @property {boolean} [compared]
- * @property {number} [count]
- * @property {number} [resolution]
- */
-
-/** What k6 measured, looked up by metric and tags; a metric that never had a sample is null or 0. */
-export class Figures {
-  /** @param {Handed} handed */
-  constructor(handed) {
-    refuseUnknown(handed);
-    this.metrics = handed.metrics;
-    this.seconds = handed.state.testRunDurationMs / 1000;
-    /** What the scenario's `setup` found out. */
-    this.setup = handed.setup_data ?? {};
-  }
-
-  /**
-   * @param {string} metric
-   * @param {string[]} tags
-   * @returns {Distribution | null}
-   */
-  distribution(metric, ...tags) {
-    const values = this.metrics[keyOf(metric, tags)]?.values;
-    if (!values || !values.count) return null;
-    const { count, min, avg: mean, max } = values;
-    return { count, min, mean, max, quantiles: quantilesOf(values) };
-  }
-
-  /**
-   * @param {string} metric
-   * @param {string[]} tags
-   */
-  count(metric, ...tags) {
-    return this.metrics[keyOf(metric, tags)]?.values.count ?? 0;
-  }
-}
-
-/**
- * @param {string} metric
- * @param {string[]} tags
- */
-const keyOf = (metric, tags) => (tags.length ? `${metric}{${tags.join(',')}}` : metric);
-
-/**
- * @param {Record<string, number>} values
- * @returns {Record<string, number>}
- */
-const quantilesOf = (values) => Object.fromEntries(QUANTILES.map((q) => [`p${q}`, values[q === 50 ? 'med' : `p(${q})`]]));
-
-/** @param {Handed} handed */
-function refuseUnknown({ metrics, state }) {
-  const known = [
-    ['state.testRunDurationMs', state?.testRunDurationMs],
-    ['metrics', metrics?.vus_max?.values.max],
-    ...Object.entries(metrics ?? {}).flatMap(([name, { type, values }]) => {
-      if (type === 'trend') return ['count', 'avg', 'med', ...QUANTILES.filter((q) => q !== 50).map((q) => `p(${q})`)].map((key) => [`${name}.${key}`, values[key]]);
-      return type === 'counter' ? [[`${name}.count`, values.count]] : [];
-    }),
-  ];
-  const missing = known.find(([, value]) => typeof value !== 'number');
-  if (missing) throw new Error(`chamiperf: k6's summary has no ${missing[0]}: not the k6 or not the settings this was written for`);
-}
+/** @typedef {import('./figures.js').Figures} Figures */
+/** @typedef {import('./figures.js').Distribution} Distribution */
 
 /** @param {Figures} figures @returns {object[]} */
 function seriesOf(figures) {
   const http = { unit: 'ms', direction: 'lower', resolution: 0.001, compared: true };
   return [
-    ...[...declared.endpoints.values()].map(({ name, service }) => ({
+    ...[...whatIsDeclared().endpoints].map(([name, service]) => ({
       endpoint: name,
       service,
       metric: 'latency',
       ...http,
       ...slotsOf(figures, 'http_req_duration', [`name:${name}`]),
     })),
-    ...declared.trends.map(({ metric, name, ...rest }) => ({
+    ...whatIsDeclared().trends.map(({ metric, name, ...rest }) => ({
       endpoint: name,
       service: '',
       metric: name,
@@ -138,30 +62,32 @@ function slotsOf(figures, metric, tags) {
  */
 function windowSeconds(figures) {
   const names = windowNames();
-  if (!declared.progress) {
+  const { progress } = whatIsDeclared();
+  if (!progress) {
     const measured = plan.load.phases.find(({ name }) => name === MEASURED);
     return names.map(() => (measured?.duration_s ?? 0) / names.length);
   }
-  const ends = names.map((window) => figures.distribution(DONE, `window:${window}`)?.max ?? 0);
+  const ends = names.map((window) => figures.distribution(progress, `window:${window}`)?.max ?? 0);
   return ends.map((end, i) => Math.max(0, end - (ends[i - 1] ?? 0)) / 1000);
 }
 
 /** @param {Figures} figures @returns {object[]} */
 function trafficOf(figures) {
-  return [...declared.endpoints.values()].flatMap(({ name, service }) =>
+  return [...whatIsDeclared().endpoints].flatMap(([name, service]) =>
     phaseNames().map((phase) => {
       const where = [`name:${name}`, `phase:${phase}`];
       const by = Object.fromEntries(WHY.map((why) => [why, figures.count('chamiperf_failed', ...where, `why:${why}`)]));
-      const [throttled, refused, tolerated] = FAILURES.map((metric) => figures.count(metric, ...where));
+      const [throttled, conflicts] = APART.map((why) => figures.count('chamiperf_apart', ...where, `why:${why}`));
+      const { status, refused, content, no_answer: noAnswer } = by;
       return {
         endpoint: name,
         phase,
         service,
         requests: figures.distribution('http_req_duration', ...where)?.count ?? 0,
-        failed: by.status + by.content + by.no_answer,
+        failed: status + refused + content + noAnswer,
         throttled,
         refused,
-        conflicts: tolerated,
+        conflicts,
         failed_by: by,
         blocked_ms: figures.distribution('http_req_blocked', ...where),
         connecting_ms: figures.distribution('http_req_connecting', ...where),
@@ -172,41 +98,51 @@ function trafficOf(figures) {
 
 /** @param {Figures} figures @returns {object[]} */
 function objectsOf(figures) {
-  return [...declared.kinds].map((kind) => {
-    const [created, resolved, failed, removed] = OBJECTS.map((metric) => figures.count(metric, `kind:${kind}`));
+  return [...whatIsDeclared().kinds].map((kind) => {
+    const [created, resolved, failed, removed] = OBJECTS.map((what) => figures.count('chamiperf_objects', `kind:${kind}`, `what:${what}`));
     return { kind, created, resolved, failed, removed, left: Math.max(0, created - removed) };
   });
 }
 
-/** @param {Figures} figures */
-function summaryOf(figures) {
+/** @type {(figures: Figures, ...tags: string[]) => object} */
+const healthOf = (figures, ...tags) => {
+  const [overrun, stall] = HEALTH.map((metric) => figures.distribution(metric, ...tags));
+  return { overrun_ms: overrun, stall_ms: stall };
+};
+
+/**
+ * @param {Figures} figures
+ * @param {import('./figures.js').Scalar[]} scalars the scenario's own figures
+ */
+export function summaryOf(figures, scalars) {
+  const { name, version } = whatIsDeclared();
   return {
     format: 'chamiperf-summary',
     format_version: 1,
-    scenario: declared.identity.name,
-    scenario_version: declared.identity.version,
+    scenario: name,
+    scenario_version: version,
     profile: plan.profile,
     duration_s: figures.seconds,
     iterations: figures.count('iterations'),
     dropped_iterations: figures.count('dropped_iterations'),
-    max_vus: figures.metrics.vus.values.max,
+    max_vus: figures.metrics.vus?.values.max ?? 0,
     series: seriesOf(figures),
     traffic: trafficOf(figures),
-    scalars: declared.scalars.flatMap((scalars) => scalars(figures)).map((scalar) => ({ endpoint: '', phase: MEASURED, compared: false, count: 1, resolution: 0, ...scalar })),
+    scalars: scalars.map((scalar) => ({ endpoint: '', phase: MEASURED, compared: false, count: 1, resolution: 0, ...scalar })),
     objects: objectsOf(figures),
-    health: { overrun_ms: figures.distribution('chamiperf_overrun'), stall_ms: figures.distribution('chamiperf_stall') },
+    time_series: Object.keys(figures.metrics).length,
+    health: { ...healthOf(figures), phases: Object.fromEntries(phaseNames().map((phase) => [phase, healthOf(figures, `phase:${phase}`)])) },
     unavailable: figures.setup.unavailable ?? [],
     warnings: figures.setup.warnings ?? [],
   };
 }
 
 /**
- * k6 calls this once when the load is over or was stopped.
- * @param {Handed} handed
+ * Where k6 shall write a summary.
+ * @param {ReturnType<typeof summaryOf>} summary
  * @returns {Record<string, string>}
  */
-export function handleSummary(handed) {
-  const summary = summaryOf(new Figures(handed));
+export function write(summary) {
   const text = { stdout: textOf(summary) };
   return __ENV.CHAMIPERF_SUMMARY ? { ...text, [__ENV.CHAMIPERF_SUMMARY]: JSON.stringify(summary) } : text;
 }

@@ -1,22 +1,30 @@
 // Which phase and window a VU is in, as tags on the VU that change only when the slot does: no cost per request.
 import exec from 'k6/execution';
 import { slots } from './phases.js';
-import { plan, windows } from './plan.js';
+import { plan, windows } from './scenario.js';
 
 /** @type {import('./phases.js').Slot[]} */
 let all = [];
 let current = -1;
 let endsAt = 0;
 let startedAt = 0;
+/** @type {typeof exec.scenario | null} kept, because k6 builds it anew each time: 10 % of the cost of a request */
+let scenario = null;
 
 /** Milliseconds since the scenario started. */
-export function elapsedMs() {
+export const elapsedMs = () => {
   if (startedAt === 0) startedAt = exec.scenario.startTime;
   return Date.now() - startedAt;
-}
+};
+
+/** @returns {number} this iteration's number over all VUs and k6 processes, from 0, in order */
+export const iterationNumber = () => {
+  scenario ??= exec.scenario;
+  return scenario.iterationInTest;
+};
 
 /** Tag what follows with the present phase and window. */
-export function enterWindow() {
+export const enterWindow = () => {
   const elapsed = elapsedMs();
   if (elapsed < endsAt) return;
   if (current < 0) all = slots(plan.load.phases, windows);
@@ -24,16 +32,16 @@ export function enterWindow() {
   while (elapsed >= all[current].endMs);
   endsAt = all[current].endMs;
   enter(all[current].phase, all[current].window);
-}
+};
 
 /**
  * Tag what follows with a phase and window that do not follow from the clock.
  * @param {string} phase
  * @param {string | null} window
  */
-export function enter(phase, window) {
+export const enter = (phase, window) => {
   const { tags } = exec.vu.metrics;
   tags.phase = phase;
   if (window === null) delete tags.window;
   else tags.window = window;
-}
+};
