@@ -26,7 +26,8 @@ const objects = new Counter('chamiperf_objects');
  * @property {Endpoint} get
  * @property {Endpoint} getChanged
  * @property {Endpoint} change
- * @property {Endpoint | null} patch makes it ours; null where that cannot be done
+ * @property {Endpoint} patch makes it ours
+ * @property {boolean} yields a PATCH can make it ours
  * @property {Endpoint} put
  * @property {Endpoint} remove
  */
@@ -39,7 +40,7 @@ const objects = new Counter('chamiperf_objects');
  * @returns {Kind}
  */
 export const kindOf = (name, names, measured = [], tolerates = {}) => {
-  const { kind, service, path, key, get, find = '', body, patch, mark, change, changed } = shapeOf(name);
+  const { kind, service, path, key, get, find = '', body, patch = [], mark, change, changed } = shapeOf(name);
   const one = `${path}/${key ?? '{key}'}`;
   const read = get === undefined ? one : path + get;
   declared?.kinds.add(kind);
@@ -50,6 +51,7 @@ export const kindOf = (name, names, measured = [], tolerates = {}) => {
   };
   return {
     ours: key !== undefined,
+    yields: patch.length > 0,
     tags: {
       created: { kind, what: 'created' },
       resolved: { kind, what: 'resolved' },
@@ -61,7 +63,7 @@ export const kindOf = (name, names, measured = [], tolerates = {}) => {
     get: to('get', 'GET', read, { contains: mark }),
     getChanged: to('get', 'GET', read, { contains: changed }),
     change: to('change', 'PATCH', one, { body: change }),
-    patch: patch ? to('patch', 'PATCH', one, { body: Object.fromEntries(patch.map((field) => [field, body[field]])) }) : null,
+    patch: to('patch', 'PATCH', one, { body: Object.fromEntries(patch.map((field) => [field, body[field]])) }),
     put: to('put', 'PUT', one, { body, contains: mark }),
     remove: to('delete', 'DELETE', one),
   };
@@ -121,11 +123,10 @@ export const countCreated = (kind, count) => objects.add(count, kind.tags.create
 
 /** @type {(kind: Kind, index: number) => boolean} */
 const settle = (kind, index) => {
-  const { patch } = kind;
   const key = kind.ours ? '' : keysOf(kind, index)?.[0];
-  if (key === undefined || patch === null) return false;
-  const patched = patiently(() => send(patch, index, key));
-  if (patched.status !== 400) return judge(patch, patched, index, key);
+  if (key === undefined || !kind.yields) return false;
+  const patched = patiently(() => send(kind.patch, index, key));
+  if (patched.status !== 400) return judge(kind.patch, patched, index, key);
   // Whether PATCH takes every field is not known of each service; PUT does, and wants the ETag.
   const found = send(kind.get, index, key);
   if (!judge(kind.get, found, index, key)) return false;
