@@ -5,7 +5,8 @@ import re
 from collections.abc import Sequence
 
 from chamiperf_ci import __version__
-from chamiperf_ci.stack.http import Answer, Request, Route, encode
+from chamiperf_ci.stack.http import Answer, Request, encode
+from chamiperf_ci.stack.routing import Route
 
 YAML = "application/yaml"
 HTML = "text/html; charset=utf-8"

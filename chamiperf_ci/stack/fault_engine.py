@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chamiperf_ci.stack import faults
+from chamiperf_ci.stack.app import App
 from chamiperf_ci.stack.fault_file import FaultFile
 from chamiperf_ci.stack.faults import Fault
-from chamiperf_ci.stack.http import TEXT, Answer, App, Problem, Replaced, Request, ResetConnection, Step
+from chamiperf_ci.stack.http import TEXT, Answer, Problem, Replaced, Request, ResetConnection
+from chamiperf_ci.stack.routing import Step
 from chamiperf_ci.stack.storage import Database
 
 POLL_S = 0.2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.stack import StackState
-from chamiperf_ci.stack import faults, lifecycle
+from chamiperf_ci.stack import faults, probing
 from chamiperf_ci.stack.fault_engine import POLL_S
 from chamiperf_ci.stack.faults import Fault
 
@@ -40,7 +40,7 @@ def _check_route(state: StackState, service: str, route: str) -> None:
         raise ConfigurationError(
             "a route belongs to one service", where="--route", remedy="Name the service too, instead of `*`."
         )
-    known = lifecycle.version(state, service)["routes"]
+    known = probing.version(state, service)["routes"]
     if route not in known:
         raise ConfigurationError(
             f"{service} has no route {route}", where="--route", remedy=f"Choose from {', '.join(known)}."

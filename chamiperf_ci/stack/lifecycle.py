@@ -1,4 +1,4 @@
-"""A stack's life: started, found again, restarted, broken on purpose, and taken away without a trace.
+"""A stack's life: started, found again, restarted, and taken away without a trace.
 
 up -> StackState        every service ready
 find -> StackState      None where there is none, or only the remains of one
@@ -7,24 +7,19 @@ down                    no process and no file left
 """
 
 import fcntl
-import json
 import os
 import secrets
 import shutil
-import ssl
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from chamiperf_ci.errors import ConfigurationError, InternalError, StackUnreachable
-from chamiperf_ci.models.stack import ProcessRef, ServiceState, StackOptions, StackState
-from chamiperf_ci.stack import catalogue, otlp, places, ports, processes
+from chamiperf_ci.errors import ConfigurationError, InternalError
+from chamiperf_ci.models.stack import ProcessRef, StackOptions, StackState
+from chamiperf_ci.stack import catalogue, otlp, places, ports, probing, processes
 from chamiperf_ci.stack.supervisor import STOP_GRACE_S, Plan
 
 TOKEN_VARIABLE = "CHAMICORE_INTERNAL_TOKEN"  # noqa: S105 - a variable's name
@@ -143,28 +138,6 @@ def environment(state: StackState) -> dict[str, str]:
     return variables
 
 
-def version(state: StackState, service: str) -> dict[str, Any]:
-    """What a service says of itself under `/version`.
-
-    Raises:
-        StackUnreachable: It does not answer.
-    """
-    url = f"{state.url(service)}/version"
-    try:
-        with _opened(url, state) as reply:
-            document: dict[str, Any] = json.loads(reply.read())
-    except OSError as fault:
-        raise StackUnreachable(
-            f"{service} does not answer: {fault}", where=url, remedy="See `chamiperf stack status`."
-        ) from None
-    return document
-
-
-def _opened(url: str, state: StackState) -> Any:  # noqa: ANN401 - urllib's answers have no public type
-    context = ssl.create_default_context(cafile=state.ca_file) if state.ca_file else None
-    return urllib.request.urlopen(url, timeout=2, context=context)  # noqa: S310 - a service of our own, on loopback
-
-
 # Starting and stopping
 
 
@@ -190,7 +163,7 @@ def _start(
         deadline = time.monotonic() + ready_timeout_s
         state = _recorded(folder, supervisor, deadline)
         for service in state.services:
-            _wait_until_ready(service, state, deadline)
+            probing.wait_until_ready(service, state, deadline)
     except BaseException:
         processes.stop([supervisor], STOP_GRACE_S + 1)
         _sweep(folder, (*places.KEPT_ENTRIES, places.LOG_FILE))
@@ -229,29 +202,6 @@ def _recorded(folder: Path, supervisor: ProcessRef, deadline: float) -> StackSta
             return state
         time.sleep(_POLL_S)
     raise _supervisor_ended(folder / places.LOG_FILE)
-
-
-def _wait_until_ready(service: ServiceState, state: StackState, deadline: float) -> None:
-    """Until the service answers 200 on `/readiness`, several times over where several workers take turns."""
-    wanted = 1 if len(service.processes) == 1 else 4 * len(service.processes)
-    good, reason = 0, "nothing answered"
-    while good < wanted:
-        try:
-            with _opened(f"{service.url}/readiness", state):
-                good += 1
-                continue
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                good, reason = 0, json.loads(refusal.read() or b"{}").get("detail", refusal.reason)
-        except OSError as fault:
-            good, reason = 0, str(fault)
-        if time.monotonic() > deadline or not any(processes.is_running(each) for each in service.processes):
-            raise StackUnreachable(
-                f"{service.name} did not become ready: {reason}",
-                where=service.url,
-                remedy=f"See {places.LOG_FILE} in {state.state_dir}.",
-            )
-        time.sleep(_POLL_S)
 
 
 def _stop(state: StackState) -> None:

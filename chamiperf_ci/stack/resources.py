@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import Any
 
 from chamiperf_ci.stack.fields import Field, check, decode
-from chamiperf_ci.stack.http import BULK_BODY_LIMIT, Answer, Problem, Request, Route, compact, encode, etag_of, uuid_of
+from chamiperf_ci.stack.http import Answer, Problem, Request, compact, encode, etag_of, uuid_of
+from chamiperf_ci.stack.routing import BULK_BODY_LIMIT, Route
 from chamiperf_ci.stack.storage import Database
 
 COMMON_COLUMNS = """

@@ -14,10 +14,12 @@ from pathlib import Path
 from chamiperf_ci import __version__
 from chamiperf_ci.models.stack import StackOptions
 from chamiperf_ci.stack import api_description, catalogue, faults, otlp
+from chamiperf_ci.stack.app import App
 from chamiperf_ci.stack.client import Client, Unreachable
 from chamiperf_ci.stack.fault_engine import FaultEngine
-from chamiperf_ci.stack.http import Answer, App, Problem, Request, Route, Step, encode
+from chamiperf_ci.stack.http import Answer, Problem, Request, encode
 from chamiperf_ci.stack.metrics import Registry
+from chamiperf_ci.stack.routing import Route, Step
 from chamiperf_ci.stack.service_metrics import ServiceMetrics
 from chamiperf_ci.stack.storage import DURABILITY, Database
 from chamiperf_ci.stack.tokens import Gatekeeper

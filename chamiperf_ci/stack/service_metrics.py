@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from chamiperf_ci import __version__
 from chamiperf_ci.stack import faults, metrics
-from chamiperf_ci.stack.http import Answer, App, Request
+from chamiperf_ci.stack.app import App
+from chamiperf_ci.stack.http import Answer, Request
 from chamiperf_ci.stack.storage import Database
 from chamiperf_ci.stack.tokens import Gatekeeper
 
@@ -26,13 +27,6 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SHARE_S = 0.5
 POOL_SIZES = {"bss": 100, "cloud-init": 100, "smd": 80, "auth": 40, "discovery": 30}
 """Connections per service (contract section 6); a service that is not listed there has as many as discovery."""
-
-SIMULATED = (
-    "db_pool_connections_active",
-    "db_pool_connections_idle",
-    "db_pool_connections_max",
-    "db_pool_wait_duration_seconds",
-)
 
 LABEL_SPELLINGS: dict[faults.LabelStyle, dict[str, str]] = {
     "short": {},

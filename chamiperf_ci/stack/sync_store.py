@@ -8,8 +8,9 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from chamiperf_ci.stack.http import Answer, Request, Route, encode
+from chamiperf_ci.stack.http import Answer, Request, encode
 from chamiperf_ci.stack.metrics import SECONDS, Family, Registry
+from chamiperf_ci.stack.routing import Route
 from chamiperf_ci.stack.storage import Database
 from chamiperf_ci.stack.sync import SyncStatus
 

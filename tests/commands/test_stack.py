@@ -11,6 +11,8 @@ import pytest
 from chamiperf_ci.commands.stack import set_, up
 from chamiperf_ci.stack import lifecycle
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture
 def chamiperf(tmp_path):

@@ -6,6 +6,8 @@ import jwt
 import pytest
 from stack_api import eventually
 
+pytestmark = pytest.mark.e2e
+
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 COMPONENTS = "/hsm/v2/State/Components"
 SMALL = ("bss", "cloud-init", "discovery", "power", "mcp", "kea")

@@ -5,6 +5,8 @@ import itertools
 import pytest
 from stack_api import eventually
 
+pytestmark = pytest.mark.e2e
+
 _COUNT = itertools.count(1)
 SMALL = ("auth", "discovery", "power", "mcp", "kea")
 

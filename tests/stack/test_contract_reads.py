@@ -6,6 +6,8 @@ import pytest
 import yaml
 from stack_api import Api
 
+pytestmark = pytest.mark.e2e
+
 SERVICES = ["auth", "smd", "bss", "cloud-init", "discovery", "power", "mcp"]
 VERSIONS = {
     "auth": "auth/v1",

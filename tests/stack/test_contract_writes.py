@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.e2e
+
 _COUNT = itertools.count(1)
 
 

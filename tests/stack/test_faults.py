@@ -9,6 +9,8 @@ from stack_api import eventually
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.stack import faulting, faults, lifecycle, places
 
+pytestmark = pytest.mark.e2e
+
 MAC = "02:00:00:00:00:01"
 SMALL = ("auth", "smd", "discovery", "power", "mcp", "kea")
 

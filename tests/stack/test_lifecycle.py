@@ -12,6 +12,8 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.stack import StackOptions
 from chamiperf_ci.stack import lifecycle, places, processes
 
+pytestmark = pytest.mark.e2e
+
 
 def _everyone(state):
     return [state.supervisor, *(ref for service in state.services for ref in service.processes)]

@@ -72,6 +72,7 @@ def test_adding_up_leaves_the_worker_itself_alone():
     assert exposition(registry, missing=frozenset(), spelling={}).decode() == TEXT
 
 
+@pytest.mark.e2e
 def test_a_workers_requests_are_counted_whichever_worker_is_scraped(make_stack, api):
     state = make_stack(workers=2, without=("auth", "smd", "discovery", "power", "mcp", "kea"))
     for _ in range(30):
@@ -87,11 +88,13 @@ def test_a_workers_requests_are_counted_whichever_worker_is_scraped(make_stack, 
     assert counts[-1] <= 30
 
 
+@pytest.mark.e2e
 def test_pool_figures_are_marked_as_simulated(embedded_stack, api):
     text = api(embedded_stack).get("bss", "/metrics").text
     assert 'chamiperf_embedded_simulated{family="db_pool_connections_active"} 1' in text
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("service", ["bss", "cloud-init", "kea-sync"])
 def test_sync_figures_are_there(embedded_stack, api, service):
     text = api(embedded_stack).get(service, "/metrics", token="").text
@@ -106,6 +109,7 @@ def test_sync_figures_are_there(embedded_stack, api, service):
     assert [family for family in families if f"\n{family} " not in text] == []
 
 
+@pytest.mark.e2e
 def test_without_metrics_the_endpoint_is_not_routed(make_stack, api):
     client = api(make_stack(metrics=False, without=("auth", "smd", "discovery", "power", "mcp", "kea", "cloud-init")))
     assert client.get("bss", "/metrics").status_code == 404

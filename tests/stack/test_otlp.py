@@ -46,6 +46,7 @@ def _metrics_of(received, service):
     return {}, {}
 
 
+@pytest.mark.e2e
 def test_a_collector_receives_request_durations_by_their_conventional_name(collector, make_stack, api, monkeypatch):
     endpoint, received = collector
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)

@@ -5,6 +5,8 @@ import uuid
 import pytest
 from stack_api import Api, eventually
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture(scope="module")
 def mapped(embedded_stack):

@@ -3,6 +3,8 @@
 import pytest
 from stack_api import eventually
 
+pytestmark = pytest.mark.e2e
+
 SMALL = ("auth", "discovery", "power", "mcp")
 NO_KEA = (*SMALL, "kea")
 MAC = "02:00:00:00:00:01"

@@ -6,6 +6,8 @@ import pytest
 from chamiperf_ci.models.stack import StackOptions
 from chamiperf_ci.stack import lifecycle
 
+pytestmark = pytest.mark.e2e
+
 NODE = ("gw-1", "02:00:0c:00:00:01")
 
 

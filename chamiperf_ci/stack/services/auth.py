@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chamiperf_ci.stack.fields import Field, decode
-from chamiperf_ci.stack.http import Answer, Problem, Request, Route, encode
+from chamiperf_ci.stack.http import Answer, Problem, Request, encode
 from chamiperf_ci.stack.resources import COMMON_COLUMNS, Collection, Resource, now
+from chamiperf_ci.stack.routing import Route
 from chamiperf_ci.stack.service import Context, Service
 from chamiperf_ci.stack.services import auth_admin
 from chamiperf_ci.stack.storage import Database

@@ -1,8 +1,9 @@
 """Auth's administration: policies, roles and their members, device credentials (contract section 2.4)."""
 
 from chamiperf_ci.stack.fields import Field, decode
-from chamiperf_ci.stack.http import Answer, Problem, Request, Route, encode
+from chamiperf_ci.stack.http import Answer, Problem, Request, encode
 from chamiperf_ci.stack.resources import COMMON_COLUMNS, Collection, Resource
+from chamiperf_ci.stack.routing import Route
 from chamiperf_ci.stack.storage import Database
 
 ROLES = ("admin", "operator", "viewer")

@@ -5,9 +5,10 @@ from typing import Any
 
 from chamiperf_ci.stack import sync_store
 from chamiperf_ci.stack.fields import MAC_PATTERN, Field
-from chamiperf_ci.stack.http import TEXT, Answer, Problem, Request, Route
+from chamiperf_ci.stack.http import TEXT, Answer, Problem, Request
 from chamiperf_ci.stack.losses import VISIBLE, Losses
 from chamiperf_ci.stack.resources import COMMON_COLUMNS, Collection, Resource
+from chamiperf_ci.stack.routing import Route
 from chamiperf_ci.stack.service import Context, Service
 from chamiperf_ci.stack.swaps import Swaps
 from chamiperf_ci.stack.tokens import Gatekeeper

@@ -5,8 +5,9 @@ import json
 import time
 
 from chamiperf_ci.stack.fields import Field, decode
-from chamiperf_ci.stack.http import Answer, Problem, Request, Route, encode
+from chamiperf_ci.stack.http import Answer, Problem, Request, encode
 from chamiperf_ci.stack.resources import COMMON_COLUMNS, Collection, Resource
+from chamiperf_ci.stack.routing import Route
 from chamiperf_ci.stack.service import Context, Service
 from chamiperf_ci.stack.storage import Database
 from chamiperf_ci.stack.tokens import Gatekeeper

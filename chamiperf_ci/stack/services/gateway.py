@@ -5,8 +5,10 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
+from chamiperf_ci.stack.app import App
 from chamiperf_ci.stack.client import Client, Reply, Unreachable
-from chamiperf_ci.stack.http import JSON, TEXT, Answer, App, Problem, Request, Route
+from chamiperf_ci.stack.http import JSON, TEXT, Answer, Problem, Request
+from chamiperf_ci.stack.routing import Route
 from chamiperf_ci.stack.service import Context, Service
 from chamiperf_ci.stack.tokens import Gatekeeper
 

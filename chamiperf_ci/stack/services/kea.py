@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chamiperf_ci.stack import faults
-from chamiperf_ci.stack.http import Answer, Problem, Request, Route, encode
+from chamiperf_ci.stack.http import Answer, Problem, Request, encode
 from chamiperf_ci.stack.metrics import Family, Registry
+from chamiperf_ci.stack.routing import Route
 from chamiperf_ci.stack.service import Context, Service
 from chamiperf_ci.stack.storage import Database
 from chamiperf_ci.stack.tokens import Gatekeeper

@@ -3,7 +3,7 @@
 No BMC is behind it: a transition that is no dry run succeeds for every mapped node a moment later.
 """
 
-from chamiperf_ci.stack.http import Route
+from chamiperf_ci.stack.routing import Route
 from chamiperf_ci.stack.service import Context, Service
 from chamiperf_ci.stack.services import power_mappings, power_transitions
 from chamiperf_ci.stack.services.power_nodes import NodeNames

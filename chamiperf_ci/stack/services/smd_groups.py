@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chamiperf_ci.stack.fields import ID_PATTERN, Field, decode
-from chamiperf_ci.stack.http import Answer, Problem, Request, Route
+from chamiperf_ci.stack.http import Answer, Problem, Request
 from chamiperf_ci.stack.resources import COMMON_COLUMNS, Collection, Resource, now
+from chamiperf_ci.stack.routing import Route
 from chamiperf_ci.stack.storage import Database
 
 
