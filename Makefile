@@ -37,7 +37,8 @@ test-unit: $(VENV)/.dev ## the pure tests, in seconds
 	$(BIN)/pytest -n auto -m "not e2e and not needs_act and not needs_prometheus and not needs_collector"
 
 test-e2e: $(VENV)/.dev ## the end-to-end tests: real k6 against the real embedded stack, real Prometheus
-	$(BIN)/pytest -n 2 -m "(e2e or needs_prometheus) and not needs_act and not needs_collector and not slow"
+	$(BIN)/pytest -n 2 -m "(e2e or needs_prometheus) and not alone and not needs_act and not needs_collector and not slow"
+	$(BIN)/pytest -m "alone and not slow"
 
 test-interrupts: $(VENV)/.dev ## Ctrl-C, SIGTERM and SIGKILL at random instants of seed and load
 	$(BIN)/pytest -m "slow and e2e"

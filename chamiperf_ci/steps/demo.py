@@ -83,17 +83,27 @@ class Demo:
             self._command("stack", "fault", "set", "--service", "bss", "--route", "bootscript", "--latency-ms", delay)
         self._say(f"The {name} leg: one run, then two repeats, then one decision")
         self._load(folder)
-        shared = ("--baselines", str(self.baselines), "--out", str(folder))
-        self._command("compare", "--runs", str(folder / "runs"), *shared, allow={1, 3}, quiet=True)
-        # `--scenario` repeats it even where nothing is suspect, so that both legs get the same runs and decision.
-        self._command(
-            "confirm", "--verdict", str(folder / "verdict.json"), "--by", "repeats", "--min-gap", "0",
-            "--scenario", SCENARIO, "--seed-file", str(self.out / "seed.json"), *shared, allow={1, 3}, quiet=True,
-        )  # fmt: skip
+        self._decide(folder)
         if planted:
             self._command("stack", "fault", "clear", quiet=True)
         self._command("report", "--verdict", str(folder / "verdict.json"), "--out", str(folder))
         return files.read_document(folder / "verdict.json", Verdict)
+
+    def _decide(self, folder: Path) -> None:
+        """Look once, repeat twice, decide once; repeats that were invalid say nothing and are made again."""
+        shared = ("--baselines", str(self.baselines), "--out", str(folder))
+        for attempt in range(1, ATTEMPTS + 1):
+            for invalid in (folder / "runs").glob("*.repeat-*.json"):
+                invalid.unlink()
+            self._command("compare", "--runs", str(folder / "runs"), *shared, allow={1, 3}, quiet=True)
+            # `--scenario` repeats it even where nothing is suspect: both legs get the same runs and one decision.
+            code = self._command(
+                "confirm", "--verdict", str(folder / "verdict.json"), "--by", "repeats", "--min-gap", "0",
+                "--scenario", SCENARIO, "--seed-file", str(self.out / "seed.json"), *shared, allow={1, 3}, quiet=True,
+            )  # fmt: skip
+            if code != ExitCode.INVALID or attempt == ATTEMPTS:
+                return
+            self._say("  a repeat was invalid; repeating again")
 
     def _conclude(self, unchanged: Verdict, slowed: Verdict) -> ExitCode:
         false_alarms = [row for row in unchanged.rows if row.verdict in (RowVerdict.REGRESSION, RowVerdict.INVALID)]
@@ -157,7 +167,8 @@ class Demo:
             "update-baseline", "propose", *runs, *shared, "--patch", patch, "--reason", "demo: the stack as it is",
             "--overrule", "missed-target", quiet=True,
         )  # fmt: skip
-        self._command("update-baseline", "apply", "--patch", patch, *shared)
+        self._command("update-baseline", "apply", "--patch", patch, *shared, quiet=True)
+        self._say(f"Accepted the {BASELINE_RUNS} runs into {self.baselines}, by the patch {patch}")
 
     def _command(
         self, name: str, *arguments: str, allow: set[int] | None = None, quiet: bool = False, check: bool = True
