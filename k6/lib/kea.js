@@ -1,13 +1,8 @@
-// What Kea has: its host reservations, in both styles of answer. Knows how to read, not how to wait.
+// Reading Kea.
 import { keaRequest } from './api.js';
 import { seeded } from './nodes.js';
-import { call, endpoint } from './request.js';
-
-/** Kea's result for "there are none". */
-const EMPTY = 3;
-
-/** @typedef {{'hw-address': string, 'ip-address'?: string}} Reservation */
-/** @typedef {{result: number, text?: string, arguments?: {reservations?: Reservation[], hosts?: Reservation[]}}} Answer */
+import { call, endpoint, fail } from './request.js';
+import { reservationsIn } from './reservations.js';
 
 /** @returns {import('./request.js').Endpoint} */
 export const keaEndpoint = () =>
@@ -19,16 +14,7 @@ export const keaEndpoint = () =>
  */
 export function reservations(kea) {
   const response = call(kea, 0);
-  return response && reservationsIn(/** @type {Answer[] | Answer} */ (/** @type {unknown} */ (response.json())));
-}
-
-/**
- * @param {Answer[] | Answer} answers
- * @returns {Map<string, string> | null}
- */
-export function reservationsIn(answers) {
-  const answer = Array.isArray(answers) ? answers[0] : answers;
-  if (!answer || (answer.result !== 0 && answer.result !== EMPTY)) return null;
-  const all = answer.arguments?.reservations ?? answer.arguments?.hosts ?? [];
-  return new Map(all.map((entry) => [entry['hw-address'].toLowerCase(), entry['ip-address'] ?? '']));
+  const found = response && reservationsIn(/** @type {any} */ (response.json()));
+  if (response && !found) fail(kea, response, 'content');
+  return found;
 }

@@ -38,6 +38,7 @@ import { windowCount } from './phases.js';
  * @property {string} name
  * @property {number} version
  * @property {Map<string, string>} endpoints measured ones, and the service that answers them
+ * @property {Set<string>} names values of the tag `name`, of all requests
  * @property {Trended[]} trends
  * @property {Set<string>} kinds of objects that are created or removed
  * @property {string} progress the Trend that times windows which are shares of iterations; empty where time makes them
@@ -70,7 +71,7 @@ export const scenario = (name, version) => {
   plan = read(name);
   windows = windowCount(plan.load.phases, plan.load.windows);
   if (__VU > 0) return;
-  declared = { name, version, endpoints: new Map(), trends: [], kinds: new Set(), progress: '' };
+  declared = { name, version, endpoints: new Map(), names: new Set(), trends: [], kinds: new Set(), progress: '' };
 };
 
 /** @type {(name: string) => Plan} */

@@ -110,6 +110,22 @@ const healthOf = (figures, ...tags) => {
   return { overrun_ms: overrun, stall_ms: stall };
 };
 
+/** k6's metrics of one request, and of one iteration. */
+const PER_REQUEST = 8;
+const PER_ITERATION = 4;
+/** Metrics of a scenario's own that are not its Trends, the watched health, and what k6 says of VUs. */
+const OWN = 8;
+
+/**
+ * The most time series that k6 can hold while each endpoint answers with one status; it does not depend on the number
+ * of nodes, VUs or requests. A further status of an endpoint adds at most as many as the endpoint has.
+ */
+const mostTimeSeries = () => {
+  const { names, trends, kinds } = whatIsDeclared();
+  const slots = phaseNames().length + windowNames().length + 1;
+  return slots * (names.size * PER_REQUEST + PER_ITERATION + trends.length + kinds.size * OBJECTS.length + OWN);
+};
+
 /**
  * @param {Figures} figures
  * @param {import('./figures.js').Scalar[]} scalars the scenario's own figures
@@ -130,7 +146,7 @@ export function summaryOf(figures, scalars) {
     traffic: trafficOf(figures),
     scalars: scalars.map((scalar) => ({ endpoint: '', phase: MEASURED, compared: false, count: 1, resolution: 0, ...scalar })),
     objects: objectsOf(figures),
-    time_series: Object.keys(figures.metrics).length,
+    time_series: mostTimeSeries(),
     health: { ...healthOf(figures), phases: Object.fromEntries(phaseNames().map((phase) => [phase, healthOf(figures, `phase:${phase}`)])) },
     unavailable: figures.setup.unavailable ?? [],
     warnings: figures.setup.warnings ?? [],

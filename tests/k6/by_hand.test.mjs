@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { planByHand, seconds } from '../../k6/lib/by_hand.js';
+
+/** @param {string} scenario @param {Record<string, string>} variables */
+const planned = (scenario, variables) => {
+  Object.assign(globalThis, { __ENV: variables, open: (/** @type {string} */ url) => readFileSync(fileURLToPath(url), 'utf8') });
+  return planByHand(scenario);
+};
+
+test('without variables a scenario runs in full, on nodes that it seeds itself', () => {
+  const plan = planned('boot_storm', {});
+  assert.deepEqual([plan.profile, plan.identities.nodes, plan.seeding], ['full', 10_000, { batch: 100 }]);
+});
+
+test('QUICK is a constant number of VUs for a time', () => {
+  const { load, identities } = planned('boot_storm', { QUICK: 'yes', QUICK_VUS: '20', QUICK_DURATION: '20s' });
+  assert.deepEqual(load.phases, [{ name: 'sustained', start_s: 0, duration_s: 20, from_vus: 20, to_vus: 20 }]);
+  assert.equal(identities.nodes, 1000);
+});
+
+test("Chamicore's variables set durations and levels", () => {
+  const { load, identities, seeding } = planned('cloud_init_storm', {
+    CLOUDINIT_SEED_COUNT: '500',
+    CLOUDINIT_SEED_BATCH_SIZE: '50',
+    CLOUDINIT_FULL_RAMP_DURATION: '5s',
+    CLOUDINIT_FULL_SUSTAIN_DURATION: '1m30s',
+    CLOUDINIT_FULL_SPIKE_DURATION: '10s',
+    CLOUDINIT_FULL_COOLDOWN_DURATION: '2s',
+    CLOUDINIT_FULL_RAMP_TARGET_VUS: '30',
+    CLOUDINIT_FULL_SPIKE_TARGET_VUS: '60',
+  });
+  assert.deepEqual(load.phases, [
+    { name: 'ramp-up', start_s: 0, duration_s: 5, from_vus: 0, to_vus: 30 },
+    { name: 'sustained', start_s: 5, duration_s: 90, from_vus: 30, to_vus: 30 },
+    { name: 'spike', start_s: 95, duration_s: 10, from_vus: 60, to_vus: 60 },
+    { name: 'cooldown', start_s: 105, duration_s: 2, from_vus: 60, to_vus: 0 },
+  ]);
+  assert.deepEqual([identities.nodes, seeding], [500, { batch: 50 }]);
+});
+
+test('inventory has its own names for VUs and duration', () => {
+  const { load } = planned('inventory_scale', { INVENTORY_FULL_VUS: '7', INVENTORY_FULL_DURATION: '3m' });
+  const { duration_s: duration, to_vus: vus } = load.phases[1];
+  assert.deepEqual([duration, vus], [180, 7]);
+});
+
+test('limits are set only where their variables are', () => {
+  assert.deepEqual(planned('boot_storm', {}).limits, { p99_ms: 0, error_rate: 0 });
+  const { limits } = planned('boot_storm', { BOOT_P99_TARGET_MS: '250', BOOT_ERROR_RATE_MAX: '0.01' });
+  assert.deepEqual(limits, { p99_ms: 250, error_rate: 0.01 });
+});
+
+test("another scenario's variables change nothing", () => {
+  assert.equal(planned('boot_storm', { CLOUDINIT_SEED_COUNT: '5' }).identities.nodes, 10_000);
+});
+
+test('nodes that were seeded before are not seeded again', () => {
+  const { seeding, identities } = planned('boot_storm', { CHAMIPERF_SEED_RUN_ID: 'r2026a', CHAMIPERF_SEED_NODES: '40' });
+  assert.deepEqual([seeding, identities.run_id, identities.nodes], [null, 'r2026a', 40]);
+});
+
+for (const profile of ['demo', 'quick', 'full', 'soak']) {
+  for (const scenario of ['boot_storm', 'cloud_init_storm', 'inventory_scale', 'bulk_registration', 'dhcp_sync_burst', 'auth_under_load', 'mixed_boot_path', 'database_stress', 'seed', 'unseed']) {
+    test(`profile ${profile} has a load for ${scenario}`, () => {
+      const { load } = planned(scenario, { CHAMIPERF_PROFILE: profile });
+      assert.ok(load.phases.every(({ duration_s: duration }) => duration > 0));
+    });
+  }
+}
+
+test('durations are read as k6 reads them', () => {
+  assert.deepEqual(['2m', '90s', '1m30s', '500ms', '1h'].map(seconds), [120, 90, 90, 0.5, 3600]);
+});
+
+test('what is no duration is refused', () => assert.throws(() => seconds('2 minutes'), /is not a duration/));

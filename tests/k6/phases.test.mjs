@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { slots, windowCount } from '../../k6/lib/phases.js';
+import { sequence, stages } from '../../k6/lib/stages.js';
+
+const storm = sequence([
+  { name: 'ramp-up', duration_s: 1, from_vus: 0, to_vus: 200 },
+  { name: 'sustained', duration_s: 6, from_vus: 200, to_vus: 200 },
+  { name: 'spike', duration_s: 1, from_vus: 400, to_vus: 400 },
+  { name: 'cooldown', duration_s: 0.5, from_vus: 400, to_vus: 0 },
+]);
+
+/** @param {number} duration */
+const sustained = (duration) => [{ name: 'sustained', start_s: 0, duration_s: duration }];
+
+test('each phase starts where the one before ends', () => {
+  assert.deepEqual(storm.map(({ start_s: start }) => start), [0, 1, 7, 8]);
+});
+
+test('a spike is a jump: a stage of no duration', () => {
+  assert.deepEqual(stages(storm, 'vus').stages, [
+    { duration: '1000ms', target: 200 },
+    { duration: '6000ms', target: 200 },
+    { duration: '0s', target: 400 },
+    { duration: '1000ms', target: 400 },
+    { duration: '500ms', target: 0 },
+  ]);
+});
+
+test('the highest level is that of the spike', () => assert.equal(stages(storm, 'vus').highest, 400));
+
+test('a rate that starts in the middle of a load is a jump from nothing', () => {
+  const phases = sequence([
+    { name: 'alone', duration_s: 3, from_vus: 5, to_vus: 5 },
+    { name: 'sustained', duration_s: 6, from_vus: 5, to_vus: 5, from_rate: 20, to_rate: 20 },
+  ]);
+  assert.deepEqual(stages(phases, 'rate'), {
+    start: 0,
+    highest: 20,
+    stages: [{ duration: '3000ms', target: 0 }, { duration: '0s', target: 20 }, { duration: '6000ms', target: 20 }],
+  });
+});
+
+test('just under two minutes have ten windows', () => assert.equal(windowCount(sustained(119.9)), 10));
+test('two minutes have twenty windows', () => assert.equal(windowCount(sustained(120)), 20));
+test('ten minutes have twenty windows, of 30 s', () => assert.equal(windowCount(sustained(600)), 20));
+test('a planned number of windows is taken', () => assert.equal(windowCount(sustained(600), 40), 40));
+test('a load without a sustained phase has no windows', () => {
+  assert.equal(windowCount([{ name: 'seed', start_s: 0, duration_s: 60 }]), 0);
+});
+test('a phase that ends with its iterations has the planned windows only', () => {
+  const phase = { name: 'sustained', start_s: 0, duration_s: 60, iterations: 1000 };
+  assert.deepEqual([windowCount([phase]), windowCount([phase], 10)], [0, 10]);
+});
+
+test('only the sustained phase is cut into windows', () => {
+  const named = slots(storm, 3).map(({ endMs, phase, window }) => `${phase} ${window} to ${endMs}`);
+  assert.deepEqual(named, [
+    'ramp-up null to 1000',
+    'sustained 0 to 3000',
+    'sustained 1 to 5000',
+    'sustained 2 to 7000',
+    'spike null to 8000',
+    'cooldown null to Infinity',
+  ]);
+});
