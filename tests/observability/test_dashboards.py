@@ -1,0 +1,48 @@
+import json
+
+import pytest
+from panels import FOLDER, is_answered, questions
+
+from dashboards.write import PAGES, files
+
+ASKED = list(questions())
+OF_SERVICES = [asked for asked in ASKED if not any(name.startswith("chamiperf_") for name in asked.metrics)]
+
+
+def test_what_is_written_is_what_the_code_says():
+    stale = [name for name, text in files().items() if (FOLDER / name).read_text(encoding="utf-8") != text]
+    assert not stale, "make dashboards"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_each_panel_says_what_it_shows(name):
+    panels = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))["panels"]
+    assert all(panel["description"] and panel["targets"] for panel in panels if panel["type"] != "row")
+
+
+@pytest.mark.parametrize("name", ["service-performance", "database-performance"])
+def test_two_dashboards_need_no_load_generator(name):
+    asked = [each for each in ASKED if each.dashboard == name]
+    assert asked
+    assert all(metric.startswith("chamicore:") for each in asked for metric in each.metrics)
+
+
+def test_nothing_is_asked_that_would_answer_without_data():
+    assert not [str(asked) for asked in ASKED if "vector(" in asked.expr or "absent(" in asked.expr]
+
+
+@pytest.mark.needs_prometheus
+@pytest.mark.parametrize("asked", OF_SERVICES, ids=str)
+def test_a_real_run_answers_every_panel(filled, asked):
+    assert is_answered(filled.prometheus, asked.expr, filled.start, filled.end), asked.expr
+
+
+@pytest.mark.needs_prometheus
+@pytest.mark.parametrize("asked", OF_SERVICES, ids=str)
+def test_a_panel_whose_metric_is_renamed_is_found(filled, asked):
+    renamed = {name: asked.expr.replace(name, f"{name}_renamed") for name in asked.metrics}
+    unnoticed = [
+        name for name, expr in renamed.items() if is_answered(filled.prometheus, expr, filled.start, filled.end)
+    ]
+    assert asked.metrics
+    assert not unnoticed
