@@ -117,6 +117,17 @@ ACTIONS = (
         permissions="`pull-requests: write`; `actions: read` too, to fetch the artifact of another run",
     ),
     Action(
+        "alert",
+        "Open, update and close alerts for a night, or look whether nights are missing.",
+        outputs={
+            "opened": "How many issues were opened.",
+            "closed": "How many issues were closed.",
+            "undelivered": "How many things could not be delivered; above 0 the exit code is 4.",
+            "verdict-exit-code": "The night's own exit code, which an alert never replaces; empty without a verdict.",
+        },
+        permissions="`issues: write`; `actions: read` too, to look at the schedule",
+    ),
+    Action(
         "update-baseline",
         "Open a pull request that accepts runs into baselines.json; a person merges it.",
         subcommand="pull-request",

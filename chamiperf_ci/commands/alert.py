@@ -31,7 +31,7 @@ _HEARTBEAT = "CHAMIPERF_HEARTBEAT_URL"
     "--environment",
     default="",
     metavar="NAME",
-    help="Name under which runs are kept, where no verdict says it; with watch, by default that of the newest night.",
+    help="Name under which runs are kept, where no verdict says it; by default that of the newest night.",
 )
 @click.option("--schedule", default="", metavar="FILE", help="The nightly workflow to look at, such as nightly.yml.")
 @click.option("--period", type=DURATION, default="24h", show_default=True, help="From one night to the next.")

@@ -41,6 +41,11 @@ def newest_night(names: Sequence[EntryName], environment: str) -> EntryName | No
     return max(nights, key=lambda name: name.started_at, default=None)
 
 
+def environment_of(newest: EntryName | None) -> str:
+    """Whose alert it is where nothing names an environment: that of the newest night."""
+    return "stack" if newest is None else newest.environment
+
+
 def schedule_off(schedule: Schedule, now: datetime) -> AlertLine | None:
     """The alarm of a schedule that is off; None while it is on."""
     if schedule.state == "active":
@@ -92,7 +97,7 @@ def watched(
         )
     )
     return Night(
-        environment=environment or ("stack" if newest is None else newest.environment),
+        environment=environment or environment_of(newest),
         when=now.date(),
         troubles=(Trouble(NOT_MEASURING, lines),) if lines else (),
         measured=False,

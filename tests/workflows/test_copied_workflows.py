@@ -35,15 +35,17 @@ def verdict_of(ran, key="chamiperf"):
     return Verdict.model_validate(json.loads(text))
 
 
-def test_an_empty_repository_gets_to_a_verdict_with_a_copied_nightly(adopter):
+def test_an_empty_repository_gets_to_a_verdict_with_a_copied_nightly(adopter, hub):
     adopter.copy("nightly.yml", edit=SHORT)
     ran = adopter.run("nightly.yml")
     assert ran.code == 0, ran.log
-    assert ran.jobs == {"measure": "success", "history": "success"}
+    assert ran.jobs == {"measure": "success", "history": "success", "alert": "success"}
+    assert hub.issues == []
     assert verdict_of(ran).outcome.word == "learning"
     assert "Self-test: no product was measured" in ran.summaries["measure"]
 
 
+@pytest.mark.usefixtures("hub")
 def test_a_night_without_a_change_passes(adopter, baselines):
     adopter.copy("nightly.yml", edit=SHORT)
     adopter.write("baselines.json", baselines)
@@ -54,7 +56,7 @@ def test_a_night_without_a_change_passes(adopter, baselines):
     assert verdict.scenarios[0].baseline_runs == 5
 
 
-def test_a_night_with_a_planted_slow_down_is_red_and_names_it(adopter, baselines):
+def test_a_night_with_a_planted_slow_down_is_red_and_names_it(adopter, hub, baselines):
     adopter.copy("nightly.yml", edit=SHORT | deployed_by("slow"))
     adopter.write("baselines.json", baselines)
     adopter.write("slow", SLOW, executable=True)
@@ -63,14 +65,16 @@ def test_a_night_with_a_planted_slow_down_is_red_and_names_it(adopter, baselines
     assert verdict_of(ran).outcome.word == "regression"
     assert "Exit code 1." in ran.summaries["measure"]
     # The night is kept all the same, for what comes after it.
-    assert ran.jobs["history"] == "success"
+    assert ran.jobs["history"] == ran.jobs["alert"] == "success"
+    assert [issue["title"].partition(" (")[0] for issue in hub.issues] == ["embedded: boot_storm got worse"]
 
 
-def test_a_red_smoke_test_skips_the_load_and_says_so(adopter):
+def test_a_red_smoke_test_skips_the_load_and_says_so(adopter, hub):
     adopter.copy("nightly.yml", edit=SHORT | deployed_by("broken"))
     adopter.write("broken", BROKEN, executable=True)
     ran = adopter.run("nightly.yml")
-    assert ran.jobs == {"measure": "failure"}
+    assert ran.jobs == {"measure": "failure", "alert": "success"}
+    assert [issue["title"] for issue in hub.issues] == ["embedded: the nights are not measuring"]
     assert "| smoke | ended with 1 |" in ran.summaries["measure"]
     assert "| load | not run, because of smoke |" in ran.summaries["measure"]
     assert "Load" not in ran.steps
@@ -78,10 +82,11 @@ def test_a_red_smoke_test_skips_the_load_and_says_so(adopter):
     assert (ran.artifacts / "chamiperf-chamiperf-1" / "smoke.json").is_file()
 
 
-def test_a_workflow_that_names_no_stack_stops_before_seeding(adopter):
+def test_a_workflow_that_names_no_stack_stops_before_seeding(adopter, hub):
     adopter.copy("nightly.yml", edit=SHORT | {"stack: embedded": 'stack: ""'})
     ran = adopter.run("nightly.yml")
-    assert ran.jobs == {"measure": "failure"}
+    assert ran.jobs == {"measure": "failure", "alert": "success"}
+    assert "the measuring job ended without a verdict (failure), exit code 2" in hub.issues[0]["body"]
     assert "CHAMICORE_TEST_" in ran.summaries["measure"]
     assert "Exit code 2." in ran.summaries["measure"]
     assert "Seed" not in ran.steps
@@ -141,7 +146,7 @@ def test_a_quick_run_that_gets_to_no_verdict_says_so_in_the_comment(adopter, hub
     adopter.copy("quick.yml", edit=QUICK | deployed_by("broken"))
     adopter.write("broken", BROKEN, executable=True)
     ran = adopter.run("quick.yml", payload={"inputs": {"pull-request": "7"}})
-    assert ran.jobs == {"measure": "failure", "comment": "success"}, ran.log
+    assert ran.jobs == {"measure": "failure", "comment": "success", "alert": "success"}, ran.log
     assert "No verdict: the run ended before anything could be judged." in hub.comments[0]["body"]
 
 
@@ -169,6 +174,14 @@ def test_a_forks_verdict_is_posted_by_the_base_repository(adopter, hub):
     ran = adopter.run("comment.yml", event="workflow_run", payload={"workflow_run": run})
     assert ran.code == 0, ran.log
     assert [comment["pull"] for comment in hub.comments] == [7]
+
+
+def test_a_push_notices_that_the_schedule_is_off(adopter, hub):
+    hub.workflows["nightly.yml"] = "disabled_inactivity"
+    adopter.copy("watch.yml")
+    ran = adopter.run("watch.yml", event="push")
+    assert ran.code == 0, ran.log
+    assert "GitHub switched the schedule off" in hub.issues[0]["body"]
 
 
 def test_a_dispatch_opens_a_pull_request_that_accepts_the_runs(adopter, hub):

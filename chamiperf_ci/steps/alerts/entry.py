@@ -7,7 +7,7 @@ from pathlib import Path
 from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.adapters.github import workflows
 from chamiperf_ci.adapters.history import HistoryStore
-from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
+from chamiperf_ci.errors import OutsideServiceError
 from chamiperf_ci.models.alert import NOT_MEASURING
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.verdict import ScenarioOutcome, Verdict
@@ -15,7 +15,7 @@ from chamiperf_ci.steps import history as kept
 from chamiperf_ci.steps.alerts.findings import Night, Trouble, findings, without_verdict
 from chamiperf_ci.steps.alerts.step import Channels, Told, Tracker, tell
 from chamiperf_ci.steps.alerts.suspect_range import last_good, suspect_range
-from chamiperf_ci.steps.nights import Schedule, schedule_off, watched
+from chamiperf_ci.steps.nights import Schedule, environment_of, newest_night, schedule_off, watched
 from chamiperf_ci.steps.published import published, published_verdict
 
 _LOOK_BACK = timedelta(days=90)
@@ -44,14 +44,12 @@ def alert(asked: Asked, channels: Channels) -> tuple[Night, Told]:
     """Find out about the night, and tell.
 
     Raises:
-        ConfigurationError: The verdict or the history cannot be read, or nothing says which environment it was.
+        ConfigurationError: The verdict or the history cannot be read.
         OutsideServiceError: A look from outside, and the history or GitHub does not answer.
     """
     if asked.watch:
-        names = () if asked.history is None else asked.history.names()
-        entries = [name for path in names if (name := kept.parse_name(path)) is not None]
         schedule = _schedule(asked, channels.tracker)
-        night = watched(asked.environment, entries, schedule, asked.now, period=asked.period)
+        night = watched(asked.environment, _names(asked), schedule, asked.now, period=asked.period)
         return night, tell(night, channels)
     night = _night(asked)
     try:
@@ -65,14 +63,9 @@ def alert(asked: Asked, channels: Channels) -> tuple[Night, Told]:
 
 def _night(asked: Asked) -> Night:
     if asked.verdict is None:
-        if not asked.environment:
-            raise ConfigurationError(
-                "nothing says which environment the night was of",
-                where="--environment",
-                remedy="Give the name under which its runs are kept; without one it is the target's.",
-            )
-        reason = published(asked.without_verdict, environment=asked.environment)
-        return without_verdict(asked.environment, reason, asked.now.date(), link=asked.link)
+        environment = asked.environment or environment_of(newest_night(_names(asked), ""))
+        reason = published(asked.without_verdict, environment=environment)
+        return without_verdict(environment, reason, asked.now.date(), link=asked.link)
     verdict = published_verdict(read_document(asked.verdict, Verdict, remedy="`chamiperf compare` writes it."))
     night = findings(verdict, link=asked.link)
     outcomes = {scenario.scenario: scenario for scenario in verdict.scenarios}
@@ -103,6 +96,11 @@ def _changed(
     except OutsideServiceError as error:
         return (f"The history could not be read, so what changed is not known: {error.wrong}.",)
     return suspect_range(tonight, last_good(entries, trouble.topic, trouble.rows, before=tonight.started_at))
+
+
+def _names(asked: Asked) -> list[kept.EntryName]:
+    paths = () if asked.history is None else asked.history.names()
+    return [name for path in paths if (name := kept.parse_name(path)) is not None]
 
 
 def _schedule(asked: Asked, tracker: Tracker | None) -> Schedule | None:
