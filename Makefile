@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A target that needs node, go or docker says so in its help line; `demo` and `test` need Python 3.11+, make and git.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo scenarios test test-unit test-e2e test-interrupts test-observability test-workflows \
-        lint format types-k6 lock schemas docs dashboards bench bench-verdict faults observability clean
+        lint format types-k6 lock schemas docs dashboards bench bench-verdict observability clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "%-20s %s\n", $$1, $$2}'
@@ -81,9 +81,6 @@ bench: $(VENV)/.dev ## measure what a test must not assert; ratios, each within 
 
 bench-verdict: $(VENV)/.dev ## the verdict's figures on public series, against the usual rules
 	$(BIN)/python -m bench.verdict
-
-faults: $(VENV)/.dev ## the fault catalogue: each fault with the outcome it must have
-	$(BIN)/python -m tests.faults
 
 observability: ## start Prometheus, Grafana and the Collector (docker, or what is installed)
 	observability/up

@@ -1,0 +1,144 @@
+"""`chamiperf alert` as a job runs it: exit codes, and that the verdict is said whatever becomes of the alert."""
+
+import json
+from pathlib import Path
+
+import github_standin
+import pytest
+from made_verdicts import made_row, made_verdict
+
+from chamiperf_ci.__main__ import run
+
+SECRET = "http://127.0.0.1:9/services/canary-of-the-chat"  # port 9 answers nobody
+
+
+@pytest.fixture
+def hub():
+    """The stand-in on a loopback port."""
+    with github_standin.serve(github_standin.StandIn(workflows={"nightly.yml": "active"})) as stand_in:
+        yield stand_in
+    assert stand_in.checked == []
+
+
+@pytest.fixture
+def alert(hub, tmp_path, monkeypatch, capsys):
+    """Runs the command in a job; returns exit code, standard output, standard error and the outputs."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "verdict.json").write_text(made_verdict((made_row(),)).model_dump_json())
+    (tmp_path / "summary").touch()
+    variables = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_REPOSITORY": hub.repository,
+        "GITHUB_API_URL": hub.base_url,
+        "GITHUB_TOKEN": "token",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "GITHUB_OUTPUT": str(tmp_path / "outputs"),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("chamiperf_ci.adapters.webhook._FIRST_WAIT_S", 0)
+    monkeypatch.setattr("chamiperf_ci.adapters.github.patience.BACKOFF_S", 0)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    def go(*arguments):
+        from chamiperf_ci.commands.alert import alert as command  # noqa: PLC0415 - after the variables are set
+
+        with pytest.raises(SystemExit) as ended:
+            run(command, arguments)
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return go
+
+
+def test_a_failed_night_opens_an_issue_and_is_exit_code_0(alert, hub):
+    code, out, _ = alert()
+    assert (code, [issue["title"] for issue in hub.issues]) == (0, ["lab: boot_storm got worse (bootscript p99)"])
+    assert out.startswith("Boot script p99 rose 21 %")
+
+
+def test_the_same_night_again_writes_nothing(alert, hub):
+    alert()
+    before = len(hub.writes)
+    alert()
+    assert len(hub.writes) == before
+
+
+def test_a_dry_run_says_what_the_real_run_says_and_writes_nothing(alert, hub):
+    _, _, would = alert("--dry-run")
+    assert hub.writes == []
+    _, _, did = alert()
+    line = "open issue: lab: boot_storm got worse (bootscript p99)\n"
+    assert (would, did) == (f"would do: {line}", line)
+
+
+def test_a_chat_that_cannot_be_reached_is_exit_code_4_and_hides_neither_issue_nor_verdict(alert, hub, monkeypatch):
+    monkeypatch.setenv("CHAMIPERF_ALERT_WEBHOOK", SECRET)
+    code, out, err = alert()
+    assert (code, len(hub.issues)) == (4, 1)
+    assert out.startswith("Boot script p99 rose 21 %")
+    assert "not delivered: the message to the chat" in err
+    summary = Path("summary").read_text()
+    assert "Boot script p99 rose 21" in summary
+    assert "canary" not in out + err + summary
+
+
+def test_a_token_that_may_not_open_issues_is_exit_code_4_and_names_the_permission(alert, hub):
+    hub.fail("POST", "/issues$", 403, "Resource not accessible by integration")
+    code, _, err = alert()
+    assert code == 4
+    assert "Add `issues: write`" in err
+
+
+def test_a_heartbeat_that_fails_is_exit_code_4(alert, monkeypatch):
+    monkeypatch.setenv("CHAMIPERF_HEARTBEAT_URL", SECRET)
+    code, _, err = alert()
+    assert code == 4
+    assert "not delivered: the heartbeat" in err
+
+
+def test_the_outputs_say_what_was_done_and_the_verdicts_own_code(alert):
+    alert()
+    outputs = Path("outputs").read_text()
+    assert [line for line in outputs.splitlines() if line.isdigit()] == ["1", "0", "0", "1", "0"]
+
+
+def test_a_night_without_a_verdict_is_told_of(alert, hub):
+    Path("out/verdict.json").unlink()
+    code, _, _ = alert("--without-verdict", "smoke ended with 1", "--environment", "lab")
+    assert (code, hub.issues[0]["title"]) == (0, "lab: the nights are not measuring")
+
+
+def test_a_missing_verdict_is_a_mistake_and_no_alert(alert, hub):
+    Path("out/verdict.json").unlink()
+    code, _, _ = alert()
+    assert (code, hub.writes) == (2, [])
+
+
+def test_without_anybody_to_tell_it_is_a_mistake_of_the_configuration(alert, monkeypatch):
+    monkeypatch.delenv("GITHUB_TOKEN")
+    code, _, err = alert()
+    assert code == 2
+    assert "there is nobody to tell" in err
+
+
+def test_a_look_from_outside_tells_of_a_schedule_that_is_off(alert, hub):
+    hub.workflows["nightly.yml"] = "disabled_manually"
+    code, _, _ = alert("--watch", "--schedule", "nightly.yml", "--environment", "lab")
+    assert (code, hub.issues[0]["title"]) == (0, "lab: the nights are not measuring")
+
+
+def test_a_schedule_that_is_unknown_is_said_and_the_night_is_told_of_all_the_same(alert, hub):
+    code, _, err = alert("--schedule", "other.yml")
+    assert (code, len(hub.issues)) == (4, 1)
+    assert "the look at the schedule" in err
+
+
+def test_hosts_are_not_published(alert, hub):
+    text = Path("out/verdict.json").read_text()
+    verdict = json.loads(text)
+    verdict["rows"][0]["sentence"] = "slower at http://bss.internal.example:8080/boot"
+    Path("out/verdict.json").write_text(json.dumps(verdict))
+    alert()
+    assert "internal.example" not in hub.issues[0]["body"]
