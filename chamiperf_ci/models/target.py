@@ -61,6 +61,8 @@ class Target(Value):
     generator_on_target_host: bool = False
     without: tuple[Service, ...] = ()
     """Services that the stack behind a gateway does not have."""
+    stack_manifest: Path | None = None
+    """JSON of service to image digest or commit; it outranks what `/version` says."""
 
     def url(self, service: Service) -> str | None:
         """The base URL of a service: its own, else the gateway's, else None."""
@@ -94,6 +96,7 @@ class TargetEntry(Value):
     client_certificate: Path | None = None
     client_key: Path | None = None
     insecure: bool = False
+    stack_manifest: Path | None = None
 
 
 class TargetsFile(Value):

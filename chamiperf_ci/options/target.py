@@ -112,6 +112,7 @@ _OPTIONS: Final[tuple[Callable[[Command], Command], ...]] = (
     _file_option("ca-file", "CA certificates (PEM) that sign the services' certificates."),
     _file_option("client-certificate", "Client certificate (PEM)."),
     _file_option("client-key", "Key of the client certificate (PEM)."),
+    _file_option("stack-manifest", "JSON of service to image digest or commit, as deployed."),
     click.option(
         "--insecure",
         is_flag=True,
@@ -124,7 +125,7 @@ _NAMES: Final = (
     *("target", "config", "environment", "gateway", "without", "network"),
     *("kea_url", "kea_sync_url", "prometheus_url", "grafana_url"),
     *("credential", "internal_token_file", "token_file", "client_id", "client_secret_file"),
-    *("ca_file", "client_certificate", "client_key", "insecure"),
+    *("ca_file", "client_certificate", "client_key", "insecure", "stack_manifest"),
     *(f"{service.replace('-', '_')}_url" for service in Service),
 )
 
@@ -162,6 +163,7 @@ def _given(values: Mapping[str, Any], context: click.Context) -> GivenTarget:
             client_key=values["client_key"],
             insecure=values["insecure"],
         ),
+        stack_manifest=values["stack_manifest"],
     )
 
 

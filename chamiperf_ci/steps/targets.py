@@ -55,6 +55,7 @@ class GivenTarget:
     without: tuple[Service, ...] = ()
     credential: GivenCredential = NOTHING
     tls: Tls = field(default_factory=Tls)
+    stack_manifest: Path | None = None
 
 
 def resolve(given: GivenTarget) -> Target:
@@ -106,6 +107,7 @@ def _fill(given: GivenTarget, entry: TargetEntry, file: TargetsFile, path: Path)
         network=check_network(given.network or entry.network or NETWORK),
         generator_on_target_host=_on_this_host(urls) if on_this_host is None else on_this_host,
         without=given.without or entry.without,
+        stack_manifest=given.stack_manifest or _beside(path.parent, entry.stack_manifest),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.stack_manifest import read_manifest
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
 from chamiperf_ci.models.fingerprint import Identity, Machine, StackKind
 from chamiperf_ci.models.identities import Identities
@@ -38,20 +39,23 @@ def look_around(client: Chamicore) -> Surroundings:
 
     Raises:
         StackUnreachable: A configured service does not answer.
-        ConfigurationError: It is not reached as configured (certificate, redirect to a host that is not listed).
+        ConfigurationError: It is not reached as configured (certificate, redirect to a host that is not listed), or the
+            stack's manifest cannot be used.
     """
+    deployed = read_manifest(client.target.stack_manifest) if client.target.stack_manifest is not None else {}
     identities = []
     silent = []
     for service in configured(client.target):
         client.operational(service, "health")
-        identity = _identity(client, service)
+        identity = _deployed(_identity(client, service), deployed.pop(service, None))
         identities.append(identity)
-        if not identity.version and not identity.commit:
+        if not identity.version and not identity.commit and not identity.image:
             silent.append(service)
     sizing, faults = _embedded(client.target)
     return Surroundings(
         machine=machine.machine(),
-        identities=tuple(identities),
+        # What has no /version of its own, such as Kea, is known by the manifest alone.
+        identities=(*identities, *deployed.values()),
         stack_kind=describe(client).kind,
         sizing=sizing,
         faults=faults,
@@ -102,6 +106,11 @@ def _identity(client: Chamicore, service: Service) -> Identity:
         commit=_first(said, _COMMIT_KEYS),
         image=_first(said, _IMAGE_KEYS),
     )
+
+
+def _deployed(said: Identity, written: Identity | None) -> Identity:
+    """What a service says of itself, with the build that was written down in place of its own."""
+    return said if written is None else written.model_copy(update={"version": said.version})
 
 
 def _first(said: Mapping[str, object], keys: tuple[str, ...]) -> str:
