@@ -16,12 +16,13 @@ PERIOD = timedelta(hours=24)
 PERIODS = 2
 """One night may be lost (GitHub drops scheduled runs at busy hours); two are an alarm."""
 
-_STATES = {
+STATES = {
     "disabled_inactivity": "GitHub switched the schedule off because the repository had no commit for 60 days",
     "disabled_manually": "somebody switched the workflow off",
     "disabled_fork": "GitHub switches schedules off in forks",
     "deleted": "the workflow's file is gone",
 }
+"""Why GitHub does not start a workflow, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def schedule_off(schedule: Schedule, now: datetime) -> AlertLine | None:
     """The alarm of a schedule that is off; None while it is on."""
     if schedule.state == "active":
         return None
-    why = _STATES.get(schedule.state, f"its state is {schedule.state}")
+    why = STATES.get(schedule.state, f"its state is {schedule.state}")
     return AlertLine(
         name="schedule",
         what=schedule.state,

@@ -1,0 +1,58 @@
+"""docs/on-call.md says what the code does."""
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from chamiperf_ci.cli import COMMANDS
+from chamiperf_ci.commands.confirm import confirm
+from chamiperf_ci.commands.load import load
+from chamiperf_ci.commands.lock import show
+from chamiperf_ci.models.alert import Alert, AlertLine
+from chamiperf_ci.models.vocabulary import RowReason, RunReason
+from chamiperf_ci.render.alerts import issue, title
+from chamiperf_ci.steps.nights import STATES
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "on-call.md").read_text(encoding="utf-8")
+HEADINGS = [line.removeprefix("## ") for line in PAGE.splitlines() if line.startswith("## ")]
+KNOWN = {str(reason) for reason in (*RunReason, *RowReason)} | set(STATES) | {"no verdict", "missing"}
+
+
+def alert(what="regression"):
+    day = date(2026, 3, 14)
+    return Alert(since=day, last=day, lines=(AlertLine(name="bootscript p99", what=what, says="slower", since=day),))
+
+
+@pytest.mark.parametrize("topic", ["boot_storm", ""])
+def test_an_issue_links_to_a_heading(topic):
+    text = issue("lab", topic, alert(), project_url="https://example.org/blob/v1")
+    anchor = re.search(r"docs/on-call\.md#([a-z-]+)", text)[1]
+    assert anchor in [heading.lower().replace(" ", "-") for heading in HEADINGS]
+
+
+def test_the_titles_it_names_are_those_of_the_issues():
+    assert title("ENVIRONMENT", "SCENARIO", alert()).startswith("ENVIRONMENT: SCENARIO got worse (")
+    assert title("ENVIRONMENT", "SCENARIO", alert("target missed")).startswith("ENVIRONMENT: SCENARIO target missed (")
+    assert title("ENVIRONMENT", "", alert()) in PAGE
+
+
+def test_every_reason_it_explains_exists():
+    rows = re.findall(r"^\| (`[^|]+) \|", PAGE, re.MULTILINE)
+    assert {word for row in rows for word in re.findall("`([^`]+)`", row)} - KNOWN == set()
+
+
+def test_every_option_it_names_exists():
+    known = {name for command in (confirm, load, show) for param in command.params for name in param.opts}
+    assert set(re.findall(r"(?<![\w-])--[a-z0-9][a-z0-9-]*", PAGE)) - known - {"--fail-on"} == set()
+
+
+def test_every_command_it_shows_exists():
+    assert set(re.findall(r"chamiperf ([a-z-]+)(?= )", PAGE)) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)", PAGE))
+def test_a_link_leads_somewhere(target):
+    assert (ROOT / "docs" / target).exists()
