@@ -135,7 +135,7 @@ def _hidden(alert: Alert) -> str:
         for place, line in enumerate(alert.lines)
     )
     kept = alert.model_copy(update={"lines": tuple(lines)})
-    return kept.model_dump_json(exclude_defaults=True).replace(">", "\\u003e").replace("--", "-\\u002d")
+    return kept.model_dump_json(exclude_defaults=True).replace("--", "-\\u002d")
 
 
 def _chat(text: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from made_verdicts import made_row, made_verdict
 
 from chamiperf_ci.__main__ import run
+from chamiperf_ci.models.vocabulary import RowReason, RowVerdict
 
 SECRET = "http://127.0.0.1:9/services/canary-of-the-chat"  # port 9 answers nobody
 
@@ -56,6 +57,18 @@ def test_a_failed_night_opens_an_issue_and_is_exit_code_0(alert, hub):
     code, out, _ = alert()
     assert (code, [issue["title"] for issue in hub.issues]) == (0, ["lab: boot_storm got worse (bootscript p99)"])
     assert out.startswith("Boot script p99 rose 21 %")
+
+
+def test_trouble_that_comes_back_after_a_clean_night_gets_an_issue_of_its_own(alert, hub):
+    slow, clean = made_row(), made_row(verdict=RowVerdict.PASS, reason=RowReason.WITHIN_TOLERANCE)
+    for row in (slow, clean, slow):
+        night = made_verdict((row,), sentence="A night.", exit_code=0)
+        Path("out/verdict.json").write_text(night.model_dump_json())
+        alert()
+    assert [issue["state"] for issue in hub.issues] == ["closed", "open"]
+    assert [comment["body"].partition(".")[0] for comment in hub.comments] == [
+        "Clean again: no row of the table fails any more"
+    ]
 
 
 def test_the_same_night_again_writes_nothing(alert, hub):
