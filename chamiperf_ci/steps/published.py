@@ -14,6 +14,7 @@ from chamiperf_ci.render.privacy import address_of, without_hosts
 from chamiperf_ci.steps.targets import (
     GATEWAY_VARIABLE,
     GRAFANA_VARIABLE,
+    KEA_SYNC_VARIABLE,
     KEA_VARIABLE,
     PROMETHEUS_VARIABLE,
     URL_VARIABLES,
@@ -23,6 +24,7 @@ _SHOW = "CHAMIPERF_SHOW_HOSTS"
 _OTHERS = {
     GATEWAY_VARIABLE: "gateway",
     KEA_VARIABLE: "kea",
+    KEA_SYNC_VARIABLE: "kea-sync",
     PROMETHEUS_VARIABLE: "prometheus",
     GRAFANA_VARIABLE: "grafana",
 }

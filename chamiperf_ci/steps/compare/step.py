@@ -1,6 +1,7 @@
 """What `compare` does: reads the files, judges, writes verdict.json, and shows it."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.models.vocabulary import FailOn, RowVerdict
 from chamiperf_ci.render.terminal import terminal
 from chamiperf_ci.steps import history as nights_before
+from chamiperf_ci.steps import verdict_metrics
 from chamiperf_ci.steps.compare.explanation import explanation
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.sittings import read_runs
@@ -75,7 +77,7 @@ def ask(runs: Sequence[Run], rules: Rules) -> Question:
 
 
 def show(verdict: Verdict, path: Path, *, told: str = "", as_json: bool = False) -> ExitCode:
-    """Print a verdict, publish it as outputs of the workflow's step, and return its exit code."""
+    """Print a verdict, publish it as outputs of the workflow's step and as metrics, and return its exit code."""
     if as_json:
         click.echo(json.dumps(verdict.model_dump(mode="json"), indent=2, ensure_ascii=False))
     else:
@@ -90,6 +92,7 @@ def show(verdict: Verdict, path: Path, *, told: str = "", as_json: bool = False)
             "suspect-scenarios": " ".join(verdict.suspect_scenarios),
         }
     )
+    verdict_metrics.publish(verdict, os.environ, lambda text: click.echo(actions.harmless(text), err=True))
     return ExitCode(verdict.outcome.exit_code)
 
 

@@ -25,8 +25,17 @@ class Quantity:
         return tuple(spelling.name for spelling in self.spellings)
 
 
+RATIO: Final = "_ratio"
+"""What OpenTelemetry's exporters put behind a gauge that has no unit, whatever it is."""
+
+
 def _of(*names: str, factor: float = 1.0) -> Quantity:
     return Quantity(tuple(Spelling(name, factor) for name in names))
+
+
+def _gauge(*names: str) -> Quantity:
+    """Gauges without a unit, with and without the ending."""
+    return _of(*(spelling for name in names for spelling in (name, f"{name}{RATIO}")))
 
 
 def _durations(*names: str) -> Quantity:
@@ -41,18 +50,18 @@ REQUESTS: Final = _durations(
     "http_request_duration_seconds",
 )
 """Histogram of answered requests, ms."""
-ACTIVE: Final = _of("http_server_active_requests", "http_server_active_requests_total")
+ACTIVE: Final = _gauge("http_server_active_requests")
 QUERIES: Final = _durations(
     "db_query_duration_seconds", "db_client_operation_duration_seconds", "db_query_duration_milliseconds"
 )
 """Histogram of database statements, ms."""
-POOL_ACTIVE: Final = _of("db_pool_connections_active", "go_sql_in_use_connections", "pgxpool_acquired_conns")
-POOL_IDLE: Final = _of("db_pool_connections_idle", "go_sql_idle_connections", "pgxpool_idle_conns")
-POOL_MAX: Final = _of("db_pool_connections_max", "go_sql_max_open_connections", "pgxpool_max_conns")
-POOL_WAITING: Final = _of("db_pool_connections_waiting")
+POOL_ACTIVE: Final = _gauge("db_pool_connections_active", "go_sql_in_use_connections", "pgxpool_acquired_conns")
+POOL_IDLE: Final = _gauge("db_pool_connections_idle", "go_sql_idle_connections", "pgxpool_idle_conns")
+POOL_MAX: Final = _gauge("db_pool_connections_max", "go_sql_max_open_connections", "pgxpool_max_conns")
+POOL_WAITING: Final = _gauge("db_pool_connections_waiting")
 POOL_WAIT: Final = _durations("db_pool_wait_duration_seconds", "db_client_connection_wait_time_seconds")
 """Histogram of waiting for a connection, ms."""
-SYNC_SUCCESS: Final = _of("sync_last_success_timestamp", "sync_last_success_timestamp_seconds")
+SYNC_SUCCESS: Final = _gauge("sync_last_success_timestamp", "sync_last_success_timestamp_seconds")
 """Unix seconds of the last good sync."""
 KEA_PUSHED: Final = _of("kea_sync_reservations_pushed_total")
 CPU: Final = _of("process_cpu_seconds_total", "container_cpu_usage_seconds_total", "process_cpu_time_seconds_total")
@@ -60,7 +69,7 @@ MEMORY: Final = _of(
     "process_resident_memory_bytes", "container_memory_working_set_bytes", "process_memory_usage_bytes", factor=1e-6
 )
 UPTIME: Final = _of("process_uptime_seconds")
-SIMULATED: Final = _of("chamiperf_embedded_simulated")
+SIMULATED: Final = _gauge("chamiperf_embedded_simulated")
 """1 for each family, named by its label, whose values are a stand-in's."""
 
 HISTOGRAMS: Final = (REQUESTS, QUERIES, POOL_WAIT)

@@ -261,7 +261,7 @@ class Observed:
         )
 
     def _is_simulated(self, series: str) -> bool:
-        family = series.removesuffix("_bucket").removesuffix("_sum")
+        family = series.removesuffix("_bucket").removesuffix("_sum").removesuffix(families.RATIO)
         marks = (track for name in families.SIMULATED.names for track in self.recording.named(name))
         return any(("family", family) in track.labels for track in marks)
 

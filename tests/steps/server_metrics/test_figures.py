@@ -97,6 +97,13 @@ def test_a_stand_ins_pool_is_marked():
     assert (found["pool_utilisation"].simulated, found["server_request_rate"].simulated) == (True, False)
 
 
+def test_a_gauge_is_found_with_the_ending_that_exporters_add():
+    mark = ("chamiperf_embedded_simulated_ratio", (("family", "db_pool_connections_active"),), 1.0)
+    pool = samples(db_pool_connections_active_ratio=30, db_pool_connections_max_ratio=40)
+    found = figures(*([*answered(n), mark, *pool] for n in (0, 500)))["pool_utilisation"]
+    assert (found.value, found.simulated) == (0.75, True)
+
+
 def test_time_in_the_database_is_told_for_each_request():
     queries = [histogram("db_query_duration_seconds", {"1": n, "+Inf": n}, n / 250, op="select") for n in (0, 1000)]
     looks = [[*answered(0), *queries[0]], [*answered(1000), *queries[1]]]
