@@ -2,6 +2,7 @@ import pytest
 from made_verdicts import made_change, made_row, made_target
 from sample_verdict import a_verdict
 
+from chamiperf_ci.adapters.otlp import endpoint
 from chamiperf_ci.steps.verdict_metrics import gauges, publish
 
 
@@ -65,8 +66,5 @@ def test_a_collector_that_is_not_there_costs_one_line(monkeypatch, free_tcp_port
 
 
 @pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"])
-def test_either_variable_names_the_collector(name, monkeypatch, free_tcp_port):
-    monkeypatch.setenv(name, f"http://127.0.0.1:{free_tcp_port}")
-    told = []
-    publish(a_verdict(), {name: f"http://127.0.0.1:{free_tcp_port}"}, told.append)
-    assert told
+def test_either_variable_names_the_collector(name):
+    assert endpoint({name: "http://collector.example:4318"}) == "http://collector.example:4318"
