@@ -29,7 +29,7 @@ demo: $(VENV)/.runtime ## from nothing to a verdict: the whole chain against the
 	@$(BIN)/chamiperf demo --out out/demo
 
 scenarios: $(VENV)/.runtime ## all eight scenarios in profile demo against the embedded stack, under 6 minutes
-	@$(BIN)/chamiperf demo --all-scenarios --out out/scenarios
+	@tools/scenarios
 
 test: test-unit test-e2e ## unit tests, then end-to-end tests with real k6, under 10 minutes
 

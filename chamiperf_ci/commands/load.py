@@ -10,7 +10,6 @@ from chamiperf_ci.adapters import actions
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, Duration, GivenClaim, claim_options, out_option, target_options
-from chamiperf_ci.steps.load.entry import Given, Voice, drive
 from chamiperf_ci.steps.lock import Claim
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.targets import GivenTarget
@@ -121,7 +120,8 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
 
     Writes runs/SCENARIO.json, one file a scenario. Exits 3 when a run cannot be judged; the file says why.
     """
-    from chamiperf_ci.steps.server_metrics.collector import collector  # noqa: PLC0415 - keeps `load --help` fast
+    from chamiperf_ci.steps.load.entry import Given, Voice, drive  # noqa: PLC0415 - keeps `load --help` fast
+    from chamiperf_ci.steps.server_metrics.collector import collector  # noqa: PLC0415 - as above
 
     actions.publish({"runs-path": str(out / "runs")})
     durations = {name: options.pop(name.replace("-", "_")) for name in _PHASES}
