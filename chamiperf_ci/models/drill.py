@@ -1,0 +1,99 @@
+"""What a drill found: which slow-downs the gate catches on one set-up, and how often it would cry wolf.
+
+Written by `chamiperf drill` as `drill.json`. Effects, changes and spreads are fractions (0.2 is 20 %).
+"""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from chamiperf_ci.models.document import Document, Value
+from chamiperf_ci.models.fingerprint import Fingerprint, Identity
+from chamiperf_ci.models.verdict import RowKey
+
+Method = Literal["injected", "computed"]
+"""Injected: slow-downs were made on the stack, measured and judged. Computed: recorded runs were scaled."""
+Purpose = Literal["baseline", "unchanged", "slowed", "noise"]
+"""What a run was made for; all but the slowed ones are runs of unchanged code."""
+Word = Literal["proved", "not proved", "too few runs"]
+
+
+class DrillRun(Value):
+    """One run that was made, valid or not."""
+
+    run_id: str
+    purpose: Purpose
+    effect: float
+    """0 for unchanged code."""
+    file: str
+    """Its name in the folder of the drill's runs."""
+    problems: tuple[str, ...] = ()
+    """Why it says nothing; empty for a valid run."""
+
+
+class DrillEffect(Value):
+    """What became of one slow-down; of effect 0, caught is a false alarm."""
+
+    effect: float
+    injected_ms: float | None = None
+    """Latency added to each request of the slowed route; None where nothing was injected."""
+    comparisons: int
+    """Comparisons made, or drawn where the power is computed."""
+    suspected: int
+    """Of these, how many were suspect after one run: what one night sees."""
+    caught: int
+    """How many were called a regression after confirmation."""
+    missed: int
+    measured: float | None = None
+    """Median change of the slowed endpoint's p50 against the baseline; None where it was not measured."""
+
+
+class DrillRow(Value):
+    """What the gate can see of one row, computed from the runs of unchanged code."""
+
+    key: RowKey
+    spread: float
+    """Standard deviation between runs, on logs."""
+    smallest_suspected: float
+    """Smallest slow-down suspected after one run in 80 of 100 comparisons."""
+    smallest_confirmed: float
+    """Smallest slow-down called a regression after confirmation in 80 of 100 comparisons."""
+
+
+class Drill(Document):
+    """See the module."""
+
+    KIND: ClassVar[str] = "drill"
+
+    kind: Literal["drill"] = "drill"
+    started_at: datetime
+    ended_at: datetime
+    scenario: str
+    profile: str
+    fingerprint: Fingerprint | None
+    """Of all its valid runs; None where there is none."""
+    identities: tuple[Identity, ...] = ()
+    self_test: bool
+    """True when the stack was the embedded one: no product was measured."""
+    method: Method
+    method_reason: str = ""
+    """Why the power was computed and nothing injected."""
+    word: Word
+    exit_code: int
+    sentence: str
+    ended_early: str = ""
+    """Why not everything that was planned was measured."""
+    runs: tuple[DrillRun, ...]
+    unchanged: DrillEffect
+    """Comparisons of unchanged code with unchanged code."""
+    effects: tuple[DrillEffect, ...]
+    """Smallest first."""
+    rows: tuple[DrillRow, ...]
+    """Empty with fewer than eight valid runs of unchanged code."""
+    unchanged_runs: int
+    """Valid runs of unchanged code behind `rows` and the false alarms."""
+    trials: int = 0
+    """Comparisons drawn from those runs; they share them, so they are not independent evidence."""
+    false_alarms_a_month: float | None = None
+    """Nights of a month with a false regression, computed from those trials; None where there are none."""
+    false_alarms_a_month_at_most: float | None = None
+    """The upper end of its 95 % interval."""
