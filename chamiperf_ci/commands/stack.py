@@ -91,6 +91,13 @@ def stack() -> None:
     show_default=True,
     help="Seconds for which an issued token is good.",
 )
+@click.option(
+    "--password-cost",
+    type=click.IntRange(4, 16),
+    default=12,
+    show_default=True,
+    help="Rounds of client-secret hashing, as a power of two.",
+)
 @click.option("--keep-data", is_flag=True, help="Start on the data that `down --keep-data` left.")
 @click.option(
     "--env-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the variables there (mode 0600)."

@@ -20,13 +20,9 @@ def set_fault(state: StackState, fault: Fault) -> Fault:
     Raises:
         ConfigurationError: The stack has no such service, the service no such route, or the fault makes no sense there.
     """
-    names = [service.name for service in state.services if service.name in (fault.lies_only_on or [service.name])]
-    if fault.service not in (names if fault.lies_only_on else ["*", *names]):
-        raise ConfigurationError(
-            f"{fault.kind} cannot lie on {fault.service}", where="--service", remedy=f"Choose from {', '.join(names)}."
-        )
-    if fault.route != "*":
-        _check_route(state, fault.service, fault.route)
+    _check_service(state, fault)
+    if fault.service != "*" and (fault.lies_on_routes or fault.route != "*"):
+        _check_route(state, fault)
     folder = Path(state.state_dir)
     active = faults.read(folder)
     numbered = fault.model_copy(update={"id": secrets.token_hex(3), "set_at": time.time()})
@@ -35,15 +31,31 @@ def set_fault(state: StackState, fault: Fault) -> Fault:
     return numbered
 
 
-def _check_route(state: StackState, service: str, route: str) -> None:
-    if service == "*":
+def _check_service(state: StackState, fault: Fault) -> None:
+    """The gateway is left out: what it passes on never comes to where a fault could lie."""
+    there = [service.name for service in state.services if service.name != "gateway"]
+    names = [name for name in there if name in (fault.lies_only_on or there)]
+    if fault.service == "*" and fault.route != "*":
         raise ConfigurationError(
             "a route belongs to one service", where="--route", remedy="Name the service too, instead of `*`."
         )
-    known = probing.version(state, service)["routes"]
-    if route not in known:
+    if fault.service not in (names if fault.lies_only_on else ["*", *names]):
         raise ConfigurationError(
-            f"{service} has no route {route}", where="--route", remedy=f"Choose from {', '.join(known)}."
+            f"{fault.kind} cannot lie on {fault.service}", where="--service", remedy=f"Choose from {', '.join(names)}."
+        )
+
+
+def _check_route(state: StackState, fault: Fault) -> None:
+    known = probing.version(state, fault.service)["routes"]
+    if not known:
+        raise ConfigurationError(
+            f"{fault.service} has no routes that {fault.kind} could lie on",
+            where="--service",
+            remedy="Name a service that answers requests.",
+        )
+    if fault.route not in ("*", *known):
+        raise ConfigurationError(
+            f"{fault.service} has no route {fault.route}", where="--route", remedy=f"Choose from {', '.join(known)}."
         )
 
 

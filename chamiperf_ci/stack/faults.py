@@ -23,6 +23,9 @@ class _Fault(BaseModel):
     lies_only_on: ClassVar[tuple[str, ...]] = ()
     """The services that it makes sense on; empty for all."""
 
+    lies_on_routes: ClassVar[bool] = False
+    """Whether it is felt by requests, so that a service without routes of its own would not feel it."""
+
     id: str = ""
     service: str
     """A service's name, or `*` for all of them."""
@@ -43,6 +46,8 @@ class Latency(_Fault):
     `database` (which is also seen in `db_query_duration_seconds`).
     """
 
+    lies_on_routes = True
+
     kind: Literal["latency"] = "latency"
     layer: Layer = "service"
     latency_ms: Annotated[float, Field(ge=0)]
@@ -52,6 +57,8 @@ class Latency(_Fault):
 class Errors(_Fault):
     """A share of requests that fail: 503 and 429 as problem documents, 500 as plain text, or a connection reset."""
 
+    lies_on_routes = True
+
     kind: Literal["errors"] = "errors"
     rate: Annotated[float, Field(gt=0, le=1)]
     error: ErrorKind = "503"
@@ -60,6 +67,8 @@ class Errors(_Fault):
 
 class Stall(_Fault):
     """Nothing is answered for the first `stall_s` seconds of every `every_s`; what came in waits until then."""
+
+    lies_on_routes = True
 
     kind: Literal["stall"] = "stall"
     stall_s: Annotated[float, Field(gt=0)]
@@ -89,6 +98,8 @@ class Leak(_Fault):
 
 class PoolExhaustion(_Fault):
     """Every connection of the pool is in use, and each request waits so long for one."""
+
+    lies_on_routes = True
 
     kind: Literal["pool-exhaustion"] = "pool-exhaustion"
     wait_ms: Annotated[float, Field(ge=0)] = 100.0

@@ -291,3 +291,13 @@ def test_labels_are_spelt_in_the_style_that_is_asked_for(stack, faulted, style, 
 def test_a_fault_that_would_do_nothing_is_refused(stack, fault, message):
     with pytest.raises(ConfigurationError, match=message):
         faulting.set_fault(stack[0], fault)
+
+
+@pytest.mark.parametrize(
+    ("service", "message"),
+    [("gateway", "cannot lie on gateway"), ("mcp", "mcp has no routes that latency could lie on")],
+)
+def test_latency_is_refused_where_no_request_would_feel_it(make_stack, service, message):
+    state = make_stack(gateway=True, without=("auth", "smd", "bss", "cloud-init", "discovery", "power", "kea"))
+    with pytest.raises(ConfigurationError, match=message):
+        faulting.set_fault(state, faults.Latency(service=service, latency_ms=1))
