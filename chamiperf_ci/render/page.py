@@ -10,6 +10,7 @@ from chamiperf_ci.render.context import Context
 from chamiperf_ci.render.escaping import html
 from chamiperf_ci.render.surface import Html
 from chamiperf_ci.render.svg import distribution_chart, runs_chart
+from chamiperf_ci.render.time_split import TimeSplit, time_split
 
 MOST_CHARTS = 24
 
@@ -44,13 +45,14 @@ line.allowed { stroke: var(--allowed); stroke-dasharray: 5 4; }
 """.strip()
 
 
-def page(verdict: Verdict, runs: Sequence[Run] = (), *, context: Context) -> str:
+def page(verdict: Verdict, runs: Sequence[Run] = (), *, context: Context, splits: Sequence[TimeSplit] = ()) -> str:
     """Return the page.
 
     Args:
         verdict: What was concluded.
         runs: The runs behind it, for their distributions; without them those charts are left out.
         context: Where links lead.
+        splits: Where the endpoints' time went, as far as the services told.
     """
     surface = Html()
     title = f"chamiperf: {verdict.environment}: {verdict.outcome.word}"
@@ -64,6 +66,7 @@ def page(verdict: Verdict, runs: Sequence[Run] = (), *, context: Context) -> str
             f"<style>\n{_STYLE}\n</style></head>",
             f"<body><h1>{html(title)}</h1><main>",
             body(verdict, surface, context),
+            *([time_split(splits, surface)] if splits else []),
             *_charts(verdict, runs),
             "</main>",
             f'<footer><p class="tick">{html(verdict.producer)}</p></footer></body></html>',

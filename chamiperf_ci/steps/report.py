@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from chamiperf_ci.adapters import actions, files
+from chamiperf_ci.adapters.dialect import dialect
 from chamiperf_ci.errors import InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Verdict
@@ -16,6 +17,7 @@ from chamiperf_ci.render.page import page
 from chamiperf_ci.render.terminal import terminal
 from chamiperf_ci.steps.compare.sittings import read_runs
 from chamiperf_ci.steps.published import published_verdict
+from chamiperf_ci.steps.server_metrics.joined import joined
 
 
 def report(path: Path, runs: Path, *, out: Path, context: Context) -> None:
@@ -33,7 +35,9 @@ def report(path: Path, runs: Path, *, out: Path, context: Context) -> None:
     verdict = published_verdict(files.read_document(path, Verdict, remedy="Make it with `chamiperf compare`."))
     text = summary(verdict, context=context)
     files.write_text(out / "summary.md", text)
-    files.write_text(out / "report.html", page(verdict, _runs_of(verdict, runs), context=context))
+    judged = _runs_of(verdict, runs)
+    splits = [split for run in judged for split in joined(run, dialect())]
+    files.write_text(out / "report.html", page(verdict, judged, context=context, splits=splits))
     files.write_text(out / "junit.xml", junit(verdict))
     click.echo(actions.quoted(terminal(verdict)))
     if not actions.append_summary(text):

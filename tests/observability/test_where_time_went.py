@@ -1,0 +1,52 @@
+"""200 ms put into one place must show in that place, and in no other."""
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import chamiperf
+
+from chamiperf_ci.adapters.dialect import dialect
+from chamiperf_ci.models.run import Run
+from chamiperf_ci.steps.server_metrics.joined import joined
+
+pytestmark = pytest.mark.e2e
+
+PLACES = {"database": "database", "service": "service", "front": "front"}
+"""The layer that is slowed down, and the column that it belongs in."""
+LOAD = ("--scenario", "boot_storm", "--profile", "demo", "--vus", "10", "--spike", "0", "--sustained", "5s")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """The split of one endpoint's time: as it is, and with 200 ms in each layer."""
+    from chamiperf_ci.models.stack import StackOptions  # noqa: PLC0415 - with the stack's own imports
+    from chamiperf_ci.stack import lifecycle  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("split")
+    state_dir = folder / "state"
+    lifecycle.up(StackOptions(ports="ephemeral"), state_dir=state_dir)
+    try:
+        done = chamiperf(state_dir, "seed", "--nodes", "50", "--target", "embedded", "--out", str(folder))
+        assert done.returncode == 0, done.stderr
+        yield {layer: measure(state_dir, folder, layer) for layer in ("", *PLACES)}
+    finally:
+        lifecycle.down(state_dir)
+
+
+def measure(state_dir, folder: Path, layer):
+    if layer:
+        fault = ("--service", "bss", "--route", "bootscript", "--latency-ms", "200", "--layer", layer)
+        assert chamiperf(state_dir, "stack", "fault", "set", *fault).returncode == 0
+    chamiperf(state_dir, "load", *LOAD, "--target", "embedded", "--out", str(folder))
+    chamiperf(state_dir, "stack", "fault", "clear")
+    text = (folder / "runs" / "boot_storm.json").read_text(encoding="utf-8")
+    (split,) = joined(Run.model_validate(json.loads(text)), dialect())
+    return split
+
+
+@pytest.mark.parametrize("layer", PLACES)
+def test_the_column_that_grew_most_is_the_right_one(measured, layer):
+    before, after = measured[""], measured[layer]
+    growth = {name: (getattr(after, name) or 0.0) - (getattr(before, name) or 0.0) for name in PLACES.values()}
+    assert max(growth, key=growth.__getitem__) == PLACES[layer], growth
