@@ -11,7 +11,7 @@ from conftest import LOOK_S, chamiperf, running_prometheus, scrape_jobs, until
 
 from chamiperf_ci.stack import lifecycle
 
-pytestmark = [pytest.mark.needs_prometheus, pytest.mark.e2e]
+pytestmark = [pytest.mark.needs_prometheus, pytest.mark.e2e, pytest.mark.timeout(480)]
 
 SMALL = ("--scenario", "boot_storm", "--profile", "demo", "--vus", "20", "--spike", "0", "--target", "embedded")
 LABELS = {"environment", "kind", "load", "name", "phase", "run_id", "scenario", "status", "what", "window"}

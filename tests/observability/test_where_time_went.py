@@ -10,7 +10,7 @@ from chamiperf_ci.adapters.dialect import dialect
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.steps.server_metrics.joined import joined
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480)]
 
 PLACES = {"database": "database", "service": "service", "front": "front"}
 """The layer that is slowed down, and the column that it belongs in."""
