@@ -14,7 +14,7 @@ from chamiperf_ci.steps.load.night import describe
 
 Drives = Callable[[Given, Voice], ExitCode]
 
-MOST_INVALID = 5
+MOST_INVALID = 10
 """Invalid runs in a row, after which the machine is not asked again."""
 
 

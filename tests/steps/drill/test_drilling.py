@@ -103,7 +103,7 @@ def test_an_invalid_run_is_made_again_and_stays_on_record(drills):
 def test_too_few_valid_runs_prove_nothing(drills):
     code, found = drills(World(invalid=range(1, 100)))
     assert (code, found.word, found.fingerprint) == (ExitCode.INVALID, "too few runs", None)
-    assert found.ended_early == "5 runs in a row were invalid"
+    assert found.ended_early == "10 runs in a row were invalid"
 
 
 def test_a_drill_ends_when_its_time_is_used_up(drills):
