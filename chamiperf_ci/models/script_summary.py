@@ -14,13 +14,19 @@ class ScriptSeries(Series):
     service: str = ""
 
 
-class ScriptHealth(Value):
+class PhaseHealth(Value):
     """What the VUs saw of their own generator; None where nothing was sampled."""
 
     overrun_ms: Distribution | None = None
     """An iteration's time outside its requests and its pacing sleep."""
     stall_ms: Distribution | None = None
     """By how much pacing sleeps overslept."""
+
+
+class ScriptHealth(PhaseHealth):
+    """The same of the whole load, and by phase."""
+
+    phases: dict[str, PhaseHealth] = Field(default_factory=dict)
 
 
 class ScriptSummary(Value):

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from chamiperf_ci.adapters.k6 import K6Outcome
 from chamiperf_ci.models.run import Distribution, ObjectCount, Scalar, Traffic, Unavailable, Window
-from chamiperf_ci.models.script_summary import ScriptHealth, ScriptSeries, ScriptSummary
+from chamiperf_ci.models.script_summary import PhaseHealth, ScriptHealth, ScriptSeries, ScriptSummary
 from chamiperf_ci.steps.load.distributions import curve, pooled, pooled_quantiles
 
 _TIMES = ("s", "ms")
@@ -54,10 +54,7 @@ def merge(parts: Sequence[ScriptSummary]) -> ScriptSummary:
             "traffic": tuple(_traffic(each) for each in zip(*(part.traffic for part in parts), strict=True)),
             "objects": tuple(_objects(each) for each in zip(*(part.objects for part in parts), strict=True)),
             "scalars": tuple(_scalars(parts)),
-            "health": ScriptHealth(
-                overrun_ms=_pooled(part.health.overrun_ms for part in parts),
-                stall_ms=_pooled(part.health.stall_ms for part in parts),
-            ),
+            "health": _health([part.health for part in parts]),
             "unavailable": (
                 *first.unavailable,
                 *(
@@ -131,6 +128,20 @@ def _scalars(parts: Sequence[ScriptSummary]) -> Iterable[Scalar]:
                 "count": sum(scalar.count for scalar in scalars),
             }
         )
+
+
+def _health(parts: Sequence[ScriptHealth]) -> ScriptHealth:
+    return ScriptHealth(
+        overrun_ms=_pooled(part.overrun_ms for part in parts),
+        stall_ms=_pooled(part.stall_ms for part in parts),
+        phases={
+            phase: PhaseHealth(
+                overrun_ms=_pooled(part.phases[phase].overrun_ms for part in parts),
+                stall_ms=_pooled(part.phases[phase].stall_ms for part in parts),
+            )
+            for phase in parts[0].phases
+        },
+    )
 
 
 def _pooled(parts: Iterable[Distribution | None]) -> Distribution | None:

@@ -119,7 +119,8 @@ class _Aftermath:
             return found
         plan = self.assignment.plan
         phases = outcomes.phase_outcomes(self.assignment.load, plan, summary, self.brake.seen)
-        judged = health.judge(self._under_load(), summary, cores=machine.cores())
+        rss_mb = max((each.rss_mb for each in outcome.vitals), default=0.0)
+        judged = health.judge(self._under_load(), summary, cores=machine.cores(), rss_mb=rss_mb)
         sustained = next((phase for phase in phases if phase.name == SUSTAINED), None)
         server = self._server()
         checks, down = self._checks(summary) if ended is None else ((), ())
@@ -131,14 +132,17 @@ class _Aftermath:
             phases=phases,
             checks=checks,
             server=server,
+            warnings=(*found.warnings, *health.other_phases(summary)),
         )
 
     def _under_load(self) -> list[Vitals]:
-        """The vitals from the load's begin to its planned end; before, VUs are made, after, the summary."""
-        began = self.outcome.load_began_s
+        """The vitals of the sustained phase, else of the load; before it VUs are made, after it the summary is."""
+        began, load = self.outcome.load_began_s, self.assignment.load
         if began is None:
             return list(self.outcome.vitals)
-        end = began + self.assignment.load.duration_s
+        phase = load.phase(SUSTAINED)
+        end = began + (load.duration_s if phase is None else phase.start_s + phase.duration_s)
+        began += 0.0 if phase is None else phase.start_s
         return [vitals for vitals in self.outcome.vitals if began < vitals.at_s <= end]
 
     def _server(self) -> tuple[ServerMetric, ...]:
