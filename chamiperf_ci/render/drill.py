@@ -2,16 +2,15 @@
 
 from chamiperf_ci.models.drill import Drill, DrillEffect
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.surface import Surface, Terminal
+from chamiperf_ci.render.surface import Surface
 
 _HEADERS = ("slow-down", "injected", "p50 measured", "comparisons", "suspect in one night", "caught", "missed")
 _MOST_SHOWN = 10.0
 """A smallest change of more than this is none that a gate can be said to see."""
 
 
-def drill_table(drill: Drill, surface: Surface | None = None) -> str:
+def drill_table(drill: Drill, on: Surface) -> str:
     """Return the drill as text: the effects, the rows, the false alarms, and what was left out."""
-    on = surface or Terminal()
     parts = [
         on.heading(f"Drill of {drill.scenario}, profile {drill.profile}: {_method(drill)}"),
         on.table(_HEADERS, [[on.text(cell) for cell in _effect(each)] for each in (drill.unchanged, *drill.effects)]),

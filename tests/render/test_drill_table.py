@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 from chamiperf_ci.models.drill import Drill, DrillEffect, DrillRow, DrillRun
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.render.drill import drill_table
-from chamiperf_ci.render.surface import Markdown
+from chamiperf_ci.render.surface import Markdown, Terminal
 
 WHEN = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -43,7 +43,7 @@ def made(**changes):
 
 def test_the_whole_table():
     assert (
-        drill_table(made())
+        drill_table(made(), Terminal())
         == """\
 Drill of boot_storm, profile demo: injected
 -------------------------------------------
@@ -68,17 +68,21 @@ This gate sees 8 %.
 
 
 def test_a_computed_drill_says_so_in_its_title_and_why():
-    text = drill_table(made(method="computed", method_reason="a deployed stack is not slowed down on purpose"))
+    text = drill_table(
+        made(method="computed", method_reason="a deployed stack is not slowed down on purpose"), Terminal()
+    )
     assert "profile demo: computed, not injected" in text
     assert "- Computed, not injected: a deployed stack is not slowed down on purpose." in text
 
 
 def test_a_drill_that_ended_early_says_why():
-    assert "- It ended early: the time is used up." in drill_table(made(ended_early="the time is used up"))
+    assert "- It ended early: the time is used up." in drill_table(made(ended_early="the time is used up"), Terminal())
 
 
 def test_false_alarms_that_cannot_be_computed_are_not_shown_as_none():
-    text = drill_table(made(rows=(), unchanged_runs=4, false_alarms_a_month=None, false_alarms_a_month_at_most=None))
+    text = drill_table(
+        made(rows=(), unchanged_runs=4, false_alarms_a_month=None, false_alarms_a_month_at_most=None), Terminal()
+    )
     assert "False alarms cannot be computed: there are 4 runs of unchanged code, and eight are needed." in text
 
 

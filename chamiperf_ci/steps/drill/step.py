@@ -18,6 +18,7 @@ from chamiperf_ci.errors import ExitCode, Interrupted
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.target import Target
 from chamiperf_ci.render.drill import drill_table
+from chamiperf_ci.render.surface import Markdown, Terminal
 from chamiperf_ci.steps.drill import judging, plan, slowing
 from chamiperf_ci.steps.drill.document import Found, document
 from chamiperf_ci.steps.drill.measuring import CutOff, Drives, Measuring, Over
@@ -26,6 +27,7 @@ from chamiperf_ci.steps.load.entry import Given, drive
 from chamiperf_ci.steps.load.names import choose_scenarios, read_profile
 from chamiperf_ci.steps.load.overrides import Overrides
 from chamiperf_ci.steps.load.planning import assign
+from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.targets import resolve
 
 if TYPE_CHECKING:
@@ -95,7 +97,8 @@ def drill(asked: Asked, out: Path, drives: Drives = drive, finds: Finds = slowin
             found.ended_early, cut_off = str(over), isinstance(over, CutOff)
         ended = document(found)
         files.write_document(path, ended)
-    click.echo(actions.quoted(drill_table(ended)))
+    click.echo(actions.quoted(drill_table(ended, Terminal())))
+    actions.append_summary(published(drill_table(ended, Markdown())))
     click.echo(actions.harmless(ended.sentence), err=True)
     actions.publish({"drill": ended.word, "drill-path": str(path)})
     if cut_off:

@@ -153,3 +153,9 @@ def test_the_smallest_change_of_each_row_is_computed_from_the_unchanged_runs(dri
 def test_a_noisier_stack_sees_less(drills):
     quiet, noisy = (drills(World(noise=noise), deployed)[1].rows[0] for noise in (0.01, 0.2))
     assert quiet.smallest_confirmed < noisy.smallest_confirmed
+
+
+def test_the_table_stands_in_the_job_summary(drills, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    drills(World(), deployed)
+    assert "computed, not injected" in (tmp_path / "summary.md").read_text()
