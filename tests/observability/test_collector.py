@@ -8,10 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import LOOK_S, ROOT, chamiperf, running_prometheus, until
 from made_verdicts import made_change, made_row, made_target
 from panels import is_answered, questions
 from sample_verdict import a_verdict
+from watching import LOOK_S, ROOT, chamiperf, running_prometheus, until
 
 from chamiperf_ci.models.stack import StackOptions
 from chamiperf_ci.stack import lifecycle

@@ -1,7 +1,7 @@
 import subprocess
 
 import pytest
-from conftest import RULES
+from watching import RULES
 
 pytestmark = pytest.mark.needs_prometheus
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import LOOK_S, chamiperf, running_prometheus, scrape_jobs, until
+from watching import LOOK_S, chamiperf, running_prometheus, scrape_jobs, until
 
 from chamiperf_ci.stack import lifecycle
 

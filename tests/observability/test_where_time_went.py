@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import chamiperf
+from watching import chamiperf
 
 from chamiperf_ci.adapters.dialect import dialect
 from chamiperf_ci.models.run import Run
