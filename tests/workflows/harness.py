@@ -20,7 +20,6 @@ STANDINS = Path(__file__).with_name("standins")
 RELEASE = "OWNER/chamiperf-ci@v0.1.0"
 ADDRESS = "https://github.com/octo/stack.git"
 TIMEOUT_S = 420
-_IDENTITY = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
 
 
 @dataclass
@@ -107,12 +106,9 @@ class Adopter:
             "HARNESS_TOOLKIT": str(self.toolkit),
             "HARNESS_ARTIFACTS": str(self.artifacts),
             "HARNESS_REMOTE": str(self.folder / "remote.git"),
-            # A runner brings its own git identity; history commits with it.
-            **{
-                f"GIT_{who}_{what}": "adopter@example.test"
-                for who in ("AUTHOR", "COMMITTER")
-                for what in ("NAME", "EMAIL")
-            },
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.{self.folder}/remote.git.insteadOf",
+            "GIT_CONFIG_VALUE_0": ADDRESS,
             **self.variables,
         }
         command = [
