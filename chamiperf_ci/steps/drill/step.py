@@ -14,7 +14,7 @@ import click
 from chamiperf_ci.adapters import actions, files
 from chamiperf_ci.adapters.data import default_baselines
 from chamiperf_ci.adapters.k6 import StopRequest
-from chamiperf_ci.errors import ExitCode, Interrupted
+from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.target import Target
 from chamiperf_ci.render.drill import drill_table
@@ -74,7 +74,7 @@ def drill(asked: Asked, out: Path, drives: Drives = drive, finds: Finds = slowin
         Interrupted: Asked to stop; what was measured is in `drill.json`.
     """
     profile = read_profile(asked.load.profile)
-    (scenario,) = choose_scenarios(asked.load.scenarios, profile)
+    scenario = _only(choose_scenarios(asked.load.scenarios, profile))
     rules = files.read_document(asked.baselines or default_baselines(), Baselines)
     place = finds(resolve(asked.load.target), scenario)
     injects = isinstance(place, slowing.Injection)
@@ -91,8 +91,7 @@ def drill(asked: Asked, out: Path, drives: Drives = drive, finds: Finds = slowin
     with StopRequest() as stop:
         try:
             for part in parts:
-                _check(stop)
-                _measure(part, measuring, rules, found)
+                _measure(part, measuring, rules, found, stop)
         except Over as over:
             found.ended_early, cut_off = str(over), isinstance(over, CutOff)
         ended = document(found)
@@ -108,18 +107,27 @@ def drill(asked: Asked, out: Path, drives: Drives = drive, finds: Finds = slowin
     return ExitCode(ended.exit_code)
 
 
+def _only(scenarios: tuple[str, ...]) -> str:
+    if len(scenarios) > 1:
+        raise ConfigurationError(
+            f"{len(scenarios)} scenarios are named, and a drill repeats one", where="--scenario", remedy="Name one."
+        )
+    return scenarios[0]
+
+
 def _check(stop: StopRequest) -> None:
     """End a drill that was asked to stop between two loads."""
     if stop.requested:
         raise CutOff(f"interrupted by {stop.by}")
 
 
-def _measure(part: plan.Part, measuring: Measuring, rules: Baselines, found: Found) -> None:
+def _measure(part: plan.Part, measuring: Measuring, rules: Baselines, found: Found, stop: StopRequest) -> None:
     """Make a part's runs and judge them; a slowed part is repeated only where its first run is suspect, as a night."""
     runs: list[Run] = []
     endpoint = found.place.route if isinstance(found.place, slowing.Injection) else ""
     with _slowed(found.place, part.effect):
         for _ in range(part.runs):
+            _check(stop)
             runs.append(measuring.run(part.purpose, part.effect))
             if part.purpose != "slowed":
                 found.unchanged.append(runs[-1])

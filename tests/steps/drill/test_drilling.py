@@ -1,10 +1,12 @@
 """A drill on a stack made by arithmetic."""
 
+import signal
+
 import pytest
 from made_drills import World
 
 from chamiperf_ci.adapters.files import read_document
-from chamiperf_ci.errors import ExitCode, Interrupted, StackUnreachable
+from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, StackUnreachable
 from chamiperf_ci.models.drill import Drill
 from chamiperf_ci.steps.drill import step
 from chamiperf_ci.steps.drill.slowing import DEPLOYED
@@ -18,11 +20,11 @@ URLS = {"smd": "http://127.0.0.1:1", "bss": "http://127.0.0.1:2", "cloud-init": 
 def drills(tmp_path):
     """Drill a world; the exit code and the document."""
 
-    def run(world, finds=None, **changes):
+    def run(world, finds=None, scenario="boot_storm", **changes):
         load = Given(
             target=GivenTarget(services=URLS),
             out=tmp_path / "drill",
-            scenarios=("boot_storm",),
+            scenarios=(scenario,),
             profile="demo",
             kind="drill",
         )
@@ -159,3 +161,25 @@ def test_the_table_stands_in_the_job_summary(drills, tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     drills(World(), deployed)
     assert "computed, not injected" in (tmp_path / "summary.md").read_text()
+
+
+def test_a_drill_repeats_one_scenario(drills):
+    with pytest.raises(ConfigurationError, match="a drill repeats one"):
+        drills(World(), scenario="all")
+
+
+def test_a_signal_between_two_loads_ends_the_drill(drills, tmp_path):
+    world = World()
+    driven = world.drives
+
+    def drives(given, voice):
+        code = driven(given, voice)
+        if world.effect:
+            signal.raise_signal(signal.SIGTERM)
+        return code
+
+    world.drives = drives
+    with pytest.raises(Interrupted, match="interrupted by SIGTERM"):
+        drills(world)
+    assert (len(world.asked), world.effect) == (9, 0.0)
+    assert read_document(tmp_path / "drill.json", Drill).unchanged.comparisons == 1
