@@ -26,7 +26,11 @@ let renewAt = 0;
 export const authorize = (shared) => {
   if (Date.now() < renewAt) return;
   if (!isRequested()) bear(fixedToken(), Infinity);
-  else adopt((renewAt === 0 && shared) || request());
+  else if (renewAt > 0 || !shared) adopt(request());
+  else {
+    adopt(shared);
+    authorize(null); // a VU that starts late finds the shared token too old
+  }
 };
 
 /** @returns {Shared} one token for all VUs, or null where none is requested */

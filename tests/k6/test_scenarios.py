@@ -1,0 +1,78 @@
+"""Each scenario, by plain `k6 run`, against a whole stack in good health."""
+
+import json
+
+import pytest
+from k6_runs import NODES, SCENARIOS, light, plan_of, seeding
+
+pytestmark = pytest.mark.e2e
+
+LIGHTER = {
+    "bulk_registration": {
+        "phases": [
+            {"name": "concurrency-2", "duration_s": 6, "from_vus": 2, "to_vus": 2, "iterations": 50},
+            {"name": "sustained", "duration_s": 6, "from_vus": 4, "to_vus": 4, "iterations": 200},
+            {"name": "bulk", "duration_s": 6, "from_vus": 2, "to_vus": 2, "iterations": 4},
+        ]
+    },
+    "dhcp_sync_burst": {"parameters": {"changes": 40}},
+}
+LEFT = {"database_stress": {"transitions"}}
+"""What a scenario says that it leaves behind."""
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_scenario_runs_without_an_error_and_leaves_what_it_says(scenario, whole_stack, run_k6):
+    state, run = whole_stack
+    plan = plan_of(state, scenario, light(scenario, **LIGHTER.get(scenario, {})), run=run, nodes=NODES)
+    ended = run_k6(plan, state=state)
+    assert (ended.code, ended.lines("error", "warning")) == (0, [])
+    assert (ended.sums.unavailable, ended.unwell()) == ((), [])
+    measured = {row.endpoint for row in ended.sums.traffic}
+    asked = {row.endpoint for row in ended.sums.traffic if row.requests}
+    assert asked == measured
+    assert {each.kind for each in ended.sums.objects if each.left} == LEFT.get(scenario, set())
+
+
+@pytest.mark.parametrize("nodes", [20, NODES])
+def test_time_series_are_bounded_whatever_the_number_of_nodes(nodes, whole_stack, run_k6, tmp_path):
+    state, run = whole_stack
+    samples = tmp_path / "samples.json"
+    plan = plan_of(state, "boot_storm", light("boot_storm"), run=run, nodes=nodes)
+    ended = run_k6(plan, f"--out=json={samples}", state=state)
+    points = [json.loads(line) for line in samples.read_text().splitlines() if '"type":"Point"' in line]
+    series = {(point["metric"], *sorted((point["data"]["tags"] or {}).items())) for point in points}
+    assert ended.scalar("nodes booted") == nodes
+    assert len(series) <= ended.sums.time_series < 400
+    assert [each for each in series if run in str(each)] == []
+
+
+def test_windows_add_up_to_the_sustained_phase(whole_stack, run_k6):
+    state, run = whole_stack
+    ended = run_k6(plan_of(state, "boot_storm", light("boot_storm"), run=run, nodes=NODES), state=state)
+    (series,) = ended.sums.series
+    assert len(series.windows) == 10
+    assert sum(window.count for window in series.windows) == series.phases["sustained"].count
+
+
+def test_a_herd_starts_every_vu_in_the_first_instant_of_its_phase(whole_stack, run_k6):
+    state, run = whole_stack
+    load = {"model": "closed", "pace_s": 4, "parameters": {}, "phases": [
+        {"name": "ramp-up", "duration_s": 1, "from_vus": 0, "to_vus": 20},
+        {"name": "sustained", "duration_s": 4, "from_vus": 20, "to_vus": 20, "herd": True},
+    ]}  # fmt: skip
+    ended = run_k6(plan_of(state, "boot_storm", load, run=run, nodes=NODES), state=state)
+    first, *_ = ended.sums.series[0].windows
+    # A VU's next turn is drawn at random, so a few more may fall into the same window; without the herd it has two.
+    assert first.count >= 20
+
+
+def test_a_second_seed_settles_what_is_there_and_unseed_takes_it_out(whole_stack, run_k6):
+    state, _ = whole_stack
+    names = {"run": "settled1", "nodes": 10}
+    outcomes = []
+    for script in ("seed", "seed", "unseed", "unseed"):
+        ended = run_k6(plan_of(state, script, seeding(script, 10), **names), state=state)
+        assert ended.lines("error", "warning") == []
+        outcomes.append({(each.created, each.resolved, each.removed) for each in ended.sums.objects})
+    assert outcomes == [{(10, 0, 0)}, {(0, 10, 0)}, {(0, 0, 10)}, {(0, 0, 0)}]
