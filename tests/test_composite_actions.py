@@ -48,8 +48,8 @@ def test_no_other_input_than_the_token_carries_a_secret():
         if re.search("token|secret|password|key$", name) and not name.endswith("-file")
     ]
     # A cost and a lifetime are numbers, a comment's key tells comments apart.
-    assert secret == [("alert", "token"), ("comment", "comment-key"), ("comment", "token"), ("stack", "password-cost"),
-                      ("stack", "token-lifetime"), ("update-baseline", "token")]  # fmt: skip
+    assert secret == [("alert", "token"), ("comment", "comment-key"), ("comment", "token"), ("stack", "token-lifetime"),
+                      ("stack", "password-cost"), ("update-baseline", "token")]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BY_NAME)
