@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A target that needs node, go or docker says so in its help line; `demo` and `test` need Python 3.11+, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo scenarios test test-unit test-e2e test-interrupts test-observability test-workflows \
+.PHONY: help setup demo scenarios test test-unit test-e2e test-interrupts test-demo test-observability test-workflows \
         lint format types-k6 lock schemas docs dashboards bench bench-verdict observability clean
 
 help: ## list the targets
@@ -38,10 +38,12 @@ test-unit: $(VENV)/.dev ## the pure tests, in seconds
 
 test-e2e: $(VENV)/.dev ## the end-to-end tests: real k6 against the real embedded stack, real Prometheus
 	$(BIN)/pytest -n 2 -m "(e2e or needs_prometheus) and not alone and not needs_act and not needs_collector and not slow"
-	$(BIN)/pytest -m "alone and not slow"
 
 test-interrupts: $(VENV)/.dev ## Ctrl-C, SIGTERM and SIGKILL at random instants of seed and load
-	$(BIN)/pytest -m "slow and e2e"
+	$(BIN)/pytest -m "slow and e2e and not alone"
+
+test-demo: $(VENV)/.dev ## the demo passes, and says no when it should; needs the machine for itself, about 9 minutes
+	$(BIN)/pytest -m alone
 
 test-observability: $(VENV)/.dev ## tests that need the real Prometheus and the real OpenTelemetry Collector (go)
 	$(BIN)/python observability/collector/build.py

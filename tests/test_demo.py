@@ -12,7 +12,7 @@ from chamiperf_ci.adapters import files
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.models.vocabulary import RowVerdict
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def _demo(out, *arguments):
@@ -34,14 +34,12 @@ def test_the_demo_finds_nothing_and_then_catches_the_slow_down(tmp_path):
     assert not (tmp_path / "demo" / "stack").exists(), "the stack left its state behind"
 
 
-@pytest.mark.slow
 def test_the_demo_ends_in_1_when_the_slow_down_is_planted_in_the_unchanged_leg(tmp_path):
     ended = _demo(tmp_path / "demo", "--slow", "unchanged")
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "NOT AS IT SHOULD BE: the unchanged leg" in ended.stdout
 
 
-@pytest.mark.slow
 def test_the_demo_ends_in_1_when_nothing_is_slowed(tmp_path):
     ended = _demo(tmp_path / "demo", "--slow", "none")
     assert ended.returncode == 1, ended.stdout + ended.stderr
