@@ -37,11 +37,20 @@ export const { options, setup, teardown, handleSummary } = spec({
   },
   teardown: ({ account }, { removeAccount }) => account && removeAccount(NODES, account),
   figures: (k6) => {
-    const [alone, loaded] = ['alone', 'sustained'].map((phase) => k6.distribution('http_req_duration', 'name:bootscript', `phase:${phase}`));
+    const [alone, loaded] = ['alone', 'sustained'].map((phase) =>
+      k6.distribution('http_req_duration', 'name:bootscript', `phase:${phase}`),
+    );
     const count = k6.distribution('http_req_duration', 'name:token', 'phase:sustained')?.count ?? 0;
     const { duration_s: seconds = 1 } = plan.load.phases.find(({ name }) => name === 'sustained') ?? {};
     /** @param {string} q */
-    const lost = (q) => (alone && loaded ? [k6.less(`storm latency lost to tokens, ${q}`, '%', 100 * (loaded.quantiles[q] / alone.quantiles[q] - 1), { count: loaded.count })] : []);
+    const lost = (q) =>
+      alone && loaded
+        ? [
+            k6.less(`storm latency lost to tokens, ${q}`, '%', 100 * (loaded.quantiles[q] / alone.quantiles[q] - 1), {
+              count: loaded.count,
+            }),
+          ]
+        : [];
     return [k6.more('tokens', 'tokens/s', count / seconds, { count }), ...['p50', 'p95', 'p99'].flatMap(lost)];
   },
 });

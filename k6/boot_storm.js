@@ -7,7 +7,7 @@
 //
 //   profile  VUs sustained, spike   requests/s sustained, spike   duration     (closed; creates nothing)
 //   demo     200, 400               2,000, 4,000                  8.5 s
-//   quick    1,000, 2,000           1,000, 2,000                  3 min
+//   quick    1,000, 2,000           1,000, 2,000                  2 min 50 s
 //   full     10,000, 20,000         10,000, 20,000                15 min
 //   soak     2,000, none            2,000, none                   62 min
 import { Counter, Trend } from 'k6/metrics';

@@ -5,10 +5,10 @@
 //
 //   parameter  bulk_items  components in one bulk request (100)
 //
-//   profile  components per level  VUs            objects at most   longest     (closed; removes what it creates)
-//   demo     1,000                 4, 16          3,000             12 s
-//   quick    5,000                 10, 50         15,000            2 min
-//   full     10,000                10, 50, 200    40,000            4 min
+//   profile  components per level   VUs          by bulk   objects created   longest     (closed; leaves nothing)
+//   demo     1,000                  4, 16        1,000     3,000             12 s
+//   quick    5,000                  10, 50       5,000     15,000            90 s
+//   full     10,000                 10, 50, 200  10,000    40,000            4 min
 import { authorize } from './lib/credential.js';
 import { nodeCount, route, written } from './lib/nodes.js';
 import { countCreated, kindOf, store } from './lib/objects.js';
@@ -41,16 +41,18 @@ export const { options, setup, teardown, handleSummary } = spec({
     const bulk = ![404, 405, 501].includes(status);
     return bulk ? { bulk } : { bulk, unavailable: [{ what: 'bulk route', reason: `answers ${status}` }] };
   },
-  teardown: ({ credential }, { range, removeEach }) => removeEach(COMPONENT, range(nodeCount(), next - nodeCount()), credential),
+  teardown: ({ credential }, { range, removeEach }) =>
+    removeEach(COMPONENT, range(nodeCount(), next - nodeCount()), credential),
   figures: (k6) =>
     phases.flatMap(({ name: phase, items, count: planned }) => {
       const done = k6.distribution(DONE, `phase:${phase}`);
       if (!done) return [];
       const { count, max, quantiles } = done;
+      const per = { phase, count, compared: phase === 'sustained' };
       const middle = (quantiles.p90 - quantiles.p10) / 1000;
       return [
-        k6.more('registrations', 'components/s', (1000 * count * items) / max, { phase, count, compared: phase === 'sustained' }),
-        k6.more('steady registrations', 'components/s', (0.8 * count * items) / middle, { phase, count }),
+        k6.more('registrations', 'components/s', (1000 * count * items) / max, per),
+        k6.more('steady registrations', 'components/s', (0.8 * count * items) / middle, { ...per, compared: false }),
         k6.more('registered', 'components', count * items, { phase, count: planned }),
       ];
     }),
@@ -67,8 +69,8 @@ export const registerOne = ({ credential }) => {
 export const registerMany = ({ credential, bulk }) => {
   if (!bulk) return;
   authorize(credential);
-  const { turn } = enterShare();
-  const bodies = Array.from({ length: BULK_ITEMS }, (_, i) => COMPONENT.create.body?.(firstOf[BULK] + turn * BULK_ITEMS + i));
+  const first = firstOf[BULK] + enterShare().turn * BULK_ITEMS;
+  const bodies = Array.from({ length: BULK_ITEMS }, (_, i) => COMPONENT.to('create').body?.(first + i));
   if (!call(ROUTE, 0, undefined, `[${bodies.join(',')}]`)) return;
   countCreated(COMPONENT, BULK_ITEMS);
   finishShare();

@@ -4,7 +4,7 @@
 //
 //   profile  VUs sustained, spike   requests/s sustained, spike   duration     (closed; creates nothing)
 //   demo     200, 400               2,000, 4,000 (pace 0.3 s)     8.5 s
-//   quick    1,000, 2,000           3,000, 6,000                  3 min
+//   quick    1,000, 2,000           3,000, 6,000                  2 min 50 s
 //   full     10,000, 20,000         30,000, 60,000                15 min
 //   soak     1,000, none            3,000, none                   62 min
 import { nodeCount, route } from './lib/nodes.js';

@@ -6,11 +6,11 @@
 //   parameter                            share of the operations, %
 //   get list put patch churn             70 10 5 5 10     (churn: a create, next time its delete)
 //
-//   profile  VUs     requests/s   objects at most   duration     (closed; removes what it creates)
-//   demo     100     1,000        200               8.5 s
-//   quick    1,000   1,050        1,000             3 min
-//   full     2,000   2,100        4,000             15 min
-//   soak     500     525          500               62 min
+//   profile  VUs sustained, spike   requests/s sustained, spike   objects created   duration     (closed; leaves nothing)
+//   demo     100, 200               1,050, 2,100 (pace 0.1 s)     450               8.5 s
+//   quick    1,000, 2,000           1,050, 2,100                  9,000             2 min 50 s
+//   full     2,000, 4,000           2,100, 4,200                  96,000            15 min
+//   soak     500, none              525, none                     91,500            62 min
 import exec from 'k6/execution';
 
 import { authorize } from './lib/credential.js';
@@ -38,19 +38,20 @@ const nextOperation = mixOf({
 
 export const { options, setup, teardown, handleSummary } = spec({
   runs: ({ vus }) => ({ inventory_scale: vus('useInventory') }),
-  teardown: (setUp, { highestVus, range, removeEach }) => removeEach(OWN, range(NODES + 1, highestVus()), setUp.credential),
+  teardown: (setUp, { highestVus, range, removeEach }) =>
+    removeEach(OWN, range(NODES + 1, highestVus()), setUp.credential),
 });
 
 let ownExists = false;
 
 /** @type {Record<string, (node: number) => void>} */
 const operations = {
-  get: (node) => call(COMPONENT.get, node),
+  get: (node) => call(COMPONENT.to('get'), node),
   list: (node) => call(LIST, Math.min(node, Math.max(0, NODES - PAGE))),
-  patch: (node) => call(COMPONENT.patch, node),
+  patch: (node) => call(COMPONENT.to('patch'), node),
   put: (node) => {
-    const found = call(COMPONENT.get, node);
-    if (found) judge(COMPONENT.put, sendIfMatch(COMPONENT.put, node, '', found.headers.Etag), node);
+    const found = call(COMPONENT.to('get'), node);
+    if (found) judge(COMPONENT.to('put'), sendIfMatch(COMPONENT.to('put'), node, '', found.headers.Etag), node);
   },
   churn: () => {
     const own = NODES + exec.vu.idInTest;

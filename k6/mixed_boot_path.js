@@ -6,11 +6,11 @@
 //   parameter  wait_s   a node gives up after so long (90)
 //              retry_s  pause between two looks for its script (0.25)
 //
-//   profile  nodes/s sustained, spike   requests/s   objects at most   duration     (open; removes what it creates)
-//   demo     20, 40                     180, 360     680               8.5 s
-//   quick    50, 100                    450, 900     34,000            2 min 30 s
-//   full     100, 200                   900, 1,800   312,000           13 min
-//   soak     20, none                   180, none    292,000           62 min
+//   profile  nodes/s sustained, spike   requests/s (4 of 10 remove)   objects created   duration     (open; leaves nothing)
+//   demo     20, 40                     200, 400                      720               8.5 s
+//   quick    50, 100                    500, 1,000                    35,000            2 min 40 s
+//   full     100, 200                   1,000, 2,000                  282,000           11 min 30 s
+//   soak     20, none                   200, none                     292,800           62 min
 import { sleep } from 'k6';
 import { Counter } from 'k6/metrics';
 

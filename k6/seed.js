@@ -22,7 +22,8 @@ export const { options, setup, teardown, handleSummary } = spec({
   runs: ({ iterations }) => iterations(() => 'seedOneNode'),
   figures: (k6) => {
     const { count = 0, max = 0 } = k6.distribution('chamiperf_node_complete') ?? {};
-    const rate = max > 0 ? [k6.more('objects seeded', 'objects/s', (1000 * count * KINDS.length) / max, { count })] : [];
+    const rate =
+      max > 0 ? [k6.more('objects seeded', 'objects/s', (1000 * count * KINDS.length) / max, { count })] : [];
     return [k6.more('nodes seeded', 'nodes', count), ...rate];
   },
 });

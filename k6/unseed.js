@@ -14,7 +14,9 @@ import { enterWindow, iterationNumber } from './lib/windows.js';
 scenario('unseed', 1);
 
 const FIRST = parameter('first', 0);
-const KINDS = seedOrder().toReversed().map((name) => kindOf(name, seeded(), ['find', 'delete']));
+const KINDS = seedOrder()
+  .toReversed()
+  .map((name) => kindOf(name, seeded(), ['find', 'delete']));
 const gone = new Counter('chamiperf_nodes_gone');
 
 export const { options, setup, teardown, handleSummary } = spec({

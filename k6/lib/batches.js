@@ -3,7 +3,7 @@ import http from 'k6/http';
 import { authorize } from './credential.js';
 import { keysOf, removed, stored } from './objects.js';
 
-/** @typedef {import('./objects.js').Kind} Kind */
+/** @typedef {ReturnType<typeof import('./objects.js').kindOf>} Kind */
 /** @typedef {import('./request.js').Response} Response */
 /** @typedef {import('./request.js').Endpoint} Endpoint */
 
@@ -32,7 +32,12 @@ export function each(items, request, receive, credential, atOnce = AT_ONCE) {
     const answers = http.batch(
       some.map((item) => {
         const [to, index, key, body] = request(item);
-        return { method: to.method, url: to.url(index, key), body: body ?? (to.body && to.body(index, key)), params: to.params };
+        return {
+          method: to.method,
+          url: to.url(index, key),
+          body: body ?? (to.body && to.body(index, key)),
+          params: to.params,
+        };
       }),
     );
     some.forEach((item, i) => receive(item, answers[i]));
@@ -47,7 +52,13 @@ export function each(items, request, receive, credential, atOnce = AT_ONCE) {
  * @param {number} [atOnce]
  */
 export function storeEach(kind, nodes, credential, atOnce) {
-  each(nodes, (node) => [kind.create, node], (node, answer) => stored(kind, node, answer), credential, atOnce);
+  each(
+    nodes,
+    (node) => [kind.to('create'), node],
+    (node, answer) => stored(kind, node, answer),
+    credential,
+    atOnce,
+  );
 }
 
 /**
@@ -62,7 +73,12 @@ export function removeEach(kind, nodes, credential) {
   if (!kind.ours) {
     /** @param {number} node @param {Response} answer */
     const list = (node, answer) => keysOf(kind, node, answer)?.forEach((key) => found.push({ node, key }));
-    each(nodes, (node) => [kind.find, node], list, credential);
+    each(nodes, (node) => [kind.to('find'), node], list, credential);
   }
-  each(found, ({ node, key }) => [kind.remove, node, key], ({ node, key }, answer) => removed(kind, node, key, answer), credential);
+  each(
+    found,
+    ({ node, key }) => [kind.to('delete'), node, key],
+    ({ node, key }, answer) => removed(kind, node, key, answer),
+    credential,
+  );
 }

@@ -92,7 +92,9 @@ function overridden(load, own) {
   const phases = load.phases.map((phase) => {
     const duration = durations[/** @type {keyof typeof durations} */ (phase.name)];
     const given = Object.entries(levels[/** @type {keyof typeof levels} */ (phase.name)] ?? {});
-    const level = Object.fromEntries(given.filter(([, vus]) => vus !== undefined).map(([key, vus]) => [key, Number(vus)]));
+    const level = Object.fromEntries(
+      given.filter(([, vus]) => vus !== undefined).map(([key, vus]) => [key, Number(vus)]),
+    );
     return { ...phase, ...level, duration_s: duration === undefined ? phase.duration_s : seconds(duration) };
   });
   return { ...load, phases };
@@ -106,6 +108,7 @@ function overridden(load, own) {
 export function seconds(text) {
   const unit = { h: 3600, m: 60, s: 1, ms: 0.001 };
   const parts = [...text.matchAll(/([\d.]+)(ms|h|m|s)/g)];
-  if (parts.map(([part]) => part).join('') !== text || text === '') throw new Error(`${text} is not a duration, expected one such as 2m or 90s`);
+  if (parts.map(([part]) => part).join('') !== text || text === '')
+    throw new Error(`${text} is not a duration, expected one such as 2m or 90s`);
   return parts.reduce((sum, [, value, u]) => sum + Number(value) * unit[/** @type {keyof typeof unit} */ (u)], 0);
 }

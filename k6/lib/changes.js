@@ -35,7 +35,7 @@ export function interfaceChanges(first, count) {
   const kind = kindOf('interface', written(), ['create', 'patch', 'delete']);
   const nodes = range(first, count);
 
-  const { create, patch, remove } = kind;
+  const [create, patch, remove] = [kind.to('create'), kind.to('patch'), kind.to('delete')];
 
   /** @type {((node: number, other: number) => Omit<Change, 'node'>)[]} `other` lends its MAC or address */
   const kinds = [
@@ -100,7 +100,12 @@ export function interfaceChanges(first, count) {
     keys(credential) {
       /** @type {Record<string, string>} */
       const found = {};
-      each(before, (node) => [kind.find, node], (node, answer) => Object.assign(found, { [node]: keysOf(kind, node, answer)?.[0] }), credential);
+      each(
+        before,
+        (node) => [kind.to('find'), node],
+        (node, answer) => Object.assign(found, { [node]: keysOf(kind, node, answer)?.[0] }),
+        credential,
+      );
       return found;
     },
 
@@ -134,4 +139,39 @@ export function write(some, keys, credential) {
     AT_ONCE,
   );
   return made;
+}
+
+/**
+ * Look in Kea for changes that were written.
+ * @param {Endpoint} kea
+ * @param {import('k6/metrics').Trend} propagation from a change's answer to its being seen, ms
+ * @param {import('k6/metrics').Trend} period between two looks, ms
+ */
+export function watchFor(kea, propagation, period) {
+  /** @type {ReturnType<typeof write>} */
+  let unseen = [];
+  let last = Date.now();
+  return {
+    /** @param {ReturnType<typeof write>} made */
+    add(made) {
+      unseen.push(...made);
+    },
+
+    /** How many were not seen yet. */
+    left: () => unseen.length,
+
+    /** Seconds. */
+    sinceLook: () => (Date.now() - last) / 1000,
+
+    look() {
+      const found = reservations(kea);
+      const now = Date.now();
+      period.add(now - last);
+      last = now;
+      if (!found) return;
+      const [seen, still] = [true, false].map((shown) => unseen.filter(({ change }) => change.shows(found) === shown));
+      for (const { at } of seen) propagation.add(now - at);
+      unseen = still;
+    },
+  };
 }

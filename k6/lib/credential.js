@@ -87,6 +87,9 @@ export const grantBody = (grant, account = {}) => {
     client_secret: account.secret ?? __ENV.CHAMIPERF_CLIENT_SECRET,
     subject_token: __ENV.CHAMIPERF_SUBJECT_TOKEN,
   };
-  const fields = Object.entries(grantOf(grant)).map(([name, value]) => [name, name in secrets ? (secrets[name] ?? '') : value]);
+  const fields = Object.entries(grantOf(grant)).map(([name, value]) => [
+    name,
+    name in secrets ? (secrets[name] ?? '') : value,
+  ]);
   return JSON.stringify(Object.fromEntries(fields));
 };

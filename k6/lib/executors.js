@@ -40,9 +40,14 @@ export function arrivals(exec, seconds) {
  * @returns {Record<string, Executor>}
  */
 export function iterations(execOf) {
-  const all = plan.load.phases.map(({ name, start_s: start, duration_s: longest, from_vus: vus = 1, iterations: count = 1 }) => {
-    const time = { startTime: `${start}s`, maxDuration: `${longest}s`, gracefulStop: GRACE };
-    return [name, { executor: 'shared-iterations', exec: execOf(name), vus: Math.min(vus, count), iterations: count, ...time }];
-  });
+  const all = plan.load.phases.map(
+    ({ name, start_s: start, duration_s: longest, from_vus: vus = 1, iterations: count = 1 }) => {
+      const time = { startTime: `${start}s`, maxDuration: `${longest}s`, gracefulStop: GRACE };
+      return [
+        name,
+        { executor: 'shared-iterations', exec: execOf(name), vus: Math.min(vus, count), iterations: count, ...time },
+      ];
+    },
+  );
   return Object.fromEntries(all);
 }

@@ -83,7 +83,8 @@ const keyOf = (metric, tags) => (tags.length ? `${metric}{${tags.join(',')}}` : 
  * @param {Record<string, number>} values
  * @returns {Record<string, number>}
  */
-const quantilesOf = (values) => Object.fromEntries(QUANTILES.map((q) => [`p${q}`, values[q === 50 ? 'med' : `p(${q})`]]));
+const quantilesOf = (values) =>
+  Object.fromEntries(QUANTILES.map((q) => [`p${q}`, values[q === 50 ? 'med' : `p(${q})`]]));
 
 /** What each type of metric must say of itself. */
 const EXPECTED = {
@@ -94,10 +95,15 @@ const EXPECTED = {
 /** @param {Handed} handed */
 function refuseUnknown({ metrics, state }) {
   const paths = Object.entries(metrics ?? {}).flatMap(([name, { type, values }]) =>
-    (EXPECTED[/** @type {keyof typeof EXPECTED} */ (type)] ?? []).map((key) => ({ path: `${name}.${key}`, value: values?.[key] })),
+    (EXPECTED[/** @type {keyof typeof EXPECTED} */ (type)] ?? []).map((key) => ({
+      path: `${name}.${key}`,
+      value: values?.[key],
+    })),
   );
   paths.push({ path: 'state.testRunDurationMs', value: state?.testRunDurationMs });
   const missing = paths.find(({ value }) => typeof value !== 'number');
   if (!missing) return;
-  throw new Error(`chamiperf: k6's summary has no ${missing.path}: another k6, or other settings, than these scripts know`);
+  throw new Error(
+    `chamiperf: k6's summary has no ${missing.path}: another k6, or other settings, than these scripts know`,
+  );
 }

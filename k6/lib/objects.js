@@ -16,71 +16,111 @@ const TRIES = 4;
 
 const objects = new Counter('chamiperf_objects');
 
-/**
- * How one kind of object is written, read and removed.
- * @typedef {object} Kind
- * @property {boolean} ours its key is our id, so it need not be looked up
- * @property {Record<'created' | 'resolved' | 'failed' | 'removed', Record<string, string>>} tags
- * @property {Endpoint} create
- * @property {Endpoint} find lists a node's objects
- * @property {Endpoint} get
- * @property {Endpoint} getChanged
- * @property {Endpoint} change
- * @property {Endpoint} patch makes it ours
- * @property {boolean} yields a PATCH can make it ours
- * @property {Endpoint} put
- * @property {Endpoint} remove
- */
+/** @typedef {'create' | 'find' | 'get' | 'change' | 'patch' | 'put' | 'delete'} Verb */
 
-/**
- * @param {string} name key of `objects` in api.json
- * @param {import('./identity.js').Names} names
- * @param {string[]} [measured] verbs whose latency belongs in the summary
- * @param {Record<string, number>} [tolerates] by verb, a status that is counted apart and is no failure
- * @returns {Kind}
- */
-export const kindOf = (name, names, measured = [], tolerates = {}) => {
-  const { kind, service, path, key, get, find = '', body, patch = [], mark, change, changed } = shapeOf(name);
-  const one = `${path}/${key ?? '{key}'}`;
-  const read = get === undefined ? one : path + get;
-  declared?.kinds.add(kind);
-  /** @type {(verb: string, method: Endpoint['method'], at: string, more?: object) => Endpoint} */
-  const to = (verb, method, at, more) => {
-    const of = { name: `${name}-${verb}`, measured: measured.includes(verb), tolerates: tolerates[verb] };
-    return endpoint({ ...of, service, method, path: at, names, ...more });
-  };
-  return {
-    ours: key !== undefined,
-    yields: patch.length > 0,
-    tags: {
+/** @type {Record<Verb, (shape: import('./api.js').Shape, one: string) => object>} what an endpoint's request looks like */
+const REQUESTS = {
+  create: ({ path, body }) => ({ method: 'POST', path, body }),
+  find: ({ path, find }) => ({ method: 'GET', path: path + find }),
+  get: ({ path, get, mark }, one) => ({ method: 'GET', path: get === undefined ? one : path + get, contains: mark }),
+  change: ({ change }, one) => ({ method: 'PATCH', path: one, body: change }),
+  patch: ({ body, patch = [] }, one) => ({ method: 'PATCH', path: one, body: pick(body, patch) }),
+  put: ({ body, mark }, one) => ({ method: 'PUT', path: one, body, contains: mark }),
+  delete: (_, one) => ({ method: 'DELETE', path: one }),
+};
+
+/** @type {(body: Record<string, unknown>, fields: string[]) => Record<string, unknown>} */
+const pick = (body, fields) => Object.fromEntries(fields.map((field) => [field, body[field]]));
+
+/** How one kind of object is written, read and removed. Endpoints are made when first asked for: few VUs need many. */
+class Kind {
+  /**
+   * @param {string} name key of `objects` in api.json
+   * @param {import('./identity.js').Names} names
+   * @param {Verb[]} measured
+   * @param {Partial<Record<Verb, number>>} tolerates
+   */
+  constructor(name, names, measured, tolerates) {
+    const { kind, key, patch = [] } = shapeOf(name);
+    this.name = name;
+    this.names = names;
+    this.measured = measured;
+    this.tolerates = tolerates;
+    /** Its key is our id, so it need not be looked up. */
+    this.ours = key !== undefined;
+    /** A PATCH can make an object that is in its place ours. */
+    this.yields = patch.length > 0;
+    this.tags = {
       created: { kind, what: 'created' },
       resolved: { kind, what: 'resolved' },
       failed: { kind, what: 'failed' },
       removed: { kind, what: 'removed' },
-    },
-    create: to('create', 'POST', path, { body }),
-    find: to('find', 'GET', path + find),
-    get: to('get', 'GET', read, { contains: mark }),
-    getChanged: to('get', 'GET', read, { contains: changed }),
-    change: to('change', 'PATCH', one, { body: change }),
-    patch: to('patch', 'PATCH', one, { body: Object.fromEntries(patch.map((field) => [field, body[field]])) }),
-    put: to('put', 'PUT', one, { body, contains: mark }),
-    remove: to('delete', 'DELETE', one),
-  };
+    };
+    /** @type {Record<string, Endpoint>} */
+    this.made = {};
+    declared?.kinds.add(kind);
+  }
+
+  /**
+   * @param {Verb} verb
+   * @returns {Endpoint}
+   */
+  to(verb) {
+    return (this.made[verb] ??= this.endpoint(verb));
+  }
+
+  /** The endpoint that reads an object after `change`. */
+  toGetChanged() {
+    return (this.made.changed ??= this.endpoint('get', { contains: shapeOf(this.name).changed }));
+  }
+
+  /**
+   * @param {Verb} verb
+   * @param {object} [more]
+   */
+  endpoint(verb, more) {
+    const shape = shapeOf(this.name);
+    const request = REQUESTS[verb](shape, `${shape.path}/${shape.key ?? '{key}'}`);
+    const of = {
+      name: `${this.name}-${verb}`,
+      measured: this.measured.includes(verb),
+      tolerates: this.tolerates[verb],
+    };
+    return endpoint({ ...of, service: shape.service, names: this.names, .../** @type {any} */ (request), ...more });
+  }
+}
+
+/**
+ * @param {string} name key of `objects` in api.json
+ * @param {import('./identity.js').Names} names
+ * @param {Verb[]} [measured] verbs whose latency belongs in the summary
+ * @param {Partial<Record<Verb, number>>} [tolerates] by verb, a status that is counted apart and is no failure
+ * @returns {Kind}
+ */
+export const kindOf = (name, names, measured = [], tolerates = {}) => {
+  const kind = new Kind(name, names, measured, tolerates);
+  // What is measured must be known before k6 asks for options; of the rest, the names count as possible time series.
+  if (declared) for (const verb of /** @type {Verb[]} */ (Object.keys(REQUESTS))) kind.to(verb);
+  return kind;
 };
 
 /**
  * Create an object, or make the one that is in its place ours.
  * @type {(kind: Kind, index: number) => boolean} whether our data is stored
  */
-export const store = (kind, index) => stored(kind, index, patiently(() => send(kind.create, index)));
+export const store = (kind, index) =>
+  stored(
+    kind,
+    index,
+    patiently(() => send(kind.to('create'), index)),
+  );
 
 /**
  * As `store`, for who needs the object's key afterwards.
  * @type {(kind: Kind, index: number) => string | null} the server's id; null if our data is not stored
  */
 export const storeKeyed = (kind, index) => {
-  const response = patiently(() => send(kind.create, index));
+  const response = patiently(() => send(kind.to('create'), index));
   if (!stored(kind, index, response)) return null;
   if (kind.ours) return '';
   return response.status === 409 ? (keysOf(kind, index)?.[0] ?? null) : String(response.json('metadata.id'));
@@ -110,7 +150,7 @@ export const stored = (kind, index, response) => {
     objects.add(1, settled ? kind.tags.resolved : kind.tags.failed);
     return settled;
   }
-  const good = judge(kind.create, response, index);
+  const good = judge(kind.to('create'), response, index);
   objects.add(1, good ? kind.tags.created : kind.tags.failed);
   return good;
 };
@@ -125,12 +165,12 @@ export const countCreated = (kind, count) => objects.add(count, kind.tags.create
 const settle = (kind, index) => {
   const key = kind.ours ? '' : keysOf(kind, index)?.[0];
   if (key === undefined || !kind.yields) return false;
-  const patched = patiently(() => send(kind.patch, index, key));
-  if (patched.status !== 400) return judge(kind.patch, patched, index, key);
+  const patched = patiently(() => send(kind.to('patch'), index, key));
+  if (patched.status !== 400) return judge(kind.to('patch'), patched, index, key);
   // Whether PATCH takes every field is not known of each service; PUT does, and wants the ETag.
-  const found = send(kind.get, index, key);
-  if (!judge(kind.get, found, index, key)) return false;
-  return judge(kind.put, sendIfMatch(kind.put, index, key, found.headers.Etag), index, key);
+  const found = send(kind.to('get'), index, key);
+  if (!judge(kind.to('get'), found, index, key)) return false;
+  return judge(kind.to('put'), sendIfMatch(kind.to('put'), index, key, found.headers.Etag), index, key);
 };
 
 /** @type {(put: Endpoint, index: number, key: string, etag: string) => Response} */
@@ -150,8 +190,8 @@ export const sendIfMatch = (put, index, key, etag) => {
  * @returns {string[] | null} null if they could not be listed
  */
 export const keysOf = (kind, index, answer) => {
-  const response = answer ?? patiently(() => send(kind.find, index));
-  if (!judge(kind.find, response, index)) return null;
+  const response = answer ?? patiently(() => send(kind.to('find'), index));
+  if (!judge(kind.to('find'), response, index)) return null;
   const { items } = /** @type {{items: {metadata: {id: string}}[]}} */ (/** @type {unknown} */ (response.json()));
   return items.map(({ metadata }) => metadata.id);
 };
@@ -176,7 +216,12 @@ export const removeInReverse = (kinds, index, keys) => {
 
 /** @type {(kind: Kind, index: number, key: string) => boolean} whether it is gone */
 export const remove = (kind, index, key) =>
-  removed(kind, index, key, patiently(() => send(kind.remove, index, key)));
+  removed(
+    kind,
+    index,
+    key,
+    patiently(() => send(kind.to('delete'), index, key)),
+  );
 
 /**
  * Judge and count the answer to a delete.
@@ -184,7 +229,7 @@ export const remove = (kind, index, key) =>
  */
 export const removed = (kind, index, key, response) => {
   if (response.status === 404) return true;
-  const good = judge(kind.remove, response, index, key);
+  const good = judge(kind.to('delete'), response, index, key);
   objects.add(1, good ? kind.tags.removed : kind.tags.failed);
   return good;
 };

@@ -29,7 +29,11 @@ export function optionsOf(scenarios, counts = []) {
   const fresh = connections === 'fresh';
   return {
     scenarios,
-    thresholds: { ...subMetrics(), ...Object.fromEntries(counts.map((key) => [key, ['count>=0']])), ...limitsOf(limits) },
+    thresholds: {
+      ...subMetrics(),
+      ...Object.fromEntries(counts.map((key) => [key, ['count>=0']])),
+      ...limitsOf(limits),
+    },
     summaryTrendStats: ['count', 'min', 'avg', 'med', 'max', ...QUANTILES.map((q) => `p(${q})`)],
     systemTags: ['name', 'status', 'scenario'],
     maxRedirects: 0,

@@ -13,25 +13,30 @@ const STALL_MS = 50;
 const overrun = new Trend('chamiperf_overrun', true);
 const stall = new Trend('chamiperf_stall', true);
 
+/** Whether requests add up what they take; an object, because each request looks at it. */
+export const clock = { runs: false };
+
 let paceMs = 0;
 /** @type {number[]} starts of the phases that begin with all VUs at once, ms */
 let herds = [];
 let due = -1;
-let iteration = Math.floor(Math.random() * WATCH_EVERY);
+let fromHerd = false;
+let windowEndsAt = 0;
+let untilWatched = 1 + Math.floor(Math.random() * WATCH_EVERY);
 let beganAt = 0;
 let requestMs = 0;
-let watching = false;
-let timing = false;
-let fromHerd = false;
+let always = false;
 
 /** Start an iteration: the first one waits for its random point, at the longest to the end of the phase it starts in. */
 export const begin = () => {
   if (due < 0) firstStart();
-  enterWindow();
-  iteration += 1;
-  watching = iteration % WATCH_EVERY === 0;
+  const now = Date.now();
+  if (now >= windowEndsAt) windowEndsAt = enterWindow();
+  untilWatched -= 1;
+  if (untilWatched > 0 && !always) return;
+  clock.runs = true;
+  beganAt = now;
   requestMs = 0;
-  if (watching) beganAt = Date.now();
 };
 
 const firstStart = () => {
@@ -42,7 +47,7 @@ const firstStart = () => {
   fromHerd = phase.herd === true;
   const left = (phase.start_s + phase.duration_s) * 1000 - now;
   due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left));
-  if (due > now) sleepUntilDue(now);
+  if (due > now) sleepUntilDue(now, false);
 };
 
 /**
@@ -50,36 +55,39 @@ const firstStart = () => {
  * After a herd the VUs spread over their interval again, else they would stay in step.
  */
 export const pace = () => {
-  if (watching) overrun.add(Math.max(0, Date.now() - beganAt - requestMs));
+  const watched = untilWatched <= 0;
+  if (watched) {
+    overrun.add(Math.max(0, Date.now() - beganAt - requestMs));
+    untilWatched = WATCH_EVERY;
+    clock.runs = always;
+  }
   if (paceMs === 0) return;
   const now = elapsedMs();
   const next = due + (fromHerd ? Math.random() : 1) * paceMs;
   const herd = herds.length > 0 ? herds.find((start) => due < start && start <= next) : undefined;
   fromHerd = herd !== undefined;
   due = Math.max(herd ?? next, now);
-  if (due > now) sleepUntilDue(now);
+  if (due > now) sleepUntilDue(now, watched);
 };
 
-/** @type {(now: number) => void} */
-const sleepUntilDue = (now) => {
+/** @type {(now: number, watched: boolean) => void} */
+const sleepUntilDue = (now, watched) => {
   sleep((due - now) / 1000);
   const late = elapsedMs() - due;
-  if (watching || late > STALL_MS) stall.add(Math.max(0, late));
+  if (watched || late > STALL_MS) stall.add(Math.max(0, late));
 };
 
 /**
  * Count a request's time as the server's, not the generator's.
  * @param {import('k6/http').Response} response
  */
-export const spent = (response) => {
-  if (!watching && !timing) return;
-  const { timings } = response;
+export const spent = ({ timings }) => {
   requestMs += timings.blocked + timings.duration;
 };
 
 /** Time the requests of every iteration, not only of those that are watched. */
 export const timeRequests = () => {
-  timing = true;
+  always = true;
 };
 
 /** Milliseconds that this iteration has spent in requests so far; waits and the generator's own time are not in it. */

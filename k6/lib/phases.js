@@ -15,7 +15,7 @@
  * @property {boolean} [herd] every VU starts an iteration at the phase's first instant
  */
 
-/** @typedef {{endMs: number, phase: string, window: string | null}} Slot */
+/** @typedef {{phase: string, window: string | null, endMs: number}} Slot a stretch of time in which the tags stay equal */
 
 /** The phase that is compared; the others are shown. */
 export const MEASURED = 'sustained';
@@ -35,19 +35,26 @@ export const windowCount = (phases, planned) => {
 };
 
 /**
- * The slots of a load in order; the last one never ends, because requests in flight outlive the plan.
+ * The slot at a moment of a load. The last one never ends, because requests in flight outlive the plan.
+ * Worked out anew each time: a list of all slots in each of twenty thousand VUs would be 300 MB.
  * @param {Phase[]} phases
  * @param {number} windows
- * @returns {Slot[]}
+ * @param {number} elapsedMs since the load began
+ * @returns {Slot}
  */
-export const slots = (phases, windows) => {
-  const all = phases.flatMap((phase) => {
-    const parts = phase.name === MEASURED && windows > 0 ? windows : 1;
-    return Array.from({ length: parts }, (_, part) => ({
-      endMs: (phase.start_s + (phase.duration_s * (part + 1)) / parts) * 1000,
-      phase: phase.name,
-      window: parts > 1 ? String(part) : null,
-    }));
-  });
-  return all.map((slot, i) => (i === all.length - 1 ? { ...slot, endMs: Infinity } : slot));
+export const slotAt = (phases, windows, elapsedMs) => {
+  let current = 0;
+  while (current < phases.length - 1 && elapsedMs >= 1000 * phases[current + 1].start_s) current += 1;
+  const { name: phase, start_s: start, duration_s: duration } = phases[current];
+  if (phase !== MEASURED || windows === 0) {
+    const next = phases[current + 1];
+    return { phase, window: null, endMs: next ? 1000 * next.start_s : Infinity };
+  }
+  const window = Math.min(windows - 1, Math.floor(((elapsedMs / 1000 - start) / duration) * windows));
+  const last = current === phases.length - 1 && window === windows - 1;
+  return {
+    phase,
+    window: String(window),
+    endMs: last ? Infinity : 1000 * (start + (duration * (window + 1)) / windows),
+  };
 };

@@ -2,7 +2,7 @@
 // pays nothing for the counting. No check(): it would add a sample to every request.
 import http from 'k6/http';
 import { Counter } from 'k6/metrics';
-import { spent } from './pace.js';
+import { clock, spent } from './pace.js';
 import { declared, plan } from './scenario.js';
 import { template } from './template.js';
 
@@ -19,6 +19,7 @@ import { template } from './template.js';
  * @property {Filled} url
  * @property {Filled | null} body
  * @property {Filled[]} contains what a good answer contains
+ * @property {Filled | null} one the same, of a GET whose good answer contains one text
  * @property {number | null} tolerates a status that is counted apart and is no failure
  * @property {import('k6/http').RefinedParams<'text'>} params
  */
@@ -50,19 +51,25 @@ let gaveEvidence = false;
  */
 export const endpoint = ({ name, service, method, path, names, body, contains = [], ...more }) => {
   const { open = false, tolerates = null, measured = true } = more;
-  const timeout = `${plan.load.request_timeout_s ?? 30}s`;
+  const timeout = 1000 * (plan.load.request_timeout_s ?? 30);
   const withBody = method !== 'GET' && method !== 'DELETE';
   declared?.names.add(name);
   if (measured) declared?.endpoints.set(name, service);
+  const texts = contains.map((text) => template(text, names));
   return {
     name,
     service,
     method,
     url: template(plan.urls[service] + path, names),
     body: body === undefined ? null : template(JSON.stringify(body), names),
-    contains: contains.map((text) => template(text, names)),
+    contains: texts,
+    one: method === 'GET' && texts.length === 1 ? texts[0] : null,
     tolerates,
-    params: { tags: { name }, timeout, responseType: 'text', ...(open && !withBody ? {} : { headers: open ? OPEN : authorized }) },
+    params: {
+      tags: { name },
+      timeout,
+      ...(open && !withBody ? {} : { headers: open ? OPEN : authorized }),
+    },
   };
 };
 
@@ -80,7 +87,15 @@ else http.setResponseCallback(/** @type {any} */ (null));
  * @returns {Response | null} the answer if it is good, else null
  */
 export const call = (to, index, key, body) => {
-  const response = send(to, index, key, body);
+  if (!to.one) {
+    const response = send(to, index, key, body);
+    return judge(to, response, index, key) ? response : null;
+  }
+  // What a storm does most, in as few calls as possible: between two turns of a VU ten thousand others have used the
+  // processor's caches, so each function and object touched costs many times what a loop over it shows.
+  const response = get(to.url(index, key), to.params);
+  if (clock.runs) spent(response);
+  if (response.status === 200 && response.body?.includes(to.one(index, key))) return response;
   return judge(to, response, index, key) ? response : null;
 };
 
@@ -97,7 +112,7 @@ export const send = (to, index, key, body) => {
   const url = to.url(index, key);
   const response =
     method === 'GET' ? get(url, params) : request(method, url, body ?? (to.body && to.body(index, key)), params);
-  spent(response);
+  if (clock.runs) spent(response);
   return response;
 };
 

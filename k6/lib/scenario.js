@@ -99,7 +99,8 @@ const read = (name) => {
  */
 export const parameter = (name, otherwise) => {
   const value = plan.load.parameters[name] ?? otherwise;
-  if (typeof value !== typeof otherwise) throw new Error(`parameter ${name} is ${value}, expected a ${typeof otherwise}`);
+  if (typeof value !== typeof otherwise)
+    throw new Error(`parameter ${name} is ${value}, expected a ${typeof otherwise}`);
   return /** @type {T} */ (value);
 };
 

@@ -6,7 +6,7 @@ import { kindOf } from './objects.js';
 import { nodeCount, seeded } from './nodes.js';
 import { plan } from './scenario.js';
 
-/** @type {import('./objects.js').Kind[]} */
+/** @type {ReturnType<typeof import('./objects.js').kindOf>[]} */
 let kinds = [];
 
 /** Declare what a run by hand seeds; only the instances of the script that set up, tear down and sum up need it. */

@@ -19,7 +19,14 @@ export { highestVus, range, removeEach };
 export function whyAbsent(object) {
   const { service, path } = shapeOf(object);
   if (!plan.urls[service]) return 'no URL is given';
-  const list = endpoint({ name: 'probe', service, method: 'GET', path: `${path}?limit=1`, names: written(), measured: false });
+  const list = endpoint({
+    name: 'probe',
+    service,
+    method: 'GET',
+    path: `${path}?limit=1`,
+    names: written(),
+    measured: false,
+  });
   const { status, error } = send(list, 0);
   if (status === 0) return error;
   return [404, 405, 501].includes(status) ? `answers ${status}` : '';
@@ -31,7 +38,7 @@ export function whyAbsent(object) {
  */
 export function createAccount(index) {
   const kind = kindOf('service-account', written());
-  const response = send(kind.create, index);
+  const response = send(kind.to('create'), index);
   if (!stored(kind, index, response) || response.status === 409) return null;
   const { metadata, spec } = /** @type {{metadata: {id: string}, spec: Record<string, string>}} */ (
     /** @type {unknown} */ (response.json())

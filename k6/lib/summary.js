@@ -99,7 +99,9 @@ function trafficOf(figures) {
 /** @param {Figures} figures @returns {object[]} */
 function objectsOf(figures) {
   return [...whatIsDeclared().kinds].map((kind) => {
-    const [created, resolved, failed, removed] = OBJECTS.map((what) => figures.count('chamiperf_objects', `kind:${kind}`, `what:${what}`));
+    const [created, resolved, failed, removed] = OBJECTS.map((what) =>
+      figures.count('chamiperf_objects', `kind:${kind}`, `what:${what}`),
+    );
     return { kind, created, resolved, failed, removed, left: Math.max(0, created - removed) };
   });
 }
@@ -144,10 +146,20 @@ export function summaryOf(figures, scalars) {
     max_vus: figures.metrics.vus?.values.max ?? 0,
     series: seriesOf(figures),
     traffic: trafficOf(figures),
-    scalars: scalars.map((scalar) => ({ endpoint: '', phase: MEASURED, compared: false, count: 1, resolution: 0, ...scalar })),
+    scalars: scalars.map((scalar) => ({
+      endpoint: '',
+      phase: MEASURED,
+      compared: false,
+      count: 1,
+      resolution: 0,
+      ...scalar,
+    })),
     objects: objectsOf(figures),
     time_series: mostTimeSeries(),
-    health: { ...healthOf(figures), phases: Object.fromEntries(phaseNames().map((phase) => [phase, healthOf(figures, `phase:${phase}`)])) },
+    health: {
+      ...healthOf(figures),
+      phases: Object.fromEntries(phaseNames().map((phase) => [phase, healthOf(figures, `phase:${phase}`)])),
+    },
     unavailable: figures.setup.unavailable ?? [],
     warnings: figures.setup.warnings ?? [],
   };

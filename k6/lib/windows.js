@@ -1,12 +1,8 @@
 // Which phase and window a VU is in, as tags on the VU that change only when the slot does: no cost per request.
 import exec from 'k6/execution';
-import { slots } from './phases.js';
+import { slotAt } from './phases.js';
 import { plan, windows } from './scenario.js';
 
-/** @type {import('./phases.js').Slot[]} */
-let all = [];
-let current = -1;
-let endsAt = 0;
 let startedAt = 0;
 /** @type {typeof exec.scenario | null} kept, because k6 builds it anew each time: 10 % of the cost of a request */
 let scenario = null;
@@ -23,15 +19,14 @@ export const iterationNumber = () => {
   return scenario.iterationInTest;
 };
 
-/** Tag what follows with the present phase and window. */
+/**
+ * Tag what follows with the present phase and window.
+ * @returns {number} when the next one begins, as Date.now() counts
+ */
 export const enterWindow = () => {
-  const elapsed = elapsedMs();
-  if (elapsed < endsAt) return;
-  if (current < 0) all = slots(plan.load.phases, windows);
-  do current += 1;
-  while (elapsed >= all[current].endMs);
-  endsAt = all[current].endMs;
-  enter(all[current].phase, all[current].window);
+  const { phase, window, endMs } = slotAt(plan.load.phases, windows, elapsedMs());
+  enter(phase, window);
+  return startedAt + endMs;
 };
 
 /**

@@ -7,7 +7,10 @@ import { planByHand, seconds } from '../../k6/lib/by_hand.js';
 
 /** @param {string} scenario @param {Record<string, string>} variables */
 const planned = (scenario, variables) => {
-  Object.assign(globalThis, { __ENV: variables, open: (/** @type {string} */ url) => readFileSync(fileURLToPath(url), 'utf8') });
+  Object.assign(globalThis, {
+    __ENV: variables,
+    open: (/** @type {string} */ url) => readFileSync(fileURLToPath(url), 'utf8'),
+  });
   return planByHand(scenario);
 };
 
@@ -59,12 +62,26 @@ test("another scenario's variables change nothing", () => {
 });
 
 test('nodes that were seeded before are not seeded again', () => {
-  const { seeding, identities } = planned('boot_storm', { CHAMIPERF_SEED_RUN_ID: 'r2026a', CHAMIPERF_SEED_NODES: '40' });
+  const { seeding, identities } = planned('boot_storm', {
+    CHAMIPERF_SEED_RUN_ID: 'r2026a',
+    CHAMIPERF_SEED_NODES: '40',
+  });
   assert.deepEqual([seeding, identities.run_id, identities.nodes], [null, 'r2026a', 40]);
 });
 
 for (const profile of ['demo', 'quick', 'full', 'soak']) {
-  for (const scenario of ['boot_storm', 'cloud_init_storm', 'inventory_scale', 'bulk_registration', 'dhcp_sync_burst', 'auth_under_load', 'mixed_boot_path', 'database_stress', 'seed', 'unseed']) {
+  for (const scenario of [
+    'boot_storm',
+    'cloud_init_storm',
+    'inventory_scale',
+    'bulk_registration',
+    'dhcp_sync_burst',
+    'auth_under_load',
+    'mixed_boot_path',
+    'database_stress',
+    'seed',
+    'unseed',
+  ]) {
     test(`profile ${profile} has a load for ${scenario}`, () => {
       const { load } = planned(scenario, { CHAMIPERF_PROFILE: profile });
       assert.ok(load.phases.every(({ duration_s: duration }) => duration > 0));

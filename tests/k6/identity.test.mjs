@@ -10,7 +10,10 @@ for (const vector of identity.vectors) {
   test(`run ${vector.run} names node ${vector.index} in ${vector.network} as api.json says`, () => {
     const names = namesOf(vector.run, vector.network);
     const { id, mac, ip } = vector;
-    assert.deepEqual({ id: names.id(vector.index), mac: names.mac(vector.index), ip: names.ip(vector.index) }, { id, mac, ip });
+    assert.deepEqual(
+      { id: names.id(vector.index), mac: names.mac(vector.index), ip: names.ip(vector.index) },
+      { id, mac, ip },
+    );
   });
 }
 

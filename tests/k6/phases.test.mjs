@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { slots, windowCount } from '../../k6/lib/phases.js';
+import { slotAt, windowCount } from '../../k6/lib/phases.js';
 import { sequence, stages } from '../../k6/lib/stages.js';
 
 const storm = sequence([
@@ -15,7 +15,10 @@ const storm = sequence([
 const sustained = (duration) => [{ name: 'sustained', start_s: 0, duration_s: duration }];
 
 test('each phase starts where the one before ends', () => {
-  assert.deepEqual(storm.map(({ start_s: start }) => start), [0, 1, 7, 8]);
+  assert.deepEqual(
+    storm.map(({ start_s: start }) => start),
+    [0, 1, 7, 8],
+  );
 });
 
 test('a spike is a jump: a stage of no duration', () => {
@@ -38,7 +41,11 @@ test('a rate that starts in the middle of a load is a jump from nothing', () => 
   assert.deepEqual(stages(phases, 'rate'), {
     start: 0,
     highest: 20,
-    stages: [{ duration: '3000ms', target: 0 }, { duration: '0s', target: 20 }, { duration: '6000ms', target: 20 }],
+    stages: [
+      { duration: '3000ms', target: 0 },
+      { duration: '0s', target: 20 },
+      { duration: '6000ms', target: 20 },
+    ],
   });
 });
 
@@ -54,14 +61,31 @@ test('a phase that ends with its iterations has the planned windows only', () =>
   assert.deepEqual([windowCount([phase]), windowCount([phase], 10)], [0, 10]);
 });
 
-test('only the sustained phase is cut into windows', () => {
-  const named = slots(storm, 3).map(({ endMs, phase, window }) => `${phase} ${window} to ${endMs}`);
-  assert.deepEqual(named, [
-    'ramp-up null to 1000',
-    'sustained 0 to 3000',
-    'sustained 1 to 5000',
-    'sustained 2 to 7000',
-    'spike null to 8000',
-    'cooldown null to Infinity',
-  ]);
+/** @param {number} elapsedMs */
+const at = (elapsedMs) => Object.values(slotAt(storm, 3, elapsedMs)).join(' ');
+
+for (const [elapsedMs, slot] of /** @type {const} */ ([
+  [0, 'ramp-up  1000'],
+  [999, 'ramp-up  1000'],
+  [1000, 'sustained 0 3000'],
+  [2999, 'sustained 0 3000'],
+  [3000, 'sustained 1 5000'],
+  [6999, 'sustained 2 7000'],
+  [7000, 'spike  8000'],
+  [8000, 'cooldown  Infinity'],
+  [60_000, 'cooldown  Infinity'],
+])) {
+  test(`after ${elapsedMs} ms it is ${slot}`, () => assert.equal(at(elapsedMs), slot));
+}
+
+test('the last window of a load that ends with its sustained phase never ends', () => {
+  assert.deepEqual(slotAt(sustained(60), 10, 61_000), { phase: 'sustained', window: '9', endMs: Infinity });
+});
+
+test('every window of ten minutes is entered at its first millisecond', () => {
+  const entered = Array.from({ length: 20 }, (_, i) => slotAt(sustained(600), 20, 30_000 * i).window);
+  assert.deepEqual(
+    entered,
+    Array.from({ length: 20 }, (_, i) => String(i)),
+  );
 });

@@ -33,7 +33,11 @@ const plan = {
 const use = (changed) => {
   const file = join(mkdtempSync(join(tmpdir(), 'plan-')), 'plan.json');
   writeFileSync(file, JSON.stringify({ ...plan, ...changed }));
-  Object.assign(globalThis, { __VU: 0, __ENV: { CHAMIPERF_PLAN: file }, open: (/** @type {string} */ path) => readFileSync(path, 'utf8') });
+  Object.assign(globalThis, {
+    __VU: 0,
+    __ENV: { CHAMIPERF_PLAN: file },
+    open: (/** @type {string} */ path) => readFileSync(path, 'utf8'),
+  });
 };
 
 before(() => {
@@ -49,7 +53,9 @@ const trend = (count, value) => ({
   contains: 'time',
   values: {
     count,
-    ...Object.fromEntries(['min', 'avg', 'med', 'max', ...QUANTILES.map((q) => `p(${q})`)].map((key) => [key, count ? value : 0])),
+    ...Object.fromEntries(
+      ['min', 'avg', 'med', 'max', ...QUANTILES.map((q) => `p(${q})`)].map((key) => [key, count ? value : 0]),
+    ),
   },
 });
 /** @param {number} count */
@@ -63,7 +69,10 @@ const summed = (metrics) => summaryOf(new Figures(handed(metrics)), []);
 
 test('every figure that the summary needs is a sub-metric, by a threshold that cannot fail', () => {
   const { thresholds } = optionsOf({});
-  assert.deepEqual(Object.entries(thresholds ?? {}).filter(([, [limit]]) => !['max>=0', 'count>=0'].includes(String(limit))), []);
+  assert.deepEqual(
+    Object.entries(thresholds ?? {}).filter(([, [limit]]) => !['max>=0', 'count>=0'].includes(String(limit))),
+    [],
+  );
   assert.ok('http_req_duration{name:bootscript,window:1}' in (thresholds ?? {}));
 });
 
@@ -78,7 +87,9 @@ test('a phase without requests is absent', () => {
 });
 
 test('a phase has its distribution, the median under p50', () => {
-  const { series } = /** @type {any} */ (summed({ 'http_req_duration{name:bootscript,phase:sustained}': trend(9, 7.5) }));
+  const { series } = /** @type {any} */ (
+    summed({ 'http_req_duration{name:bootscript,phase:sustained}': trend(9, 7.5) })
+  );
   const { count, mean, quantiles } = series[0].phases.sustained;
   assert.deepEqual([count, mean, quantiles.p50, quantiles['p99.9']], [9, 7.5, 7.5, 7.5]);
 });
