@@ -15,11 +15,14 @@ import psutil
 import pytest
 from command_line import command, environment
 
-from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.models.target import Service
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.stack import faulting, lifecycle
 from chamiperf_ci.stack.faults import Errors, LoseSync, ReadinessDown, SwapScripts
+from chamiperf_ci.steps.load.catalogue import work_of
+from chamiperf_ci.steps.load.names import read_profile
 
 pytestmark = pytest.mark.e2e
 
@@ -88,9 +91,11 @@ def test_a_load_leaves_a_run_that_says_everything(load, document):
     assert {check.name: check.ok for check in run.checks} == {
         "requests after the load": True,
         "objects after the load": True,
+        "gauges after the load": True,
     }
     assert run.generator is not None
     assert run.generator.rss_mb_max > 10
+    assert 0 < run.generator.time_series < 1000
 
 
 def test_the_result_is_on_standard_output_and_the_rest_on_standard_error(load):
@@ -208,6 +213,52 @@ def test_a_load_that_one_process_cannot_hold_is_split(stack, seeded, document, t
     assert any("approximate" in warning for warning in run.warnings)
     # 60 VUs at two requests a second for 3 s, less what a busy machine does not get done.
     assert 200 < sum(each.requests for each in run.traffic if each.phase == "sustained") <= 370
+
+
+def test_pairs_alternate_and_are_kept_by_number_and_side(stack, seeded, tmp_path):
+    urls = "\n".join(f'{each.name} = "{each.url}"' for each in stack.services if each.name in ("smd", "bss"))
+    text = f'[targets.previous]\nenvironment = "embedded"\n[targets.previous.services]\n{urls}\n'
+    (tmp_path / "chamiperf.toml").write_text(text, encoding="utf-8")
+    pairs = ("--pairs", 2, "--against", "previous", "--against-seed-file", seeded[1])
+    options = ("--seed-file", seeded[1], "--environment", "embedded", *SHORT, "--sustained", "1s", *pairs)
+    done = command("load", *options, cwd=tmp_path, state=stack)
+    runs = [Run.model_validate_json(path.read_bytes()) for path in (tmp_path / "out" / "runs").glob("*.json")]
+    assert done.returncode in (0, 3), done.stderr
+    assert [run.run_kind for run in sorted(runs, key=lambda run: run.started_at)] == [
+        *(RunKind.PAIR_OLD, RunKind.PAIR_NEW, RunKind.PAIR_NEW, RunKind.PAIR_OLD),
+    ]
+    assert {path.name for path in (tmp_path / "out" / "runs").glob("*")} == {
+        f"boot_storm.pair-{number}.{side}.json" for number in (1, 2) for side in ("old", "new")
+    }
+
+
+def test_a_private_ca_is_verified_and_in_the_fingerprint(make_stack, tmp_path):
+    state = make_stack(tls=True, without=FEW)
+    seed = command("seed", "--target", "embedded", "--nodes", 50, cwd=tmp_path, state=state)
+    assert seed.returncode == 0, seed.stderr
+    done = command("load", "--target", "embedded", *SHORT, "--sustained", "1s", cwd=tmp_path, state=state)
+    run = Run.model_validate_json((tmp_path / "out" / "runs" / "boot_storm.json").read_bytes())
+    assert done.returncode in (0, 3), done.stderr
+    assert run.fingerprint.tls == "verified"
+    assert sum(each.failed for each in run.traffic) == 0
+
+
+def test_the_requests_of_a_cycle_are_those_that_the_plan_counts(make_stack, tmp_path):
+    state = make_stack(without=("mcp", "kea", "kea-sync"))
+    seed = command("seed", "--target", "embedded", "--nodes", 50, cwd=tmp_path, state=state)
+    assert seed.returncode == 0, seed.stderr
+    options = ("--scenario", "database_stress", "--profile", "demo", "--spike", 0, "--sustained", "3s")
+    done = command("load", "--target", "embedded", *options, cwd=tmp_path, state=state)
+    run = Run.model_validate_json((tmp_path / "out" / "runs" / "database_stress.json").read_bytes())
+    assert done.returncode in (0, 3), done.stderr
+    sent: dict[str, int] = {}
+    for each in run.traffic:
+        sent[each.service] = sent.get(each.service, 0) + each.requests
+    planned = work_of("database_stress", read_profile("demo").scenarios["database_stress"]).requests
+    # Of the last cycles a part may be missing.
+    assert {service: count / sent["smd"] for service, count in sent.items()} == pytest.approx(
+        {str(service): count / planned[Service.SMD] for service, count in planned.items()}, rel=0.05
+    )
 
 
 def test_a_plan_is_shown_without_a_stack_and_without_a_seed(tmp_path):

@@ -1,18 +1,25 @@
 """After the load: are there lingering issues? Requests are asked and timed again, and objects counted."""
 
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.errors import ToolkitError
-from chamiperf_ci.models.dialect import Route, fill
+from chamiperf_ci.errors import InvalidMeasurement, ToolkitError
+from chamiperf_ci.models.dialect import Dialect, Route, fill
 from chamiperf_ci.models.identities import Identities
 from chamiperf_ci.models.run import Check
 from chamiperf_ci.models.script_summary import ScriptSummary
 from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.models.target import Service
+from chamiperf_ci.steps.load.gauges import compare, read_gauges
 
+_GET = "-get"
+_OF_A_NODE = ("id", "mac", "mac_encoded", "ip")
+_PLACEHOLDER = re.compile(r"\{\w+\}")
 PROBES = 100
 MOST_FAILED = 1
 """Of the probes; 100 requests say nothing finer."""
@@ -21,6 +28,51 @@ SLOWER_SHARE = 0.5
 """A p95 up to this much above that of the first windows is at their level ..."""
 SLOWER_MS = 10.0
 """... and so is one this much above it: the probes run from Python, not from k6."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The stack before the load; what it does not state is absent, and not checked after the load."""
+
+    objects: Mapping[str, int]
+    """By kind."""
+    gauges: Mapping[str, float]
+    """By service and name."""
+
+
+def look(client: Chamicore, seed: Seed, services: Sequence[Service]) -> Before:
+    """Look at the stack before a load."""
+    try:
+        objects = counts(client, seed)
+    except InvalidMeasurement:
+        objects = {}
+    return Before(objects, read_gauges(client.target, services))
+
+
+def check(
+    client: Chamicore,
+    seed: Seed,
+    before: Before,
+    summary: ScriptSummary,
+    services: Sequence[Service],
+    *,
+    over: Callable[[], bool],
+) -> tuple[Check, ...]:
+    """Look again after the load, and compare.
+
+    Args:
+        client: Of the target.
+        seed: What is in the stack.
+        before: The first look.
+        summary: What was measured under load.
+        services: Those that were loaded.
+        over: Whether there is no time left for it.
+    """
+    return (
+        probe(client, seed, summary, over=over),
+        count(client, seed, before.objects, summary),
+        compare(before.gauges, read_gauges(client.target, services)),
+    )
 
 
 def probe(client: Chamicore, seed: Seed, summary: ScriptSummary, *, over: Callable[[], bool]) -> Check:
@@ -33,9 +85,9 @@ def probe(client: Chamicore, seed: Seed, summary: ScriptSummary, *, over: Callab
         over: Whether there is no time left for it.
     """
     name = "requests after the load"
-    endpoint = next((series.endpoint for series in summary.series if series.endpoint in client.dialect.routes), "")
-    route = client.dialect.routes.get(endpoint)
-    if route is None or route.method != "GET":
+    known = ((series.endpoint, route_again(client.dialect, series.endpoint)) for series in summary.series)
+    endpoint, route = next(((name, route) for name, route in known if route is not None), ("", None))
+    if route is None:
         return Check(name=name, ok=None, problem="the scenario has no GET that could be asked again")
     asked = _ask(client, seed, route, over)
     if asked is None:
@@ -50,6 +102,17 @@ def probe(client: Chamicore, seed: Seed, summary: ScriptSummary, *, over: Callab
     if p95 > max(before * (1 + SLOWER_SHARE), before + SLOWER_MS):
         return Check(name=name, ok=False, problem=f"p95 of {endpoint} is {p95:.1f} ms; it was {before:.1f} ms at first")
     return Check(name=name, ok=True)
+
+
+def route_again(dialect: Dialect, endpoint: str) -> Route | None:
+    """How an endpoint is asked for a seeded node, by nothing but the node's names; None if it cannot be."""
+    route = dialect.routes.get(endpoint)
+    shape = dialect.objects.get(endpoint.removesuffix(_GET))
+    if route is None and shape is not None and endpoint.endswith(_GET):
+        route = Route(service=shape.service, method="GET", path=f"{shape.path}/{shape.key}")
+    if route is None or route.method != "GET":
+        return None
+    return None if _PLACEHOLDER.search(fill(route.path, dict.fromkeys(_OF_A_NODE, ""))) else route
 
 
 def count(client: Chamicore, seed: Seed, before: Mapping[str, int], summary: ScriptSummary) -> Check:

@@ -14,6 +14,7 @@ from chamiperf_ci.adapters.hosts import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.adapters.sender import Patience
 from chamiperf_ci.errors import ConfigurationError, ExitCode
+from chamiperf_ci.models.fingerprint import CredentialKind
 from chamiperf_ci.models.plan import Parameter, Profile
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.seed import Seed
@@ -170,8 +171,10 @@ def _overrides(given: Given) -> Overrides:
 
 
 def _old(given: Given, job: Job) -> Job:
-    """The old side's job: another target with its own seed, everything else the same."""
+    """The old side's job: another target with its own seed, and with the new side's credential unless it has one."""
     target = resolve(GivenTarget(name=given.against, config=given.target.config))
+    if target.credential.kind is CredentialKind.NONE:
+        target = target.model_copy(update={"credential": job.target.credential})
     require_allowed(target)
     path = given.against_seed_file or given.out / "old" / "seed.json"
     return replace(job, target=target, seed=_seed(path))

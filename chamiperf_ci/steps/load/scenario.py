@@ -9,13 +9,13 @@ from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import write_document, write_text
 from chamiperf_ci.adapters.k6 import K6Outcome, StopRequest, Vitals, marked, run_k6
-from chamiperf_ci.errors import InvalidMeasurement
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Check, Run, RunProblem, ServerMetric
 from chamiperf_ci.models.script_summary import ScriptSummary
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load import cooldown, handover, health, merging, outcomes, validity
 from chamiperf_ci.steps.load.brake import COUNTERS, Brake
+from chamiperf_ci.steps.load.catalogue import arrivals_per_s
 from chamiperf_ci.steps.load.collect import MOST_SAMPLES, Findings, failure_samples, run_of
 from chamiperf_ci.steps.load.job import Assignment, Job
 from chamiperf_ci.steps.load.readiness import Readiness
@@ -61,7 +61,7 @@ def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
     _require_writable(path.parent)
     around = look_around(client)
     require_seeded(client, job.seed, around.stack_kind)
-    before = _counts(client, job)
+    before = cooldown.look(client, job.seed, assignment.services)
     stop.check("before the load")
     path.unlink(missing_ok=True)
     if clients.server is not None:
@@ -100,7 +100,7 @@ class _Aftermath:
     outcome: K6Outcome
     brake: Brake
     readiness: Readiness
-    before: dict[str, int]
+    before: cooldown.Before
 
     def findings(self) -> Findings:
         """Read what k6 left, look after the stack, and judge whether it was a measurement."""
@@ -122,11 +122,13 @@ class _Aftermath:
         rss_mb = max((each.rss_mb for each in outcome.vitals), default=0.0)
         judged = health.judge(self._under_load(), summary, cores=machine.cores(), rss_mb=rss_mb)
         sustained = next((phase for phase in phases if phase.name == SUSTAINED), None)
+        arrivals = sum(arrivals_per_s(phase) * phase.duration_s for phase in self.assignment.load.phases)
+        more = validity.problems(summary, plan, judged, sustained, arrivals=arrivals)
         server = self._server()
         checks, down = self._checks(summary) if ended is None else ((), ())
         return replace(
             found,
-            problems=(*found.problems, *validity.problems(summary, plan, judged, sustained), *down),
+            problems=(*found.problems, *more, *down),
             summary=summary,
             health=judged,
             phases=phases,
@@ -169,9 +171,13 @@ class _Aftermath:
         if down:
             text = f"after the load {', '.join(down)} did not say that it is ready"
             return (), (RunProblem(reason=RunReason.STACK_UNREACHABLE, text=text),)
-        checks = (
-            cooldown.probe(client, self.job.seed, summary, over=lambda: stop.requested),
-            cooldown.count(client, self.job.seed, self.before, summary),
+        checks = cooldown.check(
+            client,
+            self.job.seed,
+            self.before,
+            summary,
+            self.assignment.services,
+            over=lambda: stop.requested,
         )
         return (() if stop.requested else checks), ()
 
@@ -179,14 +185,6 @@ class _Aftermath:
 def _said(outcome: K6Outcome) -> list[str]:
     """The three most frequent things that k6 complained of."""
     return [f"k6 said {said.times:,} times: {said.text}" for said in outcome.said[:3]]
-
-
-def _counts(client: Chamicore, job: Job) -> dict[str, int]:
-    """The objects before the load; none where a stack does not count, and then nothing is checked after it."""
-    try:
-        return cooldown.counts(client, job.seed)
-    except InvalidMeasurement:
-        return {}
 
 
 def _require_writable(folder: Path) -> None:

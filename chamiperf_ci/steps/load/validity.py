@@ -44,6 +44,7 @@ def problems(
     health: GeneratorHealth,
     sustained: PhaseOutcome | None,
     *,
+    arrivals: float,
     limits: ValidityLimits | None = None,
 ) -> tuple[RunProblem, ...]:
     """What forbids a judgement, of a load that came to its end or was stopped.
@@ -53,12 +54,13 @@ def problems(
         plan: What was meant.
         health: How the generator was.
         sustained: The sustained phase as it went; None if the plan has none.
+        arrivals: Planned arrivals; 0 for a load of VUs alone.
         limits: Where a problem begins.
     """
     limits = limits or ValidityLimits()
     return (
         *_saturated(health),
-        *_dropped(summary, plan, limits),
+        *_dropped(summary, arrivals, limits),
         *([] if sustained is None else _not_reached(plan, health, sustained, limits)),
         *_few_windows(summary, plan, limits),
         *_answers(summary, limits),
@@ -71,12 +73,10 @@ def _saturated(health: GeneratorHealth) -> Iterator[RunProblem]:
         yield RunProblem(reason=RunReason.GENERATOR_SATURATED, text=text)
 
 
-def _dropped(summary: ScriptSummary, plan: LoadPlan, limits: ValidityLimits) -> Iterator[RunProblem]:
-    if plan.planned_iterations and summary.dropped_iterations > limits.dropped_share * plan.planned_iterations:
-        share = summary.dropped_iterations / plan.planned_iterations
-        text = (
-            f"{summary.dropped_iterations:,.0f} of {plan.planned_iterations:,.0f} arrivals were dropped ({share:.2%})"
-        )
+def _dropped(summary: ScriptSummary, arrivals: float, limits: ValidityLimits) -> Iterator[RunProblem]:
+    if arrivals and summary.dropped_iterations > limits.dropped_share * arrivals:
+        share = summary.dropped_iterations / arrivals
+        text = f"{summary.dropped_iterations:,.0f} of {arrivals:,.0f} arrivals were dropped ({share:.2%})"
         yield RunProblem(reason=RunReason.DROPPED_ITERATIONS, text=text)
 
 

@@ -23,7 +23,7 @@ def _sustained(achieved=100.0, vus=100):
 
 
 def _reasons(*, health=None, sustained=None, **fields):
-    found = problems(summary(**fields), PLAN, health or healthy(), sustained or _sustained())
+    found = problems(summary(**fields), PLAN, health or healthy(), sustained or _sustained(), arrivals=9000)
     return [problem.reason for problem in found]
 
 

