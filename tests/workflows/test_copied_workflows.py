@@ -13,12 +13,12 @@ from chamiperf_ci.models.verdict import Verdict
 pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
 
 SHORT = {
-    "profile: full": 'profile: demo\n      vus: "40"\n      nodes: "2000"\n      min-gap: "0"',
+    "profile: full": 'profile: demo\n      vus: "100"\n      nodes: "2000"\n      min-gap: "0"',
     "scenarios: all": "scenarios: boot_storm",
 }
 """A night of all scenarios takes hours; the tests shorten it, and change nothing else but what the test is about."""
 
-QUICK = {"profile: ${{ inputs.profile }}": 'profile: demo\n      nodes: "200"', "${{ inputs.vus }}": '"40"'}
+QUICK = {"profile: ${{ inputs.profile }}": 'profile: demo\n      nodes: "200"', "${{ inputs.vus }}": '"100"'}
 
 SLOW = "#!/bin/sh\nexec chamiperf stack fault set --service bss --route bootscript --latency-ms 8\n"
 BROKEN = "#!/bin/sh\nexec chamiperf stack fault set --service bss --error-rate 1\n"
