@@ -76,7 +76,7 @@ def test_nodes_are_put_there_counted_and_read_back(stack, seed, tmp_path):
     assert done.stdout.splitlines()[0] == (
         f"30 nodes of run {document.run_id} are on embedded: components 30, interfaces 30, bootparams 30, payloads 30"
     )
-    assert done.stdout.splitlines()[2].startswith("durability: SQLite, WAL, synchronous=NORMAL")
+    assert done.stdout.splitlines()[2].startswith("durability: SQLite, WAL, synchronous=OFF")
 
 
 def test_names_follow_from_the_run_id_in_the_file(stack, seed, tmp_path):
