@@ -194,5 +194,20 @@ def write(state_dir: Path, faults: tuple[Fault, ...]) -> None:
 
 def described(fault: Fault, *, reveal: bool) -> str:
     """A fault as one line of JSON; what only the stack is to know stays out unless it is to be revealed."""
-    hidden = {"count", "seed"} if isinstance(fault, LoseSync) and fault.secret and not reveal else set()
-    return fault.model_dump_json(exclude=hidden)
+    return fault.model_dump_json(exclude=_hidden(fault, reveal=reveal))
+
+
+def in_words(fault: Fault) -> str:
+    """A fault for a report, as `bss bootscript: latency (layer service, latency_ms 6)`; secrets stay out."""
+    told = fault.model_dump(exclude={"id", "service", "route", "set_at", "kind"} | _hidden(fault, reveal=False))
+    place = fault.service if fault.route == "*" else f"{fault.service} {fault.route}"
+    sizes = ", ".join(f"{name} {_short(value)}" for name, value in told.items() if value)
+    return f"{place}: {fault.kind}" + (f" ({sizes})" if sizes else "")
+
+
+def _hidden(fault: Fault, *, reveal: bool) -> set[str]:
+    return {"count", "seed"} if isinstance(fault, LoseSync) and fault.secret and not reveal else set()
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -104,7 +104,7 @@ def _reported(night: Run, newest: AcceptedRun | None) -> tuple[str, ...]:
     if night.fingerprint.tls == "insecure":
         found.append("certificates were not verified (--insecure)")
     if night.machine.load_average > BUSY * night.machine.cores:
-        found.append(f"the machine was busy when the run began: load average {night.machine.load_average:g}")
+        found.append(f"the machine was busy when the run began: load average {night.machine.load_average:.1f}")
     if newest is None:
         return tuple(found)
     found += _machine(night.machine, newest.machine)

@@ -118,7 +118,7 @@ def _first(said: Mapping[str, object], keys: tuple[str, ...]) -> str:
 
 
 def _embedded(target: Target) -> tuple[str, tuple[str, ...]]:
-    """The embedded stack's sizing, and the faults that are set on it, as it names them."""
+    """The embedded stack's sizing, and the faults that are set on it, in words."""
     if target.stack_kind is not StackKind.EMBEDDED:
         return "", ()
     from chamiperf_ci.stack import faulting, faults, lifecycle  # noqa: PLC0415 - not needed for a deployed stack
@@ -126,4 +126,4 @@ def _embedded(target: Target) -> tuple[str, tuple[str, ...]]:
     state = lifecycle.find()
     if state is None:
         return "", ()
-    return state.sizing, tuple(faults.described(each, reveal=False) for each in faulting.list_faults(state))
+    return state.sizing, tuple(faults.in_words(each) for each in faulting.list_faults(state))
