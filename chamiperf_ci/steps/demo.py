@@ -19,6 +19,7 @@ from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, Verdict
 from chamiperf_ci.models.vocabulary import RowVerdict
+from chamiperf_ci.render import numbers
 
 SCENARIO = "boot_storm"
 SERVICE_TIME_MS = 8
@@ -118,8 +119,8 @@ class Demo:
             click.echo("Unchanged leg: nothing found, as it should be (no regression, no invalid row).")
             if undecided:
                 click.echo(
-                    f"  {undecided} rows are inconclusive: a few seconds of load leave the tail too noisy to exclude "
-                    f"20 %, and the tool says so instead of guessing."
+                    f"  {numbers.counted(undecided, 'row is', 'rows are')} inconclusive: a few seconds of load leave the tail "
+                    "too noisy to exclude 20 %, and the tool says so instead of guessing."
                 )
         if caught:
             click.echo(f"Slowed leg: caught: {_names(caught)}.")
