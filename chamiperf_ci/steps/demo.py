@@ -119,8 +119,8 @@ class Demo:
             click.echo("Unchanged leg: nothing found, as it should be (no regression, no invalid row).")
             if undecided:
                 click.echo(
-                    f"  {numbers.counted(undecided, 'row is', 'rows are')} inconclusive: a few seconds of load leave the tail "
-                    "too noisy to exclude 20 %, and the tool says so instead of guessing."
+                    f"  {numbers.counted(undecided, 'row is', 'rows are')} inconclusive: a few seconds of load leave "
+                    "the tail too noisy to exclude 20 %, and the tool says so instead of guessing."
                 )
         if caught:
             click.echo(f"Slowed leg: caught: {_names(caught)}.")
