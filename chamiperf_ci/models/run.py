@@ -186,7 +186,7 @@ class ServerMetric(Value):
 
     service: str
     name: str
-    """Our name of the quantity, such as `db_query_p99`, `pool_utilisation`, `memory_slope`."""
+    """Our name of the quantity, such as `db_query_p99`, `pool_utilisation`, `memory_growth`."""
     unit: str
     direction: Direction
     value: float | None

@@ -4,13 +4,10 @@ from collections.abc import Sequence
 
 from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Word
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
-from chamiperf_ci.render import changes, groups, numbers
+from chamiperf_ci.render import changes, groups, measured, numbers
 from chamiperf_ci.render.sentences import RUNS_WANTED, row_sentence
 
 SELF_TEST = "Self-test: no product was measured."
-
-# Simulated with known truth (verdict.md section 12): sd between runs, power at +20 % by repeats and by pairs.
-_POWER = ((0.03, 96, 98), (0.04, 81, 96), (0.055, 67, 92), (0.08, 36, 78))
 
 
 def headline(word: Word, rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], *, self_test: bool) -> str:
@@ -124,11 +121,20 @@ _ROW_NEWS = {
 
 
 def _learning(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], _several: bool) -> str:
-    runs = min(scenario.learning_runs or 0 for scenario in scenarios if scenario.learning_runs is not None)
-    return (
-        f"Learning ({runs} of {RUNS_WANTED} runs): there is no full baseline yet, so slow-downs cannot be seen. "
-        f"{_targets_met(rows)}"
-    )
+    """How many runs a first baseline could be made of; accepting them is a person's act, so that is said apart."""
+    learning = [(each.learning_runs, each.baseline_runs) for each in scenarios if each.learning_runs is not None]
+    runs, accepted = (min(counts) for counts in zip(*learning, strict=True))
+    measured_runs = numbers.counted(runs, "valid run is measured", "valid runs are measured")
+    if accepted:
+        unseen = "some metrics have no accepted run yet, so their slow-downs cannot be seen"
+    elif runs < RUNS_WANTED:
+        unseen = f"{measured_runs} and none is accepted yet, so slow-downs cannot be seen"
+    else:
+        unseen = (
+            "there are enough for a first baseline and none is accepted yet, so slow-downs cannot be seen "
+            "(`chamiperf baselines init`)"
+        )
+    return f"Learning ({runs} of {RUNS_WANTED} runs): {unseen}. {_targets_met(rows)}"
 
 
 def _drifting(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
@@ -196,13 +202,16 @@ def _of_p99(rows: Sequence[Row]) -> list[float]:
 
 def _runner(sigmas: Sequence[float]) -> str:
     sigma = sigmas[len(sigmas) // 2]
-    found = next(((repeats, pairs) for sd, repeats, pairs in _POWER if sigma <= sd), None)
-    seen = (
-        f"a slow-down of 20 % is found in about {found[0]} % of cases by repeats, {found[1]} % by pairs"
+    found = next((power for power in measured.POWER if sigma <= power.spread), None)
+    often = (
+        f"about {found.by_repeats} % of cases by repeats, {found.by_pairs} % by pairs"
         if found
-        else f"a slow-down of 20 % is found in under {_POWER[-1][1]} % of cases by repeats; pairs find more"
+        else f"under {measured.POWER[-1].by_repeats} % of cases by repeats; pairs find more"
     )
-    return f"Runs of the same build differ by about {numbers.percent(sigma, tenths=True)} % in p99 (sigma): {seen}."
+    return (
+        f"Runs of the same build differ by about {numbers.percent(sigma, tenths=True)} % in p99 (sigma): a slow-down "
+        f"of 20 % is found in {often} ({measured.SOURCE})."
+    )
 
 
 def _undetectable(rows: Sequence[Row]) -> list[str]:

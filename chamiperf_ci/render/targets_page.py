@@ -22,8 +22,8 @@ _ADR = (
     (
         "Container memory",
         "stable (no leaks over 30 min)",
-        "",
-        "judged by the slope of memory over the night and its interval, which the ADR gives no number for",
+        "memory_growth",
+        "judged beside the samples, by the slope and its interval (verdict.md section 9): the ADR gives no number",
     ),
 )
 """ADR-012's table: metric, target, the row that answers it, and why there is none in baselines.json."""
@@ -88,7 +88,7 @@ def targets_page(baselines: Baselines) -> str:
 
 def _answer(name: str, target: str, metric: str, why_not: str, stated: tuple[Stated, ...]) -> tuple[str, ...]:
     places = _places([one for one in stated if one.metric == metric])
-    return name, markdown(target), f"`{metric}`" if metric else "memory slope", why_not or places
+    return name, markdown(target), f"`{metric}`", why_not or places
 
 
 def _grouped(stated: Sequence[Stated]) -> list[tuple[str, ...]]:

@@ -64,7 +64,8 @@ NIGHTS: dict[str, Card] = {
     ),
     "learning": Card(
         "A new environment has no baseline yet: for its first 21 nights that costs nothing, and slow-downs go unseen. "
-        "Exit code 0; targets and validity count all the same.",
+        "`n of 5 runs` counts the valid runs measured so far, of the five that a first baseline is made of; none of "
+        "them is accepted by itself. Exit code 0; targets and validity count all the same.",
         "The environment is new, or its fingerprint changed.",
         "After five nights, accept a first baseline: `chamiperf baselines init`.",
     ),

@@ -1,6 +1,7 @@
 """Cards of why a row has the verdict it has."""
 
 from chamiperf_ci.render.cards.card import Card
+from chamiperf_ci.render.measured import FALSE_NIGHTS_OF_THE_ADR
 
 NOT_JUDGED: dict[str, Card] = {
     "run-invalid": Card(
@@ -146,7 +147,8 @@ DECIDED: dict[str, Card] = {
     ),
     "above-tolerance": Card(
         "One run exceeds the tolerance over the median of the accepted (gate `adr`).",
-        "A slow-down, or noise: on unchanged code this rule turns 97 of 100 nights of 192 rows red.",
+        "A slow-down, or noise: on unchanged code this rule turns "
+        f"{FALSE_NIGHTS_OF_THE_ADR} of 100 nights of 192 rows red.",
         "Use the default gate, which repeats before it condemns.",
     ),
 }

@@ -14,6 +14,7 @@ from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, RowKey, Verdict
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict
 from chamiperf_ci.render import changes, numbers
+from chamiperf_ci.render.measured import FALSE_NIGHTS_OF_THE_ADR
 from chamiperf_ci.steps.compare.drifts import drift_rows
 from chamiperf_ci.steps.compare.known import acknowledge, no_longer_applying
 from chamiperf_ci.steps.compare.objectives import target_of
@@ -33,7 +34,11 @@ from chamiperf_ci.verdict.row_input import VERDICT_WITHOUT_JUDGEMENT, RowInput
 
 ADR_FALSE_NIGHTS = (
     "Gate `adr` is on: one run against the median of the accepted, by the tolerance alone. On unchanged code it turns "
-    "97 of 100 nights of 192 rows red (measured, verdict.md)."
+    f"{FALSE_NIGHTS_OF_THE_ADR} of 100 nights of 192 rows red (measured, docs/verdict.md section 12)."
+)
+UNCOUNTED = (
+    "No history is given, so of the learning runs only this one is counted: keep runs with "
+    "`chamiperf history add`, and give them with `chamiperf compare --history DIR`."
 )
 
 
@@ -145,7 +150,13 @@ def _judgement(
         confirmed_by=_confirmed_by(found) if first_look else "",
         baselines_digest=question.baselines.digest(),
         fail_on=tuple(sorted(question.fail_on)),
-        warnings=_warnings(question, found, rows, decisions),
+        warnings=_warnings(
+            question,
+            found,
+            rows,
+            decisions,
+            is_learning=any(scenario.learning_runs is not None for scenario in scenarios),
+        ),
         first_look=first_look,
     )
     return Judgement(verdict, night, keyed, decisions)
@@ -209,7 +220,12 @@ def _confirmed_by(found: Sequence[Sitting]) -> str:
 
 
 def _warnings(
-    question: Question, found: Sequence[Sitting], rows: Sequence[Row], decisions: dict[RowKey, RowDecision]
+    question: Question,
+    found: Sequence[Sitting],
+    rows: Sequence[Row],
+    decisions: dict[RowKey, RowDecision],
+    *,
+    is_learning: bool,
 ) -> tuple[str, ...]:
     edited = question.baselines.edited_by_hand()
     over = no_longer_applying(
@@ -219,7 +235,8 @@ def _warnings(
         scenarios=[sitting.scenario for sitting in found],
     )
     adr = (ADR_FALSE_NIGHTS,) if question.gate == "adr" else ()
-    return (*adr, *question.warnings, *edited, *over, *_stale(rows, decisions))
+    uncounted = (UNCOUNTED,) if is_learning and question.past is None else ()
+    return (*adr, *uncounted, *question.warnings, *edited, *over, *_stale(rows, decisions))
 
 
 def _stale(rows: Sequence[Row], decisions: dict[RowKey, RowDecision]) -> tuple[str, ...]:

@@ -178,8 +178,20 @@ def test_the_first_21_nights_of_an_environment_are_learning(nights, code, word):
 
 def test_learning_is_said_first_and_is_no_pass():
     sentence = learning(3).outcome.sentence
-    assert sentence.startswith("Learning (1 of 5 runs)")
+    assert sentence.startswith("Learning (1 of 5 runs): 1 valid run is measured and none is accepted yet")
     assert "pass" not in sentence
+
+
+@pytest.mark.parametrize(("before", "runs"), [(0, 1), (3, 4), (4, 5), (9, 5)])
+def test_learning_counts_the_valid_runs_measured_so_far(before, runs):
+    judged = verdict(night(), baselines=shipped_baselines(), past=past(before))
+    assert judged.outcome.sentence.startswith(f"Learning ({runs} of 5 runs)")
+
+
+def test_without_a_history_it_is_said_that_earlier_runs_are_not_counted():
+    assert [said for said in learning(3).warnings if "only this one is counted" in said]
+    counted = verdict(night(), baselines=shipped_baselines(), past=past(2))
+    assert not [said for said in counted.warnings if "only this one is counted" in said]
 
 
 def test_learning_counts_the_nights_of_the_history_where_there_is_one():
@@ -312,7 +324,7 @@ def test_drift_can_be_told_to_fail_the_night():
 def test_the_adr_gate_condemns_one_run_and_states_how_often_it_is_wrong():
     judged = verdict(night(1.3), gate="adr")
     assert (judged.outcome.exit_code, row(judged).reason) == (1, RowReason.ABOVE_TOLERANCE)
-    assert "97 of 100 nights" in judged.warnings[0]
+    assert "98 of 100 nights" in judged.warnings[0]
     assert judged.suspect_scenarios == ()
 
 
