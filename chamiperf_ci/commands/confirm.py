@@ -8,7 +8,15 @@ import click
 
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import DURATION, Duration, baseline_options, out_option, target_options
+from chamiperf_ci.options import (
+    DURATION,
+    Duration,
+    GivenClaim,
+    baseline_options,
+    claim_options,
+    out_option,
+    target_options,
+)
 from chamiperf_ci.steps.targets import GivenTarget
 
 _PATH = click.Path(path_type=Path)
@@ -27,6 +35,7 @@ class _Gap(Duration):
 @click.option("--verdict", type=_PATH, help="The first look's file; it is replaced.  [default: OUT/verdict.json]")
 @click.option("--runs", type=_PATH, help="Folder of its runs; the repeats go there.  [default: OUT/runs]")
 @baseline_options
+@claim_options
 @click.option(
     "--by",
     type=click.Choice(["repeats", "pairs"]),
@@ -70,6 +79,7 @@ class _Gap(Duration):
 def confirm(
     *,
     given: GivenTarget,
+    claim: GivenClaim,
     verdict: Path | None,
     runs: Path | None,
     baselines: Path,
@@ -92,6 +102,7 @@ def confirm(
     --fail-on. Exit codes as of `compare`.
     """
     from chamiperf_ci.steps.confirm import step  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.lock import Claim  # noqa: PLC0415 - as above
 
     return step.confirm(
         step.Confirmation(
@@ -100,6 +111,7 @@ def confirm(
             baselines=baselines,
             history=history,
             target=given,
+            claim=Claim(claim.run, claim.owner, break_lock=claim.break_lock),
             by=by,
             scenarios=scenarios,
             max_scenarios=max_scenarios,

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from chamiperf_ci.adapters.chamicore import Chamicore
@@ -12,6 +13,7 @@ from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.adapters.sender import Patience
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
 from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.steps.lock import Claim, hold
 from chamiperf_ci.steps.seed.drive import Driver
 from chamiperf_ci.steps.seed.fill import Wish, carry_out, intend
 from chamiperf_ci.steps.targets import GivenTarget, resolve
@@ -47,8 +49,12 @@ def run_script(script: Path, *, timeout_s: float) -> None:
         )
 
 
-def ready_and_seeded(given: GivenTarget, seed_file: Path, k6: str | None, say: Callable[[str], None]) -> None:
+def ready_and_seeded(
+    given: GivenTarget, seed_file: Path, claim: Claim | None, k6: str | None, say: Callable[[str], None]
+) -> None:
     """Wait until the stack is ready, and put in again what the first run had; what is still there stays.
+
+    A new deployment has lost the lock too: it is held while seeding, if there is a claim.
 
     Raises:
         ToolkitError: As `wait` and `seed`.
@@ -58,7 +64,11 @@ def ready_and_seeded(given: GivenTarget, seed_file: Path, k6: str | None, say: C
     before = read_document(seed_file, Seed, remedy="Run `chamiperf seed` first, or name its file with --seed-file.")
     with Chamicore(target, patience=Patience(timeout_s=5.0, retries=0)) as client:
         wait_until_ready(client, timeout_s=READY_WITHIN_S, say=say)
-    with StopRequest() as stop, Chamicore(target) as client:
+    with (
+        StopRequest() as stop,
+        Chamicore(target) as client,
+        nullcontext() if claim is None else hold(client, claim, say=say),
+    ):
         driver = Driver(target, client.dialect, find_k6(k6), stop)
         # That these nodes may be on this stack, and in its Kea, was decided when they were first seeded.
         wish = Wish(before.nodes, SAMPLE, shared_stack=before.shared is not None, allow_dhcp=True)

@@ -7,6 +7,7 @@ decision (verdict.md section 7).
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,11 +25,15 @@ from chamiperf_ci.steps.confirm.choice import choose
 from chamiperf_ci.steps.confirm.replay import replay
 from chamiperf_ci.steps.load.entry import Given, Voice, drive
 from chamiperf_ci.steps.load.names import read_profile
+from chamiperf_ci.steps.lock import Claim
+from chamiperf_ci.steps.server_metrics.collector import collector
 from chamiperf_ci.steps.targets import GivenTarget
 
 REPEATS = 2
 """With the night's own run these are the three that a regression needs."""
 PAIRS = 5
+WATCHED = partial(drive, collectors=collector)
+"""Drives a load and reads the services' metrics meanwhile, as the night's own was: targets look at all of its runs."""
 
 _FIRST_KINDS = (RunKind.NIGHT, RunKind.QUICK, RunKind.DRILL)
 
@@ -43,6 +48,7 @@ class Confirmation:
         baselines: The file that it was judged by.
         history: Folder with the nights before, or None.
         target: The stack.
+        claim: Who asks for its lock; None leaves it alone.
         by: Fresh repeats, or pairs of old and new.
         scenarios: Scenarios to measure again whatever the first look says; empty for the suspects.
         max_scenarios: How many suspects at most.
@@ -61,6 +67,7 @@ class Confirmation:
     baselines: Path
     history: Path | None
     target: GivenTarget
+    claim: Claim | None
     by: Literal["repeats", "pairs"]
     scenarios: tuple[str, ...]
     max_scenarios: int
@@ -79,7 +86,7 @@ class Confirmation:
         return self.seed_file or self.verdict.parent / "seed.json"
 
 
-def confirm(asked: Confirmation, drives: Callable[[Given, Voice], ExitCode] = drive) -> ExitCode:
+def confirm(asked: Confirmation, drives: Callable[[Given, Voice], ExitCode] = WATCHED) -> ExitCode:
     """Measure the suspects again, decide once, and return the night's exit code.
 
     Args:
@@ -130,7 +137,7 @@ def _repeats(asked: Confirmation, nights: list[Run], drives: Callable[[Given, Vo
         if asked.redeploy is not None:
             asked.say(f"Deploying anew: {asked.redeploy}")
             fresh.run_script(asked.redeploy, timeout_s=asked.redeploy_timeout_s)
-            fresh.ready_and_seeded(asked.target, asked.seeded, asked.k6, asked.say)
+            fresh.ready_and_seeded(asked.target, asked.seeded, asked.claim, asked.k6, asked.say)
         for night in list(waiting):
             _keep_apart(asked, night.scenario, ended[night.scenario])
             asked.say(f"Measuring {night.scenario} again ({number} of {REPEATS})")
@@ -167,6 +174,7 @@ def _given(asked: Confirmation, night: Run, **changes: Any) -> Given:  # noqa: A
         out=asked.runs.parent,
         seed_file=asked.seeded,
         k6=asked.k6,
+        claim=asked.claim,
         **replay(night, load),
         **changes,
     )

@@ -15,6 +15,7 @@ from chamiperf_ci.steps.confirm import fresh
 from chamiperf_ci.steps.confirm.step import Confirmation, confirm
 from chamiperf_ci.steps.load.names import read_profile
 from chamiperf_ci.steps.load.overrides import describe
+from chamiperf_ci.steps.lock import Claim
 from chamiperf_ci.steps.targets import GivenTarget
 
 NOISE = 0.02
@@ -85,6 +86,7 @@ def asking(folder, **changes):
         "baselines": folder / "baselines.json",
         "history": None,
         "target": GivenTarget(),
+        "claim": Claim("run", "owner"),
         "by": "repeats",
         "scenarios": (),
         "max_scenarios": 2,
@@ -122,6 +124,13 @@ def test_each_suspect_is_repeated_twice_all_once_before_any_twice(first_look):
     order = [(given.scenarios[0], given.file_ending) for given in loads.asked]
     suspects = decided(first_look).first_look.suspect_scenarios
     assert order == [(name, f".repeat-{number}") for number in (1, 2) for name in suspects]
+
+
+def test_each_repeat_asks_for_the_stacks_lock_as_the_night_did(first_look):
+    loads = Loads(1.4)
+    asked = asking(first_look, claim=Claim("4711-1", "octo/stack"))
+    confirm(asked, loads)
+    assert {given.claim for given in loads.asked} == {asked.claim}
 
 
 def test_at_most_as_many_scenarios_are_repeated_as_allowed(first_look):
