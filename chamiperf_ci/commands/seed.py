@@ -15,6 +15,7 @@ from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.options import DURATION, GivenClaim, claim_options, out_option, target_options
 from chamiperf_ci.steps.lock import Claim, hold
+from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.seed import record
 from chamiperf_ci.steps.seed.clear import choose_orphans, choose_own, remove_orphans, remove_own
 from chamiperf_ci.steps.seed.drive import Driver
@@ -159,15 +160,24 @@ def _name(what: str, run_ids: tuple[str, ...]) -> None:
 
 def _report(removals: list[Removal], *, also_red: bool = False) -> ExitCode:
     """Say what went and what stayed; anything that stayed is red."""
-    for removal in removals:
-        click.echo(f"removed {in_words(removal.removed)} of run {removal.run_id} in {removal.seconds:.1f} s")
-        if not removal.clean:
-            click.echo(f"could not remove {in_words(removal.left)} of run {removal.run_id}", err=True)
-        for problem in removal.problems:
-            click.echo(f"  {problem}", err=True)
-    if not removals:
-        click.echo("removed nothing")
-    clean = all(removal.clean for removal in removals) and not also_red
+    gone = [
+        f"removed {in_words(removal.removed)} of run {removal.run_id} in {removal.seconds:.1f} s"
+        for removal in removals
+    ] or ["removed nothing"]
+    left = [
+        line
+        for removal in removals
+        if not removal.clean
+        for line in (
+            f"could not remove {in_words(removal.left)} of run {removal.run_id}",
+            *(f"  {problem}" for problem in removal.problems),
+        )
+    ]
+    click.echo("\n".join(gone))
+    for line in left:
+        click.echo(line, err=True)
+    actions.show_in_summary("Taken away", published("\n".join([*gone, *left])))
+    clean = not left and not also_red
     return ExitCode.OK if clean else ExitCode.VERDICT_NO
 
 

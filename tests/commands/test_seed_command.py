@@ -235,6 +235,17 @@ def test_what_cannot_be_removed_is_counted_and_red_and_can_be_tried_again(stack,
     assert (seed("--remove").returncode, _counts(stack)["bootparams"]) == (0, 0)
 
 
+def test_the_job_summary_counts_what_was_and_what_could_not_be_removed(stack, seed, tmp_path):
+    seed("--nodes", 5)
+    faulting.set_fault(stack, Errors(service="bss", route="boot-params-delete", rate=1.0, error="500"))
+    summary = tmp_path / "summary"
+    seed("--remove", GITHUB_STEP_SUMMARY=str(summary))
+    run_id = _document(tmp_path).run_id
+    text = summary.read_text(encoding="utf-8")
+    assert f"removed components 5, interfaces 5, payloads 5 of run {run_id}" in text
+    assert f"could not remove bootparams 5 of run {run_id}" in text
+
+
 def test_a_lost_file_is_replaced_by_the_run_id(stack, seed, tmp_path):
     seed("--nodes", 5)
     run_id = _document(tmp_path).run_id
