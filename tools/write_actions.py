@@ -98,6 +98,23 @@ ACTIONS = (
         },
     ),
     Action(
+        "baselines",
+        "Check baselines.json: gates weakened, runs edited by hand, metrics without a gate.",
+        subcommand="check",
+        outputs={
+            "broken": "How many findings must be put right; above 0 the exit code is 1.",
+            "weaker": "How many gates are weaker than in `base`; a warning each.",
+        },
+    ),
+    Action(
+        "drill",
+        "Prove that the gate catches what it should, on this set-up.",
+        outputs={
+            "drill": "`proved`, `not proved` or `too few runs`.",
+            "drill-path": "Path of drill.json.",
+        },
+    ),
+    Action(
         "report",
         "Render a verdict: job summary, annotations, HTML and JUnit XML.",
         outputs={

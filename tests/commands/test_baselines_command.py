@@ -50,6 +50,17 @@ def test_a_weakened_gate_is_a_warning_for_the_reviewer(folder):
     assert "| weaker | tolerance loosened |" in summary.read_text()
 
 
+def test_in_a_workflow_the_findings_are_outputs(folder):
+    edited(folder, "looser.json", lambda data: data["rules"]["defaults"].update(tolerance=0.3))
+    outputs = folder / "outputs"
+    baselines(
+        folder, "check", "--baselines", "looser.json", "--base", "baselines.json",
+        GITHUB_ACTIONS="true", GITHUB_OUTPUT=str(outputs),
+    )  # fmt: skip
+    values = [line for line in outputs.read_text().splitlines() if line.isdigit()]
+    assert values == ["0", "1", "0"]
+
+
 def test_a_hand_edited_accepted_run_fails_the_check(folder):
     write_text(folder / "baselines.json", layout(accepting(shipped_baselines(), [made_run(0)])))
 

@@ -37,7 +37,7 @@ def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: 
     before = files.read_document(base, Baselines, remedy=RESTORE) if base is not None else None
     baselines = files.read_document(path, Baselines, remedy=RESTORE)
     found = (*check(baselines, today=today, base=before, runs=runs), *_layout_finding(path, baselines))
-    click.echo(findings_table(found))
+    click.echo(actions.quoted(findings_table(found)))
     sentence = findings_sentence(found)
     click.echo(sentence, err=True)
     actions.append_summary(f"### {sentence}\n\n{findings_table(found, for_github=True)}")
@@ -48,7 +48,9 @@ def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: 
             if one.gravity in _LOUD
         ]
     )
-    return ExitCode.VERDICT_NO if any(one.gravity is Gravity.BROKEN for one in found) else ExitCode.OK
+    count = {gravity: sum(one.gravity is gravity for one in found) for gravity in _LOUD}
+    actions.publish({gravity.value: number for gravity, number in count.items()})
+    return ExitCode.VERDICT_NO if count[Gravity.BROKEN] else ExitCode.OK
 
 
 def format_file(path: Path) -> None:
