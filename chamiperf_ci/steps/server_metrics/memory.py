@@ -1,5 +1,6 @@
 """Is a service's memory stable: judged over everything that was seen of one deployment, not over one phase."""
 
+import math
 from collections.abc import Callable, Iterator
 
 from chamiperf_ci.models.run import Judged, ServerMetric
@@ -7,7 +8,7 @@ from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
 from chamiperf_ci.steps.server_metrics import families
 from chamiperf_ci.steps.server_metrics.figures import restarts
 from chamiperf_ci.steps.server_metrics.tracks import Recording, Track
-from chamiperf_ci.verdict.memory import NEEDED_S, TOLERATED_GROWTH, judge_memory
+from chamiperf_ci.verdict.memory import TOLERATED_GROWTH, MemoryDecision, judge_memory
 
 NAME = "memory_growth"
 _PLACES = ("container", "pod", "instance", "service_instance_id")
@@ -32,14 +33,13 @@ def memory_growth(service: str, recording: Recording, source: Callable[[str], st
 
 def _judged(service: str, track: Track, restarted: tuple[float, ...], source: str, *, alone: bool) -> ServerMetric:
     decision = judge_memory(track.times, track.values, restarts=restarted)
-    minutes = decision.observed_s / _MINUTE
     return ServerMetric(
         service=service,
         name=NAME,
         unit="share",
         direction=Direction.LOWER,
         value=decision.growth,
-        reason=f"growth per {NEEDED_S / _MINUTE:.0f} minutes; {minutes:.1f} minutes were seen",
+        reason=_seen(decision),
         source=source,
         labels={} if alone else {name: value for name, value in track.labels if name in _PLACES},
         observed_s=decision.observed_s,
@@ -50,3 +50,11 @@ def _judged(service: str, track: Track, restarted: tuple[float, ...], source: st
             source="ADR-012",
         ),
     )
+
+
+def _seen(decision: MemoryDecision) -> str:
+    """Over how long memory was seen, in whole minutes that are over, and what that is measured by."""
+    needed, saw = (math.floor(seconds / _MINUTE) for seconds in (decision.needed_s, decision.observed_s))
+    if decision.verdict is TargetVerdict.UNAVAILABLE:
+        return f"needs {needed} minutes, saw {saw}"
+    return f"growth per {needed} minutes; saw {saw} without a restart"

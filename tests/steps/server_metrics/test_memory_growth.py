@@ -1,4 +1,8 @@
+import pytest
+from made_runs import made_run, shipped_baselines
+
 from chamiperf_ci.models.vocabulary import RowReason, TargetVerdict
+from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.server_metrics.memory import memory_growth
 from chamiperf_ci.steps.server_metrics.tracks import Recorder
 
@@ -7,7 +11,7 @@ MEMORY = "process_resident_memory_bytes"
 
 def growths(minutes, per_minute=0.0, restarted=None, pods=("",)):
     recorder = Recorder()
-    for second in range(0, int(60 * minutes), 15):
+    for second in range(0, int(60 * minutes) + 1, 15):
         memory = [(MEMORY, (("pod", pod),) if pod else (), 1e8 * (1 + per_minute * second / 60)) for pod in pods]
         up = second if restarted is None or second < restarted else second - restarted
         recorder.add(float(second), [*memory, ("process_uptime_seconds", (), float(up))])
@@ -40,3 +44,23 @@ def test_each_container_is_judged_by_itself():
 
 def test_a_service_that_does_not_state_its_memory_is_not_judged():
     assert not list(memory_growth("bss", Recorder().recording(), str))
+
+
+def judged(figures):
+    """The row of a night whose services were seen to use so much memory."""
+    verdict = judge(Question(runs=(made_run(server=tuple(figures)),), baselines=shipped_baselines())).verdict
+    (row,) = [row for row in verdict.rows if row.key.metric == "memory_growth"]
+    return row
+
+
+@pytest.mark.parametrize(
+    ("per_minute", "verdict"), [(0.0, TargetVerdict.MET), (0.1 / 30, TargetVerdict.MISSED)], ids=["stable", "leaking"]
+)
+def test_a_night_of_half_an_hour_gets_a_verdict_on_memory(per_minute, verdict):
+    assert judged(growths(30, per_minute=per_minute)).target.verdict is verdict
+
+
+def test_a_night_of_ten_minutes_says_that_memory_needs_thirty():
+    row = judged(growths(10))
+    assert (row.target.verdict, row.target.reason) == (TargetVerdict.UNAVAILABLE, RowReason.TOO_SHORT)
+    assert row.notes == ("needs 30 minutes, saw 10",)
