@@ -46,6 +46,7 @@ class RunReason(StrEnum):
     MAX_DURATION = "max-duration"
     OUT_OF_MEMORY = "out-of-memory"
     GENERATOR_DIED = "generator-died"
+    SCRIPT_FAILED = "script-failed"
     STACK_UNREACHABLE = "stack-unreachable"
     NOT_POSSIBLE = "not-possible"
     NOT_RUN_BUDGET = "not-run-budget"

@@ -18,7 +18,7 @@ from chamiperf_ci.adapters.data import default_baselines
 from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, Verdict
-from chamiperf_ci.models.vocabulary import RowVerdict
+from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
 from chamiperf_ci.render import numbers
 
 SCENARIO = "boot_storm"
@@ -27,6 +27,8 @@ SERVICE_TIME_MS = 8
 BASELINE_RUNS = 5
 ATTEMPTS = 5
 """Runs made for one valid one, on a machine that others use."""
+NOT_BY_CHANCE = frozenset({RunReason.SCRIPT_FAILED, RunReason.AUTH_EXPIRED, RunReason.THROTTLED})
+"""Why a run is invalid that another run would be as well."""
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Demo:
         self._say(f"Recording a baseline: {BASELINE_RUNS} runs of {SCENARIO}, profile demo")
         folders = [self.out / "baseline" / str(number) for number in range(1, BASELINE_RUNS + 1)]
         for folder in folders:
-            self._load(folder)
+            self.valid_run(folder)
         self._accept(folders)
         unchanged = self._leg("unchanged")
         slowed = self._leg("slowed")
@@ -84,7 +86,7 @@ class Demo:
             self._say(f"Slowing the boot script down by {delay} ms")
             self._command("stack", "fault", "set", "--service", "bss", "--route", "bootscript", "--latency-ms", delay)
         self._say(f"The {name} leg: one run, then two repeats, then one decision")
-        self._load(folder)
+        self.valid_run(folder)
         self._decide(folder)
         if planted:
             self._command("stack", "fault", "clear", quiet=True)
@@ -103,8 +105,10 @@ class Demo:
                 "confirm", "--verdict", str(folder / "verdict.json"), "--by", "repeats", "--min-gap", "0",
                 "--scenario", SCENARIO, "--seed-file", str(self.out / "seed.json"), *shared, allow={1, 3}, quiet=True,
             )  # fmt: skip
-            repeats = (folder / "runs").glob("*.repeat-*.json")
-            if attempt == ATTEMPTS or all(files.read_document(path, Run).valid for path in repeats):
+            repeats = [files.read_document(path, Run) for path in (folder / "runs").glob("*.repeat-*.json")]
+            for repeat in repeats:
+                _refuse_hopeless(repeat, folder)
+            if attempt == ATTEMPTS or all(repeat.valid for repeat in repeats):
                 return
             self._say("  a repeat was invalid; repeating again")
 
@@ -148,8 +152,12 @@ class Demo:
         shutil.rmtree(self.out, ignore_errors=True)
         files.write_text(marker, "made by chamiperf demo; the next one removes this folder\n")
 
-    def _load(self, folder: Path) -> None:
-        """One valid run. A run that was invalid because the machine was busy says nothing and is made again."""
+    def valid_run(self, folder: Path) -> None:
+        """Make one valid run; one that was invalid because the machine was busy says nothing and is made again.
+
+        Raises:
+            InvalidMeasurement: None was valid, or another would not be either.
+        """
         arguments = ("--scenario", SCENARIO, "--profile", "demo", "--seed-file", str(self.out / "seed.json"))
         for attempt in range(1, ATTEMPTS + 1):
             last = attempt == ATTEMPTS
@@ -158,6 +166,9 @@ class Demo:
             )
             if code == ExitCode.OK:
                 return
+            path = folder / "runs" / f"{SCENARIO}.json"
+            if path.exists():
+                _refuse_hopeless(files.read_document(path, Run), folder)
             self._say("  that run was invalid, as load says; running it again")
 
     def _accept(self, folders: list[Path]) -> None:
@@ -213,6 +224,21 @@ class Demo:
 
     def _say(self, text: str) -> None:
         click.secho(f"[{time.monotonic() - self._started:5.0f} s] {text}", bold=True, err=True)
+
+
+def _refuse_hopeless(run: Run, folder: Path) -> None:
+    """Stop at a run that the machine's other work has no part in: making it again would only hide why.
+
+    Raises:
+        InvalidMeasurement: With the run's own words.
+    """
+    for problem in run.problems:
+        if problem.reason in NOT_BY_CHANCE:
+            raise InvalidMeasurement(
+                f"a run cannot be judged, {problem.reason}: {problem.text}",
+                where=str(folder / "runs"),
+                remedy=f"docs/verdicts.md says of {problem.reason} what to do.",
+            )
 
 
 def _names(rows: list[Row]) -> str:

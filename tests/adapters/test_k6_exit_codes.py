@@ -12,7 +12,8 @@ from chamiperf_ci.adapters.k6.exit_codes import meaning_of
         *((code, Ending.COMPLETE) for code in (0, 99)),
         *((code, Ending.STOPPED) for code in (103, 105, 108, 110)),
         (104, Ending.MISCONFIGURED),
-        *((code, Ending.FAILED) for code in (97, 98, 100, 101, 102, 106, 107, 109, 255, 1)),
+        *((code, Ending.FAILED) for code in (97, 98, 100, 101, 102, 106, 109, 255, 1)),
+        (107, Ending.THREW),
         *((code, Ending.KILLED) for code in (-9, -15, -11)),
     ],
 )

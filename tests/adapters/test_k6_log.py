@@ -47,6 +47,17 @@ def test_lines_of_another_shape_are_errors(log):
     )
 
 
+@pytest.mark.parametrize("more", [{"source": "stacktrace"}, {"hint": "script exception"}])
+def test_an_exception_of_the_script_is_told_from_other_errors(more, log):
+    said = read_log(
+        log(_line("error", "TypeError: x\n\tat burst (file:///b.js:2:65(11))\n", **more), _line("error", "x"))
+    )
+    assert [(each.text, each.thrown) for each in said] == [
+        ("TypeError: x at burst (file:///b.js:2:65(11))", True),
+        ("x", False),
+    ]
+
+
 def test_a_long_message_is_cut(log):
     assert len(read_log(log(_line("error", "x" * 1000)))[0].text) == 300
 

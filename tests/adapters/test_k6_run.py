@@ -62,8 +62,18 @@ def test_a_script_that_ends_leaves_its_summary_and_no_file_of_it(run_of, tmp_pat
 
 def test_a_script_that_throws_is_told_in_its_own_words(run_of):
     outcome = run_k6(run_of("throw new Error('planted')"), StopRequest())
-    assert (outcome.ending, outcome.code) == (Ending.FAILED, 107)
+    assert (outcome.ending, outcome.code) == (Ending.THREW, 107)
     assert "planted" in outcome.text
+
+
+def test_exceptions_of_iterations_and_of_the_summary_are_found_although_k6_ends_well(run_of):
+    throws = "export default function () { throw new Error('cut') }\nexport const options = { iterations: 3 };"
+    outcome = run_k6(run_of(throws + "export const handleSummary = () => { throw new Error('lost') };"), StopRequest())
+    assert (outcome.code, outcome.summary) == (0, None)
+    assert {(said.text.split(" at ")[0], said.times) for said in outcome.thrown} == {
+        ("Error: cut", 3),
+        ("Error: lost", 1),
+    }
 
 
 def test_options_that_k6_refuses_are_told(run_of):

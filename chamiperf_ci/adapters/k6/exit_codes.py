@@ -17,6 +17,8 @@ class Ending(StrEnum):
     """Stopped from outside; the summary holds what was measured until then."""
     MISCONFIGURED = "misconfigured"
     """k6 refused its options or the script; no load was made."""
+    THREW = "threw"
+    """An exception of the script ended it: a bug of the script, or of an answer that it does not expect."""
     FAILED = "failed"
     """Something broke while it ran."""
     KILLED = "killed"
@@ -44,7 +46,7 @@ _MEANINGS = {
     104: Meaning(Ending.MISCONFIGURED, "k6 refused its configuration"),
     105: Meaning(Ending.STOPPED, "stopped by a signal"),
     106: Meaning(Ending.FAILED, "k6's REST API could not be started (its port was taken)"),
-    107: Meaning(Ending.FAILED, "the script threw an exception"),
+    107: Meaning(Ending.THREW, "the script threw an exception"),
     108: Meaning(Ending.STOPPED, "the script stopped itself (exec.test.abort)"),
     109: Meaning(Ending.FAILED, "k6 itself crashed (Go panic)"),
     110: Meaning(Ending.STOPPED, "the script marked its run as failed (exec.test.fail)"),

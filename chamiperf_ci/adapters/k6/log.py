@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 MARK = "chamiperf-"
 """Begins a line that a script wrote for its caller."""
@@ -23,6 +24,8 @@ class Said:
     text: str
     """At most 300 characters, one line."""
     times: int
+    thrown: bool = False
+    """Whether it is an exception of the script: one that ended an iteration (k6 goes on after it), or the run."""
 
 
 def read_log(path: Path) -> tuple[Said, ...]:
@@ -31,29 +34,37 @@ def read_log(path: Path) -> tuple[Said, ...]:
     A missing log has nothing to say. Of a crash of k6 the first line is kept; the stack dump stays in the file. Lines
     that a script marked for its caller are left out.
     """
-    counts: Counter[tuple[str, str]] = Counter()
-    for level, text in _lines(path):
-        said = level, text[:_SHOWN]
-        if level in _LEVELS and not text.startswith(MARK) and (said in counts or len(counts) < _KINDS_KEPT):
+    counts: Counter[_Line] = Counter()
+    for line in _lines(path):
+        said = line._replace(text=line.text[:_SHOWN])
+        if line.level in _LEVELS and not line.text.startswith(MARK) and (said in counts or len(counts) < _KINDS_KEPT):
             counts[said] += 1
-        if level == "panic":
+        if line.level == "panic":
             break
-    return tuple(Said(level, text, times) for (level, text), times in counts.most_common())
+    return tuple(Said(said.level, said.text, times, said.thrown) for said, times in counts.most_common())
 
 
 def marked(path: Path, name: str, *, most: int) -> tuple[str, ...]:
     """What stands behind the mark `chamiperf-NAME` in the first so many lines that carry it."""
     start = f"{MARK}{name} "
     found: list[str] = []
-    for _, text in _lines(path):
-        if text.startswith(start):
-            found.append(text.removeprefix(start))
+    for line in _lines(path):
+        if line.text.startswith(start):
+            found.append(line.text.removeprefix(start))
         if len(found) >= most:
             break
     return tuple(found)
 
 
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
+class _Line(NamedTuple):
+    """One line as k6 wrote it."""
+
+    level: str
+    text: str
+    thrown: bool = False
+
+
+def _lines(path: Path) -> Iterator[_Line]:
     read = 0
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
@@ -67,12 +78,14 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
         return
 
 
-def _parse(line: str) -> tuple[str, str]:
+def _parse(line: str) -> _Line:
     try:
         entry = json.loads(line)
         level, text = str(entry["level"]), str(entry["msg"])
         reason = entry.get("error")
+        # k6 marks what an iteration threw by its source, and what ended the run by its hint.
+        thrown = entry.get("source") == "stacktrace" or entry.get("hint") == "script exception"
     except (ValueError, KeyError, TypeError, AttributeError):
-        return ("panic" if line.startswith(("panic:", "fatal error:")) else "error"), line.strip()
+        return _Line("panic" if line.startswith(("panic:", "fatal error:")) else "error", line.strip())
     text = text if text.startswith(MARK) else " ".join(text.split())
-    return level, f"{text}: {reason}" if reason else text
+    return _Line(level, f"{text}: {reason}" if reason else text, thrown)

@@ -95,9 +95,15 @@ class K6Outcome:
         return tuple(said for said in self.said if said.level != "warning")
 
     @property
+    def thrown(self) -> tuple[Said, ...]:
+        """Exceptions of the script; an iteration that ends in one counts for k6 like any other."""
+        return tuple(said for said in self.said if said.thrown)
+
+    @property
     def text(self) -> str:
         """One sentence on the end, with k6's own words where there are any."""
-        words = f": {self.errors[0].text}" if self.errors and self.ending is not Ending.COMPLETE else ""
+        said = self.thrown or self.errors
+        words = f": {said[0].text}" if said and self.ending is not Ending.COMPLETE else ""
         return f"k6 exit code {self.code}, {meaning_of(self.code).text}{words}"
 
 

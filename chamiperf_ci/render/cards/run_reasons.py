@@ -55,8 +55,13 @@ RUNS: dict[str, Card] = {
     ),
     "generator-died": Card(
         "k6 ended without a summary, so there is no number to judge.",
-        "It was killed, by the kernel for want of memory or by hand, or its script failed.",
+        "It was killed, by the kernel for want of memory or by hand.",
         "The run's file and the step's log hold what k6 said last.",
+    ),
+    "script-failed": Card(
+        "The load script threw an exception: the load, or over 0.1 % of its iterations, did not come to its end.",
+        "A service answered in a shape that the script does not expect, or the script has a bug.",
+        "The problem's text has k6's own words with the script's line; look at what the service answers there.",
     ),
     "stack-unreachable": Card(
         "The stack stopped answering, so what was measured is not its latency.",

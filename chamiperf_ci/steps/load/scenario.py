@@ -123,7 +123,9 @@ class _Aftermath:
         judged = health.judge(self._under_load(), summary, cores=machine.cores(), rss_mb=rss_mb)
         sustained = next((phase for phase in phases if phase.name == SUSTAINED), None)
         arrivals = sum(arrivals_per_s(phase) * phase.duration_s for phase in self.assignment.load.phases)
-        more = validity.problems(summary, plan, judged, sustained, arrivals=arrivals)
+        # What a load says that was stopped, or threw as a whole, is in its one problem already.
+        thrown = outcome.thrown if ended is None else ()
+        more = validity.problems(summary, plan, judged, sustained, arrivals=arrivals, thrown=thrown)
         server = self._server()
         checks, down = self._checks(summary) if ended is None else ((), ())
         return replace(

@@ -4,10 +4,10 @@ That load was not reached condemns a run only where VUs are missing or the gener
 generator a rate below the plan is the server's doing, and exactly what is to be judged.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chamiperf_ci.adapters.k6 import Ending, K6Outcome
+from chamiperf_ci.adapters.k6 import Ending, K6Outcome, Said
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import GeneratorHealth, LoadPlan, PhaseOutcome, RunProblem
 from chamiperf_ci.models.script_summary import ScriptSummary
@@ -23,6 +23,8 @@ class ValidityLimits:
     windows_share: float = 0.5
     throttled_share: float = 0.001
     refused_share: float = 0.001
+    thrown_share: float = 0.001
+    """Of the iterations, how many may end in an exception of the script."""
 
 
 def ended_badly(outcome: K6Outcome, *, has_summary: bool) -> RunProblem | None:
@@ -30,10 +32,15 @@ def ended_badly(outcome: K6Outcome, *, has_summary: bool) -> RunProblem | None:
     if outcome.order is not None:
         reasons = {reason.value: reason for reason in RunReason}
         return RunProblem(reason=reasons.get(outcome.order.reason, RunReason.INCOMPLETE), text=outcome.order.text)
+    if outcome.ending is Ending.THREW:
+        return RunProblem(reason=RunReason.SCRIPT_FAILED, text=outcome.text)
     if outcome.ending is Ending.COMPLETE:
         if has_summary:
             return None
-        return RunProblem(reason=RunReason.GENERATOR_DIED, text=f"{outcome.text}, and left no summary")
+        text = f"{outcome.text}, and left no summary"
+        if outcome.thrown:
+            return RunProblem(reason=RunReason.SCRIPT_FAILED, text=f"{text}: {outcome.thrown[0].text}")
+        return RunProblem(reason=RunReason.GENERATOR_DIED, text=text)
     reason = RunReason.INCOMPLETE if outcome.ending is Ending.STOPPED else RunReason.GENERATOR_DIED
     return RunProblem(reason=reason, text=outcome.text)
 
@@ -45,6 +52,7 @@ def problems(
     sustained: PhaseOutcome | None,
     *,
     arrivals: float,
+    thrown: Sequence[Said] = (),
     limits: ValidityLimits | None = None,
 ) -> tuple[RunProblem, ...]:
     """What forbids a judgement, of a load that came to its end or was stopped.
@@ -55,6 +63,7 @@ def problems(
         health: How the generator was.
         sustained: The sustained phase as it went; None if the plan has none.
         arrivals: Planned arrivals; 0 for a load of VUs alone.
+        thrown: What iterations ended in before they were through, of a load that came to its end.
         limits: Where a problem begins.
     """
     limits = limits or ValidityLimits()
@@ -64,6 +73,7 @@ def problems(
         *([] if sustained is None else _not_reached(plan, health, sustained, limits)),
         *_few_windows(summary, plan, limits),
         *_answers(summary, limits),
+        *_cut_short(summary, thrown, limits),
     )
 
 
@@ -117,3 +127,13 @@ def _answers(summary: ScriptSummary, limits: ValidityLimits) -> Iterator[RunProb
     if requests and refused > limits.refused_share * requests:
         text = f"{refused:,} of {requests:,} requests were refused with 401 or 403; the credential does not last"
         yield RunProblem(reason=RunReason.AUTH_EXPIRED, text=text)
+
+
+def _cut_short(summary: ScriptSummary, thrown: Sequence[Said], limits: ValidityLimits) -> Iterator[RunProblem]:
+    """Iterations that an exception ended: what they had still to ask was never asked, and counts nowhere as failed."""
+    times = sum(said.times for said in thrown)
+    if times > limits.thrown_share * summary.iterations:
+        text = (
+            f"{times:,} of {summary.iterations:,.0f} iterations ended in an exception of the script: {thrown[0].text}"
+        )
+        yield RunProblem(reason=RunReason.SCRIPT_FAILED, text=text)

@@ -172,14 +172,17 @@ def _too_many_failures(seen: Observation) -> StopOrder | None:
 
 def _read(script: str, outcome: K6Outcome, k6: K6Binary) -> Driven:
     summary = outcome.summary
-    if summary is None or outcome.ending in (Ending.MISCONFIGURED, Ending.FAILED, Ending.KILLED):
+    if summary is None or outcome.ending in (Ending.MISCONFIGURED, Ending.THREW, Ending.FAILED, Ending.KILLED):
         if outcome.order is not None and outcome.order.reason == INTERRUPTED:
             return Driven(0.0, (), 0, outcome.order)
-        words = f": {outcome.errors[0].text}" if outcome.errors and outcome.ending is Ending.COMPLETE else ""
+        said = outcome.thrown or outcome.errors
+        words = f": {said[0].text}" if said and outcome.ending is Ending.COMPLETE else ""
         raise GeneratorFailed(
             f"{script}.js left no usable summary, {outcome.text}{words}",
             where=str(k6.path),
-            remedy="Run the same command again: it goes on where it stopped.",
+            remedy="See what the service answers to the line of the script that is named."
+            if outcome.thrown
+            else "Run the same command again: it goes on where it stopped.",
         )
     order = outcome.order
     if order is None and outcome.ending is Ending.STOPPED:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from made_loads import healthy, series, storm, summary, traffic
 
-from chamiperf_ci.adapters.k6 import K6Outcome, ProcessEnd, StopOrder
+from chamiperf_ci.adapters.k6 import K6Outcome, ProcessEnd, Said, StopOrder
 from chamiperf_ci.models.run import PhaseOutcome
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.models.vocabulary import RunReason
@@ -22,8 +22,13 @@ def _sustained(achieved=100.0, vus=100):
     return PhaseOutcome(name="sustained", offered_per_s=100.0, achieved_per_s=achieved, max_vus=vus)
 
 
-def _reasons(*, health=None, sustained=None, **fields):
-    found = problems(summary(**fields), PLAN, health or healthy(), sustained or _sustained(), arrivals=9000)
+THROWN = Said("error", "TypeError: items is not iterable at keysOf (objects.js:180)", 9, thrown=True)
+
+
+def _reasons(*, health=None, sustained=None, thrown=(), **fields):
+    found = problems(
+        summary(**fields), PLAN, health or healthy(), sustained or _sustained(), arrivals=9000, thrown=thrown
+    )
     return [problem.reason for problem in found]
 
 
@@ -64,6 +69,11 @@ def test_throttling_and_refused_credentials_spoil_a_run_and_failures_are_judged(
     assert _reasons(traffic=(traffic(6000, **counts),)) == expected
 
 
+@pytest.mark.parametrize(("iterations", "expected"), [(9000, []), (8999, [RunReason.SCRIPT_FAILED])])
+def test_one_iteration_in_a_thousand_may_end_in_an_exception_of_the_script(iterations, expected):
+    assert _reasons(thrown=(THROWN,), iterations=iterations) == expected
+
+
 def test_a_run_with_data_in_fewer_than_half_of_its_windows_is_incomplete():
     half = series(windows=10)
     empty = tuple(window.model_copy(update={"count": 0, "quantiles": {}}) for window in half.windows[:6])
@@ -71,11 +81,11 @@ def test_a_run_with_data_in_fewer_than_half_of_its_windows_is_incomplete():
     assert _reasons(series=(gap,)) == [RunReason.INCOMPLETE]
 
 
-def _outcome(code=0, order=None):
+def _outcome(code=0, order=None, said=()):
     now = datetime(2026, 1, 1, tzinfo=UTC)
     return K6Outcome(
         ends=(ProcessEnd(code, None),), started_at=now, load_started_at=None, ended_at=now, load_began_s=None,
-        order=order, vitals=(), said=(), log=Path("k6.log"),
+        order=order, vitals=(), said=said, log=Path("k6.log"),
     )  # fmt: skip
 
 
@@ -86,7 +96,8 @@ def _outcome(code=0, order=None):
         pytest.param(_outcome(99), True, None, id="a threshold of the script was crossed"),
         pytest.param(_outcome(), False, RunReason.GENERATOR_DIED, id="no summary"),
         pytest.param(_outcome(-9), False, RunReason.GENERATOR_DIED, id="killed"),
-        pytest.param(_outcome(107), True, RunReason.GENERATOR_DIED, id="the script threw"),
+        pytest.param(_outcome(107), True, RunReason.SCRIPT_FAILED, id="the script threw"),
+        pytest.param(_outcome(said=(THROWN,)), False, RunReason.SCRIPT_FAILED, id="its summary threw"),
         pytest.param(_outcome(105), True, RunReason.INCOMPLETE, id="stopped by somebody else"),
         pytest.param(_outcome(105, StopOrder("interrupted", "")), True, RunReason.INCOMPLETE, id="Ctrl-C"),
         pytest.param(_outcome(105, StopOrder("brake-failures", "")), True, RunReason.BRAKE_FAILURES, id="brake"),
@@ -96,3 +107,10 @@ def _outcome(code=0, order=None):
 def test_an_end_before_the_planned_one_has_its_reason(outcome, has_summary, reason):
     problem = ended_badly(outcome, has_summary=has_summary)
     assert (problem and problem.reason) == reason
+
+
+@pytest.mark.parametrize(("code", "has_summary"), [(107, True), (0, False)])
+def test_a_script_that_threw_is_told_in_k6s_own_words(code, has_summary):
+    problem = ended_badly(_outcome(code, said=(Said("error", "another error", 99), THROWN)), has_summary=has_summary)
+    assert problem is not None
+    assert THROWN.text in problem.text

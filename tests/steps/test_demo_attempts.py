@@ -1,0 +1,46 @@
+"""Which invalid runs the demo makes again: those that a busy machine spoilt, and no others."""
+
+import pytest
+from made_runs import made_run
+
+from chamiperf_ci.adapters import files
+from chamiperf_ci.errors import ExitCode, InvalidMeasurement
+from chamiperf_ci.models.run import RunProblem
+from chamiperf_ci.models.vocabulary import RunReason
+from chamiperf_ci.steps.demo import ATTEMPTS, SCENARIO, Demo
+
+
+class Scripted(Demo):
+    """A demo whose loads all end as one reason says."""
+
+    def __init__(self, out, reason):
+        super().__init__(out=out, nodes=200, slow_down_ms=6.0, slowed_leg="slowed")
+        self.reason = reason
+        self.made = 0
+
+    def _command(self, name, *arguments, allow=None, **_):
+        assert name == "load"
+        self.made += 1
+        folder = arguments[arguments.index("--out") + 1]
+        problem = RunProblem(reason=self.reason, text="TypeError: items is not iterable")
+        files.write_document(self.out / folder / "runs" / f"{SCENARIO}.json", made_run(problems=(problem,)))
+        if ExitCode.INVALID not in allow:
+            raise InvalidMeasurement("the step `load` ended with exit code 3", where="load", remedy="See above.")
+        return ExitCode.INVALID
+
+
+def _attempts(tmp_path, reason):
+    demo = Scripted(tmp_path, reason)
+    with pytest.raises(InvalidMeasurement) as ended:
+        demo.valid_run(tmp_path / "leg")
+    return demo.made, str(ended.value)
+
+
+def test_a_run_that_a_busy_machine_spoilt_is_made_again(tmp_path):
+    assert _attempts(tmp_path, RunReason.GENERATOR_SATURATED)[0] == ATTEMPTS
+
+
+def test_a_script_that_threw_is_told_at_once_and_in_its_own_words(tmp_path):
+    made, says = _attempts(tmp_path, RunReason.SCRIPT_FAILED)
+    assert made == 1
+    assert "script-failed: TypeError: items is not iterable" in says
