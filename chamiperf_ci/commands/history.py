@@ -38,17 +38,24 @@ def history() -> None:
 
 
 @history.command()
-@click.option(
-    "--runs", type=click.Path(path_type=Path), multiple=True, required=True, help="Run file or folder; repeatable."
-)
+@click.option("--runs", type=click.Path(path_type=Path), multiple=True, help="Run file or folder; repeatable.")
+@click.option("--drill", type=click.Path(path_type=Path, dir_okay=False), help="A drill.json, for later reports.")
 @click.option("--verdict", type=click.Path(path_type=Path, dir_okay=False), help="What was said of them.")
 @click.option("--link", default="", metavar="URL", help="The workflow run that made them.")
 @history_options
-def add(*, runs: tuple[Path, ...], verdict: Path | None, link: str, history: HistoryStore | None) -> ExitCode:
-    """Add runs; those that are there already are left alone."""
+def add(
+    *, runs: tuple[Path, ...], drill: Path | None, verdict: Path | None, link: str, history: HistoryStore | None
+) -> ExitCode:
+    """Add runs, or a drill's outcome; what is there already is left alone."""
     from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    kept_runs.add_files(_given(history), runs, verdict, link=link)
+    store = _given(history)
+    if not runs and drill is None:
+        raise ConfigurationError("nothing is named", where="--runs, --drill", remedy="Give runs, a drill, or both.")
+    if runs:
+        kept_runs.add_files(store, runs, verdict, link=link)
+    if drill is not None:
+        kept_runs.add_drill(store, drill)
     return ExitCode.OK
 
 

@@ -15,6 +15,11 @@ _PATH = click.Path(path_type=Path)
 @click.option("--verdict", type=_PATH, help="The verdict's file.  [default: OUT/verdict.json]")
 @click.option("--runs", type=_PATH, help="Folder of the runs, for charts of their distributions.  [default: OUT/runs]")
 @click.option(
+    "--drill",
+    type=_PATH,
+    help="What a drill has shown of this gate.  [default: the newest of the verdict's history, else OUT/drill.json]",
+)
+@click.option(
     "--project-url",
     envvar="CHAMIPERF_PROJECT_URL",
     show_envvar=True,
@@ -34,6 +39,7 @@ def report(
     *,
     verdict: Path | None,
     runs: Path | None,
+    drill: Path | None,
     project_url: str,
     run_url: str,
     report_url: str,
@@ -49,7 +55,7 @@ def report(
     from chamiperf_ci.steps import report as step  # noqa: PLC0415 - as above
 
     context = Context(project_url=project_url, run_url=run_url, report_url=report_url, artifact=artifact)
-    step.report(verdict or out / "verdict.json", runs or out / "runs", out=out, context=context)
+    step.report(verdict or out / "verdict.json", runs or out / "runs", out=out, context=context, drill=drill)
     return ExitCode.OK
 
 

@@ -213,4 +213,6 @@ class Verdict(Document):
     """SHA-256 of the baselines file that was compared with; empty if there is none."""
     fail_on: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    gate_sight: tuple[str, ...] = ()
+    """What a drill has shown that this gate sees, or why a drill does not count; a sentence a scenario."""
     first_look: "Verdict | None" = None

@@ -74,6 +74,8 @@ def _blocks(writer: _Writer) -> Iterable[str]:
     if writer.detail is Detail.COUNTS:
         yield _pointer(writer)
         return
+    for line in verdict.gate_sight:
+        yield surface.paragraph(surface.text(line))
     yield surface.bullets([surface.text(line) for line in _compared_with(verdict)])
     listed: set[str] = set()
     for title, wanted in _SECTIONS:

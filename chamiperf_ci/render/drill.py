@@ -2,11 +2,10 @@
 
 from chamiperf_ci.models.drill import Drill, DrillEffect
 from chamiperf_ci.render import numbers
+from chamiperf_ci.render.gate_sight import MOST_SEEN
 from chamiperf_ci.render.surface import Surface
 
 _HEADERS = ("slow-down", "injected", "p50 measured", "comparisons", "suspect in one night", "caught", "missed")
-_MOST_SHOWN = 10.0
-"""A smallest change of more than this is none that a gate can be said to see."""
 
 
 def drill_table(drill: Drill, on: Surface) -> str:
@@ -54,7 +53,7 @@ def _effect(effect: DrillEffect) -> tuple[str, ...]:
 
 
 def _smallest(size: float) -> str:
-    return f"{numbers.percent(size)} %" if size <= _MOST_SHOWN else "nothing"
+    return f"{numbers.percent(size)} %" if size <= MOST_SEEN else "nothing"
 
 
 def _lines(drill: Drill) -> list[str]:

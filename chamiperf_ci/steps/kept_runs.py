@@ -19,6 +19,7 @@ from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render.escaping import plain
 from chamiperf_ci.steps import history
 from chamiperf_ci.steps.compare.sittings import read_runs
+from chamiperf_ci.steps.drill import kept
 
 _COLUMNS = (
     *("environment", "scenario", "profile", "run_kind", "run_id", "started_at", "valid"),
@@ -57,6 +58,19 @@ def add_files(store: HistoryStore, places: Sequence[Path], verdict: Path | None,
     for name in new:
         click.echo(name)
     click.echo(f"{len(new)} runs added, {len(runs) - len(new)} were there already.", err=True)
+
+
+def add_drill(store: HistoryStore, path: Path) -> None:
+    """Add a drill's outcome and print its name if it is new.
+
+    Raises:
+        ConfigurationError: The file is missing or wrong, or the drill has no valid run.
+        OutsideServiceError: The remote refuses.
+    """
+    new = kept.add(store, kept.read_drill(path))
+    for name in new:
+        click.echo(name)
+    click.echo("The drill is added." if new else "The drill was there already.", err=True)
 
 
 def list_names(store: HistoryStore, which: history.Wanted) -> None:

@@ -11,16 +11,18 @@ from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render.annotations import notes
 from chamiperf_ci.render.context import Context
+from chamiperf_ci.render.gate_sight import gate_sight
 from chamiperf_ci.render.junit import junit
 from chamiperf_ci.render.markdown import summary
 from chamiperf_ci.render.page import page
 from chamiperf_ci.render.terminal import terminal
 from chamiperf_ci.steps.compare.sittings import read_runs
+from chamiperf_ci.steps.drill.kept import read_drill
 from chamiperf_ci.steps.published import published_verdict
 from chamiperf_ci.steps.server_metrics.joined import joined
 
 
-def report(path: Path, runs: Path, *, out: Path, context: Context) -> None:
+def report(path: Path, runs: Path, *, out: Path, context: Context, drill: Path | None = None) -> None:
     """Write summary.md, report.html and junit.xml, print the report, and show it in GitHub Actions.
 
     Args:
@@ -28,11 +30,13 @@ def report(path: Path, runs: Path, *, out: Path, context: Context) -> None:
         runs: Folder with the runs behind it, for charts of their distributions; it may be gone.
         out: Folder for the files.
         context: Where links lead.
+        drill: A drill's file; None: what the verdict knows of one by its history, else `drill.json` in `out`.
 
     Raises:
-        ConfigurationError: The verdict is missing or wrong, or a file cannot be written.
+        ConfigurationError: The verdict or a drill that was named is missing or wrong, or a file cannot be written.
     """
-    verdict = published_verdict(files.read_document(path, Verdict, remedy="Make it with `chamiperf compare`."))
+    verdict = files.read_document(path, Verdict, remedy="Make it with `chamiperf compare`.")
+    verdict = published_verdict(_with_drill(verdict, drill, out / "drill.json"))
     text = summary(verdict, context=context)
     files.write_text(out / "summary.md", text)
     judged = _runs_of(verdict, runs)
@@ -54,6 +58,18 @@ def report(path: Path, runs: Path, *, out: Path, context: Context) -> None:
     )
     names = ", ".join(str(out / name) for name in ("summary.md", "report.html", "junit.xml"))
     click.echo(f"Written: {names}", err=True)
+
+
+def _with_drill(verdict: Verdict, named: Path | None, default: Path) -> Verdict:
+    """The verdict with what a drill's file says of its gate; one that says nothing of this night is named."""
+    if named is None and (verdict.gate_sight or not default.exists()):
+        return verdict
+    found = read_drill(named or default)
+    sight = gate_sight(verdict.scenarios, [found])
+    if not sight:
+        click.echo(actions.harmless(f"The drill is left out: {found.scenario} is not in the verdict."), err=True)
+        return verdict
+    return verdict.model_copy(update={"gate_sight": sight})
 
 
 def _runs_of(verdict: Verdict, folder: Path) -> tuple[Run, ...]:

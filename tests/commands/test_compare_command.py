@@ -5,14 +5,17 @@ import json
 import pytest
 from click.testing import CliRunner
 from made_runs import accepting, made_run, shipped_baselines
+from test_drill_table import made as made_drill
 
 from chamiperf_ci.adapters.files import write_document
+from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.commands.compare import compare
 from chamiperf_ci.commands.confirm import confirm
 from chamiperf_ci.commands.report import report
 from chamiperf_ci.door import run
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
+from chamiperf_ci.steps.drill import kept
 
 
 @pytest.fixture
@@ -223,6 +226,45 @@ def test_a_report_without_its_runs_leaves_their_charts_out(folder, capsys):
 def test_a_report_without_a_verdict_says_how_to_make_one(capsys):
     code, _, err = ending(capsys, report)
     assert (code, "Make it with `chamiperf compare`." in err) == (2, True)
+
+
+def a_drill(**changes):
+    """A drill of the night's own circumstances."""
+    made = {"fingerprint": made_run(20).fingerprint, "started_at": made_run(15).started_at, **changes}
+    return made_drill(**made)
+
+
+SEES = "What this gate sees of boot_storm is not known, measured on 2026-03-17"
+
+
+@pytest.mark.parametrize("options", [(), ("--drill", "elsewhere.json")])
+def test_a_report_says_what_a_drill_has_shown_of_its_gate(folder, capsys, options):
+    ending(capsys, compare)
+    write_document(folder / (options[-1] if options else "out/drill.json"), a_drill())
+    _, out, _ = ending(capsys, report, *options)
+    assert SEES in out
+    assert all(SEES in (folder / "out" / name).read_text(encoding="utf-8") for name in ("summary.md", "report.html"))
+
+
+def test_a_verdict_says_what_the_drill_of_its_history_has_shown(folder, capsys):
+    kept.add(FolderHistory(folder / "history"), a_drill())
+    _, out, _ = ending(capsys, compare, "--history", "history")
+    assert SEES in out
+    assert SEES in ending(capsys, report)[1]
+
+
+def test_a_drill_of_another_scenario_is_left_out_and_named(folder, capsys):
+    ending(capsys, compare)
+    write_document(folder / "out" / "drill.json", a_drill(scenario="auth_under_load"))
+    code, _, err = ending(capsys, report)
+    assert (code, "The drill is left out: auth_under_load is not in the verdict." in err) == (0, True)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_drill_that_was_named_and_is_not_there_is_one_clear_line(capsys):
+    ending(capsys, compare)
+    code, _, err = ending(capsys, report, "--drill", "none.json")
+    assert (code, err) == (2, "chamiperf: the file does not exist (none.json). Make it with `chamiperf drill`.\n")
 
 
 @pytest.mark.usefixtures("folder")

@@ -5,6 +5,7 @@ import json
 import pytest
 from command_line import command
 from made_runs import made_run
+from test_drill_table import made as made_drill
 
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.history import FolderHistory
@@ -73,10 +74,18 @@ def test_a_damaged_file_is_named_and_the_rest_exported(folder):
     assert f"warning: {store.names()[0]} is passed over" in result.stderr
 
 
+def test_a_drills_outcome_is_added_once(tmp_path):
+    write_document(tmp_path / "drill.json", made_drill(fingerprint=made_run(0).fingerprint))
+    results = [history(tmp_path, "add", "--drill", "drill.json", "--history", "kept") for _ in range(2)]
+    assert [result.stderr for result in results] == ["The drill is added.\n", "The drill was there already.\n"]
+    assert results[0].stdout == "lab/drills/20261124T000000Z.boot_storm.demo.json\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         pytest.param(("list",), "no history is named", id="none"),
+        pytest.param(("add", "--history", "a"), "nothing is named (--runs, --drill)", id="nothing to add"),
         pytest.param(("list", "--history", "a", "--history-branch", "b"), "not both", id="two"),
         pytest.param(("show", "--run", "x", "--history", "history"), "there is no run x", id="no such run"),
         pytest.param(("list", "--history-branch", "data"), "git ls-remote failed", id="no repository"),

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 
 from chamiperf_ci.adapters.files import PRODUCER
 from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models.drill import Drill
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, RowKey, Verdict
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict
 from chamiperf_ci.render import changes, numbers
+from chamiperf_ci.render.gate_sight import gate_sight
 from chamiperf_ci.render.measured import FALSE_NIGHTS_OF_THE_ADR
 from chamiperf_ci.steps.compare.drifts import drift_rows
 from chamiperf_ci.steps.compare.known import acknowledge, no_longer_applying
@@ -53,6 +55,7 @@ class Question:
         fail_on: What may turn the exit code.
         gate: `verdict`, or `adr` for the ADR's letter.
         warnings: What was found out while these were read.
+        drills: What was shown of this gate, newest of each scenario and profile.
     """
 
     runs: Sequence[Run]
@@ -61,6 +64,7 @@ class Question:
     fail_on: Collection[FailOn] = DEFAULT_FAIL_ON
     gate: Gate = "verdict"
     warnings: tuple[str, ...] = ()
+    drills: tuple[Drill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,7 @@ def _judgement(
             decisions,
             is_learning=any(scenario.learning_runs is not None for scenario in scenarios),
         ),
+        gate_sight=gate_sight(scenarios, question.drills),
         first_look=first_look,
     )
     return Judgement(verdict, night, keyed, decisions)

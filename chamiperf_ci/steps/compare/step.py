@@ -22,6 +22,7 @@ from chamiperf_ci.steps.compare.explanation import explanation
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.sittings import read_runs
 from chamiperf_ci.steps.compare.tally import Gate
+from chamiperf_ci.steps.drill.kept import KeptDrills, newest_drills
 
 RESTORE = "Restore the file from version control, or start one with `chamiperf baselines init`."
 
@@ -66,11 +67,13 @@ def ask(runs: Sequence[Run], rules: Rules) -> Question:
         ConfigurationError: A file is missing or wrong.
     """
     reading = _nights(rules.history, runs)
+    kept = KeptDrills() if rules.history is None else newest_drills(rules.history, runs[0].fingerprint.environment)
     return Question(
         runs=runs,
         baselines=files.read_document(rules.baselines, Baselines, remedy=RESTORE),
         past=None if reading is None else nights_before.past_of(reading.entries),
-        warnings=() if reading is None else tuple(f"history: {problem}" for problem in reading.problems),
+        drills=kept.drills,
+        warnings=tuple(f"history: {problem}" for problem in (*(reading.problems if reading else ()), *kept.problems)),
         fail_on=frozenset(map(FailOn, rules.fail_on)),
         gate=rules.gate,
     )

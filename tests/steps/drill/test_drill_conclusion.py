@@ -43,7 +43,7 @@ def test_the_exit_code_asks_for_the_largest_slow_down_and_for_no_false_alarm(lar
 
 def test_the_sentence_says_what_the_best_row_sees_where_and_when():
     assert ended().sentence == (
-        "This gate sees 8 % on bootscript p99, measured on 2026-11-24 in lab. Of 3 injected slow-downs of 40 % it "
+        "This gate sees +8 % on bootscript p99, measured on 2026-11-24 in lab. Of 3 injected slow-downs of 40 % it "
         "caught 3. In 1 comparison of unchanged code it called 0 regressions."
     )
 
