@@ -4,8 +4,8 @@ import json
 
 import pytest
 from command_line import command
+from made_drill_documents import made_drill
 from made_runs import made_run
-from test_drill_table import made as made_drill
 
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.history import FolderHistory

@@ -1,49 +1,12 @@
-from datetime import UTC, datetime
+from made_drill_documents import made_drill
 
-from chamiperf_ci.models.drill import Drill, DrillEffect, DrillRow, DrillRun
-from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.render.drill import drill_table
 from chamiperf_ci.render.surface import Markdown, Terminal
-
-WHEN = datetime(2026, 11, 24, tzinfo=UTC)
-
-
-def made(**changes):
-    key = RowKey(scenario="boot_storm", endpoint="bootscript", metric="p99")
-    fields = {
-        "producer": "chamiperf 0.1.0",
-        "started_at": WHEN,
-        "ended_at": WHEN,
-        "scenario": "boot_storm",
-        "profile": "demo",
-        "fingerprint": None,
-        "self_test": True,
-        "method": "injected",
-        "word": "proved",
-        "exit_code": 0,
-        "sentence": "This gate sees 8 %.",
-        "runs": (
-            DrillRun(run_id="w1", purpose="baseline", effect=0, file="a.json"),
-            DrillRun(run_id="w2", purpose="baseline", effect=0, file="b.json", problems=("generator-saturated: x",)),
-        ),
-        "unchanged": DrillEffect(
-            effect=0, injected_ms=0, comparisons=1, suspected=1, caught=0, missed=0, measured=-0.012
-        ),
-        "effects": (
-            DrillEffect(effect=0.4, injected_ms=3.2, comparisons=3, suspected=3, caught=2, missed=1, measured=0.334),
-        ),
-        "rows": (DrillRow(key=key, spread=0.0312, smallest_suspected=0.214, smallest_confirmed=12.0),),
-        "unchanged_runs": 8,
-        "trials": 200,
-        "false_alarms_a_month": 0.3,
-        "false_alarms_a_month_at_most": 0.84,
-    }  # fmt: skip
-    return Drill(**(fields | changes))
 
 
 def test_the_whole_table():
     assert (
-        drill_table(made(), Terminal())
+        drill_table(made_drill(), Terminal())
         == """\
 Drill of boot_storm, profile demo: injected
 -------------------------------------------
@@ -69,22 +32,24 @@ This gate sees 8 %.
 
 def test_a_computed_drill_says_so_in_its_title_and_why():
     text = drill_table(
-        made(method="computed", method_reason="a deployed stack is not slowed down on purpose"), Terminal()
+        made_drill(method="computed", method_reason="a deployed stack is not slowed down on purpose"), Terminal()
     )
     assert "profile demo: computed, not injected" in text
     assert "- Computed, not injected: a deployed stack is not slowed down on purpose." in text
 
 
 def test_a_drill_that_ended_early_says_why():
-    assert "- It ended early: the time is used up." in drill_table(made(ended_early="the time is used up"), Terminal())
+    assert "- It ended early: the time is used up." in drill_table(
+        made_drill(ended_early="the time is used up"), Terminal()
+    )
 
 
 def test_false_alarms_that_cannot_be_computed_are_not_shown_as_none():
     text = drill_table(
-        made(rows=(), unchanged_runs=4, false_alarms_a_month=None, false_alarms_a_month_at_most=None), Terminal()
+        made_drill(rows=(), unchanged_runs=4, false_alarms_a_month=None, false_alarms_a_month_at_most=None), Terminal()
     )
     assert "False alarms cannot be computed: there are 4 runs of unchanged code, and eight are needed." in text
 
 
 def test_a_markdown_surface_gets_pipe_tables():
-    assert drill_table(made(), Markdown()).count("\n|---") == len(("effects", "rows"))
+    assert drill_table(made_drill(), Markdown()).count("\n|---") == len(("effects", "rows"))

@@ -1,9 +1,9 @@
 from datetime import timedelta
 
 import pytest
+from made_drill_documents import made_drill
 from made_runs import made_fingerprint
 from made_verdicts import made_scenario
-from test_drill_table import made
 
 from chamiperf_ci.models.drill import DrillEffect, DrillRow
 from chamiperf_ci.models.verdict import RowKey
@@ -19,7 +19,7 @@ ROWS = tuple(
     )
     for metric, smallest in (("p99", 0.21), ("p50", 0.083))
 )
-PROVED = made(
+PROVED = made_drill(
     started_at=NIGHT.started_at - timedelta(days=3),
     fingerprint=made_fingerprint(),
     rows=ROWS,
@@ -83,7 +83,7 @@ def test_a_drill_is_stale_after_90_days(days, stale):
 
 
 def test_a_drill_that_proved_nothing_says_so():
-    assert said(proved(word="not proved", effects=made().effects)) == (
+    assert said(proved(word="not proved", effects=made_drill().effects)) == (
         (
             "The drill of boot_storm of 2026-03-19 did not prove this gate: a drill caught 2 of 3 injected slow-downs "
             "of 40 % and called 0 of 1 unchanged comparison a regression."

@@ -51,7 +51,8 @@ def _sees(rows: Sequence[DrillRow], when: str) -> str:
     if not rows:
         return f"What this gate sees cannot be computed, {when}."
     best = min(rows, key=lambda row: row.smallest_confirmed)
-    return f"This gate sees +{numbers.percent(best.smallest_confirmed)} % on {best.key.endpoint} {best.key.metric}, {when}."
+    size = numbers.percent(best.smallest_confirmed)
+    return f"This gate sees +{size} % on {best.key.endpoint} {best.key.metric}, {when}."
 
 
 def _caught(method: Method, largest: DrillEffect) -> str:

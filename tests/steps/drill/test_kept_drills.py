@@ -1,15 +1,15 @@
 from datetime import timedelta
 
 import pytest
+from made_drill_documents import made_drill
 from made_runs import made_fingerprint
-from test_drill_table import made
 
 from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.steps import history
 from chamiperf_ci.steps.drill import kept
 
-DRILL = made(fingerprint=made_fingerprint())
+DRILL = made_drill(fingerprint=made_fingerprint())
 
 
 @pytest.fixture
