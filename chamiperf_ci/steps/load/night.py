@@ -88,8 +88,15 @@ def _one(job: Job, assignment: Assignment, clients: Clients, fit: Fit, *, alone:
     except ToolkitError as error:
         if alone or clients.stop.requested:
             raise
-        reason = RunReason.STACK_UNREACHABLE if isinstance(error, StackUnreachable) else RunReason.NOT_POSSIBLE
-        return _not_driven(job, assignment, clients, reason, str(error))
+        return _not_driven(job, assignment, clients, why_not_driven(error), str(error))
+
+
+def why_not_driven(error: ToolkitError) -> RunReason:
+    """Why an error before the load leaves a run that cannot be judged.
+
+    Never `not-possible`, which costs a night nothing: that is said only of what the stack was known to lack.
+    """
+    return RunReason.STACK_UNREACHABLE if isinstance(error, StackUnreachable) else RunReason.INCOMPLETE
 
 
 def _ended(job: Job, run: Run) -> ScenarioEnd:

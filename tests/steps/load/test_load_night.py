@@ -2,9 +2,12 @@
 
 import pytest
 
+from chamiperf_ci.errors import ConfigurationError, CredentialRefused, StackUnreachable
 from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load.budget import AROUND_S, Budget, confirmation_of
 from chamiperf_ci.steps.load.names import read_profile
+from chamiperf_ci.steps.load.night import why_not_driven
 from chamiperf_ci.steps.load.overrides import Overrides
 from chamiperf_ci.steps.load.pairs import order
 from chamiperf_ci.steps.load.plan_table import duration, plan_table
@@ -43,6 +46,18 @@ def test_a_confirmation_repeats_the_two_longest_scenarios_twice():
 def test_old_and_new_alternate_who_comes_first():
     old, new = RunKind.PAIR_OLD, RunKind.PAIR_NEW
     assert list(order(3)) == [(1, old), (1, new), (2, new), (2, old), (3, old), (3, new)]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (StackUnreachable, RunReason.STACK_UNREACHABLE),
+        (CredentialRefused, RunReason.INCOMPLETE),
+        (ConfigurationError, RunReason.INCOMPLETE),
+    ],
+)
+def test_only_what_the_stack_lacks_is_not_possible_because_that_costs_nothing(error, reason):
+    assert why_not_driven(error("it went wrong", where="here", remedy="Mend it.")) is reason
 
 
 @pytest.mark.parametrize(
