@@ -73,6 +73,8 @@ class _Watched:
         return f"GET {PATH} of {self.service}: {series}"
 
     def start(self) -> None:
+        # A load that left no summary is not asked for its figures, so nobody has stopped the look of that one.
+        self._over.set()
         with self._lock:
             self.recorder.keep_only(families.LASTING)
         self._over = threading.Event()

@@ -89,3 +89,14 @@ def test_without_a_sustained_phase_they_are_of_the_longest():
 
 def test_without_a_phase_there_is_none():
     assert phase_of([]) is None
+
+
+def test_a_load_that_was_never_asked_for_its_figures_leaves_nobody_looking():
+    collector = DirectCollector(Counting(), {"forgotten": "http://bss.example"})
+    collector.start()
+    collector.start()
+    collector.stop([])
+    looking = [thread for thread in threading.enumerate() if thread.name == "metrics forgotten"]
+    for thread in looking:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in looking)
