@@ -3,7 +3,7 @@
 import encoding from 'k6/encoding';
 import http from 'k6/http';
 import { grantOf, routeOf } from './api.js';
-import { authorized } from './request.js';
+import { authorized, jsonOf } from './request.js';
 import { plan } from './scenario.js';
 
 /** A token is renewed after this share of its life, at the earliest and at the latest. */
@@ -61,15 +61,16 @@ const request = () => {
   const params = { headers: { 'Content-Type': 'application/json' }, tags: { name: 'credential' } };
   const response = http.post(plan.urls.auth + routeOf('token').path, grantBody(plan.credential), params);
   if (response.status !== 200 && response.status !== 201) return null;
-  const answer = /** @type {{access_token: string, expires_in?: number}} */ (/** @type {unknown} */ (response.json()));
-  return { token: answer.access_token, life_s: answer.expires_in ?? lifeOf(answer.access_token), at: Date.now() };
+  const { access_token: token, expires_in: life } = jsonOf(response) ?? {};
+  return typeof token === 'string' ? { token, life_s: life ?? lifeOf(token), at: Date.now() } : null;
 };
 
-/** @type {(token: string) => number} seconds that a token has left by its own claim */
+/** @type {(token: string) => number} seconds that a token has left by its own claim, if it makes one */
 const lifeOf = (token) => {
   try {
     const claims = JSON.parse(encoding.b64decode(token.split('.')[1], 'rawurl', 's'));
-    return claims.exp - Date.now() / 1000;
+    // Without the claim, NaN would have it renewed at every iteration.
+    return typeof claims.exp === 'number' ? claims.exp - Date.now() / 1000 : UNSTATED_LIFE_S;
   } catch {
     return UNSTATED_LIFE_S;
   }

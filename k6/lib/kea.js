@@ -1,7 +1,7 @@
 // Reading Kea.
 import { keaRequest } from './api.js';
 import { seeded } from './nodes.js';
-import { call, endpoint, fail } from './request.js';
+import { call, endpoint, fail, jsonOf } from './request.js';
 import { reservationsIn } from './reservations.js';
 
 /** @returns {import('./request.js').Endpoint} */
@@ -14,7 +14,7 @@ export const keaEndpoint = () =>
  */
 export function reservations(kea) {
   const response = call(kea, 0);
-  const found = response && reservationsIn(/** @type {any} */ (response.json()));
+  const found = response && reservationsIn(jsonOf(response));
   if (response && !found) fail(kea, response, 'content');
   return found;
 }

@@ -4,7 +4,7 @@
 import { sleep } from 'k6';
 import { Counter } from 'k6/metrics';
 import { shapeOf } from './api.js';
-import { endpoint, judge, send } from './request.js';
+import { endpoint, fail, jsonOf, judge, send } from './request.js';
 import { declared } from './scenario.js';
 
 /** @typedef {import('./request.js').Endpoint} Endpoint */
@@ -123,7 +123,11 @@ export const storeKeyed = (kind, index) => {
   const response = patiently(() => send(kind.to('create'), index));
   if (!stored(kind, index, response)) return null;
   if (kind.ours) return '';
-  return response.status === 409 ? (keysOf(kind, index)?.[0] ?? null) : String(response.json('metadata.id'));
+  if (response.status === 409) return keysOf(kind, index)?.[0] ?? null;
+  const key = jsonOf(response)?.metadata?.id;
+  if (typeof key === 'string') return key;
+  fail(kind.to('create'), response, 'content');
+  return null;
 };
 
 /**
@@ -192,8 +196,10 @@ export const sendIfMatch = (put, index, key, etag) => {
 export const keysOf = (kind, index, answer) => {
   const response = answer ?? patiently(() => send(kind.to('find'), index));
   if (!judge(kind.to('find'), response, index)) return null;
-  const { items } = /** @type {{items: {metadata: {id: string}}[]}} */ (/** @type {unknown} */ (response.json()));
-  return items.map(({ metadata }) => metadata.id);
+  const items = jsonOf(response)?.items;
+  if (Array.isArray(items)) return items.map((item) => item?.metadata?.id).filter((id) => typeof id === 'string');
+  fail(kind.to('find'), response, 'content');
+  return null;
 };
 
 /**

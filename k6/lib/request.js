@@ -151,6 +151,19 @@ export const shows = ({ contains }, response, index, key) => {
 };
 
 /**
+ * An answer's body as JSON; null where it is none, such as a proxy's page: k6's own `json()` would throw, which ends the
+ * iteration and counts nowhere as a failure.
+ * @type {(response: Response) => any}
+ */
+export const jsonOf = ({ body }) => {
+  try {
+    return JSON.parse(body ?? '');
+  } catch {
+    return null;
+  }
+};
+
+/**
  * Count a failure. The first one of each VU is logged as evidence: a VU cannot hand text to handleSummary, and text in
  * a tag would be a time series per text.
  * @type {(to: Endpoint, response: Response, why: Why) => false}

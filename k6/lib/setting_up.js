@@ -4,7 +4,7 @@ import { highestVus } from './executors.js';
 import { written } from './nodes.js';
 import { shapeOf } from './api.js';
 import { kindOf, remove, stored } from './objects.js';
-import { endpoint, send } from './request.js';
+import { endpoint, jsonOf, send } from './request.js';
 import { plan } from './scenario.js';
 
 export { highestVus, range, removeEach };
@@ -40,9 +40,8 @@ export function createAccount(index) {
   const kind = kindOf('service-account', written());
   const response = send(kind.to('create'), index);
   if (!stored(kind, index, response) || response.status === 409) return null;
-  const { metadata, spec } = /** @type {{metadata: {id: string}, spec: Record<string, string>}} */ (
-    /** @type {unknown} */ (response.json())
-  );
+  const { metadata, spec } = jsonOf(response) ?? {};
+  if (!metadata || !spec) return null;
   return { key: metadata.id, id: spec.clientId ?? spec.client_id, secret: spec.clientSecret ?? spec.client_secret };
 }
 

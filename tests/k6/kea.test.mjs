@@ -18,6 +18,11 @@ test('an answer that is not in a list is read', () => {
   assert.deepEqual(reservationsIn({ result: 0, arguments: { hosts: [entry] } }), expected);
 });
 
+test('a reservation by another identifier than a MAC is passed over', () => {
+  const byClientId = { 'client-id': '01:11:22', 'ip-address': '198.18.0.9' };
+  assert.deepEqual(reservationsIn([{ result: 0, arguments: { hosts: [byClientId, entry] } }]), expected);
+});
+
 test('result 3 means that there are none', () => {
   assert.deepEqual(reservationsIn([{ result: 3, text: '0 hosts found' }]), new Map());
 });

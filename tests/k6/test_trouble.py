@@ -174,6 +174,64 @@ def test_a_kea_that_is_down_is_named(kea_stack, run_k6, fault):
     assert [each.what for each in ended.sums.unavailable] == ["Kea"]
 
 
+class Page(BaseHTTPRequestHandler):
+    """Answers everything with 200 and a page, as a proxy's login does."""
+
+    def answer(self):
+        """Send the page."""
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(200)
+        self.send_header("Content-Length", "19")
+        self.end_headers()
+        self.wfile.write(b"<html>Log in</html>")
+
+    do_GET = do_POST = do_PATCH = do_DELETE = answer
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def page():
+    """Its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("scenario", "service", "endpoint"),
+    [
+        ("mixed_boot_path", "smd", "interface-create"),
+        ("database_stress", "auth", "service-account-create"),
+        ("auth_under_load", "auth", None),
+    ],
+)
+def test_a_page_in_place_of_json_is_a_failure_and_no_exception_of_the_script(
+    scenario, service, endpoint, boot_stack, page, run_k6
+):
+    state, run = boot_stack
+    plan = plan_of(state, scenario, light(scenario), run=run, nodes=NODES)
+    plan["urls"][service] = page
+    ended = run_k6(plan, state=state)
+    assert (ended.code, ended.lines("error")) == (0, [])
+    if endpoint:
+        assert ended.why(endpoint, "content") > 0
+    else:
+        assert ended.sums.unavailable
+
+
+def test_a_token_that_is_none_is_refused_by_the_services_and_no_exception_of_the_script(boot_stack, page, run_k6):
+    state, run = boot_stack
+    plan = plan_of(state, "inventory_scale", light("inventory_scale"), run=run, nodes=NODES, credential="dev-mode")
+    plan["urls"]["auth"] = page
+    ended = run_k6(plan)
+    assert (ended.code, ended.lines("error")) == (0, [])
+    assert ended.traffic("component-get", "refused") == ended.traffic("component-get", "requests") > 0
+
+
 class Elsewhere(BaseHTTPRequestHandler):
     """Sends every request to another host, and counts those that arrive there."""
 
