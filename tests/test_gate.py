@@ -36,6 +36,12 @@ def gate(steps, tmp_path):
         pytest.param("compare success 0\nunseed failure 1", 1, id="nodes stayed in the stack"),
         pytest.param("compare failure 1\nunseed failure 3", 1, id="tidying up does not hide a regression"),
         pytest.param("load cancelled\ncompare skipped", 3, id="cancelled"),
+        pytest.param("seed cancelled\nload skipped\nunseed failure 1", 3, id="cancelled, and nodes stayed"),
+        pytest.param("load skipped\ndrill success 0\ncompare skipped", 0, id="a drill that proved the gate"),
+        pytest.param("load skipped\ndrill failure 1\ncompare skipped", 1, id="a drill that did not"),
+        pytest.param("drill failure 1\nunseed failure 3", 1, id="tidying up does not hide a drill"),
+        pytest.param("compare success 0\ncheck failure 1", 1, id="a metric lost its gate"),
+        pytest.param("lock failure 3\nseed skipped", 3, id="somebody else has the stack"),
         pytest.param("", 70, id="nothing was said"),
         pytest.param("wait skipped\nload skipped\ncompare skipped", 70, id="nothing ran"),
     ],
@@ -47,6 +53,14 @@ def test_the_nights_code_follows_from_its_steps(steps, expected, tmp_path):
 def test_the_summary_says_what_stopped_the_load(tmp_path):
     _, summary = gate("smoke failure 1\nload skipped\nconfirm skipped", tmp_path)
     assert "| smoke | ended with 1 |\n| load | not run, because of smoke |\n| confirm | not needed |" in summary
+
+
+def test_after_a_drill_no_step_is_said_to_be_missing(tmp_path):
+    _, summary = gate("load skipped\ndrill failure 1\ncompare skipped\nhand-over skipped", tmp_path)
+    assert (
+        "| load | not needed |\n| drill | ended with 1 |\n| compare | not needed |\n| hand-over | not needed |"
+        in summary
+    )
 
 
 def test_the_summary_ends_with_the_minutes_used(tmp_path):

@@ -2,8 +2,8 @@
 # The last step of a job: says in the job summary how each step ended, and ends with the code of the night.
 #
 # STEPS holds a line for each step: name, outcome (success, failure, cancelled, skipped), exit code if it said one.
-# A verdict outranks the steps before it: what `confirm` decided, else what `compare` did; a step that failed before any
-# verdict gives its own code. A step that failed without a code (the runner could not start it) counts as internal, 70.
+# A verdict outranks the steps before it: what `confirm` decided, else what `compare` or a `drill` did; a step that failed
+# before any verdict gives its own code. One that failed without a code (the runner could not start it) counts as 70.
 set -euo pipefail
 
 verdict='' first='' rows='' stopped=''
@@ -14,7 +14,8 @@ while read -r name outcome code; do
     failure)
       code="${code:-70}"
       said="ended with $code"
-      : "${stopped:=$name}"
+      # A drill that says no has ended all the same, and keeps nothing from running.
+      [ "$name" = drill ] || : "${stopped:=$name}"
       ;;
     cancelled)
       code=3
@@ -23,14 +24,19 @@ while read -r name outcome code; do
       ;;
     *)
       case "$name" in
-        wait | smoke | seed | load | compare | report | hand-over) said="not run${stopped:+, because of $stopped}" ;;
+        wait | smoke | lock | seed | load | compare | report | hand-over)
+          said="${stopped:+not run, because of $stopped}"
+          : "${said:=not needed}"
+          ;;
         *) said='not needed' ;;
       esac
       ;;
   esac
   rows+="| $name | $said |"$'\n'
   case "$name:$outcome" in
-    compare:success | confirm:success | compare:failure | confirm:failure) verdict="${code:-0}" ;;
+    compare:success | confirm:success | compare:failure | confirm:failure | drill:success | drill:failure)
+      verdict="${code:-0}"
+      ;;
     *:failure | *:cancelled) : "${first:=$code}" ;;
   esac
 done <<<"$STEPS"

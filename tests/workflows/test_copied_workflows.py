@@ -2,9 +2,12 @@
 
 import base64
 import json
+import re
 import shutil
+import subprocess
 import threading
 
+import harness
 import psutil
 import pytest
 
@@ -24,9 +27,40 @@ SLOW = "#!/bin/sh\nexec chamiperf stack fault set --service bss --route bootscri
 BROKEN = "#!/bin/sh\nexec chamiperf stack fault set --service bss --error-rate 1\n"
 
 
+LAB = """#!/bin/sh
+set -e
+chamiperf stack up --ports ephemeral --env-file "$RUNNER_TEMP/lab.env"
+. "$RUNNER_TEMP/lab.env"
+cat >chamiperf.toml <<END
+[targets.lab]
+kea = "$CHAMIPERF_KEA_URL"
+[targets.lab.services]
+auth = "$CHAMICORE_TEST_AUTH_URL"
+smd = "$CHAMICORE_TEST_SMD_URL"
+bss = "$CHAMICORE_TEST_BSS_URL"
+cloud-init = "$CHAMICORE_TEST_CLOUDINIT_URL"
+END
+"""
+LAB_DOWN = """#!/bin/sh
+chamiperf lock show --target lab >>"$GITHUB_STEP_SUMMARY"
+chamiperf seed --sweep --older-than 1s --dry-run --target lab >>"$GITHUB_STEP_SUMMARY"
+exec chamiperf stack down
+"""
+"""A stack that the workflow knows by its target only, as a deployed one."""
+
+
 def deployed_by(script):
     """The edit that gives a workflow a deploy script of the adopter's own."""
     return {"      kind:": f"      deploy-script: ./{script}\n      kind:"}
+
+
+def kept(adopter):
+    """The names on the data branch."""
+    listed = subprocess.run(
+        ["git", "ls-tree", "-r", "--name-only", "chamiperf-data"],
+        cwd=adopter.folder / "remote.git", capture_output=True, text=True, check=True, env=harness.clean_environment(),
+    )  # fmt: skip
+    return listed.stdout.splitlines()
 
 
 def verdict_of(ran, key="chamiperf"):
@@ -42,6 +76,7 @@ def test_an_empty_repository_gets_to_a_verdict_with_a_copied_nightly(adopter, hu
     assert ran.jobs == {"measure": "success", "history": "success", "alert": "success"}
     assert hub.issues == []
     assert verdict_of(ran).outcome.word == "learning"
+    assert [name for name in kept(adopter) if ".boot_storm.night." in name]
     assert "Self-test: no product was measured" in ran.summaries["measure"]
 
 
@@ -90,6 +125,29 @@ def test_a_workflow_that_names_no_stack_stops_before_seeding(adopter, hub):
     assert "CHAMICORE_TEST_" in ran.summaries["measure"]
     assert "Exit code 2." in ran.summaries["measure"]
     assert "Seed" not in ran.steps
+
+
+def test_a_deployed_stack_comes_out_of_a_night_as_it_went_in(adopter):
+    adopter.secrets["CHAMICORE_INTERNAL_TOKEN"] = "token-of-the-lab"
+    changes = {
+        "      stack: embedded\n": "      target: lab\n      allow-dhcp: true\n      deploy-script: ./deploy\n"
+        "      teardown-script: ./teardown\n",
+        "profile: full": 'profile: demo\n      vus: "5"\n      sustained: 3s\n      nodes: "200"',
+        "scenarios: all": "scenarios: boot_storm\n      confirm: none",
+        "      history-branch: chamiperf-data\n": "",
+        "      nightly-workflow: nightly.yml": "      # no alerts",
+    }
+    adopter.copy("nightly.yml", edit=changes)
+    adopter.write("deploy", LAB, executable=True)
+    adopter.write("teardown", LAB_DOWN, executable=True)
+    ran = adopter.run("nightly.yml")
+    # So small a load decides nothing; what was made for it goes all the same.
+    summary = ran.summaries["measure"]
+    assert "removed components 200, interfaces 200, bootparams 200, payloads 200 of run " in summary, ran.log
+    assert summary.count("\nfree\n") + summary.startswith("free\n") == 1
+    assert "would remove nothing" in summary
+    steps = ("Lock the stack", "Sweep what dead runs left", "Take the nodes away again", "Give the lock back")
+    assert {ran.steps[step] for step in steps} == {"success"}
 
 
 class CommandLines(threading.Thread):
@@ -198,6 +256,36 @@ def test_a_chat_that_is_away_is_red_and_its_address_is_nowhere(adopter, hub):
     assert "canary-of-the-chat" not in ran.log + "".join(ran.summaries.values())
 
 
+def opened(adopter, hub, before, after):
+    """A pull request that changes baselines.json from one text to another; None for no file."""
+    (adopter.repository / "README").write_text("a repository\n")
+    for text, branch in ((before, "develop"), (after, "main")):
+        adopter.write("baselines.json", text or "")
+        if text is None:
+            (adopter.repository / "baselines.json").unlink()
+        harness.git(adopter.repository, "add", "--all")
+        harness.git(adopter.repository, "commit", "--quiet", "--message", branch)
+        harness.git(adopter.repository, "push", "--quiet", str(adopter.folder / "remote.git"), f"HEAD:{branch}")
+    adopter.copy("pull-request.yml")
+    pull = {"number": 7, "base": {"ref": "develop"}, "head": {"ref": "main", "repo": {"full_name": hub.repository}}}
+    return adopter.run("pull-request.yml", event="pull_request", payload={"action": "opened", "pull_request": pull})
+
+
+def test_a_pull_request_that_weakens_a_gate_shows_it_to_the_reviewer(adopter, hub):
+    before = (harness.ROOT / "baselines.json").read_text()
+    after = before.replace('"tolerance": 0.2', '"tolerance": 0.5', 1)
+    assert after != before
+    ran = opened(adopter, hub, before, after)
+    assert ran.jobs == {"baselines": "success"}, ran.log
+    assert "| weaker | tolerance loosened |" in ran.summaries["baselines"]
+    assert "1 gate is weakened; is that meant?" in ran.log
+
+
+def test_a_pull_request_that_takes_the_baselines_away_is_red(adopter, hub):
+    ran = opened(adopter, hub, (harness.ROOT / "baselines.json").read_text(), None)
+    assert ran.jobs == {"baselines": "failure"}, ran.log
+
+
 def test_a_dispatch_opens_a_pull_request_that_accepts_the_runs(adopter, hub):
     adopter.copy("nightly.yml", edit=SHORT)
     assert adopter.run("nightly.yml").code == 0
@@ -210,6 +298,19 @@ def test_a_dispatch_opens_a_pull_request_that_accepts_the_runs(adopter, hub):
     (pull,) = hub.pulls
     assert pull["base"] == "main"
     assert hub.refs["main"] == before["main"]
+
+
+def test_a_drill_is_kept_where_later_reports_find_it(adopter, hub):
+    adopter.copy("drill.yml", edit={"      kind: drill": '      kind: drill\n      nodes: "2000"\n      vus: "100"'})
+    inputs = {"scenario": "boot_storm", "profile": "demo", "runs": "8", "comparisons": "1", "effects": "40",
+              "duration": "6m"}  # fmt: skip
+    ran = adopter.run("drill.yml", payload={"inputs": inputs})
+    assert ran.jobs["history"] == "success", ran.log
+    drill = json.loads((ran.artifacts / "chamiperf-drill-1" / "drill.json").read_text())
+    assert ran.jobs["measure"] == ("success" if drill["word"] == "proved" else "failure")
+    assert f"{drill['exit_code']}" in re.search(r"Exit code (\d)", ran.summaries["measure"])[1]
+    assert [name for name in kept(adopter) if "/drills/" in name and name.endswith(".boot_storm.demo.json")]
+    assert hub.issues == []
 
 
 def test_this_projects_own_self_test_catches_what_it_plants(adopter):

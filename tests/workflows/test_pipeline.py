@@ -1,0 +1,50 @@
+"""What the pipeline's text must keep, whatever is added to it: tidying up, and that no failure goes unseen."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+MEASURE = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())["jobs"]["measure"]
+STEPS = {step["id"]: step for step in MEASURE["steps"] if "id" in step}
+PREPARING = {"toolkit", "setup", "baselines"}
+"""Steps that end the job when they fail."""
+
+
+@pytest.mark.parametrize(
+    "name", ["unseed", "unseed-old", "unlock", "teardown-old", "teardown", "down", "budget", "keep", "gate"]
+)
+def test_what_tidies_up_runs_also_after_a_failure_and_after_a_cancellation(name):
+    assert re.match(r"always\(\) && ", STEPS[name]["if"])
+
+
+@pytest.mark.parametrize(
+    ("name", "made_by"),
+    [("unseed", "seed"), ("unseed-old", "seed-old"), ("unlock", "lock"), ("teardown", "deploy"), ("down", "stack")],
+)
+def test_what_a_cancelled_step_has_made_is_taken_away(name, made_by):
+    # A step that was cancelled ended neither well nor badly; only one that never began has made nothing.
+    assert f"steps.{made_by}.outcome != 'skipped'" in STEPS[name]["if"]
+
+
+def test_each_step_that_may_fail_is_told_to_the_gate():
+    told = set(re.findall(r"steps\.([a-z-]+)\.outcome", STEPS["gate"]["env"]["STEPS"]))
+    # The nights before are looked for, and need not be there.
+    assert {name for name, step in STEPS.items() if step.get("continue-on-error")} - {"history"} == told
+
+
+def test_each_step_that_may_fail_lets_the_gate_decide():
+    rest = {name for name, step in STEPS.items() if not step.get("continue-on-error")}
+    assert rest == PREPARING | {"gate"}
+
+
+def test_the_gate_is_the_last_step():
+    assert MEASURE["steps"][-1]["id"] == "gate"
+
+
+def test_the_lock_is_held_from_before_the_first_node_until_after_the_last():
+    order = list(STEPS)
+    assert order.index("lock") < order.index("sweep") < order.index("seed")
+    assert order.index("unseed") < order.index("unlock") < order.index("teardown")
