@@ -4,6 +4,7 @@ import pytest
 from sample_verdict import a_row, a_verdict
 
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.verdict import Acknowledgement
 from chamiperf_ci.steps.published import published, published_verdict
 
 VARIABLES = {"CHAMICORE_TEST_SMD_URL": "http://10.1.2.3:27779", "CHAMIPERF_TARGET": "staging"}
@@ -18,6 +19,15 @@ def test_every_text_of_a_verdict_is_cleared():
     cleared = published_verdict(verdict, variables=VARIABLES)
     assert cleared.rows[0].sentence == "smd@staging/x did not answer"
     assert cleared.warnings == ("host@staging slow",)
+
+
+def test_the_link_of_an_acknowledgement_still_leads_somewhere():
+    known = Acknowledgement(
+        reason="10.9.9.9 is slow", who="ada", link="https://example.org/issues/7", expires="2026-06-30", extent=0.4
+    )
+    cleared = published_verdict(a_verdict(rows=(a_row(acknowledged=known),)), variables=VARIABLES)
+    assert cleared.rows[0].acknowledged.link == "https://example.org/issues/7"
+    assert cleared.rows[0].acknowledged.reason == "host@staging is slow"
 
 
 def test_a_verdict_without_hosts_stays_as_it_is():
