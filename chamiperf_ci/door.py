@@ -1,6 +1,7 @@
 """The door: runs a command and turns every way it can end into one line and one exit code."""
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -10,7 +11,10 @@ from pathlib import Path
 import click
 
 from chamiperf_ci.adapters import actions
-from chamiperf_ci.errors import ExitCode, ToolkitError
+from chamiperf_ci.errors import ConfigurationError, ExitCode, ToolkitError
+
+_NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES})
+"""What the system says where a user's disk or folder is the cause, and no fault of ours."""
 
 
 def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_name: str | None = None) -> None:
@@ -22,6 +26,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
     Raises:
         SystemExit: Always.
     """
+    said = ""
     try:
         result = command.main(
             args=None if arguments is None else list(arguments), prog_name=prog_name, standalone_mode=False
@@ -38,28 +43,56 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
         _say("interrupted before anything was measured (Ctrl-C). Run the command again.")
         code = ExitCode.INVALID
     except ToolkitError as error:
-        _say(str(error))
+        said = str(error)
+        _say(said)
         code = error.exit_code
     except (BrokenPipeError, SystemExit):
         # The reader went away (`| head`); click ends that with SystemExit(1). The result was not delivered, so it is
-        # neither a pass nor a verdict. A second flush at exit would complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # neither a pass nor a verdict.
+        _abandon_output()
         code = ExitCode.INVALID
     except Exception as error:  # noqa: BLE001 - the last line of defence: one line and a log file, never a traceback
-        _say(f"internal error: {type(error).__name__}: {error} ({_write_log()}). Please report it with that file.")
-        code = ExitCode.INTERNAL
+        if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
+            _say(str(_not_writable(error)))
+            code = ExitCode.CONFIGURATION
+        else:
+            _say(f"internal error: {type(error).__name__}: {error} ({_write_log()}). Please report it with that file.")
+            code = ExitCode.INTERNAL
     else:
         code = int(result) if isinstance(result, int) else ExitCode.OK
-    _publish(int(code))
+    _publish(int(code), said)
     raise SystemExit(int(code))
 
 
-def _publish(code: int) -> None:
+def _publish(code: int, said: str) -> None:
     """Give the step the output `exit-code`, so that a workflow can go on and let one last step decide."""
     try:
         actions.publish({"exit-code": code})
-    except OSError as error:
-        _say(f"the step's outputs cannot be written: {error.strerror} (GITHUB_OUTPUT). Free the runner's disk.")
+    except ToolkitError as error:
+        if str(error) != said:
+            _say(str(error))
+
+
+def _not_writable(error: OSError) -> ConfigurationError:
+    """What a disk that is full or read-only means where no adapter has said it in its own words."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        return ConfigurationError(
+            f"a file cannot be written or read: {error.strerror}",
+            where=str(error.filename or "a temporary file"),
+            remedy="Free some room, or give a folder with rights to it.",
+        )
+    _abandon_output()
+    return ConfigurationError(
+        f"the result cannot be written: {error.strerror}",
+        where="standard output",
+        remedy="Free some room where it is sent to.",
+    )
+
+
+def _abandon_output() -> None:
+    """Let what standard output still holds go nowhere: Python's flush at exit would complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str) -> None:
@@ -77,7 +110,7 @@ def _summarise(message: str) -> None:
     from chamiperf_ci.render import escaping  # noqa: PLC0415 - needed only in a workflow
     from chamiperf_ci.steps.published import published  # noqa: PLC0415 - as above
 
-    with contextlib.suppress(OSError, ToolkitError):
+    with contextlib.suppress(ToolkitError):
         actions.append_summary(f"### chamiperf stopped\n\n{escaping.markdown(published(message))}\n")
 
 

@@ -1,5 +1,6 @@
 """Every way a command can end becomes one line and one exit code."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import click
 import pytest
 
+from chamiperf_ci.adapters import actions
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement, OutsideServiceError
 
@@ -32,6 +34,8 @@ def _ending_with(effect):
         pytest.param(Interrupted("x", where="y", remedy="z."), 3, id="interrupted"),
         pytest.param(KeyboardInterrupt(), 3, id="Ctrl-C"),
         pytest.param(OutsideServiceError("x", where="y", remedy="z."), 4, id="outside service"),
+        pytest.param(OSError(errno.ENOSPC, "No space left on device"), 2, id="full disk"),
+        pytest.param(OSError(errno.EBADF, "Bad file descriptor"), 70, id="another fault of the system"),
         pytest.param(ZeroDivisionError("boom"), 70, id="a bug of ours"),
     ],
 )
@@ -74,3 +78,26 @@ def test_a_reader_that_went_away_gets_no_traceback_and_no_pass():
     script = f"{sys.executable} -m chamiperf_ci --help | true; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (3, "")
+
+
+def test_a_full_disk_behind_standard_output_is_told_in_one_line():
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        ended = subprocess.run(
+            [sys.executable, "-m", "chamiperf_ci", "load", "--help"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "No space left on device" in ended.stderr
+
+
+def test_a_full_disk_behind_the_steps_outputs_is_told_once(capsys, monkeypatch):
+    monkeypatch.setenv("GITHUB_OUTPUT", "/dev/full")
+
+    @click.command()
+    def command():
+        actions.publish({"verdict": "pass"})
+
+    with pytest.raises(SystemExit) as ended:
+        run(command, [])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("GITHUB_OUTPUT") == 1

@@ -6,10 +6,13 @@ Outside GitHub Actions every function here does nothing, so a command calls them
 import os
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from chamiperf_ci.errors import ConfigurationError
 
 SUMMARY_LIMIT_BYTES = 900_000
 """GitHub drops a step's summary above 1 MiB without a word; this leaves room for what others append."""
@@ -45,19 +48,22 @@ def inside() -> bool:
 def publish(outputs: Mapping[str, str | float | None]) -> None:
     """Write the step's outputs to the file named by GITHUB_OUTPUT; without that variable do nothing.
 
-    A step may call it several times; for a name written twice the last value holds. `exit-code` is written by the door
-    (`__main__.run`) for every command, also when it fails, so a command publishes only what else it knows, such as
+    A step may call it several times; for a name written twice the last value holds. `exit-code` is written by
+    `door.run` for every command, also when it fails, so a command publishes only what else it knows, such as
     `publish({"verdict": "regression", "verdict-path": str(path), "regressions": 2})`.
 
     Args:
         outputs: Names in kebab-case, as in the action's `action.yml`, to values. True and False become `true` and
             `false`, None becomes the empty string, which in a workflow is the same as no output.
+
+    Raises:
+        ConfigurationError: The file cannot be written.
     """
     path = os.environ.get("GITHUB_OUTPUT")
     if not path:
         return
     # One write in append mode: what another process of the same step wrote stays.
-    with Path(path).open("a", encoding="utf-8") as file:
+    with _writing("GITHUB_OUTPUT"), Path(path).open("a", encoding="utf-8") as file:
         file.write("".join(_record(name, _text(value)) for name, value in outputs.items()))
 
 
@@ -66,15 +72,19 @@ def append_summary(markdown: str) -> bool:
 
     Returns:
         Whether all of it fitted. Above the limit the text ends at a line, with a sentence that says so.
+
+    Raises:
+        ConfigurationError: The file cannot be written.
     """
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return True
     file = Path(path)
-    room = SUMMARY_LIMIT_BYTES - (file.stat().st_size if file.exists() else 0)
-    text, whole = _fitting(markdown.rstrip("\n") + "\n\n", room)
-    with file.open("a", encoding="utf-8") as handle:
-        handle.write(text)
+    with _writing("GITHUB_STEP_SUMMARY"):
+        room = SUMMARY_LIMIT_BYTES - (file.stat().st_size if file.exists() else 0)
+        text, whole = _fitting(markdown.rstrip("\n") + "\n\n", room)
+        with file.open("a", encoding="utf-8") as handle:
+            handle.write(text)
     return whole
 
 
@@ -113,7 +123,8 @@ def harmless(line: str, *, longest: int = 2_000) -> str:
 
     Text over `longest` characters is cut and ends in an ellipsis.
     """
-    text = " ".join(line.split()).replace("##[", "## [").removeprefix("::")
+    text = " ".join(line.split()).replace("##[", "## [")
+    text = text.lstrip(":") if text.startswith("::") else text
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
@@ -123,6 +134,19 @@ def quoted(text: str) -> str:
         return text
     token = secrets.token_hex(16)
     return f"::stop-commands::{token}\n{text}\n::{token}::"
+
+
+@contextmanager
+def _writing(variable: str) -> Iterator[None]:
+    """Turn what the system says of a job's file into an error that names the variable."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"a file of the job cannot be written: {error.strerror or error}",
+            where=variable,
+            remedy="Free the runner's disk, and leave the variable as the runner sets it.",
+        ) from error
 
 
 def _record(name: str, value: str) -> str:

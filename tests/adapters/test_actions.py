@@ -6,6 +6,7 @@ import pytest
 
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.actions import ANNOTATION_LIMIT, SUMMARY_LIMIT_BYTES, Annotation, Level
+from chamiperf_ci.errors import ConfigurationError
 
 
 @pytest.fixture
@@ -115,8 +116,23 @@ def test_quoted_text_is_fenced_by_a_token_it_cannot_know():
         pytest.param("plain text", "plain text", id="plain text is untouched"),
         pytest.param("a\n::error::b", "a ::error::b", id="a line break starts no command"),
         pytest.param("::error::b", "error::b", id="nor does the beginning"),
+        pytest.param("::::error::b", "error::b", id="however often it begins"),
+        pytest.param(":::error::b", "error::b", id="nor an odd number of colons"),
         pytest.param("a ##[error]b", "a ## [error]b", id="nor does the old form, which works inside a line"),
     ],
 )
 def test_untrusted_text_in_a_log_line_is_no_command(text, expected):
     assert actions.harmless(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "write"),
+    [
+        ("GITHUB_OUTPUT", lambda: actions.publish({"verdict": "pass"})),
+        ("GITHUB_STEP_SUMMARY", lambda: actions.append_summary("text")),
+    ],
+)
+def test_a_full_disk_is_told_by_the_variable_that_names_the_file(variable, write, monkeypatch):
+    monkeypatch.setenv(variable, "/dev/full")
+    with pytest.raises(ConfigurationError, match=rf"No space left on device \({variable}\)"):
+        write()
