@@ -1,9 +1,9 @@
-"""What writing to Prometheus costs the generator: throughput and processor time, without against with, in one run.
+"""What writing to Prometheus costs the generator: throughput and processor time, with beside without, in one run.
 
-The same boot storm without pace, by the very command that `load` gives to k6, once without and once with the output, in
-turns. Two ratios come out: the throughput that was left here, where stack and Prometheus share the machine, and k6's
-processor time a request, which is the throughput that is left where the generator's processor is the limit. The worse
-one decides. Needs `prometheus` on PATH.
+Two loads side by side on one stack: the same boot storm without pace, each by the very command that `load` gives to k6,
+one with the output and one without. Whatever else the machine does happens to both. Two ratios come out: the throughput
+that is left where the two compete, and k6's processor time a request, which is the throughput that is left where the
+generator's processor is the limit. The worse one decides. Needs `prometheus` on PATH.
 """
 
 import os
@@ -13,8 +13,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -35,11 +37,12 @@ from chamiperf_ci.steps.load.planning import assign
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
 SCENARIO = "boot_storm"
-PAIRS = 3
+ROUNDS = 4
 MOST_LOST = 0.1
 """Share of the throughput that remote-write may cost."""
 NODES = 500
-VUS = 100
+VUS = 50
+"""Of each load."""
 SUSTAINED_S = 30.0
 """As long as a window of the profile `full`: at each push k6 works out anew what a Trend was over its window."""
 PUSH_S = 5
@@ -62,6 +65,15 @@ class Spent:
     """k6's processor time a request."""
 
 
+@dataclass(frozen=True)
+class Round:
+    """Two loads side by side: the share that the one with the output keeps of the other's."""
+
+    throughput: float
+    processor: float
+    """Of the throughput where k6's processor is the limit: requests for each second of it."""
+
+
 def main() -> int:
     """Measure, print, and say whether it stays below the limit."""
     program = shutil.which("prometheus")
@@ -75,40 +87,42 @@ def main() -> int:
         with _running(program, folder) as url:
             writing = replace(plain, outputs=(remote_write.OUTPUT,), output_settings=_settings(url, target))
             print(
-                f"{SCENARIO}, {VUS} VUs without pace, {SUSTAINED_S:g} s a load, {PAIRS} pairs in turns, "
+                f"{SCENARIO}, twice {VUS} VUs without pace side by side, {ROUNDS} rounds of {SUSTAINED_S:g} s, "
                 f"push every {PUSH_S} s, statistics {remote_write.STATISTICS}",
                 flush=True,
             )
-            pairs = []
-            for number in range(PAIRS):
-                # The order turns, so that a machine that warms up or slows down favours neither.
-                order = (plain, writing)[:: (-1) ** number]
-                spent = {job.outputs: _load(job, assignment, f"pair{number}{len(job.outputs)}") for job in order}
-                pairs.append((spent[plain.outputs], spent[writing.outputs]))
-                print(_line(number, *pairs[-1]), flush=True)
+            rounds = [_round(plain, writing, assignment, number) for number in range(ROUNDS)]
             _require_arrived(url, target)
     kept = {
-        "throughput kept": [after.per_s / before.per_s for before, after in pairs],
-        "kept where k6's processor is the limit": [before.processor_ms / after.processor_ms for before, after in pairs],
+        "throughput kept": [each.throughput for each in rounds],
+        "kept where k6's processor is the limit": [each.processor for each in rounds],
     }
     for what, ratios in kept.items():
         print(f"{what}: {median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}); {1 - MOST_LOST:.2f} is demanded")
     return 0 if min(map(median, kept.values())) >= 1 - MOST_LOST else 1
 
 
-def _line(number: int, before: Spent, after: Spent) -> str:
-    return (
-        f"pair {number + 1}: {before.per_s:,.0f}/s without, {after.per_s:,.0f}/s with; "
-        f"k6 takes {before.processor_ms:.3f} and {after.processor_ms:.3f} ms a request"
+def _round(plain: Job, writing: Job, assignment: Assignment, number: int) -> Round:
+    """Both loads at the same time, either one started first."""
+    order = (plain, writing)[:: (-1) ** number]
+    with StopRequest() as stop, ThreadPoolExecutor(len(order)) as threads:
+        spent = list(threads.map(partial(_load, assignment, number, stop), order))
+    before, after = spent[:: (-1) ** number]
+    found = Round(after.per_s / before.per_s, before.processor_ms / after.processor_ms)
+    print(
+        f"round {number + 1}: {before.per_s:,.0f}/s without, {after.per_s:,.0f}/s with ({found.throughput:.3f}); "
+        f"k6 takes {before.processor_ms:.3f} and {after.processor_ms:.3f} ms a request ({found.processor:.3f})",
+        flush=True,
     )
+    return found
 
 
-def _load(job: Job, assignment: Assignment, run_id: str) -> Spent:
+def _load(assignment: Assignment, number: int, stop: StopRequest, job: Job) -> Spent:
     """Drive the load as `load` does."""
+    run_id = f"round{number}{len(job.outputs)}"
     plan = job.out / "k6" / run_id / "plan.json"
     handover.write_plan(plan, handover.script_plan(job, assignment, run_id))
-    with StopRequest() as stop:
-        outcome = run_k6(handover.k6_runs(job, assignment, plan, run_id), stop, label=run_id)
+    outcome = run_k6(handover.k6_runs(job, assignment, plan, run_id), stop, label=run_id)
     if outcome.code or outcome.said or outcome.load_began_s is None:
         raise SystemExit(f"{outcome.text}: {[said.text for said in outcome.said]}")
     summary = ScriptSummary.model_validate(outcome.summary)
@@ -133,8 +147,8 @@ def _require_arrived(url: str, target: Target) -> None:
     with Prometheus(url, target, Access()) as prometheus:
         loads = prometheus.query("count by (run_id) (last_over_time(k6_http_reqs_total[1h]))")
         series = prometheus.query('count by (run_id) (last_over_time({__name__=~"k6_.+"}[1h]))')
-    if len(loads) != PAIRS:
-        raise SystemExit(f"Prometheus has got {len(loads)} of {PAIRS} loads")
+    if len(loads) != ROUNDS:
+        raise SystemExit(f"Prometheus has got {len(loads)} of {ROUNDS} loads")
     print(f"Prometheus has {median(each.value for each in series):,.0f} series of a load")
 
 
