@@ -84,7 +84,7 @@ class Sender:
             CertificateRefused: TLS failed.
             StackUnreachable: No answer.
             LoadNotAllowed: A redirect leads to a host that is not listed.
-            UnexpectedAnswer: Redirects without an end, or of a write.
+            UnexpectedAnswer: Redirects without an end, of a write, or to no URL; an auth service in trouble.
         """
         credential = self._tokens.header() if authorised else {}
         answer = self._try(request, credential)
@@ -122,7 +122,7 @@ class Sender:
             answer = Answer(request.method, url, response.status_code, response.headers, response.content)
             if not response.has_redirect_location:
                 return answer
-            following = urljoin(url, response.headers["location"])
+            following = _following(answer)
             refuse_redirect(url, following, self._hosts)
             if request.method != "GET":
                 raise answer.unexpected(f"a write is redirected to {following}")
@@ -139,6 +139,18 @@ class Sender:
             where=f"{answer.method} {answer.url}, status {answer.status}",
             remedy="Set CHAMICORE_INTERNAL_TOKEN, or give another credential (docs/your-stack.md).",
         )
+
+
+def _following(answer: Answer) -> str:
+    """The URL that an answer redirects to.
+
+    Raises:
+        UnexpectedAnswer: It is none.
+    """
+    try:
+        return urljoin(answer.url, answer.headers["location"])
+    except ValueError as error:
+        raise answer.unexpected("redirects to what is no URL") from error
 
 
 def _retry_after(answer: Answer) -> float:

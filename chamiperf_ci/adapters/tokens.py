@@ -5,13 +5,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
 
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.transport import failure
-from chamiperf_ci.errors import ConfigurationError, CredentialRefused
+from chamiperf_ci.errors import ConfigurationError, CredentialRefused, UnexpectedAnswer
 from chamiperf_ci.models.dialect import Dialect, fill
 from chamiperf_ci.models.fingerprint import CredentialKind
 from chamiperf_ci.models.target import Credential, Service, Target
@@ -53,6 +54,7 @@ class Tokens:
 
         Raises:
             CredentialRefused: The auth service issues no token for the credential.
+            UnexpectedAnswer: It is in trouble itself.
             ConfigurationError: A token has to be issued and no auth service is configured.
             StackUnreachable: The auth service does not answer.
         """
@@ -81,6 +83,12 @@ class Tokens:
             answer = self._http.post(url, json=grant(self._target.credential, self._dialect))
         except httpx.HTTPError as error:
             raise failure(url, error) from error
+        if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or answer.is_server_error:
+            raise UnexpectedAnswer(
+                f"the auth service issued no token: status {answer.status_code}",
+                where=url,
+                remedy="See its log; it has not judged the credential.",
+            )
         token, life_s = _read(answer)
         if not token:
             raise CredentialRefused(

@@ -134,6 +134,14 @@ def test_a_redirect_to_a_host_that_is_not_listed_gets_no_request(sender_of):
         sender_of(server.url).send(Request("GET", server.url))
 
 
+def test_a_redirect_to_what_is_no_url_is_an_answer_that_nobody_expected(sender_of):
+    with (
+        serving(Reply(307, headers={"Location": "http://["})) as server,
+        pytest.raises(UnexpectedAnswer, match="redirects to what is no URL"),
+    ):
+        sender_of(server.url).send(Request("GET", server.url))
+
+
 def test_the_credential_does_not_follow_a_redirect_to_another_host(sender_of):
     with serving(Reply(200)) as there:
         elsewhere = there.url.replace("127.0.0.1", "localhost")

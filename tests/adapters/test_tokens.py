@@ -8,7 +8,7 @@ import pytest
 
 from chamiperf_ci.adapters.dialect import dialect
 from chamiperf_ci.adapters.tokens import Tokens
-from chamiperf_ci.errors import ConfigurationError, CredentialRefused, StackUnreachable
+from chamiperf_ci.errors import ConfigurationError, CredentialRefused, StackUnreachable, UnexpectedAnswer
 from chamiperf_ci.models.fingerprint import CredentialKind, StackKind
 from chamiperf_ci.models.target import Credential, Service, Target
 
@@ -108,6 +108,14 @@ def test_no_token_for_a_credential_is_a_refusal_that_does_not_show_the_secret():
         "the auth service issued no token: 401 (http://auth.example/auth/v1/token, client-credentials). "
         "Check the client id and secret, or give another credential."
     )
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_auth_service_in_trouble_says_nothing_of_the_credential(status):
+    issuer = _Issuer()
+    issuer.status = status
+    with pytest.raises(UnexpectedAnswer, match=f"status {status}"):
+        issuer.tokens().header()
 
 
 def test_an_answer_without_a_token_is_a_refusal():
