@@ -126,8 +126,11 @@ def _read_text(path: Path, remedy: str) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigurationError("the file does not exist", where=str(path), remedy=remedy) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"the file cannot be read: {error}", where=str(path), remedy=remedy) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("the file is not UTF-8 text", where=str(path), remedy=remedy) from error
+    except OSError as error:
+        wrong = f"the file cannot be read: {error.strerror or error}"
+        raise ConfigurationError(wrong, where=str(path), remedy=remedy) from error
 
 
 def _parse(text: str, *, where: str, remedy: str) -> Any:  # noqa: ANN401 - as read_json

@@ -51,6 +51,14 @@ def test_the_package_is_found_beside_the_interpreter(places):
     assert find_k6().version == "1.0.4"
 
 
+def test_a_program_that_prints_no_text_is_not_k6(tmp_path):
+    other = tmp_path / "other"
+    other.write_text("#!/bin/sh\nprintf '\\377\\376'\n", encoding="ascii")
+    other.chmod(0o755)
+    with pytest.raises(ConfigurationError, match="this is not k6"):
+        find_k6(str(other))
+
+
 def test_a_machine_without_k6_is_told_how_to_get_it(places):
     places["path"].unlink()
     places["wheel"].unlink()

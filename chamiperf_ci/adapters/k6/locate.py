@@ -60,8 +60,9 @@ def _checked_version(path: Path, source: str) -> tuple[str, tuple[str, ...]]:
     where = f"{path}, from {source}"
     try:
         answer = subprocess.run(
-            [path, "version"], capture_output=True, text=True, timeout=_ANSWER_S, check=False, stdin=subprocess.DEVNULL
-        )
+            [path, "version"], capture_output=True, text=True, errors="replace", timeout=_ANSWER_S, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigurationError(f"k6 cannot be run: {error}", where=where, remedy=_REMEDY) from error
     return judge_version(answer.stdout, where=where)
