@@ -1,6 +1,7 @@
 """Running k6 to its end: watched, shown, stopped when asked, killed when it does not stop."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -114,6 +115,7 @@ def run_k6(
     label: str = "k6",
     watch: Watcher | None = None,
     counters: Sequence[str] = ("http_reqs",),
+    beside: Sequence[int] = (),
 ) -> K6Outcome:
     """Run k6 and come back when it has ended, however it ended.
 
@@ -127,6 +129,7 @@ def run_k6(
         label: Names the load in the progress.
         watch: Looks at it once a second.
         counters: Names of the k6 Counters and Gauges that the watcher and the progress want; `http_reqs` among them.
+        beside: Processes on this machine that belong to the experiment as k6 does, such as an embedded stack's.
 
     Raises:
         ConfigurationError: k6 could not be started.
@@ -136,7 +139,7 @@ def run_k6(
     processes: list[K6Process] = []
     try:
         processes.extend(K6Process(run) for run in every)
-        supervision = _Supervision(processes, stop, watch, counters)
+        supervision = _Supervision(processes, stop, watch, counters, beside)
         with progress(label, every[0].expected_s) as shown:
             supervision.until_ended(shown.update, timeout_s=every[0].timeout_s)
     finally:
@@ -159,13 +162,18 @@ class _Supervision:
     """The state of a load while it runs."""
 
     def __init__(
-        self, processes: Sequence[K6Process], stop: StopRequest, watch: Watcher | None, counters: Sequence[str]
+        self,
+        processes: Sequence[K6Process],
+        stop: StopRequest,
+        watch: Watcher | None,
+        counters: Sequence[str],
+        beside: Sequence[int],
     ) -> None:
         self._processes = processes
         self._stop = stop
         self._watch = watch
         self._counters = counters
-        self._pulse = Pulse([process.pid for process in processes])
+        self._pulse = Pulse([process.pid for process in processes], (os.getpid(), *beside))
         self._began = time.monotonic()
         self._load_began: float | None = None
         self._paused = len(processes) > 1
@@ -189,11 +197,12 @@ class _Supervision:
             if now >= self._kill_at:
                 return
             if now >= next_vitals:
-                next_vitals += _VITALS_EVERY_S
+                # From now, not from when it was due: looks that catch up would measure CPU over no time at all.
+                next_vitals = now + _VITALS_EVERY_S
                 self.vitals.append(self._pulse.take())
                 self._see_whether_it_began()
             if now >= next_count and self.vitals:
-                next_count += _COUNT_EVERY_S
+                next_count = now + _COUNT_EVERY_S
                 self._observe(show)
             time.sleep(_LOOK_S)
 
