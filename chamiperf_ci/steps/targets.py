@@ -164,14 +164,16 @@ def check_network(network: str) -> str:
     """A network from which nodes get addresses, as IPv4 CIDR.
 
     Raises:
-        ConfigurationError: Not an IPv4 network.
+        ConfigurationError: Not an IPv4 network, or one without an address between its first and its last.
     """
+    remedy = f"Give one such as {NETWORK}."
     try:
-        return str(ipaddress.IPv4Network(network))
+        found = ipaddress.IPv4Network(network)
     except ValueError as error:
-        raise ConfigurationError(
-            f"not an IPv4 network: {error}", where="--network", remedy=f"Give one such as {NETWORK}."
-        ) from error
+        raise ConfigurationError(f"not an IPv4 network: {error}", where="--network", remedy=remedy) from error
+    if found.num_addresses <= 2:  # noqa: PLR2004 - the first and the last belong to no node
+        raise ConfigurationError(f"{found} has no address for a node", where="--network", remedy=remedy)
+    return str(found)
 
 
 def _tls(given: Tls, entry: TargetEntry, folder: Path) -> Tls:

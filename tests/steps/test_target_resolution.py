@@ -136,6 +136,11 @@ def test_without_a_name_only_the_files_general_hosts_may_be_loaded():
             id="environment with a slash",
         ),
         pytest.param(
+            _given(network="198.18.0.0/31"),
+            "198.18.0.0/31 has no address for a node (--network). Give one such as 198.18.0.0/15.",
+            id="network of two addresses",
+        ),
+        pytest.param(
             _given(network="198.18.0.1/15"),
             "not an IPv4 network: 198.18.0.1/15 has host bits set (--network). Give one such as 198.18.0.0/15.",
             id="network with host bits",
