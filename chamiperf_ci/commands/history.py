@@ -9,23 +9,15 @@ from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.options import Command, history_options
-
-_DAY = click.DateTime(["%Y-%m-%d"])
+from chamiperf_ci.options import DURATION, Command, history_options, range_options
 
 
 def _filter_options(command: Command) -> Command:
-    for option in (
-        click.option("--until", type=_DAY, help="The first day (UTC) that is not wanted any more."),
-        click.option("--since", type=_DAY, help="The first day (UTC)."),
+    return range_options(
         click.option(
             "--kind", "kinds", type=click.Choice([kind.value for kind in RunKind]), multiple=True, help="Repeatable."
-        ),
-        click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Repeatable."),
-        click.option("--environment", default="", metavar="NAME", help="Default: all."),
-    ):
-        command = option(command)
-    return command
+        )(command)
+    )
 
 
 @click.group()
@@ -114,6 +106,57 @@ def export(
 
     kept_runs.export(
         _given(history), kept_runs.wanted(environment, scenarios, kinds, since, until), form=form, output=output
+    )
+    return ExitCode.OK
+
+
+@history.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "markdown"]),
+    default="html",
+    show_default=True,
+    help="What to write.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: standard output."
+)
+@click.option(
+    "--baselines",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What is compared and accepted.  [default: baselines.json if it is there, else what ships]",
+)
+@click.option("--period", type=DURATION, default="24h", show_default=True, help="From one night to the next.")
+@range_options
+@history_options
+def trend(
+    *,
+    form: str,
+    output: Path | None,
+    baselines: Path | None,
+    period: float,
+    environment: str,
+    scenarios: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    history: HistoryStore | None,
+) -> ExitCode:
+    """Draw all nights: a chart for each compared metric, on one page that needs nothing else.
+
+    Shows what was accepted, where a drift began, nights that are missing or could not be judged, and the newest value
+    against the baseline. The same history and baselines give the same bytes.
+    """
+    from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.trend.step import show_trend  # noqa: PLC0415 - as above
+
+    show_trend(
+        _given(history),
+        kept_runs.wanted(environment, scenarios, (RunKind.NIGHT.value,), since, until),
+        baselines=baselines,
+        period=period,
+        form=form,
+        output=output,
     )
     return ExitCode.OK
 

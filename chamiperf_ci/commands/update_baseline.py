@@ -11,10 +11,9 @@ import click
 
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
-from chamiperf_ci.options import history_options
+from chamiperf_ci.options import source_options
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-_DAY = click.DateTime(["%Y-%m-%d"])
 _OVERRULE = ("invalid", "incomplete", "kind", "fault", "fingerprint", "missed-target")
 
 _baselines_option = click.option(
@@ -26,32 +25,17 @@ _patch_option = click.option(
 
 
 def _intent_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What to accept, who, why, how; the command gets it as `sources` and `wanted`."""
+    """What to accept, and who, why, how; the command gets it as `sources` and `wanted`."""
 
     @functools.wraps(command)
     def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
-        from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - keeps `chamiperf --help` fast
-        from chamiperf_ci.steps.baselines import sources, update  # noqa: PLC0415
-        from chamiperf_ci.steps.kept_runs import wanted  # noqa: PLC0415
+        from chamiperf_ci.steps.baselines import update  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-        store = values.pop("history")
-        range_ = {name: values.pop(name) for name in ("environment", "scenarios", "since", "until")}
-        named = sources.Sources(values.pop("runs"), store, wanted(kinds=(RunKind.NIGHT.value,), **range_))
         said = {name: values.pop(name) for name in ("replace", "who", "reason", "overrule")}
         intent = update.intent(**said, today=datetime.now(UTC).date())
-        return command(sources=named, wanted=intent, **values)
+        return command(wanted=intent, **values)
 
     options = (
-        click.option(
-            "--runs",
-            type=click.Path(path_type=Path),
-            multiple=True,
-            help="Run file, or folder of run files, to accept; repeatable.",
-        ),
-        click.option("--environment", default="", metavar="NAME", help="Of the history: the environment."),
-        click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Of the history; repeatable."),
-        click.option("--since", type=_DAY, help="Of the history: the first day (UTC)."),
-        click.option("--until", type=_DAY, help="Of the history: the first day that is not wanted any more."),
         click.option("--reason", required=True, help="Why the runs are accepted; stands in the file."),
         click.option("--who", envvar="GITHUB_ACTOR", help="Who accepts them; default: the user's name. [GITHUB_ACTOR]"),
         click.option(
@@ -67,7 +51,7 @@ def _intent_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         _baselines_option,
     )
-    decorated: Callable[..., Any] = history_options(collect)
+    decorated: Callable[..., Any] = source_options(collect)
     for option in reversed(options):
         decorated = option(decorated)
     return decorated

@@ -8,6 +8,7 @@ from chamiperf_ci.options.claim import GivenClaim, claim_options
 from chamiperf_ci.options.command import Command
 from chamiperf_ci.options.durations import DURATION, Duration
 from chamiperf_ci.options.files import baseline_options, gate_options, history_options, out_option
+from chamiperf_ci.options.history_range import range_options, source_options
 from chamiperf_ci.options.target import target_options
 
 __all__ = [
@@ -20,5 +21,7 @@ __all__ = [
     "gate_options",
     "history_options",
     "out_option",
+    "range_options",
+    "source_options",
     "target_options",
 ]

@@ -10,20 +10,21 @@ from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.escaping import html
 
-_WIDTH, _HEIGHT = 640, 200
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 12, 28
+WIDTH, HEIGHT = 640, 200
+LEFT, RIGHT, TOP, BOTTOM = 64, 16, 12, 28
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
+class Scale:
     """Maps values to heights, with a margin above and below."""
 
     low: float
     high: float
 
     def y(self, value: float) -> float:
+        """Where a value lies, from the top."""
         share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
-        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
 
 def runs_chart(row: Row) -> str:
@@ -41,19 +42,19 @@ def runs_chart(row: Row) -> str:
         return ""
     allowed = row.baseline * (1 + row.tolerance if row.direction is Direction.LOWER else 1 - row.tolerance)
     scale = _scale([*values, allowed])
-    step = (_WIDTH - _LEFT - _RIGHT) / (len(values) + 1)
+    step = (WIDTH - LEFT - RIGHT) / (len(values) + 1)
     parts, place = [], 0
     for label, kind, group in groups:
         for value in group:
             place += 1
             said = html(f"{label}: {numbers.quantity(value, row.unit)}")
-            parts.append(_dot(kind, _LEFT + place * step, scale.y(value), said))
+            parts.append(_dot(kind, LEFT + place * step, scale.y(value), said))
     lines = [
         _level(scale.y(row.baseline), "baseline", f"accepted {numbers.quantity(row.baseline, row.unit)}"),
         _level(scale.y(allowed), "allowed", f"allowed {numbers.quantity(allowed, row.unit)}"),
     ]
     title = f"{row.key.text}: {len(row.history_values)} nights before, {len(row.baseline_values)} accepted, now"
-    return _svg(title, [_axis(scale, row.unit), *lines, *parts])
+    return drawing(title, [_axis(scale, row.unit), *lines, *parts])
 
 
 def distribution_chart(runs: Sequence[Run], endpoint: str, metric: str = "latency") -> str:
@@ -67,7 +68,7 @@ def distribution_chart(runs: Sequence[Run], endpoint: str, metric: str = "latenc
     largest = max(rank for curve in curves for rank, _ in curve)
 
     def x(rank: float) -> float:
-        return _LEFT + rank / largest * (_WIDTH - _LEFT - _RIGHT)
+        return LEFT + rank / largest * (WIDTH - LEFT - RIGHT)
 
     def y(value: float) -> float:
         return scale.y(math.log10(value))
@@ -77,15 +78,15 @@ def distribution_chart(runs: Sequence[Run], endpoint: str, metric: str = "latenc
         points = " ".join(f"{x(rank):.1f},{y(value):.1f}" for rank, value in curve)
         lines.append(f'<polyline class="curve" points="{points}"/>')
     marks = [
-        f'<text class="tick" x="{x(_rank(q)):.1f}" y="{_HEIGHT - 8}" text-anchor="middle">p{100 * q:g}</text>'
+        f'<text class="tick" x="{x(_rank(q)):.1f}" y="{HEIGHT - 8}" text-anchor="middle">p{100 * q:g}</text>'
         for q in (0.5, 0.9, 0.99, 0.999, 0.9999)
         if _rank(q) <= largest
     ]
     ends = [
-        f'<text class="tick" x="{_LEFT - 6}" y="{y(end):.1f}" text-anchor="end">{html(said)}</text>'
+        f'<text class="tick" x="{LEFT - 6}" y="{y(end):.1f}" text-anchor="end">{html(said)}</text>'
         for end, said in ((end, numbers.quantity(end, series[0].unit)) for end in (min(values), max(values)))
     ]
-    return _svg(f"{endpoint}: distribution of {metric}, one line a run", [*marks, *ends, *lines])
+    return drawing(f"{endpoint}: distribution of {metric}, one line a run", [*marks, *ends, *lines])
 
 
 def _curve(series: Series) -> list[tuple[float, float]]:
@@ -100,10 +101,10 @@ def _rank(share: float) -> float:
     return -math.log10(1 - share)
 
 
-def _scale(values: Sequence[float]) -> _Scale:
+def _scale(values: Sequence[float]) -> Scale:
     low, high = min(values), max(values)
     margin = (high - low) * 0.1 or abs(high) * 0.1 or 1.0
-    return _Scale(low - margin, high + margin)
+    return Scale(low - margin, high + margin)
 
 
 def _dot(kind: str, x: float, y: float, said: str) -> str:
@@ -118,22 +119,23 @@ def _dot(kind: str, x: float, y: float, said: str) -> str:
 
 def _level(y: float, kind: str, said: str) -> str:
     return (
-        f'<line class="{kind}" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text class="tick" x="{_WIDTH - _RIGHT}" y="{y - 4:.1f}" text-anchor="end">{html(said)}</text>'
+        f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<text class="tick" x="{WIDTH - RIGHT}" y="{y - 4:.1f}" text-anchor="end">{html(said)}</text>'
     )
 
 
-def _axis(scale: _Scale, unit: str) -> str:
+def _axis(scale: Scale, unit: str) -> str:
     ends = (scale.low + (scale.high - scale.low) * share for share in (0.05, 0.95))
     shown = ((scale.y(end), numbers.quantity(end, unit)) for end in ends)
     return "".join(
-        f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{html(said)}</text>' for y, said in shown
+        f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{html(said)}</text>' for y, said in shown
     )
 
 
-def _svg(title: str, parts: Sequence[str]) -> str:
-    frame = f'<path class="frame" d="M{_LEFT} {_TOP}V{_HEIGHT - _BOTTOM}H{_WIDTH - _RIGHT}"/>'
+def drawing(title: str, parts: Sequence[str]) -> str:
+    """Return a chart with its title for those who do not see it, and its frame."""
+    frame = f'<path class="frame" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>'
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html(title)}">'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html(title)}">'
         f"<title>{html(title)}</title>{frame}{''.join(parts)}</svg>"
     )

@@ -81,12 +81,33 @@ def test_a_drills_outcome_is_added_once(tmp_path):
     assert results[0].stdout == "lab/drills/20261124T000000Z.boot_storm.demo.json\n"
 
 
+def test_a_trend_is_one_page_and_the_same_bytes_every_time(folder):
+    results = [history(folder, "trend", "--history", "history", "--output", name) for name in ("a.html", "b.html")]
+    assert [result.returncode for result in results] == [0, 0]
+    page = (folder / "a.html").read_bytes()
+    assert page == (folder / "b.html").read_bytes()
+    assert b"2 nights were judged from 2026-03-02 to 2026-03-04, 1 could not be, 0 are missing." in page
+
+
+def test_a_trend_in_markdown_goes_to_standard_output(folder):
+    result = history(folder, "trend", "--history", "history", "--format", "markdown")
+    assert result.stdout.startswith("None of 5 compared metrics drift; the newest night is of 2026-03-04.\n")
+
+
+def test_a_trend_of_no_history_is_a_page_that_says_so(folder):
+    result = history(folder, "trend", "--history", "nowhere")
+    assert (result.returncode, "The history holds no night." in result.stdout) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         pytest.param(("list",), "no history is named", id="none"),
         pytest.param(("add", "--history", "a"), "nothing is named (--runs, --drill)", id="nothing to add"),
         pytest.param(("list", "--history", "a", "--history-branch", "b"), "not both", id="two"),
+        pytest.param(
+            ("trend", "--history", "history", "--baselines", "x"), "the file does not exist (x)", id="baselines"
+        ),
         pytest.param(("show", "--run", "x", "--history", "history"), "there is no run x", id="no such run"),
         pytest.param(("list", "--history-branch", "data"), "git ls-remote failed", id="no repository"),
     ],

@@ -192,16 +192,16 @@ def _rows(before: EnvironmentBaseline | None, after: EnvironmentBaseline | None)
             ChangedRow(
                 key=RowKey(scenario=sides[0].fingerprint.scenario, endpoint=endpoint, metric=metric, phase=phase),
                 unit="share" if metric == ERRORS else (new or old)[0].unit,
-                old=_level(metric, old),
+                old=accepted_level(metric, old),
                 old_runs=len(old),
-                new=_level(metric, new),
+                new=accepted_level(metric, new),
                 new_runs=len(new),
             )
         )
     return tuple(rows)
 
 
-def _level(metric: str, rows: Sequence[AcceptedRow]) -> float | None:
+def accepted_level(metric: str, rows: Sequence[AcceptedRow]) -> float | None:
     """The accepted level as a person reads it: the centre of the runs, of errors the pooled share."""
     if not rows:
         return None
