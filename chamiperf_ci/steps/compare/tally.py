@@ -71,8 +71,7 @@ def conclude(
         learning = [
             key for key, decision in decisions.items() if decision.reason in _UNKNOWN_BASELINE and ended.learning
         ]
-        # What costs nothing is not what a night that is not valid is blamed on.
-        blamed = [row for row in rows if row.key not in forgiven.union(learning)] if word == "invalid" else rows
+        blamed = _only_shown(rows, forgiven.union(learning)) if word == "invalid" else rows
         sentence = headline(word, blamed, scenarios, self_test=self_test)
         if unbased:
             sentence = _behind(f"Targets only for {', '.join(sorted(unbased))}.", sentence)
@@ -82,6 +81,12 @@ def conclude(
         sentence=sentence,
         what_could_not_be_seen=blind_spots(rows, scenarios),
     )
+
+
+def _only_shown(rows: Sequence[Row], free: Collection[RowKey]) -> list[Row]:
+    """What costs nothing is not what a night that is not valid is blamed on; the target of such a row still may be."""
+    shown = {"compared": False, "verdict": RowVerdict.UNAVAILABLE}
+    return [row.model_copy(update=shown) if row.key in free else row for row in rows]
 
 
 def _row_key(decision: RowDecision) -> RowKey:

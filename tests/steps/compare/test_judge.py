@@ -164,9 +164,10 @@ def test_a_run_of_the_embedded_stack_says_so_first():
     assert verdict(night(self_test=True)).outcome.sentence.startswith("Self-test: no product was measured. ")
 
 
-def learning(nights, **changes):
+def learning(nights, baselines=None, **changes):
     first = (night().started_at - timedelta(days=nights - 1)).date()
-    baselines = shipped_baselines().model_copy(update={"environments": {"lab": EnvironmentNote(first_night=first)}})
+    noted = {"environments": {"lab": EnvironmentNote(first_night=first)}}
+    baselines = (baselines or shipped_baselines()).model_copy(update=noted)
     return verdict(night(**changes), baselines=baselines)
 
 
@@ -205,6 +206,30 @@ def test_a_night_that_is_not_valid_is_not_blamed_on_what_learning_forgives():
     judged = learning(1, series=(burst,))
     assert judged.outcome.word in {"invalid", "target missed"}
     assert "has no accepted run" not in judged.outcome.sentence
+
+
+def few_requests():
+    """A series whose p99 has too few requests for its target to be judged."""
+    usual = night().series[0]
+    windows = tuple(window.model_copy(update={"count": 150}) for window in usual.windows)
+    phases = {"sustained": usual.phases["sustained"].model_copy(update={"count": 3_000})}
+    return usual.model_copy(update={"windows": windows, "phases": phases})
+
+
+@pytest.mark.parametrize(
+    "judge_it",
+    [
+        lambda few: learning(1, series=(few,)),
+        lambda few: learning(1, BASELINES, series=(few,), fingerprint={"machine_class": "2c-8GiB"}),
+        lambda few: verdict(night(run_kind=RunKind.QUICK, fingerprint={"profile": "quick"}, series=(few,))),
+    ],
+    ids=["learning", "learning on another machine", "targets only"],
+)
+def test_a_target_that_cannot_be_judged_is_what_a_night_without_a_baseline_is_blamed_on(judge_it):
+    outcome = judge_it(few_requests()).outcome
+    assert (outcome.exit_code, outcome.word) == (3, "invalid")
+    assert "Boot script p99: " in outcome.sentence
+    assert "too few requests" in outcome.sentence.lower()
 
 
 def test_learning_does_not_excuse_a_missed_target():
