@@ -59,6 +59,6 @@ def sentence(row: Row, surface: Surface, context: Context) -> str:
         said.append(f"Target: {row.target.sentence}")
     said += [f"({note})" for note in row.notes]
     known = [known for known in (row.acknowledged, row.target.acknowledged) if known is not None]
-    said += [f"Acknowledged by {each.who} until {each.expires}: {each.reason}" for each in known]
+    said += [f"Acknowledged by {each.who} until {each.expires}: {each.reason.rstrip('.')}." for each in known]
     links = [surface.link("issue", each.link) for each in known] if context.trusted else []
     return " ".join([f"{surface.name(row.key.text)}: {surface.text(' '.join(said))}", *links])
