@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import source_options
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -43,26 +45,28 @@ def check(*, baselines: Path, base: Path | None, runs: tuple[Path, ...]) -> Exit
 
 @baselines.command()
 @_baselines_option
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    required=True,
-    help="Run files or folders of the first nights of one environment; repeatable.",
-)
+@source_options
 @click.option("--reason", default="first baseline", show_default=True, help="Stands in the file.")
 @click.option("--link", required=True, metavar="URL", help="Where the work on targets that are missed is tracked.")
 @click.option("--who", envvar="GITHUB_ACTOR", help="Who begins it; default: the user's name. [GITHUB_ACTOR]")
-def init(*, baselines: Path, runs: tuple[Path, ...], reason: str, link: str, who: str | None) -> ExitCode:
+def init(
+    *,
+    sources: Any,  # noqa: ANN401 - imported on use
+    baselines: Path,
+    reason: str,
+    link: str,
+    who: str | None,
+) -> ExitCode:
     """Write a first file from the first nights of a new environment, for a person to merge.
 
-    Accepts the newest valid runs, up to five a scenario, and acknowledges for 90 days the targets that they miss.
+    The nights are run files, or a range of the history. Accepts the newest valid runs, up to five a scenario, and
+    acknowledges for 90 days the targets that they miss.
     """
     from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     file.init_file(
         baselines,
-        places=runs,
+        sources=sources,
         who=who,
         reason=reason,
         link=link,

@@ -3,8 +3,9 @@
 One file a run; a file is written once and never changed.
 """
 
-from datetime import datetime
 from typing import ClassVar, Literal, NamedTuple
+
+from pydantic import AwareDatetime
 
 from chamiperf_ci.models.document import Document
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
@@ -28,6 +29,8 @@ class HistoryRow(NamedTuple):
     """None where the run was not judged, or not this metric."""
     target: TargetVerdict | None
     """None where the metric has no target, or none was judged."""
+    target_value: float | None = None
+    """What the target was held against, in its unit: the pooled value; left out where none was judged."""
 
 
 class HistoryEntry(Document):
@@ -39,8 +42,8 @@ class HistoryEntry(Document):
     run_kind: RunKind
     """Only nights count for drift and as candidates for a baseline."""
     run_id: str
-    started_at: datetime
-    ended_at: datetime
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
     valid: bool
     problems: tuple[str, ...] = ()
     """Why the run could not be judged, as `reason: text`."""

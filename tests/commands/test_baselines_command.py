@@ -7,8 +7,10 @@ from command_line import command
 from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.adapters.files import write_document, write_text
+from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.render.baselines_layout import layout
+from chamiperf_ci.steps import history
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -94,6 +96,24 @@ def test_a_first_file_is_written_for_a_person_to_merge(folder):
     assert {one.metric for one in begun.acknowledgements} == {"p50", "p95", "p99"}
     assert (folder / begun.schema_uri).is_file()
     assert baselines(folder, "check").returncode == 0
+
+
+def test_a_first_file_is_written_from_a_range_of_the_history(folder):
+    (folder / "baselines.json").unlink()
+    history.add(FolderHistory(folder / "nights"), [made_run(number) for number in range(8)])
+    result = baselines(
+        folder, "init", "--history", "nights", "--until", "2026-03-08", "--link", "https://example.org/1"
+    )
+    assert result.returncode == 0, result.stderr
+    begun = Baselines.model_validate_json((folder / "baselines.json").read_text())
+    [entry] = begun.accepted_runs.values()
+    assert [run.run_id for run in entry.runs] == [f"boot000{number}" for number in range(1, 6)]
+    assert baselines(folder, "check").returncode == 0
+
+
+def test_a_first_file_needs_runs_or_a_history(folder):
+    result = baselines(folder, "init", "--link", "https://example.org/1")
+    assert (result.returncode, "name run files or a range of the history" in result.stderr) == (2, True)
 
 
 def test_another_layout_is_noted_and_written_anew(folder):

@@ -56,6 +56,17 @@ def test_what_was_added_is_read_oldest_first(store):
     assert [entry.run_id for entry in history.read(store).entries] == ["boot0000", "boot0001", "boot0002"]
 
 
+def test_an_entry_holds_what_its_target_was_held_against(store):
+    run = made_run(0, factor=9.5)
+    added(store, run, verdict=judge(Question(runs=[run], baselines=shipped_baselines())).verdict)
+    [entry] = history.read(store).entries
+    rows = {row.metric: row for row in entry.rows if row.endpoint == "bootscript"}
+    assert (rows["p99"].target, rows["p99"].target_value) == (TargetVerdict.MISSED, 117.8)
+    assert rows["stalled-windows"].target_value is None
+    [(_, content)] = store.read(store.names())
+    assert b'["bootscript", "stalled-windows", 0.0, "windows", 20, "value", true, "unavailable", null]' in content
+
+
 def test_an_entry_holds_the_numbers_that_compare_uses(store):
     run = made_run(0)
     accepted = accepting(shipped_baselines(), [run]).accepted(run.fingerprint)

@@ -1,18 +1,20 @@
 """Which runs may be accepted: run files and entries of the history alike, and the reasons against one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.baselines import AcceptedRow, Baselines
+from chamiperf_ci.models.baselines import AcceptedRow, Baselines, Bound
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
 from chamiperf_ci.models.history import HistoryEntry
 from chamiperf_ci.models.run import Run, RunKind
-from chamiperf_ci.models.verdict import Row, RowKey
+from chamiperf_ci.models.verdict import Row, RowKey, TargetResult
 from chamiperf_ci.models.vocabulary import TargetVerdict
-from chamiperf_ci.steps.baselines.entry import compared_rows, stored_row
+from chamiperf_ci.render.sentences import target_sentence
+from chamiperf_ci.steps.baselines.entry import compared_rows, shown_value, stored_row
 from chamiperf_ci.steps.compare.judge import Question, judge
 
 
@@ -34,6 +36,23 @@ Objection = tuple[Overrule, str]
 
 
 @dataclass(frozen=True, slots=True)
+class MissedTarget:
+    """A target that a run misses and nobody has acknowledged.
+
+    Attributes:
+        key: The row.
+        value: What the target was held against, in its unit.
+        bound: On which side of the limit the good values lie.
+        sentence: What a person reads.
+    """
+
+    key: RowKey
+    value: float
+    bound: Literal["below", "at least"]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A run that a person may accept.
 
@@ -46,6 +65,7 @@ class Candidate:
         machine: The generator's machine.
         rows: Its numbers.
         objections: Each reason why it should not be accepted, with a sentence; empty for a good candidate.
+        missed: The targets among them.
     """
 
     run_id: str
@@ -56,6 +76,7 @@ class Candidate:
     machine: Machine
     rows: tuple[AcceptedRow, ...]
     objections: tuple[Objection, ...]
+    missed: tuple[MissedTarget, ...] = ()
 
 
 def from_run(run: Run, baselines: Baselines) -> Candidate:
@@ -64,10 +85,11 @@ def from_run(run: Run, baselines: Baselines) -> Candidate:
     if not run.complete:
         found.append((Overrule.INCOMPLETE, "the load did not come to its planned end"))
     found += _of_any(run.run_kind, run.injected_faults, run.fingerprint, baselines)
-    found += [
-        (Overrule.MISSED_TARGET, f"{row.key.text} misses its target: {row.target.sentence}")
+    missed = tuple(
+        MissedTarget(row.key, row.target.value or 0.0, row.target.bound, row.target.sentence)
         for row in missed_targets(run, baselines)
-    ]
+    )
+    found += [(Overrule.MISSED_TARGET, f"{one.key.text} misses its target: {one.sentence}") for one in missed]
     return Candidate(
         run_id=run.run_id,
         run_kind=run.run_kind,
@@ -77,6 +99,7 @@ def from_run(run: Run, baselines: Baselines) -> Candidate:
         machine=run.machine,
         rows=compared_rows(run, baselines),
         objections=tuple(found),
+        missed=missed,
     )
 
 
@@ -87,12 +110,8 @@ def from_history(entry: HistoryEntry, baselines: Baselines) -> Candidate:
         found.append((Overrule.INCOMPLETE, "the load did not come to its planned end"))
     found += _of_any(entry.run_kind, entry.injected_faults, entry.fingerprint, baselines)
     scenario = entry.fingerprint.scenario
-    found += [
-        (Overrule.MISSED_TARGET, f"{key.text} missed its target that night")
-        for row in entry.rows
-        if row.target is TargetVerdict.MISSED
-        for key in (RowKey(scenario=scenario, endpoint=row.endpoint, metric=row.metric),)
-    ]
+    missed = tuple(_missed_that_night(entry, baselines))
+    found += [(Overrule.MISSED_TARGET, f"{one.key.text} missed its target that night") for one in missed]
     stack_kind = entry.fingerprint.stack_kind
     return Candidate(
         run_id=entry.run_id,
@@ -107,7 +126,33 @@ def from_history(entry: HistoryEntry, baselines: Baselines) -> Candidate:
             if row.comparable and baselines.policy(scenario, row.endpoint, row.metric, stack_kind=stack_kind).compared
         ),
         objections=tuple(found),
+        missed=missed,
     )
+
+
+def _missed_that_night(entry: HistoryEntry, baselines: Baselines) -> Iterator[MissedTarget]:
+    """The targets that the night's verdict called missed, in the words of the present rules where they have one."""
+    made = entry.fingerprint
+    for row in entry.rows:
+        if row.target is not TargetVerdict.MISSED:
+            continue
+        value = shown_value(row) if row.target_value is None else row.target_value
+        key = RowKey(scenario=made.scenario, endpoint=row.endpoint, metric=row.metric)
+        rule = baselines.policy(key.scenario, key.endpoint, key.metric, stack_kind=made.stack_kind).target
+        bound: Literal["below", "at least"] = "at least" if rule and rule.bound is Bound.AT_LEAST else "below"
+        said = "missed that night"
+        if rule is not None:
+            said = target_sentence(
+                TargetResult(
+                    verdict=TargetVerdict.MISSED,
+                    limit=rule.limit,
+                    value=value,
+                    unit=rule.unit,
+                    source=rule.source,
+                    bound=bound,
+                )
+            )
+        yield MissedTarget(key, value, bound, said)
 
 
 def overruled(candidate: Candidate, allowed: frozenset[Overrule]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.history import HistoryRow
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.vocabulary import RowKind
-from chamiperf_ci.steps.compare.measurements import Measurement, measure
+from chamiperf_ci.steps.compare.measurements import ERRORS, Measurement, measure
 
 DIGITS = 6
 """Significant digits of a value whose resolution is not known."""
@@ -32,6 +32,11 @@ def stored_row(row: HistoryRow) -> AcceptedRow:
         statistic=row.statistic,
         count=row.observations,
     )
+
+
+def shown_value(row: HistoryRow) -> float:
+    """Return a row's value as people read it: of errors the share, which the history keeps as a count."""
+    return row.value / max(1, row.observations) if row.metric == ERRORS else row.value
 
 
 def is_compared(found: Measurement, baselines: Baselines, stack_kind: StackKind) -> bool:

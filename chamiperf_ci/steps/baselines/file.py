@@ -17,6 +17,7 @@ from chamiperf_ci.render.escaping import plain
 from chamiperf_ci.steps.baselines.begin import begin
 from chamiperf_ci.steps.baselines.chamicore_file import import_targets
 from chamiperf_ci.steps.baselines.check import check
+from chamiperf_ci.steps.baselines.sources import Sources, candidates
 from chamiperf_ci.steps.baselines.update import RESTORE, show, user_name
 from chamiperf_ci.steps.baselines.weakening import weakened
 from chamiperf_ci.steps.compare.sittings import read_runs
@@ -63,19 +64,18 @@ def format_file(path: Path) -> None:
     click.echo(f"{path} is in its layout.", err=True)
 
 
-def init_file(path: Path, *, places: Sequence[Path], who: str | None, reason: str, link: str, today: date) -> None:
+def init_file(path: Path, *, sources: Sources, who: str | None, reason: str, link: str, today: date) -> None:
     """Write a first file, from the rules of `path` if it is there, else from those that come with the package.
 
     The JSON Schema that the file names for editors is written as well, unless it is there.
 
     Raises:
-        ConfigurationError: As `begin`, or a file cannot be read or written.
+        ConfigurationError: As `begin`, runs and a history are named, or a file cannot be read or written.
     """
-    start = path if path.exists() else default_baselines()
-    runs = read_runs(places)
+    rules = files.read_document(path if path.exists() else default_baselines(), Baselines, remedy=RESTORE)
     begun = begin(
-        files.read_document(start, Baselines, remedy=RESTORE),
-        runs,
+        rules,
+        candidates(sources, rules),
         who=who or user_name(),
         reason=reason,
         link=link,

@@ -11,6 +11,7 @@ from chamiperf_ci.models.history import HistoryEntry, HistoryRow
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.render.trend import Drifting, Line, Marked, MetricTrend, Point, ScenarioTrend
+from chamiperf_ci.steps.baselines.entry import shown_value
 from chamiperf_ci.steps.baselines.proposal import accepted_level
 from chamiperf_ci.steps.compare.measurements import ERRORS, STALLED
 from chamiperf_ci.steps.trend.gaps import missing_nights
@@ -32,7 +33,7 @@ class _Seen:
 
     @property
     def point(self) -> Point:
-        return Point(self.when, shown(self.row))
+        return Point(self.when, shown_value(self.row))
 
 
 def trends(entries: Iterable[HistoryEntry], baselines: Baselines, *, period: timedelta) -> tuple[ScenarioTrend, ...]:
@@ -108,11 +109,6 @@ def _breaks(nights: Sequence[HistoryEntry]) -> Iterator[Marked]:
         yield Marked(after.started_at, "; ".join(after.fingerprint.differences(before.fingerprint)))
 
 
-def shown(row: HistoryRow) -> float:
-    """A row's value as people read it: of errors the share, which the history keeps as a count."""
-    return row.value / max(1, row.observations) if row.metric == ERRORS else row.value
-
-
 def _metric(
     seen: Sequence[_Seen], baselines: Baselines, fingerprints: Sequence[Fingerprint], weeks: datetime | None
 ) -> MetricTrend:
@@ -132,7 +128,7 @@ def _metric(
         direction=direction,
         lines=tuple(_line(groups[place], _accepted(baselines, fingerprints[place], like), weeks) for place in ordered),
         newest=newest.point,
-        recent=tuple(shown(one.row) for one in mine[-RECENT:]),
+        recent=tuple(shown_value(one.row) for one in mine[-RECENT:]),
         drifting=_drifting(mine, baselines, fingerprints[newest.fingerprint], direction),
     )
 

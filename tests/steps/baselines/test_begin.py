@@ -7,33 +7,47 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
 from chamiperf_ci.steps.baselines.begin import begin
+from chamiperf_ci.steps.baselines.candidates import from_history, from_run
 from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.history import entry_of
 
 TODAY = date(2026, 3, 9)
 SAID = {"who": "ada", "reason": "first nights", "link": "https://example.org/1", "today": TODAY}
 
 
+def begun_with(runs, baselines=None):
+    baselines = baselines or shipped_baselines()
+    return begin(baselines, [from_run(run, baselines) for run in runs], **SAID)
+
+
+def begun_with_history(runs):
+    """The same nights as the history keeps them, each with its own night's verdict."""
+    baselines = shipped_baselines()
+    entries = [entry_of(run, judge(Question(runs=[run], baselines=baselines)).verdict)[1] for run in runs]
+    return begin(baselines, [from_history(entry, baselines) for entry in entries], **SAID)
+
+
 def test_the_first_nights_become_the_baseline():
-    begun = begin(shipped_baselines(), [made_run(number) for number in range(3)], **SAID)
+    begun = begun_with([made_run(number) for number in range(3)])
     [entry] = begun.baselines.accepted_runs.values()
     assert [(run.run_id, run.act) for run in entry.runs] == [(f"boot000{number}", "init") for number in range(3)]
     assert begun.baselines.edited_by_hand() == ()
 
 
 def test_of_many_nights_the_newest_five_are_taken():
-    begun = begin(shipped_baselines(), [made_run(number) for number in range(8)], **SAID)
+    begun = begun_with([made_run(number) for number in range(8)])
     [entry] = begun.baselines.accepted_runs.values()
     assert [run.run_id for run in entry.runs] == [f"boot000{number}" for number in range(3, 8)]
 
 
 def test_the_first_night_is_noted_so_that_learning_ends():
-    begun = begin(shipped_baselines(), [made_run(number) for number in range(8)], **SAID)
+    begun = begun_with([made_run(number) for number in range(8)])
     assert begun.baselines.environments["lab"].first_night == date(2026, 3, 2)
 
 
 def test_a_run_that_cannot_be_judged_is_passed_over_and_named():
     runs = [made_run(0), made_run(1, complete=False), made_run(2, run_kind=RunKind.DRILL)]
-    begun = begin(shipped_baselines(), runs, **SAID)
+    begun = begun_with(runs)
     assert begun.passed_over == (
         "run boot0001 of boot_storm is passed over: the load did not come to its planned end",
         "run boot0002 of boot_storm is passed over: it is a drill run; only nights and quick runs are candidates",
@@ -42,7 +56,7 @@ def test_a_run_that_cannot_be_judged_is_passed_over_and_named():
 
 def test_a_target_missed_from_the_first_day_is_acknowledged_up_to_the_worst_night():
     runs = [made_run(number, factor=factor) for number, factor in enumerate((9.0, 9.5, 9.2))]
-    known = {one.metric: one for one in begin(shipped_baselines(), runs, **SAID).baselines.acknowledgements}
+    known = {one.metric: one for one in begun_with(runs).baselines.acknowledgements}
     assert set(known) == {"p50", "p95", "p99"}
     assert (known["p99"].extent, known["p99"].expires) == (117.8, date(2026, 6, 7))
     assert known["p99"].reason.startswith("missed from the first night: 118 ms")
@@ -50,7 +64,7 @@ def test_a_target_missed_from_the_first_day_is_acknowledged_up_to_the_worst_nigh
 
 def test_with_what_was_acknowledged_the_next_night_is_no_miss():
     runs = [made_run(number, factor=9.0) for number in range(5)]
-    baselines = begin(shipped_baselines(), runs, **SAID).baselines
+    baselines = begun_with(runs).baselines
     verdict = judge(Question(runs=[made_run(9, factor=9.0)], baselines=baselines)).verdict
     assert {row.verdict for row in verdict.rows if row.compared} == {RowVerdict.PASS}
     assert any(row.target.verdict is TargetVerdict.MISSED for row in verdict.rows)
@@ -59,12 +73,34 @@ def test_with_what_was_acknowledged_the_next_night_is_no_miss():
 
 def test_an_environment_that_has_a_baseline_is_refused():
     with pytest.raises(ConfigurationError, match="has accepted runs already"):
-        begin(accepting(shipped_baselines(), [made_run(0)]), [made_run(1)], **SAID)
+        begun_with([made_run(1)], accepting(shipped_baselines(), [made_run(0)]))
+
+
+def test_nights_of_the_history_become_the_same_baseline_as_their_files():
+    runs = [made_run(number, factor=9.0 + number / 10, noise=0.02) for number in range(7)]
+    from_files, from_kept = begun_with(runs).baselines, begun_with_history(runs).baselines
+    rows = [
+        [(run.run_id, run.rows) for entry in each.accepted_runs.values() for run in entry.runs]
+        for each in (from_files, from_kept)
+    ]
+    assert rows[0] == rows[1]
+    assert from_kept.acknowledgements == from_files.acknowledgements
+    assert from_kept.environments == from_files.environments
+
+
+def test_an_entry_that_does_not_hold_what_its_target_was_held_against_is_covered_as_far_as_its_own_value():
+    run = made_run(0, factor=9.5)
+    baselines = shipped_baselines()
+    entry = entry_of(run, judge(Question(runs=[run], baselines=baselines)).verdict)[1]
+    older = entry.model_copy(update={"rows": tuple(row._replace(target_value=None) for row in entry.rows)})
+    known = begin(baselines, [from_history(older, baselines)], **SAID).baselines.acknowledgements
+    values = {row.metric: row.value for row in older.rows if row.endpoint == "bootscript"}
+    assert {one.metric: one.extent for one in known} == {name: values[name] for name in ("p50", "p95", "p99")}
 
 
 def test_nights_of_which_none_is_valid_are_refused():
     with pytest.raises(ConfigurationError, match="there is no run to accept"):
-        begin(shipped_baselines(), [made_run(0, complete=False)], **SAID)
+        begun_with([made_run(0, complete=False)])
 
 
 @pytest.mark.parametrize(
@@ -76,13 +112,13 @@ def test_nights_of_which_none_is_valid_are_refused():
     ],
 )
 def test_an_acknowledgement_that_expired_or_was_outgrown_turns_the_night_red(factor, night, exit_code):
-    baselines = begin(shipped_baselines(), [made_run(number, factor=9.0) for number in range(5)], **SAID).baselines
+    baselines = begun_with([made_run(number, factor=9.0) for number in range(5)]).baselines
     run = made_run(9, factor=factor)
     that_night = run.model_copy(update={"started_at": run.started_at.replace(month=night.month, day=night.day)})
     assert judge(Question(runs=[that_night], baselines=baselines)).verdict.outcome.exit_code == exit_code
 
 
 def test_an_acknowledgement_that_no_longer_applies_is_named_for_removal():
-    baselines = begin(shipped_baselines(), [made_run(number, factor=9.0) for number in range(5)], **SAID).baselines
+    baselines = begun_with([made_run(number, factor=9.0) for number in range(5)]).baselines
     warnings = judge(Question(runs=[made_run(9)], baselines=baselines)).verdict.warnings
     assert any("boot_storm / bootscript p95 no longer applies: remove it" in text for text in warnings)
