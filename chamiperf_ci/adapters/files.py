@@ -127,7 +127,9 @@ def _read_text(path: Path, remedy: str) -> str:
     except FileNotFoundError as error:
         raise ConfigurationError("the file does not exist", where=str(path), remedy=remedy) from error
     except UnicodeDecodeError as error:
-        raise ConfigurationError("the file is not UTF-8 text", where=str(path), remedy=remedy) from error
+        raise ConfigurationError(
+            "the file cannot be read: it is not UTF-8 text", where=str(path), remedy=remedy
+        ) from error
     except OSError as error:
         wrong = f"the file cannot be read: {error.strerror or error}"
         raise ConfigurationError(wrong, where=str(path), remedy=remedy) from error

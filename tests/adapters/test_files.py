@@ -11,6 +11,8 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.run import Run
 
 WHOLE = files.dumps(made_run())
+INFINITE = WHOLE.replace('"window_s": 30.0', '"window_s": 1e999')
+WRONG_TYPE = WHOLE.replace('"complete": true', '"complete": 7')
 
 
 def test_what_was_written_is_read_again(tmp_path):
@@ -39,7 +41,7 @@ def test_a_file_is_readable_by_the_runners_other_users(tmp_path):
     ("content", "says"),
     [
         pytest.param(None, "the file does not exist", id="missing"),
-        pytest.param(b"\xff\xfe", "the file is not UTF-8 text", id="not text"),
+        pytest.param(b"\xff\xfe", "the file cannot be read: it is not UTF-8 text", id="not text"),
         pytest.param(WHOLE[:200].encode(), "not valid JSON: ", id="cut off"),
         pytest.param(b'{"kind": NaN}', "not valid JSON: NaN is not a number", id="NaN"),
         pytest.param(b"[" * 100_000, "not valid JSON: ", id="nested too deep"),
@@ -48,11 +50,11 @@ def test_a_file_is_readable_by_the_runners_other_users(tmp_path):
         pytest.param(b'{"kind": "run", "schema_version": 9, "producer": "chamiperf 9"}', "chamiperf 9.", id="newer"),
         pytest.param(b'{"kind": "run", "schema_version": "1"}', "schema version '1' is not known", id="no number"),
         pytest.param(
-            WHOLE.replace('"window_s": 30.0', '"window_s": 1e999').encode(),
+            INFINITE.encode(),
             "Input should be a finite number",
             id="infinite",
         ),
-        pytest.param(WHOLE.replace('"complete": true', '"complete": 7').encode(), "complete: ", id="wrong type"),
+        pytest.param(WRONG_TYPE.encode(), "complete: ", id="wrong type"),
     ],
 )
 def test_a_file_that_is_wrong_is_told_in_one_line(content, says, tmp_path):
