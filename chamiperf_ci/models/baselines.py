@@ -13,7 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from chamiperf_ci.models.document import Document, Value
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine, StackKind
@@ -33,24 +33,28 @@ class Bound(StrEnum):
     AT_LEAST = "at-least"
 
 
+Limit = Annotated[float, Field(gt=0)]
+"""Of a target, in its unit; above 0, since values are held against it on a log scale."""
+
+
 class StackLimit(Value):
     """The limit that one kind of stack has instead, and why."""
 
-    limit: float
+    limit: Limit
     source: str
 
 
 class TargetRule(Value):
     """A service level objective of a metric; judged apart from the comparison."""
 
-    limit: float
+    limit: Limit
     unit: str
     source: str
     """Where the limit comes from, such as `ADR-012`."""
     bound: Bound = Bound.AT_MOST
     phase: str = SUSTAINED
     """The phase whose pooled value is judged; without meaning where `offered_factor` is set."""
-    offered_factor: float | None = None
+    offered_factor: Annotated[float, Field(gt=0)] | None = None
     """For a rate: it is judged in the phase that offers at least this multiple of the limit, else `not-offered`."""
     by_stack: dict[StackKind, StackLimit] = Field(default_factory=dict)
     """Kinds of stack with a limit of their own."""
@@ -136,7 +140,7 @@ class AcceptedRun(Value):
 
     run_id: str
     run_kind: RunKind
-    started_at: datetime
+    started_at: AwareDatetime
     accepted_on: date
     act: Literal["add", "replace", "init"]
     """Whether the run joined the baseline, replaced it, or began it."""

@@ -7,11 +7,10 @@ A quantile key is `p50`, `p95`, `p99.9` and so on. A thing that was not measured
 `unavailable`, never a zero.
 """
 
-from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from chamiperf_ci.models.document import Document, Value
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
@@ -261,8 +260,8 @@ class Run(Document):
     run_id: str
     seed_run_id: str
     scenario: str
-    started_at: datetime
-    ended_at: datetime
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
     self_test: bool
     """True when the stack was the embedded one: no product was measured."""
     complete: bool

@@ -5,8 +5,9 @@ look inside. Changes are fractions (0.2 is 20 %) in the metric's own direction: 
 negative throughput change is less.
 """
 
-from datetime import datetime
 from typing import ClassVar, Literal
+
+from pydantic import AwareDatetime
 
 from chamiperf_ci.models.document import Document, Value
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
@@ -158,7 +159,7 @@ class ScenarioOutcome(Value):
     """Both sides have equal identities: an A/A comparison."""
     reported_differences: tuple[str, ...] = ()
     """Differences that do not forbid a comparison (CPU model, load average, stack version)."""
-    started_at: datetime
+    started_at: AwareDatetime
     repeated: int = 0
     same_sitting: bool = False
     warnings: tuple[str, ...] = ()
@@ -184,7 +185,7 @@ class Outcome(Value):
     """The night's outcome (verdict.md section 5)."""
 
     exit_code: Literal[0, 1, 3]
-    word: Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "targets only"]
+    word: Word
     sentence: str
     """The verdict in one sentence."""
     what_could_not_be_seen: tuple[str, ...]

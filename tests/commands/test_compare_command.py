@@ -1,6 +1,7 @@
 """`chamiperf compare` and `chamiperf report` as a user runs them, with every input that can be wrong."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -97,6 +98,16 @@ def another_kind(folder):
     write_document(folder / "baselines.json", made_run(0))
 
 
+def target_of_nothing(folder):
+    text = (folder / "baselines.json").read_text(encoding="utf-8")
+    spoil(folder, "baselines.json", re.sub(r'"limit": 10(\.0)?\b', '"limit": 0', text, count=1))
+
+
+def time_without_zone(folder):
+    text = (folder / "out" / "runs" / "boot_storm.json").read_text(encoding="utf-8")
+    spoil(folder, "out/runs/boot_storm.json", re.sub(r'("started_at": "[^"]*)Z"', r'\1"', text, count=1))
+
+
 def empty_runs(folder):
     (folder / "out" / "runs" / "boot_storm.json").unlink()
 
@@ -134,6 +145,8 @@ BAD = [
     (malformed_baselines, 2, "not valid JSON: Expecting value (baselines.json, line 2, column 12)"),
     (newer_baselines, 2, "schema version 2 is not known"),
     (wrong_field, 2, "rules.defaults.tolerance: Input should be a valid number"),
+    (target_of_nothing, 2, "limit: Input should be greater than 0"),
+    (time_without_zone, 2, "started_at: Input should have timezone info"),
     (another_kind, 2, "expected a baselines file, found 'run'"),
     (empty_runs, 3, "there is no run to judge (out/runs). Run `chamiperf load` first"),
     (no_runs, 2, "the runs do not exist (out/runs)"),
