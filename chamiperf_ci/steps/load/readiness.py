@@ -53,7 +53,14 @@ class Readiness:
     def _watch(self) -> None:
         while not self._over.wait(EVERY_S):
             asked = time.monotonic()
-            if not self.red():
+            try:
+                red = self.red()
+            except RuntimeError:
+                # httpx's word for a client that was closed while a question was under way.
+                if self._over.is_set():
+                    return
+                raise
+            if not red:
                 self._red_since = None
             elif self._red_since is None:
                 self._red_since = asked
