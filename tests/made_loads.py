@@ -84,9 +84,9 @@ def healthy(**fields):
     return GeneratorHealth(**{**base, **fields})
 
 
-def vitals(at_s=0.0, cpu=50.0, rss_mb=200.0, available_mb=8000.0):
+def vitals(at_s=0.0, cpu=50.0, rss_mb=200.0, available_mb=8000.0, foreign=1.0):
     """One look at the generator."""
-    return Vitals(at_s, cpu, 60.0, rss_mb, available_mb)
+    return Vitals(at_s, cpu, 60.0, rss_mb, available_mb, foreign)
 
 
 def observation(load_s=1.0, requests=0.0, failed=0.0, vus=100.0, **fields):

@@ -80,6 +80,9 @@ class Machine(Value):
     kernel: str
     load_average: float
     """One-minute load average at the start of the run."""
+    foreign_cpu_percent: float | None = None
+    """Processor time that neither the generator nor an embedded stack used, mean of the sustained phase, percent of all
+    cores; time stolen by the machine's host is part of it. None where it was not watched."""
 
 
 class Identity(Value):

@@ -48,6 +48,7 @@ class RunReason(StrEnum):
     GENERATOR_DIED = "generator-died"
     SCRIPT_FAILED = "script-failed"
     STACK_UNREACHABLE = "stack-unreachable"
+    LOCK_LOST = "lock-lost"
     NOT_POSSIBLE = "not-possible"
     NOT_RUN_BUDGET = "not-run-budget"
 
@@ -63,6 +64,7 @@ class RowReason(StrEnum):
     STATISTIC_MISMATCH = "statistic-mismatch"
     NOT_A_QUANTITY = "not-a-quantity"
     RESTARTED = "restarted"
+    MACHINE_BUSY = "machine-busy"
     # unavailable
     RESOLUTION = "resolution"
     NO_BASELINE = "no-baseline"

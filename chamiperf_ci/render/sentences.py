@@ -60,6 +60,7 @@ _TARGET_REASONS = MappingProxyType(
         RowReason.NOT_A_QUANTITY: "The value is not a positive number.",
         RowReason.TOO_SHORT: "The time observed is too short.",
         RowReason.RESTARTED: "The service restarted while it was observed.",
+        RowReason.MACHINE_BUSY: "The generator's machine was busy with other work.",
     }
 )
 
@@ -200,6 +201,7 @@ _SENTENCES: Mapping[RowReason, Callable[[Row], str]] = MappingProxyType(
         RowReason.STATISTIC_MISMATCH: _unjudged("one side is a median of windows, the other a pooled quantile"),
         RowReason.NOT_A_QUANTITY: _unjudged("the value is not a positive number"),
         RowReason.RESTARTED: _unjudged("the service restarted while it was observed"),
+        RowReason.MACHINE_BUSY: _unjudged("it is worse on a busier machine"),
         RowReason.RESOLUTION: _unjudged("the value is less than 20 steps of what can be told apart"),
         RowReason.NO_BASELINE: _unjudged("there is no accepted run to compare with"),
         RowReason.NOT_OFFERED: _unjudged("the plan offers too little to show it"),

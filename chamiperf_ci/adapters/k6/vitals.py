@@ -25,21 +25,23 @@ class Vitals:
     """Resident memory of all processes, MB (10^6 bytes)."""
     available_mb: float
     """Memory that the machine could still give, MB."""
+    foreign_cpu_percent: float
+    """Of all cores, since the look before: what neither these processes nor those that belong to them used. What the
+    machine's host took away for other guests (steal) is part of it."""
 
 
 class Pulse:
-    """Takes the vitals of some processes; one that has ended counts as nothing."""
+    """Takes the vitals of some processes; one that has ended counts as nothing.
 
-    def __init__(self, pids: Sequence[int]) -> None:
+    Args:
+        pids: The load generator's.
+        beside: Those of the same experiment, such as the tool's own and an embedded stack's: not foreign.
+    """
+
+    def __init__(self, pids: Sequence[int], beside: Sequence[int] = ()) -> None:
         self._start = time.monotonic()
-        self._processes = []
-        for pid in pids:
-            try:
-                process = psutil.Process(pid)
-                process.cpu_percent()
-            except psutil.Error:
-                continue
-            self._processes.append(process)
+        self._processes = _watched(pids)
+        self._beside = _watched(beside)
         psutil.cpu_percent()
 
     def take(self) -> Vitals:
@@ -52,10 +54,33 @@ class Pulse:
                     rss += process.memory_info().rss / _MB
             except psutil.Error:
                 continue
+        known = (cpu + sum(map(_cpu_percent, self._beside))) / (psutil.cpu_count() or 1)
+        machine = psutil.cpu_percent()
         return Vitals(
             at_s=time.monotonic() - self._start,
             cpu_percent=cpu,
-            machine_cpu_percent=psutil.cpu_percent(),
+            machine_cpu_percent=machine,
             rss_mb=rss,
             available_mb=available_mb(),
+            foreign_cpu_percent=max(0.0, machine - known),
         )
+
+
+def _watched(pids: Sequence[int]) -> list[psutil.Process]:
+    """The processes that are there, their counting begun."""
+    found = []
+    for pid in pids:
+        try:
+            process = psutil.Process(pid)
+            process.cpu_percent()
+        except psutil.Error:
+            continue
+        found.append(process)
+    return found
+
+
+def _cpu_percent(process: psutil.Process) -> float:
+    try:
+        return float(process.cpu_percent())
+    except psutil.Error:
+        return 0.0

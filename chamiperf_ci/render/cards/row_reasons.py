@@ -39,6 +39,12 @@ NOT_JUDGED: dict[str, Card] = {
         "A crash or a deployment during the run.",
         "Look at the service's log; run again on one deployment.",
     ),
+    "machine-busy": Card(
+        "The number is worse than the tolerance allows, and other work took 10 points more of the generator's machine "
+        "than in any accepted run, so the cause may be that. It is no pass. Exit code 3.",
+        "Another job on the runner, a noisy neighbour on a hosted one, a backup on a laptop.",
+        "Run again when the machine is quiet, or measure by pairs: `chamiperf load --pairs 5 --against TARGET`.",
+    ),
     "resolution": Card(
         "The value is less than 20 of the smallest steps that can be told apart, so one step is over 5 %.",
         "A histogram with wide buckets, or a poll period near the value.",

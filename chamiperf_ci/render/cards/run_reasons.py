@@ -68,6 +68,11 @@ RUNS: dict[str, Card] = {
         "A service died, the network broke, or the URL is wrong.",
         "Check with `chamiperf wait` and `chamiperf smoke`.",
     ),
+    "lock-lost": Card(
+        "Somebody took the stack's lock while the load ran, so two loads may have measured each other.",
+        "Another run was started with `--break-lock`, or the lock was deleted by hand.",
+        "Run it again when the other run is over; the problem's text says whose it is.",
+    ),
     "not-possible": Card(
         "This stack lacks what the scenario needs; nothing was driven. It costs nothing unless it was measured before.",
         "A service or route is not configured or not installed.",

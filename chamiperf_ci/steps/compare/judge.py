@@ -17,6 +17,7 @@ from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict
 from chamiperf_ci.render import changes, numbers
 from chamiperf_ci.render.gate_sight import gate_sight
 from chamiperf_ci.render.measured import FALSE_NIGHTS_OF_THE_ADR
+from chamiperf_ci.steps.compare import neighbours
 from chamiperf_ci.steps.compare.drifts import drift_rows
 from chamiperf_ci.steps.compare.known import acknowledge, no_longer_applying
 from chamiperf_ci.steps.compare.objectives import target_of
@@ -111,8 +112,9 @@ def _judgement(
 ) -> Judgement:
     keyed = {pairing.key: pairing for pairing in pairings}
     compared = [pairing for pairing in pairings if pairing.first is not None]
+    busy = {sitting.scenario: neighbours.busier(sitting, question.baselines) for sitting in found}
     decisions = {
-        pairing.key: _by_the_letter(pairing.first, decision) if question.gate == "adr" else decision
+        pairing.key: _believed(question.gate, pairing, decision, busy=bool(busy[pairing.key.scenario]))
         for pairing, decision in zip(compared, night.decisions, strict=True)
     }
     nights = environment_nights(question, found)
@@ -128,7 +130,10 @@ def _judgement(
     )
     problems = {scenario.scenario: "; ".join(text.rstrip(".") for text in scenario.problems) for scenario in scenarios}
     rows = tuple(
-        row for sitting in found for row in _rows(question, sitting, pairings, decisions, problems[sitting.scenario])
+        row
+        for sitting in found
+        for name in (sitting.scenario,)
+        for row in _rows(question, sitting, pairings, decisions, problem=problems[name], busy=busy[name])
     )
     self_test = any(sitting.night.self_test for sitting in found)
     verdict = Verdict(
@@ -181,7 +186,9 @@ def _rows(
     sitting: Sitting,
     pairings: Sequence[Pairing],
     decisions: dict[RowKey, RowDecision],
+    *,
     problem: str,
+    busy: str,
 ) -> list[Row]:
     mine = [pairing for pairing in pairings if pairing.key.scenario == sitting.scenario]
     night = sitting.night
@@ -189,8 +196,14 @@ def _rows(
     for pairing in mine:
         decision = decisions.get(pairing.key)
         target = target_of(pairing, decision, run_valid=night.valid)
-        invalid = decision is not None and decision.reason is RowReason.RUN_INVALID
-        made = row(pairing, decision, target, sitting, detail=problem if invalid else "")
+        detail = {RowReason.RUN_INVALID: problem, RowReason.MACHINE_BUSY: busy}
+        made = row(
+            pairing,
+            decision,
+            neighbours.excused(target) if busy else target,
+            sitting,
+            detail=detail.get(decision.reason, "") if decision is not None else "",
+        )
         rows.append(
             acknowledge(
                 made,
@@ -200,6 +213,12 @@ def _rows(
             )
         )
     return [*rows, *drift_rows(sitting, mine, rows, question.baselines, question.past or Past())]
+
+
+def _believed(gate: Gate, pairing: Pairing, decision: RowDecision, *, busy: bool) -> RowDecision:
+    if gate == "adr":
+        return _by_the_letter(pairing.first, decision)
+    return neighbours.not_believed(decision) if busy else decision
 
 
 def _by_the_letter(judged: RowInput | None, decision: RowDecision) -> RowDecision:

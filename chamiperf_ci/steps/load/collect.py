@@ -44,6 +44,8 @@ class Findings:
     server: tuple[ServerMetric, ...] = ()
     failures: tuple[FailureSample, ...] = ()
     warnings: tuple[str, ...] = ()
+    foreign_cpu_percent: float | None = None
+    """As in the machine's model."""
 
 
 def run_of(job: Job, assignment: Assignment, around: Surroundings, run_id: str, found: Findings) -> Run:
@@ -61,7 +63,7 @@ def run_of(job: Job, assignment: Assignment, around: Surroundings, run_id: str, 
         complete=found.complete,
         problems=found.problems,
         fingerprint=_fingerprint(job, assignment, around, summary),
-        machine=around.machine,
+        machine=around.machine.model_copy(update={"foreign_cpu_percent": found.foreign_cpu_percent}),
         identities=around.identities,
         plan=assignment.plan,
         phases=found.phases,

@@ -78,6 +78,11 @@ def judge(
     )
 
 
+def foreign_cpu_percent(vitals: Sequence[Vitals]) -> float | None:
+    """Return what other work took of the machine on average, percent of all cores; None if nobody looked."""
+    return round(float(np.mean([each.foreign_cpu_percent for each in vitals])), 1) if vitals else None
+
+
 def other_phases(summary: ScriptSummary, *, limits: HealthLimits | None = None) -> tuple[str, ...]:
     """A sentence for each other phase in which the generator was late: its figures say little of the stack."""
     limits = limits or HealthLimits()

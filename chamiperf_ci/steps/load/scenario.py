@@ -36,6 +36,8 @@ class Clients:
     stop: StopRequest
     say: Callable[[str], None]
     server: ServerCollector | None = None
+    lock_taken_by: Callable[[], str] = lambda: ""
+    """Who has taken the stack's lock meanwhile; empty for nobody."""
 
 
 def run_file(job: Job, scenario: str) -> Path:
@@ -75,6 +77,7 @@ def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
             label=assignment.scenario,
             watch=brake,
             counters=COUNTERS,
+            beside=around.processes,
         )
     found = _Aftermath(job, assignment, clients, outcome, brake, readiness, before).findings()
     run = run_of(job, assignment, around, run_id, found)
@@ -126,6 +129,7 @@ class _Aftermath:
         # What a load says that was stopped, or threw as a whole, is in its one problem already.
         thrown = outcome.thrown if ended is None else ()
         more = validity.problems(summary, plan, judged, sustained, arrivals=arrivals, thrown=thrown)
+        more = (*more, *self._another_load())
         server = self._server()
         checks, down = self._checks(summary) if ended is None else ((), ())
         return replace(
@@ -137,6 +141,7 @@ class _Aftermath:
             checks=checks,
             server=server,
             warnings=(*found.warnings, *health.other_phases(summary)),
+            foreign_cpu_percent=health.foreign_cpu_percent(self._under_load()),
         )
 
     def _under_load(self) -> list[Vitals]:
@@ -148,6 +153,14 @@ class _Aftermath:
         end = began + (load.duration_s if phase is None else phase.start_s + phase.duration_s)
         began += 0.0 if phase is None else phase.start_s
         return [vitals for vitals in self.outcome.vitals if began < vitals.at_s <= end]
+
+    def _another_load(self) -> tuple[RunProblem, ...]:
+        """A lock that was broken under load: somebody else used the stack meanwhile, and both measured each other."""
+        whose = self.clients.lock_taken_by()
+        if not whose:
+            return ()
+        text = f"the stack's lock was taken under load, now it is held by {whose}; two loads at once measure each other"
+        return (RunProblem(reason=RunReason.LOCK_LOST, text=text),)
 
     def _server(self) -> tuple[ServerMetric, ...]:
         began = self.outcome.load_started_at

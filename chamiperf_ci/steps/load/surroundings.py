@@ -31,6 +31,8 @@ class Surroundings:
     sizing: str = ""
     """The embedded stack's; a deployed one states none."""
     faults: tuple[str, ...] = ()
+    processes: tuple[int, ...] = ()
+    """Process ids of the embedded stack, which share the generator's machine."""
     warnings: tuple[str, ...] = field(default=())
 
 
@@ -51,7 +53,7 @@ def look_around(client: Chamicore) -> Surroundings:
         identities.append(identity)
         if not identity.version and not identity.commit and not identity.image:
             silent.append(service)
-    sizing, faults = _embedded(client.target)
+    sizing, faults, processes = _embedded(client.target)
     return Surroundings(
         machine=machine.machine(),
         # What has no /version of its own, such as Kea, is known by the manifest alone.
@@ -59,6 +61,7 @@ def look_around(client: Chamicore) -> Surroundings:
         stack_kind=describe(client).kind,
         sizing=sizing,
         faults=faults,
+        processes=processes,
         warnings=(f"no version is known of {', '.join(silent)}",) if silent else (),
     )
 
@@ -117,13 +120,14 @@ def _first(said: Mapping[str, object], keys: tuple[str, ...]) -> str:
     return next((str(said[key]) for key in keys if isinstance(said.get(key), str)), "")
 
 
-def _embedded(target: Target) -> tuple[str, tuple[str, ...]]:
-    """The embedded stack's sizing, and the faults that are set on it, in words."""
+def _embedded(target: Target) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
+    """The embedded stack's sizing, the faults that are set on it, in words, and its processes."""
     if target.stack_kind is not StackKind.EMBEDDED:
-        return "", ()
+        return "", (), ()
     from chamiperf_ci.stack import faulting, faults, lifecycle  # noqa: PLC0415 - not needed for a deployed stack
 
     state = lifecycle.find()
     if state is None:
-        return "", ()
-    return state.sizing, tuple(faults.in_words(each) for each in faulting.list_faults(state))
+        return "", (), ()
+    pids = tuple(process.pid for service in state.services for process in service.processes)
+    return state.sizing, tuple(faults.in_words(each) for each in faulting.list_faults(state)), pids

@@ -1,0 +1,89 @@
+"""A slower number beside other work on the generator's machine is not held against the service."""
+
+from datetime import timedelta
+
+from made_runs import accepting, made_run, shipped_baselines
+
+from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.steps.compare.judge import Question, judge
+
+P99 = RowKey(scenario="boot_storm", endpoint="bootscript", metric="p99")
+QUIET, BUSY = 1.5, 30.0
+
+
+def _run(number, foreign, factor=1.0, **changes):
+    machine = made_run().machine.model_copy(update={"foreign_cpu_percent": foreign})
+    return made_run(number, noise=0.02, factor=factor, machine=machine, **changes)
+
+
+def _baselines(*foreign):
+    return accepting(shipped_baselines(), [_run(number, each) for number, each in enumerate(foreign)])
+
+
+def _night(foreign, factor, **changes):
+    """A night's run and two repeats, all of them slower by a factor."""
+    kinds = (RunKind.NIGHT, RunKind.REPEAT, RunKind.REPEAT)
+    start = made_run(20).started_at
+    return [
+        _run(20 + each, foreign, factor, run_kind=kind, started_at=start + timedelta(hours=each),
+             ended_at=start + timedelta(hours=each, minutes=15), **changes)
+        for each, kind in enumerate(kinds)
+    ]  # fmt: skip
+
+
+def _judged(runs, baselines):
+    return judge(Question(runs=runs, baselines=baselines)).verdict
+
+
+def _p99(verdict):
+    return next(row for row in verdict.rows if row.key == P99)
+
+
+def test_a_slow_down_on_a_machine_as_quiet_as_before_is_a_regression():
+    verdict = _judged(_night(QUIET, 1.6), _baselines(*[QUIET] * 5))
+    assert (_p99(verdict).verdict, verdict.outcome.exit_code) == (RowVerdict.REGRESSION, 1)
+
+
+def test_a_slow_down_on_a_machine_that_was_busier_is_not_judged_and_no_pass():
+    verdict = _judged(_night(BUSY, 1.6), _baselines(*[QUIET] * 5))
+    row = _p99(verdict)
+    assert (row.verdict, row.reason) == (RowVerdict.INVALID, RowReason.MACHINE_BUSY)
+    assert "other work took 30 % of the generator's machine, at most 2 % in the accepted runs" in row.sentence
+    assert verdict.outcome.exit_code == 3
+
+
+def test_a_busy_machine_is_no_excuse_where_the_baseline_was_made_on_one():
+    verdict = _judged(_night(BUSY, 1.6), _baselines(QUIET, QUIET, QUIET, QUIET, BUSY))
+    assert _p99(verdict).verdict is RowVerdict.REGRESSION
+
+
+def test_what_is_no_slower_on_a_busier_machine_passes():
+    verdict = _judged(_night(BUSY, 1.0), _baselines(*[QUIET] * 5))
+    assert _p99(verdict).verdict is RowVerdict.PASS
+    assert verdict.outcome.exit_code == 0
+
+
+def test_the_middle_of_the_runs_decides_whether_the_machine_was_busier():
+    first, *repeats = _night(QUIET, 1.6)
+    busy_once = [first.model_copy(update={"machine": _night(BUSY, 1.6)[0].machine}), *repeats]
+    assert _p99(_judged(busy_once, _baselines(*[QUIET] * 5))).verdict is RowVerdict.REGRESSION
+
+
+def test_a_run_that_nobody_watched_gives_no_excuse():
+    assert _p99(_judged(_night(None, 1.6), _baselines(*[QUIET] * 5))).verdict is RowVerdict.REGRESSION
+    assert _p99(_judged(_night(BUSY, 1.6), _baselines(*[None] * 5))).verdict is RowVerdict.REGRESSION
+
+
+def test_a_target_missed_on_a_busier_machine_is_not_judged():
+    quiet, busy = (_judged(_night(foreign, 60.0), _baselines(*[QUIET] * 5)) for foreign in (QUIET, BUSY))
+    assert _p99(quiet).target.verdict is TargetVerdict.MISSED
+    assert (_p99(busy).target.verdict, _p99(busy).target.reason) == (TargetVerdict.INVALID, RowReason.MACHINE_BUSY)
+
+
+def test_failures_are_the_services_however_busy_the_machine_is():
+    baselines = _baselines(*[QUIET] * 5)
+    verdict = _judged(_night(BUSY, 1.0, failed=4000), baselines)
+    errors = next(row for row in verdict.rows if row.key.metric == "errors")
+    assert (errors.verdict, errors.reason) == (RowVerdict.REGRESSION, RowReason.MORE_ERRORS)
