@@ -1,5 +1,6 @@
 """What the command line changes in a profile's load; pure."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED, Load, Parameter, Phase
 
 SPIKE = "spike"
+_KINDS = {bool: "true or false", str: "a text", int: "a number from 0 on", float: "a number from 0 on"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,11 @@ def _check_places(load: Load, overrides: Overrides, scenario: str) -> None:
             else []
         ),
         *(f"--set {name}: unknown" for name in overrides.parameters if name not in load.parameters),
+        *(
+            f"--set {name}: {value!r} is not {_KINDS[type(load.parameters[name])]}"
+            for name, value in overrides.parameters.items()
+            if name in load.parameters and not _fits(value, load.parameters[name])
+        ),
     ]
     if misplaced:
         known = ", ".join(load.parameters) or "none"
@@ -92,6 +99,13 @@ def _check_places(load: Load, overrides: Overrides, scenario: str) -> None:
             where=f"{scenario}: phases {', '.join(names)}; parameters {known}",
             remedy="Leave it out, or choose another scenario or profile.",
         )
+
+
+def _fits(value: Parameter, profiles: Parameter) -> bool:
+    """Whether a parameter is of the kind that the profile gives it; the scripts refuse another, NaN upsets the plan."""
+    if isinstance(profiles, bool) or isinstance(value, bool) or isinstance(profiles, str):
+        return type(value) is type(profiles)
+    return isinstance(value, int | float) and math.isfinite(value) and value >= 0
 
 
 def _spikes(load: Load, what: str) -> bool:

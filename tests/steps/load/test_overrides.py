@@ -67,6 +67,26 @@ def test_a_value_without_a_place_is_refused_and_never_ignored(changes, text):
         _apply(**changes)
 
 
+@pytest.mark.parametrize(
+    ("profiles", "value", "kind"),
+    [
+        pytest.param(70, "abc", "a number from 0 on", id="text for a number"),
+        pytest.param(70, float("nan"), "a number from 0 on", id="NaN"),
+        pytest.param(0.25, -1, "a number from 0 on", id="below 0"),
+        pytest.param(70, True, "a number from 0 on", id="truth for a number"),
+        pytest.param("dev-mode", 5, "a text", id="number for a text"),
+        pytest.param(False, 1, "true or false", id="number for a truth"),
+    ],
+)
+def test_a_parameter_of_another_kind_than_the_profiles_is_refused_before_a_script_sees_it(profiles, value, kind):
+    with pytest.raises(ConfigurationError, match=f"--set mix: {value!r} is not {kind}"):
+        _apply(storm(parameters={"mix": profiles}), parameters={"mix": value})
+
+
+def test_a_whole_number_stands_for_one_with_a_fraction():
+    assert _apply(storm(parameters={"poll_s": 0.25}), parameters={"poll_s": 2}).parameters == {"poll_s": 2}
+
+
 def test_vus_of_arrivals_alone_are_refused():
     load = storm(model="open", phases=(Phase(name="sustained", duration_s=1, from_rate=1, to_rate=1),))
     with pytest.raises(ConfigurationError, match="--vus: this load is arrivals only"):
