@@ -5,6 +5,7 @@ Knows nothing of how a step works; it reads the verdict files that the steps lea
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -49,12 +50,14 @@ class Demo:
     _started: float = field(default_factory=time.monotonic)
 
     def run(self) -> ExitCode:
-        """Run it all; stops the stack whatever happens.
+        """Run it all; stops the stack whatever happens, also at SIGTERM, which is taken as Ctrl-C.
 
         Raises:
             ConfigurationError: A command refused to start.
             InvalidMeasurement: A command could not measure.
+            KeyboardInterrupt: At either signal.
         """
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         self._clear()
         try:
             return self._chain()

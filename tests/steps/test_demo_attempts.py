@@ -1,5 +1,10 @@
 """Which invalid runs the demo makes again: those that a busy machine spoilt, and no others."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 from made_runs import made_run
 
@@ -7,6 +12,7 @@ from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ExitCode, InvalidMeasurement
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
+from chamiperf_ci.stack import lifecycle, processes
 from chamiperf_ci.steps.demo import ATTEMPTS, SCENARIO, Demo
 
 
@@ -44,3 +50,20 @@ def test_a_script_that_threw_is_told_at_once_and_in_its_own_words(tmp_path):
     made, says = _attempts(tmp_path, RunReason.SCRIPT_FAILED)
     assert made == 1
     assert "script-failed: TypeError: items is not iterable" in says
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_demo_that_is_stopped_takes_its_stack_down(number, tmp_path):
+    out = tmp_path / "demo"
+    command = [sys.executable, "-m", "chamiperf_ci.commands.demo", "--out", str(out), "--nodes", "200"]
+    demo = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not (out / "seed.json").exists():
+        assert demo.poll() is None
+        time.sleep(0.05)
+    supervisor = lifecycle.find(out / "stack").supervisor
+    demo.send_signal(number)
+    _, said = demo.communicate(timeout=100)
+    assert (demo.returncode, "Traceback" in said) == (ExitCode.INVALID, False)
+    assert not (out / "stack").exists()
+    assert not processes.is_running(supervisor)
