@@ -13,7 +13,8 @@ from chamiperf_ci.models.verdict import Word
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.render.cards import CARDS, page
 from chamiperf_ci.render.context import Context, anchor
-from chamiperf_ci.render.markdown import comment_body
+from chamiperf_ci.render.markdown import comment_body, summary
+from chamiperf_ci.render.page import page as html_report
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "verdicts.md").read_text(encoding="utf-8")
@@ -28,10 +29,16 @@ SOURCES = [
     *(ROOT / "chamiperf_ci" / "render").rglob("*.py"),
     *(ROOT / "chamiperf_ci" / "steps" / "compare").glob("*.py"),
     *(ROOT / "chamiperf_ci" / "steps" / "confirm").glob("*.py"),
+    *(ROOT / "chamiperf_ci" / "steps" / "baselines").glob("*.py"),
+    *(ROOT / "chamiperf_ci" / "steps" / "drill").glob("*.py"),
+    *(ROOT / "chamiperf_ci" / "steps" / "trend").glob("*.py"),
     ROOT / "chamiperf_ci" / "steps" / "report.py",
     ROOT / "docs" / "verdicts.md",
     ROOT / "docs" / "exit-codes.md",
     ROOT / "docs" / "errors.md",
+    ROOT / "docs" / "verdict.md",
+    ROOT / "docs" / "baselines.md",
+    ROOT / "docs" / "drill.md",
 ]
 
 
@@ -58,15 +65,27 @@ def test_every_word_links_to_a_heading_of_the_page():
     assert links <= headings(PAGE)
 
 
-def test_every_link_in_a_report_leads_to_a_heading():
-    text = comment_body(everything(), context=Context(project_url="https://x.example/blob/v1"))
+@pytest.mark.parametrize("render", [comment_body, summary, html_report])
+def test_every_link_in_a_report_leads_to_a_heading(render):
+    text = render(everything(), context=Context(project_url="https://x.example/blob/v1"))
     links = re.findall(r'href="https://x\.example/blob/v1/([^"#]+)#([^"]+)"', text)
     assert links
     for path, heading in links:
         assert heading in headings((ROOT / path).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("page_name", ["verdicts.md", "exit-codes.md", "errors.md"])
+def test_every_page_that_a_report_names_has_the_section_it_names():
+    text_of_all = "".join(source.read_text(encoding="utf-8") for source in SOURCES)
+    named = set(re.findall(r"docs/([\w-]+\.md)(?: section (\d+))?", text_of_all))
+    assert ("verdict.md", "12") in named
+    for page_name, section in named:
+        text = (ROOT / "docs" / page_name).read_text(encoding="utf-8")
+        assert not section or f"\n## {section}. " in text
+
+
+@pytest.mark.parametrize(
+    "page_name", ["verdicts.md", "exit-codes.md", "errors.md", "verdict.md", "baselines.md", "drill.md"]
+)
 def test_every_relative_link_of_the_pages_leads_somewhere(page_name):
     text = (ROOT / "docs" / page_name).read_text(encoding="utf-8")
     for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
@@ -108,7 +127,17 @@ def test_every_command_and_option_that_a_report_names_exists(line, options):
 def test_bare_options_that_a_report_names_belong_to_one_of_the_commands():
     known = {
         name
-        for command in ("compare", "confirm", "report", "load", "seed", "update-baseline")
+        for command in (
+            "compare",
+            "confirm",
+            "report",
+            "load",
+            "seed",
+            "update-baseline",
+            "baselines",
+            "drill",
+            "history",
+        )
         for each in [cli.get_command(click.Context(cli), command)]
         for parameter in (*each.params, *(p for sub in getattr(each, "commands", {}).values() for p in sub.params))
         for name in parameter.opts
