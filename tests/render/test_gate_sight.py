@@ -79,7 +79,7 @@ def test_of_two_that_fit_the_newer_speaks():
 @pytest.mark.parametrize(("days", "stale"), [(90, False), (91, True)])
 def test_a_drill_is_stale_after_90_days(days, stale):
     [sentence] = said(proved(started_at=NIGHT.started_at - timedelta(days=days)))
-    assert sentence.endswith(" It is stale, 91 days old: run `chamiperf drill` again.") is stale
+    assert (f" It is stale, {days} days old: run `chamiperf drill` again." in sentence) is stale
 
 
 def test_a_drill_that_proved_nothing_says_so():
