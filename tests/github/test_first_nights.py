@@ -1,0 +1,41 @@
+"""What a newcomer reads on a night without a baseline: the cause and the cure, word by word."""
+
+from pathlib import Path
+
+import golden
+import pytest
+from made_runs import made_run, shipped_baselines
+
+from chamiperf_ci.adapters.files import write_document
+from chamiperf_ci.adapters.history import FolderHistory
+from chamiperf_ci.commands.compare import compare
+from chamiperf_ci.commands.report import report
+from chamiperf_ci.door import run
+from chamiperf_ci.steps import history
+
+GOLDEN = Path(__file__).with_name("golden_first_nights")
+NIGHTS = {"first-night": 0, "five-nights-and-none-accepted": 5, "after-the-learning-nights": 30}
+
+
+def ended(command, *arguments):
+    """The exit code."""
+    with pytest.raises(SystemExit) as stopped:
+        run(command, arguments)
+    return stopped.value.code
+
+
+@pytest.mark.parametrize("name", NIGHTS)
+def test_a_night_without_a_baseline_says_the_cause_and_the_cure(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    nights = NIGHTS[name]
+    write_document(tmp_path / "baselines.json", shipped_baselines())
+    write_document(tmp_path / "out" / "runs" / "boot_storm.json", made_run(nights))
+    for number in range(nights):
+        history.add(FolderHistory(tmp_path / "nights"), [made_run(number)], None, link="")
+    code = ended(compare, "--history", "nights")
+    said = capsys.readouterr().err
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    ended(report)
+    summary = (tmp_path / "summary").read_text()
+    first, words = summary.partition("\n")[0], summary.partition("<details><summary>What the words mean")[2]
+    golden.check(GOLDEN / f"{name}.txt", f"exit code {code}\n--- err\n{said}--- summary\n{first}\n...{words}")
