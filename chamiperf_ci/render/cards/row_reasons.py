@@ -40,8 +40,8 @@ NOT_JUDGED: dict[str, Card] = {
         "Look at the service's log; run again on one deployment.",
     ),
     "machine-busy": Card(
-        "The number is worse than the tolerance allows, and other work took 10 points more of the generator's machine "
-        "than in any accepted run, so the cause may be that. It is no pass. Exit code 3.",
+        "The number is worse than the tolerance allows, but other work took at least 10 points more of the generator's "
+        "machine than in any accepted run, which can explain as much. It is no pass. Exit code 3.",
         "Another job on the runner, a noisy neighbour on a hosted one, a backup on a laptop.",
         "Run again when the machine is quiet, or measure by pairs: `chamiperf load --pairs 5 --against TARGET`.",
     ),

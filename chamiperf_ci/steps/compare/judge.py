@@ -17,9 +17,9 @@ from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict
 from chamiperf_ci.render import changes, numbers
 from chamiperf_ci.render.gate_sight import gate_sight
 from chamiperf_ci.render.measured import FALSE_NIGHTS_OF_THE_ADR
-from chamiperf_ci.steps.compare import neighbours
 from chamiperf_ci.steps.compare.drifts import drift_rows
 from chamiperf_ci.steps.compare.known import acknowledge, no_longer_applying
+from chamiperf_ci.steps.compare.neighbours import Neighbours, neighbours
 from chamiperf_ci.steps.compare.objectives import target_of
 from chamiperf_ci.steps.compare.pairing import Pairing, pair_rows
 from chamiperf_ci.steps.compare.past import Past
@@ -112,9 +112,9 @@ def _judgement(
 ) -> Judgement:
     keyed = {pairing.key: pairing for pairing in pairings}
     compared = [pairing for pairing in pairings if pairing.first is not None]
-    busy = {sitting.scenario: neighbours.busier(sitting, question.baselines) for sitting in found}
+    beside = {sitting.scenario: neighbours(sitting, question.baselines) for sitting in found}
     decisions = {
-        pairing.key: _believed(question.gate, pairing, decision, busy=bool(busy[pairing.key.scenario]))
+        pairing.key: _believed(question.gate, pairing, decision, beside[pairing.key.scenario])
         for pairing, decision in zip(compared, night.decisions, strict=True)
     }
     nights = environment_nights(question, found)
@@ -133,7 +133,7 @@ def _judgement(
         row
         for sitting in found
         for name in (sitting.scenario,)
-        for row in _rows(question, sitting, pairings, decisions, problem=problems[name], busy=busy[name])
+        for row in _rows(question, sitting, pairings, decisions, problem=problems[name], beside=beside[name])
     )
     self_test = any(sitting.night.self_test for sitting in found)
     verdict = Verdict(
@@ -188,7 +188,7 @@ def _rows(
     decisions: dict[RowKey, RowDecision],
     *,
     problem: str,
-    busy: str,
+    beside: Neighbours | None,
 ) -> list[Row]:
     mine = [pairing for pairing in pairings if pairing.key.scenario == sitting.scenario]
     night = sitting.night
@@ -196,11 +196,11 @@ def _rows(
     for pairing in mine:
         decision = decisions.get(pairing.key)
         target = target_of(pairing, decision, run_valid=night.valid)
-        detail = {RowReason.RUN_INVALID: problem, RowReason.MACHINE_BUSY: busy}
+        detail = {RowReason.RUN_INVALID: problem, RowReason.MACHINE_BUSY: beside.detail if beside else ""}
         made = row(
             pairing,
             decision,
-            neighbours.excused(target) if busy else target,
+            beside.excused(target) if beside else target,
             sitting,
             detail=detail.get(decision.reason, "") if decision is not None else "",
         )
@@ -215,10 +215,10 @@ def _rows(
     return [*rows, *drift_rows(sitting, mine, rows, question.baselines, question.past or Past())]
 
 
-def _believed(gate: Gate, pairing: Pairing, decision: RowDecision, *, busy: bool) -> RowDecision:
+def _believed(gate: Gate, pairing: Pairing, decision: RowDecision, beside: Neighbours | None) -> RowDecision:
     if gate == "adr":
         return _by_the_letter(pairing.first, decision)
-    return neighbours.not_believed(decision) if busy else decision
+    return beside.judged(decision) if beside else decision
 
 
 def _by_the_letter(judged: RowInput | None, decision: RowDecision) -> RowDecision:

@@ -47,11 +47,16 @@ def test_a_slow_down_on_a_machine_as_quiet_as_before_is_a_regression():
 
 
 def test_a_slow_down_on_a_machine_that_was_busier_is_not_judged_and_no_pass():
-    verdict = _judged(_night(BUSY, 1.6), _baselines(*[QUIET] * 5))
+    verdict = _judged(_night(BUSY, 1.35), _baselines(*[QUIET] * 5))
     row = _p99(verdict)
     assert (row.verdict, row.reason) == (RowVerdict.INVALID, RowReason.MACHINE_BUSY)
     assert "other work took 30 % of the generator's machine, at most 2 % in the accepted runs" in row.sentence
     assert verdict.outcome.exit_code == 3
+
+
+def test_a_slow_down_beyond_what_the_other_work_can_explain_is_a_regression():
+    # 98.5 % of the machine were left before, 70 % now: what shares it takes 1.41 times as long.
+    assert _p99(_judged(_night(BUSY, 2.0), _baselines(*[QUIET] * 5))).verdict is RowVerdict.REGRESSION
 
 
 def test_a_busy_machine_is_no_excuse_where_the_baseline_was_made_on_one():
@@ -77,8 +82,11 @@ def test_a_run_that_nobody_watched_gives_no_excuse():
 
 
 def test_a_target_missed_on_a_busier_machine_is_not_judged():
-    quiet, busy = (_judged(_night(foreign, 60.0), _baselines(*[QUIET] * 5)) for foreign in (QUIET, BUSY))
-    assert _p99(quiet).target.verdict is TargetVerdict.MISSED
+    quiet, busy, far = (
+        _judged(_night(foreign, factor), _baselines(*[QUIET] * 5))
+        for foreign, factor in ((QUIET, 10.0), (BUSY, 10.0), (BUSY, 60.0))
+    )
+    assert [_p99(each).target.verdict for each in (quiet, far)] == [TargetVerdict.MISSED] * 2
     assert (_p99(busy).target.verdict, _p99(busy).target.reason) == (TargetVerdict.INVALID, RowReason.MACHINE_BUSY)
 
 
