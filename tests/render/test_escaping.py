@@ -16,6 +16,7 @@ HOSTILE = {
     "repository": "owner/repo#1",
     "issue by prefix": "GH-12",
     "html": "<script>alert(1)</script>",
+    "attribute": "x\" onload=\"alert(1)' onclick='alert(2)",
     "comment": "<!-- marker -->",
     "link": "[here](https://evil.example)",
     "image": "![x](https://evil.example/x.png)",
