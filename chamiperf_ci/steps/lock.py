@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -28,6 +29,7 @@ from chamiperf_ci.stack import processes
 
 LIFE: Final = timedelta(minutes=10)
 """How long a lock outlives a holder that was killed."""
+NOBODY: Final = "nobody"
 _PUT_OFF_S: Final = 120.0
 _ABSENT: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 _TRIES: Final = 5
@@ -53,8 +55,15 @@ class Held:
     """A lock that is held."""
 
     lost: str = ""
-    """Who has it now, if somebody took it while it was held; empty while all is well."""
+    """Who has it now, if somebody took it while it was held; empty as long as nobody is known to have."""
     over: threading.Event = field(default_factory=threading.Event)
+    look: Callable[[], str] = lambda: ""
+    """Asks the stack who has it; empty for us, and where it cannot be asked."""
+
+    def taken_by(self) -> str:
+        """Who took the lock while it was held, as far as is known now; empty for nobody."""
+        self.lost = self.lost or self.look()
+        return self.lost
 
 
 @contextmanager
@@ -77,6 +86,7 @@ def hold(client: Chamicore, claim: Claim, *, say: Say) -> Iterator[Held]:
     if not nested and acquire(client, claim, say=say) is None:
         yield held
         return
+    held.look = partial(_taken_by, client, claim.run)
     keeper = threading.Thread(target=_keep, args=(client, claim, held), name="chamiperf-lock", daemon=True)
     keeper.start()
     try:
@@ -157,6 +167,17 @@ def _take_from(holder: Lock | None, claim: Claim, say: Say) -> None:
         )
 
 
+def _taken_by(client: Chamicore, run: str) -> str:
+    """Who has a run's lock in its place; empty while it is the run's own, and where a stack under load does not say."""
+    try:
+        lock = inspect(client)
+    except ToolkitError:
+        return ""
+    if lock is None:
+        return NOBODY
+    return "" if lock.run == run else in_words(lock)
+
+
 def _keep(client: Chamicore, claim: Claim, held: Held) -> None:
     """Put the expiry off until the lock is given back; note when somebody else has it."""
     while not held.over.wait(min(_PUT_OFF_S, claim.life.total_seconds() / 3)):
@@ -164,7 +185,7 @@ def _keep(client: Chamicore, claim: Claim, held: Held) -> None:
             found = _read(client)
             lock = None if found is None else _lock_in(found)
             if found is None or lock is None or lock.run != claim.run:
-                held.lost = "nobody" if lock is None else in_words(lock)
+                held.lost = NOBODY if lock is None else in_words(lock)
                 return
             # A lock that was taken for a whole pipeline lasts longer than one step would make it.
             _replace(client, lock.model_copy(update={"expires": max(lock.expires, _now() + claim.life)}), found)

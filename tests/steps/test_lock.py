@@ -101,6 +101,21 @@ def test_breaking_a_lock_names_whom_it_breaks(client, said):
     assert said[0].startswith("breaking the lock of run other-1 of somebody until ")
 
 
+def test_a_holder_that_looks_sees_at_once_who_has_taken_the_lock(client, said):
+    with locks.hold(client, MINE, say=said.append) as held:
+        assert held.taken_by() == ""
+        locks.acquire(client, Claim("other-1", "somebody", break_lock=True), say=said.append)
+        assert held.taken_by().startswith("run other-1 of somebody until ")
+    locks.release(client, "other-1")
+
+
+def test_a_lock_that_was_broken_and_given_back_is_seen_as_well(client, said):
+    with locks.hold(client, MINE, say=said.append) as held:
+        locks.acquire(client, Claim("other-1", "somebody", break_lock=True), say=said.append)
+        locks.release(client, "other-1")
+        assert held.taken_by() == "nobody"
+
+
 def test_the_holder_puts_the_expiry_off_and_notices_when_it_lost_the_lock(client, said):
     with locks.hold(client, Claim("mine-1", "me", life=timedelta(seconds=0.6)), say=said.append) as held:
         first = locks.inspect(client).expires

@@ -31,7 +31,7 @@ from chamiperf_ci.steps.load.plan_table import duration, plan_table
 from chamiperf_ci.steps.load.planning import assign, require_possible
 from chamiperf_ci.steps.load.scenario import Clients
 from chamiperf_ci.steps.load.server import ServerCollector
-from chamiperf_ci.steps.lock import Claim, hold
+from chamiperf_ci.steps.lock import Claim, Held, hold
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
 BASELINES = Path("baselines.json")
@@ -116,9 +116,11 @@ def drive(given: Given, voice: Voice, collectors: Collectors | None = None) -> E
 
         def clients_of(side: Target) -> Clients:
             client = held.enter_context(Chamicore(side, patience=PATIENCE))
+            lock = Held()
             if given.claim is not None:
-                held.enter_context(hold(client, given.claim, say=voice.progress))
-            return Clients(client, stop, voice.progress, collectors(side) if collectors else None)
+                lock = held.enter_context(hold(client, given.claim, say=voice.progress))
+            collector = collectors(side) if collectors else None
+            return Clients(client, stop, voice.progress, collector, lock.taken_by)
 
         new = Side(job, clients_of(target))
         if given.pairs:
