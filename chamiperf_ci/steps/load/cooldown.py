@@ -23,6 +23,8 @@ _PLACEHOLDER = re.compile(r"\{\w+\}")
 PROBES = 100
 MOST_FAILED = 1
 """Of the probes; 100 requests say nothing finer."""
+LONGEST_S = 30.0
+"""For all probes; of a stack that is slow by seconds fewer of them say enough."""
 FIRST_WINDOWS = 3
 SLOWER_SHARE = 0.5
 """A p95 up to this much above that of the first windows is at their level ..."""
@@ -157,12 +159,18 @@ def _first_windows(summary: ScriptSummary, endpoint: str) -> float | None:
 
 
 def _ask(client: Chamicore, seed: Seed, route: Route, over: Callable[[], bool]) -> list[float | None] | None:
-    """Milliseconds of each request, None for a failed one; None instead of a list when there is no time left."""
+    """Milliseconds of each request, None for a failed one; None instead of a list when there is no time left.
+
+    Ends early when enough has failed, or when the stack takes too long: each request may wait for seconds.
+    """
     names = Identities(client.dialect.identity, seed.run_id, seed.network)
     took: list[float | None] = []
+    end = time.monotonic() + LONGEST_S
     for number in range(PROBES):
         if over():
             return None
+        if took.count(None) > MOST_FAILED or time.monotonic() > end:
+            return took
         values = names.values(number * seed.nodes // PROBES)
         started = time.monotonic()
         try:
