@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A target that needs node, go or docker says so in its help line; `demo` and `test` need Python 3.11+, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo scenarios test test-unit test-e2e test-interrupts test-demo test-observability test-workflows \
+.PHONY: help setup demo scenarios test test-unit test-e2e faults test-interrupts test-demo test-observability test-workflows \
         lint format types-k6 lock schemas docs dashboards bench bench-verdict observability clean
 
 help: ## list the targets
@@ -34,10 +34,13 @@ scenarios: $(VENV)/.runtime ## all eight scenarios in profile demo against the e
 test: test-unit test-e2e ## unit tests, then end-to-end tests with real k6, under 10 minutes
 
 test-unit: $(VENV)/.dev ## the pure tests, in seconds
-	$(BIN)/pytest -n auto -m "not e2e and not needs_act and not needs_prometheus and not needs_collector"
+	$(BIN)/pytest -n auto -m "not e2e and not needs_act and not needs_prometheus and not needs_collector and not faults"
 
 test-e2e: $(VENV)/.dev ## the end-to-end tests: real k6 against the real embedded stack, real Prometheus
-	$(BIN)/pytest -n 2 -m "(e2e or needs_prometheus) and not alone and not needs_act and not needs_collector and not slow"
+	$(BIN)/pytest -n 2 -m "(e2e or needs_prometheus) and not alone and not needs_act and not needs_collector and not slow and not faults"
+
+faults: $(VENV)/.dev ## break stack, generator, disk, GitHub in 150 ways and print what became of each; under 12 minutes
+	$(BIN)/pytest -n 2 tests/faults
 
 test-interrupts: $(VENV)/.dev ## Ctrl-C, SIGTERM and SIGKILL at random instants of seed and load
 	$(BIN)/pytest -m "slow and e2e and not alone"

@@ -1,0 +1,147 @@
+"""A disk that is full, a folder that cannot be written, a clock that jumps."""
+
+import time
+
+from fault import Theme
+from faults_stack import JUDGED
+
+DISK = Theme("disk and clock")
+WHEN_LOADED = "while [ ! -e out/k6/boot_storm/k6.config ]; do sleep 0.1; done; sleep 2"
+FILL = "dd if=/dev/zero of=out/k6/filler bs=1k 2>/dev/null || :"
+READ_ONLY = "mount --bind out out && mount -o remount,ro,bind out"
+
+
+@DISK.row("the disk is full before the load", ends="load 2, seed 2", says="No space left")
+def full(stage):
+    tiny = "mount -t tmpfs -o size=64k tmpfs out; mkdir -p out/k6 out/runs; " + FILL
+    stage.apart("load", *stage.load_arguments(), mount=tiny)
+    stage.apart("seed", *stage.target, "--nodes", 5, "--shared-stack", mount=tiny)
+
+
+@DISK.row("the disk fills up under load", ends="load 2, compare 3", says="No space left")
+def fills_up(stage):
+    fill = f"mount -t tmpfs -o size=4m tmpfs out; ({WHEN_LOADED}; dd if=/dev/zero of=out/k6/filler bs=4k 2>/dev/null) &"
+    stage.apart("load", *stage.load_arguments(), mount=fill)
+    stage.compare()
+
+
+@DISK.row(
+    "the disk is full when the verdict is written",
+    ends="load 0, compare 2",
+    says="No space left",
+    kept="runs/boot_storm.json",
+)
+def full_for_the_verdict(stage):
+    stage.load_in_peace()
+    stage.accept()
+    fill = "cp -r out before; mount -t tmpfs -o size=1m tmpfs out; mkdir out/k6; cp -r before/runs out; "
+    stage.apart("compare", mount=fill + FILL)
+
+
+@DISK.row("the output folder is read-only", ends="load 2, smoke 2, seed 2, compare 2", says="Read-only file system")
+def read_only(stage):
+    stage.apart("load", *stage.load_arguments(), mount=READ_ONLY)
+    stage.apart("smoke", *stage.target, mount=READ_ONLY)
+    stage.apart("seed", *stage.target, "--nodes", 5, "--shared-stack", mount=READ_ONLY)
+    stage.judge_made_night(mount=READ_ONLY)
+
+
+@DISK.row("a file lies where the output folder should", ends="load 2, smoke 2, seed 2", says="--out")
+def a_file(stage):
+    stage.out.write_text("")
+    stage.load()
+    stage.smoke()
+    stage.seed("--nodes", 5, "--shared-stack")
+
+
+@DISK.row("a folder lies where the run should", ends="load 2", says="--out")
+def a_folder(stage):
+    (stage.out / "runs" / "boot_storm.json").mkdir(parents=True)
+    stage.load()
+
+
+@DISK.row("standard output is full", ends="compare 2|3", word="pass|inconclusive", kept="verdict.json")
+def full_output(stage):
+    stage.judge_made_night(mount="exec > /dev/full")
+
+
+@DISK.row(
+    "the job's summary and outputs are full",
+    ends="smoke 2, load 2, compare 2", word="pass", says="GITHUB_STEP_SUMMARY", kept="smoke.json verdict.json",
+)  # fmt: skip
+def full_summary(stage):
+    full = dict.fromkeys(("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"), "/dev/full")
+    stage.variables |= {"GITHUB_ACTIONS": "true", **full}
+    stage.smoke()
+    stage.load()
+    stage.made_night()
+    stage.inside("compare", "--runs", "night")
+
+
+@DISK.row("the history's folder cannot be written", ends="load 0, history 2", kept="runs/boot_storm.json")
+def no_history(stage):
+    stage.load_in_peace()
+    (stage.folder / "history").write_text("")
+    stage.inside("history", "add", "--runs", "out/runs", "--history", "history")
+
+
+@DISK.row("the clock jumps an hour ahead under load", ends="load 0, compare 0", word="pass|inconclusive", kept=JUDGED)
+def ahead(stage):
+    jumping_load(stage, 3600)
+
+
+@DISK.row(
+    "the clock jumps an hour back under load",
+    ends="load 0|3, compare 0|3",
+    word="pass|inconclusive|invalid",
+    kept=JUDGED,
+)
+def back(stage):
+    jumping_load(stage, -3600)
+
+
+@DISK.row(
+    "the clock jumps an hour back before the repeats",
+    ends="load 0, compare 0, confirm 0|3",
+    word="pass|inconclusive|invalid",
+    kept=f"{JUDGED} runs/boot_storm.repeat-1.json runs/boot_storm.repeat-2.json",
+    says="older than the run it should repeat",
+)
+def back_before_repeats(stage):
+    stage.load_in_peace()
+    stage.compare()
+    (stage.folder / "jump").write_text("")
+    stage.variables |= clock(stage, -3600)
+    stage.confirm()
+
+
+def jumping_load(stage, seconds):
+    """A load whose clock jumps in its middle, made again while only the machine spoils it."""
+    variables = clock(stage, seconds)
+    for _ in range(8):
+        before = len(stage.ends)
+        with stage.loading(**variables):
+            time.sleep(2)
+            (stage.folder / "jump").write_text("")
+        (stage.folder / "jump").unlink()
+        if not stage.spoilt_by_the_machine():
+            break
+        del stage.ends[before:]
+    stage.compare()
+
+
+def clock(stage, seconds):
+    """Variables of a Python whose wall clock is off by so much as soon as the file `jump` exists; k6's own is not."""
+    folder = stage.folder / "clock"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import datetime, os, time\n"
+        "real = time.time\n"
+        f"def off(): return {seconds} if os.path.exists({str(stage.folder / 'jump')!r}) else 0\n"
+        "time.time = lambda: real() + off()\n"
+        "class Jumping(datetime.datetime):\n"
+        "    @classmethod\n"
+        "    def now(cls, tz=None): return cls.fromtimestamp(time.time(), tz)\n"
+        "datetime.datetime = Jumping\n"
+    )
+    return {"PYTHONPATH": str(folder)}

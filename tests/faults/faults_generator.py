@@ -1,0 +1,241 @@
+"""The generator is starved, frozen, killed, out of memory, or is no k6 at all."""
+
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import psutil
+from fault import Theme
+from fault_stage import LONG
+from faults_stack import JUDGED
+
+from chamiperf_ci.adapters.k6 import find_k6
+from chamiperf_ci.stack.faults import Latency
+
+GENERATOR = Theme("generator")
+CROWD = 60
+LITTLE_MEMORY = "MemTotal: 8000000 kB\\nMemFree: 9000 kB\\nMemAvailable: 9000 kB\\nBuffers: 0 kB\\nCached: 0 kB\\n"
+_SHAREFUL = "MemTotal: 8000000 kB\nMemFree: 6000000 kB\nMemAvailable: 6000000 kB\nBuffers: 0 kB\nCached: 0 kB\n"
+
+
+def k6_as(stage, body):
+    """Have the commands run a shell script in k6's place; it answers to `version` as k6 does."""
+    script = stage.folder / "other-k6"
+    script.write_text(f'#!/bin/sh\nk6={find_k6().path}\n[ "$1" = version ] && exec "$k6" version\n{body}\n')
+    script.chmod(0o755)
+    stage.variables["CHAMIPERF_K6"] = str(script)
+
+
+IDLE_ON_ONE_CORE = (
+    "import os, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+    "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)); os.execvp(sys.argv[1], sys.argv[1:])"
+)
+"""Becomes a program of the idle class on one core."""
+
+
+def starve(stage):
+    """Have k6 run in the idle class on one core, where only what runs beside it in that class can starve it."""
+    k6_as(stage, f'exec {sys.executable} -c "{IDLE_ON_ONE_CORE}" "$k6" "$@"')
+
+
+@contextmanager
+def crowd():
+    """Many programs of the idle class on the same core; whoever is not of that class does not feel them."""
+    busy = ["sh", "-c", "while :; do :; done"]
+    crowded = [subprocess.Popen([sys.executable, "-c", IDLE_ON_ONE_CORE, *busy]) for _ in range(CROWD)]
+    try:
+        yield
+    finally:
+        for each in crowded:
+            each.kill()
+            each.wait()
+
+
+@contextmanager
+def frozen(k6, *, every_s, for_s):
+    """Stop k6 for a part of each while, as a quota on its container's processor time does."""
+    over = threading.Event()
+
+    def pulse():
+        while not over.wait(every_s - for_s):
+            try:
+                k6.send_signal(signal.SIGSTOP)
+                over.wait(for_s)
+                k6.send_signal(signal.SIGCONT)
+            except psutil.NoSuchProcess:
+                return
+
+    thread = threading.Thread(target=pulse)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@GENERATOR.row(
+    "k6 is starved by other programs",
+    ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
+)  # fmt: skip
+def starved(stage):
+    starve(stage)
+    with crowd():
+        stage.load()
+    stage.compare()
+
+
+@GENERATOR.row(
+    "k6 is starved in the repeats",
+    ends="load 0, compare 0, confirm 3", word="invalid", reasons="generator-saturated",
+    kept=f"{JUDGED} runs/boot_storm.repeat-1.json",
+)  # fmt: skip
+def starved_in_repeats(stage):
+    stage.load_in_peace()
+    stage.compare()
+    starve(stage)
+    with crowd():
+        stage.confirm()
+
+
+@GENERATOR.row(
+    "k6 is frozen for 0.3 s of every 0.6 s, as by a container's quota",
+    ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
+)  # fmt: skip
+def quota(stage):
+    with stage.loading() as (process, k6), frozen(k6, every_s=0.6, for_s=0.3):
+        process.wait(timeout=120)
+    stage.compare()
+
+
+@GENERATOR.row(
+    "k6 is killed under load",
+    ends="load 3, compare 3", word="invalid", reasons="generator-died", kept=JUDGED,
+)  # fmt: skip
+def killed(stage):
+    with stage.loading() as (_, k6):
+        time.sleep(1.5)
+        k6.kill()
+    stage.compare()
+
+
+@GENERATOR.row(
+    "one of two k6 processes is killed under load",
+    ends="load 3, compare 3", word="invalid", reasons="generator-died", kept=JUDGED,
+)  # fmt: skip
+def one_killed(stage):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (540, hard))
+    try:
+        with stage.loading("--vus", 60, "--pace", "500ms") as (process, k6):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            time.sleep(3)
+            k6.kill()
+            process.wait(timeout=170)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    stage.compare()
+
+
+@GENERATOR.row(
+    "k6 is out of memory",
+    ends="load 3, compare 3", word="invalid", reasons="generator-died", kept=JUDGED,
+)  # fmt: skip
+def out_of_memory(stage):
+    k6_as(stage, 'ulimit -v 400000; exec "$k6" "$@"')
+    stage.load()
+    stage.compare()
+
+
+@GENERATOR.row(
+    "the machine runs out of memory under load",
+    ends="load 3, compare 3", word="invalid", reasons="out-of-memory incomplete", kept=JUDGED,
+)  # fmt: skip
+def machine_out_of_memory(stage):
+    (stage.folder / "meminfo").write_text(_SHAREFUL)
+    shrink = (
+        "mount --bind meminfo /proc/meminfo; (while [ ! -e out/k6/boot_storm/k6.config ]; do sleep 0.1; done; sleep 2; "
+        f"printf '{LITTLE_MEMORY}' > meminfo) &"
+    )
+    stage.apart("load", *stage.load_arguments(*LONG), mount=shrink)
+    stage.compare()
+
+
+@GENERATOR.row("the machine has too little memory for the load", ends="load 2", says="preflight: memory")
+def too_little_memory(stage):
+    (stage.folder / "meminfo").write_text(LITTLE_MEMORY.replace("\\n", "\n"))
+    stage.apart("load", *stage.load_arguments(), mount="mount --bind meminfo /proc/meminfo")
+
+
+@GENERATOR.row("a process may open too few files", ends="load 2", says="preflight: open files")
+def too_few_files(stage):
+    stage.apart("load", *stage.load_arguments(), mount="ulimit -n 400")
+
+
+@GENERATOR.row(
+    "k6 crashes at its start", ends="load 3, compare 3", word="invalid", reasons="generator-died", kept=JUDGED
+)
+def crashes(stage):
+    k6_as(stage, "exit 109")
+    stage.load()
+    stage.compare()
+
+
+@GENERATOR.row(
+    "k6 ends well and leaves no summary",
+    ends="load 3, compare 3", word="invalid", reasons="generator-died", kept=JUDGED,
+)  # fmt: skip
+def no_summary(stage):
+    k6_as(stage, '"$k6" "$@"; code=$?; rm -f out/k6/boot_storm/summary.partial; exit $code')
+    stage.load()
+    stage.compare()
+
+
+@GENERATOR.row(
+    "k6 leaves half of a summary",
+    ends="load 3, compare 3", word="invalid", reasons="generator-died", kept=JUDGED,
+)  # fmt: skip
+def half_summary(stage):
+    k6_as(stage, '"$k6" "$@"; code=$?; truncate -s 400 out/k6/boot_storm/summary.partial; exit $code')
+    stage.load()
+    stage.compare()
+
+
+@GENERATOR.row("k6 is not installed", ends="load 2, seed 2", says="there is no k6 that can be run")
+def absent(stage):
+    stage.variables["CHAMIPERF_K6"] = "no-such-k6"
+    stage.load()
+    stage.seed("--nodes", 5, "--shared-stack")
+
+
+@GENERATOR.row("what is called k6 is another program", ends="load 2", says="this is not k6")
+def another(stage):
+    stage.load("--k6", "/bin/true")
+
+
+@GENERATOR.row(
+    "arrivals find no free VU",
+    ends="load 3, compare 3",
+    word="invalid",
+    reasons="dropped-iterations",
+    kept="runs/mixed_boot_path.json verdict.json",
+)
+def dropped(stage):
+    stage.breaks(Latency(service="bss", route="bootscript", latency_ms=4000))
+    stage.load(
+        "--scenario", "mixed_boot_path", "--profile", "demo", "--spike", 0, "--sustained", "3s", "--settle", "0.2s"
+    )
+    stage.compare()
+
+
+@GENERATOR.row(
+    "the time does not suffice for the load",
+    ends="load 3, compare 3", word="invalid", reasons="not-run-budget", kept=JUDGED,
+)  # fmt: skip
+def no_time(stage):
+    stage.load("--sustained", "20s", "--max-duration", "21s", "--cooldown", 0)
+    stage.compare()
