@@ -16,7 +16,7 @@ import click
 
 from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.data import default_baselines
-from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement
+from chamiperf_ci.errors import ConfigurationError, ExitCode, InternalError, InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, Verdict
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason
@@ -30,6 +30,8 @@ ATTEMPTS = 5
 """Runs made for one valid one, on a machine that others use."""
 NOT_BY_CHANCE = frozenset({RunReason.SCRIPT_FAILED, RunReason.AUTH_EXPIRED, RunReason.THROTTLED})
 """Why a run is invalid that another run would be as well."""
+FAILURES: dict[int, type[ToolkitError]] = {ExitCode.CONFIGURATION: ConfigurationError, ExitCode.INTERNAL: InternalError}
+"""What a step's exit code becomes; every other one means that it could not measure."""
 
 
 @dataclass
@@ -54,6 +56,7 @@ class Demo:
 
         Raises:
             ConfigurationError: A command refused to start.
+            InternalError: A command met a fault of this toolkit.
             InvalidMeasurement: A command could not measure.
             KeyboardInterrupt: At either signal.
         """
@@ -223,11 +226,12 @@ class Demo:
         )  # fmt: skip
         if check and result.returncode not in ({0} | (allow or set())):
             click.echo(result.stdout or "", err=True)
-            failure = ConfigurationError if result.returncode == ExitCode.CONFIGURATION else InvalidMeasurement
+            failure = FAILURES.get(result.returncode, InvalidMeasurement)
+            busy = " Stop what else keeps this machine busy, and run it again."
             raise failure(
                 f"the step `{name}` ended with exit code {result.returncode}",
                 where=f"chamiperf {' '.join((name, *arguments))}",
-                remedy="Its own message stands above.",
+                remedy=f"Its own message stands above.{busy if result.returncode == ExitCode.INVALID else ''}",
             )
         return result.returncode
 

@@ -9,7 +9,7 @@ import pytest
 from made_runs import made_run
 
 from chamiperf_ci.adapters import files
-from chamiperf_ci.errors import ExitCode, InvalidMeasurement
+from chamiperf_ci.errors import ExitCode, InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.stack import lifecycle, processes
@@ -50,6 +50,15 @@ def test_a_script_that_threw_is_told_at_once_and_in_its_own_words(tmp_path):
     made, says = _attempts(tmp_path, RunReason.SCRIPT_FAILED)
     assert made == 1
     assert "script-failed: TypeError: items is not iterable" in says
+
+
+@pytest.mark.parametrize("code", [ExitCode.CONFIGURATION, ExitCode.INVALID, ExitCode.INTERNAL])
+def test_a_demo_whose_step_failed_ends_with_the_code_of_that_step(code, tmp_path, monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, code))
+    demo = Demo(out=tmp_path, nodes=200, slow_down_ms=6.0, slowed_leg="slowed")
+    with pytest.raises(ToolkitError) as ended:
+        demo.valid_run(tmp_path / "leg")
+    assert ended.value.exit_code == code
 
 
 @pytest.mark.e2e
