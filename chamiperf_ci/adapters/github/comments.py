@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chamiperf_ci.adapters.github.api import Api, JsonObject
-from chamiperf_ci.adapters.github.failures import NotFound, NotPermitted
+from chamiperf_ci.adapters.github.failures import NotFound, NotPermitted, TokenRefused
 from chamiperf_ci.errors import ConfigurationError
 
 PERMISSION = "pull-requests: write"
@@ -63,9 +63,9 @@ def login_of(api: Api) -> str:
     """
     try:
         user = api.get("/user", what="ask who the token belongs to", permission="metadata: read")
-    except (NotPermitted, NotFound) as error:
-        if ": 401 " in error.where:
-            raise
+    except TokenRefused:
+        raise
+    except (NotPermitted, NotFound):
         return ACTIONS_LOGIN
     return str(user["login"])
 

@@ -3,6 +3,7 @@
 OutsideServiceError              4
 └── GitHubFailed                     any answer that is not what was asked for
 ├── NotPermitted                 the token may not do this; names the permission and where to write it
+│   └── TokenRefused             GitHub does not accept the token at all (401)
 ├── RateLimited                  GitHub's limits, longer than we wait
 ├── NotFound                     there is no such thing, or the token may not know of it
 ├── Rejected                     what was sent is not accepted, such as a comment that is too long
@@ -27,6 +28,10 @@ class NotPermitted(GitHubFailed):
     def __init__(self, wrong: str, *, where: str, remedy: str, permission: str) -> None:
         super().__init__(wrong, where=where, remedy=remedy)
         self.permission = permission
+
+
+class TokenRefused(NotPermitted):
+    """The token is none, or none any more."""
 
 
 class RateLimited(GitHubFailed):
@@ -83,9 +88,13 @@ def failure(answer: Answer, *, what: str, where: str, permission: str) -> GitHub
 def _not_permitted(answer: Answer, what: str, where: str, permission: str) -> NotPermitted:
     """The commonest causes of a refusal, each with a text of its own."""
     if answer.status == 401:  # noqa: PLR2004 - unauthorized
-        wrong = f"GitHub does not accept the token: could not {what}"
-        remedy = "Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step."
-    elif "not permitted to create or approve pull requests" in answer.message:
+        return TokenRefused(
+            f"GitHub does not accept the token: could not {what}",
+            where=where,
+            remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step.",
+            permission=permission,
+        )
+    if "not permitted to create or approve pull requests" in answer.message:
         wrong = f"this repository does not let workflows open pull requests: could not {what}"
         remedy = (
             "Tick `Allow GitHub Actions to create and approve pull requests` under Settings, Actions, General; or give "
