@@ -1,13 +1,15 @@
 """How GitHub can fail us, each with the sentence that cures it.
 
-OutsideServiceError              4
-└── GitHubFailed                     any answer that is not what was asked for
-├── NotPermitted                 the token may not do this; names the permission and where to write it
-│   └── TokenRefused             GitHub does not accept the token at all (401)
-├── RateLimited                  GitHub's limits, longer than we wait
-├── NotFound                     there is no such thing, or the token may not know of it
-├── Rejected                     what was sent is not accepted, such as a comment that is too long
-└── NoAnswer                     the connection broke, or what came back is no JSON
+    OutsideServiceError              4
+    └── GitHubFailed                     any answer that is not what was asked for
+        ├── NotPermitted                 the token may not do this; names the permission and where to write it
+        │   └── TokenRefused             GitHub does not accept the token at all (401)
+        ├── RateLimited                  GitHub's limits, longer than we wait
+        ├── NotFound                     there is no such thing, or the token may not know of it
+        ├── Rejected                     what was sent is not accepted, such as a comment that is too long
+        └── NoAnswer                     the connection broke, or what came back is no JSON
+
+Each names its request, with the status and GitHub's own words.
 """
 
 from chamiperf_ci.adapters.github.patience import Answer
