@@ -7,6 +7,7 @@ import click
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import write_document
+from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.adapters.sender import Patience
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ExitCode
@@ -37,8 +38,8 @@ def smoke(given: GivenTarget, out: Path, deadline: float) -> ExitCode:
     """
     target = resolve(given)
     patience = Patience(timeout_s=min(5.0, deadline / 4), retries=1)
-    with Chamicore(target, patience=patience) as client:
-        outcome = check_stack(client, run_id=new_run_id("s"), deadline_s=deadline)
+    with StopRequest() as stop, Chamicore(target, patience=patience) as client:
+        outcome = check_stack(client, run_id=new_run_id("s"), deadline_s=deadline, stop=stop)
     write_document(out / "smoke.json", outcome.document)
     click.echo(table(outcome.document))
     click.echo(conclusion(outcome.document), err=True)

@@ -11,14 +11,18 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 K = TypeVar("K")
+_LOOK_S = 0.1
 
 
-def side_by_side(jobs: Mapping[K, Callable[[], None]], seconds: float) -> frozenset[K]:
+def side_by_side(
+    jobs: Mapping[K, Callable[[], None]], seconds: float, *, over: Callable[[], bool] = lambda: False
+) -> frozenset[K]:
     """Run every job in a thread of its own and come back when all have ended or the time is over.
 
     Args:
         jobs: What to do, by name; a job leaves its result where the caller finds it.
         seconds: How long to wait at most.
+        over: Whether to wait no longer; asked ten times a second.
 
     Returns:
         The names of the jobs that have not ended.
@@ -40,11 +44,14 @@ def side_by_side(jobs: Mapping[K, Callable[[], None]], seconds: float) -> frozen
         threading.Thread(target=run, args=(name, job), name=f"chamiperf-{name}", daemon=True).start()
     open_jobs = set(jobs)
     deadline = time.monotonic() + seconds
-    while open_jobs:
+    while open_jobs and not over():
+        left = deadline - time.monotonic()
         try:
-            name, error = ended.get(timeout=max(0.0, deadline - time.monotonic()))
+            name, error = ended.get(timeout=min(_LOOK_S, max(0.0, left)))
         except queue.Empty:
-            break
+            if left <= _LOOK_S:
+                break
+            continue
         if error is not None:
             raise error
         open_jobs.discard(name)

@@ -34,3 +34,9 @@ def test_a_fault_of_a_job_is_raised():
 
 def test_no_jobs_are_done_at_once():
     assert side_by_side({}, 10) == frozenset()
+
+
+def test_a_caller_that_wants_to_go_on_does_not_wait_for_the_deadline():
+    hanging = threading.Event()
+    assert side_by_side({"hangs": hanging.wait}, 600, over=lambda: True) == {"hangs"}
+    hanging.set()

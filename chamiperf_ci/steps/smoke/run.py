@@ -9,7 +9,8 @@ from typing import Final
 
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import PRODUCER
-from chamiperf_ci.errors import ConfigurationError, ToolkitError
+from chamiperf_ci.adapters.k6 import StopRequest
+from chamiperf_ci.errors import ConfigurationError, Interrupted, ToolkitError
 from chamiperf_ci.models.identities import Identities
 from chamiperf_ci.models.smoke import Smoke, SmokeCheck
 from chamiperf_ci.models.target import Service
@@ -51,14 +52,19 @@ class _Checks:
         return (row for row in self.rows if row.service is service)
 
 
-def smoke(client: Chamicore, *, run_id: str, deadline_s: float) -> SmokeOutcome:
+def smoke(client: Chamicore, *, run_id: str, deadline_s: float, stop: StopRequest | None = None) -> SmokeOutcome:
     """Check every configured service within `deadline_s` seconds, whatever hangs.
 
     Args:
         client: Of the target; its time-outs should be shorter than the deadline.
         run_id: Names the one node that is created, so that `seed --sweep` finds what may be left of it.
         deadline_s: For checking and tidying up together.
+        stop: A request to check no further; what was made is taken away all the same.
+
+    Raises:
+        Interrupted: `stop` was requested; says what is left behind.
     """
+    stop = stop or StopRequest()
     started_at, started = datetime.now(UTC), time.monotonic()
     values = Identities(client.dialect.identity, run_id, client.target.network).values(0)
     bench = Bench(client, values)
@@ -66,9 +72,20 @@ def smoke(client: Chamicore, *, run_id: str, deadline_s: float) -> SmokeOutcome:
     checks = _Checks([_Row(service, operation) for service in services for operation in OPERATIONS[service]])
     checking_s = deadline_s * (1 - _TIDYING_SHARE)
 
-    side_by_side({service: partial(_check_service, bench, checks, service) for service in services}, checking_s)
+    side_by_side(
+        {service: partial(_check_service, bench, checks, service) for service in services},
+        checking_s,
+        over=lambda: stop.requested,
+    )
     results = [row.check or _overdue(row, checking_s) for row in checks.rows]
-    left = _tidy(bench, services, deadline_s * _TIDYING_SHARE)
+    left = _tidy(bench, services, min(deadline_s * _TIDYING_SHARE, stop.seconds_left()))
+    if stop.requested:
+        behind = f"; left behind: {', '.join(left)}" if left else ""
+        raise Interrupted(
+            f"interrupted by {stop.by}{behind}",
+            where="the smoke test",
+            remedy="Run the command again; `chamiperf seed --sweep` takes away what is left.",
+        )
     results += [
         SmokeCheck(service=service, operation="health", outcome="skipped", duration_ms=0.0, problem="not configured")
         for service in Service
