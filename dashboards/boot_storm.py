@@ -45,8 +45,8 @@ PAGE = Page(
                     "percentunit",
                     (
                         Query(
-                            f"sum by (service) (chamicore:request_failed_rate{{{_BOOT}}})"
-                            f" / sum by (service) (chamicore:request_rate{{{_BOOT}}})",
+                            f"sum by (service) (chamicore:request_failed_rate{{{_BOOT},{NO_PROBES}}})"
+                            f" / sum by (service) (chamicore:request_rate{{{_BOOT},{NO_PROBES}}})",
                             "{{service}}",
                         ),
                     ),
@@ -62,11 +62,12 @@ PAGE = Page(
                 ),
                 Chart(
                     "Connection pool",
-                    "Database connections that are active, idle and waited for; an embedded stack's are simulated.",
+                    "Of each service: active, idle and waited for; an embedded stack's are simulated.",
                     "short",
                     (
                         Query(
-                            f'sum by (service, state) (chamicore:pool_connections{{{_BOOT},state!="max"}})',
+                            "sum by (service, state) "
+                            '(chamicore:pool_connections{namespace=~"$namespace",state!="max"})',
                             "{{service}} {{state}}",
                         ),
                     ),

@@ -12,6 +12,11 @@ def _last(metric: str) -> str:
     return f"max by ({_ROW}) (last_over_time({metric}{{{_OF_RUN}}}[$__range]))"
 
 
+def _said(metric: str) -> str:
+    """A verdict is said for some minutes only; a step over weeks is longer and must still find it."""
+    return f"last_over_time({metric}{{{_OF_ALL},{_P99}}}[$__rate_interval])"
+
+
 PAGE = Page(
     uid="chamicore-load-test-comparison",
     title="Load Test Comparison",
@@ -20,9 +25,7 @@ PAGE = Page(
     variables=(
         Variable("environment", "Environment", "label_values(chamiperf_verdict_value, environment)"),
         Variable("scenario", "Scenario", "label_values(chamiperf_verdict_value, scenario)"),
-        Variable(
-            "run", "Run", 'label_values(chamiperf_verdict_value{environment=~"$environment"}, run_id)', several=False
-        ),
+        Variable("run", "Run", f"label_values(chamiperf_verdict_value{{{_OF_ALL}}}, run_id)", several=False),
     ),
     rows=(
         (
@@ -35,7 +38,7 @@ PAGE = Page(
                     (
                         Query(
                             "max by (scenario, endpoint, metric, phase, verdict, reason) "
-                            f"(last_over_time(chamiperf_verdict_row{{{_OF_RUN}}}[$__range]))",
+                            f"(last_over_time(chamiperf_verdict_row{{{_OF_RUN}}}[$__range]) == 1)",
                             "rows",
                         ),
                     ),
@@ -49,7 +52,7 @@ PAGE = Page(
                     (
                         Query(_last("chamiperf_verdict_value"), "now"),
                         Query(_last("chamiperf_verdict_baseline"), "baseline"),
-                        Query(_last("chamiperf_verdict_change"), "change"),
+                        Query(_last("chamiperf_verdict_change"), "change", unit="percentunit"),
                     ),
                     width=24,
                     table=True,
@@ -60,8 +63,8 @@ PAGE = Page(
                     "short",
                     (
                         Query(
-                            "max by (scenario, endpoint, metric, phase, verdict, source) "
-                            f"(last_over_time(chamiperf_verdict_target{{{_OF_RUN}}}[$__range]))",
+                            "max by (scenario, endpoint, metric, phase, verdict, simulated, source) "
+                            f"(last_over_time(chamiperf_verdict_target{{{_OF_RUN}}}[$__range]) == 1)",
                             "rows",
                         ),
                         Query(_last("chamiperf_verdict_target_limit"), "limit"),
@@ -76,14 +79,16 @@ PAGE = Page(
             (
                 Chart(
                     "Regressions",
-                    "Rows that were found to be slower, per run.",
+                    "Rows that were found to be slower, of each run.",
                     "short",
                     (
                         Query(
-                            f'max by (run_id, scenario) (chamiperf_verdict_count{{{_OF_ALL},verdict="regression"}})',
-                            "{{scenario}} {{run_id}}",
+                            f"max by (scenario) (last_over_time(chamiperf_verdict_count{{{_OF_ALL},"
+                            'verdict="regression"}[$__rate_interval]))',
+                            "{{scenario}}",
                         ),
                     ),
+                    points=True,
                 ),
                 Chart(
                     "p99 of each endpoint",
@@ -91,14 +96,15 @@ PAGE = Page(
                     "ms",
                     (
                         Query(
-                            f"max by (scenario, endpoint) (chamiperf_verdict_value{{{_OF_ALL},{_P99}}})",
+                            f"max by (scenario, endpoint) ({_said('chamiperf_verdict_value')})",
                             "{{scenario}} {{endpoint}}",
                         ),
                         Query(
-                            f"max by (scenario, endpoint) (chamiperf_verdict_baseline{{{_OF_ALL},{_P99}}})",
+                            f"max by (scenario, endpoint) ({_said('chamiperf_verdict_baseline')})",
                             "{{scenario}} {{endpoint}} accepted",
                         ),
                     ),
+                    points=True,
                 ),
                 Chart(
                     "Requests made",

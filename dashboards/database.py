@@ -1,6 +1,6 @@
 """Database Performance: one schema a service, so `service` is the schema."""
 
-from dashboards.page import HERE, NAMESPACE, SERVICE, Chart, Page, Query, quantiles
+from dashboards.page import HERE, NAMESPACE, NO_PROBES, SERVICE, Chart, Page, Query, quantiles
 
 _QUERIES = "chamicore:query_duration_seconds_bucket:rate"
 
@@ -43,7 +43,7 @@ PAGE = Page(
                     (
                         Query(
                             f'sum by (service) ({_QUERIES}{{{HERE},le="+Inf"}})'
-                            f" / sum by (service) (chamicore:request_rate{{{HERE}}})",
+                            f" / sum by (service) (chamicore:request_rate{{{HERE},{NO_PROBES}}})",
                             "{{service}}",
                         ),
                     ),

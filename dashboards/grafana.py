@@ -5,14 +5,23 @@ from typing import Any
 
 from grafana_foundation_sdk.builders import common, dashboard, prometheus, table, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.common import GraphTresholdsStyleMode, LegendDisplayMode, LegendPlacement
+from grafana_foundation_sdk.models.common import (
+    GraphTresholdsStyleMode,
+    LegendDisplayMode,
+    LegendPlacement,
+    VisibilityMode,
+)
 from grafana_foundation_sdk.models.dashboard import (
     DashboardLinkType,
     DataSourceRef,
     DataTransformerConfig,
+    DynamicConfigValue,
     Threshold,
     ThresholdsMode,
+    ValueMap,
+    ValueMappingResult,
     VariableRefresh,
+    VariableSort,
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
@@ -21,6 +30,16 @@ from dashboards.page import Chart, Page, Query, Variable
 TAG = "chamicore"
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 _HEIGHT = 8
+_COLOURS = {
+    "regression": "red",
+    "missed": "red",
+    "inconclusive": "orange",
+    "at the limit": "orange",
+    "improvement": "blue",
+    "pass": "green",
+    "met": "green",
+}
+"""Of the words in a table's column `verdict`; what could not be judged has none."""
 
 
 def dashboard_json(page: Page) -> str:
@@ -54,16 +73,16 @@ def dashboard_json(page: Page) -> str:
 
 def _variable(variable: Variable) -> dashboard.QueryVariable:
     # A label that is not there at all, such as a namespace outside of Kubernetes, matches `.*` too.
-    return (
+    built = (
         dashboard.QueryVariable(variable.name)
         .label(variable.label)
         .datasource(_SOURCE)
         .query(variable.query)
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .multi(variable.several)
-        .include_all(include_all=True)
-        .all_value(".*")
+        .include_all(variable.several)
     )
+    return built.all_value(".*") if variable.several else built.sort(VariableSort.ALPHABETICAL_DESC)
 
 
 def _lines(chart: Chart) -> timeseries.Panel:
@@ -89,6 +108,8 @@ def _lines(chart: Chart) -> timeseries.Panel:
             .mode(ThresholdsMode.ABSOLUTE)
             .steps([Threshold(color="green", value=None), Threshold(color="red", value=chart.limit)])
         ).thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.LINE))
+    if chart.points:
+        panel = panel.show_points(VisibilityMode.ALWAYS).span_nulls(span_nulls=True)
     for number, query in enumerate(chart.queries):
         panel = panel.with_target(_target(query, number))
     return panel
@@ -105,8 +126,11 @@ def _table(chart: Chart) -> table.Panel:
         .span(chart.width)
         .height(_HEIGHT)
         .with_transformation(DataTransformerConfig(id_val="merge", options={}))
+        .override_by_name("verdict", _coloured())
     )
     for number, query in enumerate(chart.queries):
+        if query.unit:
+            panel = panel.override_by_name(query.legend, [DynamicConfigValue("unit", query.unit)])
         panel = panel.with_target(_target(query, number).format(PromQueryFormat.TABLE).instant())
     return panel.with_transformation(DataTransformerConfig(id_val="organize", options=_columns(chart)))
 
@@ -117,6 +141,16 @@ def _columns(chart: Chart) -> dict[str, dict[str, Any]]:
         return {"excludeByName": {"Time": True, "Value": True}, "renameByName": {}}
     names = {f"Value #{_letter(number)}": query.legend for number, query in enumerate(chart.queries)}
     return {"excludeByName": {"Time": True}, "renameByName": names}
+
+
+def _coloured() -> list[DynamicConfigValue]:
+    words = {
+        word: ValueMappingResult(color=colour, index=index) for index, (word, colour) in enumerate(_COLOURS.items())
+    }
+    return [
+        DynamicConfigValue("mappings", [ValueMap(words)]),
+        DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
+    ]
 
 
 def _target(query: Query, number: int) -> prometheus.Dataquery:

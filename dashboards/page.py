@@ -5,10 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One line of a chart: an expression in PromQL, and how its series are called."""
+    """One line of a chart: an expression in PromQL, and how its series are called.
+
+    Attributes:
+        expr: The expression.
+        legend: Of a line with labels in braces; of a table's column its head.
+        unit: Of a table's column, where it is not the chart's.
+    """
 
     expr: str
     legend: str
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,7 @@ class Chart:
         width: Of 24 columns.
         limit: A target, drawn as a line; None for none.
         table: Rows of the last values instead of lines over time.
+        points: Whether its values come one a run instead of one a scrape: points, joined over the gaps.
     """
 
     title: str
@@ -32,11 +40,20 @@ class Chart:
     width: int = 12
     limit: float | None = None
     table: bool = False
+    points: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """What a reader picks: the values of a label."""
+    """What a reader picks: the values of a label.
+
+    Attributes:
+        name: In expressions.
+        label: For the reader.
+        query: Where the values come from.
+        several: Whether more than one may be picked, and all are at first. Else it is one, and at first the last by
+            alphabet: of run ids, which begin with their time, the newest.
+    """
 
     name: str
     label: str
@@ -68,10 +85,8 @@ QUANTILES = (0.5, 0.95, 0.99)
 
 def quantiles(bucket: str, matchers: str, *, by: str = "service") -> tuple[Query, ...]:
     """p50, p95 and p99 of recorded bucket rates."""
+    labels = " ".join(f"{{{{{label}}}}}" for label in by.split(", "))
     return tuple(
-        Query(
-            f"histogram_quantile({share}, sum by ({by}, le) ({bucket}{{{matchers}}}))",
-            f"{{{{{by.split(',', maxsplit=1)[0]}}}}} p{share * 100:g}",
-        )
+        Query(f"histogram_quantile({share}, sum by ({by}, le) ({bucket}{{{matchers}}}))", f"{labels} p{share * 100:g}")
         for share in QUANTILES
     )

@@ -56,8 +56,8 @@ PAGE = Page(
                     "percentunit",
                     (
                         Query(
-                            f"sum by (service) (chamicore:request_failed_rate{{{HERE}}})"
-                            f" / sum by (service) (chamicore:request_rate{{{HERE}}})",
+                            f"sum by (service) (chamicore:request_failed_rate{{{HERE},{NO_PROBES}}})"
+                            f" / sum by (service) (chamicore:request_rate{{{HERE},{NO_PROBES}}})",
                             "{{service}}",
                         ),
                     ),
@@ -87,7 +87,7 @@ PAGE = Page(
                 ),
                 Chart(
                     "Memory",
-                    "Resident memory of the processes. ADR-012: stable, no leaks over 30 minutes.",
+                    "Of the processes, else of their containers. ADR-012: stable, no leaks over 30 minutes.",
                     "bytes",
                     (Query(f"chamicore:memory_bytes{{{HERE}}}", "{{service}}"),),
                 ),

@@ -5,6 +5,7 @@ replaces the first look.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from chamiperf_ci.adapters import otlp
 from chamiperf_ci.adapters.otlp import Gauge
@@ -14,6 +15,8 @@ from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
 
 SERVICE = "chamiperf"
 _PREFIX = "chamiperf.verdict"
+_DECISIONS = (f"{_PREFIX}.row", f"{_PREFIX}.target")
+"""Gauges whose labels say what was decided."""
 
 
 def publish(verdict: Verdict, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
@@ -28,7 +31,19 @@ def publish(verdict: Verdict, environment: Mapping[str, str], say: Callable[[str
 
 
 def gauges(verdict: Verdict) -> Iterator[Gauge]:
-    """Every number of a verdict: of each row, and of each scenario how many rows there are of each verdict."""
+    """Every number of a verdict: of each row, and of each scenario how many rows there are of each verdict.
+
+    What the first look had decided and the confirmation has not is 0, so that nobody shows both.
+    """
+    said = tuple(_said(verdict))
+    yield from said
+    known = {(gauge.name, gauge.attributes) for gauge in said}
+    for gauge in _said(verdict.first_look) if verdict.first_look else ():
+        if gauge.name in _DECISIONS and (gauge.name, gauge.attributes) not in known:
+            yield replace(gauge, value=0.0)
+
+
+def _said(verdict: Verdict) -> Iterator[Gauge]:
     for outcome in verdict.scenarios:
         of_scenario = {
             "environment": verdict.environment,

@@ -3,6 +3,7 @@ from made_verdicts import made_change, made_row, made_target
 from sample_verdict import a_verdict
 
 from chamiperf_ci.adapters.otlp import endpoint
+from chamiperf_ci.models.vocabulary import RowReason, RowVerdict
 from chamiperf_ci.steps.verdict_metrics import gauges, publish
 
 
@@ -32,6 +33,13 @@ def test_a_change_comes_with_its_interval():
 
 def test_the_verdict_is_the_one_that_was_reached():
     assert one("row")[0]["verdict"] == "regression"
+
+
+def test_what_the_confirmation_did_not_uphold_is_withdrawn():
+    first = a_verdict(rows=(made_row(RowVerdict.INCONCLUSIVE, RowReason.SUSPECT_NOT_REPEATED),))
+    final = a_verdict(rows=(made_row(),)).model_copy(update={"first_look": first})
+    decided = {dict(gauge.attributes)["verdict"]: gauge.value for gauge in gauges(final) if gauge.name.endswith(".row")}
+    assert decided == {"regression": 1.0, "inconclusive": 0.0}
 
 
 def test_verdicts_that_no_row_has_are_counted_too():
