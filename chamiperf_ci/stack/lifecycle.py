@@ -52,7 +52,7 @@ def up(
     """
     otlp.check_installed()
     folder = _folder(state_dir)
-    with _alone(folder):
+    with alone(folder):
         if find(folder) is not None:
             raise ConfigurationError(
                 "a stack is up already",
@@ -71,7 +71,7 @@ def restart(state_dir: Path | None = None, *, ready_timeout_s: float = READY_TIM
         StackUnreachable: A service did not become ready in time.
     """
     folder = _folder(state_dir)
-    with _alone(folder):
+    with alone(folder):
         state = found(folder)
         _stop(state)
         wanted = {service.name: service.port for service in state.services}
@@ -87,12 +87,12 @@ def down(state_dir: Path | None = None, *, keep_data: bool = False) -> bool:
     folder = state_dir or places.default_state_dir()
     if not folder.is_dir():
         return False
-    with _alone(folder):
+    with alone(folder):
         state = places.read_state(folder)
         if state is not None:
             _stop(state)
         _sweep(folder, places.KEPT_ENTRIES if keep_data else ())
-    (folder / places.LOCK_FILE).unlink(missing_ok=True)
+        (folder / places.LOCK_FILE).unlink(missing_ok=True)
     if not any(folder.iterdir()):
         folder.rmdir()
     return state is not None
@@ -233,11 +233,24 @@ def _folder(state_dir: Path | None) -> Path:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """One starting or stopping command at a time."""
-    with (folder / places.LOCK_FILE).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    path = folder / places.LOCK_FILE
+    while True:
+        with path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # `down` takes the file away at its end; who waited for that one holds a lock that nobody else sees.
+            if _leads_to(path, lock.fileno()):
+                yield
+                return
+
+
+def _leads_to(path: Path, descriptor: int) -> bool:
+    """Whether a path still names the file that is open."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _sweep(folder: Path, kept: Iterable[str]) -> None:
