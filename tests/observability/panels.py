@@ -23,6 +23,14 @@ class Question:
     panel: str
     letter: str
     expr: str
+    legend: str
+    table: bool
+
+    @property
+    def labels(self) -> set[str]:
+        """The labels by which its lines differ."""
+        by = re.search(r"by \(([\w, ]+)\)", self.expr)
+        return set(by[1].split(", ")) - {"le"} if by else set()
 
     @property
     def metrics(self) -> set[str]:
@@ -39,7 +47,14 @@ def questions() -> Iterator[Question]:
     for path in sorted(FOLDER.glob("*.json")):
         for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
             for asked in panel.get("targets") or ():
-                yield Question(path.stem, panel["title"], asked["refId"], asked["expr"])
+                yield Question(
+                    path.stem,
+                    panel["title"],
+                    asked["refId"],
+                    asked["expr"],
+                    asked["legendFormat"],
+                    panel["type"] == "table",
+                )
 
 
 def filled_in(expr: str, look: str = "20s") -> str:

@@ -27,6 +27,11 @@ def test_two_dashboards_need_no_load_generator(name):
     assert all(metric.startswith("chamicore:") for each in asked for metric in each.metrics)
 
 
+def test_no_two_lines_of_a_chart_are_called_alike():
+    lines = [asked for asked in ASKED if not asked.table]
+    assert not [str(asked) for asked in lines if any(f"{{{{{label}}}}}" not in asked.legend for label in asked.labels)]
+
+
 def test_nothing_is_asked_that_would_answer_without_data():
     assert not [str(asked) for asked in ASKED if "vector(" in asked.expr or "absent(" in asked.expr]
 

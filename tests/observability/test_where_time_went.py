@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480)]
 
 PLACES = {"database": "database", "service": "service", "front": "front"}
 """The layer that is slowed down, and the column that it belongs in."""
-LOAD = ("--scenario", "boot_storm", "--profile", "demo", "--vus", "10", "--spike", "0", "--sustained", "5s")
+LOAD = ("--scenario", "boot_storm", "--profile", "demo", "--vus", "20", "--spike", "0", "--sustained", "12s")
+"""Long enough for a hundred answers and several looks at the service, also where the machine is busy elsewhere."""
 
 
 @pytest.fixture(scope="module")
