@@ -3,8 +3,6 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
-
 from chamiperf_ci.models.document import Value
 
 
@@ -92,9 +90,3 @@ class Identity(Value):
     version: str = ""
     commit: str = ""
     image: str = ""
-
-
-class Identities(Value):
-    """The builds on one side of a comparison."""
-
-    services: tuple[Identity, ...] = Field(default=())

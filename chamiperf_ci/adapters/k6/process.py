@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 
 from chamiperf_ci.adapters.k6.command import K6Run, arguments, environment
 from chamiperf_ci.adapters.k6.live import LiveK6, free_address
@@ -77,10 +76,3 @@ class K6Process:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait(_REAP_S)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait at most so long; True if it has ended."""
-        end = time.monotonic() + seconds
-        while not self.ended and time.monotonic() < end:
-            time.sleep(0.02)
-        return self.ended

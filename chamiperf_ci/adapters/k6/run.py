@@ -28,7 +28,6 @@ _SUMMARY_TAKES_S = 150.0
 """k6 gives handleSummary 120 s; until then a stop that is not the user's may take its time."""
 _WRITING_TAKES_S = 1.0
 """Kept back, of the seconds that a signal leaves, for writing what was measured."""
-_READY_TAKES_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,10 @@ class Budget:
     Args:
         most_s: All in all (`--max-duration`).
         confirmation_s: Kept back for a confirmation.
-        pause_s: Between two scenarios, beside their settling.
     """
 
     most_s: float
     confirmation_s: float = 0.0
-    pause_s: float = 0.0
 
     def fit(self, assignment: Assignment, *, elapsed_s: float, rest: int) -> Fit:
         """Whether a scenario fits.

@@ -210,4 +210,4 @@ def _require_writable(folder: Path) -> None:
     """
     probe = folder / ".writable"
     write_text(probe, " " * _ROOM_BYTES)
-    probe.unlink()
+    probe.unlink(missing_ok=True)

@@ -79,7 +79,6 @@ NUMBERS: Final = (
 
 ROUTE: Final = ("http_route", "route", "path", "handler", "http_target", "url_path")
 METHOD: Final = ("http_request_method", "http_method", "method", "verb")
-STATUS: Final = ("http_response_status_code", "http_status_code", "status", "status_code", "code")
 SERVICE: Final = ("service_name", "exported_job", "job", "service", "app", "container")
 
 PROBES: Final = ("/metrics", "/health", "/readiness", "/ready", "/version")
