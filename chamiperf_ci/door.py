@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import sys
 import tempfile
@@ -54,6 +55,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
     except Exception as error:  # noqa: BLE001 - the last line of defence: one line and a log file, never a traceback
         if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
             _say(str(_not_writable(error)))
+            _abandon_output()
             code = ExitCode.CONFIGURATION
         else:
             _say(f"internal error: {type(error).__name__}: {error} ({_write_log()}). Please report it with that file.")
@@ -75,24 +77,17 @@ def _publish(code: int, said: str) -> None:
 
 def _not_writable(error: OSError) -> ConfigurationError:
     """What a disk that is full or read-only means where no adapter has said it in its own words."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        return ConfigurationError(
-            f"a file cannot be written or read: {error.strerror}",
-            where=str(error.filename or "a temporary file"),
-            remedy="Free some room, or give a folder with rights to it.",
-        )
-    _abandon_output()
     return ConfigurationError(
-        f"the result cannot be written: {error.strerror}",
-        where="standard output",
-        remedy="Free some room where it is sent to.",
+        f"a file cannot be written or read: {error.strerror}",
+        where=str(error.filename or "standard output, or a temporary file"),
+        remedy="Free some room, or give a folder with rights to it.",
     )
 
 
 def _abandon_output() -> None:
     """Let what standard output still holds go nowhere: Python's flush at exit would complain again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(io.UnsupportedOperation):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str) -> None:

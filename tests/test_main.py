@@ -87,7 +87,7 @@ def test_a_full_disk_behind_standard_output_is_told_in_one_line():
             stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-    assert "No space left on device" in ended.stderr
+    assert "No space left on device (standard output" in ended.stderr
 
 
 def test_a_full_disk_behind_the_steps_outputs_is_told_once(capsys, monkeypatch):
