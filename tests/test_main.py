@@ -39,6 +39,7 @@ def _ending_with(effect):
         pytest.param(ZeroDivisionError("boom"), 70, id="a bug of ours"),
     ],
 )
+@pytest.mark.usefixtures("capsys")  # it stands for standard output, which one ending abandons
 def test_each_ending_has_its_exit_code(effect, code):
     with pytest.raises(SystemExit) as ended:
         run(_ending_with(effect), [])
