@@ -1,10 +1,10 @@
 """Prometheus' HTTP API: what a query says at one moment, and the raw samples of series over a while."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import httpx
 from pydantic import SecretStr
@@ -14,6 +14,7 @@ from chamiperf_ci.errors import OutsideServiceError
 from chamiperf_ci.models.target import Target
 
 Labels = tuple[tuple[str, str], ...]
+T = TypeVar("T")
 _TIMEOUT_S: Final = 30.0
 _SHOWN: Final = 200
 
@@ -87,8 +88,7 @@ class Prometheus:
         Raises:
             OutsideServiceError: Prometheus does not answer, refuses, or does not understand.
         """
-        result = self._ask(promql, at)
-        return tuple(Value(_labels(each["metric"]), float(each["value"][1])) for each in result)
+        return self._ask(promql, at, lambda each: Value(_labels(each["metric"]), float(each["value"][1])))
 
     def samples(self, names: Iterable[str], *, start: float, end: float, matchers: str = "") -> tuple[RawSeries, ...]:
         """The samples of all series of these names from start to end, Unix seconds.
@@ -105,10 +105,9 @@ class Prometheus:
         selector = "|".join(names)
         further = f",{matchers}" if matchers else ""
         whole_ms = max(1, math.ceil((end - start) * 1000))
-        result = self._ask(f'{{__name__=~"{selector}"{further}}}[{whole_ms}ms]', end)
-        return tuple(_raw(each) for each in result)
+        return self._ask(f'{{__name__=~"{selector}"{further}}}[{whole_ms}ms]', end, _raw)
 
-    def _ask(self, promql: str, at: float | None) -> list[dict[str, Any]]:
+    def _ask(self, promql: str, at: float | None, read: Callable[[Any], T]) -> tuple[T, ...]:
         where = f"{self.url}/api/v1/query"
         form = {"query": promql, **({} if at is None else {"time": f"{at:.3f}"})}
         try:
@@ -120,15 +119,13 @@ class Prometheus:
                 remedy="See whether it is up and the URL is right.",
             ) from error
         try:
-            body = response.json()
-            result = body["data"]["result"]
-        except (ValueError, KeyError, TypeError):
+            return tuple(read(each) for each in response.json()["data"]["result"])
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             raise OutsideServiceError(
                 f"Prometheus refused a query with status {response.status_code}: {response.text[:_SHOWN]}",
                 where=where,
                 remedy="Check its credential, CHAMIPERF_PROMETHEUS_TOKEN, and that the URL is a Prometheus.",
             ) from None
-        return list(result)
 
 
 def _raw(body: Mapping[str, Any]) -> RawSeries:
