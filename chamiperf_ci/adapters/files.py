@@ -46,6 +46,22 @@ def write_text(path: Path, text: str) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        ConfigurationError: It cannot be removed, or is a folder.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"what an earlier run left cannot be removed: {error.strerror or error}",
+            where=str(path),
+            remedy="Remove it by hand, or give another output folder (--out).",
+        ) from error
+
+
 def dumps(document: Document) -> str:
     """The document as JSON text: two-space indent, keys in the model's order, a newline at the end."""
     return json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.files import write_document, write_text
+from chamiperf_ci.adapters.files import remove, write_document, write_text
 from chamiperf_ci.adapters.k6 import K6Outcome, StopRequest, Vitals, marked, run_k6
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Check, Run, RunProblem, ServerMetric
@@ -65,7 +65,7 @@ def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
     require_seeded(client, job.seed, around.stack_kind)
     before = cooldown.look(client, job.seed, assignment.services)
     stop.check("before the load")
-    path.unlink(missing_ok=True)
+    remove(path)
     if clients.server is not None:
         clients.server.start()
     readiness = Readiness(client, assignment.services)
