@@ -25,6 +25,8 @@ class Must:
     word: str = "-"
     """The verdict's; `-` where there must be no verdict."""
     reasons: str = ""
+    perhaps: str = ""
+    """Reason codes that it may have as well."""
     kept: str = ""
     says: str = ""
     """A part of what the commands said on standard error, or of a run's problems."""
@@ -124,7 +126,7 @@ class Observed:
         reasons = set(must.reasons.split())
         if missing := reasons - self.run_reasons - self.row_reasons:
             found.append(f"no reason {', '.join(sorted(missing))} among {self.run_reasons | self.row_reasons}")
-        if more := self.run_reasons - reasons - MACHINE:
+        if more := self.run_reasons - reasons - set(must.perhaps.split()) - MACHINE:
             found.append(f"runs have further reasons: {', '.join(sorted(more))}")
         if set(self.kept) != set(must.kept.split()):
             found.append(f"kept is {' '.join(self.kept) or 'nothing'}, must be {must.kept or 'nothing'}")

@@ -32,13 +32,15 @@ from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.smoke import Smoke
 from chamiperf_ci.models.stack import StackOptions, StackState
 from chamiperf_ci.models.verdict import Verdict
-from chamiperf_ci.stack import faulting, lifecycle
+from chamiperf_ci.stack import catalogue, faulting, lifecycle
 
 BOOT_SERVICES_ONLY = ("discovery", "power", "mcp", "kea", "kea-sync")
 NODES = 60
-LIGHT = ("--profile", "demo", "--vus", 20, "--spike", 0, "--sustained", "3s", "--settle", "0.2s")
-LONG = ("--profile", "demo", "--vus", 20, "--spike", 0, "--sustained", "60s", "--settle", "0.2s")
-OPEN = ("--profile", "demo", "--spike", 0, "--sustained", "3s", "--settle", "0.2s")
+FEW_WINDOWS = ("--windows", 5)
+"""So few that the median of a run is always that of all its requests, and two runs can be compared."""
+LIGHT = ("--profile", "demo", "--vus", 20, "--spike", 0, "--sustained", "3s", "--settle", "0.2s", *FEW_WINDOWS)
+LONG = ("--profile", "demo", "--vus", 20, "--spike", 0, "--sustained", "60s", "--settle", "0.2s", *FEW_WINDOWS)
+OPEN = ("--profile", "demo", "--spike", 0, "--sustained", "3s", "--settle", "0.2s", *FEW_WINDOWS)
 OPEN_MODELS = ("mixed_boot_path",)
 ATTEMPTS = 8
 """A load that only the machine's own business spoilt is made again so often."""
@@ -161,7 +163,7 @@ class Stage:
     def instead(self, service: str, url: str) -> None:
         """Name another address for a service of the stack."""
         self.target = ("--environment", "embedded")
-        self.variables[f"CHAMICORE_TEST_{service.upper().replace('-', '_')}_URL"] = url
+        self.variables[catalogue.entry(service).url_variable] = url
 
     # Commands as processes
 

@@ -193,7 +193,7 @@ def killed_seed(stage):
     "SIGTERM in the middle of a confirmation",
     ends="load 0, compare 0, confirm 3",
     word="pass|inconclusive|invalid",
-    reasons="",
+    reasons="incomplete",
     kept=f"{JUDGED} runs/boot_storm.repeat-1.json",
 )
 def terminated_confirm(stage):

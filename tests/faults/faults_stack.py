@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fault import Theme
 from fault_between import between, cut_off, page
-from fault_stage import BOOT_SERVICES_ONLY, LONG, kept_from
+from fault_stage import LONG, kept_from
 from scripted_server import Reply, serving
 
 from chamiperf_ci.stack import lifecycle
@@ -74,7 +74,7 @@ def dies_while_seeded(stage):
 
 @STACK.row(
     "everything restarts under load",
-    ends="load 0|3, compare 1|3", word="target missed|invalid", reasons="", kept=JUDGED,
+    ends="load 0|3, compare 1|3", word="target missed|invalid", perhaps="stack-unreachable", kept=JUDGED,
 )  # fmt: skip
 def restarts(stage):
     state = stage.own_stack()
@@ -303,12 +303,12 @@ def short_lists(stage):
             content["items"] = content["items"][::2]
         return said.with_body(json.dumps(content).encode())
 
-    stage.own_stack(nodes=0)
+    stage.own_stack()
     with between(stage.state.url("smd"), halve, only="/State/Components") as url:
         stage.instead("smd", url)
-        stage.seed("--nodes", 80)
-    stage.own_seed_file = stage.out / "seed.json"
-    stage.load()
+        stage.seed("--nodes", 80, "--shared-stack")
+        stage.own_seed_file = stage.out / "seed.json"
+        stage.load()
 
 
 @STACK.row("smd answers with a page of HTML", ends="load 3, seed 3, smoke 1", kept="smoke.json")
@@ -369,7 +369,7 @@ BOTH = ("--scenario", "cloud_init_storm", "--scenario", "boot_storm", "--pause",
     kept=f"{JUDGED} runs/cloud_init_storm.json",
 )  # fmt: skip
 def never_there(stage):
-    stage.own_stack(without=(*BOOT_SERVICES_ONLY, "cloud-init"))
+    stage.instead("cloud-init", "")
     stage.load(*BOTH)
     stage.accept(scenarios=("boot_storm",))
     stage.compare()
@@ -380,6 +380,6 @@ def never_there(stage):
     ends="load 3, compare 3", word="invalid", reasons="not-possible", kept=f"{JUDGED} runs/cloud_init_storm.json",
 )  # fmt: skip
 def not_there_any_more(stage):
-    stage.own_stack(without=(*BOOT_SERVICES_ONLY, "cloud-init"))
+    stage.instead("cloud-init", "")
     stage.load(*BOTH)
     stage.compare()

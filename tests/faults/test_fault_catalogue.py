@@ -1,26 +1,11 @@
 """Every row of the catalogue: break it, run the commands, and compare what came of it with what must."""
 
-import faults_baselines
-import faults_concurrency
-import faults_credentials
-import faults_disk
-import faults_generator
-import faults_github
-import faults_metrics
-import faults_stack
 import pytest
+from fault_page import PAGE, with_rows
 from fault_table import entry
+from fault_themes import THEMES
 
-THEMES = (
-    faults_stack.STACK,
-    faults_credentials.CREDENTIALS,
-    faults_generator.GENERATOR,
-    faults_disk.DISK,
-    faults_metrics.METRICS,
-    faults_github.GITHUB,
-    faults_concurrency.CONCURRENCY,
-    faults_baselines.BASELINES,
-)
+pytestmark = pytest.mark.timeout(600)
 ROWS = [row for theme in THEMES for row in theme.rows]
 
 
@@ -32,3 +17,12 @@ def test_a_fault_ends_as_it_must(fault, stage, record_property):
     assert observed.differences(fault.must) == [], observed.said
     assert not observed.is_silent_pass(fault.must)
     assert not observed.is_slow_without_cause(fault.must)
+
+
+def test_the_catalogue_has_sixty_faults_and_no_name_twice():
+    assert len({(row.theme, row.name) for row in ROWS}) == len(ROWS) >= 60
+
+
+def test_the_page_lists_the_rows_as_they_are():
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == with_rows(page, THEMES)
