@@ -159,6 +159,20 @@ def test_a_pull_request_carries_the_table_the_evidence_and_the_check(folder):
     assert hub.refs["main"] == github_standin.StandIn().refs["main"]
 
 
+def test_a_repository_without_the_file_gets_a_pull_request_that_begins_it(folder):
+    (folder / "baselines.json").unlink()
+    hub = github_standin.StandIn()
+    with github_standin.serve(hub):
+        said = {"GITHUB_TOKEN": "t", "GITHUB_API_URL": hub.base_url, "GITHUB_REPOSITORY": hub.repository}
+        result = update(folder, "pull-request", "--runs", "night-0", "--reason", "first night", **said)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.startswith("baselines.json does not exist yet: it begins with the rules that ship.\n")
+    [tree] = hub.trees.values()
+    [file] = tree["tree"]
+    begun = Baselines.model_validate_json(file["content"])
+    assert [run.run_id for entry in begun.accepted_runs.values() for run in entry.runs] == ["boot0000"]
+
+
 def test_a_pull_request_against_a_file_that_moved_on_is_refused(folder):
     hub = github_standin.StandIn()
     propose(folder, "night-1")

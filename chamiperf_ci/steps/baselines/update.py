@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters.data import default_baselines
 from chamiperf_ci.adapters.github.api import Api
 from chamiperf_ci.adapters.github.contents import read_text
 from chamiperf_ci.adapters.github.pull_requests import Proposal as PullRequestProposal
@@ -149,7 +150,7 @@ def open_pull_request(
         ConfigurationError: As `propose`.
         GitHubFailed: GitHub refuses; names the missing permission or setting.
     """
-    present = files.read_document(baselines, Baselines, remedy=RESTORE)
+    present = _present(baselines)
     found = candidates(sources, present)
     proposal = propose(present, found, wanted)
     show(proposal)
@@ -173,6 +174,13 @@ def open_pull_request(
     pull = open_or_update_pull_request(api, destination.repository, change)
     click.echo(f"Pull request #{pull.number}: {pull.url}", err=True)
     return pull.url
+
+
+def _present(path: Path) -> Baselines:
+    """The file, or the rules that ship where there is none yet: by those a repository without one is judged."""
+    if not path.exists():
+        click.echo(f"{path} does not exist yet: it begins with the rules that ship.", err=True)
+    return files.read_document(path if path.exists() else default_baselines(), Baselines, remedy=RESTORE)
 
 
 def _at_github(api: Api, destination: Destination) -> Baselines | None:
