@@ -3,6 +3,7 @@
 Whether the file is valid at all is asked when it is read; what a change of it weakens is `weakening`'s question.
 """
 
+import difflib
 from collections.abc import Iterator, Sequence
 from datetime import date
 
@@ -12,6 +13,7 @@ from chamiperf_ci.render.baseline_findings import Finding, Gravity
 from chamiperf_ci.steps.baselines.entry import is_compared, row_of
 from chamiperf_ci.steps.baselines.weakening import name_of, weakened
 from chamiperf_ci.steps.compare.measurements import measure
+from chamiperf_ci.steps.load.catalogue import SCENARIOS
 from chamiperf_ci.verdict.baseline_health import RUNS_WANTED, is_old
 
 
@@ -27,11 +29,23 @@ def check(
         runs: Runs whose metrics must all be gated, such as the last night's.
     """
     found = [Finding(Gravity.BROKEN, "edited by hand", text) for text in baselines.edited_by_hand()]
+    found += _misnamed(baselines)
     found += _coverage(baselines, runs)
     found += _state(baselines, today)
     if base is not None:
         found += weakened(base, baselines)
     return tuple(found)
+
+
+def _misnamed(baselines: Baselines) -> Iterator[Finding]:
+    """Rules and acknowledgements of a scenario that does not exist: they look like a gate and are none."""
+    named = [(f"rules, {name}", name) for name in baselines.rules.scenarios]
+    named += [(f"acknowledgement of {name_of(problem)}", problem.scenario) for problem in baselines.acknowledgements]
+    for where, name in named:
+        if name not in SCENARIOS:
+            near = difflib.get_close_matches(name, SCENARIOS, n=1)
+            now = f"is {near[0]} meant?" if near else "there is no such scenario"
+            yield Finding(Gravity.BROKEN, "no such scenario", where, now=now)
 
 
 def _coverage(baselines: Baselines, runs: Sequence[Run]) -> Iterator[Finding]:

@@ -212,3 +212,15 @@ def test_an_acknowledgement_that_is_extended_weakens_a_gate():
 def test_an_expired_acknowledgement_is_noted():
     known = changed(FIVE, lambda data: data.update(acknowledgements=[KNOWN]))
     assert [found.what for found in findings(known, Gravity.NOTE)] == ["acknowledgement expired"]
+
+
+def test_an_acknowledgement_of_no_scenario_is_broken_and_the_near_name_is_told():
+    known = changed(FIVE, lambda data: data.update(acknowledgements=[KNOWN | {"scenario": "boot_storn"}]))
+    [found] = findings(known, Gravity.BROKEN)
+    assert (found.what, found.now) == ("no such scenario", "is boot_storm meant?")
+
+
+def test_a_rule_of_no_scenario_is_broken():
+    known = changed(FIVE, lambda data: data["rules"]["scenarios"].update(zebra={"tolerance": 0.3}))
+    [found] = findings(known, Gravity.BROKEN)
+    assert (found.where, found.now) == ("rules, zebra", "there is no such scenario")
