@@ -93,14 +93,18 @@ class Demo:
             self._command("stack", "fault", "set", "--service", "bss", "--route", "bootscript", "--latency-ms", delay)
         self._say(f"The {name} leg: one run, then two repeats, then one decision")
         self.valid_run(folder)
-        self._decide(folder)
+        self.decide(folder)
         if planted:
             self._command("stack", "fault", "clear", quiet=True)
         self._command("report", "--verdict", str(folder / "verdict.json"), "--out", str(folder))
         return files.read_document(folder / "verdict.json", Verdict)
 
-    def _decide(self, folder: Path) -> None:
-        """Look once, repeat twice, decide once; what was invalid, or on a busier machine, is made again."""
+    def decide(self, folder: Path) -> None:
+        """Look once, repeat twice, decide once; what was invalid, or on a busier machine, is made again.
+
+        Raises:
+            InvalidMeasurement: It was so at every attempt.
+        """
         shared = ("--baselines", str(self.baselines), "--out", str(folder))
         for attempt in range(1, ATTEMPTS + 1):
             for invalid in (folder / "runs").glob("*.repeat-*.json"):
@@ -116,8 +120,14 @@ class Demo:
                 _refuse_hopeless(repeat, folder)
             rows = files.read_document(folder / "verdict.json", Verdict).rows
             busier = any(row.reason is RowReason.MACHINE_BUSY for row in rows)
-            if attempt == ATTEMPTS or (not busier and all(repeat.valid for repeat in repeats)):
+            if not busier and all(repeat.valid for repeat in repeats):
                 return
+            if attempt == ATTEMPTS:
+                raise InvalidMeasurement(
+                    f"the machine was too busy to measure this leg, {ATTEMPTS} times",
+                    where=str(folder),
+                    remedy="Stop what else keeps this machine busy, and run it again.",
+                )
             if busier:
                 self._say("  the machine was busier than while the baseline was made; measuring this leg again")
                 self.valid_run(folder)

@@ -7,11 +7,12 @@ import time
 
 import pytest
 from made_runs import made_run
+from made_verdicts import everything, made_row
 
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ExitCode, InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.run import RunProblem
-from chamiperf_ci.models.vocabulary import RunReason
+from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason
 from chamiperf_ci.stack import lifecycle, processes
 from chamiperf_ci.steps.demo import ATTEMPTS, SCENARIO, Demo
 
@@ -50,6 +51,25 @@ def test_a_script_that_threw_is_told_at_once_and_in_its_own_words(tmp_path):
     made, says = _attempts(tmp_path, RunReason.SCRIPT_FAILED)
     assert made == 1
     assert "script-failed: TypeError: items is not iterable" in says
+
+
+class Busier(Demo):
+    """A demo whose decision is about the machine each time."""
+
+    def _command(self, name, *arguments, **_):
+        if name == "confirm":
+            row = made_row(verdict=RowVerdict.INVALID, reason=RowReason.MACHINE_BUSY)
+            files.write_document(self.out / "leg" / "verdict.json", everything().model_copy(update={"rows": (row,)}))
+        elif name == "load":
+            folder = arguments[arguments.index("--out") + 1]
+            files.write_document(self.out / folder / "runs" / f"{SCENARIO}.json", made_run())
+        return ExitCode.OK
+
+
+def test_a_leg_that_a_busy_machine_spoils_again_and_again_is_no_verdict(tmp_path):
+    demo = Busier(out=tmp_path, nodes=200, slow_down_ms=6.0, slowed_leg="slowed")
+    with pytest.raises(InvalidMeasurement, match=f"too busy to measure this leg, {ATTEMPTS} times"):
+        demo.decide(tmp_path / "leg")
 
 
 @pytest.mark.parametrize("code", [ExitCode.CONFIGURATION, ExitCode.INVALID, ExitCode.INTERNAL])
