@@ -70,7 +70,10 @@ def _difference(mine: object, theirs: object) -> str:
 
 
 class Machine(Value):
-    """The generator's machine; reported when it differs, never a reason to refuse a comparison."""
+    """The generator's machine; reported when it differs, never a reason to refuse a comparison.
+
+    Other work on it may be a reason not to believe a slow-down (docs/verdict.md section 2).
+    """
 
     cores: int
     memory_gib: int

@@ -96,6 +96,8 @@ def test_a_load_leaves_a_run_that_says_everything(load, document):
     assert run.generator is not None
     assert run.generator.rss_mb_max > 10
     assert 0 < run.generator.time_series < 1000
+    # What k6, the stack and the tool use themselves is not foreign.
+    assert 0 <= run.machine.foreign_cpu_percent < run.generator.machine_cpu_percent_p95
 
 
 def test_the_result_is_on_standard_output_and_the_rest_on_standard_error(load):

@@ -19,7 +19,7 @@ from chamiperf_ci.render.gate_sight import gate_sight
 from chamiperf_ci.render.measured import FALSE_NIGHTS_OF_THE_ADR
 from chamiperf_ci.steps.compare.drifts import drift_rows
 from chamiperf_ci.steps.compare.known import acknowledge, no_longer_applying
-from chamiperf_ci.steps.compare.neighbours import Neighbours, neighbours
+from chamiperf_ci.steps.compare.neighbours import described, excused, more_work_beside
 from chamiperf_ci.steps.compare.objectives import target_of
 from chamiperf_ci.steps.compare.pairing import Pairing, pair_rows
 from chamiperf_ci.steps.compare.past import Past
@@ -32,6 +32,7 @@ from chamiperf_ci.verdict.baseline_health import stale_baseline
 from chamiperf_ci.verdict.decision import RowDecision
 from chamiperf_ci.verdict.metric_class import as_shown
 from chamiperf_ci.verdict.night import Night, confirm_night, judge_night
+from chamiperf_ci.verdict.other_work import OtherWork
 from chamiperf_ci.verdict.outcome import DEFAULT_FAIL_ON, LEARNING_NIGHTS
 from chamiperf_ci.verdict.row_input import VERDICT_WITHOUT_JUDGEMENT, RowInput
 
@@ -112,7 +113,7 @@ def _judgement(
 ) -> Judgement:
     keyed = {pairing.key: pairing for pairing in pairings}
     compared = [pairing for pairing in pairings if pairing.first is not None]
-    beside = {sitting.scenario: neighbours(sitting, question.baselines) for sitting in found}
+    beside = {sitting.scenario: more_work_beside(sitting, question.baselines) for sitting in found}
     decisions = {
         pairing.key: _believed(question.gate, pairing, decision, beside[pairing.key.scenario])
         for pairing, decision in zip(compared, night.decisions, strict=True)
@@ -188,7 +189,7 @@ def _rows(
     decisions: dict[RowKey, RowDecision],
     *,
     problem: str,
-    beside: Neighbours | None,
+    beside: OtherWork | None,
 ) -> list[Row]:
     mine = [pairing for pairing in pairings if pairing.key.scenario == sitting.scenario]
     night = sitting.night
@@ -196,11 +197,11 @@ def _rows(
     for pairing in mine:
         decision = decisions.get(pairing.key)
         target = target_of(pairing, decision, run_valid=night.valid)
-        detail = {RowReason.RUN_INVALID: problem, RowReason.MACHINE_BUSY: beside.detail if beside else ""}
+        detail = {RowReason.RUN_INVALID: problem, RowReason.MACHINE_BUSY: described(beside) if beside else ""}
         made = row(
             pairing,
             decision,
-            beside.excused(target) if beside else target,
+            excused(target, beside) if beside else target,
             sitting,
             detail=detail.get(decision.reason, "") if decision is not None else "",
         )
@@ -215,7 +216,7 @@ def _rows(
     return [*rows, *drift_rows(sitting, mine, rows, question.baselines, question.past or Past())]
 
 
-def _believed(gate: Gate, pairing: Pairing, decision: RowDecision, beside: Neighbours | None) -> RowDecision:
+def _believed(gate: Gate, pairing: Pairing, decision: RowDecision, beside: OtherWork | None) -> RowDecision:
     if gate == "adr":
         return _by_the_letter(pairing.first, decision)
     return beside.judged(decision) if beside else decision
