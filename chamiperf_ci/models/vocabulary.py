@@ -53,6 +53,10 @@ class RunReason(StrEnum):
     NOT_RUN_BUDGET = "not-run-budget"
 
 
+NOT_BY_CHANCE = frozenset({RunReason.SCRIPT_FAILED, RunReason.AUTH_EXPIRED, RunReason.THROTTLED})
+"""Why a run is invalid that another one would be as well: who makes invalid runs again stops at these."""
+
+
 class RowReason(StrEnum):
     """Why a row has the verdict it has; each has a card in `docs/verdicts.md`."""
 

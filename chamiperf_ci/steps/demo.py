@@ -19,7 +19,7 @@ from chamiperf_ci.adapters.data import default_baselines
 from chamiperf_ci.errors import ConfigurationError, ExitCode, InternalError, InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, Verdict
-from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason
+from chamiperf_ci.models.vocabulary import NOT_BY_CHANCE, RowReason, RowVerdict
 from chamiperf_ci.render import numbers
 
 SCENARIO = "boot_storm"
@@ -28,8 +28,6 @@ SERVICE_TIME_MS = 8
 BASELINE_RUNS = 5
 ATTEMPTS = 5
 """Runs made for one valid one, on a machine that others use."""
-NOT_BY_CHANCE = frozenset({RunReason.SCRIPT_FAILED, RunReason.AUTH_EXPIRED, RunReason.THROTTLED})
-"""Why a run is invalid that another run would be as well."""
 FAILURES: dict[int, type[ToolkitError]] = {ExitCode.CONFIGURATION: ConfigurationError, ExitCode.INTERNAL: InternalError}
 """What a step's exit code becomes; every other one means that it could not measure."""
 

@@ -9,6 +9,7 @@ from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ExitCode, Interrupted, InvalidMeasurement
 from chamiperf_ci.models.drill import DrillRun, Purpose
 from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.vocabulary import NOT_BY_CHANCE
 from chamiperf_ci.steps.load.entry import Given, Voice
 from chamiperf_ci.steps.load.night import describe
 
@@ -51,7 +52,7 @@ class Measuring:
         """Return a valid run.
 
         Raises:
-            Over: The time is used up, or too many in a row were invalid.
+            Over: The time is used up, too many in a row were invalid, or one was that no repetition would mend.
             CutOff: A run did not come to its planned end.
             InvalidMeasurement: The stack is another than before.
             ToolkitError: As `load`.
@@ -62,6 +63,8 @@ class Measuring:
                 raise CutOff(f"run {run.run_id} was cut off: {describe(run)}")
             if run.valid:
                 return self._alike(run)
+            if any(problem.reason in NOT_BY_CHANCE for problem in run.problems):
+                raise Over(f"run {run.run_id} is invalid, and another would be as well: {describe(run)}")
             self.say(f"  it says nothing and is made again: {describe(run)}")
         raise Over(f"{MOST_INVALID} runs in a row were invalid")
 

@@ -30,8 +30,9 @@ STATE = StackState(
 class World:
     """A stack whose level is `1 + strength * effect` while it is slowed, and what was driven at it."""
 
-    def __init__(self, *, strength=1.0, noise=0.01, invalid=(), cut_off=None, level=None):
+    def __init__(self, *, strength=1.0, noise=0.01, invalid=(), problems=BUSY, cut_off=None, level=None):
         self.strength, self.noise, self.invalid, self.cut_off = strength, noise, set(invalid), cut_off
+        self.problems = problems
         self.level = level or (lambda _number: 1.0)
         self.effect, self.slowed_by, self.asked = 0.0, [], []
 
@@ -50,7 +51,7 @@ class World:
             run_kind=RunKind(given.kind),
             started_at=started,
             ended_at=started + timedelta(seconds=20),
-            problems=BUSY if number in self.invalid else (),
+            problems=self.problems if number in self.invalid else (),
             complete=number != self.cut_off,
         )
         write_document(given.out / "runs" / f"{scenario}{given.file_ending}.json", run)

@@ -8,6 +8,8 @@ from made_drills import World
 from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, StackUnreachable
 from chamiperf_ci.models.drill import Drill
+from chamiperf_ci.models.run import RunProblem
+from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.drill import step
 from chamiperf_ci.steps.drill.slowing import DEPLOYED
 from chamiperf_ci.steps.load.entry import Given
@@ -100,6 +102,14 @@ def test_an_invalid_run_is_made_again_and_stays_on_record(drills):
     _, found = drills(World(invalid={2, 7}), comparisons=1)
     assert (found.unchanged_runs, found.unchanged.comparisons) == (8, 1)
     assert [bool(run.problems) for run in found.runs[:7]] == [False, True, False, False, False, False, True]
+
+
+def test_a_run_that_no_repetition_would_mend_ends_the_drill(drills):
+    thrown = RunProblem(reason=RunReason.SCRIPT_FAILED, text="TypeError: items is not iterable")
+    world = World(invalid=range(1, 100), problems=(thrown,))
+    code, found = drills(world)
+    assert (code, len(world.asked)) == (ExitCode.INVALID, 1)
+    assert "script-failed: TypeError: items is not iterable" in found.ended_early
 
 
 def test_too_few_valid_runs_prove_nothing(drills):
