@@ -78,14 +78,23 @@ def serving(answer):
         def log_message(self, *_args):
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with served_by(Handler) as url:
+        try:
+            yield ScriptedServer(url, asked, over)
+        finally:
+            over.set()
+
+
+@contextmanager
+def served_by(handler):
+    """Serve with a request handler's class on a free port of loopback; its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield ScriptedServer(f"http://127.0.0.1:{server.server_address[1]}", asked, over)
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
-        over.set()
         server.shutdown()
         server.server_close()
         thread.join()

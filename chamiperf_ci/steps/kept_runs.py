@@ -110,13 +110,22 @@ def export(store: HistoryStore, which: history.Wanted, *, form: str, output: Pat
     reading = history.read(store, which)
     lines = (line for entry in reading.entries for line in _lines(entry))
     text = _csv(lines) if form == "csv" else "".join(json.dumps(line) + "\n" for line in lines)
+    hand_over(text, output, reading)
+    click.echo(f"{len(reading.entries)} runs exported.", err=True)
+
+
+def hand_over(text: str, output: Path | None, reading: history.Reading) -> None:
+    """Write what was made of a history to a file or to standard output, and name its damaged files on standard error.
+
+    Raises:
+        ConfigurationError: The file cannot be written.
+    """
     if output is None:
         click.echo(text, nl=False)
     else:
         files.write_text(output, text)
     for problem in reading.problems:
         click.echo(f"warning: {plain(problem)}", err=True)
-    click.echo(f"{len(reading.entries)} runs exported.", err=True)
 
 
 def _lines(entry: HistoryEntry) -> Iterator[dict[str, Any]]:

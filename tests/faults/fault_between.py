@@ -1,11 +1,12 @@
 """An HTTP proxy on loopback, between the commands and a service, that alters what the service answers."""
 
 import http.client
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
+
+from scripted_server import served_by
 
 PAGE = b"<!doctype html><html><head><title>Sign in</title></head><body>Sign in to go on.</body></html>"
 """What a captive portal or a proxy answers in somebody's place."""
@@ -73,13 +74,5 @@ def between(url, alter, *, only=""):
         def log_message(self, *_args):
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with served_by(Handler) as proxy:
+        yield proxy

@@ -10,10 +10,10 @@ from chamiperf_ci.adapters.data import default_baselines
 from chamiperf_ci.adapters.files import PRODUCER
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.render.escaping import plain
 from chamiperf_ci.render.trend_page import trend_markdown, trend_page
 from chamiperf_ci.steps import history
 from chamiperf_ci.steps.compare.step import RESTORE
+from chamiperf_ci.steps.kept_runs import hand_over
 from chamiperf_ci.steps.trend.gathering import trends
 
 BASELINES = Path("baselines.json")
@@ -46,10 +46,5 @@ def show_trend(
     reading = history.read(store, which)
     found = trends(reading.entries, accepted, period=timedelta(seconds=period))
     text = trend_page(found, producer=PRODUCER) if form == "html" else trend_markdown(found)
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        files.write_text(output, text)
-    for problem in reading.problems:
-        click.echo(f"warning: {plain(problem)}", err=True)
+    hand_over(text, output, reading)
     click.echo(f"{sum(len(trend.metrics) for trend in found)} metrics of {len(reading.entries)} nights.", err=True)
