@@ -58,7 +58,9 @@ class Demo:
             InvalidMeasurement: A command could not measure.
             KeyboardInterrupt: At either signal.
         """
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # SIGINT as well: what a shell starts in the background inherits that it is ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
         self._clear()
         try:
             return self._chain()

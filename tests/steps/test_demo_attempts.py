@@ -86,13 +86,19 @@ def test_a_demo_whose_step_failed_ends_with_the_code_of_that_step(code, tmp_path
 def test_a_demo_that_is_stopped_takes_its_stack_down(number, tmp_path):
     out = tmp_path / "demo"
     command = [sys.executable, "-m", "chamiperf_ci.commands.demo", "--out", str(out), "--nodes", "200"]
+    # As a shell starts what it runs in the background: such a child inherits that SIGINT is ignored.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     demo = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     while not (out / "seed.json").exists():
         assert demo.poll() is None
         time.sleep(0.05)
     supervisor = lifecycle.find(out / "stack").supervisor
     demo.send_signal(number)
-    _, said = demo.communicate(timeout=100)
+    try:
+        _, said = demo.communicate(timeout=100)
+    finally:
+        demo.kill()
     assert (demo.returncode, "Traceback" in said) == (ExitCode.INVALID, False)
     assert not (out / "stack").exists()
     assert not processes.is_running(supervisor)
