@@ -4,9 +4,10 @@ Nothing is decided here: the repeats lie beside the runs, and the comparison tha
 decision (verdict.md section 7).
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -131,7 +132,7 @@ def _require_possible(asked: Confirmation) -> None:
 
 def _repeats(asked: Confirmation, nights: list[Run], drives: Callable[[Given, Voice], ExitCode]) -> None:
     """Two more runs of each scenario, all scenarios once before any of them twice, so that they lie further apart."""
-    ended = {night.scenario: night.ended_at for night in nights}
+    due = {night.scenario: time.monotonic() + _left(asked, night) for night in nights}
     waiting = list(nights)
     for number in range(1, REPEATS + 1):
         if asked.redeploy is not None:
@@ -139,11 +140,11 @@ def _repeats(asked: Confirmation, nights: list[Run], drives: Callable[[Given, Vo
             fresh.run_script(asked.redeploy, timeout_s=asked.redeploy_timeout_s)
             fresh.ready_and_seeded(asked.target, asked.seeded, asked.claim, asked.k6, asked.say)
         for night in list(waiting):
-            _keep_apart(asked, night.scenario, ended[night.scenario])
+            _keep_apart(asked, night.scenario, due[night.scenario] - time.monotonic())
             asked.say(f"Measuring {night.scenario} again ({number} of {REPEATS})")
             ending = f".repeat-{number}"
             code = drives(_given(asked, night, kind=RunKind.REPEAT, file_ending=ending), _voice(asked))
-            ended[night.scenario] = datetime.now(UTC)
+            due[night.scenario] = time.monotonic() + asked.min_gap_s
             if code is not ExitCode.OK:
                 # A repeat that cannot be judged leaves too few to decide on; one that was cut off ends everything.
                 waiting.remove(night)
@@ -184,13 +185,21 @@ def _voice(asked: Confirmation) -> Voice:
     return Voice(result=asked.say, progress=asked.say)
 
 
-def _keep_apart(asked: Confirmation, scenario: str, ended: datetime) -> None:
-    """Wait until a repeat does not share the luck of the run before it.
+def _left(asked: Confirmation, night: Run) -> float:
+    """The seconds between now and a night's first repeat; the whole gap where the clock tells no better."""
+    since = (datetime.now(UTC) - night.ended_at).total_seconds()
+    if since < 0:
+        # Set back since the run, or another machine's: a repeat that began now would seem to be older than it.
+        asked.say(f"The clock is {-since:.0f} s behind the end of {night.scenario}: was it set back?")
+    return asked.min_gap_s - max(since, 0.0)
+
+
+def _keep_apart(asked: Confirmation, scenario: str, left: float) -> None:
+    """Wait for so many seconds, until a repeat does not share the luck of the run before it.
 
     Raises:
         Interrupted: Asked to stop while waiting.
     """
-    left = (ended + timedelta(seconds=asked.min_gap_s) - datetime.now(UTC)).total_seconds()
     if left <= 0:
         return
     asked.say(f"Waiting {left:.0f} s, so that {scenario} is not repeated in the same sitting")

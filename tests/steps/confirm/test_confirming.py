@@ -11,7 +11,7 @@ from chamiperf_ci.models.run import Run, RunKind, RunProblem
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
 from chamiperf_ci.steps.compare import step as compare
-from chamiperf_ci.steps.confirm import fresh
+from chamiperf_ci.steps.confirm import fresh, step
 from chamiperf_ci.steps.confirm.step import Confirmation, confirm
 from chamiperf_ci.steps.load.names import read_profile
 from chamiperf_ci.steps.load.overrides import describe
@@ -173,6 +173,54 @@ def test_a_repeat_that_was_cut_off_ends_everything(first_look):
     loads = Loads(1.4, complete=False)
     confirm(asking(first_look), loads)
     assert len(loads.asked) == 1
+
+
+class Waits:
+    """Stands for the wait between runs: takes no time, and remembers how long it was."""
+
+    def __init__(self, waited):
+        self.waited = waited
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_ended):
+        return None
+
+    def wait(self, seconds):
+        """Nobody asks to stop."""
+        self.waited.append(seconds)
+        return False
+
+
+@pytest.fixture
+def waited(monkeypatch):
+    """The seconds that `confirm` would have waited between runs."""
+    made = []
+    monkeypatch.setattr(step, "StopRequest", lambda: Waits(made))
+    return made
+
+
+def night_that_ended(folder, ended):
+    """A suspect night of one scenario that ended then, judged."""
+    (folder / "runs" / "auth_under_load.json").unlink()
+    night = a_run(20, "boot_storm", 1.4, started_at=ended - timedelta(minutes=15), ended_at=ended)
+    write_document(folder / "runs" / "boot_storm.json", night)
+    compare.compare([folder / "runs"], compare.Rules(folder / "baselines.json"), out=folder)
+
+
+def test_a_clock_that_was_set_back_is_named_and_lengthens_no_wait_beyond_the_gap(first_look, waited):
+    night_that_ended(first_look, datetime.now(UTC) + timedelta(hours=1))
+    said = []
+    confirm(asking(first_look, min_gap_s=600.0, say=said.append), Loads(1.4))
+    assert [round(each / 60) for each in waited] == [10, 10]
+    assert any("behind the end of boot_storm" in each for each in said)
+
+
+def test_of_the_gap_only_what_is_left_is_waited(first_look, waited):
+    night_that_ended(first_look, datetime.now(UTC) - timedelta(minutes=4))
+    confirm(asking(first_look, min_gap_s=600.0), Loads(1.4))
+    assert [round(each / 60) for each in waited] == [6, 10]
 
 
 def test_what_an_earlier_night_left_behind_is_removed_first(first_look):
