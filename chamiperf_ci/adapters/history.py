@@ -29,6 +29,9 @@ _TIMEOUT_S = 300
 class HistoryStore(Protocol):
     """What a place of the history can do; names are relative paths with `/`."""
 
+    def require(self) -> None:
+        """Raise ConfigurationError where nothing was ever kept; who begins a history does not ask."""
+
     def names(self) -> tuple[str, ...]:
         """Return all names, sorted."""
 
@@ -44,6 +47,15 @@ class FolderHistory:
     """A folder; it need not exist yet."""
 
     root: Path
+
+    def require(self) -> None:
+        """Refuse a folder that is not there.
+
+        Raises:
+            ConfigurationError: It is not.
+        """
+        if not self.root.exists():
+            raise _nothing_here(str(self.root))
 
     def names(self) -> tuple[str, ...]:
         """Return all names, sorted; hidden files and folders are not among them."""
@@ -91,6 +103,16 @@ class BranchHistory:
     branch: str
     remote: str = "origin"
     sleep: Callable[[float], None] = time.sleep
+
+    def require(self) -> None:
+        """Refuse a branch that the remote does not have.
+
+        Raises:
+            ConfigurationError: It has none.
+            OutsideServiceError: The remote does not answer or refuses.
+        """
+        if self._fetch() is None:
+            raise _nothing_here(self._place)
 
     def names(self) -> tuple[str, ...]:
         """Return all names on the branch as it is at the remote now, sorted.
@@ -252,6 +274,12 @@ def _new(contents: Mapping[str, bytes], present: Mapping[str, bytes], *, where: 
                 remedy="The history is never rewritten; a new measurement has a run id of its own.",
             )
     return tuple(sorted(name for name, content in contents.items() if present.get(name) != content))
+
+
+def _nothing_here(where: str) -> ConfigurationError:
+    return ConfigurationError(
+        "there is no history here", where=where, remedy="Name the one that `chamiperf history add` has written."
+    )
 
 
 def _unreadable(error: OSError, path: Path) -> ConfigurationError:

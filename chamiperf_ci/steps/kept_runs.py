@@ -74,7 +74,12 @@ def add_drill(store: HistoryStore, path: Path) -> None:
 
 
 def list_names(store: HistoryStore, which: history.Wanted) -> None:
-    """Print one line a run: time, environment, scenario, kind, run id."""
+    """Print one line a run: time, environment, scenario, kind, run id.
+
+    Raises:
+        ConfigurationError: There is no history.
+    """
+    store.require()
     names = sorted(
         (name for path in store.names() if (name := history.parse_name(path)) is not None and which.covers(name)),
         key=lambda name: (name.started_at, name.path),
@@ -90,8 +95,9 @@ def show(store: HistoryStore, run_id: str) -> None:
     """Print what was kept of a run, of each of its scenarios.
 
     Raises:
-        ConfigurationError: There is no such run.
+        ConfigurationError: There is no such run, or no history.
     """
+    store.require()
     names = [path for path in store.names() if (name := history.parse_name(path)) and name.run_id == run_id]
     if not names:
         raise ConfigurationError(
@@ -105,8 +111,9 @@ def export(store: HistoryStore, which: history.Wanted, *, form: str, output: Pat
     """Write one line a metric, as CSV with a head line or as JSON lines; damaged files are named on standard error.
 
     Raises:
-        ConfigurationError: The file cannot be written, or an entry is of a newer version.
+        ConfigurationError: There is no history, the file cannot be written, or an entry is of a newer version.
     """
+    store.require()
     reading = history.read(store, which)
     lines = (line for entry in reading.entries for line in _lines(entry))
     text = _csv(lines) if form == "csv" else "".join(json.dumps(line) + "\n" for line in lines)

@@ -35,6 +35,13 @@ def store(request, tmp_path):
     return BranchHistory(request.getfixturevalue("clone")("mine"), "data", sleep=lambda _: None)
 
 
+def test_where_nothing_was_kept_there_is_no_history_and_with_the_first_night_there_is(store):
+    with pytest.raises(ConfigurationError, match="there is no history here"):
+        store.require()
+    store.add({"lab/a.json": b"{}"}, message="first")
+    store.require()
+
+
 def contents_of(store):
     return dict(store.read(store.names()))
 

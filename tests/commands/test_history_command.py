@@ -109,6 +109,10 @@ def test_a_trend_of_no_history_is_a_page_that_says_so(folder):
             ("trend", "--history", "history", "--baselines", "x"), "the file does not exist (x)", id="baselines"
         ),
         pytest.param(("show", "--run", "x", "--history", "history"), "there is no run x", id="no such run"),
+        *(
+            pytest.param((*what, "--history", "nowhere"), "there is no history here (nowhere)", id=f"{what[0]} nothing")
+            for what in (("list",), ("show", "--run", "x"), ("export",))
+        ),
         pytest.param(("list", "--history-branch", "data"), "git ls-remote failed", id="no repository"),
     ],
 )
