@@ -10,6 +10,8 @@ from chamiperf_ci.models.seed import SharedStack
 from chamiperf_ci.steps.seed.inventory import Inventory
 
 SAMPLE: Final = 50
+_NAMED: Final = 3
+"""Changed boot scripts whose MAC is told; of more, only how many."""
 _UNSERVED: Final = "not served"
 
 
@@ -29,7 +31,15 @@ def differences(client: Chamicore, before: SharedStack, others: Inventory) -> li
         if now.get(kind, 0) != count
     ]
     changed = [mac for mac, digest in before.bootscripts.items() if _digest(client, mac) != digest]
-    return found + [f"the boot script of {mac}, which is not ours, is another one now" for mac in changed]
+    return found + _told(changed)
+
+
+def _told(changed: list[str]) -> list[str]:
+    """At most one sentence on the MACs whose boot script is another one."""
+    if len(changed) <= 1:
+        return [f"the boot script of {mac}, which is not ours, is another one now" for mac in changed]
+    more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+    return [f"{len(changed)} boot scripts, which are not ours, are others now: {', '.join(changed[:_NAMED])}{more}"]
 
 
 def _digest(client: Chamicore, mac: str) -> str:
