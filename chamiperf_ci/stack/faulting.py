@@ -24,9 +24,9 @@ def set_fault(state: StackState, fault: Fault) -> Fault:
     if fault.service != "*" and (fault.lies_on_routes or fault.route != "*"):
         _check_route(state, fault)
     folder = Path(state.state_dir)
-    active = faults.read(folder)
     numbered = fault.model_copy(update={"id": secrets.token_hex(3), "set_at": time.time()})
-    faults.write(folder, (*active, numbered))
+    with faults.changing(folder):
+        faults.write(folder, (*faults.read(folder), numbered))
     time.sleep(SETTLE_S)
     return numbered
 
@@ -70,11 +70,13 @@ def clear_faults(state: StackState, ident: str | None = None) -> int:
     Raises:
         ConfigurationError: No fault has that id.
     """
-    active = list_faults(state)
-    kept = tuple(fault for fault in active if ident is not None and fault.id != ident)
-    if ident is not None and len(kept) == len(active):
-        known = ", ".join(fault.id for fault in active) or "none is set"
-        raise ConfigurationError(f"no fault {ident}", where="--id", remedy=f"Faults: {known}.")
-    faults.write(Path(state.state_dir), kept)
+    folder = Path(state.state_dir)
+    with faults.changing(folder):
+        active = faults.read(folder)
+        kept = tuple(fault for fault in active if ident is not None and fault.id != ident)
+        if ident is not None and len(kept) == len(active):
+            known = ", ".join(fault.id for fault in active) or "none is set"
+            raise ConfigurationError(f"no fault {ident}", where="--id", remedy=f"Faults: {known}.")
+        faults.write(folder, kept)
     time.sleep(SETTLE_S)
     return len(active) - len(kept)

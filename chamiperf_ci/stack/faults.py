@@ -4,7 +4,10 @@ A fault is never part of a stack's sizing: a run on a broken stack looks, in its
 because that is what a gate has to see through.
 """
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -190,6 +193,20 @@ def write(state_dir: Path, faults: tuple[Fault, ...]) -> None:
     aside = state_dir / f"{FAULTS_FILE}.{os.getpid()}"
     aside.write_bytes(_FAULTS.dump_json(faults, indent=1))
     aside.replace(state_dir / FAULTS_FILE)
+
+
+@contextmanager
+def changing(state_dir: Path) -> Iterator[None]:
+    """One change at a time: who reads, adds and writes beside another would take the other's fault away.
+
+    The folder itself is what is locked, so that there is no file to leave behind.
+    """
+    folder = os.open(state_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def described(fault: Fault, *, reveal: bool) -> str:
