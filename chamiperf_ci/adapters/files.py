@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from chamiperf_ci import __version__
 from chamiperf_ci.adapters.json_lines import line_of
+from chamiperf_ci.adapters.wrong_fields import first_wrong
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.document import Document
 
@@ -130,11 +131,8 @@ def _checked(model: type[D], data: Any, text: str, *, where: str, remedy: str) -
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first, *others = error.errors()
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        more = f" (and {len(others)} more)" if others else ""
-        place = f"{where}, line {line_of(text, first['loc'])}" if text else where
-        raise ConfigurationError(f"{field}: {first['msg']}{more}", where=place, remedy=remedy) from error
+        place = f"{where}, line {line_of(text, error.errors()[0]['loc'])}" if text else where
+        raise ConfigurationError(first_wrong(error, model), where=place, remedy=remedy) from error
 
 
 def _read_text(path: Path, remedy: str) -> str:

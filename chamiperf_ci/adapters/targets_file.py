@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from chamiperf_ci.adapters.wrong_fields import first_wrong
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.target import TargetsFile
 
@@ -35,7 +36,4 @@ def read_targets(path: Path | None) -> TargetsFile:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"not valid TOML: {error}", where=where, remedy=_REMEDY) from error
     except ValidationError as error:
-        first, *others = error.errors()
-        more = f" (and {len(others)} more)" if others else ""
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{place}: {first['msg']}{more}", where=where, remedy=_REMEDY) from error
+        raise ConfigurationError(first_wrong(error, TargetsFile), where=where, remedy=_REMEDY) from error

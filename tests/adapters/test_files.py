@@ -55,6 +55,7 @@ def test_a_file_is_readable_by_the_runners_other_users(tmp_path):
             id="infinite",
         ),
         pytest.param(WRONG_TYPE.encode(), "complete: ", id="wrong type"),
+        pytest.param(b'{\n"rate": 1,\n' + WHOLE[1:].encode(), "unknown field rate; there are ", id="unknown field"),
     ],
 )
 def test_a_file_that_is_wrong_is_told_in_one_line(content, says, tmp_path):

@@ -83,7 +83,7 @@ def nested(depth):
 
 def archives():
     """Name to the archive and a piece of the refusal's text."""
-    unknown = "Extra inputs are not permitted"
+    unknown = "unknown field"
     other_files = f"holds other files than {FILE}"
     no_file = "holds a link or a device"
     return {
