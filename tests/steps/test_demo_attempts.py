@@ -90,15 +90,18 @@ def test_a_demo_that_is_stopped_takes_its_stack_down(number, tmp_path):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     demo = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     signal.signal(signal.SIGINT, before)
-    while not (out / "seed.json").exists():
-        assert demo.poll() is None
-        time.sleep(0.05)
-    supervisor = lifecycle.find(out / "stack").supervisor
-    demo.send_signal(number)
     try:
+        while not (out / "seed.json").exists():
+            assert demo.poll() is None
+            time.sleep(0.05)
+        supervisor = lifecycle.find(out / "stack").supervisor
+        demo.send_signal(number)
         _, said = demo.communicate(timeout=100)
+        assert (demo.returncode, "Traceback" in said) == (ExitCode.INVALID, False)
+        assert not (out / "stack").exists()
+        assert not processes.is_running(supervisor)
     finally:
         demo.kill()
-    assert (demo.returncode, "Traceback" in said) == (ExitCode.INVALID, False)
-    assert not (out / "stack").exists()
-    assert not processes.is_running(supervisor)
+        demo.communicate()
+        # Where the demo did not: a stack that nobody takes down would run on for ever.
+        lifecycle.down(out / "stack")
