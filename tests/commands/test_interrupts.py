@@ -5,16 +5,15 @@ The instants come from a fixed seed. `make test` takes a few of them, `make test
 
 import json
 import random
-import re
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
 
 import psutil
 import pytest
 from command_line import command, environment
+from counted_requests import counted_requests
 
 from chamiperf_ci.models.plan import ScriptPlan
 from chamiperf_ci.models.run import Run
@@ -30,9 +29,6 @@ LONGEST_S = 9.0
 FEW = 3
 MANY = 20
 QUIET_AFTER_S = 5.0
-_COUNTED = re.compile(r"^http_server_requests_total\{([^}]*)\} (\d+)", re.MULTILINE)
-_NOT_OURS = re.compile(r"health|readiness|version|metrics|jwks|revocations")
-"""Routes that tests ask, or the services each other."""
 _MODELS = {"seed": Seed, "run": Run}
 
 
@@ -66,10 +62,10 @@ def test_an_interruption_leaves_whole_files_no_process_and_no_request(seeded, tm
     options = ("--seed-file", seed_file, *LOAD) if name == "load" else ("--nodes", 50_000, "--shared-stack")
     family = _interrupted(name, options, folder=tmp_path, state=state, number=number, after_s=after_s)
     time.sleep(QUIET_AFTER_S)
-    before = _requests(state)
+    before = counted_requests(state)
     assert [process for process in family if process.is_running()] == []
     time.sleep(2.0)
-    assert _requests(state) == before
+    assert counted_requests(state) == before
     for path in tmp_path.rglob("*.json"):
         _require_whole(path)
 
@@ -96,16 +92,6 @@ def _descendants(pid):
         return set(psutil.Process(pid).children(recursive=True))
     except psutil.NoSuchProcess:
         return set()
-
-
-def _requests(state):
-    """Requests of seed and load that the services have counted."""
-    total = 0
-    for service in state.services:
-        with urllib.request.urlopen(f"{service.url}/metrics", timeout=5) as answer:  # noqa: S310 - our own stack
-            text = answer.read().decode()
-        total += sum(int(count) for labels, count in _COUNTED.findall(text) if not _NOT_OURS.search(labels))
-    return total
 
 
 def _require_whole(path):

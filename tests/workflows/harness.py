@@ -21,6 +21,27 @@ RELEASE = "OWNER/chamiperf-ci@v0.1.0"
 ADDRESS = "https://github.com/octo/stack.git"
 TIMEOUT_S = 420
 
+LAB = """#!/bin/sh
+set -e
+chamiperf stack up --ports ephemeral --sync-interval 3600 --env-file "$RUNNER_TEMP/lab.env"
+. "$RUNNER_TEMP/lab.env"
+cat >chamiperf.toml <<END
+[targets.lab]
+kea = "$CHAMIPERF_KEA_URL"
+[targets.lab.services]
+auth = "$CHAMICORE_TEST_AUTH_URL"
+smd = "$CHAMICORE_TEST_SMD_URL"
+bss = "$CHAMICORE_TEST_BSS_URL"
+cloud-init = "$CHAMICORE_TEST_CLOUDINIT_URL"
+END
+"""
+LAB_DOWN = """#!/bin/sh
+chamiperf lock show --target lab >>"$GITHUB_STEP_SUMMARY"
+chamiperf seed --sweep --older-than 1s --dry-run --target lab >>"$GITHUB_STEP_SUMMARY"
+exec chamiperf stack down
+"""
+"""A stack that the workflow knows by its target only, as a deployed one."""
+
 
 @dataclass
 class Ran:
@@ -88,8 +109,22 @@ class Adopter:
         file.write_text(text)
         file.chmod(0o755 if executable else 0o644)
 
-    def run(self, workflow, *, event="workflow_dispatch", payload=None, arguments=()):
-        """Commit everything, push it, and run a workflow."""
+    def deploy_a_lab(self, load):
+        """Copy a nightly of a deployed stack, its scripts and its secret; `load` are the inputs of its load."""
+        self.secrets["CHAMICORE_INTERNAL_TOKEN"] = "token-of-the-lab"
+        self.write("deploy", LAB, executable=True)
+        self.write("teardown", LAB_DOWN, executable=True)
+        self.copy("nightly.yml", edit={
+            "      stack: embedded\n": "      target: lab\n      allow-dhcp: true\n      deploy-script: ./deploy\n"
+            "      teardown-script: ./teardown\n",
+            "profile: full": f'profile: demo\n      nodes: "200"\n      {load}',
+            "scenarios: all": "scenarios: boot_storm\n      confirm: none",
+            "      history-branch: chamiperf-data\n": "",
+            "      nightly-workflow: nightly.yml": "      # no alerts",
+        })  # fmt: skip
+
+    def run(self, workflow, *, event="workflow_dispatch", payload=None, arguments=(), meanwhile=None):
+        """Commit everything, push it, and run a workflow; `meanwhile` is called with `act`'s process while it runs."""
         git(self.repository, "add", "--all")
         git(self.repository, "commit", "--quiet", "--allow-empty", "--message", "As copied")
         git(self.repository, "push", "--quiet", str(self.folder / "remote.git"), "main")
@@ -126,16 +161,24 @@ class Adopter:
         secrets = self.folder / "secrets"
         secrets.write_text("".join(f"{name}={value}\n" for name, value in self.secrets.items()))
         command += ["--secret-file", str(secrets), *arguments]
-        ran = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S, env=clean_environment()
-        )
-        return read_log(ran, self.artifacts)
+        printed = self.folder / "printed"
+        with (
+            printed.open("w") as file,
+            subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=clean_environment()) as act,
+        ):
+            try:
+                if meanwhile:
+                    meanwhile(act)
+                act.wait(timeout=TIMEOUT_S)
+            finally:
+                act.kill()
+        return read_log(act.returncode, printed.read_text(), self.artifacts)
 
 
-def read_log(ran, artifacts):
+def read_log(code, printed, artifacts):
     """What `act --json` printed, in the words of a test."""
-    summaries, jobs, steps, log = {}, {}, {}, [ran.stderr]
-    for line in ran.stdout.splitlines():
+    summaries, jobs, steps, log = {}, {}, {}, []
+    for line in printed.splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
@@ -150,7 +193,7 @@ def read_log(ran, artifacts):
             jobs[job] = entry["jobResult"]
         if entry.get("stage") == "Main" and "stepResult" in entry and len(entry["stepID"]) == 1:
             steps[entry["step"]] = entry["stepResult"]
-    return Ran(ran.returncode, "".join(log), summaries, jobs, steps, artifacts)
+    return Ran(code, "".join(log), summaries, jobs, steps, artifacts)
 
 
 def third_party():

@@ -27,28 +27,6 @@ SLOW = "#!/bin/sh\nexec chamiperf stack fault set --service bss --route bootscri
 BROKEN = "#!/bin/sh\nexec chamiperf stack fault set --service bss --error-rate 1\n"
 
 
-LAB = """#!/bin/sh
-set -e
-chamiperf stack up --ports ephemeral --env-file "$RUNNER_TEMP/lab.env"
-. "$RUNNER_TEMP/lab.env"
-cat >chamiperf.toml <<END
-[targets.lab]
-kea = "$CHAMIPERF_KEA_URL"
-[targets.lab.services]
-auth = "$CHAMICORE_TEST_AUTH_URL"
-smd = "$CHAMICORE_TEST_SMD_URL"
-bss = "$CHAMICORE_TEST_BSS_URL"
-cloud-init = "$CHAMICORE_TEST_CLOUDINIT_URL"
-END
-"""
-LAB_DOWN = """#!/bin/sh
-chamiperf lock show --target lab >>"$GITHUB_STEP_SUMMARY"
-chamiperf seed --sweep --older-than 1s --dry-run --target lab >>"$GITHUB_STEP_SUMMARY"
-exec chamiperf stack down
-"""
-"""A stack that the workflow knows by its target only, as a deployed one."""
-
-
 def deployed_by(script):
     """The edit that gives a workflow a deploy script of the adopter's own."""
     return {"      kind:": f"      deploy-script: ./{script}\n      kind:"}
@@ -77,6 +55,7 @@ def test_an_empty_repository_gets_to_a_verdict_with_a_copied_nightly(adopter, hu
     assert hub.issues == []
     assert verdict_of(ran).outcome.word == "learning"
     assert [name for name in kept(adopter) if ".boot_storm.night." in name]
+    assert "boot_storm" in (ran.artifacts / "chamiperf-trend-chamiperf-1" / "trend.html").read_text()
     assert "Self-test: no product was measured" in ran.summaries["measure"]
 
 
@@ -128,18 +107,7 @@ def test_a_workflow_that_names_no_stack_stops_before_seeding(adopter, hub):
 
 
 def test_a_deployed_stack_comes_out_of_a_night_as_it_went_in(adopter):
-    adopter.secrets["CHAMICORE_INTERNAL_TOKEN"] = "token-of-the-lab"
-    changes = {
-        "      stack: embedded\n": "      target: lab\n      allow-dhcp: true\n      deploy-script: ./deploy\n"
-        "      teardown-script: ./teardown\n",
-        "profile: full": 'profile: demo\n      vus: "5"\n      sustained: 3s\n      nodes: "200"',
-        "scenarios: all": "scenarios: boot_storm\n      confirm: none",
-        "      history-branch: chamiperf-data\n": "",
-        "      nightly-workflow: nightly.yml": "      # no alerts",
-    }
-    adopter.copy("nightly.yml", edit=changes)
-    adopter.write("deploy", LAB, executable=True)
-    adopter.write("teardown", LAB_DOWN, executable=True)
+    adopter.deploy_a_lab('vus: "5"\n      sustained: 3s')
     ran = adopter.run("nightly.yml")
     # So small a load decides nothing; what was made for it goes all the same.
     summary = ran.summaries["measure"]

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-MEASURE = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())["jobs"]["measure"]
+JOBS = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())["jobs"]
+MEASURE = JOBS["measure"]
 STEPS = {step["id"]: step for step in MEASURE["steps"] if "id" in step}
 PREPARING = {"toolkit", "setup", "baselines"}
 """Steps that end the job when they fail."""
@@ -42,6 +43,23 @@ def test_each_step_that_may_fail_lets_the_gate_decide():
 
 def test_the_gate_is_the_last_step():
     assert MEASURE["steps"][-1]["id"] == "gate"
+
+
+def test_the_page_of_all_nights_is_drawn_when_tonight_is_in_the_history():
+    commands = [step.get("run", "").removeprefix("exec ") for step in JOBS["history"]["steps"]]
+    assert commands.index("chamiperf history add") < commands.index("chamiperf history trend")
+
+
+def test_no_two_artifacts_of_a_run_have_one_name():
+    names = [
+        step["with"]["name"]
+        for job in JOBS.values()
+        for step in job["steps"]
+        if step.get("uses", "").startswith("actions/upload-artifact@")
+    ]
+    assert len(names) == len(set(names))
+    # Two callers in one workflow, and a run that is started again.
+    assert all("${{ inputs.comment-key }}" in name and "${{ github.run_attempt }}" in name for name in names)
 
 
 def test_the_lock_is_held_from_before_the_first_node_until_after_the_last():
