@@ -309,17 +309,16 @@ class Stage:
             self.accept()
         self.inside("compare", *arguments)
 
-    def accept(self, *, scenarios: Collection[str] = (), quiet: bool = False) -> None:
+    def accept(self, *, scenarios: Collection[str] = ()) -> None:
         """Write a baselines.json whose accepted runs are healthy ones, made under the circumstances of those in `out`.
 
-        Also what else ran on the machine was the same, unless the accepted runs had it for themselves (`quiet`).
+        Also what else ran on the machine was the same.
         """
         accepted = patient_targets()
         for run in self._runs():
             if run.run_kind in (RunKind.NIGHT, RunKind.QUICK) and run.scenario in (scenarios or {run.scenario}):
                 healthy = self.shared.healthy_run(run.scenario)
-                machine = run.machine.model_copy(update={"foreign_cpu_percent": _QUIET}) if quiet else run.machine
-                alike = healthy.model_copy(update={"fingerprint": run.fingerprint, "machine": machine})
+                alike = healthy.model_copy(update={"fingerprint": run.fingerprint, "machine": run.machine})
                 accepted = accepting(accepted, [_night(alike, number) for number in range(5)])
         files.write_document(self.folder / "baselines.json", accepted)
 

@@ -11,9 +11,13 @@ from contextlib import contextmanager
 import psutil
 from fault import Theme
 from fault_stage import LONG
+from faults_baselines import judge, repeats
 from faults_stack import JUDGED
+from made_runs import made_run
 
+from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.k6 import find_k6
+from chamiperf_ci.models.run import Run
 from chamiperf_ci.stack.faults import Latency
 
 GENERATOR = Theme("generator")
@@ -30,11 +34,12 @@ def k6_as(stage, body):
     stage.variables["CHAMIPERF_K6"] = str(script)
 
 
-IDLE_ON_ONE_CORE = (
-    "import os, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
-    "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)); os.execvp(sys.argv[1], sys.argv[1:])"
+IDLE = (
+    "import os, sys; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)); os.execvp(sys.argv[1], sys.argv[1:])"
 )
-"""Becomes a program of the idle class on one core."""
+"""Becomes a program of the idle class."""
+IDLE_ON_ONE_CORE = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); " + IDLE
+"""The same, on one core alone."""
 
 
 def starve(stage):
@@ -43,10 +48,10 @@ def starve(stage):
 
 
 @contextmanager
-def crowd():
+def crowd(becoming=IDLE_ON_ONE_CORE, programs=CROWD):
     """Many programs of the idle class on the same core; whoever is not of that class does not feel them."""
     busy = ["sh", "-c", "while :; do :; done"]
-    crowded = [subprocess.Popen([sys.executable, "-c", IDLE_ON_ONE_CORE, *busy]) for _ in range(CROWD)]
+    crowded = [subprocess.Popen([sys.executable, "-c", becoming, *busy]) for _ in range(programs)]
     try:
         yield
     finally:
@@ -100,6 +105,20 @@ def starved_in_repeats(stage):
     starve(stage)
     with crowd():
         stage.confirm()
+
+
+@GENERATOR.row(
+    "other programs take most of the machine, and three runs are half again as slow",
+    ends="load 0|3, compare 3", word="invalid", reasons="machine-busy", kept=JUDGED,
+)  # fmt: skip
+def other_work(stage):
+    with crowd(IDLE, 2 * psutil.cpu_count()):
+        stage.load()
+    measured = files.read_document(stage.out / "runs" / "boot_storm.json", Run).machine.foreign_cpu_percent
+    beside = {"factor": 1.5, "machine": made_run().machine.model_copy(update={"foreign_cpu_percent": measured})}
+    stage.made_night(**beside)
+    repeats(stage, **beside)
+    judge(stage)
 
 
 @GENERATOR.row(
