@@ -95,6 +95,12 @@ def workflows():
     return [*sorted((ROOT / ".github/workflows").glob("*.yml")), *sorted((ROOT / "workflows").glob("*.yml"))]
 
 
+def test_the_self_test_uses_every_action():
+    steps = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["self-test"]["steps"]
+    used = {step.get("uses", "").removeprefix("./actions/") for step in steps}
+    assert {path.parent.name for path in FILES} <= used
+
+
 @pytest.mark.parametrize("path", workflows(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_workflow_gives_an_action_only_inputs_that_it_has(path):
     for job in yaml.safe_load(path.read_text())["jobs"].values():

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from chamiperf_ci.adapters.k6.locate import TESTED
+
 SCRIPT = Path(__file__).resolve().parents[1] / "actions" / "setup" / "install.py"
 
 
@@ -93,6 +95,56 @@ def test_a_runner_that_is_too_old_for_the_pinned_actions_is_a_warning(setup, ver
     monkeypatch.setattr(setup, "runner_version", lambda _: version)
     setup.check_runner()
     assert ("the runner is version" in capsys.readouterr().out) is warned
+
+
+@pytest.fixture
+def k6(monkeypatch, tmp_path):
+    """Puts a k6 on the path that says its version so."""
+
+    def put(said):
+        file = tmp_path / "bin" / "k6"
+        file.parent.mkdir()
+        file.write_text(f"#!/bin/sh\necho '{said}'\n")
+        file.chmod(0o755)
+        monkeypatch.setenv("PATH", str(file.parent))
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [
+        pytest.param("k6 v1.1.0 (go1.24.3, linux/amd64)", False, id="the one that was tested"),
+        pytest.param("k6 v1.1.1 (go1.24.3, linux/amd64)", True, id="another"),
+        pytest.param("not found", True, id="none at all"),
+    ],
+)
+def test_another_k6_on_the_path_is_a_warning(setup, k6, said, warned, capsys):
+    k6(said)
+    setup.check_k6()
+    assert ("the k6 on the path is another than 1.1.0" in capsys.readouterr().out) is warned
+
+
+def test_without_a_k6_on_the_path_nothing_is_said(setup, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    setup.check_k6()
+    assert capsys.readouterr().out == ""
+
+
+def test_the_tested_k6_is_the_toolkits(setup):
+    assert tuple(map(int, setup.K6.split("."))) == TESTED
+
+
+def test_a_disk_that_is_nearly_full_is_a_warning_with_the_cure(setup, monkeypatch, capsys):
+    monkeypatch.setattr(setup, "FREE_BYTES", 2**63)
+    setup.check_disk()
+    assert "MB are free in" in capsys.readouterr().out
+
+
+def test_a_disk_with_room_is_not_mentioned(setup, monkeypatch, capsys):
+    monkeypatch.setattr(setup, "FREE_BYTES", 1)
+    setup.check_disk()
+    assert capsys.readouterr().out == ""
 
 
 def test_outside_a_runner_its_version_is_not_known(setup):

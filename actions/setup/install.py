@@ -15,6 +15,7 @@ import os
 import re
 import resource
 import secrets
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,10 @@ OLDEST_RUNNER = (2, 327, 1)
 OPEN_FILES = 25_000
 LOCAL_PORTS = 25_000
 """Enough for the spike of 20,000 connections of profile `full`, and some."""
+K6 = "1.1.0"
+"""The version whose numbers were checked; another one is another fingerprint."""
+FREE_BYTES = 1_000_000_000
+"""An environment, pip's downloads and a night's files."""
 GUIDE = "https://github.com/{repository}/blob/{ref}/docs/runner.md"
 
 
@@ -51,6 +56,8 @@ def plan() -> None:
     check_open_files()
     check_ports()
     check_runner()
+    check_k6()
+    check_disk()
     ready = (home() / ".complete").exists()
     output("cache", "false" if ready else cache)
     output(
@@ -159,6 +166,31 @@ def check_runner() -> None:
             f"the runner is version {'.'.join(map(str, version))}: too old for the pinned actions",
             f"Update it to {'.'.join(map(str, OLDEST_RUNNER))} or newer.",
             "runner-version",
+        )
+
+
+def check_k6() -> None:
+    """A k6 on the job's path is the one that is used."""
+    if (k6 := shutil.which("k6")) is None:
+        return
+    said = subprocess.run([k6, "version"], capture_output=True, text=True, check=False, timeout=30).stdout
+    if not re.match(rf"k6(\.exe)? v?{re.escape(K6)}\b", said):
+        warn(
+            f"the k6 on the path is another than {K6}: its runs are not compared with those of {K6}",
+            f"Give grafana/setup-k6-action `k6-version: {K6}`, or take k6 off the path: the pinned one is then used.",
+            "k6",
+        )
+
+
+def check_disk() -> None:
+    """A full disk ends a night in its middle."""
+    folder = next(path for path in home().parents if path.exists())
+    free = shutil.disk_usage(folder).free
+    if free < FREE_BYTES:
+        warn(
+            f"{free // 1_000_000:,} MB are free in {folder}: too few for an installation and a night's files",
+            "Remove environments of old commits there, or give the runner a larger disk.",
+            "disk",
         )
 
 

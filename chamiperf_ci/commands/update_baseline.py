@@ -138,7 +138,7 @@ def pull_request(
         update.Destination(repository, branch, base, path, _link(repository)),
         None if dry_run else connect(_token(), api_url=api_url),
     )
-    actions.publish({"pull-request-url": url})
+    actions.publish({"pull-request": url.rpartition("/")[2], "pull-request-url": url})
     return ExitCode.OK
 
 

@@ -7,6 +7,8 @@ import github_standin
 import harness
 import pytest
 
+from chamiperf_ci.stack import lifecycle
+
 
 @pytest.fixture(scope="session")
 def toolkit(tmp_path_factory):
@@ -69,3 +71,13 @@ def hub(adopter):
         adopter.secrets["GITHUB_TOKEN"] = "canary-of-github"
         yield stand_in
     assert stand_in.checked == []
+
+
+@pytest.fixture
+def deployed(adopter, make_stack):
+    """A stack that no workflow has started, and its addresses by their variables; the adopter has its token."""
+    stack = make_stack(service_time_ms=8)
+    adopter.secrets["CHAMICORE_INTERNAL_TOKEN"] = lifecycle.internal_token(stack)
+    names = ("AUTH", "SMD", "BSS", "CLOUDINIT")
+    urls = {f"CHAMICORE_TEST_{name}_URL": lifecycle.environment(stack)[f"CHAMICORE_TEST_{name}_URL"] for name in names}
+    return stack, urls

@@ -94,10 +94,10 @@ class Adopter:
         """Be this project's own repository, for its own workflows."""
         shutil.copytree(self.toolkit, self.repository, dirs_exist_ok=True)
 
-    def copy(self, workflow, **changes):
-        """Copy a workflow as an adopter does; `changes` are lines that an adopter edits, old text to new."""
-        text = (ROOT / "workflows" / workflow).read_text()
-        for old, new in changes.get("edit", {}).items():
+    def copy(self, workflow, *, folder="workflows", edit=None):
+        """Copy a workflow as an adopter does; `edit` is what an adopter changes in it, old text to new."""
+        text = (ROOT / folder / workflow).read_text()
+        for old, new in (edit or {}).items():
             assert old in text, f"{workflow} has no {old!r}"
             text = text.replace(old, new)
         self.write(f".github/workflows/{workflow}", text)
@@ -122,6 +122,11 @@ class Adopter:
             "      history-branch: chamiperf-data\n": "",
             "      nightly-workflow: nightly.yml": "      # no alerts",
         })  # fmt: skip
+
+    def environment(self):
+        """The test's environment, with what the machine has of the adopter's own programs first on its path."""
+        environment = clean_environment()
+        return {**environment, "PATH": f"{self.folder / 'bin'}{os.pathsep}{environment['PATH']}"}
 
     def run(self, workflow, *, event="workflow_dispatch", payload=None, arguments=(), meanwhile=None):
         """Commit everything, push it, and run a workflow; `meanwhile` is called with `act`'s process while it runs."""
@@ -164,7 +169,7 @@ class Adopter:
         printed = self.folder / "printed"
         with (
             printed.open("w") as file,
-            subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=clean_environment()) as act,
+            subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=self.environment()) as act,
         ):
             try:
                 if meanwhile:
@@ -199,8 +204,8 @@ def read_log(code, printed, artifacts):
 def third_party():
     """The pinned actions that our workflows and actions use, as `uses:` names them."""
     found = set()
-    for file in (*(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / "workflows").glob("*.yml"),
-                 *(ROOT / "actions").glob("*/action.yml")):  # fmt: skip
+    places = (".github/workflows/*.yml", "workflows/*.yml", "examples/workflows/*.yml", "actions/*/action.yml")
+    for file in (file for place in places for file in ROOT.glob(place)):
         text = yaml.safe_load(file.read_text())
         jobs = text.get("jobs", {"": {"steps": text.get("runs", {}).get("steps", [])}})
         found |= {step["uses"] for job in jobs.values() for step in job.get("steps", []) if "uses" in step}

@@ -10,7 +10,9 @@ import threading
 import harness
 import psutil
 import pytest
+from made_runs import made_run
 
+from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.models.verdict import Verdict
 
 pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
@@ -57,6 +59,19 @@ def test_an_empty_repository_gets_to_a_verdict_with_a_copied_nightly(adopter, hu
     assert [name for name in kept(adopter) if ".boot_storm.night." in name]
     assert "boot_storm" in (ran.artifacts / "chamiperf-trend-chamiperf-1" / "trend.html").read_text()
     assert "Self-test: no product was measured" in ran.summaries["measure"]
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_stack_is_named_by_its_addresses_and_published_by_its_environment(adopter, deployed):
+    _, urls = deployed
+    adopter.copy("nightly.yml", edit=SHORT | {"stack: embedded": "environment: lab"})
+    variables = [word for name, url in urls.items() for word in ("--var", f"{name}={url}")]
+    ran = adopter.run("nightly.yml", arguments=variables)
+    assert ran.code == 0, ran.log
+    verdict = verdict_of(ran)
+    assert (verdict.environment, verdict.outcome.word) == ("lab", "learning")
+    assert {name.split("/")[0] for name in kept(adopter) if ".night." in name} == {"lab"}
+    assert "127.0.0.1" not in ran.summaries["measure"]
 
 
 @pytest.mark.usefixtures("hub")
@@ -204,6 +219,18 @@ def test_a_forks_verdict_is_posted_by_the_base_repository(adopter, hub):
     assert [comment["pull"] for comment in hub.comments] == [7]
 
 
+def test_a_fork_is_measured_on_the_stand_in_without_any_right(adopter):
+    adopter.copy("fork.yml")
+    head = {"ref": "topic", "sha": "c" * 40, "repo": {"full_name": "mallory/stack"}}
+    pull = {"number": 7, "base": {"ref": "main"}, "head": head}
+    adopter.write("baselines.json", (harness.ROOT / "baselines.json").read_text())
+    ran = adopter.run("fork.yml", event="pull_request", payload={"action": "opened", "pull_request": pull})
+    verdict = verdict_of(ran, key="fork")
+    assert verdict.self_test
+    assert ran.jobs == {"check": "success" if verdict.outcome.exit_code == 0 else "failure"}, ran.log
+    assert ran.steps["Stop the embedded stack"] == "success"
+
+
 def test_a_push_notices_that_the_schedule_is_off(adopter, hub):
     hub.workflows["nightly.yml"] = "disabled_inactivity"
     adopter.copy("watch.yml")
@@ -246,6 +273,7 @@ def test_a_pull_request_that_weakens_a_gate_shows_it_to_the_reviewer(adopter, hu
     ran = opened(adopter, hub, before, after)
     assert ran.jobs == {"baselines": "success"}, ran.log
     assert "| weaker | tolerance loosened |" in ran.summaries["baselines"]
+    assert "boot_storm" in ran.summaries["baselines"].partition("### Load")[2]
     assert "1 gate is weakened; is that meant?" in ran.log
 
 
@@ -264,7 +292,20 @@ def test_a_dispatch_opens_a_pull_request_that_accepts_the_runs(adopter, hub):
     assert ran.code == 0, ran.log
     (pull,) = hub.pulls
     assert pull["base"] == "main"
+    assert f"set-output:: pull-request={pull['number']}\n" in ran.log
     assert hub.refs["main"] == before["main"]
+
+
+def test_an_app_opens_the_pull_request_in_its_own_name(adopter, hub):
+    write_document(adopter.artifacts / "chamiperf-chamiperf-1" / "runs" / "boot_storm.json", made_run(0))
+    adopter.secrets["APP_PRIVATE_KEY"] = "canary-of-the-key"
+    adopter.copy("update-baseline-with-app.yml", folder="examples/workflows")
+    inputs = {"run-id": "1", "artifact": "chamiperf-chamiperf-1", "reason": "The first night"}
+    arguments = ["--var", "APP_CLIENT_ID=Iv1.0000"]
+    ran = adopter.run("update-baseline-with-app.yml", payload={"inputs": inputs}, arguments=arguments)
+    assert ran.code == 0, ran.log
+    assert len(hub.pulls) == 1
+    assert {asked.authorization for asked in hub.log} == {"token canary-of-the-app"}
 
 
 def test_a_drill_is_kept_where_later_reports_find_it(adopter, hub):
@@ -281,11 +322,12 @@ def test_a_drill_is_kept_where_later_reports_find_it(adopter, hub):
     assert [issue["title"] for issue in hub.issues] == ["embedded: the nights are not measuring"]
 
 
-def test_this_projects_own_self_test_catches_what_it_plants(adopter):
+def test_this_projects_own_self_test_catches_what_it_plants(adopter, hub):
     adopter.become_the_toolkit()
     ran = adopter.run("ci.yml", event="push", arguments=["--job", "self-test"])
     assert ran.jobs == {"self-test": "success"}, ran.log
     assert (ran.artifacts / "self-test-1" / "report.html").is_file()
+    assert hub.issues == hub.comments == hub.pulls == []
 
 
 FRESH = """
@@ -298,14 +340,14 @@ jobs:
       - &checkout
         uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1
         with: {repository: OWNER/chamiperf-ci, ref: v0.1.0, path: .chamiperf}
-      - run: touch "$HOME/planted" "$TMPDIR/planted"
+      - run: touch "$HOME/planted" "$TMPDIR/planted" "$XDG_RUNTIME_DIR/planted"
   second:
     needs: first
     runs-on: ubuntu-24.04
     steps:
       - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1
         with: {repository: OWNER/chamiperf-ci, ref: v0.1.0, path: .chamiperf}
-      - run: ls "$HOME/planted" "$TMPDIR/planted"
+      - run: ls "$HOME/planted" || ls "$TMPDIR/planted" || ls "$XDG_RUNTIME_DIR/planted"
 """
 
 

@@ -7,8 +7,6 @@ import sys
 import harness
 import pytest
 
-from chamiperf_ci.stack import lifecycle
-
 pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
 
 RELEASE = """
@@ -35,14 +33,12 @@ jobs:
 
 
 @pytest.fixture
-def staging(adopter, make_stack):
-    """A stack that the adopter's chamiperf.toml calls `staging`, and no workflow has started."""
-    stack = make_stack()
-    named = {"AUTH": "auth", "SMD": "smd", "BSS": "bss", "CLOUDINIT": "cloud-init"}
-    urls = lifecycle.environment(stack)
-    lines = [f'{service} = "{urls[f"CHAMICORE_TEST_{name}_URL"]}"' for name, service in named.items()]
+def staging(adopter, deployed):
+    """A stack that the adopter's chamiperf.toml calls `staging`."""
+    stack, urls = deployed
+    services = ("auth", "smd", "bss", "cloud-init")
+    lines = [f'{service} = "{url}"' for service, url in zip(services, urls.values(), strict=True)]
     adopter.write("chamiperf.toml", "\n".join(["[targets.staging.services]", *lines, ""]))
-    adopter.secrets["CHAMICORE_INTERNAL_TOKEN"] = lifecycle.internal_token(stack)
     adopter.copy("smoke.yml")
     return stack
 
