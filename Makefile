@@ -39,7 +39,7 @@ test-unit: $(VENV)/.dev ## the pure tests, in seconds
 test-e2e: $(VENV)/.dev ## the end-to-end tests: real k6 against the real embedded stack, real Prometheus
 	$(BIN)/pytest -n 2 -m "(e2e or needs_prometheus) and not alone and not needs_act and not needs_collector and not slow and not faults"
 
-faults: $(VENV)/.dev ## break stack, generator, disk, GitHub in over 150 ways and print what became of each
+faults: $(VENV)/.dev ## break stack, generator, disk, GitHub in over 150 ways and print what became of each, about 9 minutes on two quiet cores
 	$(BIN)/pytest -n 2 tests/faults
 
 test-interrupts: $(VENV)/.dev ## Ctrl-C, SIGTERM and SIGKILL at random instants of seed and load
