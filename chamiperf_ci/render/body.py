@@ -131,6 +131,8 @@ def _stage(verdict: Verdict) -> str:
         names = ", ".join(scenario.scenario for scenario in again)
         sitting = ", same sitting" if any(scenario.same_sitting for scenario in again) else ""
         return f"Measured again by {verdict.confirmed_by}: {names}{sitting}."
+    if _is_by_pairs_alone(verdict):
+        return "Measured by pairs of old and new, side by side."
     if verdict.suspect_scenarios:
         return f"Worth measuring again: {', '.join(verdict.suspect_scenarios)}."
     return "Nothing was worth measuring again."
@@ -138,18 +140,23 @@ def _stage(verdict: Verdict) -> str:
 
 def _compared_with(verdict: Verdict) -> list[str]:
     """What each scenario was compared with: how many runs, how old, which build, on which machine."""
-    return [line for scenario in verdict.scenarios for line in (_scenario(scenario), *_differences(scenario))]
+    kind = "old run" if _is_by_pairs_alone(verdict) else "accepted run"
+    return [line for scenario in verdict.scenarios for line in (_scenario(scenario, kind), *_differences(scenario))]
 
 
-def _scenario(scenario: ScenarioOutcome) -> str:
+def _is_by_pairs_alone(verdict: Verdict) -> bool:
+    return verdict.stage == "first look" and verdict.confirmed_by == "pairs"
+
+
+def _scenario(scenario: ScenarioOutcome, kind: str) -> str:
     machine = f"{scenario.fingerprint.machine_class}, {scenario.machine.cpu_model}"
     when = f"{scenario.started_at:%Y-%m-%d %H:%M} UTC on {machine}"
     if not scenario.valid:
         return f"{scenario.scenario} ({when}): not judged: {'; '.join(scenario.problems)}"
     if scenario.baseline_runs == 0:
-        return f"{scenario.scenario} ({when}): no accepted run to compare with"
+        return f"{scenario.scenario} ({when}): no {kind} to compare with"
     dates = dict.fromkeys((scenario.baseline_oldest, scenario.baseline_newest))
-    runs = numbers.counted(scenario.baseline_runs, "accepted run")
+    runs = numbers.counted(scenario.baseline_runs, kind)
     builds = f" ({', '.join(scenario.baseline_commits[:FEW])})" if scenario.baseline_commits else ""
     return f"{scenario.scenario} ({when}): compared with {runs} of {' to '.join(dates)}{builds}"
 

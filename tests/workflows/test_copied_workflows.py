@@ -192,13 +192,28 @@ def test_a_quick_run_that_gets_to_no_verdict_says_so_in_the_comment(adopter, hub
     assert "No verdict: the run ended before anything could be judged." in hub.comments[0]["body"]
 
 
-def test_a_second_quick_run_updates_the_comment(adopter, hub):
+RELEASE = """
+on: workflow_dispatch
+permissions: {}
+jobs:
+  release:
+    uses: ./.github/workflows/quick.yml
+    permissions: {contents: write, pull-requests: write, issues: write, actions: read}
+    with:
+      pull-request: 7
+    secrets: inherit
+"""
+"""A release pipeline that calls the workflow which people start by hand."""
+
+
+def test_a_release_that_calls_the_quick_run_updates_its_comment(adopter, hub):
     hub.add_pull(7, branch="topic", commit="c" * 40)
     adopter.copy("quick.yml", edit=QUICK)
-    for _ in range(2):
+    adopter.write(".github/workflows/release.yml", RELEASE)
+    for workflow, payload in (("quick.yml", {"inputs": {"pull-request": "7"}}), ("release.yml", None)):
         shutil.rmtree(adopter.artifacts)
         adopter.artifacts.mkdir()
-        ran = adopter.run("quick.yml", payload={"inputs": {"pull-request": "7"}})
+        ran = adopter.run(workflow, payload=payload)
         assert ran.jobs["comment"] == "success", ran.log
     assert len(hub.comments) == 1
 

@@ -1,8 +1,8 @@
 """Runs, baselines and the nights before in, a verdict out: the whole comparison, without a file or a clock.
 
 The first look judges each scenario's one run. Where repeats or pairs lie beside it, the rows that were suspect are
-decided anew, once, on all of them. So the same files give the same verdict whoever asks: `confirm` measures and then
-asks again.
+decided anew, once, on all of them; where there are only pairs, they decide every row at once. So the same files give
+the same verdict whoever asks: `confirm` measures and then asks again.
 """
 
 from collections.abc import Collection, Sequence
@@ -86,10 +86,12 @@ def judge(question: Question) -> Judgement:
         ConfigurationError: The runs do not belong together, or a target's unit is not its metric's.
     """
     found = sittings(question.runs)
-    again = any(sitting.again for sitting in found) and question.gate == "verdict"
-    alone = [replace(sitting, repeats=(), pairs=()) for sitting in found]
+    again = any(sitting.again and not sitting.only_pairs for sitting in found) and question.gate == "verdict"
+    alone = [sitting if sitting.only_pairs else replace(sitting, repeats=(), pairs=()) for sitting in found]
     pairings = _paired(question, alone)
     first = judge_night([pairing.first for pairing in pairings if pairing.first is not None])
+    decided = {sitting.scenario for sitting in found if sitting.only_pairs}
+    first = replace(first, suspects=tuple(one for one in first.suspects if one.scenario not in decided))
     look = _judgement(question, alone, pairings, first)
     if not again:
         return look
@@ -157,7 +159,7 @@ def _judgement(
         rows=rows,
         suspects=tuple(row.key for row in rows if row.suspect and not first_look),
         suspect_scenarios=tuple(suspect.scenario for suspect in night.suspects) if question.gate == "verdict" else (),
-        confirmed_by=_confirmed_by(found) if first_look else "",
+        confirmed_by=_confirmed_by(found) if first_look or any(sitting.only_pairs for sitting in found) else "",
         baselines_digest=question.baselines.digest(),
         fail_on=tuple(sorted(question.fail_on)),
         warnings=_warnings(
@@ -224,7 +226,7 @@ def _believed(gate: Gate, pairing: Pairing, decision: RowDecision, beside: Other
 
 def _by_the_letter(judged: RowInput | None, decision: RowDecision) -> RowDecision:
     """The ADR's rule in place of ours, for a row that both could judge."""
-    if judged is None or decision.change is None or decision.reason in VERDICT_WITHOUT_JUDGEMENT:
+    if judged is None or judged.pairs or decision.change is None or decision.reason in VERDICT_WITHOUT_JUDGEMENT:
         return decision
     said = adr_gate(judged.baseline, judged.current[0], tolerance=judged.tolerance, direction=judged.direction)
     verdict, reason = (

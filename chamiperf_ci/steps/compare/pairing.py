@@ -28,7 +28,7 @@ class Pairing:
         measurement: What the night's run measured; None for a metric that vanished.
         unit: Unit of its values.
         direction: Which way is good.
-        first: What the first look judges; None for a row that is shown and not compared.
+        first: What the first look judges, of pairs alone the pairs; None for a row that is shown and not compared.
         again: What the decision after repeats judges; None where the scenario was not measured again.
         everything: All measurements of each current run, the night's first.
     """
@@ -55,7 +55,7 @@ class Pairing:
 
 
 def pair_rows(sitting: Sitting, baselines: Baselines, past: Past) -> tuple[Pairing, ...]:
-    """Return a scenario's rows: everything measured, in the run's order, then what vanished, by name."""
+    """Return a scenario's rows: everything measured, in the run's order, then what vanished."""
     return tuple(_pairings(sitting, baselines, past))
 
 
@@ -64,7 +64,8 @@ def _pairings(sitting: Sitting, baselines: Baselines, past: Past) -> Iterator[Pa
     pairer = _Pairer(
         sitting=sitting,
         baselines=baselines,
-        accepted=baselines.accepted(night.fingerprint),
+        # The old side of pairs that stand alone is the baseline, and the only one.
+        accepted=None if sitting.only_pairs else baselines.accepted(night.fingerprint),
         nights=past.alike(night.fingerprint, night.started_at),
         measured=_by_key(night),
         repeats=tuple(map(_by_key, sitting.repeats)),
@@ -72,6 +73,8 @@ def _pairings(sitting: Sitting, baselines: Baselines, past: Past) -> Iterator[Pa
     )
     for key in pairer.measured:
         yield pairer.row(key)
+    if sitting.only_pairs and pairer.pairs:
+        yield from (pairer.row(key) for key in pairer.pairs[0][0] if key not in pairer.measured)
     if pairer.accepted is not None:
         for endpoint, metric, phase in pairer.accepted.row_keys:
             key = RowKey(scenario=sitting.scenario, endpoint=endpoint, metric=metric, phase=phase)
@@ -100,9 +103,12 @@ class _Pairer:
         stack_kind = self.sitting.night.fingerprint.stack_kind
         policy = self.baselines.policy(key.scenario, key.endpoint, key.metric, key.phase, stack_kind=stack_kind)
         known = self._known(key)
-        unit = now.unit if now else _unit(key, known)
+        before = self._before(key)
+        unit = now.unit if now else before[0].unit if before else _unit(key, known)
         direction = now.direction if now else (Direction.HIGHER if unit.endswith("/s") else Direction.LOWER)
         first = self._first(key, policy, now, known, direction) if policy.compared and _comparable(now) else None
+        if first is not None and self.sitting.only_pairs:
+            first = self._by_pairs(key, first)
         return Pairing(
             key=key,
             policy=policy,
@@ -110,9 +116,17 @@ class _Pairer:
             unit=unit,
             direction=direction,
             first=first,
-            again=self._again(key, first) if first is not None and self.sitting.again else None,
+            again=self._again(key, first) if first is not None and self._is_repeated else None,
             everything=(self.measured, *self.repeats),
         )
+
+    @property
+    def _is_repeated(self) -> bool:
+        return self.sitting.again and not self.sitting.only_pairs
+
+    def _before(self, key: RowKey) -> tuple[Measurement, ...]:
+        """The old side's measurements of pairs that stand alone."""
+        return tuple(old[key] for old, _ in self.pairs if key in old) if self.sitting.only_pairs else ()
 
     def _known(self, key: RowKey) -> tuple[AcceptedRow, ...]:
         return self.accepted.rows(key.endpoint, key.metric, key.phase) if self.accepted else ()
@@ -127,13 +141,15 @@ class _Pairer:
     ) -> RowInput:
         kind = now.kind if now else _kind(key)
         statistic = now.formed.statistic if now else Statistic.VALUE
-        other = None if self.accepted else self.baselines.nearest(self.sitting.night.fingerprint)
+        alone = self.sitting.only_pairs
+        other = None if self.accepted or alone else self.baselines.nearest(self.sitting.night.fingerprint)
+        statistics = [*(row.statistic for row in known), *(one.formed.statistic for one in self._before(key))]
         reason = row_reason(
             RowFacts(
                 run_valid=self.sitting.night.valid,
                 current=now.formed if now else None,
                 # Counts are formed in one way only.
-                baseline_statistics=[row.statistic if kind is RowKind.QUANTITY else statistic for row in known],
+                baseline_statistics=[one if kind is RowKind.QUANTITY else statistic for one in statistics],
                 other_fingerprints=other is not None,
                 step=now.resolution if now else 0.0,
                 simulated=now.simulated if now else False,
@@ -159,7 +175,18 @@ class _Pairer:
             filled = replace(blank, baseline=tuple(row.value for row in known), history=nights)
         return _with_current(filled, [now] if now else [])
 
-    def _again(self, key: RowKey, first: RowInput) -> RowInput | None:
+    def _by_pairs(self, key: RowKey, blank: RowInput) -> RowInput:
+        """The row as pairs alone judge it: the old side gives the baseline of counts, too."""
+        filled = self._again(key, blank) if self.pairs else blank
+        before = self._before(key)
+        if blank.kind is RowKind.STALLED_WINDOWS:
+            counts = (one.formed.value for one in before)
+            return replace(filled, baseline_stalled=tuple(int(count) for count in counts if count is not None))
+        if blank.kind is RowKind.ERRORS:
+            return replace(filled, baseline_failures=tuple(failures for one in before for failures in one.failures))
+        return filled
+
+    def _again(self, key: RowKey, first: RowInput) -> RowInput:
         if not self.pairs:
             return _with_current(first, [run[key] for run in (self.measured, *self.repeats) if key in run])
         both = [(old[key], new[key]) for old, new in self.pairs if key in old and key in new]

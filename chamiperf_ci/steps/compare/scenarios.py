@@ -1,6 +1,6 @@
 """What became of each scenario's runs, and what they were compared with; no row is looked at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline
 from chamiperf_ci.models.fingerprint import Identity, Machine
@@ -25,8 +25,10 @@ def scenario_outcome(
         is_learning: The environment's baseline is still being gathered.
     """
     night = sitting.night
-    accepted = baselines.accepted(night.fingerprint)
-    newest = _newest(accepted)
+    accepted = None if sitting.only_pairs else baselines.accepted(night.fingerprint)
+    old = [pair[0] for pair in sitting.pairs] if sitting.only_pairs else []
+    before: Sequence[AcceptedRun | Run] = old or _oldest_first(accepted)
+    newest = before[-1] if before else None
     return ScenarioOutcome(
         scenario=sitting.scenario,
         valid=night.valid,
@@ -37,19 +39,19 @@ def scenario_outcome(
         machine=night.machine,
         identities=night.identities,
         baseline_identities=newest.identities if newest else (),
-        baseline_runs=len(accepted.runs) if accepted else 0,
-        baseline_newest=accepted.newest.date().isoformat() if accepted and accepted.newest else "",
-        baseline_oldest=accepted.oldest.date().isoformat() if accepted and accepted.oldest else "",
+        baseline_runs=len(before),
+        baseline_newest=before[-1].started_at.date().isoformat() if before else "",
+        baseline_oldest=before[0].started_at.date().isoformat() if before else "",
         learning_runs=min(nights_alike + night.valid, RUNS_WANTED) if is_learning else None,
         # A fault set on purpose makes the same build another one.
         same_build=bool(newest and not night.injected_faults)
         and _told_apart(night.identities, newest.identities if newest else ()) == (),
-        reported_differences=_reported(night, newest),
+        reported_differences=_reported(night, newest, "on the old side" if old else "in the newest accepted run"),
         started_at=night.started_at,
         repeated=len(sitting.pairs) or len(sitting.repeats),
         same_sitting=sitting.same_sitting,
         warnings=tuple(dict.fromkeys(_warnings(sitting, accepted))),
-        baseline_commits=_commits(accepted),
+        baseline_commits=_commits(before),
         repeat_reasons=sitting.failed,
         judged_targets_only=judges_targets_only(night, baselines),
     )
@@ -85,8 +87,8 @@ def _warnings(sitting: Sitting, accepted: EnvironmentBaseline | None) -> Iterato
     yield from _ageing(sitting.night, accepted)
 
 
-def _newest(accepted: EnvironmentBaseline | None) -> AcceptedRun | None:
-    return max(accepted.runs, key=lambda run: (run.started_at, run.run_id)) if accepted else None
+def _oldest_first(accepted: EnvironmentBaseline | None) -> list[AcceptedRun]:
+    return sorted(accepted.runs, key=lambda run: (run.started_at, run.run_id)) if accepted else []
 
 
 def _told_apart(now: tuple[Identity, ...], then: tuple[Identity, ...]) -> tuple[str, ...] | None:
@@ -98,7 +100,7 @@ def _told_apart(now: tuple[Identity, ...], then: tuple[Identity, ...]) -> tuple[
     return tuple(identity.service for identity in known if identity != before[identity.service])
 
 
-def _reported(night: Run, newest: AcceptedRun | None) -> tuple[str, ...]:
+def _reported(night: Run, newest: AcceptedRun | Run | None, there: str) -> tuple[str, ...]:
     """Differences that forbid no comparison, and a busy machine."""
     found = []
     if night.fingerprint.tls == "insecure":
@@ -107,18 +109,18 @@ def _reported(night: Run, newest: AcceptedRun | None) -> tuple[str, ...]:
         found.append(f"the machine was busy when the run began: load average {night.machine.load_average:.1f}")
     if newest is None:
         return tuple(found)
-    found += _machine(night.machine, newest.machine)
+    found += _machine(night.machine, newest.machine, there)
     before = {identity.service: identity for identity in newest.identities}
     for identity in night.identities:
         then = before.get(identity.service)
         if then is not None and then != identity:
-            found.append(f"{identity.service}: {build(identity)} here, {build(then)} in the newest accepted run")
+            found.append(f"{identity.service}: {build(identity)} here, {build(then)} {there}")
     return tuple(found)
 
 
-def _machine(now: Machine, then: Machine) -> list[str]:
+def _machine(now: Machine, then: Machine, where: str) -> list[str]:
     pairs = (("CPU model", now.cpu_model, then.cpu_model), ("kernel", now.kernel, then.kernel))
-    return [f"{name}: {here} here, {there} in the newest accepted run" for name, here, there in pairs if here != there]
+    return [f"{name}: {here} here, {there} {where}" for name, here, there in pairs if here != there]
 
 
 def build(identity: Identity) -> str:
@@ -126,8 +128,7 @@ def build(identity: Identity) -> str:
     return identity.commit[:12] or identity.image or identity.version or "unknown build"
 
 
-def _commits(accepted: EnvironmentBaseline | None) -> tuple[str, ...]:
-    runs = accepted.runs if accepted else ()
+def _commits(runs: Sequence[AcceptedRun | Run]) -> tuple[str, ...]:
     named = (f"{identity.service} {build(identity)}" for run in runs for identity in run.identities)
     return tuple(dict.fromkeys(named))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
+from chamiperf_ci.models.fingerprint import Fingerprint
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.vocabulary import RunReason
 
@@ -22,7 +23,7 @@ class Sitting:
     """All runs of one scenario.
 
     Attributes:
-        night: The run that the first look judges.
+        night: The run that the first look judges; where only pairs were measured, the first new one.
         repeats: Valid fresh repeats of it, oldest first.
         pairs: Valid (old, new) pairs, oldest first; when there are any, they alone decide.
         set_aside: Sentences about repeats and pairs that could not be used.
@@ -49,6 +50,11 @@ class Sitting:
     def again(self) -> bool:
         """Whether the scenario was measured again."""
         return bool(self.repeats or self.pairs)
+
+    @property
+    def only_pairs(self) -> bool:
+        """Whether there are only pairs: the old side is the baseline of every row, and nothing is left to repeat."""
+        return self.night.run_kind is RunKind.PAIR_NEW
 
     @property
     def same_sitting(self) -> bool:
@@ -80,7 +86,7 @@ def sittings(runs: Sequence[Run]) -> tuple[Sitting, ...]:
     Raises:
         ConfigurationError: A scenario has no run to begin with, or two; or the runs are of several environments.
     """
-    environments = sorted({run.fingerprint.environment for run in runs})
+    environments = _environments(runs)
     if len(environments) > 1:
         raise ConfigurationError(
             f"the runs are of several environments: {', '.join(environments)}",
@@ -88,6 +94,15 @@ def sittings(runs: Sequence[Run]) -> tuple[Sitting, ...]:
             remedy="Judge one environment at a time; give each an output folder of its own (--out).",
         )
     return tuple(_sitting(name, [run for run in runs if run.scenario == name]) for name in _names(runs))
+
+
+def environment_of(runs: Sequence[Run]) -> str:
+    """The environment that is judged; the old side of pairs is another target, and gives no name."""
+    return next(iter(_environments(runs)), runs[0].fingerprint.environment)
+
+
+def _environments(runs: Sequence[Run]) -> list[str]:
+    return sorted({run.fingerprint.environment for run in runs if run.run_kind is not RunKind.PAIR_OLD})
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -98,6 +113,9 @@ def _sitting(scenario: str, runs: Sequence[Run]) -> Sitting:
     ordered = sorted(runs, key=lambda run: (run.started_at, run.run_id))
     of_kind = {kind: [run for run in ordered if run.run_kind is kind] for kind in RunKind}
     first = [run for run in ordered if run.run_kind not in (RunKind.REPEAT, RunKind.PAIR_OLD, RunKind.PAIR_NEW)]
+    old, new = of_kind[RunKind.PAIR_OLD], of_kind[RunKind.PAIR_NEW]
+    if not first and old and new:
+        first = [next((run for run in new if run.valid), new[0])]
     if len(first) != 1:
         found = ", ".join(run.run_id for run in first) or "none"
         raise ConfigurationError(
@@ -108,7 +126,6 @@ def _sitting(scenario: str, runs: Sequence[Run]) -> Sitting:
     night = first[0]
     problems: list[str] = []
     repeats = [run for run in of_kind[RunKind.REPEAT] if _fits(run, night, problems)]
-    old, new = of_kind[RunKind.PAIR_OLD], of_kind[RunKind.PAIR_NEW]
     if len(old) != len(new):
         problems.append(f"{len(old)} old and {len(new)} new runs do not pair up; the last ones are left out.")
     pairs = [pair for pair in zip(old, new, strict=False) if _pairs_up(*pair, problems)]
@@ -122,6 +139,10 @@ def reasons(run: Run) -> tuple[RunReason, ...]:
     if run.valid:
         return ()
     return tuple(problem.reason for problem in run.problems) or (RunReason.INCOMPLETE,)
+
+
+def _here(old: Run, new: Run) -> Fingerprint:
+    return old.fingerprint.model_copy(update={"environment": new.fingerprint.environment})
 
 
 def _fits(repeat: Run, night: Run, problems: list[str]) -> bool:
@@ -138,12 +159,12 @@ def _fits(repeat: Run, night: Run, problems: list[str]) -> bool:
 
 
 def _pairs_up(old: Run, new: Run, problems: list[str]) -> bool:
-    """Whether two runs are a pair: both valid, and alike in all but the build."""
+    """Whether two runs are a pair: both valid, and alike in all but the build and the name of where it runs."""
     names = f"pair {old.run_id} / {new.run_id}"
     invalid = [run for run in (old, new) if not run.valid]
     if invalid:
         problems.append(f"{names} is left out: {'; '.join(map(_why_invalid, invalid))}.")
-    elif differences := old.fingerprint.differences(new.fingerprint):
+    elif differences := _here(old, new).differences(new.fingerprint):
         problems.append(f"{names} is left out: {'; '.join(differences)}.")
     else:
         return True

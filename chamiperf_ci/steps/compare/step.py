@@ -20,7 +20,7 @@ from chamiperf_ci.steps import history as nights_before
 from chamiperf_ci.steps import verdict_metrics
 from chamiperf_ci.steps.compare.explanation import explanation
 from chamiperf_ci.steps.compare.judge import Question, judge
-from chamiperf_ci.steps.compare.sittings import read_runs
+from chamiperf_ci.steps.compare.sittings import environment_of, read_runs
 from chamiperf_ci.steps.compare.tally import Gate
 from chamiperf_ci.steps.drill.kept import KeptDrills, newest_drills
 
@@ -67,7 +67,7 @@ def ask(runs: Sequence[Run], rules: Rules) -> Question:
         ConfigurationError: A file is missing or wrong.
     """
     reading = _nights(rules.history, runs)
-    kept = KeptDrills() if rules.history is None else newest_drills(rules.history, runs[0].fingerprint.environment)
+    kept = KeptDrills() if rules.history is None else newest_drills(rules.history, environment_of(runs))
     return Question(
         runs=runs,
         baselines=files.read_document(rules.baselines, Baselines, remedy=RESTORE),
@@ -103,7 +103,7 @@ def _nights(folder: Path | None, runs: Sequence[Run]) -> nights_before.Reading |
     if folder is None:
         return None
     wanted = nights_before.Wanted(
-        environment=runs[0].fingerprint.environment,
+        environment=environment_of(runs),
         kinds=(RunKind.NIGHT,),
         until=max(run.started_at for run in runs),
     )

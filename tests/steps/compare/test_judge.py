@@ -110,6 +110,48 @@ def test_pairs_in_which_old_and_new_are_alike_clear_a_suspect():
     assert row(judged).verdict is RowVerdict.PASS
 
 
+def only_pairs(factor, count=5, **changes):
+    """Pairs without a night of their own, on a stack for which nothing was ever accepted."""
+    old = repeats(1.0, count, RunKind.PAIR_OLD, fingerprint={"environment": "pull-request-base"})
+    new = repeats(factor, count, RunKind.PAIR_NEW, fingerprint={"environment": "pull-request"}, **changes)
+    return verdict(*old, *new, baselines=shipped_baselines())
+
+
+def test_pairs_alone_need_no_baseline_and_decide_every_row():
+    judged = only_pairs(1.3)
+    assert (judged.outcome.exit_code, judged.outcome.word, judged.environment) == (1, "regression", "pull-request")
+    assert row(judged).reason is RowReason.SLOWER_IN_PAIRS
+    assert {row.reason for row in judged.rows if row.compared} & {RowReason.NO_BASELINE} == set()
+
+
+def test_pairs_alone_of_old_and_new_alike_pass():
+    judged = only_pairs(1.0)
+    assert (judged.outcome.exit_code, judged.outcome.word) == (0, "pass")
+    assert (judged.confirmed_by, judged.suspect_scenarios) == ("pairs", ())
+
+
+def test_too_few_pairs_alone_condemn_nothing_and_ask_for_no_repeats():
+    judged = only_pairs(1.3, count=3)
+    assert row(judged).verdict is RowVerdict.INCONCLUSIVE
+    assert judged.suspect_scenarios == ()
+
+
+def test_pairs_alone_that_were_all_invalid_are_no_pass():
+    judged = only_pairs(1.0, problems=(RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %"),))
+    assert (judged.outcome.exit_code, judged.outcome.word) == (3, "invalid")
+
+
+def test_an_endpoint_that_the_new_side_of_pairs_lacks_is_not_measured():
+    series = night().series[0].model_copy(update={"endpoint": "renamed"})
+    assert row(only_pairs(1.0, series=(series,))).reason is RowReason.NOT_MEASURED
+
+
+def test_failures_that_only_the_new_side_of_pairs_has_are_found():
+    judged = only_pairs(1.0, failed=4000)
+    errors = row(judged, RowKey(scenario="boot_storm", endpoint="bootscript", metric="errors"))
+    assert (errors.verdict, errors.baseline) == (RowVerdict.REGRESSION, 0)
+
+
 def test_the_same_files_give_the_same_bytes_in_any_order():
     runs = [night(1.3), *repeats(1.3)]
     assert dumps(verdict(*runs)) == dumps(verdict(*reversed(runs)))

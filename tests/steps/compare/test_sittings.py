@@ -7,7 +7,7 @@ from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.compare.sittings import read_runs, sittings
+from chamiperf_ci.steps.compare.sittings import environment_of, read_runs, sittings
 
 NIGHT = made_run(20)
 
@@ -56,8 +56,8 @@ def test_an_invalid_repeat_is_remembered_as_one():
     assert sitting.failed == (RunReason.THROTTLED,)
 
 
-def pair(number, **changes):
-    old = later(2 * number, 40 * number, run_kind=RunKind.PAIR_OLD)
+def pair(number, *, old=None, **changes):
+    old = later(2 * number, 40 * number, run_kind=RunKind.PAIR_OLD, **(old or {}))
     new = later(2 * number + 1, 40 * number + 20, run_kind=RunKind.PAIR_NEW, **changes)
     return old, new
 
@@ -77,6 +77,25 @@ def test_half_a_pair_is_named_and_left_out():
 def test_a_pair_with_an_invalid_half_is_left_out():
     (sitting,) = sittings([NIGHT, *pair(1, problems=(PROBLEM,))])
     assert (sitting.pairs, sitting.failed) == ((), (RunReason.THROTTLED,))
+
+
+def test_pairs_may_stand_alone_and_their_first_new_run_is_judged():
+    (sitting,) = sittings([*pair(1), *pair(2)])
+    assert sitting.only_pairs
+    assert (sitting.night.run_id, len(sitting.pairs)) == (pair(1)[1].run_id, 2)
+
+
+def test_the_old_side_of_pairs_is_another_target():
+    elsewhere = {"fingerprint": {"environment": "old"}}
+    runs = [run for number in (1, 2) for run in pair(number, old=elsewhere)]
+    (sitting,) = sittings(runs)
+    assert (len(sitting.pairs), environment_of(runs)) == (2, "lab")
+
+
+def test_old_and_new_on_other_machines_do_not_pair_up():
+    (sitting,) = sittings(pair(1, old={"fingerprint": {"machine_class": "2c-8GiB"}}))
+    assert sitting.pairs == ()
+    assert "machine_class: 2c-8GiB here" in sitting.set_aside[0]
 
 
 def test_two_nights_of_one_scenario_are_refused():

@@ -1,0 +1,94 @@
+"""`pull-request.yml` as an adopter copies it, with the scripts of examples/compose: two builds side by side."""
+
+import json
+import subprocess
+
+import harness
+import pytest
+
+from chamiperf_ci.models.verdict import Verdict
+
+pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
+
+DOCKER = """#!/bin/sh
+# Stands in for `docker compose --project-name NAME --project-directory TREE --file FILE VERB ...`.
+set -e
+name=$3 file=$7 verb=$8
+export CHAMIPERF_STATE_DIR="$HOME/$name"
+[ "$verb" = up ] || exec chamiperf stack down
+target=pull-request
+[ "$name" = chamiperf-head ] || target=pull-request-base
+chamiperf stack up --ports ephemeral --service-time-ms 8 --env-file "$HOME/$name.env"
+chamiperf stack fault set --service bss --route bootscript --latency-ms "$(cat "$file")"
+. "$HOME/$name.env"
+cat >>chamiperf.toml <<END
+[targets.$target.services]
+auth = "$CHAMICORE_TEST_AUTH_URL"
+smd = "$CHAMICORE_TEST_SMD_URL"
+bss = "$CHAMICORE_TEST_BSS_URL"
+cloud-init = "$CHAMICORE_TEST_CLOUDINIT_URL"
+END
+"""
+"""A build is a file with one number: how much slower than the stack's own service time its boot scripts are, ms."""
+
+SHORT = {"profile: quick": 'profile: demo\n      vus: "50"\n      nodes: "200"'}
+
+
+@pytest.fixture
+def pull(adopter, hub):
+    """A labelled pull request whose build is slower; then its branch went on to a build that cannot start."""
+    docker = adopter.folder / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(DOCKER)
+    docker.chmod(0o755)
+    for script in (harness.ROOT / "examples" / "compose").iterdir():
+        adopter.write(f"examples/compose/{script.name}", script.read_text(), executable=script.suffix == "")
+    adopter.copy("pull-request.yml", edit=SHORT)
+    adopter.secrets["CHAMICORE_INTERNAL_TOKEN"] = "token-of-the-lab"
+    commits = [push(adopter, "topic", build) for build in ("8", "not a number")]
+    push(adopter, "develop", "0.1")
+    adopter.write("compose.yaml", "not a number")
+    hub.add_pull(7, branch="topic", commit=commits[1])
+    head = {"ref": "topic", "sha": commits[0], "repo": {"full_name": hub.repository}}
+    return {"number": 7, "base": {"ref": "develop"}, "head": head}
+
+
+def push(adopter, branch, build):
+    """Push a build to a branch; its commit."""
+    adopter.write("compose.yaml", build)
+    harness.git(adopter.repository, "add", "--all")
+    harness.git(adopter.repository, "commit", "--quiet", "--message", f"Build {build}")
+    harness.git(adopter.repository, "push", "--quiet", str(adopter.folder / "remote.git"), f"HEAD:{branch}")
+    said = subprocess.run(
+        ["git", "rev-parse", "HEAD"],
+        cwd=adopter.repository, capture_output=True, text=True, check=True, env=harness.clean_environment(),
+    )  # fmt: skip
+    return said.stdout.strip()
+
+
+def test_the_labelled_commit_is_measured_beside_the_branch_to_merge_into(adopter, hub, pull):
+    payload = {"action": "labeled", "label": {"name": "performance"}, "pull_request": pull}
+    ran = adopter.run("pull-request.yml", event="pull_request", payload=payload)
+    assert ran.jobs["measure"] == "failure", ran.log
+    text = (ran.artifacts / "chamiperf-verdict-pull-request-1" / "verdict.json").read_text()
+    verdict = Verdict.model_validate(json.loads(text))
+    assert verdict.outcome.word == "regression", ran.summaries["measure"]
+    (comment,) = hub.comments
+    assert comment["pull"] == 7
+    steps = ("Take the nodes away again", "Take the nodes of the old side away again", "Take the old side down",
+             "Take the stack down")  # fmt: skip
+    assert {ran.steps[step] for step in steps} == {"success"}
+
+
+@pytest.mark.parametrize(
+    ("label", "repository"),
+    [
+        pytest.param("documentation", "octo/stack", id="another label"),
+        pytest.param("performance", "mallory/stack", id="a fork"),
+    ],
+)
+def test_nothing_else_is_built_or_measured(adopter, pull, label, repository):
+    pull["head"]["repo"]["full_name"] = repository
+    payload = {"action": "labeled", "label": {"name": label}, "pull_request": pull}
+    ran = adopter.run("pull-request.yml", event="pull_request", payload=payload)
+    assert ran.jobs == {}
