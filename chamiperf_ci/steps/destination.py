@@ -62,7 +62,8 @@ def where_to_post(event: Event, number: int | None) -> Destination:
             return Nowhere(f"The run was started by `{event.other_run.event}`, not for a pull request.")
         return ByHead(event.other_run.head, event.other_run.number)
     if number is not None:
-        return ByNumber(number, None)
+        own = event.head if event.pull_request == number else None
+        return ByNumber(number, own.commit if own is not None else None)
     if event.pull_request is None or event.head is None:
         return Nowhere(f"The event `{event.name or 'none'}` has no pull request; `--pull-request` can name one.")
     if event.from_fork and event.name == "pull_request":

@@ -101,6 +101,19 @@ def test_a_commit_that_is_not_the_head_any_more_is_not_commented_on(comment, hub
     assert "pull request #7 has moved on to cccccccccccc; what was measured is eeeeeeeeeeee." in summary
 
 
+def test_a_number_that_is_the_events_own_is_held_to_its_commit_too(comment, hub):
+    code, _, _, summary = comment("--pull-request", "7", event=pull_request(commit="e" * 40))
+    assert (code, hub.writes) == (0, [])
+    assert "pull request #7 has moved on to cccccccccccc; what was measured is eeeeeeeeeeee." in summary
+
+
+def test_a_closed_pull_request_is_not_commented_on(comment, hub):
+    hub.pulls[0]["state"] = "closed"
+    code, _, _, summary = comment("--pull-request", "7", event={}, name="workflow_dispatch")
+    assert (code, hub.writes) == (0, [])
+    assert "pull request #7 is closed" in summary
+
+
 def test_a_comment_that_is_too_long_is_posted_shorter(comment, hub):
     hub.fail("POST", "/comments$", 422, "Body is too long (maximum is 65536 characters)")
     code, _, err, _ = comment(event=pull_request())
