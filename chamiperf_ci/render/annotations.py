@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chamiperf_ci.models.verdict import Row, Verdict
-from chamiperf_ci.models.vocabulary import RowReason, RowVerdict
+from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict
 from chamiperf_ci.render import groups
 from chamiperf_ci.render.changes import title
 from chamiperf_ci.render.escaping import plain
@@ -34,13 +34,19 @@ def _notes(verdict: Verdict) -> Iterator[Note]:
     for scenario in verdict.scenarios:
         if not scenario.valid:
             yield Note("error", f"{scenario.scenario} was not judged", "; ".join(scenario.problems))
-    for level, holds, what in _KINDS:
+    for usual, holds, what in _KINDS:
+        level: Level = "warning" if _is_advice(holds, verdict) else usual
         for row in rows:
             if holds(row):
                 said = row.target.sentence if holds is groups.misses_target else row.sentence
                 yield Note(level, f"{title(row.key)} {what}", f"{row.key.text}: {said}")
     for warning in (*verdict.warnings, *(line for scenario in verdict.scenarios for line in scenario.warnings)):
         yield Note("notice", "chamiperf", warning)
+
+
+def _is_advice(holds: Callable[[Row], bool], verdict: Verdict) -> bool:
+    """Whether it does not turn the exit code, and so must not look like a failure."""
+    return bool(verdict.fail_on) and holds in _FAILS and _FAILS[holds] not in verdict.fail_on
 
 
 def _is_alone_not_judged(row: Row) -> bool:
@@ -57,3 +63,4 @@ _KINDS: tuple[tuple[Level, Callable[[Row], bool], str], ...] = (
     ("warning", groups.is_drifting, "drifts"),
     ("warning", lambda row: groups.is_inconclusive(row) and row.suspect, "is suspect"),
 )
+_FAILS = {groups.has_regressed: FailOn.REGRESSION, groups.misses_target: FailOn.TARGET}

@@ -1,5 +1,6 @@
 from made_verdicts import KNOWN, everything, made_row, made_verdict
 
+from chamiperf_ci.models.vocabulary import FailOn
 from chamiperf_ci.render.annotations import notes
 
 
@@ -21,6 +22,12 @@ def test_a_line_says_which_row_and_what_was_seen():
         "boot_storm / bootscript p99: 20.7 % slower (95 %: 8.2 to 34.7 %), seen in all 3 runs; tolerance 20 % "
         "cannot be excluded."
     )
+
+
+def test_what_does_not_turn_the_exit_code_is_a_warning():
+    advisory = everything().model_copy(update={"fail_on": (FailOn.TARGET, FailOn.INVALID)})
+    levels = {note.title: note.level for note in notes(advisory)}
+    assert (levels["Boot script p99 regressed"], levels["Boot script p50 misses its target"]) == ("warning", "error")
 
 
 def test_what_is_acknowledged_is_no_annotation():

@@ -1,7 +1,8 @@
 """Runs the workflows that adopters copy, as they stand, with `act` in host mode, from a repository that is not ours.
 
 What is changed for `act`, and nothing else: `OWNER` stays and is mapped to a copy of this toolkit; `concurrency.queue`
-is taken out and `job.workflow_repository` and `job.workflow_sha` are filled in, because `act` knows none of them.
+is taken out, and `job.workflow_repository`, `job.workflow_sha` and `runner.environment` are filled in, because `act`
+knows none of them.
 """
 
 import json
@@ -229,6 +230,7 @@ def copy_toolkit(to):
         "      queue: max\n": "",
         "job.workflow_repository": "'OWNER/chamiperf-ci'",
         "job.workflow_sha": "'v0.1.0'",
+        "runner.environment": "env.HARNESS_RUNNER",
     }.items():
         assert old in text
         text = text.replace(old, new)

@@ -98,6 +98,18 @@ def test_a_night_with_a_planted_slow_down_is_red_and_names_it(adopter, hub, base
     assert [issue["title"].partition(" (")[0] for issue in hub.issues] == ["embedded: boot_storm got worse"]
 
 
+@pytest.mark.usefixtures("hub")
+def test_a_slow_down_on_a_hosted_runner_is_a_warning(adopter, baselines):
+    adopter.variables["HARNESS_RUNNER"] = "github-hosted"
+    adopter.copy("nightly.yml", edit=SHORT | deployed_by("slow"))
+    adopter.write("baselines.json", baselines)
+    adopter.write("slow", SLOW, executable=True)
+    ran = adopter.run("nightly.yml")
+    assert ran.jobs["measure"] == "success", ran.log
+    assert verdict_of(ran).outcome.word == "regression"
+    assert "Exit code 0." in ran.summaries["measure"]
+
+
 def test_a_red_smoke_test_skips_the_load_and_says_so(adopter, hub):
     adopter.copy("nightly.yml", edit=SHORT | deployed_by("broken"))
     adopter.write("broken", BROKEN, executable=True)
