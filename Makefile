@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A target that needs node, go or docker says so in its help line; `demo` and `test` need Python 3.11+, make and git.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo scenarios test test-unit test-e2e faults test-interrupts test-demo test-observability test-workflows \
-        lint format types-k6 lock schemas docs dashboards bench bench-verdict observability clean
+        lint format types-k6 k6-built lock schemas docs dashboards bench bench-verdict observability clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "%-20s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ lint: $(VENV)/.dev types-k6 ## formatting, lint, types, import directions, workf
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	tools/lint-workflows
+
+k6-built: ## build k6/built, which `load` runs, from the k6 scripts (node)
+	cd k6 && npm ci --silent --no-audit --no-fund && npm run --silent build
 
 types-k6: ## type-check the k6 scripts against @types/k6 (node)
 	tools/types-k6

@@ -24,6 +24,7 @@ from chamiperf_ci.adapters.dialect import dialect
 from chamiperf_ci.models.identities import Identities
 from chamiperf_ci.models.stack import StackOptions
 from chamiperf_ci.stack import lifecycle
+from chamiperf_ci.steps.load.names import script_of
 
 K6 = Path(sys.executable).with_name("k6")
 VUS = 100
@@ -36,6 +37,7 @@ NODES = 50_000
 FEW_NODES = 2_000
 """Nodes of the throughput figure: the first pass over them, in which each is recorded once, is then short."""
 REQUESTS = 300_000
+MEMORY_ROUNDS = 3
 MARGIN = 1.3
 """A busy machine makes fewer in the time that was planned."""
 MOST_MEMORY = 1.2
@@ -130,14 +132,22 @@ def _throughput(pairs: list[tuple[Spent, Spent]]) -> bool:
 
 
 def _memory(folder: Path, bss: str, *, rate: float) -> bool:
-    storm = _storm(folder, bss, MARGIN * REQUESTS / rate, NODES, VUS)
-    bare = _bare(folder, bss, storm.requests, VUS)
-    ratio = storm.memory_mb / bare.memory_mb
+    ratios = []
+    for _ in range(MEMORY_ROUNDS):
+        storm = _storm(folder, bss, MARGIN * REQUESTS / rate, NODES, VUS)
+        bare = _bare(folder, bss, storm.requests, VUS)
+        if storm.requests < REQUESTS:
+            raise SystemExit(f"only {storm.requests:,} requests in the time for {REQUESTS:,}: the machine is busy")
+        ratios.append(storm.memory_mb / bare.memory_mb)
+        print(
+            f"memory at {NODES:,} MACs and {VUS} VUs after {storm.requests:,} requests: {storm.memory_mb:.0f} MB, "
+            f"bare {bare.memory_mb:.0f} MB, ratio {ratios[-1]:.2f}",
+            flush=True,
+        )
     print(
-        f"memory at {NODES:,} MACs and {VUS} VUs: {storm.memory_mb:.0f} MB after {storm.requests:,} requests, "
-        f"bare {bare.memory_mb:.0f} MB after {bare.requests:,}; ratio {ratio:.2f} (at most {MOST_MEMORY})"
+        f"memory: {median(ratios):.2f} of a bare loop's ({min(ratios):.2f} to {max(ratios):.2f}); {MOST_MEMORY} at most"
     )
-    return ratio <= MOST_MEMORY and storm.requests >= REQUESTS
+    return median(ratios) <= MOST_MEMORY
 
 
 def _summary(folder: Path) -> bool:
@@ -176,7 +186,7 @@ def _bare(folder: Path, bss: str, until: str | int, vus: int) -> Spent:
 
 def _storm(folder: Path, bss: str, duration_s: float, nodes: int, vus: int) -> Spent:
     plan = _plan(folder, {"bss": bss}, nodes=nodes, vus=vus, duration_s=duration_s)
-    spent = _run(folder, k6_folder() / "boot_storm.js", plan)
+    spent = _run(folder, script_of("boot_storm"), plan)
     summary = _read(folder)
     _require_good(sum(row["failed"] for row in summary["traffic"]))
     return Spent(

@@ -13,7 +13,7 @@
 //   soak     500         20         520          72 min
 import { grantBody } from './lib/credential.js';
 import { nodeCount, route } from './lib/nodes.js';
-import { begin, pace } from './lib/pace.js';
+import { begin, pace, watchRequests } from './lib/pace.js';
 import { call } from './lib/request.js';
 import { parameter, plan, scenario, spec } from './lib/scenario.js';
 import { enterWindow, iterationNumber } from './lib/windows.js';
@@ -68,6 +68,7 @@ let body;
 export const fetchToken = ({ account }) => {
   if (OWN_ACCOUNT && !account) return;
   enterWindow();
+  watchRequests();
   body ??= grantBody(GRANT, account);
   call(TOKEN, 0, undefined, body);
 };

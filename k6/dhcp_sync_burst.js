@@ -17,6 +17,7 @@ import { Counter, Trend } from 'k6/metrics';
 import { AT_ONCE, interfaceChanges, watchFor, write } from './lib/changes.js';
 import { keaEndpoint } from './lib/kea.js';
 import { nodeCount } from './lib/nodes.js';
+import { watchRequests } from './lib/pace.js';
 import { parameter, scenario, spec } from './lib/scenario.js';
 import { trend } from './lib/trend.js';
 import { enter } from './lib/windows.js';
@@ -57,6 +58,7 @@ export const { options, setup, teardown, handleSummary } = spec({
 export const burst = ({ keys, credential }) => {
   if (!keys) return;
   enter('sustained', null);
+  watchRequests();
   const watch = watchFor(KEA, propagation, period);
   for (let done = 0; done < CHANGES; done += AT_ONCE) {
     const written = write(interfaces.changes.slice(done, done + AT_ONCE), keys, credential);

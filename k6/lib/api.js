@@ -38,9 +38,9 @@ const entries = new SharedArray('api', () => {
 
 /** @type {(name: string) => any} */
 const entry = (name) => {
-  const at = /** @type {string[]} */ (entries[0]).indexOf(name);
-  if (at < 0) throw new Error(`api.json has no ${name}`);
-  return entries[at + 1];
+  const names = /** @type {string[]} */ (entries[0]);
+  for (let i = 0; i < names.length; i += 1) if (names[i] === name) return entries[i + 1];
+  throw new Error(`api.json has no ${name}`);
 };
 
 /** @type {(name: string) => Route} */

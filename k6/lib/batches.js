@@ -2,6 +2,7 @@
 import http from 'k6/http';
 import { authorize } from './credential.js';
 import { keysOf, removed, stored } from './objects.js';
+import { clock, spent } from './pace.js';
 
 /** @typedef {ReturnType<typeof import('./objects.js').kindOf>} Kind */
 /** @typedef {import('./request.js').Response} Response */
@@ -29,18 +30,20 @@ export function each(items, request, receive, credential, atOnce = AT_ONCE) {
   for (let first = 0; first < items.length; first += atOnce) {
     authorize(credential);
     const some = items.slice(first, first + atOnce);
-    const answers = http.batch(
-      some.map((item) => {
-        const [to, index, key, body] = request(item);
-        return {
-          method: to.method,
-          url: to.url(index, key),
-          body: body ?? (to.body && to.body(index, key)),
-          params: to.params,
-        };
-      }),
-    );
-    some.forEach((item, i) => receive(item, answers[i]));
+    const requests = some.map((item) => {
+      const [to, index, key, body] = request(item);
+      return {
+        method: to.method,
+        url: to.url(index, key),
+        body: body ?? (to.body && to.body(index, key)),
+        params: to.params,
+      };
+    });
+    const answers = http.batch(requests);
+    some.forEach((item, i) => {
+      if (clock.runs) spent(answers[i], requests[i].params.tags);
+      receive(item, answers[i]);
+    });
   }
 }
 

@@ -39,10 +39,14 @@ const macsOf = (hash, colon) => {
 
 /** @type {(network: string) => (index: number) => string} */
 const addressesOf = (network) => {
-  const [base, bits] = network.split('/');
-  const first = base.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0) + 1;
-  const usable = 2 ** (32 - Number(bits)) - 2;
+  let first = 0;
+  let usable = 0;
   return (index) => {
+    if (usable === 0) {
+      const [base, bits] = network.split('/');
+      first = base.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0) + 1;
+      usable = 2 ** (32 - Number(bits)) - 2;
+    }
     const address = first + (index % usable);
     return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
   };

@@ -15,6 +15,9 @@ export const OBJECTS = ['created', 'resolved', 'failed', 'removed'];
 /** How the generator itself did: the Trends of pace.js. */
 export const HEALTH = ['chamiperf_overrun', 'chamiperf_stall'];
 
+/** How requests came by their connection, of those that pace.js watches. */
+export const CONNECTION = ['blocked', 'connecting'];
+
 export const phaseNames = () => plan.load.phases.map(({ name }) => name);
 export const windowNames = () => Array.from({ length: windows }, (_, i) => String(i));
 
@@ -68,7 +71,8 @@ function subMetrics() {
   for (const name of of.endpoints.keys()) {
     for (const phase of phaseNames()) {
       const where = [`name:${name}`, `phase:${phase}`];
-      for (const metric of ['http_req_duration', 'http_req_blocked', 'http_req_connecting']) trend(metric, where);
+      trend('http_req_duration', where);
+      for (const part of CONNECTION) trend('chamiperf_connection', [...where, `part:${part}`]);
       for (const why of WHY) count('chamiperf_failed', [...where, `why:${why}`]);
       for (const why of APART) count('chamiperf_apart', [...where, `why:${why}`]);
     }

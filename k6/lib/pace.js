@@ -12,16 +12,19 @@ const STALL_MS = 50;
 
 const overrun = new Trend('chamiperf_overrun', true);
 const stall = new Trend('chamiperf_stall', true);
+/** How requests came by their connection. k6's own Trends of it, by phase, would keep each of them once more. */
+const connection = new Trend('chamiperf_connection', true);
 
 /** Whether requests add up what they take; an object, because each request looks at it. */
 export const clock = { runs: false };
 
 let paceMs = 0;
 /** @type {number[]} starts of the phases that begin with all VUs at once, ms */
-let herds = [];
+const herds = [];
 let due = -1;
 let fromHerd = false;
 let windowEndsAt = 0;
+let watched = false;
 let untilWatched = 1 + Math.floor(Math.random() * WATCH_EVERY);
 let beganAt = 0;
 let requestMs = 0;
@@ -33,7 +36,8 @@ export const begin = () => {
   const now = Date.now();
   if (now >= windowEndsAt) windowEndsAt = enterWindow();
   untilWatched -= 1;
-  if (untilWatched > 0 && !always) return;
+  watched = untilWatched <= 0;
+  if (!watched && !always) return;
   clock.runs = true;
   beganAt = now;
   requestMs = 0;
@@ -41,13 +45,18 @@ export const begin = () => {
 
 const firstStart = () => {
   paceMs = plan.load.pace_s * 1000;
-  herds = plan.load.phases.filter(({ herd }) => herd).map(({ start_s: start }) => start * 1000);
   const now = elapsedMs();
-  const phase = plan.load.phases.findLast(({ start_s: start }) => start * 1000 <= now) ?? plan.load.phases[0];
+  const { phases } = plan.load;
+  let phase = phases[0];
+  for (let i = 0; i < phases.length; i += 1) {
+    const start = phases[i].start_s * 1000;
+    if (phases[i].herd) herds[herds.length] = start;
+    if (start <= now) phase = phases[i];
+  }
   fromHerd = phase.herd === true;
   const left = (phase.start_s + phase.duration_s) * 1000 - now;
   due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left));
-  if (due > now) sleepUntilDue(now, false);
+  if (due > now) sleepUntilDue(now);
 };
 
 /**
@@ -55,7 +64,6 @@ const firstStart = () => {
  * After a herd the VUs spread over their interval again, else they would stay in step.
  */
 export const pace = () => {
-  const watched = untilWatched <= 0;
   if (watched) {
     overrun.add(Math.max(0, Date.now() - beganAt - requestMs));
     untilWatched = WATCH_EVERY;
@@ -67,11 +75,11 @@ export const pace = () => {
   const herd = herds.length > 0 ? herds.find((start) => due < start && start <= next) : undefined;
   fromHerd = herd !== undefined;
   due = Math.max(herd ?? next, now);
-  if (due > now) sleepUntilDue(now, watched);
+  if (due > now) sleepUntilDue(now);
 };
 
-/** @type {(now: number, watched: boolean) => void} */
-const sleepUntilDue = (now, watched) => {
+/** @type {(now: number) => void} */
+const sleepUntilDue = (now) => {
   sleep((due - now) / 1000);
   const late = elapsedMs() - due;
   if (watched || late > STALL_MS) stall.add(Math.max(0, late));
@@ -80,14 +88,24 @@ const sleepUntilDue = (now, watched) => {
 /**
  * Count a request's time as the server's, not the generator's.
  * @param {import('k6/http').Response} response
+ * @param {Record<string, string>} tags of the request
  */
-export const spent = ({ timings }) => {
+export const spent = ({ timings }, tags) => {
   requestMs += timings.blocked + timings.duration;
+  if (!watched) return;
+  connection.add(timings.blocked, { ...tags, part: 'blocked' });
+  connection.add(timings.connecting, { ...tags, part: 'connecting' });
 };
 
 /** Time the requests of every iteration, not only of those that are watched. */
 export const timeRequests = () => {
   always = true;
+};
+
+/** Watch every request, where iterations are few or neither begin nor end here. */
+export const watchRequests = () => {
+  clock.runs = true;
+  watched = true;
 };
 
 /** Milliseconds that this iteration has spent in requests so far; waits and the generator's own time are not in it. */

@@ -28,10 +28,13 @@ export const MEASURED = 'sustained';
  * @returns {number}
  */
 export const windowCount = (phases, planned) => {
-  const phase = phases.find(({ name }) => name === MEASURED);
-  if (!phase) return 0;
-  if (phase.iterations) return planned ?? 0;
-  return planned ?? (phase.duration_s < 120 ? 10 : 20);
+  for (let i = 0; i < phases.length; i += 1) {
+    const { name, iterations, duration_s: duration } = phases[i];
+    if (name !== MEASURED) continue;
+    if (iterations) return planned ?? 0;
+    return planned ?? (duration < 120 ? 10 : 20);
+  }
+  return 0;
 };
 
 /**

@@ -4,6 +4,7 @@ import exec from 'k6/execution';
 import { Trend } from 'k6/metrics';
 import { MEASURED } from './phases.js';
 import { declared, plan, windows } from './scenario.js';
+import { watchRequests } from './pace.js';
 import { enter } from './windows.js';
 
 /** When each iteration was done, ms since its phase began. */
@@ -26,6 +27,7 @@ export const enterShare = () => {
   const share = phase === MEASURED ? String(Math.floor((turn * windows) / all)) : null;
   if (tagged !== `${phase} ${share}`) {
     tagged = `${phase} ${share}`;
+    watchRequests();
     enter(phase, share);
   }
   return { phase, turn };

@@ -21,7 +21,7 @@ import { template } from './template.js';
  * @property {Filled[]} contains what a good answer contains
  * @property {Filled | null} one the same, of a GET whose good answer contains one text
  * @property {number | null} tolerates a status that is counted apart and is no failure
- * @property {import('k6/http').RefinedParams<'text'>} params
+ * @property {import('k6/http').RefinedParams<'text'> & {tags: Record<string, string>}} params
  */
 
 const failed = new Counter('chamiperf_failed');
@@ -55,7 +55,9 @@ export const endpoint = ({ name, service, method, path, names, body, contains = 
   const withBody = method !== 'GET' && method !== 'DELETE';
   declared?.names.add(name);
   if (measured) declared?.endpoints.set(name, service);
-  const texts = contains.map((text) => template(text, names));
+  /** @type {Filled[]} */
+  const texts = [];
+  for (let i = 0; i < contains.length; i += 1) texts[i] = template(contains[i], names);
   return {
     name,
     service,
@@ -94,7 +96,7 @@ export const call = (to, index, key, body) => {
   // What a storm does most, in as few calls as possible: between two turns of a VU ten thousand others have used the
   // processor's caches, so each function and object touched costs many times what a loop over it shows.
   const response = get(to.url(index, key), to.params);
-  if (clock.runs) spent(response);
+  if (clock.runs) spent(response, to.params.tags);
   if (response.status === 200 && response.body?.includes(to.one(index, key))) return response;
   return judge(to, response, index, key) ? response : null;
 };
@@ -112,7 +114,7 @@ export const send = (to, index, key, body) => {
   const url = to.url(index, key);
   const response =
     method === 'GET' ? get(url, params) : request(method, url, body ?? (to.body && to.body(index, key)), params);
-  if (clock.runs) spent(response);
+  if (clock.runs) spent(response, params.tags);
   return response;
 };
 

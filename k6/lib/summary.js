@@ -1,5 +1,5 @@
 // The summary of a run: what k6 measured, in the names of the run's model. README.md states the format.
-import { APART, HEALTH, OBJECTS, phaseNames, whatIsDeclared, WHY, windowNames } from './options.js';
+import { APART, CONNECTION, HEALTH, OBJECTS, phaseNames, whatIsDeclared, WHY, windowNames } from './options.js';
 import { MEASURED } from './phases.js';
 import { plan } from './scenario.js';
 import { textOf } from './table.js';
@@ -78,6 +78,9 @@ function trafficOf(figures) {
       const where = [`name:${name}`, `phase:${phase}`];
       const by = Object.fromEntries(WHY.map((why) => [why, figures.count('chamiperf_failed', ...where, `why:${why}`)]));
       const [throttled, conflicts] = APART.map((why) => figures.count('chamiperf_apart', ...where, `why:${why}`));
+      const [blocked, connecting] = CONNECTION.map((part) =>
+        figures.distribution('chamiperf_connection', ...where, `part:${part}`),
+      );
       const { status, refused, content, no_answer: noAnswer } = by;
       return {
         endpoint: name,
@@ -89,8 +92,8 @@ function trafficOf(figures) {
         refused,
         conflicts,
         failed_by: by,
-        blocked_ms: figures.distribution('http_req_blocked', ...where),
-        connecting_ms: figures.distribution('http_req_connecting', ...where),
+        blocked_ms: blocked,
+        connecting_ms: connecting,
       };
     }),
   );
@@ -112,8 +115,8 @@ const healthOf = (figures, ...tags) => {
   return { overrun_ms: overrun, stall_ms: stall };
 };
 
-/** k6's metrics of one request, and of one iteration. */
-const PER_REQUEST = 8;
+/** Metrics of one request, k6's and how it came by its connection, and of one iteration. */
+const PER_REQUEST = 10;
 const PER_ITERATION = 4;
 /** Metrics of a scenario's own that are not its Trends, the watched health, and what k6 says of VUs. */
 const OWN = 8;

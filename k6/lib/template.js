@@ -3,8 +3,6 @@
 /** @typedef {import('./identity.js').Names} Names */
 /** @typedef {(index: number, key?: string) => string} Filled the text for a node; `key` is the server's id of an object */
 
-const PLACEHOLDERS = ['id', 'mac', 'mac_encoded', 'ip', 'key', 'offset'];
-
 /**
  * @param {string} text with `{id}`, `{mac}`, `{mac_encoded}`, `{ip}`, `{key}` or `{offset}` (the index as a number)
  * @param {Names} names
@@ -12,21 +10,32 @@ const PLACEHOLDERS = ['id', 'mac', 'mac_encoded', 'ip', 'key', 'offset'];
  */
 export const template = (text, names) => {
   const { pieces, values } = cut(text, names);
-  const [a, b, c, d] = pieces;
-  const [value] = values;
+  const value = values[0];
   if (values.length === 0) return () => text;
-  if (values.length === 1) return (index, key) => `${a}${value(index, key)}${b}`;
-  if (values.length === 3 && values.every((other) => other === value)) {
-    // The boot script's answer, checked on every request: unrolled, it costs half of the loop below.
-    return (index, key) => {
-      const v = value(index, key);
-      return `${a}${v}${b}${v}${c}${v}${d}`;
-    };
-  }
+  if (values.length === 1) return once(pieces[0], value, pieces[1]);
+  if (values.length === 3 && values[1] === value && values[2] === value) return thrice(pieces, value);
   return (index, key) => {
-    let filled = a;
+    let filled = pieces[0];
     for (let i = 0; i < values.length; i += 1) filled += values[i](index, key) + pieces[i + 1];
     return filled;
+  };
+};
+
+/** @type {(a: string, value: Filled, b: string) => Filled} */
+const once = (a, value, b) => (index, key) => `${a}${value(index, key)}${b}`;
+
+/**
+ * The boot script's answer, checked on every request: unrolled, it costs half of the loop.
+ * @type {(pieces: string[], value: Filled) => Filled}
+ */
+const thrice = (pieces, value) => {
+  const a = pieces[0];
+  const b = pieces[1];
+  const c = pieces[2];
+  const d = pieces[3];
+  return (index, key) => {
+    const v = value(index, key);
+    return `${a}${v}${b}${v}${c}${v}${d}`;
   };
 };
 
@@ -36,25 +45,37 @@ export const template = (text, names) => {
  * @type {(text: string, names: Names) => {pieces: string[], values: Filled[]}}
  */
 const cut = (text, names) => {
+  const parts = text.split('{');
+  /** @type {Filled[]} */
   const values = [];
-  let [piece, ...rest] = text.split('{');
   const pieces = [];
-  for (const part of rest) {
-    const end = part.indexOf('}');
-    const placeholder = part.slice(0, Math.max(0, end));
-    if (PLACEHOLDERS.includes(placeholder)) {
-      pieces.push(piece);
-      values.push(valueOf(placeholder, names));
-      piece = part.slice(end + 1);
-    } else piece += `{${part}`;
+  let piece = parts[0];
+  for (let i = 1; i < parts.length; i += 1) {
+    const end = parts[i].indexOf('}');
+    const value = valueOf(parts[i].slice(0, Math.max(0, end)), names);
+    if (value) {
+      pieces[values.length] = piece;
+      values[values.length] = value;
+      piece = parts[i].slice(end + 1);
+    } else piece += `{${parts[i]}`;
   }
-  pieces.push(piece);
+  pieces[values.length] = piece;
   return { pieces, values };
 };
 
-/** @type {(placeholder: string, names: Names) => Filled} */
+/** @type {(placeholder: string, names: Names) => Filled | undefined} */
 const valueOf = (placeholder, names) => {
-  if (placeholder === 'key') return (_, key) => key ?? '';
-  if (placeholder === 'offset') return String;
-  return names[/** @type {keyof Names} */ (placeholder)];
+  switch (placeholder) {
+    case 'key':
+      return (_, key) => key ?? '';
+    case 'offset':
+      return String;
+    case 'id':
+    case 'mac':
+    case 'mac_encoded':
+    case 'ip':
+      return names[placeholder];
+    default:
+      return undefined;
+  }
 };

@@ -31,9 +31,11 @@ def whole_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stac
 def run_k6(tmp_path: Path) -> Callable[..., Ended]:
     """Run a script on a plan to its end."""
 
-    def run(plan: dict[str, Any], *options: str, state: StackState | None = None, **variables: str) -> Ended:
+    def run(
+        plan: dict[str, Any], *options: str, state: StackState | None = None, built: bool = True, **variables: str
+    ) -> Ended:
         folder = tmp_path / secrets.token_hex(4)
-        return finish(start(folder, plan, *options, state=state, **variables), folder)
+        return finish(start(folder, plan, *options, state=state, built=built, **variables), folder)
 
     return run
 

@@ -118,9 +118,14 @@ def plan_of(
 
 
 def start(
-    folder: Path, plan: dict[str, Any], *options: str, state: StackState | None = None, **variables: str
+    folder: Path,
+    plan: dict[str, Any],
+    *options: str,
+    state: StackState | None = None,
+    built: bool = True,
+    **variables: str,
 ) -> subprocess.Popen[str]:
-    """Start a script on a plan, with its files in a new folder."""
+    """Start a script on a plan, with its files in a new folder; built as `load` has it, or its source as by hand."""
     folder.mkdir()
     (folder / "plan.json").write_text(json.dumps(plan))
     environment = {
@@ -131,7 +136,8 @@ def start(
         **({"CHAMICORE_INTERNAL_TOKEN": lifecycle.internal_token(state)} if state else {}),
         **variables,
     }
-    command = [K6, "run", "--no-usage-report", "--quiet", "--address", "", *options, f"{plan['scenario']}.js"]
+    script = f"built/{plan['scenario']}.js" if built and plan["scenario"] in SCENARIOS else f"{plan['scenario']}.js"
+    command = [K6, "run", "--no-usage-report", "--quiet", "--address", "", *options, script]
     return subprocess.Popen(
         command, cwd=SCRIPTS, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )

@@ -65,6 +65,6 @@ def test_by_hand_a_script_seeds_what_it_needs_and_removes_it(whole_stack, run_k6
     plan = plan_of(state, "boot_storm", light("boot_storm"))
     urls = {f"CHAMICORE_TEST_{name.upper().replace('-', '')}_URL": url for name, url in plan["urls"].items()}
     quick = {"QUICK": "1", "QUICK_VUS": "10", "QUICK_DURATION": "5s", "BOOT_SEED_COUNT": "30"}
-    ended = run_k6(plan, state=state, CHAMIPERF_PLAN="", **urls, **quick)
+    ended = run_k6(plan, state=state, built=False, CHAMIPERF_PLAN="", **urls, **quick)
     assert (ended.scalar("nodes booted"), ended.unwell()) == (30, [])
     assert {(each.created, each.left) for each in ended.sums.objects} == {(30, 0)}

@@ -1,4 +1,4 @@
-"""Each scenario, by plain `k6 run`, against a whole stack in good health."""
+"""Each scenario, built and from its source, against a whole stack in good health."""
 
 import json
 
@@ -21,11 +21,12 @@ LEFT = {"database_stress": {"transitions"}}
 """What a scenario says that it leaves behind."""
 
 
+@pytest.mark.parametrize("built", [True, False], ids=["built", "source"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_scenario_runs_without_an_error_and_leaves_what_it_says(scenario, whole_stack, run_k6):
+def test_scenario_runs_without_an_error_and_leaves_what_it_says(scenario, built, whole_stack, run_k6):
     state, run = whole_stack
     plan = plan_of(state, scenario, light(scenario, **LIGHTER.get(scenario, {})), run=run, nodes=NODES)
-    ended = run_k6(plan, state=state)
+    ended = run_k6(plan, state=state, built=built)
     assert (ended.code, ended.lines("error", "warning")) == (0, [])
     assert (ended.sums.unavailable, ended.unwell()) == ((), [])
     measured = {row.endpoint for row in ended.sums.traffic}

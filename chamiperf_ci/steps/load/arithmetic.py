@@ -11,7 +11,8 @@ from chamiperf_ci.steps.load.catalogue import Work, iterations_per_s, requests_p
 MB_PER_PROCESS = 100.0
 """k6 with a script loaded and nothing to do, with room for its garbage collector."""
 MB_PER_VU = 0.45
-"""One VU with the scripts' library and a connection (bench.memory_plan: 0.43 MB at 3,000 VUs)."""
+"""One VU with the scripts' library and a connection (bench.memory_plan: 0.28 MB at 3,000 VUs of a
+boot storm; `inventory_scale` holds 0.1 MB more)."""
 BYTES_PER_REQUEST = 160.0
 """Samples of the Trends of one request, kept until the end (measured: 74 MB after 76,000, 115 MB after 332,000)."""
 UNPACED_PER_VU_S = 100.0

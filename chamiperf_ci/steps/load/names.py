@@ -51,12 +51,12 @@ def choose_scenarios(asked: Iterable[str], profile: Profile) -> tuple[str, ...]:
 
 
 def script_of(scenario: str) -> Path:
-    """The scenario's script.
+    """The scenario's script, built: the same code in one file takes half of the memory of a VU.
 
     Raises:
         ConfigurationError: The installation lacks it.
     """
-    path = data.k6_folder() / f"{scenario}.js"
+    path = data.k6_folder() / "built" / f"{scenario}.js"
     if not path.is_file():
         raise ConfigurationError(
             f"the script of {scenario} is missing", where=str(path), remedy="Install chamiperf-ci again."

@@ -1,0 +1,257 @@
+0 === __VU ? module.exports = require("../boot_storm.js") : (() => {
+    "use strict";
+    var metrics = require("k6/metrics"), data = require("k6/data"), http = require("k6/http"), k6 = require("k6"), exec = require("k6/execution");
+    const entries = new data.SharedArray("api", () => {
+        const {routes: routes, objects: objects, grants: grants, seed_order: order, kea: kea} = JSON.parse(open(String("../api.json"))), named = Object.entries({
+            routes: routes,
+            objects: objects,
+            grants: grants
+        }).flatMap(([section, all]) => Object.entries(all).map(([name, entry]) => [ `${section}.${name}`, entry ]));
+        return named.push([ "seed_order", order ], [ "kea", kea ]), [ named.map(([name]) => name), ...named.map(([, entry]) => entry) ];
+    }), routeOf = name => (name => {
+        const names = entries[0];
+        for (let i = 0; i < names.length; i += 1) if (names[i] === name) return entries[i + 1];
+        throw new Error(`api.json has no ${name}`);
+    })(`routes.${name}`), HEX = "0123456789abcdef", macsOf = (hash, colon) => {
+        const head = `02${colon}${hash.slice(0, 2)}${colon}${hash.slice(2, 4)}${colon}${hash[4]}`;
+        return i => `${head}${HEX[i >>> 16]}${colon}${HEX[i >>> 12 & 15]}${HEX[i >>> 8 & 15]}${colon}${HEX[i >>> 4 & 15]}${HEX[15 & i]}`;
+    }, addressesOf = network => {
+        let first = 0, usable = 0;
+        return index => {
+            if (0 === usable) {
+                const [base, bits] = network.split("/");
+                first = base.split(".").reduce((sum, octet) => 256 * sum + Number(octet), 0) + 1, 
+                usable = 2 ** (32 - Number(bits)) - 2;
+            }
+            const address = first + index % usable;
+            return `${address >>> 24}.${address >>> 16 & 255}.${address >>> 8 & 255}.${255 & address}`;
+        };
+    }, namesOf = (runId, network) => {
+        const hash = (value = (runId => {
+            let hash = 2166136261;
+            for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
+            return 1048575 & (hash ^ hash >>> 20);
+        })(runId), (1048576 | value).toString(16).slice(1));
+        var value;
+        const prefix = `chamiperf-${runId}-`;
+        return {
+            id: index => prefix + index,
+            mac: macsOf(hash, ":"),
+            mac_encoded: macsOf(hash, "%3A"),
+            ip: addressesOf(network)
+        };
+    };
+    let plan, windows = 0, startedAt = 0, scenario = null;
+    const elapsedMs = () => (0 === startedAt && (startedAt = exec.scenario.startTime), 
+    Date.now() - startedAt), overrun = new metrics.Trend("chamiperf_overrun", !0), stall = new metrics.Trend("chamiperf_stall", !0), connection = new metrics.Trend("chamiperf_connection", !0), clock = {
+        runs: !1
+    };
+    let paceMs = 0;
+    const herds = [];
+    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), beganAt = 0, requestMs = 0;
+    const sleepUntilDue = now => {
+        k6.sleep((due - now) / 1e3);
+        const late = elapsedMs() - due;
+        (watched || late > 50) && stall.add(Math.max(0, late));
+    }, spent = ({timings: timings}, tags) => {
+        requestMs += timings.blocked + timings.duration, watched && (connection.add(timings.blocked, {
+            ...tags,
+            part: "blocked"
+        }), connection.add(timings.connecting, {
+            ...tags,
+            part: "connecting"
+        }));
+    }, template = (text, names) => {
+        const {pieces: pieces, values: values} = cut(text, names), value = values[0];
+        return 0 === values.length ? () => text : 1 === values.length ? once(pieces[0], value, pieces[1]) : 3 === values.length && values[1] === value && values[2] === value ? thrice(pieces, value) : (index, key) => {
+            let filled = pieces[0];
+            for (let i = 0; i < values.length; i += 1) filled += values[i](index, key) + pieces[i + 1];
+            return filled;
+        };
+    }, once = (a, value, b) => (index, key) => `${a}${value(index, key)}${b}`, thrice = (pieces, value) => {
+        const a = pieces[0], b = pieces[1], c = pieces[2], d = pieces[3];
+        return (index, key) => {
+            const v = value(index, key);
+            return `${a}${v}${b}${v}${c}${v}${d}`;
+        };
+    }, cut = (text, names) => {
+        const parts = text.split("{"), values = [], pieces = [];
+        let piece = parts[0];
+        for (let i = 1; i < parts.length; i += 1) {
+            const end = parts[i].indexOf("}"), value = valueOf(parts[i].slice(0, Math.max(0, end)), names);
+            value ? (pieces[values.length] = piece, values[values.length] = value, piece = parts[i].slice(end + 1)) : piece += `{${parts[i]}`;
+        }
+        return pieces[values.length] = piece, {
+            pieces: pieces,
+            values: values
+        };
+    }, valueOf = (placeholder, names) => {
+        switch (placeholder) {
+          case "key":
+            return (_, key) => key ?? "";
+
+          case "offset":
+            return String;
+
+          case "id":
+          case "mac":
+          case "mac_encoded":
+          case "ip":
+            return names[placeholder];
+
+          default:
+            return;
+        }
+    }, failed = new metrics.Counter("chamiperf_failed"), apart = new metrics.Counter("chamiperf_apart"), authorized = {
+        "Content-Type": "application/json"
+    }, OPEN = {
+        "Content-Type": "application/json"
+    };
+    let gaveEvidence = !1;
+    const {get: get, request: request} = http;
+    __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
+    const call = (to, index, key, body) => {
+        if (!to.one) {
+            const response = send(to, index, key);
+            return judge(to, response, index, key) ? response : null;
+        }
+        const response = get(to.url(index, key), to.params);
+        return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
+    }, send = (to, index, key, body) => {
+        const {method: method, params: params} = to, url = to.url(index, key), response = "GET" === method ? get(url, params) : request(method, url, to.body && to.body(index, key), params);
+        return clock.runs && spent(response, params.tags), response;
+    }, judge = (to, response, index, key) => {
+        const {status: status} = response;
+        return 200 === status || status > 200 && status < 300 && "GET" !== to.method ? shows(to, response, index, key) || fail(to, response, "content") : (429 === status ? apart.add(1, {
+            name: to.name,
+            why: "throttled"
+        }) : status === to.tolerates ? apart.add(1, {
+            name: to.name,
+            why: "tolerated"
+        }) : fail(to, response, 401 === status || 403 === status ? "refused" : 0 === status ? "no_answer" : "status"), 
+        !1);
+    }, shows = ({contains: contains}, response, index, key) => {
+        const body = contains.length > 0 ? response.body : "";
+        for (let i = 0; i < contains.length; i += 1) if (!body || !body.includes(contains[i](index, key))) return !1;
+        return !0;
+    }, fail = (to, response, why) => {
+        if (failed.add(1, {
+            name: to.name,
+            why: why
+        }), gaveEvidence) return !1;
+        gaveEvidence = !0;
+        const {status: status} = response, error = response.error || ("content" === why ? "wrong content" : `status ${status}`), body = (response.body ?? "").slice(0, 512);
+        return console.warn(`chamiperf-failure ${JSON.stringify({
+            endpoint: to.name,
+            status: status,
+            error: error,
+            body: body
+        })}`), !1;
+    };
+    plan = (name => {
+        const file = __ENV.CHAMIPERF_PLAN;
+        if (!file) {
+            const {planByHand: planByHand} = require("./by_hand.js");
+            return planByHand(name);
+        }
+        const {format: format, format_version: version, ...given} = JSON.parse(open(file));
+        if ("chamiperf-plan" !== format || 1 !== version) throw new Error(`${file} is ${format} version ${version}, expected chamiperf-plan version 1`);
+        if (given.scenario !== name) throw new Error(`${file} is for ${given.scenario}, this is ${name}`);
+        return given;
+    })("boot_storm"), windows = ((phases, planned) => {
+        for (let i = 0; i < phases.length; i += 1) {
+            const {name: name, iterations: iterations, duration_s: duration} = phases[i];
+            if ("sustained" === name) return iterations ? planned ?? 0 : planned ?? (duration < 120 ? 10 : 20);
+        }
+        return 0;
+    })(plan.load.phases, plan.load.windows);
+    const NODES = plan.identities.nodes, BOOTSCRIPT = ((name, more = {}) => (({name: name, service: service, method: method, path: path, names: names, body: body, contains: contains = [], ...more}) => {
+        const {open: open = !1, tolerates: tolerates = null, measured: measured = !0} = more, timeout = 1e3 * (plan.load.request_timeout_s ?? 30), withBody = "GET" !== method && "DELETE" !== method, texts = [];
+        for (let i = 0; i < contains.length; i += 1) texts[i] = template(contains[i], names);
+        return {
+            name: name,
+            service: service,
+            method: method,
+            url: template(plan.urls[service] + path, names),
+            body: void 0 === body ? null : template(JSON.stringify(body), names),
+            contains: texts,
+            one: "GET" === method && 1 === texts.length ? texts[0] : null,
+            tolerates: tolerates,
+            params: {
+                tags: {
+                    name: name
+                },
+                timeout: timeout,
+                ...open && !withBody ? {} : {
+                    headers: open ? OPEN : authorized
+                }
+            }
+        };
+    })({
+        name: name,
+        names: namesOf(plan.identities.run_id, plan.identities.network),
+        ...routeOf(name),
+        ...more
+    }))("bootscript"), booted = new metrics.Trend("chamiperf_node_booted", !0), nodes = new metrics.Counter("chamiperf_nodes"), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = {}, unserved = [];
+    let later = 0;
+    exports.bootOneNode = () => {
+        (() => {
+            due < 0 && (() => {
+                paceMs = 1e3 * plan.load.pace_s;
+                const now = elapsedMs(), {phases: phases} = plan.load;
+                let phase = phases[0];
+                for (let i = 0; i < phases.length; i += 1) {
+                    const start = 1e3 * phases[i].start_s;
+                    phases[i].herd && (herds[herds.length] = start), start <= now && (phase = phases[i]);
+                }
+                fromHerd = !0 === phase.herd;
+                const left = 1e3 * (phase.start_s + phase.duration_s) - now;
+                due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
+                due > now && sleepUntilDue(now);
+            })();
+            const now = Date.now();
+            now >= windowEndsAt && (windowEndsAt = (() => {
+                const {phase: phase, window: window, endMs: endMs} = ((phases, windows, elapsedMs) => {
+                    let current = 0;
+                    for (;current < phases.length - 1 && elapsedMs >= 1e3 * phases[current + 1].start_s; ) current += 1;
+                    const {name: phase, start_s: start, duration_s: duration} = phases[current];
+                    if ("sustained" !== phase || 0 === windows) {
+                        const next = phases[current + 1];
+                        return {
+                            phase: phase,
+                            window: null,
+                            endMs: next ? 1e3 * next.start_s : 1 / 0
+                        };
+                    }
+                    const window = Math.min(windows - 1, Math.floor((elapsedMs / 1e3 - start) / duration * windows)), last = current === phases.length - 1 && window === windows - 1;
+                    return {
+                        phase: phase,
+                        window: String(window),
+                        endMs: last ? 1 / 0 : 1e3 * (start + duration * (window + 1) / windows)
+                    };
+                })(plan.load.phases, windows, elapsedMs());
+                return ((phase, window) => {
+                    const {tags: tags} = exec.vu.metrics;
+                    tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+                })(phase, window), startedAt + endMs;
+            })()), untilWatched -= 1, watched = untilWatched <= 0, watched && (clock.runs = !0, 
+            beganAt = now, requestMs = 0);
+        })();
+        const turn = (scenario ??= exec.scenario, scenario.iterationInTest);
+        var node;
+        turn < NODES ? call(BOOTSCRIPT, node = turn) ? booted.add(elapsedMs()) : (nodes.add(1, {
+            what: "missed"
+        }), unserved.push(node)) : unserved.length > 0 && (later += 1) % 8 == 0 ? (() => {
+            const node = unserved.shift();
+            call(BOOTSCRIPT, node) ? (nodes.add(1, {
+                what: "recovered"
+            }), booted.add(elapsedMs())) : unserved.push(node);
+        })() : call(BOOTSCRIPT, turn % NODES), (() => {
+            if (watched && (overrun.add(Math.max(0, Date.now() - beganAt - requestMs)), untilWatched = 16, 
+            clock.runs = !1), 0 === paceMs) return;
+            const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
+            fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
+        })();
+    }, exports.handleSummary = handleSummary, exports.options = options, exports.setup = setup, 
+    exports.teardown = teardown;
+})();

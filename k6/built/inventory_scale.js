@@ -1,0 +1,450 @@
+0 === __VU ? module.exports = require("../inventory_scale.js") : (() => {
+    "use strict";
+    var exec = require("k6/execution"), encoding = require("k6/encoding"), http = require("k6/http"), data = require("k6/data"), metrics = require("k6/metrics"), k6 = require("k6");
+    const entries = new data.SharedArray("api", () => {
+        const {routes: routes, objects: objects, grants: grants, seed_order: order, kea: kea} = JSON.parse(open(String("../api.json"))), named = Object.entries({
+            routes: routes,
+            objects: objects,
+            grants: grants
+        }).flatMap(([section, all]) => Object.entries(all).map(([name, entry]) => [ `${section}.${name}`, entry ]));
+        return named.push([ "seed_order", order ], [ "kea", kea ]), [ named.map(([name]) => name), ...named.map(([, entry]) => entry) ];
+    }), entry = name => {
+        const names = entries[0];
+        for (let i = 0; i < names.length; i += 1) if (names[i] === name) return entries[i + 1];
+        throw new Error(`api.json has no ${name}`);
+    }, routeOf = name => entry(`routes.${name}`), shapeOf = name => entry(`objects.${name}`);
+    let plan, windows = 0;
+    const parameter = (name, otherwise) => {
+        const value = plan.load.parameters[name] ?? otherwise;
+        if (typeof value != typeof otherwise) throw new Error(`parameter ${name} is ${value}, expected a ${typeof otherwise}`);
+        return value;
+    };
+    let startedAt = 0;
+    const elapsedMs = () => (0 === startedAt && (startedAt = exec.scenario.startTime), 
+    Date.now() - startedAt), overrun = new metrics.Trend("chamiperf_overrun", !0), stall = new metrics.Trend("chamiperf_stall", !0), connection = new metrics.Trend("chamiperf_connection", !0), clock = {
+        runs: !1
+    };
+    let paceMs = 0;
+    const herds = [];
+    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), beganAt = 0, requestMs = 0;
+    const sleepUntilDue = now => {
+        k6.sleep((due - now) / 1e3);
+        const late = elapsedMs() - due;
+        (watched || late > 50) && stall.add(Math.max(0, late));
+    }, spent = ({timings: timings}, tags) => {
+        requestMs += timings.blocked + timings.duration, watched && (connection.add(timings.blocked, {
+            ...tags,
+            part: "blocked"
+        }), connection.add(timings.connecting, {
+            ...tags,
+            part: "connecting"
+        }));
+    }, template = (text, names) => {
+        const {pieces: pieces, values: values} = cut(text, names), value = values[0];
+        return 0 === values.length ? () => text : 1 === values.length ? once(pieces[0], value, pieces[1]) : 3 === values.length && values[1] === value && values[2] === value ? thrice(pieces, value) : (index, key) => {
+            let filled = pieces[0];
+            for (let i = 0; i < values.length; i += 1) filled += values[i](index, key) + pieces[i + 1];
+            return filled;
+        };
+    }, once = (a, value, b) => (index, key) => `${a}${value(index, key)}${b}`, thrice = (pieces, value) => {
+        const a = pieces[0], b = pieces[1], c = pieces[2], d = pieces[3];
+        return (index, key) => {
+            const v = value(index, key);
+            return `${a}${v}${b}${v}${c}${v}${d}`;
+        };
+    }, cut = (text, names) => {
+        const parts = text.split("{"), values = [], pieces = [];
+        let piece = parts[0];
+        for (let i = 1; i < parts.length; i += 1) {
+            const end = parts[i].indexOf("}"), value = valueOf(parts[i].slice(0, Math.max(0, end)), names);
+            value ? (pieces[values.length] = piece, values[values.length] = value, piece = parts[i].slice(end + 1)) : piece += `{${parts[i]}`;
+        }
+        return pieces[values.length] = piece, {
+            pieces: pieces,
+            values: values
+        };
+    }, valueOf = (placeholder, names) => {
+        switch (placeholder) {
+          case "key":
+            return (_, key) => key ?? "";
+
+          case "offset":
+            return String;
+
+          case "id":
+          case "mac":
+          case "mac_encoded":
+          case "ip":
+            return names[placeholder];
+
+          default:
+            return;
+        }
+    }, failed = new metrics.Counter("chamiperf_failed"), apart = new metrics.Counter("chamiperf_apart"), authorized = {
+        "Content-Type": "application/json"
+    }, OPEN = {
+        "Content-Type": "application/json"
+    };
+    let gaveEvidence = !1;
+    const endpoint = ({name: name, service: service, method: method, path: path, names: names, body: body, contains: contains = [], ...more}) => {
+        const {open: open = !1, tolerates: tolerates = null, measured: measured = !0} = more, timeout = 1e3 * (plan.load.request_timeout_s ?? 30), withBody = "GET" !== method && "DELETE" !== method, texts = [];
+        for (let i = 0; i < contains.length; i += 1) texts[i] = template(contains[i], names);
+        return {
+            name: name,
+            service: service,
+            method: method,
+            url: template(plan.urls[service] + path, names),
+            body: void 0 === body ? null : template(JSON.stringify(body), names),
+            contains: texts,
+            one: "GET" === method && 1 === texts.length ? texts[0] : null,
+            tolerates: tolerates,
+            params: {
+                tags: {
+                    name: name
+                },
+                timeout: timeout,
+                ...open && !withBody ? {} : {
+                    headers: open ? OPEN : authorized
+                }
+            }
+        };
+    }, {get: get, request: request$1} = http;
+    __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
+    const call = (to, index, key, body) => {
+        if (!to.one) {
+            const response = send(to, index, key);
+            return judge(to, response, index, key) ? response : null;
+        }
+        const response = get(to.url(index, key), to.params);
+        return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
+    }, send = (to, index, key, body) => {
+        const {method: method, params: params} = to, url = to.url(index, key), response = "GET" === method ? get(url, params) : request$1(method, url, to.body && to.body(index, key), params);
+        return clock.runs && spent(response, params.tags), response;
+    }, judge = (to, response, index, key) => {
+        const {status: status} = response;
+        return 200 === status || status > 200 && status < 300 && "GET" !== to.method ? shows(to, response, index, key) || fail(to, response, "content") : (429 === status ? apart.add(1, {
+            name: to.name,
+            why: "throttled"
+        }) : status === to.tolerates ? apart.add(1, {
+            name: to.name,
+            why: "tolerated"
+        }) : fail(to, response, 401 === status || 403 === status ? "refused" : 0 === status ? "no_answer" : "status"), 
+        !1);
+    }, shows = ({contains: contains}, response, index, key) => {
+        const body = contains.length > 0 ? response.body : "";
+        for (let i = 0; i < contains.length; i += 1) if (!body || !body.includes(contains[i](index, key))) return !1;
+        return !0;
+    }, jsonOf = ({body: body}) => {
+        try {
+            return JSON.parse(body ?? "");
+        } catch {
+            return null;
+        }
+    }, fail = (to, response, why) => {
+        if (failed.add(1, {
+            name: to.name,
+            why: why
+        }), gaveEvidence) return !1;
+        gaveEvidence = !0;
+        const {status: status} = response, error = response.error || ("content" === why ? "wrong content" : `status ${status}`), body = (response.body ?? "").slice(0, 512);
+        return console.warn(`chamiperf-failure ${JSON.stringify({
+            endpoint: to.name,
+            status: status,
+            error: error,
+            body: body
+        })}`), !1;
+    }, DEFAULT_TOKEN = "0123456789abcdef".repeat(4);
+    let renewAt = 0;
+    const authorize = shared => {
+        Date.now() < renewAt || (isRequested() ? renewAt > 0 || !shared ? adopt(request()) : (adopt(shared), 
+        authorize(null)) : bear(fixedToken(), 1 / 0));
+    }, isRequested = () => "client-credentials" === plan.credential || "dev-mode" === plan.credential, fixedToken = () => "internal-token" === plan.credential ? __ENV.CHAMICORE_INTERNAL_TOKEN ?? DEFAULT_TOKEN : "bearer" === plan.credential ? __ENV.CHAMIPERF_TOKEN : void 0, bear = (token, until) => {
+        void 0 !== token && (authorized.Authorization = `Bearer ${token}`), renewAt = until;
+    }, adopt = shared => {
+        shared ? bear(shared.token, shared.at + 1e3 * shared.life_s * (.6 + Math.random() * (.9 - .6))) : renewAt = Date.now() + 1e3;
+    }, request = () => {
+        const response = http.post(plan.urls.auth + routeOf("token").path, grantBody(plan.credential), {
+            headers: {
+                "Content-Type": "application/json"
+            },
+            tags: {
+                name: "credential"
+            }
+        });
+        if (200 !== response.status && 201 !== response.status) return null;
+        const {access_token: token, expires_in: life} = jsonOf(response) ?? {};
+        return "string" == typeof token ? {
+            token: token,
+            life_s: life ?? lifeOf(token),
+            at: Date.now()
+        } : null;
+    }, lifeOf = token => {
+        try {
+            const claims = JSON.parse(encoding.b64decode(token.split(".")[1], "rawurl", "s"));
+            return "number" == typeof claims.exp ? claims.exp - Date.now() / 1e3 : 900;
+        } catch {
+            return 900;
+        }
+    }, grantBody = (grant, account = {}) => {
+        const secrets = {
+            client_id: account.id ?? __ENV.CHAMIPERF_CLIENT_ID,
+            client_secret: account.secret ?? __ENV.CHAMIPERF_CLIENT_SECRET,
+            subject_token: __ENV.CHAMIPERF_SUBJECT_TOKEN
+        }, fields = Object.entries((name = grant, entry(`grants.${name}`))).map(([name, value]) => [ name, name in secrets ? secrets[name] ?? "" : value ]);
+        var name;
+        return JSON.stringify(Object.fromEntries(fields));
+    }, HEX = "0123456789abcdef", macsOf = (hash, colon) => {
+        const head = `02${colon}${hash.slice(0, 2)}${colon}${hash.slice(2, 4)}${colon}${hash[4]}`;
+        return i => `${head}${HEX[i >>> 16]}${colon}${HEX[i >>> 12 & 15]}${HEX[i >>> 8 & 15]}${colon}${HEX[i >>> 4 & 15]}${HEX[15 & i]}`;
+    }, addressesOf = network => {
+        let first = 0, usable = 0;
+        return index => {
+            if (0 === usable) {
+                const [base, bits] = network.split("/");
+                first = base.split(".").reduce((sum, octet) => 256 * sum + Number(octet), 0) + 1, 
+                usable = 2 ** (32 - Number(bits)) - 2;
+            }
+            const address = first + index % usable;
+            return `${address >>> 24}.${address >>> 16 & 255}.${address >>> 8 & 255}.${255 & address}`;
+        };
+    }, namesOf = (runId, network) => {
+        const hash = (value = (runId => {
+            let hash = 2166136261;
+            for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
+            return 1048575 & (hash ^ hash >>> 20);
+        })(runId), (1048576 | value).toString(16).slice(1));
+        var value;
+        const prefix = `chamiperf-${runId}-`;
+        return {
+            id: index => prefix + index,
+            mac: macsOf(hash, ":"),
+            mac_encoded: macsOf(hash, "%3A"),
+            ip: addressesOf(network)
+        };
+    }, seeded = () => namesOf(plan.identities.run_id, plan.identities.network), BUSY = [ 429, 502, 503, 504 ], objects = new metrics.Counter("chamiperf_objects"), REQUESTS = {
+        create: ({path: path, body: body}) => ({
+            method: "POST",
+            path: path,
+            body: body
+        }),
+        find: ({path: path, find: find}) => ({
+            method: "GET",
+            path: path + find
+        }),
+        get: ({path: path, get: get, mark: mark}, one) => ({
+            method: "GET",
+            path: void 0 === get ? one : path + get,
+            contains: mark
+        }),
+        change: ({change: change}, one) => ({
+            method: "PATCH",
+            path: one,
+            body: change
+        }),
+        patch: ({body: body, patch: patch = []}, one) => ({
+            method: "PATCH",
+            path: one,
+            body: pick(body, patch)
+        }),
+        put: ({body: body, mark: mark}, one) => ({
+            method: "PUT",
+            path: one,
+            body: body,
+            contains: mark
+        }),
+        delete: (_, one) => ({
+            method: "DELETE",
+            path: one
+        })
+    }, pick = (body, fields) => Object.fromEntries(fields.map(field => [ field, body[field] ]));
+    class Kind {
+        constructor(name, names, measured, tolerates) {
+            const {kind: kind, key: key, patch: patch = []} = shapeOf(name);
+            this.name = name, this.names = names, this.measured = measured, this.tolerates = tolerates, 
+            this.ours = void 0 !== key, this.yields = patch.length > 0, this.tags = {
+                created: {
+                    kind: kind,
+                    what: "created"
+                },
+                resolved: {
+                    kind: kind,
+                    what: "resolved"
+                },
+                failed: {
+                    kind: kind,
+                    what: "failed"
+                },
+                removed: {
+                    kind: kind,
+                    what: "removed"
+                }
+            }, this.made = {};
+        }
+        to(verb) {
+            return this.made[verb] ??= this.endpoint(verb);
+        }
+        toGetChanged() {
+            return this.made.changed ??= this.endpoint("get", {
+                contains: shapeOf(this.name).changed
+            });
+        }
+        endpoint(verb, more) {
+            const shape = shapeOf(this.name), request = REQUESTS[verb](shape, `${shape.path}/${shape.key ?? "{key}"}`), of = {
+                name: `${this.name}-${verb}`,
+                measured: this.measured.includes(verb),
+                tolerates: this.tolerates[verb]
+            };
+            return endpoint({
+                ...of,
+                service: shape.service,
+                names: this.names,
+                ...request,
+                ...more
+            });
+        }
+    }
+    const kindOf = (name, names, measured = [], tolerates = {}) => new Kind(name, names, measured, tolerates), sendIfMatch = (put, index, key, etag) => {
+        const {headers: headers} = put.params;
+        put.params.headers = {
+            ...headers,
+            "If-Match": etag
+        };
+        const response = send(put, index, key);
+        return put.params.headers = headers, response;
+    }, keysOf = (kind, index, answer) => {
+        const response = patiently(() => send(kind.to("find"), index));
+        if (!judge(kind.to("find"), response, index)) return null;
+        const items = jsonOf(response)?.items;
+        return Array.isArray(items) ? items.map(item => item?.metadata?.id).filter(id => "string" == typeof id) : (fail(kind.to("find"), response, "content"), 
+        null);
+    }, patiently = request => {
+        let response = request();
+        for (let tried = 1; tried < 4 && BUSY.includes(response.status); tried += 1) k6.sleep(.1 * 2 ** tried * (.5 + Math.random())), 
+        response = request();
+        return response;
+    };
+    plan = (name => {
+        const file = __ENV.CHAMIPERF_PLAN;
+        if (!file) {
+            const {planByHand: planByHand} = require("./by_hand.js");
+            return planByHand(name);
+        }
+        const {format: format, format_version: version, ...given} = JSON.parse(open(file));
+        if ("chamiperf-plan" !== format || 1 !== version) throw new Error(`${file} is ${format} version ${version}, expected chamiperf-plan version 1`);
+        if (given.scenario !== name) throw new Error(`${file} is for ${given.scenario}, this is ${name}`);
+        return given;
+    })("inventory_scale"), windows = ((phases, planned) => {
+        for (let i = 0; i < phases.length; i += 1) {
+            const {name: name, iterations: iterations, duration_s: duration} = phases[i];
+            if ("sustained" === name) return iterations ? planned ?? 0 : planned ?? (duration < 120 ? 10 : 20);
+        }
+        return 0;
+    })(plan.load.phases, plan.load.windows);
+    const NODES = plan.identities.nodes, COMPONENT = kindOf("component", seeded(), [ "get", "put", "patch" ], {
+        put: 412
+    }), OWN = kindOf("component", namesOf(plan.identities.written_run_id, plan.identities.network), [ "create", "delete" ]), LIST = ((name, more = {}) => endpoint({
+        name: name,
+        names: seeded(),
+        ...routeOf(name),
+        ...more
+    }))("component-list"), nextOperation = (shares => {
+        const entries = Object.entries(shares).filter(([, share]) => share > 0), sum = entries.reduce((total, [, share]) => total + share, 0);
+        if (!(sum > 0)) throw new Error("the mix of operations is empty, expected at least one share above 0");
+        let edge = 0;
+        const edges = entries.map(([name, share]) => ({
+            name: name,
+            edge: edge += share / sum
+        }));
+        return draw => (edges.find(entry => draw < entry.edge) ?? edges[edges.length - 1]).name;
+    })({
+        get: parameter("get", 70),
+        list: parameter("list", 10),
+        put: parameter("put", 5),
+        patch: parameter("patch", 5),
+        churn: parameter("churn", 10)
+    }), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = {};
+    let ownExists = !1;
+    const operations = {
+        get: node => call(COMPONENT.to("get"), node),
+        list: node => call(LIST, Math.min(node, Math.max(0, NODES - 100))),
+        patch: node => call(COMPONENT.to("patch"), node),
+        put: node => {
+            const found = call(COMPONENT.to("get"), node);
+            found && judge(COMPONENT.to("put"), sendIfMatch(COMPONENT.to("put"), node, "", found.headers.Etag), node);
+        },
+        churn: () => {
+            const own = NODES + exec.vu.idInTest;
+            var kind, index;
+            ownExists = ownExists ? !((kind, index, key, response) => {
+                if (404 === response.status) return !0;
+                const good = judge(kind.to("delete"), response, index, "");
+                return objects.add(1, good ? kind.tags.removed : kind.tags.failed), good;
+            })(kind = OWN, index = own, 0, patiently(() => send(kind.to("delete"), index, ""))) : ((kind, index) => ((kind, index, response) => {
+                if (409 === response.status) {
+                    const settled = ((kind, index) => {
+                        const key = kind.ours ? "" : keysOf(kind, index)?.[0];
+                        if (void 0 === key || !kind.yields) return !1;
+                        const patched = patiently(() => send(kind.to("patch"), index, key));
+                        if (400 !== patched.status) return judge(kind.to("patch"), patched, index, key);
+                        const found = send(kind.to("get"), index, key);
+                        return !!judge(kind.to("get"), found, index, key) && judge(kind.to("put"), sendIfMatch(kind.to("put"), index, key, found.headers.Etag), index, key);
+                    })(kind, index);
+                    return objects.add(1, settled ? kind.tags.resolved : kind.tags.failed), settled;
+                }
+                const good = judge(kind.to("create"), response, index);
+                return objects.add(1, good ? kind.tags.created : kind.tags.failed), good;
+            })(kind, index, patiently(() => send(kind.to("create"), index))))(OWN, own);
+        }
+    };
+    exports.handleSummary = handleSummary, exports.options = options, exports.setup = setup, 
+    exports.teardown = teardown, exports.useInventory = ({credential: credential}) => {
+        (() => {
+            due < 0 && (() => {
+                paceMs = 1e3 * plan.load.pace_s;
+                const now = elapsedMs(), {phases: phases} = plan.load;
+                let phase = phases[0];
+                for (let i = 0; i < phases.length; i += 1) {
+                    const start = 1e3 * phases[i].start_s;
+                    phases[i].herd && (herds[herds.length] = start), start <= now && (phase = phases[i]);
+                }
+                fromHerd = !0 === phase.herd;
+                const left = 1e3 * (phase.start_s + phase.duration_s) - now;
+                due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
+                due > now && sleepUntilDue(now);
+            })();
+            const now = Date.now();
+            now >= windowEndsAt && (windowEndsAt = (() => {
+                const {phase: phase, window: window, endMs: endMs} = ((phases, windows, elapsedMs) => {
+                    let current = 0;
+                    for (;current < phases.length - 1 && elapsedMs >= 1e3 * phases[current + 1].start_s; ) current += 1;
+                    const {name: phase, start_s: start, duration_s: duration} = phases[current];
+                    if ("sustained" !== phase || 0 === windows) {
+                        const next = phases[current + 1];
+                        return {
+                            phase: phase,
+                            window: null,
+                            endMs: next ? 1e3 * next.start_s : 1 / 0
+                        };
+                    }
+                    const window = Math.min(windows - 1, Math.floor((elapsedMs / 1e3 - start) / duration * windows)), last = current === phases.length - 1 && window === windows - 1;
+                    return {
+                        phase: phase,
+                        window: String(window),
+                        endMs: last ? 1 / 0 : 1e3 * (start + duration * (window + 1) / windows)
+                    };
+                })(plan.load.phases, windows, elapsedMs());
+                return ((phase, window) => {
+                    const {tags: tags} = exec.vu.metrics;
+                    tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+                })(phase, window), startedAt + endMs;
+            })()), untilWatched -= 1, watched = untilWatched <= 0, watched && (clock.runs = !0, 
+            beganAt = now, requestMs = 0);
+        })(), authorize(credential), operations[nextOperation(Math.random())](Math.floor(Math.random() * NODES)), 
+        (() => {
+            if (watched && (overrun.add(Math.max(0, Date.now() - beganAt - requestMs)), untilWatched = 16, 
+            clock.runs = !1), 0 === paceMs) return;
+            const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
+            fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
+        })();
+    };
+})();

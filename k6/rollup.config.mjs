@@ -1,0 +1,37 @@
+// Builds built/<scenario>.js: what a VU needs of a scenario and the library, in one file.
+//
+// Each module costs every VU some 8 kB, and a scenario has a dozen. VU number 0 (options, setup, teardown, summary) loads
+// the sources instead: what only it needs is in no other VU, and what those modules share exists once.
+import { readFileSync } from 'node:fs';
+import { minify } from 'terser';
+
+const { scenarios } = JSON.parse(readFileSync('profiles/full.json', 'utf8'));
+const folder = process.env.BUILT ?? 'built';
+
+/** @type {import('rollup').Plugin} */
+const forVus = {
+  name: 'for-vus',
+  transform: (code) => code.replaceAll('__VU > 0', 'true'),
+  // Only VU number 0 reads api.json.
+  resolveImportMeta: () => 'String',
+  // Every function that is written into its only caller is one fewer in every VU.
+  renderChunk: async (code) => {
+    const compress = { ecma: 2020, passes: 3, unsafe_arrows: true };
+    const { code: smaller = '' } = await minify(code, { compress, mangle: false, format: { beautify: true } });
+    return { code: smaller };
+  },
+};
+
+export default Object.keys(scenarios)
+  .filter((name) => !name.endsWith('seed'))
+  .map((name) => ({
+    input: `${name}.js`,
+    external: /^k6/,
+    plugins: [forVus],
+    output: {
+      file: `${folder}/${name}.js`,
+      format: 'cjs',
+      banner: `if (__VU === 0) module.exports = require('../${name}.js'); else (() => {`,
+      footer: '})();',
+    },
+  }));
