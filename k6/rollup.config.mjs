@@ -11,7 +11,11 @@ const folder = process.env.BUILT ?? 'built';
 /** @type {import('rollup').Plugin} */
 const forVus = {
   name: 'for-vus',
-  transform: (code) => code.replaceAll('__VU > 0', 'true'),
+  transform(code, id) {
+    const text = '__VU > 0';
+    if (id.endsWith('/scenario.js') && !code.includes(text)) this.error(`${id} no longer says ${text}`);
+    return code.replaceAll(text, 'true');
+  },
   // Only VU number 0 reads api.json.
   resolveImportMeta: () => 'String',
   // Every function that is written into its only caller is one fewer in every VU.

@@ -88,8 +88,9 @@ class Traffic(Value):
     failed_by: dict[str, int] = Field(default_factory=dict)
     """`failed` by cause: `status`, `content`, `no_answer`."""
     blocked_ms: Distribution | None = None
-    """Waiting for a free connection, which http_req_duration leaves out."""
+    """Waiting for a free connection, which http_req_duration leaves out; of a sample of the requests."""
     connecting_ms: Distribution | None = None
+    """Of the same sample."""
 
 
 class Scalar(Value):

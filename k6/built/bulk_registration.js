@@ -14,16 +14,15 @@
         throw new Error(`api.json has no ${name}`);
     }, routeOf = name => entry(`routes.${name}`), shapeOf = name => entry(`objects.${name}`);
     let plan, windows = 0;
-    new metrics.Trend("chamiperf_overrun", !0), new metrics.Trend("chamiperf_stall", !0);
-    const connection = new metrics.Trend("chamiperf_connection", !0), clock = {
+    const health = new metrics.Trend("chamiperf_health", !0), clock = {
         runs: !1
     };
-    let watched = !1, requestMs = 0;
+    let watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
     const spent = ({timings: timings}, tags) => {
-        requestMs += timings.blocked + timings.duration, watched && (connection.add(timings.blocked, {
+        requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
             ...tags,
             part: "blocked"
-        }), connection.add(timings.connecting, {
+        }), health.add(timings.connecting, {
             ...tags,
             part: "connecting"
         }));
@@ -308,7 +307,7 @@
     const enterShare = () => {
         const {name: phase, iterationInTest: turn} = exec.scenario, all = plan.load.phases.find(({name: name}) => name === phase)?.iterations ?? 1, share = "sustained" === phase ? String(Math.floor(turn * windows / all)) : null;
         return tagged !== `${phase} ${share}` && (tagged = `${phase} ${share}`, clock.runs = !0, 
-        watched = !0, ((phase, window) => {
+        watched = !0, iterationsWatched = 0, ((phase, window) => {
             const {tags: tags} = exec.vu.metrics;
             tags.phase = phase, null === window ? delete tags.window : tags.window = window;
         })(phase, share)), {

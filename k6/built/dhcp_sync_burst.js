@@ -18,17 +18,15 @@
         const value = plan.load.parameters[name] ?? otherwise;
         if (typeof value != typeof otherwise) throw new Error(`parameter ${name} is ${value}, expected a ${typeof otherwise}`);
         return value;
-    };
-    new metrics.Trend("chamiperf_overrun", !0), new metrics.Trend("chamiperf_stall", !0);
-    const connection = new metrics.Trend("chamiperf_connection", !0), clock = {
+    }, health = new metrics.Trend("chamiperf_health", !0), clock = {
         runs: !1
     };
-    let watched = !1, requestMs = 0;
+    let watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
     const spent = ({timings: timings}, tags) => {
-        requestMs += timings.blocked + timings.duration, watched && (connection.add(timings.blocked, {
+        requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
             ...tags,
             part: "blocked"
-        }), connection.add(timings.connecting, {
+        }), health.add(timings.connecting, {
             ...tags,
             part: "connecting"
         }));
@@ -473,7 +471,7 @@
         (() => {
             const {tags: tags} = exec.vu.metrics;
             tags.phase = "sustained", delete tags.window;
-        })(), clock.runs = !0, watched = !0;
+        })(), clock.runs = !0, watched = !0, iterationsWatched = 0;
         const watch = ((kea, propagation, period) => {
             let unseen = [], last = Date.now();
             return {

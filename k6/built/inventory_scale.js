@@ -21,21 +21,23 @@
     };
     let startedAt = 0;
     const elapsedMs = () => (0 === startedAt && (startedAt = exec.scenario.startTime), 
-    Date.now() - startedAt), overrun = new metrics.Trend("chamiperf_overrun", !0), stall = new metrics.Trend("chamiperf_stall", !0), connection = new metrics.Trend("chamiperf_connection", !0), clock = {
+    Date.now() - startedAt), health = new metrics.Trend("chamiperf_health", !0), clock = {
         runs: !1
     };
     let paceMs = 0;
     const herds = [];
-    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), beganAt = 0, requestMs = 0;
+    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0;
     const sleepUntilDue = now => {
         k6.sleep((due - now) / 1e3);
         const late = elapsedMs() - due;
-        (watched || late > 50) && stall.add(Math.max(0, late));
+        (watched || late > 50) && health.add(Math.max(0, late), {
+            part: "stall"
+        });
     }, spent = ({timings: timings}, tags) => {
-        requestMs += timings.blocked + timings.duration, watched && (connection.add(timings.blocked, {
+        requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
             ...tags,
             part: "blocked"
-        }), connection.add(timings.connecting, {
+        }), health.add(timings.connecting, {
             ...tags,
             part: "connecting"
         }));
@@ -441,8 +443,9 @@
             beganAt = now, requestMs = 0);
         })(), authorize(credential), operations[nextOperation(Math.random())](Math.floor(Math.random() * NODES)), 
         (() => {
-            if (watched && (overrun.add(Math.max(0, Date.now() - beganAt - requestMs)), untilWatched = 16, 
-            clock.runs = !1), 0 === paceMs) return;
+            if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs), {
+                part: "overrun"
+            }), iterationsWatched += 1, untilWatched = 16, clock.runs = !1), 0 === paceMs) return;
             const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
             fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
         })();

@@ -12,8 +12,8 @@ export const APART = ['throttled', 'tolerated'];
 /** What became of an object. */
 export const OBJECTS = ['created', 'resolved', 'failed', 'removed'];
 
-/** How the generator itself did: the Trends of pace.js. */
-export const HEALTH = ['chamiperf_overrun', 'chamiperf_stall'];
+/** How the generator itself did: parts of the Trend of pace.js. */
+export const HEALTH = ['overrun', 'stall'];
 
 /** How requests came by their connection, of those that pace.js watches. */
 export const CONNECTION = ['blocked', 'connecting'];
@@ -72,7 +72,7 @@ function subMetrics() {
     for (const phase of phaseNames()) {
       const where = [`name:${name}`, `phase:${phase}`];
       trend('http_req_duration', where);
-      for (const part of CONNECTION) trend('chamiperf_connection', [...where, `part:${part}`]);
+      for (const part of CONNECTION) trend('chamiperf_health', [...where, `part:${part}`]);
       for (const why of WHY) count('chamiperf_failed', [...where, `why:${why}`]);
       for (const why of APART) count('chamiperf_apart', [...where, `why:${why}`]);
     }
@@ -89,7 +89,10 @@ function subMetrics() {
     for (const phase of phaseNames()) trend(of.progress, [`phase:${phase}`]);
     for (const window of windowNames()) trend(of.progress, [`window:${window}`]);
   }
-  for (const metric of HEALTH) for (const phase of phaseNames()) trend(metric, [`phase:${phase}`]);
+  for (const part of HEALTH) {
+    trend('chamiperf_health', [`part:${part}`]);
+    for (const phase of phaseNames()) trend('chamiperf_health', [`phase:${phase}`, `part:${part}`]);
+  }
   for (const kind of of.kinds) for (const what of OBJECTS) count('chamiperf_objects', [`kind:${kind}`, `what:${what}`]);
   return all;
 }

@@ -7,13 +7,14 @@ import { elapsedMs, enterWindow } from './windows.js';
 
 /** One iteration in so many is watched: watching each would cost what it is meant to find. */
 const WATCH_EVERY = 16;
+/** Of one watched iteration in so many, the connections of its requests are kept. */
+const CONNECTION_EVERY = 4;
 /** An oversleep above this is always recorded, ms. */
 const STALL_MS = 50;
 
-const overrun = new Trend('chamiperf_overrun', true);
-const stall = new Trend('chamiperf_stall', true);
-/** How requests came by their connection. k6's own Trends of it, by phase, would keep each of them once more. */
-const connection = new Trend('chamiperf_connection', true);
+/** How the generator itself did, by part: `overrun`, `stall`; and how requests came by their connection: `blocked`,
+ * `connecting`, for which k6's own Trends, by phase, would keep each request once more. */
+const health = new Trend('chamiperf_health', true);
 
 /** Whether requests add up what they take; an object, because each request looks at it. */
 export const clock = { runs: false };
@@ -26,6 +27,7 @@ let fromHerd = false;
 let windowEndsAt = 0;
 let watched = false;
 let untilWatched = 1 + Math.floor(Math.random() * WATCH_EVERY);
+let iterationsWatched = Math.floor(Math.random() * CONNECTION_EVERY);
 let beganAt = 0;
 let requestMs = 0;
 let always = false;
@@ -65,7 +67,8 @@ const firstStart = () => {
  */
 export const pace = () => {
   if (watched) {
-    overrun.add(Math.max(0, Date.now() - beganAt - requestMs));
+    health.add(Math.max(0, Date.now() - beganAt - requestMs), { part: 'overrun' });
+    iterationsWatched += 1;
     untilWatched = WATCH_EVERY;
     clock.runs = always;
   }
@@ -82,7 +85,7 @@ export const pace = () => {
 const sleepUntilDue = (now) => {
   sleep((due - now) / 1000);
   const late = elapsedMs() - due;
-  if (watched || late > STALL_MS) stall.add(Math.max(0, late));
+  if (watched || late > STALL_MS) health.add(Math.max(0, late), { part: 'stall' });
 };
 
 /**
@@ -92,9 +95,9 @@ const sleepUntilDue = (now) => {
  */
 export const spent = ({ timings }, tags) => {
   requestMs += timings.blocked + timings.duration;
-  if (!watched) return;
-  connection.add(timings.blocked, { ...tags, part: 'blocked' });
-  connection.add(timings.connecting, { ...tags, part: 'connecting' });
+  if (!watched || iterationsWatched % CONNECTION_EVERY > 0) return;
+  health.add(timings.blocked, { ...tags, part: 'blocked' });
+  health.add(timings.connecting, { ...tags, part: 'connecting' });
 };
 
 /** Time the requests of every iteration, not only of those that are watched. */
@@ -106,6 +109,7 @@ export const timeRequests = () => {
 export const watchRequests = () => {
   clock.runs = true;
   watched = true;
+  iterationsWatched = 0;
 };
 
 /** Milliseconds that this iteration has spent in requests so far; waits and the generator's own time are not in it. */

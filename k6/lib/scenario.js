@@ -2,8 +2,8 @@
 //
 // Every VU holds its own copy of every module and function that a script imports, and there are up to twenty thousand.
 // So what only the instance with VU number 0 needs (options, setup, teardown, summary) is loaded by that one alone, and
-// what a VU holds is written as arrows: they take a quarter of the memory of a `function`. It also does without the
-// methods of arrays and without taking arrays apart: the first use of each costs a VU up to 4 kB.
+// what a VU holds is written as arrows: they take a quarter of the memory of a `function`. What every VU of a storm runs
+// does without the methods of arrays and without taking arrays apart: the first use of each costs a VU up to 4 kB.
 import { windowCount } from './phases.js';
 
 /** @typedef {import('./phases.js').Phase} Phase */

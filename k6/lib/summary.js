@@ -79,7 +79,7 @@ function trafficOf(figures) {
       const by = Object.fromEntries(WHY.map((why) => [why, figures.count('chamiperf_failed', ...where, `why:${why}`)]));
       const [throttled, conflicts] = APART.map((why) => figures.count('chamiperf_apart', ...where, `why:${why}`));
       const [blocked, connecting] = CONNECTION.map((part) =>
-        figures.distribution('chamiperf_connection', ...where, `part:${part}`),
+        figures.distribution('chamiperf_health', ...where, `part:${part}`),
       );
       const { status, refused, content, no_answer: noAnswer } = by;
       return {
@@ -111,7 +111,7 @@ function objectsOf(figures) {
 
 /** @type {(figures: Figures, ...tags: string[]) => object} */
 const healthOf = (figures, ...tags) => {
-  const [overrun, stall] = HEALTH.map((metric) => figures.distribution(metric, ...tags));
+  const [overrun, stall] = HEALTH.map((part) => figures.distribution('chamiperf_health', ...tags, `part:${part}`));
   return { overrun_ms: overrun, stall_ms: stall };
 };
 

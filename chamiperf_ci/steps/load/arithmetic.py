@@ -10,7 +10,7 @@ from chamiperf_ci.steps.load.catalogue import Work, iterations_per_s, requests_p
 
 MB_PER_PROCESS = 100.0
 """k6 with a script loaded and nothing to do, with room for its garbage collector."""
-MB_PER_VU = 0.45
+MB_PER_VU = 0.40
 """One VU with the scripts' library and a connection (bench.memory_plan: 0.28 MB at 3,000 VUs of a
 boot storm; `inventory_scale` holds 0.1 MB more)."""
 BYTES_PER_REQUEST = 160.0
