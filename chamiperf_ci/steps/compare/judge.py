@@ -176,7 +176,13 @@ def _judgement(
 
 
 def environment_nights(question: Question, found: Sequence[Sitting]) -> int | None:
-    """Count the environment's nights with tonight: in the history if there is one, else from the first one noted."""
+    """Count the environment's nights with tonight: in the history if there is one, else from the first one noted.
+
+    None where they cannot be counted, and where pairs stand alone: those never become a baseline, however many nights
+    go by, so there is nothing to be learnt that a row could be forgiven for.
+    """
+    if any(sitting.only_pairs for sitting in found):
+        return None
     night = found[0].night
     if question.past is not None:
         return question.past.count_environment(night.fingerprint, night.started_at) + 1

@@ -110,11 +110,12 @@ def test_pairs_in_which_old_and_new_are_alike_clear_a_suspect():
     assert row(judged).verdict is RowVerdict.PASS
 
 
-def only_pairs(factor, count=5, **changes):
-    """Pairs without a night of their own, on a stack for which nothing was ever accepted."""
-    old = repeats(1.0, count, RunKind.PAIR_OLD, fingerprint={"environment": "pull-request-base"})
+def only_pairs(factor, count=5, *, machine="8c-32GiB", history=None, **changes):
+    """Pairs without a night of their own, nothing ever accepted; the old side ran on `machine`."""
+    before = {"environment": "pull-request-base", "machine_class": machine}
+    old = repeats(1.0, count, RunKind.PAIR_OLD, fingerprint=before)
     new = repeats(factor, count, RunKind.PAIR_NEW, fingerprint={"environment": "pull-request"}, **changes)
-    return verdict(*old, *new, baselines=shipped_baselines())
+    return verdict(*old, *new, baselines=shipped_baselines(), past=history)
 
 
 def test_pairs_alone_need_no_baseline_and_decide_every_row():
@@ -138,6 +139,12 @@ def test_too_few_pairs_alone_condemn_nothing_and_ask_for_no_repeats():
 
 def test_pairs_alone_that_were_all_invalid_are_no_pass():
     judged = only_pairs(1.0, problems=(RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %"),))
+    assert (judged.outcome.exit_code, judged.outcome.word) == (3, "invalid")
+
+
+@pytest.mark.parametrize("history", [None, Past()], ids=["without a history", "with a history"])
+def test_pairs_alone_of_which_none_could_be_used_are_exit_3(history):
+    judged = only_pairs(1.3, machine="2c-8GiB", history=history)
     assert (judged.outcome.exit_code, judged.outcome.word) == (3, "invalid")
 
 
