@@ -1,11 +1,8 @@
 """Everything that is known of a load, put together as its run; pure."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
-
-from pydantic import ValidationError
 
 from chamiperf_ci.adapters.files import PRODUCER
 from chamiperf_ci.adapters.machine import machine_class
@@ -24,9 +21,6 @@ from chamiperf_ci.models.script_summary import ScriptSummary
 from chamiperf_ci.steps.load import overrides
 from chamiperf_ci.steps.load.job import Assignment, Job
 from chamiperf_ci.steps.load.surroundings import Surroundings
-
-MOST_SAMPLES = 3
-_BODY_CHARACTERS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +73,6 @@ def run_of(job: Job, assignment: Assignment, around: Surroundings, run_id: str, 
         warnings=(*around.warnings, *job.k6.warnings, *(summary.warnings if summary else ()), *found.warnings),
         injected_faults=around.faults,
     )
-
-
-def failure_samples(lines: tuple[str, ...]) -> tuple[FailureSample, ...]:
-    """The first three failed answers that the scripts logged; a line of another shape is left out."""
-    samples = []
-    for line in lines[:MOST_SAMPLES]:
-        try:
-            sample = FailureSample.model_validate(json.loads(line))
-        except (ValueError, ValidationError):
-            continue
-        samples.append(sample.model_copy(update={"body": sample.body[:_BODY_CHARACTERS]}))
-    return tuple(samples)
 
 
 def _series(series: Series) -> Series:

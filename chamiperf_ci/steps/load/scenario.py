@@ -9,6 +9,7 @@ from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import remove, write_document, write_text
 from chamiperf_ci.adapters.k6 import K6Outcome, StopRequest, Vitals, marked, run_k6
+from chamiperf_ci.models.identities import Identities
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Check, Run, RunProblem, ServerMetric
 from chamiperf_ci.models.script_summary import ScriptSummary
@@ -16,7 +17,8 @@ from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load import cooldown, handover, health, merging, outcomes, validity
 from chamiperf_ci.steps.load.brake import COUNTERS, Brake
 from chamiperf_ci.steps.load.catalogue import arrivals_per_s
-from chamiperf_ci.steps.load.collect import MOST_SAMPLES, Findings, failure_samples, run_of
+from chamiperf_ci.steps.load.collect import Findings, run_of
+from chamiperf_ci.steps.load.failed_answers import MOST_SAMPLES, failure_samples
 from chamiperf_ci.steps.load.job import Assignment, Job
 from chamiperf_ci.steps.load.readiness import Readiness
 from chamiperf_ci.steps.load.server import ServerCollector, Span
@@ -79,7 +81,8 @@ def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
             counters=COUNTERS,
             beside=around.processes,
         )
-    found = _Aftermath(job, assignment, clients, outcome, brake, readiness, before).findings()
+    names = tuple(Identities(client.dialect.identity, run, job.seed.network) for run in (job.seed.run_id, run_id))
+    found = _Aftermath(job, assignment, clients, outcome, brake, readiness, before, names).findings()
     run = run_of(job, assignment, around, run_id, found)
     write_document(path, run)
     return run
@@ -104,6 +107,8 @@ class _Aftermath:
     brake: Brake
     readiness: Readiness
     before: cooldown.Before
+    names: tuple[Identities, ...]
+    """Of the seeded nodes, and of those that the scenario wrote."""
 
     def findings(self) -> Findings:
         """Read what k6 left, look after the stack, and judge whether it was a measurement."""
@@ -115,7 +120,7 @@ class _Aftermath:
             ended_at=outcome.ended_at,
             complete=ended is None,
             problems=() if ended is None else (ended,),
-            failures=failure_samples(marked(outcome.log, "failure", most=MOST_SAMPLES)),
+            failures=failure_samples(marked(outcome.log, "failure", most=MOST_SAMPLES), self.names),
             warnings=(*warnings, *_said(outcome)),
         )
         if summary is None:
