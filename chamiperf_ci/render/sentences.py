@@ -105,7 +105,12 @@ def _not_repeated(row: Row) -> str:
     if row.change is None:
         return f"{_counts(row)} Not repeated."
     runs = len(row.current_values)
-    seen, again = ("in one run", "not repeated") if runs == 1 else (f"in {runs} runs", "three are needed to decide")
+    if row.by_pairs:
+        seen, again = f"in {numbers.counted(runs, 'pair')}", "five are needed to decide"
+    elif runs == 1:
+        seen, again = "in one run", "not repeated"
+    else:
+        seen, again = f"in {runs} runs", "three are needed to decide"
     change = f"{changes.estimate(row, row.change)} {seen} ({changes.interval(row, row.change)})"
     return f"{change}; {again}. {_noise(row.change)}"
 

@@ -87,9 +87,11 @@ NOT_JUDGED: dict[str, Card] = {
 
 UNDECIDED: dict[str, Card] = {
     "suspect-not-repeated": Card(
-        "One run looks slower; one run never condemns, and it was not measured again.",
+        "One run looks slower; one run never condemns, and it was not measured again. So it is with fewer than five "
+        "pairs that stand alone.",
         "A slow-down, or one of the bad runs that every tenth run is.",
-        "Run `chamiperf confirm`; it takes the two most suspect scenarios, more with `--max-scenarios`.",
+        "Run `chamiperf confirm`; it takes the two most suspect scenarios, more with `--max-scenarios`. Of pairs that "
+        "stand alone, measure five (`chamiperf load --pairs 5`).",
     ),
     "runs-disagree": Card(
         "Some of the runs are slower and some are not, so chance is not excluded.",

@@ -90,14 +90,24 @@ def judge(question: Question) -> Judgement:
     alone = [sitting if sitting.only_pairs else replace(sitting, repeats=(), pairs=()) for sitting in found]
     pairings = _paired(question, alone)
     first = judge_night([pairing.first for pairing in pairings if pairing.first is not None])
-    decided = {sitting.scenario for sitting in found if sitting.only_pairs}
-    first = replace(first, suspects=tuple(one for one in first.suspects if one.scenario not in decided))
+    first = _without_suspects(first, {sitting.scenario for sitting in found if sitting.only_pairs})
     look = _judgement(question, alone, pairings, first)
     if not again:
         return look
     pairings = _paired(question, found)
     final = confirm_night(first, [pairing.again for pairing in pairings if pairing.again is not None])
     return _judgement(question, found, pairings, final, first_look=look.verdict)
+
+
+def _without_suspects(night: Night, scenarios: Collection[str]) -> Night:
+    """The night with nothing of these scenarios left to repeat, as after `confirm_night`."""
+    return Night(
+        tuple(
+            replace(decision, suspect=decision.suspect and decision.key.scenario not in scenarios)
+            for decision in night.decisions
+        ),
+        tuple(suspect for suspect in night.suspects if suspect.scenario not in scenarios),
+    )
 
 
 def _paired(question: Question, found: Sequence[Sitting]) -> list[Pairing]:

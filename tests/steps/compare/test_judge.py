@@ -134,7 +134,12 @@ def test_pairs_alone_of_old_and_new_alike_pass():
 def test_too_few_pairs_alone_condemn_nothing_and_ask_for_no_repeats():
     judged = only_pairs(1.3, count=3)
     assert row(judged).verdict is RowVerdict.INCONCLUSIVE
-    assert judged.suspect_scenarios == ()
+    assert (judged.suspects, judged.suspect_scenarios) == ((), ())
+    assert "worth measuring again" not in judged.outcome.sentence
+
+
+def test_too_few_pairs_alone_say_how_many_would_decide():
+    assert "slower in 3 pairs (23 to 37 %); five are needed to decide." in row(only_pairs(1.3, count=3)).sentence
 
 
 def test_pairs_alone_that_were_all_invalid_are_no_pass():
