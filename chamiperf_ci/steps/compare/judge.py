@@ -288,8 +288,8 @@ def _stale(rows: Sequence[Row], decisions: dict[RowKey, RowDecision]) -> tuple[s
     for each in rows:
         decision = decisions.get(each.key)
         stale = stale_baseline(decision.change, decision.theta) if decision and decision.change else None
-        if decision is None or decision.change is None or stale is None:
-            continue
+        if decision is None or decision.change is None or stale is None or decision.change.by_pairs:
+            continue  # the baseline of pairs is the old build, measured just now
         better = changes.words_for(each.unit, each.direction).better
         ratio = abs(as_shown(decision.change.d, each.direction))
         found.append(

@@ -142,6 +142,11 @@ def test_too_few_pairs_alone_say_how_many_would_decide():
     assert "slower in 3 pairs (23 to 37 %); five are needed to decide." in row(only_pairs(1.3, count=3)).sentence
 
 
+def test_pairs_alone_that_got_faster_are_no_stale_baseline():
+    judged = only_pairs(0.6)
+    assert (row(judged).verdict, judged.warnings) == (RowVerdict.IMPROVEMENT, ())
+
+
 def test_pairs_alone_that_were_all_invalid_are_no_pass():
     judged = only_pairs(1.0, problems=(RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %"),))
     assert (judged.outcome.exit_code, judged.outcome.word) == (3, "invalid")
