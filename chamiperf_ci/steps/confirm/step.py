@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.k6 import StopRequest
-from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted
+from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Verdict
@@ -96,7 +96,7 @@ def confirm(asked: Confirmation, drives: Callable[[Given, Voice], ExitCode] = WA
 
     Raises:
         ConfigurationError: The verdict, the runs and the baselines do not belong together.
-        InvalidMeasurement: A new deployment failed, or the stack is gone.
+        InvalidMeasurement: A new deployment failed, the stack is gone, or the clock was set back.
     """
     first = files.read_document(asked.verdict, Verdict, remedy="Make it with `chamiperf compare`.")
     chosen = choose(first, asked.scenarios, asked.max_scenarios)
@@ -186,10 +186,22 @@ def _voice(asked: Confirmation) -> Voice:
 
 
 def _left(asked: Confirmation, night: Run) -> float:
-    """The seconds between now and a night's first repeat; the whole gap where the clock tells no better."""
-    since = (datetime.now(UTC) - night.ended_at).total_seconds()
+    """The seconds between now and a night's first repeat; the whole gap where the clock tells no better.
+
+    Raises:
+        InvalidMeasurement: The clock is so far behind that even after the gap a repeat would seem older than its run.
+    """
+    now = datetime.now(UTC)
+    before = (night.started_at - now).total_seconds()
+    if before > asked.min_gap_s:
+        # Set back since the run, or another machine's: the comparison would leave out every repeat.
+        raise InvalidMeasurement(
+            f"the clock is {before:.0f} s behind the start of the run that is to be repeated",
+            where=night.scenario,
+            remedy="Set it right, and run `chamiperf load` again.",
+        )
+    since = (now - night.ended_at).total_seconds()
     if since < 0:
-        # Set back since the run, or another machine's: a repeat that began now would seem to be older than it.
         asked.say(f"The clock is {-since:.0f} s behind the end of {night.scenario}: was it set back?")
     return asked.min_gap_s - max(since, 0.0)
 

@@ -209,12 +209,27 @@ def night_that_ended(folder, ended):
     compare.compare([folder / "runs"], compare.Rules(folder / "baselines.json"), out=folder)
 
 
-def test_a_clock_that_was_set_back_is_named_and_lengthens_no_wait_beyond_the_gap(first_look, waited):
-    night_that_ended(first_look, datetime.now(UTC) + timedelta(hours=1))
+def test_a_clock_that_the_gap_makes_up_for_is_named_and_lengthens_no_wait_beyond_it(first_look, waited):
+    night_that_ended(first_look, datetime.now(UTC) + timedelta(minutes=5))
     said = []
     confirm(asking(first_look, min_gap_s=600.0, say=said.append), Loads(1.4))
     assert [round(each / 60) for each in waited] == [10, 10]
     assert any("behind the end of boot_storm" in each for each in said)
+
+
+def test_a_clock_set_back_by_more_than_the_gap_ends_it_before_anything_is_waited_for_or_driven(first_look, waited):
+    night_that_ended(first_look, datetime.now(UTC) + timedelta(hours=1))
+    loads = Loads(1.4)
+    with pytest.raises(InvalidMeasurement, match=r"clock is 2\d+ s behind the start .*run `chamiperf load` again"):
+        confirm(asking(first_look, min_gap_s=600.0), loads)
+    assert (waited, loads.asked) == ([], [])
+
+
+def test_a_clock_set_back_by_less_than_the_run_took_ends_nothing(first_look, waited):
+    night_that_ended(first_look, datetime.now(UTC) + timedelta(minutes=5))
+    loads = Loads(1.4)
+    confirm(asking(first_look, min_gap_s=0.0), loads)
+    assert (waited, len(loads.asked)) == ([], 2)
 
 
 def test_of_the_gap_only_what_is_left_is_waited(first_look, waited):
