@@ -30,7 +30,7 @@ class Pairing:
         direction: Which way is good.
         first: What the first look judges, of pairs alone the pairs; None for a row that is shown and not compared.
         again: What the decision after repeats judges; None where the scenario was not measured again.
-        everything: All measurements of each current run, the night's first.
+        everything: All measurements of each current run (`Sitting.current`), the night's first.
     """
 
     key: RowKey
@@ -117,8 +117,15 @@ class _Pairer:
             direction=direction,
             first=first,
             again=self._again(key, first) if first is not None and self._is_repeated else None,
-            everything=(self.measured, *self.repeats),
+            everything=self._everything,
         )
+
+    @property
+    def _everything(self) -> tuple[Measured, ...]:
+        """The measurements of `Sitting.current`, run by run."""
+        if self.sitting.only_pairs and self.pairs:
+            return tuple(new for _, new in self.pairs)
+        return (self.measured, *self.repeats)
 
     @property
     def _is_repeated(self) -> bool:

@@ -34,7 +34,7 @@ def scenario_outcome(
         valid=night.valid,
         reasons=reasons(night),
         problems=_problems(night),
-        runs=tuple(run.run_id for run in (*sitting.current, *(run for pair in sitting.pairs for run in pair))),
+        runs=tuple(run.run_id for run in sitting.judged),
         fingerprint=night.fingerprint,
         machine=night.machine,
         identities=night.identities,

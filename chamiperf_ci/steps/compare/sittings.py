@@ -23,7 +23,7 @@ class Sitting:
     """All runs of one scenario.
 
     Attributes:
-        night: The run that the first look judges; where only pairs were measured, the first new one.
+        night: The run that the first look judges; where only pairs were measured, the first new one that is used.
         repeats: Valid fresh repeats of it, oldest first.
         pairs: Valid (old, new) pairs, oldest first; when there are any, they alone decide.
         set_aside: Sentences about repeats and pairs that could not be used.
@@ -43,8 +43,19 @@ class Sitting:
 
     @property
     def current(self) -> tuple[Run, ...]:
-        """The runs that a target looks at: the night's and its repeats; a pair's runs are too short."""
+        """The runs that a target looks at: the night's and its repeats; of pairs that stand alone all new ones.
+
+        The runs of pairs beside a night are shorter than it, and no target looks at them.
+        """
+        if self.only_pairs and self.pairs:
+            return tuple(new for _, new in self.pairs)
         return (self.night, *self.repeats)
+
+    @property
+    def judged(self) -> tuple[Run, ...]:
+        """All runs that a verdict rests on, each once: the night's, its repeats, and old and new of each pair."""
+        first = () if self.only_pairs and self.pairs else self.current
+        return (*first, *(run for pair in self.pairs for run in pair))
 
     @property
     def again(self) -> bool:
@@ -59,7 +70,7 @@ class Sitting:
     @property
     def same_sitting(self) -> bool:
         """Whether a repeat began less than ten minutes after the run before it had ended."""
-        runs = self.current
+        runs = (self.night, *self.repeats)
         return any(later.started_at - run.ended_at < FRESH_AFTER for run, later in itertools.pairwise(runs))
 
 
@@ -114,8 +125,13 @@ def _sitting(scenario: str, runs: Sequence[Run]) -> Sitting:
     of_kind = {kind: [run for run in ordered if run.run_kind is kind] for kind in RunKind}
     first = [run for run in ordered if run.run_kind not in (RunKind.REPEAT, RunKind.PAIR_OLD, RunKind.PAIR_NEW)]
     old, new = of_kind[RunKind.PAIR_OLD], of_kind[RunKind.PAIR_NEW]
-    if not first and old and new:
-        first = [next((run for run in new if run.valid), new[0])]
+    only_pairs = not first and bool(old) and bool(new)
+    problems: list[str] = []
+    if len(old) != len(new):
+        problems.append(f"{len(old)} old and {len(new)} new runs do not pair up; the last ones are left out.")
+    pairs = [pair for pair in zip(old, new, strict=False) if _pairs_up(*pair, problems)]
+    if only_pairs:
+        first = [pairs[0][1] if pairs else next((run for run in new if run.valid), new[0])]
     if len(first) != 1:
         found = ", ".join(run.run_id for run in first) or "none"
         raise ConfigurationError(
@@ -124,13 +140,9 @@ def _sitting(scenario: str, runs: Sequence[Run]) -> Sitting:
             remedy="Give the folder of one `chamiperf load`; repeats and pairs may lie beside its run.",
         )
     night = first[0]
-    problems: list[str] = []
     repeats = [run for run in of_kind[RunKind.REPEAT] if _fits(run, night, problems)]
-    if len(old) != len(new):
-        problems.append(f"{len(old)} old and {len(new)} new runs do not pair up; the last ones are left out.")
-    pairs = [pair for pair in zip(old, new, strict=False) if _pairs_up(*pair, problems)]
     again = (*of_kind[RunKind.REPEAT], *old, *new)
-    failed = [reason for run in again if run.started_at >= night.started_at for reason in reasons(run)]
+    failed = [reason for run in again if only_pairs or run.started_at >= night.started_at for reason in reasons(run)]
     return Sitting(night, tuple(repeats), tuple(pairs), tuple(problems), tuple(failed))
 
 

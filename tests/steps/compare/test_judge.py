@@ -142,6 +142,27 @@ def test_too_few_pairs_alone_say_how_many_would_decide():
     assert "slower in 3 pairs (23 to 37 %); five are needed to decide." in row(only_pairs(1.3, count=3)).sentence
 
 
+@pytest.mark.parametrize(
+    ("factors", "target"),
+    [((4.0, 1.0, 1.0, 1.0, 1.0), TargetVerdict.MET), ((1.0, 4.0, 4.0, 4.0, 4.0), TargetVerdict.MISSED)],
+    ids=["one slow run", "one fast run"],
+)
+def test_targets_of_pairs_alone_are_held_against_the_median_of_the_new_runs(factors, target):
+    old = repeats(1.0, len(factors), RunKind.PAIR_OLD)
+    new = [repeats(factor, len(factors), RunKind.PAIR_NEW)[place] for place, factor in enumerate(factors)]
+    p50 = RowKey(scenario="boot_storm", endpoint="bootscript", metric="p50")
+    assert row(verdict(*old, *new), p50).target.verdict is target
+
+
+def test_each_run_of_pairs_alone_is_named_once():
+    kinds = (RunKind.PAIR_OLD, RunKind.PAIR_NEW)
+    runs = [
+        run.model_copy(update={"run_id": f"{kind}-{run.run_id}"}) for kind in kinds for run in repeats(1.0, 2, kind)
+    ]
+    (scenario,) = verdict(*runs).scenarios
+    assert sorted(scenario.runs) == sorted(run.run_id for run in runs)
+
+
 def test_pairs_alone_that_got_faster_are_no_stale_baseline():
     judged = only_pairs(0.6)
     assert (row(judged).verdict, judged.warnings) == (RowVerdict.IMPROVEMENT, ())

@@ -85,6 +85,14 @@ def test_pairs_may_stand_alone_and_their_first_new_run_is_judged():
     assert (sitting.night.run_id, len(sitting.pairs)) == (pair(1)[1].run_id, 2)
 
 
+def test_of_pairs_alone_the_new_runs_of_the_pairs_that_are_used_are_judged():
+    spoilt, (old_2, new_2), (old_3, new_3) = pair(1, old={"problems": (PROBLEM,)}), pair(2), pair(3)
+    (sitting,) = sittings([*spoilt, old_2, new_2, old_3, new_3])
+    assert sitting.night == new_2
+    assert sitting.current == (new_2, new_3)
+    assert sitting.failed == (RunReason.THROTTLED,)
+
+
 def test_the_old_side_of_pairs_is_another_target():
     elsewhere = {"fingerprint": {"environment": "old"}}
     runs = [run for number in (1, 2) for run in pair(number, old=elsewhere)]
