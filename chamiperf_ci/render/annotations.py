@@ -8,6 +8,7 @@ from chamiperf_ci.models.verdict import Row, Verdict
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict
 from chamiperf_ci.render import groups
 from chamiperf_ci.render.changes import title
+from chamiperf_ci.render.consequence import fails
 from chamiperf_ci.render.escaping import plain
 
 Level = Literal["error", "warning", "notice"]
@@ -33,20 +34,19 @@ def _notes(verdict: Verdict) -> Iterator[Note]:
     rows = groups.worst_first(verdict.rows)
     for scenario in verdict.scenarios:
         if not scenario.valid:
-            yield Note("error", f"{scenario.scenario} was not judged", "; ".join(scenario.problems))
-    for usual, holds, what in _KINDS:
-        level: Level = "warning" if _is_advice(holds, verdict) else usual
+            told = "; ".join(scenario.problems)
+            yield Note(_level(verdict, FailOn.INVALID), f"{scenario.scenario} was not judged", told)
+    for kind, holds, what in _KINDS:
         for row in rows:
             if holds(row):
                 said = row.target.sentence if holds is groups.misses_target else row.sentence
-                yield Note(level, f"{title(row.key)} {what}", f"{row.key.text}: {said}")
+                yield Note(_level(verdict, kind), f"{title(row.key)} {what}", f"{row.key.text}: {said}")
     for warning in (*verdict.warnings, *(line for scenario in verdict.scenarios for line in scenario.warnings)):
         yield Note("notice", "chamiperf", warning)
 
 
-def _is_advice(holds: Callable[[Row], bool], verdict: Verdict) -> bool:
-    """Whether it does not turn the exit code, and so must not look like a failure."""
-    return bool(verdict.fail_on) and holds in _FAILS and _FAILS[holds] not in verdict.fail_on
+def _level(verdict: Verdict, kind: FailOn) -> Level:
+    return "error" if fails(verdict, kind) else "warning"
 
 
 def _is_alone_not_judged(row: Row) -> bool:
@@ -55,12 +55,11 @@ def _is_alone_not_judged(row: Row) -> bool:
     return row.compared and row.verdict is RowVerdict.INVALID and own
 
 
-_KINDS: tuple[tuple[Level, Callable[[Row], bool], str], ...] = (
-    ("error", groups.has_regressed, "regressed"),
-    ("error", groups.misses_target, "misses its target"),
-    ("error", groups.has_vanished, "vanished"),
-    ("warning", _is_alone_not_judged, "was not judged"),
-    ("warning", groups.is_drifting, "drifts"),
-    ("warning", lambda row: groups.is_inconclusive(row) and row.suspect, "is suspect"),
+_KINDS: tuple[tuple[FailOn, Callable[[Row], bool], str], ...] = (
+    (FailOn.REGRESSION, groups.has_regressed, "regressed"),
+    (FailOn.TARGET, groups.misses_target, "misses its target"),
+    (FailOn.INVALID, groups.has_vanished, "vanished"),
+    (FailOn.INVALID, _is_alone_not_judged, "was not judged"),
+    (FailOn.DRIFT, groups.is_drifting, "drifts"),
+    (FailOn.INCONCLUSIVE, lambda row: groups.is_inconclusive(row) and row.suspect, "is suspect"),
 )
-_FAILS = {groups.has_regressed: FailOn.REGRESSION, groups.misses_target: FailOn.TARGET}

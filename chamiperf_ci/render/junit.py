@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from chamiperf_ci.models.verdict import Row, ScenarioOutcome, Verdict
-from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.render import groups
+from chamiperf_ci.render.consequence import fails
 from chamiperf_ci.render.escaping import html as xml
 
 
@@ -11,16 +13,12 @@ def junit(verdict: Verdict) -> str:
     """Return the XML.
 
     A regression and a missed target are failures; what is invalid, and a metric that vanished, are errors; what is
-    inconclusive, unavailable or acknowledged is skipped, with its sentence. Rows that are only shown are left out.
+    inconclusive, unavailable or acknowledged is skipped, with its sentence. What does not turn the exit code is skipped
+    too, and an inconclusive row or a drift that does is a failure. Rows that are only shown are left out.
     """
     cases = [
-        *(case for scenario in verdict.scenarios for case in _run(scenario)),
-        *(
-            case
-            for row in verdict.rows
-            if row.compared or row.target.verdict is not TargetVerdict.NONE
-            for case in _cases(row)
-        ),
+        *(_run(scenario, verdict) for scenario in verdict.scenarios),
+        *(case for row in verdict.rows for case in _cases(row, verdict)),
     ]
     counts = {kind: sum(f"<{kind}" in case for case in cases) for kind in ("failure", "error", "skipped")}
     totals = (
@@ -44,40 +42,46 @@ def _properties(verdict: Verdict) -> str:
     return f"<properties>{inner}</properties>"
 
 
-def _run(scenario: ScenarioOutcome) -> Iterable[str]:
+def _run(scenario: ScenarioOutcome, verdict: Verdict) -> str:
     name = f"{scenario.scenario} run"
     if scenario.valid:
-        yield _case("run", name)
-    else:
-        yield _case("run", name, "error", "; ".join(scenario.problems))
+        return _case("run", name)
+    return _case("run", name, *_if_it_costs(verdict, FailOn.INVALID, "error", "; ".join(scenario.problems)))
 
 
-def _cases(row: Row) -> Iterable[str]:
-    if row.compared:
-        yield _case("change", row.key.text, *_change(row))
+def _cases(row: Row, verdict: Verdict) -> Iterable[str]:
+    if row.compared or (groups.is_drifting(row) and fails(verdict, FailOn.DRIFT)):
+        yield _case("change", row.key.text, *_change(row, verdict))
     if row.target.verdict is not TargetVerdict.NONE:
-        yield _case("target", row.key.text, *_target(row))
+        yield _case("target", row.key.text, *_target(row, verdict))
 
 
-def _change(row: Row) -> Sequence[str]:
+def _change(row: Row, verdict: Verdict) -> Sequence[str]:
     if row.acknowledged is not None:
         return ("skipped", f"acknowledged until {row.acknowledged.expires}: {row.sentence}")
     if row.verdict is RowVerdict.REGRESSION:
-        return ("failure", row.sentence)
+        return _if_it_costs(verdict, FailOn.REGRESSION, "failure", row.sentence)
     if row.verdict is RowVerdict.INVALID or row.reason is RowReason.NOT_MEASURED:
-        return ("error", row.sentence)
+        return _if_it_costs(verdict, FailOn.INVALID, "error", row.sentence)
+    if row.verdict is RowVerdict.INCONCLUSIVE:
+        kind = FailOn.DRIFT if groups.is_drifting(row) else FailOn.INCONCLUSIVE
+        return _if_it_costs(verdict, kind, "failure", row.sentence)
     return () if row.verdict in (RowVerdict.PASS, RowVerdict.IMPROVEMENT) else ("skipped", row.sentence)
 
 
-def _target(row: Row) -> Sequence[str]:
+def _target(row: Row, verdict: Verdict) -> Sequence[str]:
     target = row.target
     if target.acknowledged is not None:
         return ("skipped", f"acknowledged until {target.acknowledged.expires}: {target.sentence}")
     if target.verdict is TargetVerdict.MISSED:
-        return ("failure", target.sentence)
+        return _if_it_costs(verdict, FailOn.TARGET, "failure", target.sentence)
     if target.verdict is TargetVerdict.INVALID:
-        return ("error", target.sentence)
+        return _if_it_costs(verdict, FailOn.INVALID, "error", target.sentence)
     return ("skipped", target.sentence) if target.verdict is TargetVerdict.UNAVAILABLE else ()
+
+
+def _if_it_costs(verdict: Verdict, kind: FailOn, outcome: str, message: str) -> Sequence[str]:
+    return (outcome if fails(verdict, kind) else "skipped", message)
 
 
 def _case(kind: str, name: str, outcome: str = "", message: str = "") -> str:

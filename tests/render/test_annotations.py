@@ -1,6 +1,7 @@
+import pytest
 from made_verdicts import KNOWN, everything, made_row, made_verdict
 
-from chamiperf_ci.models.vocabulary import FailOn
+from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict
 from chamiperf_ci.render.annotations import notes
 
 
@@ -24,10 +25,28 @@ def test_a_line_says_which_row_and_what_was_seen():
     )
 
 
-def test_what_does_not_turn_the_exit_code_is_a_warning():
-    advisory = everything().model_copy(update={"fail_on": (FailOn.TARGET, FailOn.INVALID)})
-    levels = {note.title: note.level for note in notes(advisory)}
-    assert (levels["Boot script p99 regressed"], levels["Boot script p50 misses its target"]) == ("warning", "error")
+UNJUDGED = made_row(RowVerdict.INVALID, RowReason.ERROR_BURST, change=None, endpoint="phone-home")
+OF_EACH_KIND = {
+    FailOn.REGRESSION: {"Boot script p99 regressed"},
+    FailOn.TARGET: {"Boot script p50 misses its target"},
+    FailOn.INVALID: {"auth_under_load was not judged", "User-data p99 vanished", "Phone-home p99 was not judged"},
+    FailOn.DRIFT: {"Meta-data p50 drift drifts"},
+    FailOn.INCONCLUSIVE: {"Boot script stalled windows is suspect"},
+}
+
+
+@pytest.mark.parametrize("kind", FailOn)
+def test_what_turns_the_exit_code_is_an_error_and_all_else_a_warning(kind):
+    night = everything()
+    night = night.model_copy(update={"rows": (*night.rows, UNJUDGED), "fail_on": (kind,)})
+    found = [note for note in notes(night) if note.level != "notice"]
+    assert {note.title for note in found if note.level == "error"} == OF_EACH_KIND[kind]
+    assert {note.title for note in found} == set().union(*OF_EACH_KIND.values())
+
+
+def test_a_night_that_ended_in_0_has_no_error():
+    row = made_row(RowVerdict.INVALID, RowReason.FINGERPRINT_MISMATCH, change=None)
+    assert [note.level for note in notes(made_verdict((row,), sentence="x", exit_code=0))] == ["warning"]
 
 
 def test_what_is_acknowledged_is_no_annotation():

@@ -6,7 +6,7 @@ import pytest
 from made_verdicts import KNOWN, everything, made_row, made_scenario, made_target, made_verdict
 from test_escaping import HOSTILE
 
-from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render.junit import junit
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -56,6 +56,37 @@ def test_each_target_has_its_outcome(verdict, outcome):
 def test_a_run_that_was_not_judged_is_an_error():
     scenario = made_scenario(valid=False, problems=("CPU 97 %",))
     assert outcomes(made_verdict((), scenarios=(scenario,), sentence="x")) == ["error"]
+
+
+DRIFTING = made_row(RowVerdict.INCONCLUSIVE, RowReason.DRIFT, compared=False)
+COSTS = [
+    (made_row(), FailOn.REGRESSION, "failure"),
+    (made_row(RowVerdict.INCONCLUSIVE, RowReason.NOISY), FailOn.INCONCLUSIVE, "failure"),
+    (DRIFTING, FailOn.DRIFT, "failure"),
+    (made_row(RowVerdict.INVALID, RowReason.ERROR_BURST, change=None), FailOn.INVALID, "error"),
+    (made_row(RowVerdict.UNAVAILABLE, RowReason.NOT_MEASURED, change=None), FailOn.INVALID, "error"),
+    (made_row(compared=False, target=made_target(TargetVerdict.MISSED)), FailOn.TARGET, "failure"),
+    (made_row(compared=False, target=made_target(TargetVerdict.INVALID)), FailOn.INVALID, "error"),
+]
+COSTS_IDS = [f"{kind}-{row.reason}-{row.target.verdict}" for row, kind, _ in COSTS]
+
+
+@pytest.mark.parametrize(("row", "kind", "outcome"), COSTS, ids=COSTS_IDS)
+def test_what_the_night_fails_on_has_its_outcome(row, kind, outcome):
+    assert outcomes(made_verdict((row,), sentence="x", fail_on=(kind,))) == ["passed", outcome]
+
+
+@pytest.mark.parametrize(("row", "kind"), [each[:2] for each in COSTS], ids=COSTS_IDS)
+def test_what_the_night_does_not_fail_on_is_skipped(row, kind):
+    advisory = tuple(each for each in FailOn if each is not kind)
+    told = [] if row is DRIFTING else ["skipped"]
+    assert outcomes(made_verdict((row,), sentence="x", fail_on=advisory)) == ["passed", *told]
+
+
+def test_a_run_that_was_not_judged_and_fails_nothing_is_skipped():
+    scenario = made_scenario(valid=False, problems=("CPU 97 %",))
+    night = made_verdict((), scenarios=(scenario,), sentence="x", fail_on=(FailOn.REGRESSION,))
+    assert outcomes(night) == ["skipped"]
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
