@@ -25,11 +25,12 @@ def first_wrong(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _fields(kind: Any, path: Sequence[str | int]) -> list[str]:  # noqa: ANN401 - any type that a field may have
-    """The fields of the model at `path` below a type; none where the path leads to no one model."""
+    """The fields of the model at `path` below a type, as a file names them; none where it leads to no one model."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
+        named = {field.alias or name: field for name, field in kind.model_fields.items()}
         if not path:
-            return list(kind.model_fields)
-        field = kind.model_fields.get(str(path[0]))
+            return list(named)
+        field = named.get(str(path[0]))
         return _fields(field.annotation, path[1:]) if field else []
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:

@@ -36,6 +36,7 @@ class Tree(BaseModel):
     rows: list[list[Leaf]] = []
     grown: Annotated[Leaf | Thorn, Field(discriminator="kind")] = Leaf()
     anything: Any = None
+    planted: Leaf = Field(default=Leaf(), alias="$planted")
 
 
 def said(**fields):
@@ -47,7 +48,8 @@ def said(**fields):
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"root": 1}, "unknown field root; there are leaf, leaves, named, rows, grown, anything"),
+        ({"root": 1}, "unknown field root; there are leaf, leaves, named, rows, grown, anything, $planted"),
+        ({"$planted": {"hue": 1}}, "unknown field $planted.hue; there are kind, size"),
         ({"leaf": {"hue": 1}}, "unknown field leaf.hue; there are kind, size"),
         ({"leaves": [{}, {"hue": 1}]}, "unknown field leaves.1.hue; there are kind, size"),
         ({"named": {"size": {"hue": 1}}}, "unknown field named.size.hue; there are kind, size"),
