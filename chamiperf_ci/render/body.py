@@ -132,7 +132,8 @@ def _stage(verdict: Verdict) -> str:
         sitting = ", same sitting" if any(scenario.same_sitting for scenario in again) else ""
         return f"Measured again by {verdict.confirmed_by}: {names}{sitting}."
     if _is_by_pairs_alone(verdict):
-        return "Measured by pairs of old and new, side by side."
+        used = any(scenario.repeated for scenario in verdict.scenarios)
+        return f"Measured by pairs of old and new, side by side{'' if used else '; none of them can be compared'}."
     if verdict.suspect_scenarios:
         return f"Worth measuring again: {', '.join(verdict.suspect_scenarios)}."
     return "Nothing was worth measuring again."

@@ -97,7 +97,7 @@ def _not_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], sever
         first = undecided[0]
         more = _more(len(undecided) - 1, "scenario was not decided", "scenarios were not decided")
         why = ", ".join(dict.fromkeys(map(str, first.repeat_reasons)))
-        return f"Not decided: {first.scenario} was measured again, and that run cannot be judged ({why}).{more}"
+        return f"Not decided: {first.scenario} has several runs, and not each of them can be judged ({why}).{more}"
     order = (RowReason.NOT_MEASURED, RowReason.FINGERPRINT_MISMATCH, RowReason.NO_BASELINE)
     counted = [row for row in rows if row.compared]
     for reason in order:

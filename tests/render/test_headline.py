@@ -84,7 +84,7 @@ CASES = [
         "invalid",
         (),
         (made_scenario(repeat_reasons=(RunReason.THROTTLED,)),),
-        "Not decided: boot_storm was measured again, and that run cannot be judged (throttled).",
+        "Not decided: boot_storm has several runs, and not each of them can be judged (throttled).",
     ),
     (
         "invalid",

@@ -135,6 +135,16 @@ def test_every_level_of_detail_is_shorter_than_the_one_before():
     assert len(set(sizes)) == len(sizes)
 
 
+@pytest.mark.parametrize(
+    ("used", "said"), [(5, "side by side. Exit"), (0, "side by side; none of them can be compared. Exit")]
+)
+def test_pairs_that_stand_alone_are_not_said_to_need_no_repeats(used, said):
+    verdict = made_verdict((made_row(),), scenarios=(made_scenario(repeated=used),), confirmed_by="pairs")
+    text = comment_body(verdict, context=CONTEXT)
+    assert said in text
+    assert "worth measuring again" not in text
+
+
 def test_at_the_limit_counts_as_met_with_a_mark():
     row = made_row(RowVerdict.PASS, RowReason.WITHIN_TOLERANCE, target=made_target(TargetVerdict.AT_THE_LIMIT))
     assert "at the limit" in comment_body(made_verdict((row,), word="pass", exit_code=0), context=CONTEXT)

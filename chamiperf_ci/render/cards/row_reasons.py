@@ -12,7 +12,8 @@ NOT_JUDGED: dict[str, Card] = {
     "fingerprint-mismatch": Card(
         "There is a baseline, but it was made under other circumstances; comparing would mix two questions.",
         "Another machine, profile, seed size, k6 version or way to the services; the row names the field.",
-        "Run as the baseline was made, or accept runs made as these: `chamiperf update-baseline propose`.",
+        "Run as the baseline was made, or accept runs made as these: `chamiperf update-baseline propose`. Of pairs "
+        "that stand alone, measure old and new on one machine, with the same options.",
     ),
     "error-burst": Card(
         "In more than a quarter of the windows over 1 % of the requests failed, so latency says nothing.",

@@ -259,7 +259,7 @@ def _lacks_baseline(sitting: Sitting, decisions: dict[RowKey, RowDecision]) -> b
 
 
 def _confirmed_by(found: Sequence[Sitting]) -> str:
-    return "pairs" if any(sitting.pairs for sitting in found) else "repeats"
+    return "pairs" if any(sitting.pairs or sitting.only_pairs for sitting in found) else "repeats"
 
 
 def _warnings(

@@ -131,6 +131,19 @@ class _Pairer:
     def _is_repeated(self) -> bool:
         return self.sitting.again and not self.sitting.only_pairs
 
+    @property
+    def _lacks_old_side(self) -> bool:
+        """Whether pairs stand alone and none of them could be used, so that no row has a baseline."""
+        return self.sitting.only_pairs and not self.pairs
+
+    @property
+    def _mismatch(self) -> tuple[str, ...]:
+        """How what there is to compare with differs from these runs; empty where it is alike, or there is nothing."""
+        if self.sitting.only_pairs:
+            return () if self.pairs else self.sitting.unlike
+        other = None if self.accepted else self.baselines.nearest(self.sitting.night.fingerprint)
+        return tuple(other.differences) if other else ()
+
     def _before(self, key: RowKey) -> tuple[Measurement, ...]:
         """The old side's measurements of pairs that stand alone."""
         return tuple(old[key] for old, _ in self.pairs if key in old) if self.sitting.only_pairs else ()
@@ -148,21 +161,22 @@ class _Pairer:
     ) -> RowInput:
         kind = now.kind if now else _kind(key)
         statistic = now.formed.statistic if now else Statistic.VALUE
-        alone = self.sitting.only_pairs
-        other = None if self.accepted or alone else self.baselines.nearest(self.sitting.night.fingerprint)
+        mismatch = self._mismatch
         statistics = [*(row.statistic for row in known), *(one.formed.statistic for one in self._before(key))]
         reason = row_reason(
             RowFacts(
-                run_valid=self.sitting.night.valid,
+                run_valid=self.sitting.night.valid and not (self._lacks_old_side and not mismatch),
                 current=now.formed if now else None,
                 # Counts are formed in one way only.
                 baseline_statistics=[one if kind is RowKind.QUANTITY else statistic for one in statistics],
-                other_fingerprints=other is not None,
+                other_fingerprints=bool(mismatch),
                 step=now.resolution if now else 0.0,
                 simulated=now.simulated if now else False,
             )
         )
-        mismatch = reason is RowReason.FINGERPRINT_MISMATCH and other is not None
+        details = {RowReason.FINGERPRINT_MISMATCH: mismatch}
+        if self._lacks_old_side:
+            details[RowReason.RUN_INVALID] = tuple(said.rstrip(".") for said in self.sitting.set_aside)
         blank = RowInput(
             key=row_input.RowKey(key.scenario, key.endpoint, key.metric, key.phase),
             kind=kind,
@@ -170,7 +184,7 @@ class _Pairer:
             direction=direction,
             tolerance=policy.tolerance,
             reason=reason,
-            detail="; ".join(other.differences) if mismatch and other else "",
+            detail="; ".join(details.get(reason, ())) if reason else "",
         )
         if kind is RowKind.STALLED_WINDOWS:
             filled = replace(blank, baseline_stalled=tuple(int(row.value) for row in known))

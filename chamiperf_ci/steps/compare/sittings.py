@@ -8,7 +8,6 @@ from pathlib import Path
 
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
-from chamiperf_ci.models.fingerprint import Fingerprint
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.vocabulary import RunReason
 
@@ -28,6 +27,7 @@ class Sitting:
         pairs: Valid (old, new) pairs, oldest first; when there are any, they alone decide.
         set_aside: Sentences about repeats and pairs that could not be used.
         failed: Why runs among those were invalid.
+        unlike: How old and new differ in pairs that were left out for it; "here" is the new side.
     """
 
     night: Run
@@ -35,6 +35,7 @@ class Sitting:
     pairs: tuple[tuple[Run, Run], ...] = ()
     set_aside: tuple[str, ...] = ()
     failed: tuple[RunReason, ...] = ()
+    unlike: tuple[str, ...] = ()
 
     @property
     def scenario(self) -> str:
@@ -143,7 +144,9 @@ def _sitting(scenario: str, runs: Sequence[Run]) -> Sitting:
     repeats = [run for run in of_kind[RunKind.REPEAT] if _fits(run, night, problems)]
     again = (*of_kind[RunKind.REPEAT], *old, *new)
     failed = [reason for run in again if only_pairs or run.started_at >= night.started_at for reason in reasons(run)]
-    return Sitting(night, tuple(repeats), tuple(pairs), tuple(problems), tuple(failed))
+    valid = [pair for pair in zip(old, new, strict=False) if all(run.valid for run in pair)]
+    unlike = dict.fromkeys(difference for pair in valid for difference in _differences(*pair))
+    return Sitting(night, tuple(repeats), tuple(pairs), tuple(problems), tuple(failed), tuple(unlike))
 
 
 def reasons(run: Run) -> tuple[RunReason, ...]:
@@ -153,8 +156,10 @@ def reasons(run: Run) -> tuple[RunReason, ...]:
     return tuple(problem.reason for problem in run.problems) or (RunReason.INCOMPLETE,)
 
 
-def _here(old: Run, new: Run) -> Fingerprint:
-    return old.fingerprint.model_copy(update={"environment": new.fingerprint.environment})
+def _differences(old: Run, new: Run) -> tuple[str, ...]:
+    """How two sides of a pair differ, but for the name of where they run."""
+    there = old.fingerprint.model_copy(update={"environment": new.fingerprint.environment})
+    return tuple(new.fingerprint.differences(there))
 
 
 def _fits(repeat: Run, night: Run, problems: list[str]) -> bool:
@@ -176,7 +181,7 @@ def _pairs_up(old: Run, new: Run, problems: list[str]) -> bool:
     invalid = [run for run in (old, new) if not run.valid]
     if invalid:
         problems.append(f"{names} is left out: {'; '.join(map(_why_invalid, invalid))}.")
-    elif differences := _here(old, new).differences(new.fingerprint):
+    elif differences := _differences(old, new):
         problems.append(f"{names} is left out: {'; '.join(differences)}.")
     else:
         return True

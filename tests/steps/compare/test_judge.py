@@ -179,6 +179,24 @@ def test_pairs_alone_of_which_none_could_be_used_are_exit_3(history):
     assert (judged.outcome.exit_code, judged.outcome.word) == (3, "invalid")
 
 
+def test_pairs_alone_on_unlike_machines_name_what_differs():
+    judged = only_pairs(1.3, machine="2c-8GiB")
+    assert row(judged).reason is RowReason.FINGERPRINT_MISMATCH
+    assert row(judged).detail == "machine_class: 8c-32GiB here, 2c-8GiB there"
+    assert "only for other circumstances (machine_class: 8c-32GiB here" in judged.outcome.sentence
+
+
+def test_pairs_alone_of_which_none_could_be_used_were_measured_by_pairs():
+    assert only_pairs(1.3, machine="2c-8GiB").confirmed_by == "pairs"
+
+
+def test_pairs_alone_whose_old_runs_were_all_invalid_have_rows_that_say_so():
+    old, new = (repeats(1.0, 2, kind) for kind in (RunKind.PAIR_OLD, RunKind.PAIR_NEW))
+    judged = verdict(*(run.model_copy(update=INVALID) for run in old), *new)
+    assert (judged.outcome.exit_code, row(judged).reason) == (3, RowReason.RUN_INVALID)
+    assert "CPU 97 %" in row(judged).sentence
+
+
 def test_an_endpoint_that_the_new_side_of_pairs_lacks_is_not_measured():
     series = night().series[0].model_copy(update={"endpoint": "renamed"})
     assert row(only_pairs(1.0, series=(series,))).reason is RowReason.NOT_MEASURED
@@ -231,7 +249,7 @@ def test_an_invalid_run_is_not_judged_and_its_values_are_shown():
 def test_a_suspect_whose_repeat_is_invalid_is_not_decided():
     judged = verdict(night(1.5), *repeats(1.5, **INVALID))
     assert (judged.outcome.exit_code, judged.outcome.word) == (3, "invalid")
-    assert "that run cannot be judged (generator-saturated)" in judged.outcome.sentence
+    assert "not each of them can be judged (generator-saturated)" in judged.outcome.sentence
 
 
 def test_what_a_stack_cannot_do_and_never_could_costs_nothing():

@@ -102,8 +102,8 @@ def test_the_old_side_of_pairs_is_another_target():
 
 def test_old_and_new_on_other_machines_do_not_pair_up():
     (sitting,) = sittings(pair(1, old={"fingerprint": {"machine_class": "2c-8GiB"}}))
-    assert sitting.pairs == ()
-    assert "machine_class: 2c-8GiB here" in sitting.set_aside[0]
+    assert (sitting.pairs, sitting.unlike) == ((), ("machine_class: 8c-32GiB here, 2c-8GiB there",))
+    assert sitting.unlike[0] in sitting.set_aside[0]
 
 
 def test_two_nights_of_one_scenario_are_refused():
