@@ -103,7 +103,7 @@ def _slower_within(row: Row, change: Change) -> str:
 
 def _not_repeated(row: Row) -> str:
     if row.change is None:
-        return f"{_counts(row)} Not repeated."
+        return f"{_counts(row)} {'Three pairs are needed to decide' if row.by_pairs else 'Not repeated'}."
     runs = len(row.current_values)
     if row.by_pairs:
         seen, again = f"in {numbers.counted(runs, 'pair')}", "five are needed to decide"
@@ -148,8 +148,8 @@ def _counts(row: Row) -> str:
     now = f"{_range(row.current_values, row.unit)} now"
     if not row.baseline_values:
         return f"{now}."
-    accepted = numbers.counted(len(row.baseline_values), "accepted run")
-    return f"{now}, {_range(row.baseline_values, row.unit)} in {accepted}."
+    before = numbers.counted(len(row.baseline_values), "old run" if row.by_pairs else "accepted run")
+    return f"{now}, {_range(row.baseline_values, row.unit)} in {before}."
 
 
 def _range(values: Sequence[float], unit: str) -> str:

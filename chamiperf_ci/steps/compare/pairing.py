@@ -31,6 +31,7 @@ class Pairing:
         first: What the first look judges, of pairs alone the pairs; None for a row that is shown and not compared.
         again: What the decision after repeats judges; None where the scenario was not measured again.
         everything: All measurements of each current run (`Sitting.current`), the night's first.
+        before: What each old run measured, of pairs that stand alone.
     """
 
     key: RowKey
@@ -41,6 +42,7 @@ class Pairing:
     first: RowInput | None
     again: RowInput | None
     everything: tuple[Measured, ...]
+    before: tuple[Measurement, ...] = ()
 
     def in_phase(self, phase: str) -> tuple[Measurement, ...]:
         """The same endpoint's metric in a phase, in each current run that measured it."""
@@ -118,6 +120,7 @@ class _Pairer:
             first=first,
             again=self._again(key, first) if first is not None and self._is_repeated else None,
             everything=self._everything,
+            before=before,
         )
 
     @property

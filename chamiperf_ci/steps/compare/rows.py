@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from chamiperf_ci.models import verdict as model
 from chamiperf_ci.models.vocabulary import Direction, RowKind, RowReason, RowVerdict, Statistic
 from chamiperf_ci.render.sentences import row_sentence, target_sentence
+from chamiperf_ci.steps.compare.measurements import Measurement
 from chamiperf_ci.steps.compare.pairing import Pairing
 from chamiperf_ci.steps.compare.sittings import Sitting
 from chamiperf_ci.verdict.centre import centre
@@ -31,7 +32,7 @@ def row(
     judged = pairing.again if decision is not None and decision.repeated and pairing.again else pairing.first
     now = pairing.measurement
     current = _current(judged) or ((now.shown,) if now and now.shown is not None else ())
-    baseline = _baseline(judged)
+    baseline = _baseline(judged, pairing.before)
     change = decision.change if decision else None
     unjudged = model.Row(
         key=pairing.key,
@@ -49,7 +50,7 @@ def row(
         tolerance=pairing.policy.tolerance,
         target=target.model_copy(update={"sentence": target_sentence(target)}),
         suspect=decision.suspect if decision else False,
-        by_pairs=bool(change and change.by_pairs),
+        by_pairs=bool(change and change.by_pairs) or (sitting.only_pairs and bool(sitting.pairs)),
         history_nights=change.history_steps + 1 if change and change.history_steps else 0,
         notes=_notes(pairing, decision, sitting),
         simulated=now.simulated if now else False,
@@ -73,13 +74,15 @@ def _current(judged: RowInput | None) -> tuple[float, ...]:
     return tuple(new for _, new in judged.pairs) or judged.current
 
 
-def _baseline(judged: RowInput | None) -> tuple[float, ...]:
+def _baseline(judged: RowInput | None, before: Sequence[Measurement]) -> tuple[float, ...]:
     if judged is None:
         return ()
     if judged.kind is RowKind.STALLED_WINDOWS:
         return tuple(map(float, judged.baseline_stalled))
     if judged.kind is RowKind.ERRORS:
-        return tuple(share_interval([run]).share for run in judged.baseline_failures)
+        # Old runs are judged by their windows, and shown as the runs they are.
+        runs = [one.failures for one in before] or [(run,) for run in judged.baseline_failures]
+        return tuple(share_interval(run).share for run in runs)
     return tuple(old for old, _ in judged.pairs) or judged.baseline
 
 

@@ -14,6 +14,7 @@ from chamiperf_ci.steps.compare.past import Past, PastNight, PastValue
 
 NOISE = 0.02
 BASELINES = accepting(shipped_baselines(), [made_run(number, noise=NOISE) for number in range(5)])
+ERRORS = RowKey(scenario="boot_storm", endpoint="bootscript", metric="errors")
 P99 = RowKey(scenario="boot_storm", endpoint="bootscript", metric="p99")
 
 
@@ -204,8 +205,15 @@ def test_an_endpoint_that_the_new_side_of_pairs_lacks_is_not_measured():
 
 def test_failures_that_only_the_new_side_of_pairs_has_are_found():
     judged = only_pairs(1.0, failed=4000)
-    errors = row(judged, RowKey(scenario="boot_storm", endpoint="bootscript", metric="errors"))
+    errors = row(judged, ERRORS)
     assert (errors.verdict, errors.baseline) == (RowVerdict.REGRESSION, 0)
+    assert errors.sentence.endswith(" in 5 old runs.")
+
+
+def test_failures_in_too_few_pairs_alone_say_how_many_would_decide():
+    errors = row(only_pairs(1.0, count=2, failed=9000), ERRORS)
+    assert (errors.reason, errors.suspect) == (RowReason.SUSPECT_NOT_REPEATED, False)
+    assert errors.sentence.endswith(" in 2 old runs. Three pairs are needed to decide.")
 
 
 def test_the_same_files_give_the_same_bytes_in_any_order():
