@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from chamiperf_ci.adapters.data import k6_folder
 from chamiperf_ci.adapters.files import read_json
+from chamiperf_ci.adapters.wrong_fields import first_wrong
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Dialect
 
@@ -22,6 +23,4 @@ def dialect() -> Dialect:
     try:
         return Dialect.model_validate(read_json(path, remedy=remedy))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{place}: {first['msg']}", where=str(path), remedy=remedy) from error
+        raise ConfigurationError(first_wrong(error, Dialect), where=str(path), remedy=remedy) from error

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from chamiperf_ci import __version__
 from chamiperf_ci.adapters.files import PRODUCER
 from chamiperf_ci.adapters.history import HistoryStore
+from chamiperf_ci.adapters.wrong_fields import first_wrong
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import AcceptedRow
 from chamiperf_ci.models.history import HistoryEntry, HistoryRow
@@ -163,7 +164,7 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
                 entries.append(HistoryEntry.model_validate_json(content))
             except ValidationError as error:
                 _refuse_newer(path, content)
-                problems.append(f"{path} is passed over: {_first(error)}")
+                problems.append(f"{path} is passed over: {first_wrong(error, HistoryEntry)}")
     return Reading(tuple(entries), tuple(problems))
 
 
@@ -249,9 +250,3 @@ def _refuse_newer(path: str, content: bytes) -> None:
             where=path,
             remedy="Install the version that wrote it; the file's `producer` names it.",
         )
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else str(first["msg"])

@@ -128,6 +128,14 @@ def test_a_truncated_file_is_named_and_loses_no_other(store, kept):
     assert reading.problems[0].startswith(f"{store.names()[0]} is passed over: ")
 
 
+def test_a_file_with_a_field_too_many_is_named_with_those_that_there_are(store):
+    added(store, made_run(0))
+    file = store.root / store.names()[0]
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"row": []}))
+    (problem,) = history.read(store).problems
+    assert problem.startswith(f"{store.names()[0]} is passed over: unknown field row; there are ")
+
+
 def test_a_truncated_file_is_completed_when_its_run_is_added_again(store):
     added(store, made_run(0))
     file = store.root / store.names()[0]

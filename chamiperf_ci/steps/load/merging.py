@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pydantic import ValidationError
 
 from chamiperf_ci.adapters.k6 import K6Outcome
+from chamiperf_ci.adapters.wrong_fields import first_wrong
 from chamiperf_ci.models.run import Distribution, ObjectCount, Scalar, Traffic, Unavailable, Window
 from chamiperf_ci.models.script_summary import PhaseHealth, ScriptHealth, ScriptSeries, ScriptSummary
 from chamiperf_ci.steps.load.distributions import curve, pooled, pooled_quantiles
@@ -28,9 +29,7 @@ def merged(outcome: K6Outcome) -> tuple[ScriptSummary | None, tuple[str, ...]]:
         try:
             summaries.append(ScriptSummary.model_validate(end.summary))
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            return None, (f"the script's summary cannot be read: {place}: {first['msg']}",)
+            return None, (f"the script's summary cannot be read: {first_wrong(error, ScriptSummary)}",)
     if len(summaries) == 1:
         return summaries[0], ()
     warning = (

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from chamiperf_ci.adapters import data
 from chamiperf_ci.adapters.files import read_json
+from chamiperf_ci.adapters.wrong_fields import first_wrong
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import Profile
 from chamiperf_ci.steps.load.catalogue import in_order
@@ -30,10 +31,7 @@ def read_profile(name: str) -> Profile:
     try:
         return Profile.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(
-            f"{'.'.join(map(str, first['loc']))}: {first['msg']}", where=str(path), remedy="Mend the profile."
-        ) from error
+        raise ConfigurationError(first_wrong(error, Profile), where=str(path), remedy="Mend the profile.") from error
 
 
 def choose_scenarios(asked: Iterable[str], profile: Profile) -> tuple[str, ...]:

@@ -120,6 +120,12 @@ def test_a_part_that_is_missing_leaves_nothing():
     assert merged(_outcome(summary().model_dump(mode="json"), None)) == (None, ())
 
 
+def test_a_summary_with_a_field_too_many_is_told_those_that_there_are():
+    whole, warnings = merged(_outcome(summary().model_dump(mode="json") | {"serie": []}))
+    assert whole is None
+    assert "cannot be read: unknown field serie; there are " in warnings[0]
+
+
 def test_a_summary_of_another_shape_says_which_field():
     whole, warnings = merged(_outcome({"format": "something"}))
     assert whole is None

@@ -1,7 +1,10 @@
 """Scenarios and profiles by name."""
 
+import json
+
 import pytest
 
+from chamiperf_ci.adapters import data
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.steps.load.catalogue import SCENARIOS
 from chamiperf_ci.steps.load.names import choose_scenarios, read_profile, script_of
@@ -17,6 +20,15 @@ def test_each_profile_reads_and_is_named_like_its_file(name):
 def test_a_misspelt_profile_is_told_the_near_ones():
     with pytest.raises(ConfigurationError, match=r"no profile 'qiuck' .*Did you mean quick\?"):
         read_profile("qiuck")
+
+
+def test_a_misspelt_field_of_a_profile_is_told_with_those_that_there_are(tmp_path, monkeypatch):
+    own = json.loads((data.k6_folder() / "profiles" / "demo.json").read_text())
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "own.json").write_text(json.dumps(own | {"scenario": {}}))
+    monkeypatch.setattr(data, "k6_folder", lambda: tmp_path)
+    with pytest.raises(ConfigurationError, match=r"unknown field scenario; there are .*scenarios"):
+        read_profile("own")
 
 
 def test_a_misspelt_scenario_is_told_the_near_ones():
