@@ -46,7 +46,30 @@
     let paceMs = 0;
     const herds = [];
     let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0;
-    const sleepUntilDue = now => {
+    const begin = () => {
+        due < 0 && firstStart();
+        const now = Date.now();
+        now >= windowEndsAt && (windowEndsAt = enterWindow()), untilWatched -= 1, watched = untilWatched <= 0, 
+        watched && (clock.runs = !0, beganAt = now, requestMs = 0);
+    }, firstStart = () => {
+        paceMs = 1e3 * plan.load.pace_s;
+        const now = elapsedMs(), {phases: phases} = plan.load;
+        let phase = phases[0];
+        for (let i = 0; i < phases.length; i += 1) {
+            const start = 1e3 * phases[i].start_s;
+            phases[i].herd && (herds[herds.length] = start), start <= now && (phase = phases[i]);
+        }
+        fromHerd = !0 === phase.herd;
+        const left = 1e3 * (phase.start_s + phase.duration_s) - now;
+        due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
+        due > now && sleepUntilDue(now);
+    }, pace = () => {
+        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs), {
+            part: "overrun"
+        }), iterationsWatched += 1, untilWatched = 16, clock.runs = !1), 0 === paceMs) return;
+        const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
+        fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
+    }, sleepUntilDue = now => {
         k6.sleep((due - now) / 1e3);
         const late = elapsedMs() - due;
         (watched || late > 50) && health.add(Math.max(0, late), {
@@ -226,31 +249,8 @@
     })(), OWN_ACCOUNT = "client-credentials" === GRANT && !__ENV.CHAMIPERF_CLIENT_ID, BOOTSCRIPT = route("bootscript"), TOKEN = route("token"), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = {};
     let body;
     exports.bootOneNode = () => {
-        (() => {
-            due < 0 && (() => {
-                paceMs = 1e3 * plan.load.pace_s;
-                const now = elapsedMs(), {phases: phases} = plan.load;
-                let phase = phases[0];
-                for (let i = 0; i < phases.length; i += 1) {
-                    const start = 1e3 * phases[i].start_s;
-                    phases[i].herd && (herds[herds.length] = start), start <= now && (phase = phases[i]);
-                }
-                fromHerd = !0 === phase.herd;
-                const left = 1e3 * (phase.start_s + phase.duration_s) - now;
-                due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
-                due > now && sleepUntilDue(now);
-            })();
-            const now = Date.now();
-            now >= windowEndsAt && (windowEndsAt = enterWindow()), untilWatched -= 1, watched = untilWatched <= 0, 
-            watched && (clock.runs = !0, beganAt = now, requestMs = 0);
-        })(), call(BOOTSCRIPT, (scenario ??= exec.scenario, scenario.iterationInTest % NODES)), 
-        (() => {
-            if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs), {
-                part: "overrun"
-            }), iterationsWatched += 1, untilWatched = 16, clock.runs = !1), 0 === paceMs) return;
-            const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
-            fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
-        })();
+        begin(), call(BOOTSCRIPT, (scenario ??= exec.scenario, scenario.iterationInTest % NODES)), 
+        pace();
     }, exports.fetchToken = ({account: account}) => {
         OWN_ACCOUNT && !account || (enterWindow(), clock.runs = !0, watched = !0, iterationsWatched = 0, 
         body ??= ((grant, account = {}) => {

@@ -97,7 +97,14 @@
         };
     }, {get: get, request: request$1} = http;
     __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
-    const send = (to, index, key, body) => {
+    const call = (to, index, key, body) => {
+        if (!to.one) {
+            const response = send(to, index, key, body);
+            return judge(to, response, index, key) ? response : null;
+        }
+        const response = get(to.url(index, key), to.params);
+        return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
+    }, send = (to, index, key, body) => {
         const {method: method, params: params} = to, url = to.url(index, key), response = "GET" === method ? get(url, params) : request$1(method, url, body ?? (to.body && to.body(index, key)), params);
         return clock.runs && spent(response, params.tags), response;
     }, judge = (to, response, index, key) => {
@@ -364,14 +371,7 @@
             length: BULK_ITEMS
         }, (_, i) => COMPONENT.to("create").body?.(first + i));
         var kind, count;
-        ((to, index, key, body) => {
-            if (!to.one) {
-                const response = send(to, 0, key, body);
-                return judge(to, response, 0, key) ? response : null;
-            }
-            const response = get(to.url(0, key), to.params);
-            return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(0, key)) || judge(to, response, 0, key) ? response : null;
-        })(ROUTE, 0, void 0, `[${bodies.join(",")}]`) && (kind = COMPONENT, count = BULK_ITEMS, 
+        call(ROUTE, 0, void 0, `[${bodies.join(",")}]`) && (kind = COMPONENT, count = BULK_ITEMS, 
         objects.add(count, kind.tags.created), finishShare());
     }, exports.registerOne = ({credential: credential}) => {
         authorize(credential);

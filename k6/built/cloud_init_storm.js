@@ -49,7 +49,54 @@
     let paceMs = 0;
     const herds = [];
     let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, always = !1;
-    const sleepUntilDue = now => {
+    const begin = () => {
+        due < 0 && firstStart();
+        const now = Date.now();
+        now >= windowEndsAt && (windowEndsAt = (() => {
+            const {phase: phase, window: window, endMs: endMs} = ((phases, windows, elapsedMs) => {
+                let current = 0;
+                for (;current < phases.length - 1 && elapsedMs >= 1e3 * phases[current + 1].start_s; ) current += 1;
+                const {name: phase, start_s: start, duration_s: duration} = phases[current];
+                if ("sustained" !== phase || 0 === windows) {
+                    const next = phases[current + 1];
+                    return {
+                        phase: phase,
+                        window: null,
+                        endMs: next ? 1e3 * next.start_s : 1 / 0
+                    };
+                }
+                const window = Math.min(windows - 1, Math.floor((elapsedMs / 1e3 - start) / duration * windows)), last = current === phases.length - 1 && window === windows - 1;
+                return {
+                    phase: phase,
+                    window: String(window),
+                    endMs: last ? 1 / 0 : 1e3 * (start + duration * (window + 1) / windows)
+                };
+            })(plan.load.phases, windows, elapsedMs());
+            return ((phase, window) => {
+                const {tags: tags} = exec.vu.metrics;
+                tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+            })(phase, window), startedAt + endMs;
+        })()), untilWatched -= 1, watched = untilWatched <= 0, (watched || always) && (clock.runs = !0, 
+        beganAt = now, requestMs = 0);
+    }, firstStart = () => {
+        paceMs = 1e3 * plan.load.pace_s;
+        const now = elapsedMs(), {phases: phases} = plan.load;
+        let phase = phases[0];
+        for (let i = 0; i < phases.length; i += 1) {
+            const start = 1e3 * phases[i].start_s;
+            phases[i].herd && (herds[herds.length] = start), start <= now && (phase = phases[i]);
+        }
+        fromHerd = !0 === phase.herd;
+        const left = 1e3 * (phase.start_s + phase.duration_s) - now;
+        due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
+        due > now && sleepUntilDue(now);
+    }, pace = () => {
+        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs), {
+            part: "overrun"
+        }), iterationsWatched += 1, untilWatched = 16, clock.runs = always), 0 === paceMs) return;
+        const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
+        fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
+    }, sleepUntilDue = now => {
         k6.sleep((due - now) / 1e3);
         const late = elapsedMs() - due;
         (watched || late > 50) && health.add(Math.max(0, late), {
@@ -199,56 +246,9 @@
         return new metrics.Trend(metric, !0);
     })("all three documents"), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = {};
     exports.fetchDocuments = () => {
-        (() => {
-            due < 0 && (() => {
-                paceMs = 1e3 * plan.load.pace_s;
-                const now = elapsedMs(), {phases: phases} = plan.load;
-                let phase = phases[0];
-                for (let i = 0; i < phases.length; i += 1) {
-                    const start = 1e3 * phases[i].start_s;
-                    phases[i].herd && (herds[herds.length] = start), start <= now && (phase = phases[i]);
-                }
-                fromHerd = !0 === phase.herd;
-                const left = 1e3 * (phase.start_s + phase.duration_s) - now;
-                due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
-                due > now && sleepUntilDue(now);
-            })();
-            const now = Date.now();
-            now >= windowEndsAt && (windowEndsAt = (() => {
-                const {phase: phase, window: window, endMs: endMs} = ((phases, windows, elapsedMs) => {
-                    let current = 0;
-                    for (;current < phases.length - 1 && elapsedMs >= 1e3 * phases[current + 1].start_s; ) current += 1;
-                    const {name: phase, start_s: start, duration_s: duration} = phases[current];
-                    if ("sustained" !== phase || 0 === windows) {
-                        const next = phases[current + 1];
-                        return {
-                            phase: phase,
-                            window: null,
-                            endMs: next ? 1e3 * next.start_s : 1 / 0
-                        };
-                    }
-                    const window = Math.min(windows - 1, Math.floor((elapsedMs / 1e3 - start) / duration * windows)), last = current === phases.length - 1 && window === windows - 1;
-                    return {
-                        phase: phase,
-                        window: String(window),
-                        endMs: last ? 1 / 0 : 1e3 * (start + duration * (window + 1) / windows)
-                    };
-                })(plan.load.phases, windows, elapsedMs());
-                return ((phase, window) => {
-                    const {tags: tags} = exec.vu.metrics;
-                    tags.phase = phase, null === window ? delete tags.window : tags.window = window;
-                })(phase, window), startedAt + endMs;
-            })()), untilWatched -= 1, watched = untilWatched <= 0, clock.runs = !0, beganAt = now, 
-            requestMs = 0;
-        })();
+        begin();
         const node = (scenario ??= exec.scenario, scenario.iterationInTest % NODES), meta = call(META_DATA, node), user = call(USER_DATA, node), vendor = call(VENDOR_DATA, node);
-        meta && user && vendor && allThree.add(requestMs), (() => {
-            if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs), {
-                part: "overrun"
-            }), iterationsWatched += 1, untilWatched = 16, clock.runs = !0), 0 === paceMs) return;
-            const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
-            fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
-        })();
+        meta && user && vendor && allThree.add(requestMs), pace();
     }, exports.handleSummary = handleSummary, exports.options = options, exports.setup = setup, 
     exports.teardown = teardown;
 })();

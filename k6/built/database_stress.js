@@ -21,7 +21,54 @@
     let paceMs = 0;
     const herds = [];
     let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0;
-    const sleepUntilDue = now => {
+    const begin = () => {
+        due < 0 && firstStart();
+        const now = Date.now();
+        now >= windowEndsAt && (windowEndsAt = (() => {
+            const {phase: phase, window: window, endMs: endMs} = ((phases, windows, elapsedMs) => {
+                let current = 0;
+                for (;current < phases.length - 1 && elapsedMs >= 1e3 * phases[current + 1].start_s; ) current += 1;
+                const {name: phase, start_s: start, duration_s: duration} = phases[current];
+                if ("sustained" !== phase || 0 === windows) {
+                    const next = phases[current + 1];
+                    return {
+                        phase: phase,
+                        window: null,
+                        endMs: next ? 1e3 * next.start_s : 1 / 0
+                    };
+                }
+                const window = Math.min(windows - 1, Math.floor((elapsedMs / 1e3 - start) / duration * windows)), last = current === phases.length - 1 && window === windows - 1;
+                return {
+                    phase: phase,
+                    window: String(window),
+                    endMs: last ? 1 / 0 : 1e3 * (start + duration * (window + 1) / windows)
+                };
+            })(plan.load.phases, windows, elapsedMs());
+            return ((phase, window) => {
+                const {tags: tags} = exec.vu.metrics;
+                tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+            })(phase, window), startedAt + endMs;
+        })()), untilWatched -= 1, watched = untilWatched <= 0, watched && (clock.runs = !0, 
+        beganAt = now, requestMs = 0);
+    }, firstStart = () => {
+        paceMs = 1e3 * plan.load.pace_s;
+        const now = elapsedMs(), {phases: phases} = plan.load;
+        let phase = phases[0];
+        for (let i = 0; i < phases.length; i += 1) {
+            const start = 1e3 * phases[i].start_s;
+            phases[i].herd && (herds[herds.length] = start), start <= now && (phase = phases[i]);
+        }
+        fromHerd = !0 === phase.herd;
+        const left = 1e3 * (phase.start_s + phase.duration_s) - now;
+        due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
+        due > now && sleepUntilDue(now);
+    }, pace = () => {
+        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs), {
+            part: "overrun"
+        }), iterationsWatched += 1, untilWatched = 16, clock.runs = !1), 0 === paceMs) return;
+        const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
+        fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
+    }, sleepUntilDue = now => {
         k6.sleep((due - now) / 1e3);
         const late = elapsedMs() - due;
         (watched || late > 50) && health.add(Math.max(0, late), {
@@ -84,7 +131,14 @@
     let gaveEvidence = !1;
     const {get: get, request: request$1} = http;
     __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
-    const send = (to, index, key, body) => {
+    const call = (to, index, key, body) => {
+        if (!to.one) {
+            const response = send(to, index, key);
+            return judge(to, response, index, key) ? response : null;
+        }
+        const response = get(to.url(index, key), to.params);
+        return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
+    }, send = (to, index, key, body) => {
         const {method: method, params: params} = to, url = to.url(index, key), response = "GET" === method ? get(url, params) : request$1(method, url, to.body && to.body(index, key), params);
         return clock.runs && spent(response, params.tags), response;
     }, judge = (to, response, index, key) => {
@@ -391,14 +445,7 @@
             return "string" == typeof key ? key : (fail(kind.to("create"), response, "content"), 
             null);
         })(kind, node);
-        return null === key ? null : (readBack(kind.to("get"), node, key, tags), does.includes("change") && ((to, index, key) => {
-            if (!to.one) {
-                const response = send(to, index, key);
-                return judge(to, response, index, key) ? response : null;
-            }
-            const response = get(to.url(index, key), to.params);
-            return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
-        })(kind.to("change"), node, key) && readBack(kind.toGetChanged(), node, key, tags), 
+        return null === key ? null : (readBack(kind.to("get"), node, key, tags), does.includes("change") && call(kind.to("change"), node, key) && readBack(kind.toGetChanged(), node, key, tags), 
         key);
     }, readBack = (to, node, key, tags) => {
         const answer = send(to, node, key);
@@ -406,59 +453,12 @@
     };
     exports.handleSummary = handleSummary, exports.options = options, exports.setup = setup, 
     exports.teardown = teardown, exports.writeAndRead = ({credential: credential, absent: absent}) => {
-        (() => {
-            due < 0 && (() => {
-                paceMs = 1e3 * plan.load.pace_s;
-                const now = elapsedMs(), {phases: phases} = plan.load;
-                let phase = phases[0];
-                for (let i = 0; i < phases.length; i += 1) {
-                    const start = 1e3 * phases[i].start_s;
-                    phases[i].herd && (herds[herds.length] = start), start <= now && (phase = phases[i]);
-                }
-                fromHerd = !0 === phase.herd;
-                const left = 1e3 * (phase.start_s + phase.duration_s) - now;
-                due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
-                due > now && sleepUntilDue(now);
-            })();
-            const now = Date.now();
-            now >= windowEndsAt && (windowEndsAt = (() => {
-                const {phase: phase, window: window, endMs: endMs} = ((phases, windows, elapsedMs) => {
-                    let current = 0;
-                    for (;current < phases.length - 1 && elapsedMs >= 1e3 * phases[current + 1].start_s; ) current += 1;
-                    const {name: phase, start_s: start, duration_s: duration} = phases[current];
-                    if ("sustained" !== phase || 0 === windows) {
-                        const next = phases[current + 1];
-                        return {
-                            phase: phase,
-                            window: null,
-                            endMs: next ? 1e3 * next.start_s : 1 / 0
-                        };
-                    }
-                    const window = Math.min(windows - 1, Math.floor((elapsedMs / 1e3 - start) / duration * windows)), last = current === phases.length - 1 && window === windows - 1;
-                    return {
-                        phase: phase,
-                        window: String(window),
-                        endMs: last ? 1 / 0 : 1e3 * (start + duration * (window + 1) / windows)
-                    };
-                })(plan.load.phases, windows, elapsedMs());
-                return ((phase, window) => {
-                    const {tags: tags} = exec.vu.metrics;
-                    tags.phase = phase, null === window ? delete tags.window : tags.window = window;
-                })(phase, window), startedAt + endMs;
-            })()), untilWatched -= 1, watched = untilWatched <= 0, watched && (clock.runs = !0, 
-            beganAt = now, requestMs = 0);
-        })(), authorize(credential);
+        begin(), authorize(credential);
         const node = plan.identities.nodes + (scenario ??= exec.scenario, scenario.iterationInTest), keys = SCHEMAS.map(entry => absent.includes(entry.schema) ? null : write(entry, node));
         for (let i = keys.length - 1; i >= 0; i -= 1) {
             const [key, {kind: kind, does: does}] = [ keys[i], SCHEMAS[i] ];
             null !== key && does.includes("delete") && remove(kind, node, key);
         }
-        (() => {
-            if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs), {
-                part: "overrun"
-            }), iterationsWatched += 1, untilWatched = 16, clock.runs = !1), 0 === paceMs) return;
-            const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
-            fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
-        })();
+        pace();
     };
 })();

@@ -101,7 +101,14 @@
         };
     }, {get: get, request: request$1} = http;
     __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
-    const send = (to, index, key, body) => {
+    const call = (to, index, key, body) => {
+        if (!to.one) {
+            const response = send(to, index, key);
+            return judge(to, response, index, key) ? response : null;
+        }
+        const response = get(to.url(index, key), to.params);
+        return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
+    }, send = (to, index, key, body) => {
         const {method: method, params: params} = to, url = to.url(index, key), response = "GET" === method ? get(url, params) : request$1(method, url, to.body && to.body(index, key), params);
         return clock.runs && spent(response, params.tags), response;
     }, judge = (to, response, index, key) => {
@@ -357,14 +364,7 @@
         };
     }, written = () => namesOf(plan.identities.written_run_id, plan.identities.network);
     function reservations(kea) {
-        const response = ((to, index, key) => {
-            if (!to.one) {
-                const response = send(to, 0, key);
-                return judge(to, response, 0, key) ? response : null;
-            }
-            const response = get(to.url(0, key), to.params);
-            return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(0, key)) || judge(to, response, 0, key) ? response : null;
-        })(kea), found = response && (answers => {
+        const response = call(kea, 0), found = response && (answers => {
             const answer = Array.isArray(answers) ? answers[0] : answers;
             if (!answer || 0 !== answer.result && 3 !== answer.result) return null;
             const all = answer.arguments?.reservations ?? answer.arguments?.hosts ?? [];
