@@ -99,12 +99,12 @@ def test_a_runner_that_is_too_old_for_the_pinned_actions_is_a_warning(setup, ver
 
 @pytest.fixture
 def k6(monkeypatch, tmp_path):
-    """Puts a k6 on the path that says its version so."""
+    """Puts a k6 of that content on the path."""
 
-    def put(said):
+    def put(content):
         file = tmp_path / "bin" / "k6"
         file.parent.mkdir()
-        file.write_text(f"#!/bin/sh\necho '{said}'\n")
+        file.write_text(content)
         file.chmod(0o755)
         monkeypatch.setenv("PATH", str(file.parent))
 
@@ -112,17 +112,38 @@ def k6(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "warned"),
+    ("script", "warning"),
     [
-        pytest.param("k6 v1.1.0 (go1.24.3, linux/amd64)", False, id="the one that was tested"),
-        pytest.param("k6 v1.1.1 (go1.24.3, linux/amd64)", True, id="another"),
-        pytest.param("not found", True, id="none at all"),
+        pytest.param("echo 'k6 v1.1.1 (go1.24.3, linux/amd64)'", "is another than 1.1.0: its runs", id="another"),
+        pytest.param("echo 'k6 v1.1.0-rc1 (go1.24.3)'", "is another than 1.1.0: its runs", id="one before it"),
+        pytest.param("echo not found", "is not k6: its `version` names none", id="not k6"),
     ],
 )
-def test_another_k6_on_the_path_is_a_warning(setup, k6, said, warned, capsys):
-    k6(said)
+def test_a_k6_on_the_path_that_will_not_do_is_a_warning_with_the_cure(setup, k6, script, warning, capsys):
+    k6(f"#!/bin/sh\n{script}\n")
     setup.check_k6()
-    assert ("the k6 on the path is another than 1.1.0" in capsys.readouterr().out) is warned
+    said = capsys.readouterr().out
+    assert said.startswith(f"::warning title=chamiperf setup::the k6 on the path {warning}")
+    assert "Give grafana/setup-k6-action `k6-version: 1.1.0`" in said
+
+
+def test_a_k6_on_the_path_of_another_machine_is_a_warning(setup, k6, capsys):
+    k6("\x7fELF of another machine")
+    setup.check_k6()
+    assert "::the k6 on the path cannot be run: no load" in capsys.readouterr().out
+
+
+def test_a_k6_on_the_path_that_hangs_is_a_warning(setup, k6, monkeypatch, capsys):
+    monkeypatch.setattr(setup, "K6_ANSWER_S", 0.2)
+    k6("#!/bin/sh\nexec /bin/sleep 20\n")
+    setup.check_k6()
+    assert "::the k6 on the path cannot be run: no load" in capsys.readouterr().out
+
+
+def test_the_tested_k6_on_the_path_is_not_mentioned(setup, k6, capsys):
+    k6("#!/bin/sh\necho 'k6 v1.1.0 (go1.24.3, linux/amd64)'\n")
+    setup.check_k6()
+    assert capsys.readouterr().out == ""
 
 
 def test_without_a_k6_on_the_path_nothing_is_said(setup, monkeypatch, tmp_path, capsys):
@@ -138,7 +159,9 @@ def test_the_tested_k6_is_the_toolkits(setup):
 def test_a_disk_that_is_nearly_full_is_a_warning_with_the_cure(setup, monkeypatch, capsys):
     monkeypatch.setattr(setup, "FREE_BYTES", 2**63)
     setup.check_disk()
-    assert "MB are free in" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "MB are free in" in said
+    assert "Remove environments of old commits there" in said
 
 
 def test_a_disk_with_room_is_not_mentioned(setup, monkeypatch, capsys):

@@ -31,6 +31,7 @@ LOCAL_PORTS = 25_000
 """Enough for the spike of 20,000 connections of profile `full`, and some."""
 K6 = "1.1.0"
 """The version whose numbers were checked; another one is another fingerprint."""
+K6_ANSWER_S = 30
 FREE_BYTES = 1_000_000_000
 """An environment, pip's downloads and a night's files."""
 GUIDE = "https://github.com/{repository}/blob/{ref}/docs/runner.md"
@@ -173,13 +174,25 @@ def check_k6() -> None:
     """A k6 on the job's path is the one that is used."""
     if (k6 := shutil.which("k6")) is None:
         return
-    said = subprocess.run([k6, "version"], capture_output=True, text=True, check=False, timeout=30).stdout
-    if not re.match(rf"k6(\.exe)? v?{re.escape(K6)}\b", said):
-        warn(
-            f"the k6 on the path is another than {K6}: its runs are not compared with those of {K6}",
-            f"Give grafana/setup-k6-action `k6-version: {K6}`, or take k6 off the path: the pinned one is then used.",
-            "k6",
-        )
+    try:
+        said = subprocess.run(
+            [k6, "version"], capture_output=True, text=True, errors="replace", check=False, timeout=K6_ANSWER_S
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        wrong = "the k6 on the path cannot be run: no load can be driven with it"
+    else:
+        version = re.search(r"\bk6(?:\.exe)? v?(\d+\.\d+\.\d+\S*)", said)
+        if version is None:
+            wrong = "the k6 on the path is not k6: its `version` names none, and no load can be driven with it"
+        elif version[1] != K6:
+            wrong = f"the k6 on the path is another than {K6}: its runs are not compared with those of {K6}"
+        else:
+            return
+    warn(
+        wrong,
+        f"Give grafana/setup-k6-action `k6-version: {K6}`, or take k6 off the path: the pinned one is then used.",
+        "k6",
+    )
 
 
 def check_disk() -> None:
