@@ -8,7 +8,7 @@ import { minify } from 'terser';
 const { scenarios } = JSON.parse(readFileSync('profiles/full.json', 'utf8'));
 const folder = process.env.BUILT ?? 'built';
 
-const EACH_TIME = /\b(begin|pace|sleepUntilDue|call|send|judge)\((?!\{)/g;
+const EACH_TIME = /\b(begin|pace|sleepUntilDue|call|send|judge)\(/g;
 
 /** @type {import('rollup').Plugin} */
 const forVus = {
