@@ -49,7 +49,7 @@ def choose_scenarios(asked: Iterable[str], profile: Profile) -> tuple[str, ...]:
 
 
 def script_of(scenario: str) -> Path:
-    """The scenario's script, built: the same code in one file takes half of the memory of a VU.
+    """The scenario's script, built: the same code in one file takes two thirds of the memory of a VU.
 
     Raises:
         ConfigurationError: The installation lacks it.
