@@ -1,18 +1,70 @@
 0 === __VU ? module.exports = require("../auth_under_load.js") : (() => {
     "use strict";
     require("k6/encoding");
-    var http = require("k6/http"), data = require("k6/data"), metrics = require("k6/metrics"), k6 = require("k6"), exec = require("k6/execution");
-    const entries = new data.SharedArray("api", () => {
-        const {routes: routes, objects: objects, grants: grants, seed_order: order, kea: kea} = JSON.parse(open(String("../api.json"))), named = Object.entries({
-            routes: routes,
-            objects: objects,
-            grants: grants
-        }).flatMap(([section, all]) => Object.entries(all).map(([name, entry]) => [ `${section}.${name}`, entry ]));
-        return named.push([ "seed_order", order ], [ "kea", kea ]), [ named.map(([name]) => name), ...named.map(([, entry]) => entry) ];
-    }), entry = name => {
-        const names = entries[0];
-        for (let i = 0; i < names.length; i += 1) if (names[i] === name) return entries[i + 1];
-        throw new Error(`api.json has no ${name}`);
+    var http = require("k6/http"), metrics = require("k6/metrics"), k6 = require("k6"), exec = require("k6/execution");
+    const entry = name => {
+        switch (name) {
+          case "seed_order":
+            return JSON.parse('["component","interface","bootparams","payload"]');
+
+          case "kea":
+            return JSON.parse('{"path":"/","body":{"command":"reservation-get-all","service":["dhcp4"]},"contains":["\\"result\\""]}');
+
+          case "routes.bootscript":
+            return JSON.parse('{"service":"bss","method":"GET","path":"/boot/v1/bootscript?mac={mac_encoded}","open":true,"contains":["kernel http://images.example/{id}/vmlinuz console=ttyS0 chamiperf.node={id} ip=dhcp\\ninitrd http://images.example/{id}/initrd.img\\n"]}');
+
+          case "routes.meta-data":
+            return JSON.parse('{"service":"cloud-init","method":"GET","path":"/cloud-init/{id}/meta-data","open":true,"contains":["\\"{id}\\""]}');
+
+          case "routes.user-data":
+            return JSON.parse('{"service":"cloud-init","method":"GET","path":"/cloud-init/{id}/user-data","open":true,"contains":["#cloud-config\\nhostname: {id}\\n"]}');
+
+          case "routes.vendor-data":
+            return JSON.parse('{"service":"cloud-init","method":"GET","path":"/cloud-init/{id}/vendor-data","open":true,"contains":["vendor data of {id}."]}');
+
+          case "routes.component-list":
+            return JSON.parse('{"service":"smd","method":"GET","path":"/hsm/v2/State/Components?limit=100&offset={offset}","contains":["\\"kind\\":\\"ComponentList\\"","\\"items\\":["]}');
+
+          case "routes.component-bulk":
+            return JSON.parse('{"service":"smd","method":"POST","path":"/hsm/v2/State/Components/bulk"}');
+
+          case "routes.token":
+            return JSON.parse('{"service":"auth","method":"POST","path":"/auth/v1/token","open":true,"contains":["\\"access_token\\":\\""]}');
+
+          case "objects.component":
+            return JSON.parse('{"kind":"components","service":"smd","path":"/hsm/v2/State/Components","mark":["\\"{id}\\""],"change":{"state":"On"},"changed":["\\"On\\""],"key":"{id}","body":{"id":"{id}","type":"Node","state":"Ready","role":"Compute","slot":0,"subSlot":0},"patch":["state","role","slot","subSlot"]}');
+
+          case "objects.interface":
+            return JSON.parse('{"kind":"interfaces","service":"smd","path":"/hsm/v2/Inventory/EthernetInterfaces","mark":["\\"{mac}\\"","\\"{ip}\\""],"change":{"description":"changed by {id}"},"changed":["changed by {id}"],"find":"?component_id={id}&limit=100","body":{"componentId":"{id}","macAddr":"{mac}","ipAddrs":["{ip}"]},"patch":["macAddr","ipAddrs"]}');
+
+          case "objects.bootparams":
+            return JSON.parse('{"kind":"bootparams","service":"bss","path":"/boot/v1/bootparams","mark":["\\"http://images.example/{id}/vmlinuz\\""],"change":{"cmdline":"console=ttyS0 chamiperf.changed={id} ip=dhcp"},"changed":["chamiperf.changed={id} "],"find":"?component_id={id}&limit=100","body":{"component_id":"{id}","mac":"{mac}","role":"Compute","kernel_uri":"http://images.example/{id}/vmlinuz","initrd_uri":"http://images.example/{id}/initrd.img","cmdline":"console=ttyS0 chamiperf.node={id} ip=dhcp"},"patch":["mac","role","kernel_uri","initrd_uri","cmdline"]}');
+
+          case "objects.payload":
+            return JSON.parse('{"kind":"payloads","service":"cloud-init","path":"/cloud-init/payloads","mark":["hostname: {id}\\\\n"],"change":{"vendor_data":"#cloud-config\\nfinal_message: changed by {id}.\\n"},"changed":["changed by {id}."],"find":"?component_id={id}&limit=100","body":{"component_id":"{id}","role":"Compute","user_data":"#cloud-config\\nhostname: {id}\\n","meta_data":{"instance-id":"{id}"},"vendor_data":"#cloud-config\\nfinal_message: vendor data of {id}.\\n"},"patch":["role","user_data","meta_data","vendor_data"]}');
+
+          case "objects.target":
+            return JSON.parse('{"kind":"targets","service":"discovery","path":"/discovery/v1/targets","mark":["\\"{id}\\""],"change":{"enabled":false},"changed":["\\"enabled\\":false"],"body":{"name":"{id}","driver":"redfish","addresses":["{ip}"]}}');
+
+          case "objects.transition":
+            return JSON.parse('{"kind":"transitions","service":"power","path":"/power/v1/transitions","mark":["\\"{id}\\""],"body":{"operation":"On","requestID":"{id}","nodes":["{id}"],"dryRun":true}}');
+
+          case "objects.service-account":
+            return JSON.parse('{"kind":"service-accounts","service":"auth","path":"/auth/v1/service-accounts","get":"?limit=200","mark":["\\"{id}\\""],"body":{"name":"{id}","scopes":["read:components"]}}');
+
+          case "objects.lock":
+            return JSON.parse('{"kind":"groups","service":"smd","path":"/hsm/v2/groups","key":"chamiperf-lock","body":{"name":"chamiperf-lock","description":"Run {run} of {owner} uses this stack until {expires}.","members":[],"tags":{"run":"{run}","owner":"{owner}","expires":"{expires}","process":"{process}"}}}');
+
+          case "grants.dev-mode":
+            return JSON.parse('{"grant_type":"dev_mode"}');
+
+          case "grants.client-credentials":
+            return JSON.parse('{"grant_type":"client_credentials","client_id":"{client_id}","client_secret":"{client_secret}"}');
+
+          case "grants.token-exchange":
+            return JSON.parse('{"grant_type":"urn:ietf:params:oauth:grant-type:token-exchange","subject_token":"{subject_token}"}');
+        }
+        throw new Error("api.json has no " + name);
     }, routeOf = name => entry(`routes.${name}`);
     let plan, windows = 0, startedAt = 0, scenario = null;
     const elapsedMs = () => (0 === startedAt && (startedAt = exec.scenario.startTime), 
