@@ -1,6 +1,8 @@
 """The script behind `actions/setup`: it checks the runner, and installs each state of the toolkit once."""
 
 import importlib.util
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -172,6 +174,18 @@ def test_a_disk_with_room_is_not_mentioned(setup, monkeypatch, capsys):
 
 def test_outside_a_runner_its_version_is_not_known(setup):
     assert setup.runner_version(1) is None
+
+
+def test_a_runner_that_cannot_say_its_version_has_none(setup, tmp_path):
+    worker, listener = tmp_path / "Runner.Worker", tmp_path / "Runner.Listener"
+    shutil.copy(shutil.which("sleep"), worker)
+    listener.write_text("no program")
+    listener.chmod(0o755)
+    with subprocess.Popen([worker, "60"]) as process:
+        try:
+            assert setup.runner_version(process.pid) is None
+        finally:
+            process.kill()
 
 
 def test_two_states_of_the_toolkit_are_two_environments(setup, monkeypatch):

@@ -217,7 +217,12 @@ def runner_version(process: int) -> tuple[int, ...] | None:
             return None
         if executable.name == "Runner.Worker":
             listener = executable.with_name("Runner.Listener")
-            said = subprocess.run([str(listener), "--version"], capture_output=True, text=True, check=False, timeout=30)
+            try:
+                said = subprocess.run(
+                    [str(listener), "--version"], capture_output=True, text=True, check=False, timeout=30
+                )
+            except (OSError, subprocess.TimeoutExpired):
+                return None
             match = re.match(r"(\d+)\.(\d+)\.(\d+)", said.stdout.strip())
             return tuple(map(int, match.groups())) if match else None
     return None
