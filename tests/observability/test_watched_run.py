@@ -14,7 +14,7 @@ from chamiperf_ci.stack import lifecycle
 pytestmark = [pytest.mark.needs_prometheus, pytest.mark.e2e, pytest.mark.timeout(480)]
 
 SMALL = ("--scenario", "boot_storm", "--profile", "demo", "--vus", "20", "--spike", "0", "--target", "embedded")
-LABELS = {"environment", "kind", "load", "name", "phase", "run_id", "scenario", "status", "what", "window"}
+LABELS = {"environment", "kind", "load", "name", "part", "phase", "run_id", "scenario", "status", "what", "window"}
 
 
 def load(stack, out, *more, **environment):

@@ -46,11 +46,11 @@ def _outcome(
         name=phase.name,
         offered_per_s=phase.offered_per_s * phase.requests_per_iteration,
         achieved_per_s=requests / seconds,
-        max_vus=_vus(phase, plan, summary, seen),
+        max_vus=_vus(phase, plan, summary, seen, seconds),
     )
 
 
-def _vus(phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen]) -> int:
+def _vus(phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen], seconds: float) -> int:
     """The most VUs that were seen in the phase.
 
     k6 tells its VUs once a second, and what it tells is up to a second old, so a phase of a second or two may go by
@@ -60,6 +60,7 @@ def _vus(phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequenc
     planned = max(phase.from_vus, phase.to_vus)
     if planned == max(max(each.from_vus, each.to_vus) for each in plan.phases):
         return summary.max_vus
-    end_s = phase.start_s + phase.duration_s
+    # One that ends when its iterations are done is followed by seconds without a VU.
+    end_s = phase.start_s + seconds
     vus = [each.vus for each in seen if phase.start_s + _OLD_S <= each.at_s < end_s]
     return round(max(vus, default=min(planned, summary.max_vus)))
