@@ -139,8 +139,7 @@ def killed(stage):
 
 @CONCURRENCY.row(
     "SIGINT and then SIGTERM under load, as GitHub cancels",
-    # Where all was kept within 0.2 s, the second signal may meet a command that is about to leave.
-    ends="load 3|-15, compare 3",
+    ends="load 3, compare 3",
     word="invalid",
     reasons="incomplete",
     kept=JUDGED,

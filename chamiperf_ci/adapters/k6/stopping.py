@@ -28,14 +28,16 @@ class StopOrder:
 
 
 class StopRequest:
-    """Set by the first SIGINT or SIGTERM while it is entered; further signals change nothing.
+    """Set by the first SIGINT or SIGTERM while it is entered; further signals change nothing, nor do they afterwards.
 
+    After a signal the command only leaves: GitHub's second one must not end it with another code than its own.
     Outside the main thread, where Python allows no signal handlers, it is never set by a signal.
     """
 
     def __init__(self) -> None:
         self._at: float | None = None
         self._signal = ""
+        self._signalled = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -48,10 +50,13 @@ class StopRequest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            # One that is entered within another hands back to it.
+            is_outermost = handler in (signal.SIG_DFL, signal.default_int_handler)
+            signal.signal(number, signal.SIG_IGN if self._signalled and is_outermost else handler)
         self._before.clear()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self._signalled = True
         self.request(signal.Signals(number).name)
 
     def request(self, by: str) -> None:

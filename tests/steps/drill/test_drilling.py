@@ -178,6 +178,16 @@ def test_a_drill_repeats_one_scenario(drills):
         drills(World(), scenario="all")
 
 
+@pytest.fixture
+def signals():
+    """What a signal does is as before, afterwards."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals")
 def test_a_signal_between_two_loads_ends_the_drill(drills, tmp_path):
     world = World()
     driven = world.drives
