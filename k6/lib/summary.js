@@ -132,6 +132,18 @@ const mostTimeSeries = () => {
 };
 
 /**
+ * k6 counts the active VUs once a second, and phases that end with their iterations can be over in less. Those begin with
+ * all of their VUs at once, so there it is the planned ones, as far as k6 made so many.
+ * @param {Figures} figures
+ * @returns {number}
+ */
+const mostVus = ({ metrics }) => {
+  const atOnce = plan.load.phases.map(({ from_vus: vus = 1, iterations = 0 }) => Math.min(vus, iterations));
+  const made = Math.min(Math.max(...atOnce), metrics.vus_max?.values.max ?? 0);
+  return Math.max(made, metrics.vus?.values.max ?? 0);
+};
+
+/**
  * @param {Figures} figures
  * @param {import('./figures.js').Scalar[]} scalars the scenario's own figures
  */
@@ -146,7 +158,7 @@ export function summaryOf(figures, scalars) {
     duration_s: figures.seconds,
     iterations: figures.count('iterations'),
     dropped_iterations: figures.count('dropped_iterations'),
-    max_vus: figures.metrics.vus?.values.max ?? 0,
+    max_vus: mostVus(figures),
     series: seriesOf(figures),
     traffic: trafficOf(figures),
     scalars: scalars.map((scalar) => ({

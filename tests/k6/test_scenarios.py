@@ -48,6 +48,16 @@ def test_time_series_are_bounded_whatever_the_number_of_nodes(nodes, whole_stack
     assert [each for each in series if run in str(each)] == []
 
 
+def test_vus_are_counted_however_soon_their_iterations_are_done(whole_stack, run_k6):
+    state, run = whole_stack
+    phases = [
+        {"name": name, "duration_s": 3, "from_vus": vus, "to_vus": vus, "iterations": vus}
+        for name, vus in (("concurrency-2", 2), ("sustained", 4), ("bulk", 2))
+    ]
+    plan = plan_of(state, "bulk_registration", light("bulk_registration", phases=phases), run=run, nodes=NODES)
+    assert run_k6(plan, state=state).sums.max_vus == 4
+
+
 def test_windows_add_up_to_the_sustained_phase(whole_stack, run_k6):
     state, run = whole_stack
     ended = run_k6(plan_of(state, "boot_storm", light("boot_storm"), run=run, nodes=NODES), state=state)

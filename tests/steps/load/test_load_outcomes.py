@@ -44,6 +44,16 @@ def test_of_a_phase_that_went_by_unseen_nothing_above_its_plan_is_said():
     assert _outcomes(max_vus=150)["sustained"].max_vus == 100
 
 
+def test_seconds_after_a_phase_that_ended_early_are_none_of_its():
+    phases = (
+        Phase(name="sustained", duration_s=90, from_vus=16, to_vus=16, iterations=6000),
+        Phase(name="more", start_s=90, duration_s=60, from_vus=32, to_vus=32, iterations=6000),
+    )
+    lasted_60_s = {"series": (series(windows=10),), "traffic": (traffic(6000),), "max_vus": 32}
+    outcomes = _outcomes(storm(pace_s=0, phases=phases), seen=[Seen(70, 0, 0, 0)], **lasted_60_s)
+    assert outcomes["sustained"].max_vus == 16
+
+
 @pytest.mark.parametrize(("name", "achieved"), [("sustained", 100.0), ("first", None)])
 def test_a_phase_of_iterations_lasted_as_long_as_its_windows_or_nobody_knows(name, achieved):
     phases = (
