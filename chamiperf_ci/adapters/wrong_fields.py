@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -24,7 +24,7 @@ def first_wrong(error: ValidationError, model: type[BaseModel]) -> str:
     return f"unknown field {field}{told}{more}"
 
 
-def _fields(kind: Any, path: Sequence[str | int]) -> list[str]:  # noqa: ANN401 - any type that a field may have
+def _fields(kind: object, path: Sequence[str | int]) -> list[str]:
     """The fields of the model at `path` below a type, as a file names them; none where it leads to no one model."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         named = {field.alias or name: field for name, field in kind.model_fields.items()}
