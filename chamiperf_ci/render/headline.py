@@ -132,7 +132,7 @@ def _learning(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], _severa
     else:
         unseen = (
             "there are enough for a first baseline and none is accepted yet, so slow-downs cannot be seen "
-            "(`chamiperf baselines init`)"
+            "(`chamiperf baselines init --history-branch chamiperf-data --link URL`)"
         )
     return f"Learning ({runs} of {RUNS_WANTED} runs): {unseen}. {_targets_met(rows)}"
 

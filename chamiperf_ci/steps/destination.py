@@ -10,8 +10,9 @@ from chamiperf_ci.errors import ConfigurationError
 
 FORK = (
     "The pull request comes from the fork {fork}, and for a fork GitHub gives a token that may only read, whatever "
-    "`permissions:` says. Copy `workflows/comment.yml` to `.github/workflows/comment.yml`: it posts the verdict "
-    "of this run from the base repository."
+    "`permissions:` says. This run's verdict is in its job summary. For comments copy `workflows/fork.yml` and "
+    "`workflows/comment.yml` of chamiperf-ci to `.github/workflows/` on the default branch: the first measures what "
+    "a fork pushes (its `paths:` say when), the second posts what it found."
 )
 
 

@@ -128,7 +128,8 @@ CASES = [
         (made_scenario(learning_runs=5, baseline_runs=0), made_scenario("auth_under_load")),
         (
             "Learning (5 of 5 runs): there are enough for a first baseline and none is accepted yet, so slow-downs "
-            "cannot be seen (`chamiperf baselines init`). The one target judged is met."
+            "cannot be seen (`chamiperf baselines init --history-branch chamiperf-data --link URL`). The one target "
+            "judged is met."
         ),
     ),
     (

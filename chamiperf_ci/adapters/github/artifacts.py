@@ -64,7 +64,8 @@ def of_run(api: Api, repository: str, run: int, name: str) -> Artifact:
         raise ConfigurationError(
             f"the artifact {name} has expired",
             where=f"run {run} of {repository}",
-            remedy="Run the workflow again; `retention-days` of its upload step says how long artifacts are kept.",
+            remedy="Re-run that run, not this one; after 30 days start a new one. `retention-days` in the workflow of "
+            "that run says how long artifacts are kept.",
         )
     return newest
 

@@ -67,7 +67,8 @@ NIGHTS: dict[str, Card] = {
         "`n of 5 runs` counts the valid runs measured so far, of the five that a first baseline is made of; none of "
         "them is accepted by itself. Exit code 0; targets and validity count all the same.",
         "The environment is new, or its fingerprint changed.",
-        "After five nights, accept a first baseline: `chamiperf baselines init`.",
+        "Nothing before five nights are there. Then accept a first baseline, in a clone: `chamiperf baselines init "
+        "--history-branch chamiperf-data --link URL`; URL is where the work on missed targets is tracked.",
     ),
     "targets only": Card(
         "A quick run was judged by its targets alone: no run of its profile is accepted. It is no pass. Exit code 0.",

@@ -54,8 +54,9 @@ NOT_JUDGED: dict[str, Card] = {
     "no-baseline": Card(
         "The metric was measured and no accepted run has it, so a slow-down cannot be seen. It is no pass.",
         "The metric is new, or nothing was accepted yet.",
-        "Accept runs: `chamiperf baselines init` for a new environment, else `chamiperf update-baseline propose`; or "
-        "exempt the metric in baselines.json, with the reason.",
+        "While a new environment is learning, wait for five nights. Then accept runs: in a clone, `chamiperf baselines "
+        "init --history-branch chamiperf-data --link URL` for a new environment, else `chamiperf update-baseline "
+        "propose --reason TEXT` and `apply`; or exempt the metric in baselines.json, with the reason.",
     ),
     "not-offered": Card(
         "The plan offers less than 1.2 times the target rate, so the pace would be measured and not the service. It "

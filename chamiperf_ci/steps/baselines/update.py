@@ -24,8 +24,8 @@ from chamiperf_ci.steps.baselines.patch import Operation, apply_patch
 from chamiperf_ci.steps.baselines.proposal import Intent, Proposal, propose, retire
 from chamiperf_ci.steps.baselines.publication import body, title
 from chamiperf_ci.steps.baselines.sources import Sources, candidates
+from chamiperf_ci.steps.compare.step import RESTORE
 
-RESTORE = "Restore the file from version control."
 _PROPOSE = "Make it with `chamiperf update-baseline propose`."
 
 
