@@ -162,6 +162,10 @@ class StandIn:
 
     def _list_pulls(self, asked):
         owner, _, branch = asked.query.get("head", "").partition(":")
+        # Of an owner that it does not know GitHub takes no notice, and lists all.
+        repositories = (self.repository, *(pull["head_repository"] or "" for pull in self.pulls))
+        if owner not in {repository.split("/")[0] for repository in repositories}:
+            branch = ""
         found = [
             self._pull(pull, "pull-request-simple")
             for pull in self.pulls

@@ -171,5 +171,6 @@ def test_a_password_in_a_url_is_refused_and_repeated_nowhere(name, tmp_path):
         cwd=tmp_path, env={**os.environ, **variables}, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert ran.returncode == 2
+    assert "the URL carries a user or a password" in ran.stderr
     said = ran.stdout + ran.stderr + (tmp_path / "summary").read_text()
     assert not [form for form in forms("canary-of-the-url") if form in said]
