@@ -18,9 +18,10 @@ from chamiperf_ci.steps.baselines.begin import begin
 from chamiperf_ci.steps.baselines.chamicore_file import import_targets
 from chamiperf_ci.steps.baselines.check import check
 from chamiperf_ci.steps.baselines.sources import Sources, candidates
-from chamiperf_ci.steps.baselines.update import RESTORE, show, user_name
+from chamiperf_ci.steps.baselines.update import show, user_name
 from chamiperf_ci.steps.baselines.weakening import weakened
 from chamiperf_ci.steps.compare.sittings import read_runs
+from chamiperf_ci.steps.compare.step import RESTORE
 
 _LOUD = {Gravity.BROKEN: actions.Level.ERROR, Gravity.WEAKER: actions.Level.WARNING}
 
