@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chamiperf_ci.models.plan import Load, Phase
 from chamiperf_ci.models.run import LoadPlan, PhasePlan
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load.catalogue import Work, iterations_per_s, requests_per_s
+from chamiperf_ci.steps.load.catalogue import Work, iterations_per_s, requests_per_s, sent_per_s
 
 MB_PER_PROCESS = 100.0
 """k6 with a script loaded and nothing to do, with room for its garbage collector."""
@@ -40,6 +40,10 @@ class Volume:
     """The most connections at the same time, to all services together."""
     peak_requests_per_s: dict[Service, float]
     """By service, in the phase that offers most; empty where nothing fixes the rate."""
+    unpaced_requests_per_s: float = 0.0
+    """To all services together, as far as a rate that nothing fixes can be guessed; 0 where all rates are fixed."""
+    requests: float = math.inf
+    """Of the whole load, with the same guess."""
 
 
 def iterations_in(load: Load, phase: Phase) -> float:
@@ -51,19 +55,25 @@ def volume(load: Load, work: Work, *, segments: int = 1) -> Volume:
     """Add a load up."""
     iterations = sum(iterations_in(load, phase) for phase in load.phases)
     vus = _vus(load)
-    offered = [requests_per_s(load, phase, work) for phase in load.phases]
+    offered = [sent_per_s(load, phase, work) for phase in load.phases]
+    requests = _requests(load, work)
     return Volume(
         iterations=iterations,
         creates=iterations * work.creates + work.once,
         leaves=iterations * work.leaves,
         vus=vus,
-        memory_mb=segments * MB_PER_PROCESS + vus * MB_PER_VU + _requests(load, work) * BYTES_PER_REQUEST / 1e6,
+        memory_mb=segments * MB_PER_PROCESS + vus * MB_PER_VU + requests * BYTES_PER_REQUEST / 1e6,
         connections=vus * max(1, len(work.services)),
         peak_requests_per_s={
             service: max(rates.get(service, 0.0) for rates in offered)
             for service in work.services
             if any(service in rates for rates in offered)
         },
+        unpaced_requests_per_s=_each(work)
+        * max(
+            (_guessed_per_s(phase) for phase, rates in zip(load.phases, offered, strict=True) if not rates), default=0.0
+        ),
+        requests=requests,
     )
 
 
@@ -101,14 +111,22 @@ def _vus(load: Load) -> int:
 
 def _requests(load: Load, work: Work) -> float:
     """Requests of the whole load, with a guess where nothing fixes them: memory must be planned for those as well."""
-    each = sum(work.requests.values())
     total = 0.0
     for phase in load.phases:
-        rates = requests_per_s(load, phase, work)
+        rates = sent_per_s(load, phase, work)
         if phase.iterations:
-            total += phase.iterations * each
+            total += phase.iterations * _each(work)
         elif rates:
             total += sum(rates.values()) * phase.duration_s
-        elif phase.vus is not None:
-            total += min(phase.vus.mean * UNPACED_PER_VU_S, MOST_PER_S) * phase.duration_s * each
+        else:
+            total += _guessed_per_s(phase) * phase.duration_s * _each(work)
     return total
+
+
+def _each(work: Work) -> float:
+    return sum(work.requests.values())
+
+
+def _guessed_per_s(phase: Phase) -> float:
+    """Iterations a second of VUs without pace; 0 where there are none."""
+    return 0.0 if phase.vus is None else min(phase.vus.mean * UNPACED_PER_VU_S, MOST_PER_S)

@@ -1,11 +1,11 @@
 """What one iteration of each scenario does: requests by service, objects made and left; pure.
 
 It is the table that a plan is printed from before anything runs; what was really sent stands in the run, and a test
-holds the two together. Only requests that a scenario measures are counted, as in the run's traffic.
+holds the two together.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chamiperf_ci.models.plan import Load, Phase
 from chamiperf_ci.models.target import Service
@@ -22,9 +22,11 @@ class Work:
     what: str
     """What a VU or an arrival is."""
     requests: Mapping[Service, float]
-    """Of one iteration of a VU, by service."""
+    """Of one iteration of a VU, by service: those that are measured, as in the run's traffic."""
     arrival: Mapping[Service, float] | None = None
     """Of one arrival, where it differs from a VU's iteration."""
+    beside: Mapping[Service, float] = field(default_factory=dict)
+    """Of one iteration or arrival, those that are not measured: what it wrote is removed."""
     creates: float = 0.0
     """Objects that an iteration creates."""
     leaves: float = 0.0
@@ -93,6 +95,7 @@ def _mixed_boot_path(load: Load) -> Work:
     return Work(
         "a node's whole way",
         {Service.SMD: 2, Service.BSS: 2, Service.CLOUD_INIT: 2},
+        beside={Service.SMD: 2, Service.BSS: 1, Service.CLOUD_INIT: 1},
         creates=4,
         needs=(Service.SMD, Service.BSS, Service.CLOUD_INIT),
     )
@@ -154,13 +157,22 @@ def arrivals_per_s(phase: Phase) -> float:
 
 
 def requests_per_s(load: Load, phase: Phase, work: Work) -> dict[Service, float]:
-    """Planned requests a second by service, mean over the phase; empty where nothing fixes them."""
+    """Planned requests a second by service that are measured, mean over the phase; empty where nothing fixes them."""
     by_vus, by_arrivals = vu_iterations_per_s(load, phase), arrivals_per_s(phase)
     rates = {
         service: by_vus * work.requests.get(service, 0) + by_arrivals * work.of_arrival().get(service, 0)
         for service in work.services
     }
     return {service: rate for service, rate in rates.items() if rate > 0}
+
+
+def sent_per_s(load: Load, phase: Phase, work: Work) -> dict[Service, float]:
+    """As `requests_per_s`, with those that are not measured: what a service gets."""
+    iterations = iterations_per_s(load, phase)
+    return {
+        service: rate + iterations * work.beside.get(service, 0)
+        for service, rate in requests_per_s(load, phase, work).items()
+    }
 
 
 def _number(load: Load, name: str) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from chamiperf_ci.steps.load.catalogue import iterations_per_s, requests_per_s
+from chamiperf_ci.steps.load.catalogue import iterations_per_s, sent_per_s
 from chamiperf_ci.steps.load.job import Assignment
 
 _STEADY = ("sustained", "spike")
@@ -35,7 +35,7 @@ def duration(seconds: float) -> str:
 def _row(assignment: Assignment) -> tuple[str, ...]:
     load, volume, work = assignment.load, assignment.volume, assignment.work
     steady = [phase for phase in load.phases if phase.name in _STEADY or phase.iterations]
-    rates = [requests_per_s(load, phase, work) for phase in steady]
+    rates = [sent_per_s(load, phase, work) for phase in steady]
     return (
         assignment.scenario,
         load.model,

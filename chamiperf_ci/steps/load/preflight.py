@@ -76,5 +76,7 @@ def _ports_needed(volume: Volume, limits: MachineLimits, *, fresh: bool, address
     if not fresh:
         return held
     kept_s = 1.0 if limits.ports_reused_at_once else _TIME_WAIT_S
-    rate = max(volume.peak_requests_per_s.values(), default=0.0)
-    return held + math.ceil(rate * kept_s)
+    rates = volume.peak_requests_per_s.values()
+    # Where services share an address, as behind a gateway, it gets what they get together.
+    busiest = max(rates, default=0.0) if addresses >= len(rates) else sum(rates)
+    return held + math.ceil(min(max(busiest, volume.unpaced_requests_per_s) * kept_s, volume.requests))

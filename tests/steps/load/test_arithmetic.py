@@ -27,6 +27,7 @@ def test_memory_is_that_of_the_process_its_vus_and_its_samples():
 def test_an_unpaced_load_fixes_no_iterations_but_needs_memory_for_them():
     unpaced = volume(storm(pace_s=0.0), STORM)
     assert (unpaced.iterations, unpaced.peak_requests_per_s) == (0, {})
+    assert (unpaced.unpaced_requests_per_s, volume(storm(), STORM).unpaced_requests_per_s) == (20_000, 0)
     assert unpaced.memory_mb > volume(storm(), STORM).memory_mb
 
 
@@ -40,6 +41,17 @@ def test_arrivals_need_vus_and_make_requests_of_their_own():
 def test_objects_are_counted_created_and_left():
     work = Work("a cycle", {Service.SMD: 1}, creates=7, leaves=1, once=5)
     assert (volume(storm(), work).creates, volume(storm(), work).leaves) == (9000 * 7 + 5, 9000)
+
+
+def test_what_is_removed_is_sent_as_well_and_is_not_measured():
+    work = Work("a way", {Service.SMD: 2}, beside={Service.SMD: 1})
+    assert volume(storm(), work).peak_requests_per_s == {Service.SMD: 600}
+    assert load_plan(storm(), work, memory_mb=1.0, segments=1).phases[1].requests_per_iteration == 2
+
+
+def test_a_number_of_iterations_is_all_that_is_sent():
+    phase = Phase(name="sustained", duration_s=60, from_vus=4, to_vus=4, iterations=1000)
+    assert volume(storm(pace_s=0.0, phases=(phase,)), STORM).requests == 1000
 
 
 def test_each_service_has_connections_of_its_own():

@@ -10,7 +10,7 @@ from chamiperf_ci.steps.load.preflight import MachineLimits, require_room, segme
 ROOMY = MachineLimits(available_mb=32_000, open_files=65_536, local_ports=28_232)
 
 
-def _volume(connections=1000, memory_mb=500.0, rate=1000.0):
+def _volume(connections=1000, memory_mb=500.0, rate=1000.0, **more):
     return Volume(
         iterations=1,
         creates=0,
@@ -18,7 +18,7 @@ def _volume(connections=1000, memory_mb=500.0, rate=1000.0):
         vus=connections,
         memory_mb=memory_mb,
         connections=connections,
-        peak_requests_per_s={Service.BSS: rate},
+        **{"peak_requests_per_s": {Service.BSS: rate}, **more},
     )
 
 
@@ -44,6 +44,20 @@ def test_processes_are_as_many_as_their_open_files_demand(connections, open_file
         pytest.param(_volume(1000), _limits(open_files=400), {}, "ulimit -Hn 1500", id="open files"),
         pytest.param(_volume(30_000), ROOMY, {}, "sysctl -w net.ipv4.ip_local_port_range", id="local ports"),
         pytest.param(_volume(rate=500), ROOMY, {"fresh": True}, "--connections keep", id="fresh connections"),
+        pytest.param(
+            _volume(peak_requests_per_s={Service.SMD: 300.0, Service.BSS: 300.0}),
+            ROOMY,
+            {"fresh": True},
+            "--connections keep",
+            id="fresh connections of two services behind one gateway",
+        ),
+        pytest.param(
+            _volume(peak_requests_per_s={}, unpaced_requests_per_s=500.0),
+            ROOMY,
+            {"fresh": True},
+            "--connections keep",
+            id="fresh connections at a rate that nothing fixes",
+        ),
         pytest.param(_volume(memory_mb=900), _limits(available_mb=900), {}, "about 900 would fit", id="memory"),
     ],
 )
@@ -54,6 +68,15 @@ def test_what_is_too_small_is_named_with_what_raises_it(volume, limits, options,
 
 def test_connections_to_several_addresses_share_no_ports():
     require_room(_volume(40_000), ROOMY, fresh=False, addresses=2)
+
+
+def test_fresh_connections_are_never_more_than_the_requests():
+    require_room(_volume(rate=500, requests=20_000), ROOMY, fresh=True, addresses=1)
+
+
+def test_fresh_connections_to_two_addresses_share_no_ports():
+    volume = _volume(peak_requests_per_s={Service.SMD: 300.0, Service.BSS: 300.0})
+    require_room(volume, ROOMY, fresh=True, addresses=2)
 
 
 def test_fresh_connections_are_bearable_where_ports_are_free_again_at_once():
