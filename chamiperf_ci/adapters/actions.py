@@ -124,7 +124,8 @@ def harmless(line: str, *, longest: int = 2_000) -> str:
     Text over `longest` characters is cut and ends in an ellipsis.
     """
     text = " ".join(line.split()).replace("##[", "## [")
-    text = text.lstrip(":") if text.startswith("::") else text
+    # Blanks too: the runner trims a line before it looks for a command.
+    text = text.lstrip(": ") if text.startswith("::") else text
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

@@ -118,6 +118,7 @@ def test_quoted_text_is_fenced_by_a_token_it_cannot_know():
         pytest.param("::error::b", "error::b", id="nor does the beginning"),
         pytest.param("::::error::b", "error::b", id="however often it begins"),
         pytest.param(":::error::b", "error::b", id="nor an odd number of colons"),
+        pytest.param(":: ::error::b", "error::b", id="nor a blank behind the first of them"),
         pytest.param("a ##[error]b", "a ## [error]b", id="nor does the old form, which works inside a line"),
     ],
 )

@@ -136,6 +136,16 @@ def test_a_name_in_an_honest_verdict_pings_nobody_and_breaks_nothing(name, hub, 
     assert comment["body"].count("<!--") == 1
 
 
+def test_a_link_that_an_honest_verdict_names_is_not_shown(hub, after_a_forks_run):
+    known = {"reason": "known", "who": "mallory", "link": "https://evil.test/", "expires": "2099-01-01", "extent": 1.0}
+    text = as_json().replace('"acknowledged": null', f'"acknowledged": {json.dumps(known)}')
+    hub.add_artifact(RUN, ARTIFACT, {"verdict.json": text})
+    assert after_a_forks_run().code == 0
+    (comment,) = hub.comments
+    assert "Acknowledged by mallory" in comment["body"]
+    assert "evil.test" not in comment["body"]
+
+
 def test_an_error_about_a_hostile_key_steers_no_runner(hub, after_a_forks_run):
     key = "x\n::add-path::/evil\n##[error]hello"
     hub.add_artifact(RUN, ARTIFACT, {"verdict.json": json.dumps(json.loads(as_json()) | {key: 1})})
