@@ -130,7 +130,7 @@ def only_file(archive: bytes, name: str) -> bytes:
 def _plain(member: zipfile.ZipInfo) -> None:
     """Refuse what is not a plain file: a link's content would be a path, an encrypted one cannot be read."""
     kind = stat.S_IFMT(member.external_attr >> 16)
-    if member.is_dir() or kind not in {0, stat.S_IFREG}:
+    if kind not in {0, stat.S_IFREG}:
         raise _refused("holds a link or a device in place of a file")
     if member.file_size > FILE_LIMIT_BYTES:
         raise _refused(f"holds a file of over {FILE_LIMIT_BYTES:,} bytes")
