@@ -36,14 +36,15 @@ export function planByHand(name) {
   const { prefix, seed } = CHAMICORE[name] ?? { prefix: '', seed: QUICK_SEED };
   /** @type {Own} */
   const own = (variable) => (prefix ? __ENV[`${prefix}_${variable}`] : undefined);
-  const load = quick ? constant(scenarios[name]) : overridden(scenarios[name], own);
+  // What QUICK means is known only of the scenarios that Chamicore has; the others have a profile of that name.
+  const load = quick && prefix ? constant(scenarios[name]) : overridden(scenarios[name], own);
   const seededBefore = __ENV.CHAMIPERF_SEED_RUN_ID;
   return {
     scenario: name,
     profile,
     urls: Object.fromEntries(Object.entries(URLS).map(([key, [variable, port]]) => [key, __ENV[variable] ?? port])),
     tls: { insecure: false, certificate_file: null, key_file: null },
-    credential: 'internal-token',
+    credential: credentialOf(__ENV.CHAMIPERF_CREDENTIAL ?? 'internal-token'),
     connections: 'keep',
     identities: {
       run_id: seededBefore ?? 'byhand',
@@ -51,7 +52,12 @@ export function planByHand(name) {
       network: '198.18.0.0/15',
       written_run_id: __ENV.CHAMIPERF_WRITTEN_RUN_ID ?? 'byhandw',
     },
-    load: { ...load, phases: sequence(load.phases) },
+    load: {
+      ...load,
+      pace_s: __ENV.CHAMIPERF_PACE ? seconds(__ENV.CHAMIPERF_PACE) : load.pace_s,
+      phases: sequence(load.phases),
+      parameters: { ...load.parameters, ...settings(__ENV.CHAMIPERF_SET ?? '', load.parameters) },
+    },
     seeding: seededBefore || name.endsWith('seed') ? null : { batch: Number(own('SEED_BATCH_SIZE') ?? 100) },
     limits: { p99_ms: Number(own('P99_TARGET_MS') ?? 0), error_rate: Number(own('ERROR_RATE_MAX') ?? 0) },
   };
@@ -98,6 +104,34 @@ function overridden(load, own) {
     return { ...phase, ...level, duration_s: duration === undefined ? phase.duration_s : seconds(duration) };
   });
   return { ...load, phases };
+}
+
+/** @type {(given: string) => Plan['credential']} */
+function credentialOf(given) {
+  const known = /** @type {const} */ (['none', 'internal-token', 'bearer', 'client-credentials', 'dev-mode']);
+  const found = known.find((kind) => kind === given);
+  if (!found) throw new Error(`CHAMIPERF_CREDENTIAL is ${given}, expected one of ${known.join(', ')}`);
+  return found;
+}
+
+/**
+ * The scenario's own parameters, such as `get=50,list=30`, each of the kind that the profile gives it.
+ * @param {string} text
+ * @param {Load['parameters']} profiles
+ * @returns {Load['parameters']}
+ */
+function settings(text, profiles) {
+  const pairs = text.split(',').filter(Boolean);
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [name, text = ''] = pair.split('=');
+      const value = typeof profiles[name] === 'number' ? Number(text || NaN) : text;
+      if (!(name in profiles) || Number.isNaN(value)) {
+        throw new Error(`CHAMIPERF_SET has ${pair}, expected NAME=VALUE of ${Object.keys(profiles).join(', ') || 'none'}`);
+      }
+      return [name, value];
+    }),
+  );
 }
 
 /**

@@ -25,6 +25,32 @@ test('QUICK is a constant number of VUs for a time', () => {
   assert.equal(identities.nodes, 1000);
 });
 
+test('QUICK is the profile of that name where Chamicore has no such scenario', () => {
+  const quick = planned('mixed_boot_path', { CHAMIPERF_PROFILE: 'quick' });
+  assert.ok(quick.load.phases.every(({ to_rate: rate }) => rate !== undefined));
+  assert.deepEqual(planned('mixed_boot_path', { QUICK: '1', QUICK_VUS: '20' }), quick);
+});
+
+test('pace, shares of operations and the kind of token are settable', () => {
+  const { load, credential } = planned('inventory_scale', {
+    CHAMIPERF_PACE: '500ms',
+    CHAMIPERF_SET: 'get=50,list=30',
+    CHAMIPERF_CREDENTIAL: 'dev-mode',
+  });
+  assert.deepEqual([load.pace_s, credential], [0.5, 'dev-mode']);
+  assert.deepEqual(load.parameters, { get: 50, list: 30, put: 5, patch: 5, churn: 10 });
+  assert.equal(planned('auth_under_load', { CHAMIPERF_SET: 'grant=dev-mode' }).load.parameters.grant, 'dev-mode');
+});
+
+for (const [variable, value] of [
+  ['CHAMIPERF_SET', 'gets=50'],
+  ['CHAMIPERF_SET', 'get=half'],
+  ['CHAMIPERF_CREDENTIAL', 'password'],
+]) {
+  test(`${variable}=${value} is refused by its name`, () =>
+    assert.throws(() => planned('inventory_scale', { [variable]: value }), new RegExp(`${variable} .*${value}`)));
+}
+
 test("Chamicore's variables set durations and levels", () => {
   const { load, identities, seeding } = planned('cloud_init_storm', {
     CLOUDINIT_SEED_COUNT: '500',
