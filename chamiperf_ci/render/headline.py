@@ -36,13 +36,9 @@ def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tu
     """Return what this run could not have seen, with numbers."""
     return (
         *(_runner(found) for found in [_of_p99(rows)] if found),
-        *_undetectable(rows),
-        *(
-            f"{scenario.scenario} is compared with {numbers.counted(scenario.baseline_runs, 'accepted run')}; "
-            f"{RUNS_WANTED} from {RUNS_WANTED} nights would narrow every interval."
-            for scenario in scenarios
-            if 0 < scenario.baseline_runs < 3  # noqa: PLR2004 - what verdict.md calls a thin baseline
-        ),
+        *_undetectable([row for row in rows if not row.by_pairs], "three runs"),
+        *_undetectable([row for row in rows if row.by_pairs], "these pairs"),
+        *(thin for scenario in scenarios if (thin := _thin(scenario, rows))),
         *(
             f"{scenario.scenario}: both sides are the same build (A/A), so a difference is noise."
             for scenario in scenarios
@@ -214,14 +210,29 @@ def _runner(sigmas: Sequence[float]) -> str:
     )
 
 
-def _undetectable(rows: Sequence[Row]) -> list[str]:
+def _thin(scenario: ScenarioOutcome, rows: Sequence[Row]) -> str:
+    """Too few runs on the other side; of pairs that stand alone that side was never accepted."""
+    runs = scenario.baseline_runs
+    compared = [row for row in rows if row.compared and row.key.scenario == scenario.scenario]
+    if compared and all(row.by_pairs for row in compared):
+        few = 0 < runs < 5  # noqa: PLR2004 - the pairs that decide, by verdict.md
+        return f"{scenario.scenario} was measured by {numbers.counted(runs, 'pair')}; five are needed to decide." if few else ""
+    if not 0 < runs < 3:  # noqa: PLR2004 - what verdict.md calls a thin baseline
+        return ""
+    return (
+        f"{scenario.scenario} is compared with {numbers.counted(runs, 'accepted run')}; "
+        f"{RUNS_WANTED} from {RUNS_WANTED} nights would narrow every interval."
+    )
+
+
+def _undetectable(rows: Sequence[Row], judges: str) -> list[str]:
     found = [(row.change.detectable, row.key) for row in rows if row.change is not None]
     if not found:
         return []
     least, most = min(found, key=_size), max(found, key=_size)
     ends = (f"{numbers.percent(size, tenths=True)} % ({changes.title(key)})" for size, key in (least, most))
     place = f"is {next(ends)}" if least == most else f"lies between {' and '.join(ends)}"
-    return [f"The smallest slow-down that three runs find in 80 % of cases {place}."]
+    return [f"The smallest slow-down that {judges} find in 80 % of cases {place}."]
 
 
 def _size(found: tuple[float, RowKey]) -> tuple[float, str]:

@@ -183,6 +183,23 @@ def test_what_could_not_be_seen_is_said_with_numbers():
     )
 
 
+def test_of_pairs_that_stand_alone_no_accepted_run_is_told():
+    row = made_row(by_pairs=True)
+    assert blind_spots((row,), (made_scenario(baseline_runs=2),)) == (
+        "The smallest slow-down that these pairs find in 80 % of cases is 19.4 % (Boot script p99).",
+        "boot_storm was measured by 2 pairs; five are needed to decide.",
+    )
+    assert len(blind_spots((row,), (made_scenario(baseline_runs=5),))) == 1
+
+
+def test_where_pairs_decide_the_suspects_alone_the_accepted_runs_are_told():
+    rows = (made_row(by_pairs=True), made_row(metric="p50"))
+    *_, runs, pairs, thin = blind_spots(rows, (made_scenario(baseline_runs=2),))
+    assert runs.startswith("The smallest slow-down that three runs find")
+    assert pairs.startswith("The smallest slow-down that these pairs find")
+    assert thin.startswith("boot_storm is compared with 2 accepted runs")
+
+
 @pytest.mark.parametrize(("sigma", "found"), [(0.03, "91 %"), (0.0301, "84 %"), (0.08, "42 %"), (0.081, "under 42 %")])
 def test_what_a_runner_sees_follows_from_its_noise(sigma, found):
     row = made_row(change=made_change(sigma=sigma))
