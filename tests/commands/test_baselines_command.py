@@ -96,6 +96,16 @@ def test_a_first_file_is_written_for_a_person_to_merge(folder):
     assert {one.metric for one in begun.acknowledgements} == {"p50", "p95", "p99"}
     assert (folder / begun.schema_uri).is_file()
     assert baselines(folder, "check").returncode == 0
+    assert "too few" not in result.stderr
+
+
+def test_a_first_file_of_one_night_is_written_and_called_thin(folder):
+    (folder / "baselines.json").unlink()
+    write_document(folder / "runs" / "boot_storm.json", made_run(0))
+    result = baselines(folder, "init", "--runs", "runs", "--link", "https://example.org/1")
+    assert result.returncode == 0, result.stderr
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
+    assert line.startswith("warning: too few to find most slow-downs: boot_storm (1 run); a baseline is 5 runs")
 
 
 def test_a_first_file_is_written_from_a_range_of_the_history(folder):

@@ -9,11 +9,14 @@ from datetime import date, timedelta
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines, EnvironmentNote, KnownProblem
+from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.steps.baselines.candidates import CANDIDATES, Candidate, MissedTarget, Overrule
 from chamiperf_ci.steps.baselines.proposal import Intent, Proposal, propose
 from chamiperf_ci.verdict.baseline_health import RUNS_WANTED
 
 EXPIRES_AFTER = timedelta(days=90)
+RUNS_AT_LEAST = 3
+"""With one or two accepted runs nearly every row stays inconclusive (verdict.md section 10)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,13 @@ class Beginning:
         proposal: The accepted runs, as any other proposal.
         baselines: The whole file: rules, accepted runs, the first night, acknowledgements.
         passed_over: Sentences about runs that were not taken.
+        thin: What is begun from fewer than three runs; empty where nothing is.
     """
 
     proposal: Proposal
     baselines: Baselines
     passed_over: tuple[str, ...]
+    thin: str
 
 
 def begin(
@@ -78,7 +83,18 @@ def begin(
             for one in candidates
             if (bars := _bars(one))
         ),
+        thin=_thin(proposal),
     )
+
+
+def _thin(proposal: Proposal) -> str:
+    few = [
+        f"{proposal.baselines.accepted_runs[key].fingerprint.scenario} ({counted(len(runs), 'run')})"
+        for key, runs in proposal.accepted.items()
+        if len(runs) < RUNS_AT_LEAST
+    ]
+    wanted = f"a baseline is {RUNS_WANTED} runs from {RUNS_WANTED} nights, {RUNS_AT_LEAST} at least"
+    return f"too few to find most slow-downs: {', '.join(few)}; {wanted}" if few else ""
 
 
 def _bars(candidate: Candidate) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def init_file(path: Path, *, sources: Sources, who: str | None, reason: str, lin
         today=today,
     )
     show(begun.proposal)
-    for text in begun.passed_over:
+    for text in (*begun.passed_over, *filter(None, [begun.thin])):
         click.echo(f"warning: {plain(text)}", err=True)
     for known in begun.baselines.acknowledgements:
         where = f"{known.scenario} / {known.endpoint} {known.metric}"

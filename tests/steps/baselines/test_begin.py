@@ -45,6 +45,14 @@ def test_the_first_night_is_noted_so_that_learning_ends():
     assert begun.baselines.environments["lab"].first_night == date(2026, 3, 2)
 
 
+def test_a_beginning_from_fewer_than_three_runs_is_called_thin():
+    thin = "too few to find most slow-downs: {}; a baseline is 5 runs from 5 nights, 3 at least"
+    several = [made_run(0), *(made_run(number, scenario="auth_under_load") for number in range(2))]
+    assert begun_with([made_run(0)]).thin == thin.format("boot_storm (1 run)")
+    assert begun_with(several).thin == thin.format("auth_under_load (2 runs), boot_storm (1 run)")
+    assert begun_with([made_run(number) for number in range(3)]).thin == ""
+
+
 def test_a_run_that_cannot_be_judged_is_passed_over_and_named():
     runs = [made_run(0), made_run(1, complete=False), made_run(2, run_kind=RunKind.DRILL)]
     begun = begun_with(runs)
