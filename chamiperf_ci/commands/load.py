@@ -12,7 +12,7 @@ from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, Duration, GivenClaim, claim_options, out_option, target_options
 from chamiperf_ci.steps.lock import Claim
 from chamiperf_ci.steps.published import published
-from chamiperf_ci.steps.targets import GivenTarget
+from chamiperf_ci.steps.targets import GivenTarget, check_form
 
 _PHASES = ("ramp-up", "sustained", "spike", "cooldown")
 
@@ -123,6 +123,10 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
     from chamiperf_ci.steps.load.entry import Given, Voice, drive  # noqa: PLC0415 - keeps `load --help` fast
     from chamiperf_ci.steps.server_metrics.collector import collector  # noqa: PLC0415 - as above
 
+    if options["dry_run"]:
+        check_form(given)
+        if options["against"] is not None:
+            check_form(GivenTarget(name=options["against"], config=given.config))
     actions.publish({"runs-path": str(out / "runs")})
     durations = {name: options.pop(name.replace("-", "_")) for name in _PHASES}
     return drive(

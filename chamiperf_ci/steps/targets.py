@@ -76,11 +76,29 @@ def resolve(given: GivenTarget) -> Target:
     return _fill(given, _entry(given.name, file, path), file, path)
 
 
+def check_form(given: GivenTarget) -> None:
+    """Refuse what no stack could make right: an unknown name, a malformed URL, environment or network.
+
+    For what is only planned: no stack need be there, and no secret is looked for.
+
+    Raises:
+        ConfigurationError: As `resolve`, for those.
+    """
+    file, path = read_targets(given.config), given.config or DEFAULT
+    entry = TargetEntry() if given.name == embedded.NAME else _entry(given.name, file, path)
+    place = f"{path}, targets.{given.name}"
+    _services(given, entry, place)
+    _other_urls(given, entry, place)
+    _usable(given.environment or entry.environment or given.name or embedded.NAME)
+    check_network(given.network or entry.network or NETWORK)
+
+
 def _fill(given: GivenTarget, entry: TargetEntry, file: TargetsFile, path: Path) -> Target:
     """Complete what was given from an entry of the file, or from the embedded stack's."""
     place = f"{path}, targets.{given.name}"
     services = _services(given, entry, place)
-    gateway = _url(given.gateway, entry.gateway, f"--gateway or {GATEWAY_VARIABLE}", f"{place}.gateway")
+    others = _other_urls(given, entry, place)
+    gateway = others["gateway"]
     urls = [*services.values(), *([gateway] if gateway else [])]
     if not urls:
         variables = ", ".join([*URL_VARIABLES.values(), GATEWAY_VARIABLE])
@@ -94,13 +112,7 @@ def _fill(given: GivenTarget, entry: TargetEntry, file: TargetsFile, path: Path)
         environment=_environment(given, entry, urls),
         stack_kind=StackKind.EMBEDDED if embedded.serves(urls) else StackKind.DEPLOYED,
         services=services,
-        gateway=gateway,
-        kea_sync=_url(given.kea_sync, entry.kea_sync, f"--kea-sync-url or {KEA_SYNC_VARIABLE}", f"{place}.kea_sync"),
-        kea=_url(given.kea, entry.kea, f"--kea-url or {KEA_VARIABLE}", f"{place}.kea"),
-        prometheus=_url(
-            given.prometheus, entry.prometheus, f"--prometheus-url or {PROMETHEUS_VARIABLE}", f"{place}.prometheus"
-        ),
-        grafana=_url(given.grafana, entry.grafana, f"--grafana-url or {GRAFANA_VARIABLE}", f"{place}.grafana"),
+        **others,
         tls=_tls(given.tls, entry, path.parent),
         credential=choose(given.credential, filed(entry, path.parent)),
         allowed_hosts=(*file.allowed_hosts, *entry.allowed_hosts),
@@ -135,6 +147,18 @@ def _services(given: GivenTarget, entry: TargetEntry, place: str) -> dict[Servic
     return {service: services[service] for service in Service if service in services}
 
 
+def _other_urls(given: GivenTarget, entry: TargetEntry, place: str) -> dict[str, str | None]:
+    """What is not a service of its own, by the target's field."""
+    asked = {
+        "gateway": (given.gateway, entry.gateway, f"--gateway or {GATEWAY_VARIABLE}"),
+        "kea_sync": (given.kea_sync, entry.kea_sync, f"--kea-sync-url or {KEA_SYNC_VARIABLE}"),
+        "kea": (given.kea, entry.kea, f"--kea-url or {KEA_VARIABLE}"),
+        "prometheus": (given.prometheus, entry.prometheus, f"--prometheus-url or {PROMETHEUS_VARIABLE}"),
+        "grafana": (given.grafana, entry.grafana, f"--grafana-url or {GRAFANA_VARIABLE}"),
+    }
+    return {name: _url(mine, filed_url, option, f"{place}.{name}") for name, (mine, filed_url, option) in asked.items()}
+
+
 def _url(given: str | None, filed_url: str | None, option: str, place: str) -> str | None:
     if given is not None:
         return check_url(given, where=option)
@@ -150,7 +174,10 @@ def _environment(given: GivenTarget, entry: TargetEntry, urls: list[str]) -> str
     hosts = [host_of(url) for url in urls]
     local = embedded.NAME if embedded.serves(urls) else "local"
     derived = local if all(is_loopback(host) for host in hosts) else hosts[0].replace(":", ".")
-    name = given.environment or entry.environment or given.name or derived
+    return _usable(given.environment or entry.environment or given.name or derived)
+
+
+def _usable(name: str) -> str:
     if _ENVIRONMENT.fullmatch(name) is None:
         raise ConfigurationError(
             f"{name!r} cannot name an environment",

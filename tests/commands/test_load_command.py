@@ -273,6 +273,38 @@ def test_a_plan_is_shown_without_a_stack_and_without_a_seed(tmp_path):
     assert not list((tmp_path / "out").glob("*"))
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--target", "nowhere"), "there is no target 'nowhere' (chamiperf.toml)"),
+        (("--bss-url", "bss:80"), "not an http or https URL (--bss-url or CHAMICORE_TEST_BSS_URL)"),
+        (("--gateway", "http://h:99999"), "not a URL: Port out of range 0-65535 (--gateway or CHAMIPERF_GATEWAY_URL)"),
+        (("--kea-url", "http://"), "the URL has no usable host (--kea-url or CHAMIPERF_KEA_URL)"),
+        (("--environment", "a b"), "'a b' cannot name an environment (--environment)"),
+        (("--network", "10.0.0.0/33"), "not an IPv4 network"),
+        (("--pairs", "5", "--against", "nowhere"), "there is no target 'nowhere' (chamiperf.toml)"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_plan_for_a_target_that_cannot_be_one_is_refused(given, said, tmp_path):
+    done = command("load", "--dry-run", *given, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"chamiperf: {said}")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("--target", "embedded"), ("--target", "lab"), ("--bss-url", "http://127.0.0.1:9")],
+    ids=lambda value: value[1],
+)
+def test_a_plan_for_a_target_that_is_not_there_needs_neither_stack_nor_secret(given, tmp_path):
+    lab = '[targets.lab]\ncredential = "internal-token"\ninternal_token_file = "missing"\ngateway = "http://lab"\n'
+    (tmp_path / "chamiperf.toml").write_text(lab)
+    done = command("load", "--dry-run", *given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_scenario_that_the_stack_cannot_do_loses_no_other(load, document):
     done = load(*SHORT[:2], "--scenario", "dhcp_sync_burst", "--scenario", "boot_storm", "--pause", "0.1s")
     assert done.returncode == 3
