@@ -216,7 +216,11 @@ def _thin(scenario: ScenarioOutcome, rows: Sequence[Row]) -> str:
     compared = [row for row in rows if row.compared and row.key.scenario == scenario.scenario]
     if compared and all(row.by_pairs for row in compared):
         few = 0 < runs < 5  # noqa: PLR2004 - the pairs that decide, by verdict.md
-        return f"{scenario.scenario} was measured by {numbers.counted(runs, 'pair')}; five are needed to decide." if few else ""
+        return (
+            f"{scenario.scenario} was measured by {numbers.counted(runs, 'pair')}; five are needed to decide."
+            if few
+            else ""
+        )
     if not 0 < runs < 3:  # noqa: PLR2004 - what verdict.md calls a thin baseline
         return ""
     return (
