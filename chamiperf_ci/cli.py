@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from typing import Any
 
 import click
 
@@ -29,6 +30,25 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command name to its module in `chamiperf_ci.commands` and its one line of help; the function is the module's name."""
 
 
+class _TrueOrFalse(click.types.BoolParamType):
+    """What an action's input may be; click alone would also take `yes`, `1` and `T`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:  # noqa: ANN401
+        """The flag; any other word than the two is a mistake in the workflow."""
+        if value not in (True, False, "true", "false"):
+            self.fail(f"{value!r} is neither true nor false.", param, ctx)
+        return value in (True, "true")
+
+
+def _read_flags_strictly(command: click.Command) -> None:
+    for option in command.params:
+        if isinstance(option.type, click.types.BoolParamType):
+            option.type = _TrueOrFalse()
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            _read_flags_strictly(each)
+
+
 class LazyGroup(click.Group):
     """Imports a command's module when the command is looked up."""
 
@@ -44,6 +64,7 @@ class LazyGroup(click.Group):
             return None
         module, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"chamiperf_ci.commands.{module}"), module)
+        _read_flags_strictly(command)
         return command
 
     def resolve_command(

@@ -148,6 +148,29 @@ def test_each_action_of_others_is_pinned_by_commit_with_its_tag(path):
             assert re.fullmatch(r" # v\d+\.\d+\.\d+", match[2])
 
 
+@pytest.mark.parametrize("word", ["yes", "1", "on", "TRUE", "t", "0", "no", "maybe"])
+@pytest.mark.parametrize(
+    ("words", "variable"),
+    [(["load"], "CHAMIPERF_IN_LOAD_DRY_RUN"), (["stack", "up"], "CHAMIPERF_IN_STACK_UP_TLS")],
+    ids=["a command", "a subcommand"],
+)
+def test_a_flag_that_is_neither_true_nor_false_is_refused(words, variable, word, monkeypatch, capsys):
+    monkeypatch.setenv(variable, word)
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert f"'{word}' is neither true nor false." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("word", "lines"), [("true", 4), ("false", 0), ("", 0)])
+def test_a_flag_is_what_it_says(word, lines, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHAMIPERF_IN_LOAD_DRY_RUN", word)
+    with pytest.raises(SystemExit) as ended:
+        main(["load"])
+    assert (ended.value.code, len(capsys.readouterr().out.splitlines())) == (0 if lines else 2, lines)
+
+
 def test_an_action_of_another_version_is_refused(monkeypatch, capsys):
     monkeypatch.setenv("CHAMIPERF_ACTION_VERSION", "9.9.9")
     with pytest.raises(SystemExit) as ended:
