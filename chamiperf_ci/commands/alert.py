@@ -31,7 +31,7 @@ _HEARTBEAT = "CHAMIPERF_HEARTBEAT_URL"
     "--environment",
     default="",
     metavar="NAME",
-    help="Name under which runs are kept, where no verdict says it; by default that of the newest night.",
+    help="Name under which runs are kept, where no verdict says it; by default the newest night's, with --watch all.",
 )
 @click.option("--schedule", default="", metavar="FILE", help="The nightly workflow to look at, such as nightly.yml.")
 @click.option("--period", type=DURATION, default="24h", show_default=True, help="From one night to the next.")
@@ -78,6 +78,7 @@ def alert(
     from chamiperf_ci.render.alerts import summary  # noqa: PLC0415
     from chamiperf_ci.steps.alerts import entry, step  # noqa: PLC0415
     from chamiperf_ci.steps.alerts.decide import Act  # noqa: PLC0415
+    from chamiperf_ci.steps.nights import in_words  # noqa: PLC0415
 
     if sum((watch, bool(without_verdict), verdict is not None)) > 1:
         raise click.UsageError("give one of --verdict, --without-verdict and --watch")
@@ -115,20 +116,21 @@ def alert(
         period=timedelta(seconds=period),
         link=event.run_url,
     )
-    night, told = entry.alert(asked, channels)
-    click.echo(actions.harmless(night.sentence))
+    nights, told = entry.alert(asked, channels)
+    sentence = in_words(nights)
+    click.echo(actions.harmless(sentence))
     # An alert that was not delivered never takes the verdict's place: both are said.
     for problem in told.undelivered:
         line = actions.harmless(f"not delivered: {problem}")
         click.echo(f"chamiperf: {line}", err=True)
         actions.annotate([actions.Annotation(actions.Level.ERROR, "chamiperf alert", line)])
-    actions.append_summary(summary(night.sentence, [action.act for action in told.done], told.undelivered))
+    actions.append_summary(summary(sentence, [action.act for action in told.done], told.undelivered))
     actions.publish(
         {
             "opened": sum(action.act is Act.OPEN for action in told.done),
             "closed": sum(action.act is Act.CLOSE for action in told.done),
             "undelivered": len(told.undelivered),
-            "verdict-exit-code": night.exit_code,
+            "verdict-exit-code": nights[0].exit_code,
         }
     )
     return ExitCode.OUTSIDE_SERVICE if told.undelivered else ExitCode.OK

@@ -15,6 +15,8 @@ from chamiperf_ci.steps.history import EntryName
 PERIOD = timedelta(hours=24)
 PERIODS = 2
 """One night may be lost (GitHub drops scheduled runs at busy hours); two are an alarm."""
+GIVEN_UP_AFTER = 30
+"""Periods without a night after which an environment counts as given up, if another still has nights."""
 
 STATES = {
     "disabled_inactivity": "GitHub switched the schedule off because the repository had no commit for 60 days",
@@ -38,8 +40,7 @@ class Schedule:
 
 def newest_night(names: Sequence[EntryName], environment: str) -> EntryName | None:
     """The newest night in the history; of every environment where none is named."""
-    nights = [name for name in names if name.run_kind is RunKind.NIGHT and environment in ("", name.environment)]
-    return max(nights, key=lambda name: name.started_at, default=None)
+    return next(iter(_newest_nights(names, environment)), None)
 
 
 def environment_of(newest: EntryName | None) -> str:
@@ -87,22 +88,56 @@ def missing_nights(
 
 def watched(
     environment: str, names: Sequence[EntryName], schedule: Schedule | None, now: datetime, *, period: timedelta
-) -> Night:
-    """What a look from outside finds; it never ends an alert."""
-    newest = newest_night(names, environment)
+) -> tuple[Night, ...]:
+    """What a look from outside finds, one night for each environment that is looked at; it never ends an alert.
+
+    Args:
+        environment: The one to look at; empty for every one whose nights are not given up.
+        names: Of the history.
+        schedule: None where it is not looked at. If it is off, that is told once, with the newest night's environment.
+        now: Now.
+        period: From one night to the next.
+    """
+    every = _newest_nights(names, environment)
+    newest = every[0] if every else None
+    others = [one for one in every[1:] if now - one.started_at < GIVEN_UP_AFTER * period]
     since = None if schedule is None else schedule.since
-    lines = tuple(
-        _found(
-            missing_nights(None if newest is None else newest.started_at, now, period=period, since=since),
-            None if schedule is None else schedule_off(schedule, now),
-        )
+    off = None if schedule is None else schedule_off(schedule, now)
+    missing = missing_nights(None if newest is None else newest.started_at, now, period=period, since=since)
+    return (
+        _seen_from_outside(environment or environment_of(newest), now, _found(missing, off)),
+        *(
+            _seen_from_outside(one.environment, now, _found(missing_nights(one.started_at, now, period=period)))
+            for one in others
+        ),
     )
+
+
+def in_words(nights: Sequence[Night]) -> str:
+    """What was found, in one line; environments are named where there are several."""
+    if len(nights) == 1:
+        return nights[0].sentence
+    return " ".join(f"{night.environment}: {night.sentence}" for night in nights)
+
+
+def _newest_nights(names: Sequence[EntryName], environment: str) -> list[EntryName]:
+    """The newest night of each environment, or of the one that is named; the newest of them first."""
+    newest = {
+        name.environment: name
+        for name in sorted(names, key=lambda name: name.started_at)
+        if name.run_kind is RunKind.NIGHT and environment in ("", name.environment)
+    }
+    return sorted(newest.values(), key=lambda name: name.started_at, reverse=True)
+
+
+def _seen_from_outside(environment: str, now: datetime, lines: Iterator[AlertLine]) -> Night:
+    found = tuple(lines)
     return Night(
-        environment=environment or environment_of(newest),
+        environment=environment,
         when=now.date(),
-        troubles=(Trouble(NOT_MEASURING, lines),) if lines else (),
+        troubles=(Trouble(NOT_MEASURING, found),) if found else (),
         measured=False,
-        sentence=lines[0].says if lines else "The nights are where they should be.",
+        sentence=found[0].says if found else "The nights are where they should be.",
     )
 
 

@@ -1,6 +1,7 @@
 """`chamiperf alert` as a job runs it: exit codes, and that the verdict is said whatever becomes of the alert."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import github_standin
@@ -8,7 +9,9 @@ import pytest
 from made_verdicts import made_row, made_verdict
 
 from chamiperf_ci.__main__ import run
+from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict
+from chamiperf_ci.steps.history import EntryName
 
 SECRET = "http://127.0.0.1:9/services/canary-of-the-chat"  # port 9 answers nobody
 
@@ -134,6 +137,38 @@ def test_without_anybody_to_tell_it_is_a_mistake_of_the_configuration(alert, mon
     code, _, err = alert()
     assert code == 2
     assert "there is nobody to tell" in err
+
+
+def test_a_history_that_cannot_be_read_costs_the_range_and_not_the_alert(alert, hub):
+    night = Path("nights/lab/2026/02/20260201T011700Z.boot_storm.night.w1.json")
+    night.parent.mkdir(parents=True)
+    night.write_text('{"schema_version": 99}')
+    code, _, _ = alert("--history", "nights")
+    assert (code, len(hub.issues)) == (0, 1)
+    assert "The history could not be read, so what changed is not known." in hub.issues[0]["body"]
+
+
+def test_without_a_history_no_night_is_missing(alert, hub):
+    code, out, _ = alert("--watch", "--schedule", "nightly.yml")
+    assert (code, out, hub.issues) == (0, "The nights are where they should be.\n", [])
+
+
+def test_a_history_without_a_night_is_missing_them_all(alert, hub):
+    alert("--watch", "--schedule", "nightly.yml", "--history", "nights")
+    assert "none since the schedule began" in hub.issues[0]["body"]
+
+
+def test_a_look_from_outside_opens_an_issue_for_each_environment_without_nights(alert, hub):
+    for days, environment in ((4, "lab"), (3, "stage")):
+        began = datetime.now(UTC) - timedelta(days=days)
+        path = Path("nights", EntryName(environment, began, "boot_storm", RunKind.NIGHT, "w1").path)
+        path.parent.mkdir(parents=True)
+        path.touch()
+    alert("--watch", "--history", "nights")
+    assert [issue["title"] for issue in hub.issues] == [
+        "stage: the nights are not measuring",
+        "lab: the nights are not measuring",
+    ]
 
 
 def test_a_look_from_outside_tells_of_a_schedule_that_is_off(alert, hub):

@@ -6,7 +6,7 @@ import pytest
 
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.steps.history import EntryName
-from chamiperf_ci.steps.nights import Schedule, missing_nights, newest_night, schedule_off, watched
+from chamiperf_ci.steps.nights import Schedule, in_words, missing_nights, newest_night, schedule_off, watched
 
 NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -64,10 +64,43 @@ def test_an_active_schedule_is_no_alarm():
     assert schedule_off(Schedule("nightly.yml", "active"), NOW) is None
 
 
-def test_a_look_from_outside_takes_the_environment_of_the_newest_night():
-    night = watched("", [name(3 * DAY, "old"), name(2.5 * DAY, "lab")], None, NOW, period=DAY)
-    assert (night.environment, len(night.troubles)) == ("lab", 1)
+def found(environment, names, schedule=None):
+    """What a look from outside finds, by environment."""
+    nights = watched(environment, names, schedule, NOW, period=DAY)
+    return {night.environment: [line.what for trouble in night.troubles for line in trouble.lines] for night in nights}
+
+
+def test_a_look_from_outside_sees_every_environment():
+    assert found("", [name(9 * DAY, "lab"), name(DAY, "stage"), name(2.5 * DAY, "lab")]) == {
+        "stage": [],
+        "lab": ["missing"],
+    }
+
+
+def test_an_environment_whose_nights_ended_a_month_ago_is_given_up_while_another_has_nights():
+    assert found("", [name(30 * DAY, "old"), name(DAY, "lab")]) == {"lab": []}
+
+
+def test_the_last_environment_is_never_given_up():
+    assert found("", [name(90 * DAY, "lab")]) == {"lab": ["missing"]}
+
+
+def test_a_named_environment_is_looked_at_alone():
+    assert found("lab", [name(DAY, "stage"), name(3 * DAY)]) == {"lab": ["missing"]}
+
+
+def test_a_schedule_that_is_off_is_told_of_once():
+    off = Schedule("nightly.yml", "disabled_manually")
+    assert found("", [name(DAY), name(DAY, "stage")], off) == {"lab": ["disabled_manually"], "stage": []}
 
 
 def test_a_look_from_outside_is_quiet_while_nights_come():
-    assert watched("lab", [name(DAY)], Schedule("nightly.yml", "active"), NOW, period=DAY).troubles == ()
+    assert found("lab", [name(DAY)], Schedule("nightly.yml", "active")) == {"lab": []}
+
+
+def test_of_several_environments_each_is_named():
+    nights = watched("", [name(DAY, "stage"), name(2.5 * DAY)], None, NOW, period=DAY)
+    assert in_words(nights) == (
+        "stage: The nights are where they should be. "
+        "lab: No night for 2 periods: the last one began 2026-03-28 00:00 UTC."
+    )

@@ -1,11 +1,12 @@
 """Which issues to open, update and close, and what is news: a pure function of the night and the alerts there are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from chamiperf_ci.models.alert import NOT_MEASURING, Alert, AlertLine
 from chamiperf_ci.steps.alerts.findings import Night, Trouble
+from chamiperf_ci.steps.alerts.suspect_range import UNREADABLE
 
 MOST_OPENED = 3
 """Issues opened in one night; a night that breaks everything has one cause."""
@@ -59,30 +60,33 @@ def decide(night: Night, known: Sequence[Known]) -> tuple[Action, ...]:
         night: Its troubles in order; with more new ones than may be opened, the first are.
         known: Every issue of this environment's alerts, in any order.
     """
-    actions: list[Action] = []
+    return (*_of_troubles(night, known), *_of_what_is_over(night, known))
+
+
+def _of_troubles(night: Night, known: Sequence[Known]) -> Iterator[Action]:
+    # A job that is run again is the same night. A look from outside has one trouble at most.
+    opened = sum(one.alert.since == night.when for one in known) if night.measured else 0
     for trouble in night.troubles:
         newest = _current(known, trouble.topic)
-        if newest is None:
-            opened = sum(action.act is Act.OPEN for action in actions)
-            act = Act.OPEN if opened < MOST_OPENED else Act.WITHHOLD
-            actions.append(Action(act, trouble.topic, _begun(night, trouble)))
-            continue
-        alert = _continued(night, trouble, newest.alert)
-        joined = set(alert.seen) - set(newest.alert.seen)
-        if newest.is_open:
+        alert = _begun(night, trouble) if newest is None else _continued(night, trouble, newest.alert)
+        joined = set(alert.seen) - set(() if newest is None else newest.alert.seen)
+        if newest is not None and newest.is_open:
             if alert != newest.alert:
-                news = bool(joined)
-                actions.append(Action(Act.UPDATE, trouble.topic, alert, newest.number, news=news, url=newest.url))
+                yield Action(Act.UPDATE, trouble.topic, alert, newest.number, news=bool(joined), url=newest.url)
         elif joined:
-            actions.append(Action(Act.OPEN, trouble.topic, _begun(night, trouble)))
+            act = Act.OPEN if opened < MOST_OPENED else Act.WITHHOLD
+            opened += act is Act.OPEN
+            yield Action(act, trouble.topic, _begun(night, trouble))
+
+
+def _of_what_is_over(night: Night, known: Sequence[Known]) -> Iterator[Action]:
     troubled = {trouble.topic for trouble in night.troubles}
     for one in sorted(known, key=lambda one: one.number):
         if one.alert.over or one.topic in troubled or not _is_clean(night, one):
             continue
         act = Act.CLOSE if one.is_open else Act.SETTLE
         over = one.alert.model_copy(update={"over": True})
-        actions.append(Action(act, one.topic, over, one.number, news=act is Act.CLOSE, url=one.url))
-    return tuple(actions)
+        yield Action(act, one.topic, over, one.number, news=act is Act.CLOSE, url=one.url)
 
 
 def _current(known: Sequence[Known], topic: str) -> Known | None:
@@ -95,7 +99,7 @@ def _current(known: Sequence[Known], topic: str) -> Known | None:
 def _is_clean(night: Night, one: Known) -> bool:
     """Whether tonight showed that the alert's trouble is over; what was not judged shows nothing."""
     if one.topic == NOT_MEASURING:
-        return night.measured
+        return night.valid
     undecided = night.undecided.get(one.topic, frozenset())
     return one.topic in night.judged and not undecided & {line.name for line in one.alert.lines}
 
@@ -123,13 +127,14 @@ def _continued(night: Night, trouble: Trouble, before: Alert) -> Alert:
     found = {line.name for line in lines}
     kept = (line for line in before.lines if line.name not in found and (not night.measured or line.name in undecided))
     lines = (*lines, *kept)
+    is_known = before.changed and UNREADABLE not in before.changed
     return before.model_copy(
         update={
             "last": max(before.last, night.when),
             "lines": lines,
             "seen": tuple(sorted({*before.seen, *map(_key, lines)})),
             # What changed since the last good night is known best on the first bad one: later ones only add to it.
-            "changed": before.changed or trouble.changed,
+            "changed": before.changed if is_known else trouble.changed,
             "reproduce": trouble.reproduce or before.reproduce,
             "link": night.link or before.link,
         }

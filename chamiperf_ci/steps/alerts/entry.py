@@ -1,5 +1,6 @@
 """From files, history and GitHub to the night that is told of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,14 +8,14 @@ from pathlib import Path
 from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.adapters.github import workflows
 from chamiperf_ci.adapters.history import HistoryStore
-from chamiperf_ci.errors import OutsideServiceError
+from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 from chamiperf_ci.models.alert import NOT_MEASURING
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.verdict import ScenarioOutcome, Verdict
 from chamiperf_ci.steps import history as kept
 from chamiperf_ci.steps.alerts.findings import Night, Trouble, findings, without_verdict
 from chamiperf_ci.steps.alerts.step import Channels, Told, Tracker, tell
-from chamiperf_ci.steps.alerts.suspect_range import last_good, suspect_range
+from chamiperf_ci.steps.alerts.suspect_range import UNREADABLE, last_good, suspect_range
 from chamiperf_ci.steps.nights import Schedule, environment_of, newest_night, schedule_off, watched
 from chamiperf_ci.steps.published import published, published_verdict
 
@@ -40,8 +41,11 @@ class Asked:
     link: str = ""
 
 
-def alert(asked: Asked, channels: Channels) -> tuple[Night, Told]:
+def alert(asked: Asked, channels: Channels) -> tuple[tuple[Night, ...], Told]:
     """Find out about the night, and tell.
+
+    Returns:
+        The night, or with a look from outside one for each environment; and what became of their alerts.
 
     Raises:
         ConfigurationError: The verdict or the history cannot be read.
@@ -49,16 +53,21 @@ def alert(asked: Asked, channels: Channels) -> tuple[Night, Told]:
     """
     if asked.watch:
         schedule = _schedule(asked, channels.tracker)
-        night = watched(asked.environment, _names(asked), schedule, asked.now, period=asked.period)
-        return night, tell(night, channels)
+        nights = watched(asked.environment, _names(asked), schedule, asked.now, period=asked.period)
+        return nights, _together([tell(night, channels) for night in nights])
     night = _night(asked)
     try:
         schedule = _schedule(asked, channels.tracker)
     except OutsideServiceError as error:
         told = tell(night, channels)
-        return night, replace(told, undelivered=(*told.undelivered, f"the look at the schedule: {error}"))
+        return (night,), replace(told, undelivered=(*told.undelivered, f"the look at the schedule: {error}"))
     night = night if schedule is None else _with_schedule(night, schedule, asked.now)
-    return night, tell(night, channels)
+    return (night,), tell(night, channels)
+
+
+def _together(told: Sequence[Told]) -> Told:
+    undelivered = (sentence for one in told for sentence in one.undelivered)
+    return Told(tuple(action for one in told for action in one.done), tuple(dict.fromkeys(undelivered)))
 
 
 def _night(asked: Asked) -> Night:
@@ -93,8 +102,8 @@ def _changed(
     )
     try:
         entries = kept.read(history, wanted).entries
-    except OutsideServiceError as error:
-        return (f"The history could not be read, so what changed is not known: {error.wrong}.",)
+    except (ConfigurationError, OutsideServiceError) as error:
+        return (UNREADABLE, error.wrong)
     return suspect_range(tonight, last_good(entries, trouble.topic, trouble.rows, before=tonight.started_at))
 
 
@@ -107,7 +116,9 @@ def _schedule(asked: Asked, tracker: Tracker | None) -> Schedule | None:
     if not asked.schedule or tracker is None:
         return None
     found = workflows.read(tracker.api, tracker.repository, asked.schedule)
-    return Schedule(asked.schedule, found.state, found.created_at.astimezone(UTC))
+    # Without a history nothing is known of any night, so that none can be missing.
+    since = None if asked.history is None else found.created_at.astimezone(UTC)
+    return Schedule(asked.schedule, found.state, since)
 
 
 def _with_schedule(night: Night, schedule: Schedule, now: datetime) -> Night:

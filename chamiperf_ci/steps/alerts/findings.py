@@ -48,7 +48,6 @@ class Night:
     exit_code: int | None = None
     link: str = ""
     self_test: bool = False
-
     valid: bool = False
     """Whether everything that was to be measured was."""
 
@@ -62,7 +61,8 @@ def findings(verdict: Verdict, *, link: str = "") -> Night:
         for scenario in verdict.scenarios
         if (trouble := _scenario(verdict, scenario, fail_on, when)) is not None
     ]
-    lines = tuple(_not_measured(verdict, when)) if FailOn.INVALID in fail_on else ()
+    not_measured = tuple(_not_measured(verdict, when))
+    lines = not_measured if FailOn.INVALID in fail_on else ()
     if verdict.outcome.exit_code and not failed and not lines:
         # A night that fails is never silent, whatever made it fail.
         lines = (AlertLine(name="night", what=verdict.outcome.word, says=verdict.outcome.sentence, since=when),)
@@ -79,7 +79,7 @@ def findings(verdict: Verdict, *, link: str = "") -> Night:
         exit_code=verdict.outcome.exit_code,
         link=link,
         self_test=verdict.self_test,
-        valid=not lines,
+        valid=not not_measured and not lines,
     )
 
 

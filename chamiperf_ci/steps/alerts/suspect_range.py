@@ -9,6 +9,7 @@ from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.verdict import RowKey, ScenarioOutcome
 from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
 
+UNREADABLE = "The history could not be read, so what changed is not known."
 _GOOD = frozenset({RowVerdict.PASS, RowVerdict.IMPROVEMENT})
 _MET = frozenset({TargetVerdict.MET, TargetVerdict.AT_THE_LIMIT})
 _BUILDS = ("commit", "image", "version")

@@ -7,6 +7,7 @@ import pytest
 from chamiperf_ci.models.alert import NOT_MEASURING, Alert, AlertLine
 from chamiperf_ci.steps.alerts.decide import Act, Known, decide
 from chamiperf_ci.steps.alerts.findings import Night, Trouble
+from chamiperf_ci.steps.alerts.suspect_range import UNREADABLE
 
 FIRST, TONIGHT = date(2026, 3, 14), date(2026, 3, 15)
 
@@ -69,7 +70,10 @@ def acts(night_, *issues):
             id="another row that could not be decided does not",
         ),
         pytest.param(night(judged=frozenset()), [known()], [], id="a scenario that was not judged stays as it was"),
-        pytest.param(night(measured=False), [known(NOT_MEASURING)], [], id="a look from outside closes nothing"),
+        pytest.param(
+            night(measured=False, valid=False), [known(NOT_MEASURING)], [], id="a look from outside closes nothing"
+        ),
+        pytest.param(night(valid=False), [known(NOT_MEASURING)], [], id="nor does an invalid night that wakes nobody"),
         pytest.param(
             night(),
             [known(NOT_MEASURING)],
@@ -112,6 +116,20 @@ def test_no_more_than_three_are_opened_in_one_night_and_the_rest_is_told():
     assert [act for act, *_ in acts(tonight)] == [Act.OPEN] * 3 + [Act.WITHHOLD] * 2
 
 
+def test_what_joins_the_acknowledged_counts_among_the_three():
+    topics = [f"scenario_{number}" for number in range(4)]
+    acknowledged = [known(topic, number, is_open=False) for number, topic in enumerate(topics)]
+    tonight = night(*(trouble(topic, "bootscript p50") for topic in topics))
+    assert [act for act, *_ in acts(tonight, *acknowledged)] == [Act.OPEN] * 3 + [Act.WITHHOLD]
+
+
+def test_a_night_that_is_told_of_again_opens_no_more_than_three():
+    tonight = night(*(trouble(f"scenario_{number}") for number in range(4)))
+    first = decide(tonight, ())[:3]
+    opened = [Known(number, action.topic, is_open=True, alert=action.alert) for number, action in enumerate(first)]
+    assert [act for act, *_ in acts(tonight, *opened)] == [Act.WITHHOLD]
+
+
 def test_an_update_opens_no_issue_and_costs_none_of_the_three():
     tonight = night(trouble(), *(trouble(f"scenario_{number}") for number in range(3)))
     assert [act for act, *_ in acts(tonight, known())] == [Act.UPDATE] + [Act.OPEN] * 3
@@ -124,6 +142,11 @@ def test_a_row_keeps_the_night_it_was_first_seen():
 
 def test_the_suspect_range_of_the_first_night_is_kept():
     (action,) = decide(night(trouble(changed=("smd: b to c",))), [known(changed=("bss: a to b",))])
+    assert action.alert.changed == ("bss: a to b",)
+
+
+def test_a_range_that_could_not_be_read_gives_way_to_one_that_could():
+    (action,) = decide(night(trouble(changed=("bss: a to b",))), [known(changed=(UNREADABLE, "it is away"))])
     assert action.alert.changed == ("bss: a to b",)
 
 

@@ -74,8 +74,10 @@ def test_a_regression_is_told_before_a_missed_target():
     assert [topic for topic, _ in told(target, made_row(), scenarios=scenarios)] == ["boot_storm", "auth_under_load"]
 
 
-def test_a_night_with_an_invalid_run_is_no_heartbeat():
-    assert not findings(made_verdict((PASSED,), sentence="A night.", scenarios=(SATURATED,))).valid
+@pytest.mark.parametrize("fail_on", [(), ("regression",)])
+def test_a_night_with_an_invalid_run_is_no_heartbeat(fail_on):
+    night = made_verdict((PASSED,), sentence="A night.", scenarios=(SATURATED,), exit_code=0, fail_on=fail_on)
+    assert not findings(night).valid
 
 
 def test_a_regression_is_a_valid_night():
