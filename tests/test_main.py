@@ -9,6 +9,8 @@ import click
 import pytest
 
 from chamiperf_ci.adapters import actions
+from chamiperf_ci.adapters.github.failures import failure
+from chamiperf_ci.adapters.github.patience import Answer
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement, OutsideServiceError
 
@@ -68,6 +70,32 @@ def test_an_error_annotates_the_workflow_run(capsys, monkeypatch):
     with pytest.raises(SystemExit):
         run(_ending_with(ConfigurationError("100% wrong", where="a\nb", remedy="Mend it.")), [])
     assert "::error title=chamiperf::100%25 wrong (a b). Mend it.\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("shown", "place"), [("", "smd@staging"), ("true", "http://10.1.2.3:27779"), ("maybe", "host@stack")]
+)
+def test_what_is_published_of_an_error_names_the_environment_and_the_log_names_the_host(
+    shown, place, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    monkeypatch.setenv("CHAMICORE_TEST_SMD_URL", "http://10.1.2.3:27779")
+    monkeypatch.setenv("CHAMIPERF_TARGET", "staging")
+    monkeypatch.setenv("CHAMIPERF_SHOW_HOSTS", shown)
+    with pytest.raises(SystemExit):
+        run(_ending_with(ConfigurationError("no answer", where="http://10.1.2.3:27779", remedy="Look.")), [])
+    log, annotation = capsys.readouterr().err.splitlines()
+    assert log == "chamiperf: no answer (http://10.1.2.3:27779). Look."
+    assert annotation == f"::error title=chamiperf::no answer ({place}). Look."
+    assert ("10.1.2.3" in (tmp_path / "summary").read_text()) is (shown == "true")
+
+
+def test_where_to_look_while_github_is_away_is_published(monkeypatch, tmp_path):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    with pytest.raises(SystemExit):
+        run(_ending_with(failure(Answer(503, {}, ""), what="ask", where="GET /user", permission="p")), [])
+    assert "See githubstatus.com and run the job again." in (tmp_path / "summary").read_text()
 
 
 def test_a_misspelt_command_is_answered_with_the_near_one():

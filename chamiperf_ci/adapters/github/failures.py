@@ -73,7 +73,7 @@ def failure(answer: Answer, *, what: str, where: str, permission: str) -> GitHub
         return NoAnswer(
             f"GitHub did not answer: could not {what}",
             where=where,
-            remedy="See https://www.githubstatus.com and run the job again.",
+            remedy="See githubstatus.com and run the job again.",
         )
     # GitHub answers a write with 404 where a fine-grained token may not even know of the thing.
     if answer.status in {401, 403} or (answer.status == 404 and write):  # noqa: PLR2004 - not found
