@@ -127,6 +127,19 @@ def test_each_job_has_a_time_out_and_says_what_it_may_do(path):
         assert "uses" in job or "timeout-minutes" in job
 
 
+def test_no_two_jobs_open_alerts_at_once_and_none_throws_a_waiting_one_out():
+    one = {"group": "chamiperf-alert", "cancel-in-progress": False, "queue": "max"}
+    found = []
+    for path in workflows():
+        workflow = yaml.safe_load(path.read_text())
+        for job in workflow["jobs"].values():
+            alerts = [step for step in job.get("steps", []) if "/actions/alert" in step.get("uses", "")]
+            if any(not step["with"].get("dry-run") for step in alerts):
+                found.append(path.name)
+                assert job.get("concurrency", workflow.get("concurrency")) == one
+    assert set(found) == {"pipeline.yml", "watch.yml", "comment.yml"}
+
+
 def test_only_jobs_that_see_no_stack_may_write():
     jobs = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())["jobs"]
     for job in jobs.values():

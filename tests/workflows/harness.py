@@ -7,6 +7,7 @@ knows none of them.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -101,7 +102,7 @@ class Adopter:
         for old, new in (edit or {}).items():
             assert old in text, f"{workflow} has no {old!r}"
             text = text.replace(old, new)
-        self.write(f".github/workflows/{workflow}", text)
+        self.write(f".github/workflows/{workflow}", re.sub(r"\n +queue: max(?=\n)", "", text))
 
     def write(self, path, text, *, executable=False):
         """Put a file into the repository."""
