@@ -10,6 +10,7 @@ from chamiperf_ci.cli import COMMANDS
 from chamiperf_ci.commands.confirm import confirm
 from chamiperf_ci.commands.load import load
 from chamiperf_ci.commands.lock import show
+from chamiperf_ci.commands.seed import seed
 from chamiperf_ci.models.alert import Alert, AlertLine
 from chamiperf_ci.models.vocabulary import RowReason, RunReason
 from chamiperf_ci.render.alerts import issue, title
@@ -18,7 +19,8 @@ from chamiperf_ci.steps.nights import STATES
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "on-call.md").read_text(encoding="utf-8")
 HEADINGS = [line.removeprefix("## ") for line in PAGE.splitlines() if line.startswith("## ")]
-KNOWN = {str(reason) for reason in (*RunReason, *RowReason)} | set(STATES) | {"no verdict", "missing"}
+KNOWN = {str(reason) for reason in (*RunReason, *RowReason)} | set(STATES)
+KNOWN |= {"no verdict", "missing", "invalid target"}
 
 
 def alert(what="regression"):
@@ -44,8 +46,21 @@ def test_every_reason_it_explains_exists():
     assert {word for row in rows for word in re.findall("`([^`]+)`", row)} - KNOWN == set()
 
 
+@pytest.mark.parametrize("reason", [*RunReason, *STATES, "no verdict", "missing", "invalid target"])
+def test_every_reason_of_a_night_that_does_not_measure_is_explained(reason):
+    cards = (ROOT / "docs" / "verdicts.md").read_text(encoding="utf-8")
+    assert f"`{reason}`" in PAGE or f"\n### {reason}\n" in cards
+
+
+@pytest.mark.parametrize("block", re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))
+def test_what_is_measured_again_is_seeded_before_and_removed_after(block):
+    commands = [re.match("chamiperf ([a-z]+)", line)[1] for line in block.splitlines()]
+    assert (commands[0], commands[-1]) == ("seed", "seed")
+    assert "--remove" in block.splitlines()[-1]
+
+
 def test_every_option_it_names_exists():
-    known = {name for command in (confirm, load, show) for param in command.params for name in param.opts}
+    known = {name for command in (confirm, load, seed, show) for param in command.params for name in param.opts}
     assert set(re.findall(r"(?<![\w-])--[a-z0-9][a-z0-9-]*", PAGE)) - known - {"--fail-on"} == set()
 
 

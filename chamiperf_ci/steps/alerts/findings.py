@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from chamiperf_ci.models.alert import NOT_MEASURING, AlertLine
+from chamiperf_ci.models.fingerprint import Fingerprint
 from chamiperf_ci.models.verdict import Row, RowKey, ScenarioOutcome, Verdict
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import groups, numbers
@@ -93,16 +94,23 @@ def _scenario(verdict: Verdict, scenario: ScenarioOutcome, fail_on: frozenset[Fa
     found = [(row, what) for row in groups.worst_first(_rows(verdict, scenario)) if (what := _failure(row, fail_on))]
     if not found:
         return None
-    profile = scenario.fingerprint.profile
     return Trouble(
         scenario.scenario,
         tuple(_line(row, what, when) for row, what in found),
         rows=tuple(row.key for row, _ in found),
-        reproduce=(
-            f"chamiperf seed --target {verdict.environment}",
-            f"chamiperf load --target {verdict.environment} --scenario {scenario.scenario} --profile {profile}",
-            "chamiperf compare",
-        ),
+        reproduce=_commands(scenario.fingerprint),
+    )
+
+
+def _commands(measured: Fingerprint) -> tuple[str, ...]:
+    """The night again, by hand, with as many nodes, which are gone afterwards."""
+    target = f"--target {measured.environment}"
+    nodes = measured.seeded.get("components")
+    return (
+        f"chamiperf seed {target}{f' --nodes {nodes}' if nodes else ''}",
+        f"chamiperf load {target} --scenario {measured.scenario} --profile {measured.profile}",
+        "chamiperf compare",
+        f"chamiperf seed {target} --remove",
     )
 
 

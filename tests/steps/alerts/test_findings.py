@@ -88,3 +88,13 @@ def test_a_night_without_a_verdict_says_why():
     night = without_verdict("lab", "smoke ended with 1", date(2026, 3, 14))
     assert [(trouble.topic, trouble.lines[0].says) for trouble in night.troubles] == [("", "smoke ended with 1")]
     assert not night.valid
+
+
+def test_the_night_can_be_made_again_by_hand_and_leaves_no_node():
+    (trouble,) = findings(made_verdict((made_row(),))).troubles
+    assert trouble.reproduce == (
+        "chamiperf seed --target lab --nodes 50000",
+        "chamiperf load --target lab --scenario boot_storm --profile full",
+        "chamiperf compare",
+        "chamiperf seed --target lab --remove",
+    )
