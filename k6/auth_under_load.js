@@ -33,7 +33,8 @@ export const { options, setup, teardown, handleSummary } = spec({
   setup: (_, { createAccount }) => {
     const account = OWN_ACCOUNT ? createAccount(NODES) : null;
     const lacking = OWN_ACCOUNT && !account;
-    return lacking ? { unavailable: [{ what: 'tokens', reason: 'no service account could be created' }] } : { account };
+    if (lacking) return { unavailable: [{ what: 'tokens', reason: 'no service account could be created' }] };
+    return account ? { account } : {};
   },
   teardown: ({ account }, { removeAccount }) => account && removeAccount(NODES, account),
   figures: (k6) => {

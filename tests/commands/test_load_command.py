@@ -14,7 +14,9 @@ import time
 import psutil
 import pytest
 from command_line import command, environment
+from made_targets import target_of
 
+from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.stack import StackOptions
 from chamiperf_ci.models.target import Service
@@ -261,6 +263,32 @@ def test_the_requests_of_a_cycle_are_those_that_the_plan_counts(make_stack, tmp_
     assert {service: count / sent["smd"] for service, count in sent.items()} == pytest.approx(
         {str(service): count / planned[Service.SMD] for service, count in planned.items()}, rel=0.05
     )
+
+
+GRANT = ("--scenario", "auth_under_load", "--profile", "demo", "--set", "grant=token-exchange")
+
+
+def test_a_foreign_token_is_exchanged_and_is_in_no_file(load, document, stack, tmp_path):
+    with Chamicore(target_of(stack)) as client:
+        account = client.dialect.objects["service-account"]
+        body = {**account.body, "name": "foreign", "scopes": ["read:components"]}
+        spec = client.create(account.model_copy(update={"body": body}), {}).spec
+        grant = {"client_id": spec["clientId"], "client_secret": spec["clientSecret"]}
+        answer = client.send("POST", "auth", "/auth/v1/token", {"grant_type": "client_credentials", **grant})
+    token = json.loads(answer.content)["access_token"]
+    few = ("--vus", 5, "--sustained", "2s", "--ramp-up", 0, "--cooldown", 0, "--settle", "0.2s")
+    done = load(*GRANT, *few, CHAMIPERF_SUBJECT_TOKEN=token)
+    assert done.returncode in (0, 3), done.stderr
+    asked = [each for each in document("auth_under_load").traffic if each.endpoint == "token" and each.requests]
+    assert asked
+    assert [each for each in asked if each.failed] == []
+    assert token not in done.stdout + done.stderr
+    assert not [path for path in tmp_path.rglob("*.*") if path.is_file() and token in path.read_text(errors="replace")]
+
+
+def test_a_token_exchange_without_a_token_is_refused_before_the_load(load):
+    done = load(*GRANT)
+    assert (done.returncode, "CHAMIPERF_SUBJECT_TOKEN" in done.stderr) == (2, True)
 
 
 def test_a_plan_is_shown_without_a_stack_and_without_a_seed(tmp_path):

@@ -2,8 +2,12 @@
 
 import json
 
+import httpx
 import pytest
-from k6_runs import NODES, SCENARIOS, light, plan_of, seeding
+from k6_runs import NODES, SCENARIOS, light, plan_of, seed, seeding, urls_of
+
+from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.stack import lifecycle
 
 pytestmark = pytest.mark.e2e
 
@@ -87,3 +91,41 @@ def test_a_second_seed_settles_what_is_there_and_unseed_takes_it_out(whole_stack
         assert ended.lines("error", "warning") == []
         outcomes.append({(each.created, each.resolved, each.removed) for each in ended.sums.objects})
     assert outcomes == [{(10, 0, 0)}, {(0, 10, 0)}, {(0, 0, 10)}, {(0, 0, 0)}]
+
+
+@pytest.fixture(scope="module")
+def dev_stack(tmp_path_factory):
+    """A stack of auth, SMD and BSS in dev mode with 20 nodes, and their run id; passwords are cheap."""
+    folder = tmp_path_factory.mktemp("dev")
+    few = ("discovery", "power", "mcp", "kea", "kea-sync")
+    options = StackOptions(ports="ephemeral", dev_mode=True, password_cost=4, without=few)
+    state = lifecycle.up(options, state_dir=folder / "state")
+    yield state, seed(folder / "seed", state, 20)
+    lifecycle.down(folder / "state")
+
+
+@pytest.mark.parametrize(
+    ("grant", "variables"),
+    [
+        ("dev-mode", ()),
+        ("client-credentials", ("CHAMIPERF_CLIENT_ID", "CHAMIPERF_CLIENT_SECRET")),
+        ("token-exchange", ("CHAMIPERF_SUBJECT_TOKEN",)),
+    ],
+)
+def test_tokens_come_by_the_grant_that_is_asked_for(grant, variables, dev_stack, run_k6):
+    state, run = dev_stack
+    url = urls_of(state)["auth"]
+    headers = {"Authorization": f"Bearer {lifecycle.internal_token(state)}"}
+    body = {"name": grant, "scopes": ["read:components"]}
+    account = httpx.post(f"{url}/auth/v1/service-accounts", json=body, headers=headers).json()["spec"]
+    own = {"client_id": account["clientId"], "client_secret": account["clientSecret"]}
+    token = httpx.post(f"{url}/auth/v1/token", json={"grant_type": "client_credentials", **own}).json()["access_token"]
+    known = {f"CHAMIPERF_{name.upper()}": value for name, value in {**own, "subject_token": token}.items()}
+    load = light("auth_under_load", parameters={"grant": grant})
+    for phase in load["phases"]:
+        phase["duration_s"] = min(phase["duration_s"], 2)
+    plan = plan_of(state, "auth_under_load", load, run=run, nodes=20)
+    ended = run_k6(plan, state=state, **{name: known[name] for name in variables})
+    assert (ended.lines("error", "warning"), ended.unwell()) == ([], [])
+    assert ended.traffic("token", "requests") > 20
+    assert [(each.kind, each.created) for each in ended.sums.objects] == [("service-accounts", 0)]

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pydantic import SecretStr
 from tabulate import tabulate
 
 from chamiperf_ci.adapters.chamicore import Chamicore
@@ -23,6 +24,7 @@ from chamiperf_ci.steps.load import names, remote_write
 from chamiperf_ci.steps.load.brake import Limits
 from chamiperf_ci.steps.load.budget import Budget, confirmation_of, seconds_of
 from chamiperf_ci.steps.load.foreign_variables import refuse_thresholds
+from chamiperf_ci.steps.load.handover import SUBJECT_TOKEN
 from chamiperf_ci.steps.load.job import Assignment, Job
 from chamiperf_ci.steps.load.night import ScenarioEnd, Word, run_night
 from chamiperf_ci.steps.load.overrides import Overrides
@@ -152,6 +154,7 @@ def _job(given: Given, target: Target, profile: Profile, seed: Seed) -> Job:
         many_objects=given.many_objects,
         outputs=(*given.outputs, *([remote_write.OUTPUT] if writing else [])),
         output_settings=written,
+        subject_token=SecretStr(token) if (token := os.environ.get(SUBJECT_TOKEN)) else None,
         file_ending=given.file_ending,
     )
 

@@ -11,6 +11,7 @@ from chamiperf_ci.steps.credentials import k6_environment
 from chamiperf_ci.steps.load.job import Assignment, Job
 from chamiperf_ci.steps.load.remote_write import labels
 
+SUBJECT_TOKEN = "CHAMIPERF_SUBJECT_TOKEN"  # noqa: S105 - a variable's name
 SLACK_S = 300.0
 """How much longer than planned k6 may take, for making its VUs and for the summary."""
 _SLACK_SHARE = 1.1
@@ -56,7 +57,11 @@ def k6_runs(job: Job, assignment: Assignment, plan: Path, run_id: str) -> tuple[
             binary=job.k6.path,
             script=assignment.script,
             folder=part.resolve(),
-            environment={**job.output_settings, **k6_environment(job.target.credential)},
+            environment={
+                **job.output_settings,
+                **k6_environment(job.target.credential),
+                **_subject_token(job, assignment),
+            },
             plan=plan.resolve(),
             expected_s=duration_s,
             timeout_s=duration_s * _SLACK_SHARE + SLACK_S,
@@ -68,6 +73,12 @@ def k6_runs(job: Job, assignment: Assignment, plan: Path, run_id: str) -> tuple[
         )
         for index, part in enumerate(parts)
     )
+
+
+def _subject_token(job: Job, assignment: Assignment) -> dict[str, str]:
+    if job.subject_token is None or not assignment.exchanges_token:
+        return {}
+    return {SUBJECT_TOKEN: job.subject_token.get_secret_value()}
 
 
 def _path(path: Path | None) -> str | None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from chamiperf_ci.adapters.k6 import K6Binary
 from chamiperf_ci.models.plan import Load, Profile
 from chamiperf_ci.models.run import LoadPlan, RunKind
@@ -43,6 +45,8 @@ class Job:
     """Further outputs of k6 (`--out`)."""
     output_settings: Mapping[str, str] = field(default_factory=dict, repr=False)
     """k6's variables for them; credentials among them."""
+    subject_token: SecretStr | None = None
+    """Somebody else's token, which `auth_under_load` exchanges with the grant of that name."""
     file_ending: str = ""
     """Between the scenario's name and `.json`, such as `.repeat-1`."""
 
@@ -75,6 +79,11 @@ class Assignment:
     def services(self) -> tuple[Service, ...]:
         """The HTTP services that its requests go to."""
         return self.work.services
+
+    @property
+    def exchanges_token(self) -> bool:
+        """Whether it asks for tokens in exchange for somebody else's."""
+        return self.load.parameters.get("grant") == "token-exchange"
 
     def missing(self, target: Target) -> tuple[str, ...]:
         """What the scenario cannot do without and the target does not have."""

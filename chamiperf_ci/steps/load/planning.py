@@ -10,6 +10,7 @@ from chamiperf_ci.models.plan import Profile
 from chamiperf_ci.models.target import Target
 from chamiperf_ci.steps.load import arithmetic, names, overrides, preflight
 from chamiperf_ci.steps.load.catalogue import work_of
+from chamiperf_ci.steps.load.handover import SUBJECT_TOKEN
 from chamiperf_ci.steps.load.job import Assignment, Job
 from chamiperf_ci.steps.load.overrides import Overrides
 
@@ -52,6 +53,12 @@ def require_possible(job: Job, assignment: Assignment, *, many_objects: bool = F
             f"{assignment.scenario} would create {volume.creates:,.0f} objects; more than {MOST_CREATED:,} are refused",
             where="the plan",
             remedy="Lower the rate or the duration, or allow it with --many-objects.",
+        )
+    if assignment.exchanges_token and job.subject_token is None:
+        raise ConfigurationError(
+            "there is no token to exchange",
+            where=f"{assignment.scenario}, grant=token-exchange",
+            remedy=f"Give the identity provider's in {SUBJECT_TOKEN}, or choose another grant.",
         )
     preflight.require_room(
         volume,
