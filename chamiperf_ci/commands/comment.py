@@ -49,6 +49,9 @@ from chamiperf_ci.options import out_option
     help="Where this toolkit's files can be read, for links to the meaning of a verdict.",
 )
 @click.option(
+    "--report-url", envvar="CHAMIPERF_REPORT_URL", show_envvar=True, default="", metavar="URL", help="The full report."
+)
+@click.option(
     "--without-verdict",
     is_flag=True,
     help="The run ended before a verdict: say so, so that no older comment is taken for its result.",
@@ -64,6 +67,7 @@ def comment(
     author: str,
     repository: str | None,
     project_url: str,
+    report_url: str,
     without_verdict: bool,
     dry_run: bool,
     out: Path,
@@ -99,6 +103,7 @@ def comment(
         verdict_file=verdict or out / step.FILE,
         artifact=artifact,
         project_url=project_url,
+        report_url=report_url,
         without_verdict=without_verdict,
     )
     outcome = step.comment(poster, request)

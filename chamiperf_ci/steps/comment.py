@@ -87,6 +87,7 @@ class Request:
     """Used unless another run's artifact is."""
     artifact: str
     project_url: str
+    report_url: str = ""
     without_verdict: bool = False
     """The run ended before a verdict: that is said, so that no older comment is taken for its result."""
 
@@ -146,6 +147,7 @@ def _renderer(verdict: Verdict | None, request: Request, *, foreign: bool) -> Ca
     context = Context(
         project_url=request.project_url,
         run_url=run.url if run is not None else request.event.run_url,
+        report_url=request.report_url,
         artifact=request.artifact,
         trusted=not foreign,
     )

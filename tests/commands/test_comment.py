@@ -74,6 +74,15 @@ def test_a_pull_request_of_ones_own_gets_the_comment(comment, hub):
     assert "Self-test" in hub.comments[0]["body"]
 
 
+def test_the_comment_links_to_the_run_and_to_the_report(comment, hub, monkeypatch):
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.test")
+    monkeypatch.setenv("GITHUB_RUN_ID", "12")
+    comment("--report-url", "https://github.test/octo/stack/actions/runs/12/artifacts/5", event=pull_request())
+    run = "https://github.test/octo/stack/actions/runs/12"
+    links = f'<a href="{run}/attempts/1">Workflow run</a> · <a href="{run}/artifacts/5">Full report</a>'
+    assert links in hub.comments[0]["body"]
+
+
 def test_the_same_verdict_again_writes_nothing(comment, hub):
     comment(event=pull_request())
     _, out, _, _ = comment(event=pull_request())
