@@ -6,11 +6,11 @@
 //              For client-credentials the account is CHAMIPERF_CLIENT_ID's, else one that is created and removed.
 //              For token-exchange the foreign token is CHAMIPERF_SUBJECT_TOKEN.
 //
-//   profile  storm VUs   tokens/s   requests/s   duration     (open; creates one service account)
-//   demo     100         20         1,020        10.5 s
-//   quick    500         50         550          3 min 30 s
-//   full     2,000       100        2,100        18 min
-//   soak     500         20         520          72 min
+//   profile  model  VUs    iterations/s  requests/s per service  created  left  duration
+//   demo     open   100    1,020         auth 20, bss 1,000      1        0     10.5 s
+//   quick    open   500    550           auth 50, bss 500        1        0     3 min 30 s
+//   full     open   2,000  2,100         auth 100, bss 2,000     1        0     18 min
+//   soak     open   500    520           auth 20, bss 500        1        0     1 h 12 min
 import { grantBody } from './lib/credential.js';
 import { nodeCount, route } from './lib/nodes.js';
 import { begin, pace, watchRequests } from './lib/pace.js';

@@ -5,11 +5,11 @@
 // Iterations walk through the seeded nodes in turn, so that the first pass asks for each node exactly once. A node that
 // is not served stays with its VU, which asks again in later passes; what is never served is counted exactly.
 //
-//   profile  VUs sustained, spike   requests/s sustained, spike   duration     (closed; creates nothing)
-//   demo     200, 400               2,000, 4,000                  8.5 s
-//   quick    1,000, 2,000           1,000, 2,000                  2 min 50 s
-//   full     10,000, 20,000         10,000, 20,000                15 min
-//   soak     2,000, none            2,000, none                   62 min
+//   profile  model   VUs               iterations/s      requests/s per service  created  left  duration
+//   demo     closed  200 -> 400        2,000 -> 4,000    bss 2,000 -> 4,000      0        0     8.5 s
+//   quick    closed  1,000 -> 2,000    1,000 -> 2,000    bss 1,000 -> 2,000      0        0     2 min 50 s
+//   full     closed  10,000 -> 20,000  10,000 -> 20,000  bss 10,000 -> 20,000    0        0     15 min
+//   soak     closed  2,000             2,000             bss 2,000               0        0     1 h 2 min
 import { Counter, Trend } from 'k6/metrics';
 
 import { nodeCount, route } from './lib/nodes.js';

@@ -1,14 +1,16 @@
 // Bulk registration: components registered as fast as the stack takes them, at several numbers of VUs, one POST each.
 // Closed model without pace: this is the one scenario that measures a capacity. The highest level is `sustained`.
-// Where the stack has a bulk route (404, 405 and 501 mean that it has none), a last phase registers by it.
+// Where the stack has a bulk route (404, 405 and 501 mean that it has none), a last phase registers by it. Each phase
+// registers as many components.
 // An answer is good when it is 2xx; a 409 is settled. All components are removed afterwards.
 //
 //   parameter  bulk_items  components in one bulk request (100)
 //
-//   profile  components per level   VUs          by bulk   objects created   longest     (closed; leaves nothing)
-//   demo     1,000                  4, 16        1,000     3,000             12 s
-//   quick    5,000                  10, 50       5,000     15,000            90 s
-//   full     10,000                 10, 50, 200  10,000    40,000            4 min
+//   profile  model   VUs                   iterations/s  requests/s per service  created  left  duration
+//   demo     closed  4 -> 16               unpaced       smd unpaced             3,000    0     12 s
+//   quick    closed  10 -> 50 -> 4         unpaced       smd unpaced             15,000   0     1 min 30 s
+//   full     closed  10 -> 50 -> 200 -> 4  unpaced       smd unpaced             40,000   0     4 min
+//   soak     closed  10 -> 50 -> 200 -> 4  unpaced       smd unpaced             40,000   0     4 min
 import { authorize } from './lib/credential.js';
 import { nodeCount, route, written } from './lib/nodes.js';
 import { countCreated, kindOf, store } from './lib/objects.js';

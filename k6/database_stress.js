@@ -1,16 +1,17 @@
-// Database stress: writes and reads across all six schemas (smd, bss, cloudinit, discovery, power, auth), one cycle per
-// pace. A cycle writes one object of each kind for a node of its own, reads it back, changes it, reads it again, and
-// removes everything. Closed model: so many clients write at the same time.
-// A read that does not show what the same VU has just written is a read-your-write violation, and an error as well.
-// A schema whose service is not there is left out and named. Power keeps its dry-run transitions: they are left behind.
+// Database stress: writes and reads across all six schemas, one cycle per pace (6 s; demo 0.5 s, quick 1 s). A cycle
+// writes one object of each kind for a node of its own, reads it back, changes it, reads it again, and removes it.
+// Closed model. A read that does not show what the same VU has just written is a read-your-write violation, and an error
+// as well. A schema without a service is left out and named. Power keeps its dry-run transitions: they are left behind.
 //
-//   profile  VUs sustained, spike   pace    requests/s      objects created, left   duration     (closed)
-//   demo     20, 40                 0.5 s   1,200, 2,400    2,520, 360              8.5 s
-//   quick    100, 200               1 s     3,000, 6,000    122,500, 17,500         2 min 40 s
-//   full     300, 600               6 s     1,500, 3,000    283,500, 40,500         13 min
-//   soak     60, none               6 s     300, none       256,200, 36,600         62 min
+//   profile  model   VUs         iterations/s  requests/s per service                                   created  left    duration
+//   demo     closed  20 -> 40    40 -> 80      auth 120 -> 240, smd 400 -> 800,                         2,520    360     8.5 s
+//                                              bss/cloud-init/discovery 200 -> 400, power 80 -> 160
+//   quick    closed  100 -> 200  100 -> 200    auth 300 -> 600, smd 1,000 -> 2,000,                     122,500  17,500  2 min 40 s
+//                                              bss/cloud-init/discovery 500 -> 1,000, power 200 -> 400
+//   full     closed  300 -> 600  50 -> 100     auth 150 -> 300, smd 500 -> 1,000,                       283,500  40,500  13 min
+//                                              bss/cloud-init/discovery 250 -> 500, power 100 -> 200
+//   soak     closed  60          10            auth 30, smd 100, bss/cloud-init/discovery 50, power 20  256,200  36,600  1 h 2 min
 import { Counter } from 'k6/metrics';
-
 import { authorize } from './lib/credential.js';
 import { nodeCount, written } from './lib/nodes.js';
 import { kindOf, remove, storeKeyed } from './lib/objects.js';
@@ -20,7 +21,6 @@ import { scenario, spec } from './lib/scenario.js';
 import { iterationNumber } from './lib/windows.js';
 
 scenario('database_stress', 1);
-
 const ALL = /** @type {import('./lib/objects.js').Verb[]} */ (['create', 'get', 'change', 'delete']);
 /** What is written in which schema; in an order in which nothing lacks what it refers to. */
 const SCHEMAS = [

@@ -7,10 +7,11 @@
 //   parameter  changes (10,000), poll_s between two reads of Kea (1), sync_interval_s of kea-sync if known (0: unknown),
 //              settle_s and wait_s: longest waits for Kea in setup (90) and after the burst (300)
 //
-//   profile  changes   objects at most   longest         (one VU; removes what it creates)
-//   demo     200       400               80 s
-//   quick    1,000     2,000             4 min 10 s
-//   full     10,000    20,000            10 min 10 s
+//   profile  model   VUs  iterations/s  requests/s per service  created  left  duration
+//   demo     closed  1    unpaced       smd unpaced             400      0     1 min 20 s
+//   quick    closed  1    unpaced       smd unpaced             2,000    0     4 min 10 s
+//   full     closed  1    unpaced       smd unpaced             20,000   0     10 min 10 s
+//   soak     closed  1    unpaced       smd unpaced             20,000   0     10 min 10 s
 import { sleep } from 'k6';
 import { Counter, Trend } from 'k6/metrics';
 

@@ -1,4 +1,5 @@
-// Inventory at scale: operators and services that read and write SMD, one operation per pace (1 s), in a stated mix.
+// Inventory at scale: operators and services that read and write SMD, one operation per pace (1 s; demo 0.1 s), in a
+// stated mix.
 // Closed model, because the requirement counts clients of an inventory of 50,000 components.
 // PATCH and PUT write the values that are there already, so the seed stays as it was. A PUT carries the ETag of a GET
 // before it; a 412 is a conflict between two clients, counted apart and no error. Creates and deletes alternate per VU.
@@ -6,11 +7,11 @@
 //   parameter                            share of the operations, %
 //   get list put patch churn             70 10 5 5 10     (churn: a create, next time its delete)
 //
-//   profile  VUs sustained, spike   requests/s sustained, spike   objects created   duration     (closed; leaves nothing)
-//   demo     100, 200               1,050, 2,100 (pace 0.1 s)     450               8.5 s
-//   quick    1,000, 2,000           1,050, 2,100                  9,000             2 min 50 s
-//   full     2,000, 4,000           2,100, 4,200                  96,000            15 min
-//   soak     500, none              525, none                     91,500            62 min
+//   profile  model   VUs             iterations/s    requests/s per service  created  left  duration
+//   demo     closed  100 -> 200      1,000 -> 2,000  smd 1,050 -> 2,100      450      0     8.5 s
+//   quick    closed  1,000 -> 2,000  1,000 -> 2,000  smd 1,050 -> 2,100      9,000    0     2 min 50 s
+//   full     closed  2,000 -> 4,000  2,000 -> 4,000  smd 2,100 -> 4,200      96,000   0     15 min
+//   soak     closed  500             500             smd 525                 91,500   0     1 h 2 min
 import exec from 'k6/execution';
 
 import { authorize } from './lib/credential.js';

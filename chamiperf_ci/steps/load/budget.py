@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.steps.load.job import Assignment
+from chamiperf_ci.steps.load.job import Assignment, usual_rest_s
 from chamiperf_ci.steps.load.plan_table import duration
 
 REPEATED = 2
@@ -14,7 +14,7 @@ REPEATS = 2
 MIN_GAP_S = 600.0
 """Between two of a confirmation's runs."""
 AROUND_S = 20.0
-"""Beside a scenario's phases: its VUs are made, its summary is written, the stack is looked at before and after."""
+"""Beside a scenario's phases and rests: its VUs are made, its summary is written, the stack is looked at."""
 _SHORTEST_S = 60.0
 
 
@@ -64,8 +64,8 @@ class Budget:
 
 
 def seconds_of(assignment: Assignment) -> float:
-    """What one run of a scenario takes, all in all."""
-    return assignment.load.duration_s + AROUND_S
+    """What one run of a scenario takes, all in all: with the usual rests, before its checks and after them."""
+    return assignment.longest_s + AROUND_S + 2 * usual_rest_s(assignment.load)
 
 
 def confirmation_of(assignments: Sequence[Assignment]) -> float:

@@ -33,6 +33,8 @@ class Work:
     """Objects of an iteration that stay behind."""
     once: float = 0.0
     """Objects that are created once, before or beside the iterations."""
+    setup_s: float = 0.0
+    """Seconds that it waits at the longest before its phases."""
     needs: tuple[Service | str, ...] = ()
     """Services without which the scenario has nothing to measure; `kea` is one."""
 
@@ -77,7 +79,13 @@ def _bulk_registration(load: Load) -> Work:
 
 def _dhcp_sync_burst(load: Load) -> Work:
     changes = _number(load, "changes")
-    return Work("a burst of changes", {Service.SMD: changes}, creates=2 * changes, needs=(Service.SMD, KEA))
+    return Work(
+        "a burst of changes",
+        {Service.SMD: changes},
+        creates=2 * changes,
+        setup_s=_number(load, "settle_s"),
+        needs=(Service.SMD, KEA),
+    )
 
 
 def _auth_under_load(load: Load) -> Work:

@@ -52,14 +52,15 @@ class Job:
 
     def settling_s(self, load: Load) -> float:
         """Seconds between a load's end and the checks after it."""
-        return _usual_rest_s(load) if self.settle_s is None else self.settle_s
+        return usual_rest_s(load) if self.settle_s is None else self.settle_s
 
     def pausing_s(self, load: Load) -> float:
         """Seconds between a load's checks and the next scenario."""
-        return _usual_rest_s(load) if self.pause_s is None else self.pause_s
+        return usual_rest_s(load) if self.pause_s is None else self.pause_s
 
 
-def _usual_rest_s(load: Load) -> float:
+def usual_rest_s(load: Load) -> float:
+    """Seconds after a load where nobody gave any."""
     return min(REST_S, REST_SHARE * load.duration_s)
 
 
@@ -74,6 +75,11 @@ class Assignment:
     volume: Volume
     segments: int
     plan: LoadPlan
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds that it takes at the longest, from setup to the end of its phases."""
+        return self.work.setup_s + self.load.duration_s
 
     @property
     def services(self) -> tuple[Service, ...]:

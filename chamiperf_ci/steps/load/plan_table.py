@@ -1,6 +1,6 @@
 """The plan as a table for people, before anything runs; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate
 
@@ -9,17 +9,29 @@ from chamiperf_ci.steps.load.job import Assignment
 
 _STEADY = ("sustained", "spike")
 _UNPACED = "unpaced"
-_HEADERS = (
-    "scenario", "model", "VUs", "iterations/s", "requests/s per service", "created", "left", "duration", "memory",
-)  # fmt: skip
+_HEADERS = ("model", "VUs", "iterations/s", "requests/s per service", "created", "left", "duration")
+_ALIGN = ("left", *["right"] * 2, "left", *["right"] * 3)
+_WIDEST = 62
 
 
 def plan_table(assignments: Sequence[Assignment]) -> str:
     """One row a scenario, at the level of its sustained phase; levels of the spike after an arrow."""
     return tabulate(
-        [_row(each) for each in assignments], headers=_HEADERS, tablefmt="simple", disable_numparse=True,
-        colalign=("left", "left", *["right"] * 2, "left", *["right"] * 4),
-    )  # fmt: skip
+        [(each.scenario, *_cells(each), _memory(each)) for each in assignments],
+        headers=("scenario", *_HEADERS, "memory"),
+        tablefmt="simple",
+        disable_numparse=True,
+        colalign=("left", *_ALIGN, "right"),
+    )
+
+
+def profiles_table(assignments: Mapping[str, Assignment]) -> str:
+    """The same of one scenario, one row a profile, as it stands at the head of its script."""
+    return tabulate(
+        [("profile", *_HEADERS), *((profile, *_cells(each)) for profile, each in assignments.items())],
+        tablefmt="plain",
+        disable_numparse=True,
+    )
 
 
 def duration(seconds: float) -> str:
@@ -32,23 +44,40 @@ def duration(seconds: float) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
-def _row(assignment: Assignment) -> tuple[str, ...]:
+def _cells(assignment: Assignment) -> tuple[str, ...]:
     load, volume, work = assignment.load, assignment.volume, assignment.work
     steady = [phase for phase in load.phases if phase.name in _STEADY or phase.iterations]
     rates = [sent_per_s(load, phase, work) for phase in steady]
     return (
-        assignment.scenario,
         load.model,
         _levels([phase.to_vus for phase in steady if phase.to_vus]) or "-",
         _levels([iterations_per_s(load, phase) for phase in steady]) or _UNPACED,
-        ", ".join(
-            f"{service} {_levels([each.get(service, 0) for each in rates]) or _UNPACED}" for service in work.services
-        ),
+        _by_service({service: _levels([each.get(service, 0) for each in rates]) for service in work.services}),
         _number(volume.creates),
         _number(volume.leaves),
-        duration(load.duration_s),
-        f"{volume.memory_mb:,.0f} MB" + (f" in {assignment.segments} processes" if assignment.segments > 1 else ""),
+        duration(assignment.longest_s),
     )
+
+
+def _by_service(levels: Mapping[str, str]) -> str:
+    """Services with equal rates stand together; a line that would be too long is broken between two rates."""
+    together: dict[str, list[str]] = {}
+    for service, level in levels.items():
+        together.setdefault(level or _UNPACED, []).append(service)
+    lines = [""]
+    for level, services in together.items():
+        rate = f"{'/'.join(services)} {level}"
+        if not lines[-1] or len(lines[-1]) + len(rate) < _WIDEST:
+            lines[-1] += f", {rate}" if lines[-1] else rate
+        else:
+            lines[-1] += ","
+            lines.append(rate)
+    return "\n".join(lines)
+
+
+def _memory(assignment: Assignment) -> str:
+    processes = f" in {assignment.segments} processes" if assignment.segments > 1 else ""
+    return f"{assignment.volume.memory_mb:,.0f} MB{processes}"
 
 
 def _levels(values: Sequence[float]) -> str:

@@ -5,7 +5,7 @@ import pytest
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, StackUnreachable
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.load.budget import AROUND_S, Budget, confirmation_of
+from chamiperf_ci.steps.load.budget import AROUND_S, Budget, confirmation_of, seconds_of
 from chamiperf_ci.steps.load.names import read_profile
 from chamiperf_ci.steps.load.night import why_not_driven
 from chamiperf_ci.steps.load.overrides import Overrides
@@ -14,8 +14,17 @@ from chamiperf_ci.steps.load.plan_table import duration, plan_table
 from chamiperf_ci.steps.load.planning import assign
 
 
+RESTS_S = 60.0
+"""Before a long load's checks and after them."""
+
+
 def _assigned(scenario="boot_storm", profile="full", **changes):
     return assign(read_profile(profile), scenario, Overrides(**changes))
+
+
+def test_a_scenario_takes_its_setup_and_its_rests_too():
+    assert seconds_of(_assigned("dhcp_sync_burst")) == 300 + 310 + AROUND_S + 2 * 0.05 * 310
+    assert seconds_of(_assigned()) == 900 + AROUND_S + RESTS_S
 
 
 def test_what_fits_has_all_that_is_left():
@@ -26,8 +35,8 @@ def test_what_fits_has_all_that_is_left():
 def test_what_does_not_fit_names_the_smaller_plan_that_would():
     fit = Budget(most_s=800).fit(_assigned(), elapsed_s=100, rest=1)
     assert not fit.fits
-    assert "--sustained 380s" in fit.text
-    assert Budget(most_s=800).fit(_assigned(durations_s={"sustained": 380.0}), elapsed_s=100, rest=1).fits
+    assert "--sustained 320s" in fit.text
+    assert Budget(most_s=800).fit(_assigned(durations_s={"sustained": 320.0}), elapsed_s=100, rest=1).fits
 
 
 def test_what_would_need_a_very_short_phase_is_sent_to_another_profile():
@@ -40,7 +49,7 @@ def test_time_for_a_confirmation_is_kept_back():
 
 def test_a_confirmation_repeats_the_two_longest_scenarios_twice():
     loads = [_assigned(), _assigned("bulk_registration"), _assigned("auth_under_load")]
-    assert confirmation_of(loads) == 2 * (1080 + AROUND_S + 600) + 2 * (900 + AROUND_S + 600)
+    assert confirmation_of(loads) == 2 * (1080 + AROUND_S + RESTS_S + 600) + 2 * (900 + AROUND_S + RESTS_S + 600)
 
 
 def test_old_and_new_alternate_who_comes_first():
@@ -73,3 +82,8 @@ def test_the_plan_is_a_table():
         *("scenario", "model", "VUs", "iterations/s", "requests/s", "per", "service"),
         *("created", "left", "duration", "memory"),
     ]
+
+
+def test_a_plan_breaks_no_rate_apart():
+    _, more = plan_table([_assigned("database_stress")]).splitlines()[2:]
+    assert more.strip() == "bss/cloud-init/discovery 250 -> 500, power 100 -> 200"

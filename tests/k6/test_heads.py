@@ -1,0 +1,31 @@
+"""The table at the head of each script is the one that `load --dry-run` prints. Needs no node."""
+
+import os
+import re
+
+import pytest
+from k6_runs import SCENARIOS, SCRIPTS
+
+from chamiperf_ci.steps.load.names import read_profile
+from chamiperf_ci.steps.load.overrides import Overrides
+from chamiperf_ci.steps.load.plan_table import profiles_table
+from chamiperf_ci.steps.load.planning import assign
+
+PROFILES = ("demo", "quick", "full", "soak")
+TABLE = re.compile(r"^//   profile .*\n(?://   .*\n)*", re.MULTILINE)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_script_shows_the_plan_of_each_profile(scenario):
+    planned = {profile: assign(read_profile(profile), scenario, Overrides()) for profile in PROFILES}
+    expected = "".join(f"//   {line}".rstrip() + "\n" for line in profiles_table(planned).splitlines())
+    script = SCRIPTS / f"{scenario}.js"
+    text = script.read_text(encoding="utf-8")
+    if os.environ.get("UPDATE_GOLDEN"):
+        script.write_text(TABLE.sub(expected, text), encoding="utf-8")
+    assert TABLE.findall(text) == [expected], "UPDATE_GOLDEN=1 writes it anew, then: make k6-built"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_scenario_is_read_in_one_sitting(scenario):
+    assert len((SCRIPTS / f"{scenario}.js").read_text(encoding="utf-8").splitlines()) < 80
