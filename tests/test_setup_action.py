@@ -1,6 +1,7 @@
 """The script behind `actions/setup`: it checks the runner, and installs each state of the toolkit once."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -205,6 +206,50 @@ def test_packages_that_cannot_be_installed_are_exit_code_2(setup, capsys):
         setup.run(["false"], "install the locked packages", "packages")
     assert ended.value.code == 2
     assert "could not install the locked packages" in capsys.readouterr().out
+
+
+def test_what_was_installed_is_an_output_and_in_the_summary(setup, tmp_path):
+    command = setup.home() / "path" / "chamiperf"
+    command.parent.mkdir(parents=True)
+    command.write_text("#!/bin/sh\necho chamiperf, version 9.9.9\n")
+    command.chmod(0o755)
+    (setup.home() / ".complete").touch()
+    setup.install()
+    assert "\n9.9.9\n" in written(tmp_path, "GITHUB_OUTPUT")
+    assert written(tmp_path, "GITHUB_PATH") == f"{command.parent}\n"
+    assert written(tmp_path, "GITHUB_STEP_SUMMARY") == "Installed chamiperf, version 9.9.9.\n\n"
+
+
+@pytest.mark.parametrize(
+    ("ports", "warned"),
+    [("10240 35239", True), ("10240 35240", False), ("nonsense", False)],
+    ids=["just too few", "just enough", "not to be seen"],
+)
+def test_too_few_local_ports_are_a_warning_with_the_cure(setup, ports, warned, monkeypatch, capsys):
+    monkeypatch.setattr(setup.Path, "read_text", lambda *_, **__: ports)
+    setup.check_ports()
+    said = capsys.readouterr().out
+    assert ("24,999 local ports: too few for profile full. Set net.ipv4.ip_local_port_range" in said) is warned
+    assert ("docs/runner.md#local-ports" in said) is warned
+
+
+def test_each_point_of_the_page_is_linked_by_a_message():
+    text = SCRIPT.read_text()
+    page = (SCRIPT.parents[2] / "docs" / "runner.md").read_text()
+    linked = set(re.findall(r'"([a-z0-9-]+)",?\s*\)', text))
+    headings = {line[3:].lower().replace(" ", "-") for line in page.splitlines() if line.startswith("## ")}
+    assert headings == {
+        "python",
+        "open-files",
+        "local-ports",
+        "runner-version",
+        "packages",
+        "k6",
+        "disk",
+        "venv",
+        "inputs",
+    }
+    assert headings <= linked
 
 
 def test_an_output_cannot_end_early(setup, tmp_path):

@@ -86,6 +86,7 @@ def install() -> None:
         [str(place / "path" / "chamiperf"), "--version"], capture_output=True, text=True, check=True
     )
     output("version", version.stdout.split()[-1])
+    append("GITHUB_STEP_SUMMARY", f"Installed {version.stdout.strip()}.\n\n")
     print(version.stdout.strip(), flush=True)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from chamiperf_ci.adapters import actions
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.stack import StackOptions, StackState
@@ -127,7 +128,9 @@ def up(
     options = StackOptions(metrics=not no_metrics, without=without, **sizing)
     token = os.environ.get(lifecycle.TOKEN_VARIABLE) or None
     state = lifecycle.up(options, state_dir=state_dir, internal_token=token, keep_data=keep_data)
-    click.echo(f"embedded stack up: {_summary(state)}", err=True)
+    said = f"embedded stack up: {_summary(state)}"
+    click.echo(said, err=True)
+    actions.show_in_summary("Stack", said)
     _hand_over(state, env_file, shape)
     return ExitCode.OK
 

@@ -2,6 +2,7 @@
 
 import click
 
+from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.sender import Patience
 from chamiperf_ci.door import run
@@ -32,7 +33,9 @@ def wait(given: GivenTarget, timeout: float) -> ExitCode:
     target = resolve(given)
     with Chamicore(target, patience=_ONE_TRY) as client:
         seconds = wait_until_ready(client, timeout_s=timeout, say=lambda text: click.echo(text, err=True))
-    click.echo(f"ready after {seconds:.1f} s: {', '.join(configured(target))}")
+    said = f"ready after {seconds:.1f} s: {', '.join(configured(target))}"
+    click.echo(said)
+    actions.show_in_summary("Wait", said)
     return ExitCode.OK
 
 

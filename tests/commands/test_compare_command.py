@@ -29,6 +29,14 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_the_sentence_of_the_night_is_in_the_job_summary_without_a_report(folder, monkeypatch, capsys):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "summary"))
+    code, _, err = ending(capsys, compare)
+    assert code == 0
+    sentence = err.strip().splitlines()[-1]
+    assert (folder / "summary").read_text() == f"### Verdict\n\n{sentence}\n\n"
+
+
 def ending(capsys, command, *arguments):
     """Exit code, standard output and standard error of a command, as the door makes them."""
     with pytest.raises(SystemExit) as ended:

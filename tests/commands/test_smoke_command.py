@@ -68,7 +68,9 @@ def test_a_malformed_url_is_one_line(tmp_path, name):
 
 def test_wait_names_what_is_ready(embedded_stack, tmp_path):
     smd = embedded_stack.url("smd")
-    done = command("wait", "--smd-url", smd, cwd=tmp_path)
+    summary = tmp_path / "summary"
+    done = command("wait", "--smd-url", smd, cwd=tmp_path, GITHUB_STEP_SUMMARY=str(summary))
+    assert done.stdout in summary.read_text()
     assert done.returncode == 0
     assert done.stdout.startswith("ready after ")
     assert done.stdout.endswith(" s: smd\n")

@@ -47,9 +47,11 @@ def _exports(text):
     return dict(line.removeprefix("export ").split("=", 1) for line in text.splitlines())
 
 
-def test_up_prints_lines_for_the_shell_and_nothing_else(chamiperf):
-    done = chamiperf(*UP)
+def test_up_prints_lines_for_the_shell_and_nothing_else(chamiperf, tmp_path):
+    summary = tmp_path / "summary"
+    done = chamiperf(*UP, GITHUB_STEP_SUMMARY=str(summary))
     assert done.returncode == 0
+    assert "embedded stack up: auth, smd" in summary.read_text()
     assert _exports(done.stdout).keys() == {
         "CHAMICORE_TEST_AUTH_URL",
         "CHAMICORE_TEST_SMD_URL",

@@ -204,6 +204,25 @@ def test_a_dry_run_sends_nothing_and_needs_no_token(folder):
     assert (result.returncode, "would open or update a pull request" in result.stderr) == (0, True)
 
 
+def test_a_dry_run_says_what_the_real_run_says(folder):
+    named = ("--runs", "night-0", "--reason", "first night")
+    summary = folder / "summary"
+    with github_standin.serve(github_standin.StandIn()) as hub:
+        said = {
+            "GITHUB_TOKEN": "t", "GITHUB_API_URL": hub.base_url, "GITHUB_REPOSITORY": "octo/stack",
+            "GITHUB_STEP_SUMMARY": str(summary),
+        }  # fmt: skip
+        would = update(folder, "pull-request", *named, "--dry-run", **said)
+        first, *_ = summary.read_text().split("\n\n", 2)[1:]
+        did = update(folder, "pull-request", *named, **said)
+    line = "open or update a pull request from chamiperf/baseline-lab: "
+    assert [text for text in would.stderr.splitlines() if line in text] == [
+        f"would {text}" for text in did.stderr.splitlines() if line in text
+    ]
+    assert first == "Nothing was sent: a dry run."
+    assert f"[Pull request #{hub.pulls[0]['number']}](" in summary.read_text()
+
+
 def test_no_step_but_this_command_changes_accepted_runs():
     """Never automatic: apart from the command, only the demo calls it, on a copy of its own."""
     callers = set()

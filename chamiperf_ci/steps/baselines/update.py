@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters import actions, files
 from chamiperf_ci.adapters.data import default_baselines
 from chamiperf_ci.adapters.github.api import Api
 from chamiperf_ci.adapters.github.contents import read_text
@@ -167,12 +167,15 @@ def open_pull_request(
         files={destination.path: layout(changed)},
         labels=("baseline",),
     )
+    would = "would " if api is None else ""
+    click.echo(f"{would}open or update a pull request from {change.branch}: {change.title}", err=True)
     if api is None:
-        click.echo(f"would open or update a pull request from {change.branch}: {change.title}", err=True)
         click.echo(change.body)
+        actions.append_summary(f"### Update baseline\n\nNothing was sent: a dry run.\n\n{change.body}")
         return ""
     pull = open_or_update_pull_request(api, destination.repository, change)
     click.echo(f"Pull request #{pull.number}: {pull.url}", err=True)
+    actions.append_summary(f"### Update baseline\n\n[Pull request #{pull.number}]({pull.url})\n\n{change.body}")
     return pull.url
 
 

@@ -15,6 +15,7 @@ from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.models.vocabulary import FailOn, RowVerdict
+from chamiperf_ci.render.escaping import markdown
 from chamiperf_ci.render.terminal import terminal
 from chamiperf_ci.steps import history as nights_before
 from chamiperf_ci.steps import verdict_metrics
@@ -23,6 +24,7 @@ from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.sittings import environment_of, read_runs
 from chamiperf_ci.steps.compare.tally import Gate
 from chamiperf_ci.steps.drill.kept import KeptDrills, newest_drills
+from chamiperf_ci.steps.published import published
 
 RESTORE = "Restore the file from version control, or start one with `chamiperf baselines init`."
 
@@ -86,6 +88,8 @@ def show(verdict: Verdict, path: Path, *, told: str = "", as_json: bool = False)
     else:
         click.echo(actions.quoted("\n".join(part for part in (terminal(verdict), told) if part)))
     click.echo(actions.harmless(verdict.outcome.sentence), err=True)
+    sentence = published(verdict.outcome.sentence, environment=verdict.environment)
+    actions.append_summary(f"### Verdict\n\n{markdown(sentence)}")
     actions.publish(
         {
             "verdict": verdict.outcome.word,
