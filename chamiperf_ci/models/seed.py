@@ -68,6 +68,8 @@ class Seed(Document):
     rates: tuple[SeedRate, ...]
     verification: Verification
     complete: bool
+    dhcp_allowed: bool = False
+    """Whether leave was given to fill a deployed stack's DHCP server."""
     shared: SharedStack | None = None
     removed_at: datetime | None = None
     """When the nodes were taken away again; None while they are there."""

@@ -35,6 +35,8 @@ class Work:
     """Objects that are created once, before or beside the iterations."""
     setup_s: float = 0.0
     """Seconds that it waits at the longest before its phases."""
+    addresses: bool = False
+    """Whether it writes interfaces, whose addresses reach a DHCP server by themselves."""
     needs: tuple[Service | str, ...] = ()
     """Services without which the scenario has nothing to measure; `kea` is one."""
 
@@ -84,6 +86,7 @@ def _dhcp_sync_burst(load: Load) -> Work:
         {Service.SMD: changes},
         creates=2 * changes,
         setup_s=_number(load, "settle_s"),
+        addresses=True,
         needs=(Service.SMD, KEA),
     )
 
@@ -105,6 +108,7 @@ def _mixed_boot_path(load: Load) -> Work:
         {Service.SMD: 2, Service.BSS: 2, Service.CLOUD_INIT: 2},
         beside={Service.SMD: 2, Service.BSS: 1, Service.CLOUD_INIT: 1},
         creates=4,
+        addresses=True,
         needs=(Service.SMD, Service.BSS, Service.CLOUD_INIT),
     )
 
@@ -117,6 +121,7 @@ def _database_stress(load: Load) -> Work:
         {**each, Service.AUTH: 3},
         creates=7,
         leaves=1,
+        addresses=True,
         needs=(Service.SMD,),
     )
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.hosts import is_loopback
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.plan import Profile
 from chamiperf_ci.models.target import Target
 from chamiperf_ci.steps.load import arithmetic, names, overrides, preflight
@@ -42,10 +43,10 @@ def assign(profile: Profile, scenario: str, changes: Overrides) -> Assignment:
 
 
 def require_possible(job: Job, assignment: Assignment, *, many_objects: bool = False) -> None:
-    """Stop unless the machine can make the load, and the load leaves a bearable number of objects.
+    """Stop unless the machine can make the load, and the load does to the stack what somebody allowed.
 
     Raises:
-        ConfigurationError: Says what is too small and what raises it.
+        ConfigurationError: Says what is too small and what raises it, or what is not allowed and what allows it.
     """
     volume = assignment.volume
     if volume.creates > MOST_CREATED and not many_objects:
@@ -54,6 +55,8 @@ def require_possible(job: Job, assignment: Assignment, *, many_objects: bool = F
             where="the plan",
             remedy="Lower the rate or the duration, or allow it with --many-objects.",
         )
+    if assignment.work.addresses:
+        _refuse_dhcp(job, assignment.scenario)
     if assignment.exchanges_token and job.subject_token is None:
         raise ConfigurationError(
             "there is no token to exchange",
@@ -66,6 +69,16 @@ def require_possible(job: Job, assignment: Assignment, *, many_objects: bool = F
         fresh=job.connections == "fresh",
         addresses=len(addresses(job.target, assignment)),
     )
+
+
+def _refuse_dhcp(job: Job, scenario: str) -> None:
+    """As in seeding: on a deployed stack somebody has to want that interfaces reach Kea."""
+    if job.seed.stack_kind is StackKind.DEPLOYED and job.target.kea is not None and not job.seed.dhcp_allowed:
+        raise ConfigurationError(
+            f"{scenario} writes interfaces, which fill this stack's DHCP server from {job.seed.network}",
+            where=f"Kea at {job.target.kea}",
+            remedy="Run `chamiperf seed --allow-dhcp` again if it may, or leave --kea-url out.",
+        )
 
 
 def addresses(target: Target, assignment: Assignment) -> frozenset[str]:

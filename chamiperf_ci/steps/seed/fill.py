@@ -102,6 +102,7 @@ def intend(client: Chamicore, path: Path, wish: Wish, stop: StopRequest) -> Inte
         kind=description.kind,
         durability=description.durability,
         created_at=earlier.created_at if earlier else datetime.now(UTC).replace(microsecond=0),
+        dhcp_allowed=wish.allow_dhcp,
         shared=shared,
     )
     if earlier is not None:

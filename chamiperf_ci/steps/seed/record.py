@@ -41,6 +41,7 @@ def begun(
     kind: StackKind,
     durability: str,
     created_at: datetime,
+    dhcp_allowed: bool,
     shared: SharedStack | None,
 ) -> Seed:
     """The document of a seeding of which nothing is known to be there yet."""
@@ -60,6 +61,7 @@ def begun(
         rates=(),
         verification=unverified({}, "nothing was read back yet"),
         complete=False,
+        dhcp_allowed=dhcp_allowed,
         shared=shared,
     )
 

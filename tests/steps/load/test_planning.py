@@ -1,0 +1,68 @@
+"""What a load may do to a stack, and what has to be allowed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from made_targets import target
+
+from chamiperf_ci.adapters.k6 import K6Binary
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.fingerprint import StackKind
+from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.steps.load.job import Job
+from chamiperf_ci.steps.load.names import read_profile
+from chamiperf_ci.steps.load.overrides import Overrides
+from chamiperf_ci.steps.load.planning import assign, require_possible
+
+SEED = Seed.model_validate(
+    json.loads((Path(__file__).parents[2] / "golden/v1/seed.json").read_text())
+    | {"stack_kind": "deployed", "dhcp_allowed": False}
+)
+KEA = "http://127.0.0.1:8000"
+
+
+def _require(scenario="database_stress", *, kea=None, many=False, seed=None, **changes):
+    overrides = Overrides(**changes)
+    profile = read_profile("demo")
+    job = Job(
+        target=target(kea=kea),
+        seed=SEED.model_copy(update=seed or {}),
+        profile=profile,
+        k6=K6Binary(Path("k6"), "1.1.0"),
+        out=Path("out"),
+        overrides=overrides,
+    )
+    require_possible(job, assign(profile, scenario, overrides), many_objects=many)
+
+
+# A cycle a second of 20 VUs at half a second creates 280 objects: 1,071 s of it are just below 300,000.
+LONG = {"ramp-up": 0.0, "spike": 0.0, "cooldown": 0.0, "sustained": 1071.0}
+
+
+def test_three_hundred_thousand_objects_may_be_created():
+    _require(durations_s=LONG)
+
+
+def test_more_are_refused_with_their_number_and_the_option_that_allows_them():
+    with pytest.raises(ConfigurationError, match=r"would create 300,160 objects.*--many-objects"):
+        _require(durations_s={**LONG, "sustained": 1072.0})
+
+
+def test_more_may_be_created_where_somebody_wants_that():
+    _require(durations_s={**LONG, "sustained": 1072.0}, many=True)
+
+
+@pytest.mark.parametrize("scenario", ["dhcp_sync_burst", "mixed_boot_path", "database_stress"])
+def test_a_deployed_kea_is_filled_only_with_leave(scenario):
+    with pytest.raises(ConfigurationError, match=r"DHCP server .*seed --allow-dhcp"):
+        _require(scenario, kea=KEA)
+    _require(scenario, kea=KEA, seed={"dhcp_allowed": True})
+
+
+def test_what_writes_no_interface_needs_no_leave():
+    _require("bulk_registration", kea=KEA)
+
+
+def test_a_stand_ins_kea_is_nobodys_network():
+    _require("dhcp_sync_burst", kea=KEA, seed={"stack_kind": StackKind.EMBEDDED})
