@@ -6,9 +6,12 @@ from pathlib import Path
 import github_standin
 import golden
 import pytest
-from sample_verdict import as_json
+from sample_verdict import a_row, a_verdict, as_json
 
 from chamiperf_ci.__main__ import run
+from chamiperf_ci.adapters.github.comments import marker
+from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.steps.comment import LIMIT, SHORTER
 
 GOLDEN = Path(__file__).with_name("golden_comment")
 REPOSITORY = "octo/stack"
@@ -124,11 +127,16 @@ def test_a_closed_pull_request_is_not_commented_on(comment, hub):
 
 
 def test_a_comment_that_is_too_long_is_posted_shorter(comment, hub):
+    rows = tuple(a_row(key=RowKey(scenario="boot_storm", endpoint=f"e{n}", metric="p99")) for n in range(150))
+    Path("out/verdict.json").write_text(as_json(a_verdict(rows=rows)))
     hub.fail("POST", "/comments$", 422, "Body is too long (maximum is 65536 characters)")
     code, _, err, _ = comment(event=pull_request())
     assert code == 0
     assert "GitHub finds the comment too long; posting a shorter one." in err
-    assert len(hub.comments) == 1
+    tried, posted = (len(asked.body["body"]) for asked in hub.log if asked.verb == "POST")
+    assert SHORTER < tried <= LIMIT + len(marker("chamiperf")) + 1
+    assert posted <= SHORTER + len(marker("chamiperf")) + 1
+    assert [len(written["body"]) for written in hub.comments] == [posted]
 
 
 def test_a_run_without_a_verdict_replaces_what_an_older_run_said(comment, hub):
