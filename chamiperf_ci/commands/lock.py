@@ -25,8 +25,7 @@ def lock() -> None:
 def show(given: GivenTarget) -> ExitCode:
     """Say who holds the lock."""
     with Chamicore(resolve(given)) as client:
-        found = locks.inspect(client)
-    click.echo("free" if found is None else locks.in_words(found))
+        click.echo(locks.shown(locks.inspect(client)))
     return ExitCode.OK
 
 

@@ -15,4 +15,4 @@ class Lock(Value):
     expires: AwareDatetime
     """When it may be taken over; the holder keeps putting it off."""
     process: str = ""
-    """The process that holds it, as `HOST BOOT PID START`; empty for a lock that outlives its command."""
+    """The process that holds it, as `HOST BOOT PID-NAMESPACE PID START`; empty for a lock that outlives its command."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
@@ -147,6 +148,14 @@ def in_words(lock: Lock) -> str:
     return f"run {lock.run} of {lock.owner} until {lock.expires:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def shown(lock: Lock | None) -> str:
+    """What `chamiperf lock show` says."""
+    if lock is None:
+        return "free"
+    is_over = lock.expires <= _now() or _is_dead(lock.process)
+    return f"{in_words(lock)}, given up: the next command takes it over" if is_over else in_words(lock)
+
+
 def _take_from(holder: Lock | None, claim: Claim, say: Say) -> None:
     """Say from whom the lock is taken, or refuse to take it."""
     if holder is None:
@@ -226,15 +235,20 @@ def _lock_in(found: Resource) -> Lock | None:
 
 def _this_process() -> str:
     ref = processes.reference(os.getpid())
-    return f"{socket.gethostname()} {processes.boot_id()} {ref.pid} {ref.started_ticks}"
+    return f"{_here()} {ref.pid} {ref.started_ticks}"
+
+
+def _here() -> str:
+    """Where process numbers mean the same: containers may share the machine's name and have numbers of their own."""
+    return f"{socket.gethostname()} {processes.boot_id()} {Path('/proc/self/ns/pid').stat().st_ino}"
 
 
 def _is_dead(process: str) -> bool:
-    """Whether a process of this machine and this boot has ended; of another machine's nothing is known."""
-    words = process.split(" ")
-    if words[:2] != [socket.gethostname(), processes.boot_id()] or not all(word.isdigit() for word in words[2:]):
+    """Whether a process that would be seen from here has ended; of another machine's nothing is known."""
+    place, *numbers = process.rsplit(" ", 2)
+    if place != _here() or not all(number.isdigit() for number in numbers):
         return False
-    pid, ticks = map(int, words[2:])
+    pid, ticks = map(int, numbers)
     return not processes.is_running(ProcessRef(pid=pid, started_ticks=ticks))
 
 

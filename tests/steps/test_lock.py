@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +24,8 @@ pytestmark = pytest.mark.e2e
 TESTS = Path(__file__).parent.parent
 MINE = Claim("mine-1", "me")
 OTHER = Claim("other-1", "somebody")
+APART = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc")
+"""Processes with numbers of their own under the same machine's name, as in a container on the host's network."""
 
 
 @pytest.fixture
@@ -70,22 +74,42 @@ def test_a_stale_lock_is_taken_over_and_said(client, said):
     assert said[0].startswith("taking over a stale lock: run dead-1 of somebody until ")
 
 
+HOLDER = """
+import os, signal, sys
+from made_targets import target_of
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.models.stack import StackState
+from chamiperf_ci.steps.lock import Claim, hold
+state = StackState.model_validate_json(open("state.json").read())
+with Chamicore(target_of(state)) as client, hold(client, Claim(sys.argv[1], "somebody"), say=print):
+    {then}
+"""
+
+
+def holder(stack, folder, run, then, *, within=()):
+    """A process that holds the lock of a stack and does `then`; returns what it said."""
+    (folder / "state.json").write_text(stack.model_dump_json(), encoding="utf-8")
+    command = [*within, sys.executable, "-c", HOLDER.format(then=then), run]
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    return subprocess.run(command, check=False, env=environment, cwd=folder, capture_output=True, text=True)
+
+
 def test_the_lock_of_a_process_that_died_here_is_taken_over_at_once(client, embedded_stack, said, tmp_path):
-    body = (
-        "import os, signal\n"
-        "from made_targets import target_of\n"
-        "from chamiperf_ci.adapters.chamicore import Chamicore\n"
-        "from chamiperf_ci.models.stack import StackState\n"
-        "from chamiperf_ci.steps.lock import Claim, hold\n"
-        f"state = StackState.model_validate_json(open({str(tmp_path / 'state.json')!r}).read())\n"
-        "with Chamicore(target_of(state)) as client, hold(client, Claim('dead-1', 'somebody'), say=print):\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    (tmp_path / "state.json").write_text(embedded_stack.model_dump_json(), encoding="utf-8")
-    subprocess.run([sys.executable, "-c", body], check=False, env={**os.environ, "PYTHONPATH": str(TESTS)})
+    holder(embedded_stack, tmp_path, "dead-1", "os.kill(os.getpid(), signal.SIGKILL)")
+    assert locks.shown(locks.inspect(client)).endswith(" UTC, given up: the next command takes it over")
     with locks.hold(client, MINE, say=said.append):
         assert locks.inspect(client).run == "mine-1"
     assert said[0].startswith("taking over the lock of a process that died: run dead-1 of somebody until ")
+
+
+@pytest.mark.skipif(
+    subprocess.run([*APART, "true"], check=False, capture_output=True).returncode != 0, reason="needs namespaces"
+)
+def test_a_container_that_cannot_see_the_holder_does_not_take_it_for_dead(client, embedded_stack, said, tmp_path):
+    with locks.hold(client, MINE, say=said.append):
+        other = holder(embedded_stack, tmp_path, "other-1", "pass", within=APART)
+        assert "StackLocked: the stack is in use: run mine-1 of me" in other.stderr
+        assert locks.inspect(client).run == "mine-1"
 
 
 def test_a_lock_of_another_machine_is_not_taken_for_dead(client, said):
@@ -144,14 +168,24 @@ def test_a_stack_without_groups_is_used_unlocked_and_that_is_said(said):
     assert said == ["this stack has no groups: it cannot be locked, so see that nobody else measures on it"]
 
 
-def test_of_two_runs_at_once_one_gets_the_lock(client):
-    taken = []
-    for claim in (MINE, OTHER):
-        try:
-            taken.append(locks.acquire(client, claim, say=print).run)
-        except StackLocked:
-            taken.append(None)
-    assert taken == ["mine-1", None]
+@pytest.mark.parametrize("is_stale", [False, True], ids=["a free stack", "a stale lock"])
+def test_of_two_runs_at_once_one_gets(is_stale, client, embedded_stack):
+    if is_stale:
+        locks.acquire(client, Claim("dead-1", "somebody", life=timedelta(seconds=-60)), say=print)
+    together = threading.Barrier(2)
+
+    def take(claim):
+        with Chamicore(target_of(embedded_stack)) as own:
+            locks.inspect(own)
+            together.wait()
+            try:
+                return locks.acquire(own, claim, say=print).run
+            except StackLocked:
+                return None
+
+    with ThreadPoolExecutor(2) as pool:
+        taken = [run for run in pool.map(take, (MINE, OTHER)) if run]
+    assert taken == [locks.inspect(client).run]
 
 
 def test_giving_back_somebody_elses_lock_leaves_it(client, said):
