@@ -452,7 +452,9 @@
     })(plan.load.phases, plan.load.windows);
     const CHANGES = parameter("changes", 1e4), POLL_S = parameter("poll_s", 1);
     parameter("settle_s", 90);
-    const WAIT_S = parameter("wait_s", 300), KEA = endpoint({
+    const WAIT_S = parameter("wait_s", 300);
+    parameter("sync_interval_s", 0);
+    const KEA = endpoint({
         name: "kea-read",
         service: "kea",
         method: "POST",

@@ -22,7 +22,7 @@ from chamiperf_ci.models.stack import StackOptions
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.stack import faulting, lifecycle
-from chamiperf_ci.stack.faults import Errors, LoseSync, ReadinessDown, SwapScripts
+from chamiperf_ci.stack.faults import Errors, KeaStop, LoseSync, ReadinessDown, SwapScripts
 from chamiperf_ci.steps.load.catalogue import work_of
 from chamiperf_ci.steps.load.names import read_profile
 
@@ -411,3 +411,26 @@ def _wait_for_k6(process):
                 return child
         time.sleep(0.05)
     raise AssertionError("k6 was not started")
+
+
+BURST = ("--scenario", "dhcp_sync_burst", "--profile", "demo", "--settle", "0.2s", "--set", "changes=40",
+         "--set", "poll_s=0.2", "--set", "settle_s=15", "--set", "wait_s=4")  # fmt: skip
+
+
+def test_changes_until_kea_has_them_are_measured_and_a_kea_that_stops_is_named(make_stack, tmp_path):
+    state = make_stack(sync_interval_s=1, without=("discovery", "power", "mcp"))
+    command("seed", "--target", "embedded", "--nodes", 20, cwd=tmp_path, state=state)
+
+    def burst():
+        done = command("load", "--target", "embedded", *BURST, cwd=tmp_path, state=state)
+        file = tmp_path / "out" / "runs" / "dhcp_sync_burst.json"
+        return done, Run.model_validate_json(file.read_bytes())
+
+    done, run = burst()
+    found = {scalar.name: scalar.value for scalar in run.scalars}
+    assert (found["changes seen"], found["changes never seen"], found["sync interval"]) == (40, 0, 1), done.stderr
+    assert {check.name: check.ok for check in run.checks}["objects after the load"] is True
+    faulting.set_fault(state, KeaStop(service="kea"))
+    done, run = burst()
+    assert (done.returncode, [each.what for each in run.unavailable]) == (3, ["Kea"])
+    assert run.problems[0].text == "nothing was measured (Kea: it gives no list of reservations)"

@@ -129,3 +129,12 @@ def test_tokens_come_by_the_grant_that_is_asked_for(grant, variables, dev_stack,
     assert (ended.lines("error", "warning"), ended.unwell()) == ([], [])
     assert ended.traffic("token", "requests") > 20
     assert [(each.kind, each.created) for each in ended.sums.objects] == [("service-accounts", 0)]
+
+
+@pytest.mark.parametrize(("given", "stated"), [(0, []), (1, [1.0])])
+def test_an_unknown_sync_interval_is_warned_of_and_is_no_figure(given, stated, whole_stack, run_k6):
+    state, run = whole_stack
+    load = light("dhcp_sync_burst", parameters={"changes": 4, "sync_interval_s": given})
+    ended = run_k6(plan_of(state, "dhcp_sync_burst", load, run=run, nodes=NODES), state=state)
+    assert [each.value for each in ended.sums.scalars if each.name == "sync interval"] == stated
+    assert (ended.sums.warnings == ()) is bool(stated)

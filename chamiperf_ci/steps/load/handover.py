@@ -5,13 +5,15 @@ from pathlib import Path
 
 from chamiperf_ci.adapters.files import write_text
 from chamiperf_ci.adapters.k6 import K6Run, Segment
-from chamiperf_ci.models.plan import PlanIdentities, PlanTls, ScriptPlan
-from chamiperf_ci.models.target import Service
+from chamiperf_ci.models.fingerprint import StackKind
+from chamiperf_ci.models.plan import Load, PlanIdentities, PlanTls, ScriptPlan
+from chamiperf_ci.models.target import Service, Target
 from chamiperf_ci.steps.credentials import k6_environment
 from chamiperf_ci.steps.load.job import Assignment, Job
 from chamiperf_ci.steps.load.remote_write import labels
 
 SUBJECT_TOKEN = "CHAMIPERF_SUBJECT_TOKEN"  # noqa: S105 - a variable's name
+SYNC_INTERVAL = "sync_interval_s"
 SLACK_S = 300.0
 """How much longer than planned k6 may take, for making its VUs and for the summary."""
 _SLACK_SHARE = 1.1
@@ -34,7 +36,7 @@ def script_plan(job: Job, assignment: Assignment, run_id: str) -> ScriptPlan:
         identities=PlanIdentities(
             run_id=job.seed.run_id, nodes=job.seed.nodes, network=job.seed.network, written_run_id=run_id
         ),
-        load=assignment.load,
+        load=_with_sync_interval(target, assignment.load),
     )
 
 
@@ -73,6 +75,18 @@ def k6_runs(job: Job, assignment: Assignment, plan: Path, run_id: str) -> tuple[
         )
         for index, part in enumerate(parts)
     )
+
+
+def _with_sync_interval(target: Target, load: Load) -> Load:
+    """The load with the sync interval of the embedded stack, where the scenario states one and nobody gave it."""
+    if load.parameters.get(SYNC_INTERVAL) != 0 or target.stack_kind is not StackKind.EMBEDDED:
+        return load
+    from chamiperf_ci.stack import lifecycle  # noqa: PLC0415 - not needed for a deployed stack
+
+    state = lifecycle.find()
+    if state is None:
+        return load
+    return load.model_copy(update={"parameters": {**load.parameters, SYNC_INTERVAL: state.options.sync_interval_s}})
 
 
 def _subject_token(job: Job, assignment: Assignment) -> dict[str, str]:

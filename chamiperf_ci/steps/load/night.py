@@ -140,6 +140,7 @@ def describe(run: Run) -> str:
         for series in run.series
         if series.metric == "latency" and (phase := series.phases.get("sustained")) is not None
     )
+    parts.extend(f"without {each.what}: {each.reason}" for each in run.unavailable)
     if run.generator is not None:
         parts.append(f"generator {run.generator.cpu_percent_p95:.0f} % CPU, {run.generator.rss_mb_max:,.0f} MB")
     return "; ".join(parts)

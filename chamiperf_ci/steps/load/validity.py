@@ -71,10 +71,21 @@ def problems(
         *_saturated(health),
         *_dropped(summary, arrivals, limits),
         *([] if sustained is None else _not_reached(plan, health, sustained, limits)),
-        *_few_windows(summary, plan, limits),
+        *(_few_windows(summary, plan, limits) if _asked_anything(summary) else (_nothing(summary),)),
         *_answers(summary, limits),
         *_cut_short(summary, thrown, limits),
     )
+
+
+def _asked_anything(summary: ScriptSummary) -> bool:
+    return any(traffic.requests for traffic in summary.traffic)
+
+
+def _nothing(summary: ScriptSummary) -> RunProblem:
+    """A load without a request, such as a burst whose setup found that Kea does not answer: nothing failed in it."""
+    why = "; ".join(f"{each.what}: {each.reason}" for each in summary.unavailable)
+    text = f"nothing was measured ({why})" if why else "nothing was measured"
+    return RunProblem(reason=RunReason.INCOMPLETE, text=text)
 
 
 def _saturated(health: GeneratorHealth) -> Iterator[RunProblem]:

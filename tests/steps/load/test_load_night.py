@@ -1,18 +1,18 @@
 """Several scenarios one after the other: nothing is lost, and each ends in a named outcome."""
 
 import pytest
+from made_runs import made_run
 
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, StackUnreachable
-from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.run import RunKind, Unavailable
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load.budget import AROUND_S, Budget, confirmation_of, seconds_of
 from chamiperf_ci.steps.load.names import read_profile
-from chamiperf_ci.steps.load.night import why_not_driven
+from chamiperf_ci.steps.load.night import describe, why_not_driven
 from chamiperf_ci.steps.load.overrides import Overrides
 from chamiperf_ci.steps.load.pairs import order
 from chamiperf_ci.steps.load.plan_table import duration, plan_table
 from chamiperf_ci.steps.load.planning import assign
-
 
 RESTS_S = 60.0
 """Before a long load's checks and after them."""
@@ -87,3 +87,8 @@ def test_the_plan_is_a_table():
 def test_a_plan_breaks_no_rate_apart():
     _, more = plan_table([_assigned("database_stress")]).splitlines()[2:]
     assert more.strip() == "bss/cloud-init/discovery 250 -> 500, power 100 -> 200"
+
+
+def test_what_was_not_there_is_said_in_the_outcomes_line():
+    run = made_run(0).model_copy(update={"unavailable": (Unavailable(what="power", reason="no URL is given"),)})
+    assert "without power: no URL is given" in describe(run)

@@ -7,7 +7,7 @@ import pytest
 from made_loads import healthy, series, storm, summary, traffic
 
 from chamiperf_ci.adapters.k6 import K6Outcome, ProcessEnd, Said, StopOrder
-from chamiperf_ci.models.run import PhaseOutcome
+from chamiperf_ci.models.run import PhaseOutcome, Unavailable
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load.arithmetic import load_plan
@@ -25,11 +25,14 @@ def _sustained(achieved=100.0, vus=100):
 THROWN = Said("error", "TypeError: items is not iterable at keysOf (objects.js:180)", 9, thrown=True)
 
 
-def _reasons(*, health=None, sustained=None, thrown=(), **fields):
-    found = problems(
+def _problems(*, health=None, sustained=None, thrown=(), **fields):
+    return problems(
         summary(**fields), PLAN, health or healthy(), sustained or _sustained(), arrivals=9000, thrown=thrown
     )
-    return [problem.reason for problem in found]
+
+
+def _reasons(**fields):
+    return [problem.reason for problem in _problems(**fields)]
 
 
 def test_a_load_as_planned_has_no_problem():
@@ -72,6 +75,14 @@ def test_throttling_and_refused_credentials_spoil_a_run_and_failures_are_judged(
 @pytest.mark.parametrize(("iterations", "expected"), [(9000, []), (8999, [RunReason.SCRIPT_FAILED])])
 def test_one_iteration_in_a_thousand_may_end_in_an_exception_of_the_script(iterations, expected):
     assert _reasons(thrown=(THROWN,), iterations=iterations) == expected
+
+
+def test_a_load_without_a_request_has_measured_nothing_and_says_why():
+    unavailable = (Unavailable(what="Kea", reason="it gives no list of reservations"),)
+    found = _problems(traffic=(traffic(requests=0),), series=(), unavailable=unavailable)
+    assert [(each.reason, each.text) for each in found] == [
+        (RunReason.INCOMPLETE, "nothing was measured (Kea: it gives no list of reservations)")
+    ]
 
 
 def test_a_run_with_data_in_fewer_than_half_of_its_windows_is_incomplete():
