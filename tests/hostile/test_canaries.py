@@ -1,6 +1,7 @@
 """A secret of each kind goes through the whole chain, and is found nowhere that anybody can read."""
 
 import base64
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,8 @@ import httpx
 import psutil
 import pytest
 from hostile_artifacts import REPOSITORY
+from made_verdicts import made_row, made_verdict
+from scripted_server import Reply, serving
 
 from chamiperf_ci.stack import lifecycle
 
@@ -157,6 +160,40 @@ def test_no_credential_is_found_anywhere_after_a_night(given, make_stack, hub, f
             assert [place for place, text in places.items() if form in text] == []
     # Nor one that was got at run time.
     assert [place for place, text in places.items() if JWT.search(text)] == []
+
+
+def test_no_address_of_a_chat_is_found_anywhere_after_an_alert(hub, tmp_path):
+    job = {name: str(tmp_path / name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
+    (tmp_path / "verdict.json").write_text(made_verdict((made_row(),)).model_dump_json())
+    with serving(Reply(404)) as gone, CommandLines() as watch:
+        variables = {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_API_URL": hub.base_url,
+            "GITHUB_TOKEN": "canary-github-token-9c2e",
+            "CHAMIPERF_ALERT_WEBHOOK": f"{gone.url}/services/canary-of-the-chat-5d1a",
+            "CHAMIPERF_HEARTBEAT_URL": f"{gone.url}/ping/canary-of-the-heartbeat-77b0",
+            **job,
+        }
+        ran = subprocess.run(
+            [sys.executable, "-m", "chamiperf_ci", "alert", "--verdict", "verdict.json"],
+            cwd=tmp_path, env={**os.environ, **variables}, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert ran.returncode == 4, ran.stderr
+    assert {asked.path for asked in gone.asked} == {
+        "/services/canary-of-the-chat-5d1a",
+        "/ping/canary-of-the-heartbeat-77b0",
+    }
+    places = {
+        "log": ran.stdout + ran.stderr,
+        "files": "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file()),
+        "issues": json.dumps(hub.issues),
+        "command lines": "\n".join(watch.seen),
+    }
+    assert all(places.values())
+    for secret in ("canary-of-the-chat-5d1a", "canary-of-the-heartbeat-77b0", "canary-github-token-9c2e"):
+        for form in forms(secret):
+            assert [place for place, text in places.items() if form in text] == []
 
 
 @pytest.mark.parametrize("name", ["wait", "smoke", "seed", "load"])
