@@ -77,7 +77,13 @@ def test_artifacts_within_the_budget_pass(tmp_path):
 def test_artifacts_over_the_budget_are_red_and_named(tmp_path):
     with (tmp_path / "large.json").open("wb") as file:
         file.truncate(21 * 1024 * 1024)
-    ran = subprocess.run([str(BUDGET)], env={"PATH": "/usr/bin:/bin", "FOLDER": str(tmp_path)}, check=False,
+    files = {name: str(tmp_path / name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
+    ran = subprocess.run([str(BUDGET)], env={"PATH": "/usr/bin:/bin", "FOLDER": str(tmp_path), **files}, check=False,
                          capture_output=True, text=True)  # fmt: skip
     assert ran.returncode == 2
     assert "large.json" in ran.stdout
+    # Else the gate would take it for a step that the runner could not start.
+    assert (tmp_path / "GITHUB_OUTPUT").read_text() == "exit-code=2\n"
+    summary = (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
+    assert "the limit is 20971520: the report is kept, the runs are not. Drive fewer scenarios" in summary
+    assert "22020096 large.json" in summary
