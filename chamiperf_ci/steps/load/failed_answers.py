@@ -10,7 +10,7 @@ from chamiperf_ci.models.identities import Identities
 from chamiperf_ci.models.run import FailureSample
 
 MOST_SAMPLES: Final = 3
-_BODY_CHARACTERS: Final = 512
+_BODY_BYTES: Final = 512
 _MAC: Final = re.compile(r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b", re.IGNORECASE)
 _NAMED: Final = re.compile(r'"(?:id|component_?id)"\s*:\s*"([^"]*)', re.IGNORECASE)
 _MADE_BY_THE_SERVER: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d*", re.IGNORECASE)
@@ -31,7 +31,7 @@ def failure_samples(lines: tuple[str, ...], ours: tuple[Identities, ...]) -> tup
             sample = FailureSample.model_validate(json.loads(line))
         except (ValueError, ValidationError):
             continue
-        body = sample.body[:_BODY_CHARACTERS]
+        body = sample.body.encode(errors="replace")[:_BODY_BYTES].decode(errors="ignore")
         samples.append(sample.model_copy(update={"body": _WITHHELD if _names_others(body, ours) else body}))
     return tuple(samples)
 

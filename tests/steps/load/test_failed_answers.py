@@ -18,6 +18,10 @@ def test_three_answers_are_kept_and_cut_short():
     assert kept("a" * 600, "b", "c", "d") == ["a" * 512, "b", "c"]
 
 
+def test_an_answer_is_cut_by_bytes_and_between_characters():
+    assert kept("a" + "é" * 600) == ["a" + "é" * 255]
+
+
 def test_a_line_of_another_shape_is_left_out():
     assert failure_samples(("no JSON", "[]"), (SEEDED,)) == ()
 
