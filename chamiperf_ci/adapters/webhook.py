@@ -75,7 +75,7 @@ class Webhook:
                 answer = httpx.request(verb, self.url.get_secret_value(), json=body, timeout=_TIMEOUT_S)
             # The exception's own text holds the address.
             except (httpx.HTTPError, OSError) as error:
-                said = type(error).__name__
+                said = f"no answer ({type(error).__name__})"
             else:
                 if answer.is_success:
                     return
@@ -87,7 +87,7 @@ class Webhook:
             if attempt < ATTEMPTS:
                 self.sleep(wait)
         raise OutsideServiceError(
-            f"not delivered: {said}",
+            said,
             where=self.name,
             remedy="Check that the address is still good and that this machine may reach it.",
         )

@@ -96,6 +96,10 @@ class RowReason(StrEnum):
     DRIFT = "drift"
 
 
+UNKNOWN_BASELINE = frozenset({RowReason.NO_BASELINE, RowReason.FINGERPRINT_MISMATCH})
+"""Why a row has nothing to be compared with; forgiven while its environment is learning."""
+
+
 class RowKind(StrEnum):
     """How a row is judged: by the change of a quantity, by stalled windows, or by failures (verdict.md 3, 4, 8)."""
 

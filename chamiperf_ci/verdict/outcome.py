@@ -5,15 +5,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, RunReason, TargetVerdict
+from chamiperf_ci.models.vocabulary import UNKNOWN_BASELINE, FailOn, RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.verdict.decision import RowDecision
 
 LEARNING_NIGHTS = 21
 DEFAULT_FAIL_ON = frozenset({FailOn.REGRESSION, FailOn.TARGET, FailOn.INVALID})
 
 Word = Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift"]
-
-_UNKNOWN_BASELINE = frozenset({RowReason.NO_BASELINE, RowReason.FINGERPRINT_MISMATCH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +61,12 @@ def night_outcome(
             an invalid measurement in 3.
     """
     verdicts = Counter(decision.verdict for decision in decisions)
-    unknown = sum(decision.reason in _UNKNOWN_BASELINE for decision in decisions)
+    unknown = sum(decision.reason in UNKNOWN_BASELINE for decision in decisions)
     is_learning = environment_nights is not None and environment_nights <= LEARNING_NIGHTS
     broken = sum(
         decision.verdict is RowVerdict.INVALID or decision.reason is RowReason.NOT_MEASURED
         for decision in decisions
-        if decision.reason not in _UNKNOWN_BASELINE
+        if decision.reason not in UNKNOWN_BASELINE
     )
     invalid_targets = sum(verdict is TargetVerdict.INVALID for verdict in targets)
     invalid = broken + invalid_targets + len(run_reasons) + (0 if is_learning else unknown)

@@ -10,11 +10,9 @@ from datetime import date
 from chamiperf_ci.models.alert import NOT_MEASURING, AlertLine
 from chamiperf_ci.models.fingerprint import Fingerprint
 from chamiperf_ci.models.verdict import Row, RowKey, ScenarioOutcome, Verdict
-from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.vocabulary import UNKNOWN_BASELINE, FailOn, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import groups, numbers
 from chamiperf_ci.verdict.outcome import DEFAULT_FAIL_ON
-
-_UNKNOWN_BASELINE = frozenset({RowReason.NO_BASELINE, RowReason.FINGERPRINT_MISMATCH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,7 @@ def _not_measured(verdict: Verdict, when: date) -> Iterator[AlertLine]:
 def _broken(row: Row, *, is_learning: bool) -> str:
     """Why a row makes the night invalid; empty if it does not (verdict.md section 5)."""
     if row.acknowledged is None and row.compared:
-        if row.reason in _UNKNOWN_BASELINE:
+        if row.reason in UNKNOWN_BASELINE:
             return "" if is_learning else str(row.reason)
         if row.verdict is RowVerdict.INVALID or row.reason is RowReason.NOT_MEASURED:
             return str(row.reason)
