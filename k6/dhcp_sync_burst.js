@@ -5,7 +5,8 @@
 // Setup creates the nodes and waits until Kea knows them; teardown removes them.
 //
 //   parameter  changes (10,000), poll_s between two reads of Kea (1), sync_interval_s of kea-sync (0: unknown),
-//              settle_s and wait_s: longest waits for Kea in setup (90) and after the burst (300)
+//              settle_s and wait_s: longest waits for Kea in setup (90) and after the burst (300),
+//              subnet_id of the reservations (1), told to a Kea that gives no list without
 //
 //   profile  model   VUs  iterations/s  requests/s per service  created  left  duration
 //   demo     closed  1    unpaced       smd unpaced             400      0     1 min 20 s
@@ -30,7 +31,7 @@ const POLL_S = parameter('poll_s', 1);
 const SETTLE_S = parameter('settle_s', 90);
 const WAIT_S = parameter('wait_s', 300);
 const SYNC_INTERVAL_S = parameter('sync_interval_s', 0);
-const KEA = keaEndpoint();
+const KEA = keaEndpoint(parameter('subnet_id', 1));
 const interfaces = interfaceChanges(nodeCount(), CHANGES);
 const propagation = trend('propagation to Kea', POLL_S * 1000);
 const period = new Trend('chamiperf_poll_period', true);

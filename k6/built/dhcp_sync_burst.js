@@ -155,13 +155,13 @@
     __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
     const call = (to, index, key, body) => {
         if (!to.one) {
-            const response = send(to, index, key);
+            const response = send(to, index, key, body);
             return judge(to, response, index, key) ? response : null;
         }
         const response = get(to.url(index, key), to.params);
         return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
     }, send = (to, index, key, body) => {
-        const {method: method, params: params} = to, url = to.url(index, key), response = "GET" === method ? get(url, params) : request$1(method, url, to.body && to.body(index, key), params);
+        const {method: method, params: params} = to, url = to.url(index, key), response = "GET" === method ? get(url, params) : request$1(method, url, body ?? (to.body && to.body(index, key)), params);
         return clock.runs && spent(response, params.tags), response;
     }, judge = (to, response, index, key) => {
         const {status: status} = response;
@@ -415,14 +415,19 @@
             ip: addressesOf(network)
         };
     }, written = () => namesOf(plan.identities.written_run_id, plan.identities.network);
+    let ofSubnet = "", asksForSubnet = !1;
     function reservations(kea) {
-        const response = call(kea, 0), found = response && (answers => {
+        const response = call(kea, 0, void 0, asksForSubnet ? ofSubnet : void 0), found = response && (answers => {
             const answer = Array.isArray(answers) ? answers[0] : answers;
             if (!answer || 0 !== answer.result && 3 !== answer.result) return null;
             const all = answer.arguments?.reservations ?? answer.arguments?.hosts ?? [];
             return new Map(all.flatMap(({"hw-address": mac, "ip-address": ip = ""}) => mac ? [ [ mac.toLowerCase(), ip ] ] : []));
         })(jsonOf(response));
-        return response && !found && fail(kea, response, "content"), found;
+        if (!response || found) return found;
+        if (asksForSubnet) return fail(kea, response, "content"), null;
+        asksForSubnet = !0;
+        const again = reservations(kea);
+        return asksForSubnet = null !== again, again;
     }
     function write(some, keys, credential) {
         const started = Date.now(), made = [];
@@ -454,14 +459,22 @@
     parameter("settle_s", 90);
     const WAIT_S = parameter("wait_s", 300);
     parameter("sync_interval_s", 0);
-    const KEA = endpoint({
-        name: "kea-read",
-        service: "kea",
-        method: "POST",
-        open: !0,
-        names: namesOf(plan.identities.run_id, plan.identities.network),
-        ...entry("kea")
-    }), interfaces = ((first, count) => {
+    const KEA = (subnetId => {
+        const request = entry("kea");
+        return ofSubnet = JSON.stringify({
+            ...request.body,
+            arguments: {
+                "subnet-id": subnetId
+            }
+        }), endpoint({
+            name: "kea-read",
+            service: "kea",
+            method: "POST",
+            open: !0,
+            names: namesOf(plan.identities.run_id, plan.identities.network),
+            ...request
+        });
+    })(parameter("subnet_id", 1)), interfaces = ((first, count) => {
         const {mac: mac, ip: ip} = written(), component = kindOf("component", written()), kind = kindOf("interface", written(), [ "create", "patch", "delete" ]), nodes = ((first, count) => Array.from({
             length: count
         }, (_, i) => first + i))(first, count), [create, patch, remove] = [ kind.to("create"), kind.to("patch"), kind.to("delete") ], kinds = [ node => ({
