@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from chamiperf_ci.__main__ import main
+from chamiperf_ci.options import Duration
 from tools import write_actions
 from tools.write_actions import ACTIONS, ROOT
 
@@ -67,6 +68,23 @@ def test_each_input_is_in_kebab_case_and_described(path):
     for name, about in yaml.safe_load(path.read_text())["inputs"].items():
         assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name)
         assert about["description"].endswith(".")
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_each_default_that_the_help_tells_is_in_the_description(name):
+    inputs = read(name)["inputs"]
+    for option in write_actions.options_of(BY_NAME[name]):
+        told = re.search(r"  \[default: (.*)\]$", option.help or "")
+        if told:
+            assert inputs[write_actions.input_name(option)]["description"].endswith(f"Default: {told[1]}.")
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_each_duration_says_its_unit(name):
+    inputs = read(name)["inputs"]
+    for option in write_actions.options_of(BY_NAME[name]):
+        if isinstance(option.type, Duration):
+            assert "such as" in inputs[write_actions.input_name(option)]["description"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)

@@ -16,6 +16,7 @@ import yaml
 
 from chamiperf_ci import __version__
 from chamiperf_ci.cli import COMMANDS
+from chamiperf_ci.options import Duration
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -251,11 +252,13 @@ def _environment(action: Action, words: list[str], option: click.Option) -> tupl
 
 def _described(option: click.Option) -> str:
     """The option's help with its default, its allowed values and how several are given."""
-    text = (option.help or "").split("  [default:")[0].strip().rstrip(".")
-    text = text.replace("; repeatable", "")
+    text, _, told = (option.help or "").partition("  [default:")
+    text = text.strip().rstrip(".").replace("; repeatable", "")
     parts = [f"{text[:1].upper()}{text[1:]}."]
     if isinstance(option.type, click.Choice):
         parts.append(f"One of: {', '.join(option.type.choices)}.")
+    if isinstance(option.type, Duration) and "such as" not in text:
+        parts.append("A duration, such as 90s or 2m.")
     if option.is_flag:
         parts.append("true or false.")
     if option.multiple:
@@ -266,6 +269,8 @@ def _described(option: click.Option) -> str:
     default = option.get_default(click.Context(click.Command("none")), call=False)
     if not option.required and default not in (None, (), "") and not _unset(default):
         parts.append(f"Default: {_shown(default)}.")
+    elif told:
+        parts.append(f"Default: {told.strip().removesuffix(']')}.")
     return " ".join(parts)
 
 

@@ -48,19 +48,49 @@ class _DurationOrNone(Duration):
 @click.option("--seed-file", type=click.Path(path_type=Path), help="What was seeded.  [default: seed.json in --out]")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--k6", help="k6 to run.  [default: CHAMIPERF_K6, PATH, the k6 package]")
-@click.option("--vus", type=click.IntRange(1), help="VUs of the sustained phase.")
-@click.option("--spike-vus", type=click.IntRange(1), help="VUs of the spike.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Arrivals per second of the sustained phase.")
-@click.option("--spike-rate", type=click.FloatRange(0, min_open=True), help="Arrivals per second of the spike.")
-@click.option("--iterations", type=click.IntRange(1), help="Iterations of phases that end after a number of them.")
-@click.option("--pace", type=_DurationOrNone(), help="Between the starts of a VU's iterations; 0 for none.")
-@click.option("--ramp-up", type=_DurationOrNone(), help="Duration of the ramp; 0 leaves it out.")
-@click.option("--sustained", type=_DurationOrNone(), help="Duration of the sustained phase.")
-@click.option("--spike", type=_DurationOrNone(), help="Duration of the spike; 0 leaves it out.")
-@click.option("--cooldown", type=_DurationOrNone(), help="Duration of the cooldown; 0 leaves it out.")
-@click.option("--windows", type=click.IntRange(1, 100), help="Windows of the sustained phase.")
-@click.option("--herd/--no-herd", default=None, help="All VUs fire at the sustained phase's first instant, once.")
-@click.option("--request-timeout", type=DURATION, help="After which a request counts as failed.")
+@click.option("--vus", type=click.IntRange(1), help="VUs of the sustained phase.  [default: the profile's]")
+@click.option("--spike-vus", type=click.IntRange(1), help="VUs of the spike.  [default: the profile's]")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Arrivals per second of the sustained phase.  [default: the profile's]",
+)
+@click.option(
+    "--spike-rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Arrivals per second of the spike.  [default: the profile's]",
+)
+@click.option(
+    "--iterations",
+    type=click.IntRange(1),
+    help="Iterations of phases that end after a number of them.  [default: the profile's]",
+)
+@click.option(
+    "--pace",
+    type=_DurationOrNone(),
+    help="Between the starts of a VU's iterations; 0 for none.  [default: the profile's]",
+)
+@click.option(
+    "--ramp-up", type=_DurationOrNone(), help="Duration of the ramp; 0 leaves it out.  [default: the profile's]"
+)
+@click.option("--sustained", type=_DurationOrNone(), help="Duration of the sustained phase.  [default: the profile's]")
+@click.option(
+    "--spike", type=_DurationOrNone(), help="Duration of the spike; 0 leaves it out.  [default: the profile's]"
+)
+@click.option(
+    "--cooldown", type=_DurationOrNone(), help="Duration of the cooldown; 0 leaves it out.  [default: the profile's]"
+)
+@click.option(
+    "--windows", type=click.IntRange(1, 100), help="Windows of the sustained phase.  [default: the profile's]"
+)
+@click.option(
+    "--herd/--no-herd",
+    default=None,
+    help="All VUs fire at the sustained phase's first instant, once.  [default: the profile's]",
+)
+@click.option(
+    "--request-timeout", type=DURATION, help="After which a request counts as failed.  [default: the profile's]"
+)
 @click.option(
     "--connections",
     type=click.Choice(["keep", "fresh"]),
@@ -81,14 +111,14 @@ class _DurationOrNone(Duration):
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="Stop above this share of failed requests ...",
+    help="Stop when more than this share of the requests fail for --brake-after.",
 )
 @click.option(
     "--brake-after",
     type=DURATION,
     default="30s",
     show_default=True,
-    help="... for so long; and when a service is not ready for so long.",
+    help="How long that must last; or a service not be ready.",
 )
 @click.option(
     "--settle",
@@ -114,7 +144,11 @@ class _DurationOrNone(Duration):
 )
 @click.option("--pairs", type=click.IntRange(1, 20), help="Run so many pairs, old against new, alternating.")
 @click.option("--against", metavar="TARGET", help="The old side of the pairs, a target of chamiperf.toml.")
-@click.option("--against-seed-file", type=click.Path(path_type=Path), help="What was seeded on the old side.")
+@click.option(
+    "--against-seed-file",
+    type=click.Path(path_type=Path),
+    help="What was seeded on the old side.  [default: old/seed.json in --out]",
+)
 def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
     """Drive scenarios at the stack with k6.
 
