@@ -251,6 +251,16 @@ def kept_on(stage, remote):
     stage.inside("history", "add", "--runs", "night", "--history-branch", "data", "--remote", remote)
 
 
+@GITHUB.row("a night of the history is of a newer version", ends="alert 0", **REGRESSION)
+def newer_night(stage):
+    hub = judged(stage)
+    night = stage.folder / "nights/lab/2026/02/20260201T011700Z.boot_storm.night.w1.json"
+    night.parent.mkdir(parents=True)
+    night.write_text('{"schema_version": 99}', encoding="utf-8")
+    stage.inside("alert", "--history", "nights")
+    assert "The history could not be read, so what changed is not known." in hub.issues[0]["body"]
+
+
 @GITHUB.row("the history's remote is not there", ends="history 4", says="git ls-remote failed")
 def no_remote(stage):
     kept_on(stage, "http://token:canary@127.0.0.1:9/octo/stack.git")
