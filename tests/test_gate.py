@@ -55,6 +55,11 @@ def test_the_summary_says_what_stopped_the_load(tmp_path):
     assert "| smoke | ended with 1 |\n| load | not run, because of smoke |\n| confirm | not needed |" in summary
 
 
+def test_the_summary_sends_to_the_log_of_a_step_that_said_no_code(tmp_path):
+    _, summary = gate("deploy failure\nwait skipped\ncompare skipped", tmp_path)
+    assert "| deploy | ended with 70: its log says why |\n| wait | not run, because of deploy |" in summary
+
+
 def test_after_a_drill_no_step_is_said_to_be_missing(tmp_path):
     _, summary = gate("load skipped\ndrill failure 1\ncompare skipped\nhand-over skipped", tmp_path)
     assert (

@@ -12,8 +12,8 @@ while read -r name outcome code; do
   case "$outcome" in
     success) said='done' ;;
     failure)
+      said="ended with ${code:-70: its log says why}"
       code="${code:-70}"
-      said="ended with $code"
       # A drill that says no has ended all the same, and keeps nothing from running.
       [ "$name" = drill ] || : "${stopped:=$name}"
       ;;

@@ -1,6 +1,7 @@
 """What the pipeline's text must keep, whatever is added to it: tidying up, and that no failure goes unseen."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,22 @@ def test_each_step_that_may_fail_lets_the_gate_decide():
 
 def test_the_gate_is_the_last_step():
     assert MEASURE["steps"][-1]["id"] == "gate"
+
+
+@pytest.mark.parametrize(("repository", "code"), [("", 2), ("octo/chamiperf-ci", 0)])
+def test_a_server_that_does_not_say_where_the_workflow_lies_is_told_in_the_summary(repository, code, tmp_path):
+    summary, output = tmp_path / "summary", tmp_path / "output"
+    summary.touch()
+    variables = {"REPOSITORY": repository, "REF": repository and "v1", "PATH": "/usr/bin:/bin",
+                 "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)}  # fmt: skip
+    script = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", STEPS["toolkit"]["run"]]
+    assert subprocess.run(script, env=variables, check=False, capture_output=True).returncode == code
+    assert ("Give toolkit-repository and toolkit-ref under with:" in summary.read_text()) is (code == 2)
+
+
+def test_what_was_concluded_of_too_much_is_kept_under_another_name():
+    assert STEPS["keep-report"]["if"] == "always() && steps.budget.outcome == 'failure'"
+    assert "out/runs" not in STEPS["keep-report"]["with"]["path"]
 
 
 def test_the_page_of_all_nights_is_drawn_when_tonight_is_in_the_history():
