@@ -1,6 +1,6 @@
 """Which issues to open, update and close, and what is news: a pure function of the night and the alerts there are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -109,7 +109,7 @@ def _begun(night: Night, trouble: Trouble) -> Alert:
         since=night.when,
         last=night.when,
         lines=trouble.lines,
-        seen=tuple(sorted(map(_key, trouble.lines))),
+        seen=_keys(trouble.lines),
         changed=trouble.changed,
         reproduce=trouble.reproduce,
         link=night.link,
@@ -119,8 +119,11 @@ def _begun(night: Night, trouble: Trouble) -> Alert:
 
 def _continued(night: Night, trouble: Trouble, before: Alert) -> Alert:
     """The alert after one more night, or one more look at the same."""
-    since = {_key(line): line.since for line in before.lines}
-    lines = tuple(line.model_copy(update={"since": since.get(_key(line), line.since)}) for line in trouble.lines)
+    since = {key: line.since for line in before.lines for key in _keys([line])}
+    lines = tuple(
+        line.model_copy(update={"since": min(since.get(key, line.since) for key in _keys([line]))})
+        for line in trouble.lines
+    )
     # A look from outside knows nothing of what the night before found, and takes none of it away; a row that was not
     # decided tonight is not known to be good.
     undecided = night.undecided.get(trouble.topic, frozenset())
@@ -132,7 +135,7 @@ def _continued(night: Night, trouble: Trouble, before: Alert) -> Alert:
         update={
             "last": max(before.last, night.when),
             "lines": lines,
-            "seen": tuple(sorted({*before.seen, *map(_key, lines)})),
+            "seen": tuple(sorted({*before.seen, *_keys(lines)})),
             # What changed since the last good night is known best on the first bad one: later ones only add to it.
             "changed": before.changed if is_known else trouble.changed,
             "reproduce": trouble.reproduce or before.reproduce,
@@ -141,5 +144,6 @@ def _continued(night: Night, trouble: Trouble, before: Alert) -> Alert:
     )
 
 
-def _key(line: AlertLine) -> str:
-    return f"{line.name}: {line.what}"
+def _keys(lines: Iterable[AlertLine]) -> tuple[str, ...]:
+    """What is wrong, each thing by itself: of reasons that come and go together, none is new."""
+    return tuple(sorted({f"{line.name}: {what}" for line in lines for what in line.what.split(", ")}))

@@ -140,6 +140,22 @@ def test_a_row_keeps_the_night_it_was_first_seen():
     assert {one.name: one.since for one in action.alert.lines} == {"bootscript p50": TONIGHT, "bootscript p99": FIRST}
 
 
+@pytest.mark.parametrize("what", ["load-not-reached, generator-saturated", "generator-saturated"])
+def test_reasons_that_were_seen_before_are_no_news_in_another_company(what):
+    before, tonight = (
+        night(Trouble(NOT_MEASURING, (line("boot_storm", reasons),)), valid=False)
+        for reasons in ("generator-saturated, load-not-reached", what)
+    )
+    (opened,) = decide(before, ())
+    assert acts(tonight, Known(7, NOT_MEASURING, is_open=False, alert=opened.alert)) == []
+
+
+def test_a_row_that_fails_in_one_more_way_keeps_the_night_it_was_first_seen():
+    worse = Trouble("boot_storm", (line(what="regression, target missed"),))
+    (action,) = decide(night(worse), [known()])
+    assert ([one.since for one in action.alert.lines], action.news) == ([FIRST], True)
+
+
 def test_the_suspect_range_of_the_first_night_is_kept():
     (action,) = decide(night(trouble(changed=("smd: b to c",))), [known(changed=("bss: a to b",))])
     assert action.alert.changed == ("bss: a to b",)
