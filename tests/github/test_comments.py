@@ -91,6 +91,13 @@ def test_a_token_without_the_right_names_the_permission_and_where_to_write_it(ap
     )
 
 
+def test_a_locked_conversation_is_not_taken_for_a_missing_right(api, hub):
+    hub.fail("POST", "/comments$", 403, "Unable to create comment because issue is locked.")
+    with pytest.raises(NotPermitted, match="the conversation is locked: could not comment on pull request #7") as caught:
+        put(api, "one")
+    assert "permissions:" not in str(caught.value)
+
+
 def test_a_write_that_is_answered_as_not_found_is_a_missing_right(api, hub):
     hub.fail("POST", "/comments$", 404, "Not Found")
     with pytest.raises(NotPermitted):

@@ -102,6 +102,9 @@ def _not_permitted(answer: Answer, what: str, where: str, permission: str) -> No
             "Tick `Allow GitHub Actions to create and approve pull requests` under Settings, Actions, General; or give "
             "an App's token in GITHUB_TOKEN."
         )
+    elif "is locked" in answer.message:
+        wrong = f"the conversation is locked: could not {what}"
+        remedy = "Unlock it on the pull request's page."
     else:
         wrong = f"this token may not {what}"
         remedy = f"Add `{permission}` to `permissions:` of the job in the workflow file."
