@@ -129,6 +129,8 @@ class PhaseOutcome(Value):
     """Requests per second that the plan offers, all endpoints together."""
     achieved_per_s: float
     max_vus: int
+    in_flight: float | None = None
+    """Measured requests in flight, mean over the phase; most VUs wait for their next turn."""
 
 
 class LoadPlan(Value):
@@ -146,6 +148,8 @@ class LoadPlan(Value):
     """Memory the generator was planned to need, MB."""
     segments: int
     """Local k6 processes that share the load."""
+    connections: int | None = None
+    """The most that may be open at the same time: each VU keeps one to each service."""
 
 
 class GeneratorHealth(Value):

@@ -63,7 +63,7 @@ def volume(load: Load, work: Work, *, segments: int = 1) -> Volume:
         leaves=iterations * work.leaves,
         vus=vus,
         memory_mb=segments * MB_PER_PROCESS + vus * MB_PER_VU + requests * BYTES_PER_REQUEST / 1e6,
-        connections=vus * max(1, len(work.services)),
+        connections=_connections(load, work),
         peak_requests_per_s={
             service: max(rates.get(service, 0.0) for rates in offered)
             for service in work.services
@@ -88,6 +88,7 @@ def load_plan(load: Load, work: Work, *, memory_mb: float, segments: int) -> Loa
         planned_iterations=sum(iterations_in(load, phase) for phase in load.phases),
         memory_mb=memory_mb,
         segments=segments,
+        connections=_connections(load, work),
     )
 
 
@@ -107,6 +108,10 @@ def _phase_plan(load: Load, phase: Phase, work: Work) -> PhasePlan:
 def _vus(load: Load) -> int:
     arriving = max((max(phase.rate.start, phase.rate.end) for phase in load.phases if phase.rate), default=0.0)
     return load.max_vus + math.ceil(arriving * ARRIVAL_S)
+
+
+def _connections(load: Load, work: Work) -> int:
+    return _vus(load) * max(1, len(work.services))
 
 
 def _requests(load: Load, work: Work) -> float:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from chamiperf_ci.errors import InvalidMeasurement, StackUnreachable, ToolkitError
+from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run, RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load.budget import Budget, Fit
@@ -135,6 +136,11 @@ def describe(run: Run) -> str:
     requests = sum(traffic.requests for traffic in run.traffic)
     failed = sum(traffic.failed for traffic in run.traffic)
     parts = [f"{requests:,} requests, {failed:,} failed"]
+    parts.extend(
+        f"{phase.max_vus:,} VUs, up to {run.plan.connections:,} connections, {phase.in_flight:.3g} requests in flight"
+        for phase in run.phases
+        if phase.name == SUSTAINED and phase.in_flight is not None and run.plan.connections is not None
+    )
     parts.extend(
         f"{series.endpoint} p50 {phase.quantiles['p50']:.3g} ms, p99 {phase.quantiles['p99']:.3g} ms"
         for series in run.series

@@ -47,7 +47,14 @@ def _outcome(
         offered_per_s=phase.offered_per_s * phase.requests_per_iteration,
         achieved_per_s=requests / seconds,
         max_vus=_vus(phase, plan, summary, seen, seconds),
+        in_flight=_busy_s(phase.name, summary) / seconds,
     )
+
+
+def _busy_s(phase: str, summary: ScriptSummary) -> float:
+    """Seconds that all requests of a phase took together: by Little's law, over its length, those in flight."""
+    seen = [series.phases[phase] for series in summary.series if series.metric == "latency" and phase in series.phases]
+    return sum(each.count * each.mean for each in seen) / 1000
 
 
 def _vus(phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen], seconds: float) -> int:

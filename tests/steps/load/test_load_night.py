@@ -4,7 +4,7 @@ import pytest
 from made_runs import made_run
 
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, StackUnreachable
-from chamiperf_ci.models.run import RunKind, Unavailable
+from chamiperf_ci.models.run import PhaseOutcome, RunKind, Unavailable
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load.budget import AROUND_S, Budget, confirmation_of, seconds_of
 from chamiperf_ci.steps.load.names import read_profile
@@ -87,6 +87,14 @@ def test_the_plan_is_a_table():
 def test_a_plan_breaks_no_rate_apart():
     _, more = plan_table([_assigned("database_stress")]).splitlines()[2:]
     assert more.strip() == "bss/cloud-init/discovery 250 -> 500, power 100 -> 200"
+
+
+def test_vus_connections_and_requests_in_flight_are_told_apart():
+    run = made_run(0)
+    sustained = PhaseOutcome(name="sustained", offered_per_s=100, achieved_per_s=90, max_vus=1000, in_flight=4.2)
+    plan = run.plan.model_copy(update={"connections": 3000})
+    told = describe(run.model_copy(update={"phases": (sustained,), "plan": plan}))
+    assert "1,000 VUs, up to 3,000 connections, 4.2 requests in flight" in told
 
 
 def test_what_was_not_there_is_said_in_the_outcomes_line():

@@ -24,6 +24,14 @@ def test_offered_and_achieved_stand_side_by_side():
     assert (sustained.offered_per_s, sustained.achieved_per_s) == (100, 90)
 
 
+def test_requests_in_flight_are_neither_vus_nor_connections():
+    # 6,000 requests of 50.5 ms in 60 s.
+    sustained = _outcomes()["sustained"]
+    assert (sustained.max_vus, sustained.in_flight) == (100, pytest.approx(5.05))
+    both = Work("two", {Service.SMD: 1, Service.BSS: 1})
+    assert load_plan(storm(), both, memory_mb=1, segments=1).connections == 400
+
+
 def test_a_phase_that_was_cut_off_counts_the_time_that_it_had():
     cut = _outcomes(duration_s=40.0, traffic=(traffic(3000),))
     assert cut["sustained"].achieved_per_s == 100
