@@ -276,6 +276,26 @@ class Baselines(Document):
         entry = self.accepted_runs.get(fingerprint_key(fingerprint))
         return entry if entry is not None and entry.fingerprint == fingerprint and entry.runs else None
 
+    def knows(self, environment: str) -> bool:
+        """Whether runs of this environment are accepted, whatever their circumstances."""
+        return any(entry.fingerprint.environment == environment for entry in self.accepted_runs.values() if entry.runs)
+
+    def made_otherwise(self, mine: Fingerprint) -> tuple[str, ...]:
+        """Say how a run differs from the accepted runs of its environment, scenario and profile; empty if it fits.
+
+        Empty also where there is none that it could differ from.
+        """
+        if self.accepted(mine) is not None:
+            return ()
+        alike = [
+            mine.differences(entry.fingerprint)
+            for entry in self.accepted_runs.values()
+            if entry.runs
+            and (entry.fingerprint.environment, entry.fingerprint.scenario, entry.fingerprint.profile)
+            == (mine.environment, mine.scenario, mine.profile)
+        ]
+        return min(alike, key=lambda differences: (len(differences), differences), default=())
+
     def nearest(self, fingerprint: Fingerprint) -> Nearest | None:
         """Return the same scenario's baseline that differs in the fewest fields, or None if the scenario has none."""
         others = sorted(

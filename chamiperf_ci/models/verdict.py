@@ -155,6 +155,10 @@ class ScenarioOutcome(Value):
     baseline_oldest: str = ""
     learning_runs: int | None = None
     """Set while the environment is learning: valid nights so far, of the five that a first baseline is made of."""
+    accepted_otherwise: tuple[str, ...] = ()
+    """How the run differs from the accepted runs of its environment, where none of its scenario and profile fits it."""
+    environment_accepted: bool = False
+    """Runs of the environment are accepted, of this scenario or another."""
     same_build: bool = False
     """Both sides have equal identities: an A/A comparison."""
     reported_differences: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from enum import IntEnum
 from chamiperf_ci.models.verdict import Row, ScenarioOutcome, Verdict
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import groups, numbers
+from chamiperf_ci.render.accepting import with_environment
 from chamiperf_ci.render.cards import CARDS
 from chamiperf_ci.render.cards.card import plain_text
 from chamiperf_ci.render.charts import text_chart
@@ -261,7 +262,7 @@ def _words(writer: _Writer) -> str:
     )
     lines = []
     for word, card in ((str(word), CARDS[word]) for word in used):
-        said = surface.text(plain_text(f"{card.meaning} {card.remedy}"))
+        said = surface.text(plain_text(with_environment(f"{card.meaning} {card.remedy}", verdict.environment)))
         lines.append(f"{surface.link(word, writer.context.card_url(word))}: {said}")
     return surface.fold("What the words mean, and what to do", surface.bullets(lines)) if lines else ""
 

@@ -1,22 +1,40 @@
 """The night in one sentence, to be understood without statistics, and what the night could not have seen."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Word
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import changes, groups, measured, numbers
+from chamiperf_ci.render.accepting import accept_command
 from chamiperf_ci.render.sentences import RUNS_WANTED, row_sentence
 
+LEARNING_NIGHTS = 21
 SELF_TEST = "Self-test: no product was measured."
 
 
-def headline(word: Word, rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], *, self_test: bool) -> str:
-    """Return the verdict in one sentence, behind the words that no product was measured where that is so."""
+def headline(
+    word: Word,
+    rows: Sequence[Row],
+    scenarios: Sequence[ScenarioOutcome],
+    *,
+    self_test: bool,
+    nights: int | None = None,
+) -> str:
+    """Return the verdict in one sentence, behind the words that no product was measured where that is so.
+
+    Args:
+        word: The gravest thing seen.
+        rows: All rows.
+        scenarios: Each scenario's outcome.
+        self_test: The stack was the embedded one.
+        nights: Nights of the environment with tonight; None where they cannot be counted.
+    """
     several = len(scenarios) > 1
-    by_word = {
+    by_word: dict[str, Callable[[Sequence[Row], Sequence[ScenarioOutcome], bool], str]] = {
         "regression": _regressed,
         "target missed": _missed,
-        "invalid": _not_judged,
+        "invalid": functools.partial(_not_judged, nights=nights),
         "learning": _learning,
         "drift": _drifting,
         "inconclusive": _undecided,
@@ -82,7 +100,7 @@ def _missed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several:
     return f"{changes.title(first.key, with_scenario=several)} misses its target: {first.target.sentence}{more}"
 
 
-def _not_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
+def _not_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], several: bool, *, nights: int | None) -> str:
     broken = [scenario for scenario in scenarios if not scenario.valid]
     if broken:
         first = broken[0]
@@ -100,13 +118,23 @@ def _not_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], sever
         found = [row for row in counted if row.reason is reason]
         if found:
             name = changes.title(found[0].key, with_scenario=several)
-            return f"{_ROW_NEWS[reason].format(name=name, detail=found[0].detail)}{_more_rows(len(found) - 1)}"
+            news = f"{_ROW_NEWS[reason].format(name=name, detail=found[0].detail)}{_more_rows(len(found) - 1)}"
+            return news if reason is RowReason.NOT_MEASURED else _learnt(news, found[0], scenarios, nights)
     found = [row for row in counted if row.verdict is RowVerdict.INVALID] or [
         row for row in rows if row.target.verdict is TargetVerdict.INVALID
     ]
     first_row = found[0]
     said = first_row.sentence if first_row.verdict is RowVerdict.INVALID else first_row.target.sentence
     return f"{changes.title(first_row.key, with_scenario=several)}: {said}{_more_rows(len(found) - 1)}"
+
+
+def _learnt(news: str, row: Row, scenarios: Sequence[ScenarioOutcome], nights: int | None) -> str:
+    """Say that the nights of grace are over, and how runs are accepted, where nights are counted."""
+    mine = next((scenario for scenario in scenarios if scenario.scenario == row.key.scenario), None)
+    if mine is None or nights is None or nights <= LEARNING_NIGHTS:
+        return news
+    cure = "Run as the baseline was made, or accept runs as now" if mine.accepted_otherwise else "Accept runs"
+    return f"The {LEARNING_NIGHTS} learning nights are over: {news} {cure}, in a clone: `{accept_command(mine)}`."
 
 
 _ROW_NEWS = {
@@ -118,18 +146,24 @@ _ROW_NEWS = {
 
 def _learning(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], _several: bool) -> str:
     """How many runs a first baseline could be made of; accepting them is a person's act, so that is said apart."""
-    learning = [(each.learning_runs, each.baseline_runs) for each in scenarios if each.learning_runs is not None]
-    runs, accepted = (min(counts) for counts in zip(*learning, strict=True))
+    learning = [each for each in scenarios if each.learning_runs is not None]
+    runs = min(each.learning_runs or 0 for each in learning)
+    accepted = min(each.baseline_runs for each in learning)
+    changed = next((each for each in learning if each.accepted_otherwise), None)
+    how = f" (`{accept_command(changed or learning[0])}`)" if runs >= RUNS_WANTED else ""
+    if changed is not None:
+        otherwise = "; ".join(changed.accepted_otherwise)
+        return (
+            f"Learning for changed circumstances ({runs} of {RUNS_WANTED} runs): the accepted runs were made otherwise "
+            f"({otherwise}), so slow-downs cannot be seen{how}. {_targets_met(rows)}"
+        )
     measured_runs = numbers.counted(runs, "valid run is measured", "valid runs are measured")
     if accepted:
         unseen = "some metrics have no accepted run yet, so their slow-downs cannot be seen"
     elif runs < RUNS_WANTED:
         unseen = f"{measured_runs} and none is accepted yet, so slow-downs cannot be seen"
     else:
-        unseen = (
-            "there are enough for a first baseline and none is accepted yet, so slow-downs cannot be seen "
-            "(`chamiperf baselines init --history-branch chamiperf-data --link URL`)"
-        )
+        unseen = f"there are enough for a baseline and none is accepted yet, so slow-downs cannot be seen{how}"
     return f"Learning ({runs} of {RUNS_WANTED} runs): {unseen}. {_targets_met(rows)}"
 
 

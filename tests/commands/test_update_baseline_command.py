@@ -13,6 +13,8 @@ from made_runs import made_run
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models.run import RunProblem
+from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps import history
 
 ROOT = Path(__file__).parent.parent.parent
@@ -102,6 +104,38 @@ def test_a_range_of_the_history_is_accepted(folder):
     assert result.returncode == 0, result.stderr
     update(folder, "apply")
     assert accepted(folder) == ["boot0002", "boot0003", "boot0004"]
+
+
+def test_of_a_range_what_is_accepted_or_invalid_is_passed_over_with_a_line_each(folder):
+    broken = RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %")
+    nights = [made_run(number) for number in range(3)]
+    history.add(FolderHistory(folder / "history"), [*nights, made_run(3, problems=(broken,)), made_run(4)])
+    propose(folder, "night-0")
+    update(folder, "apply")
+    result = propose(folder, more=("--history", "history"))
+    assert result.returncode == 0, result.stderr
+    assert "run boot0000 of boot_storm is passed over: it is accepted already\n" in result.stderr
+    assert "run boot0003 of boot_storm is passed over: generator-saturated: CPU 97 %\n" in result.stderr
+    update(folder, "apply")
+    assert accepted(folder) == ["boot0000", "boot0001", "boot0002", "boot0004"]
+
+
+def test_a_range_of_which_no_night_is_left_is_refused(folder):
+    history.add(FolderHistory(folder / "history"), [made_run(0)])
+    propose(folder, "night-0")
+    update(folder, "apply")
+    result = propose(folder, more=("--history", "history"))
+    assert (result.returncode, "no night of this range is left to accept" in result.stderr) == (2, True)
+
+
+def test_a_range_without_a_night_is_told_from_a_history_that_is_not_there(folder):
+    history.add(FolderHistory(folder / "history"), [made_run(0)])
+    empty = propose(folder, more=("--history", "history", "--since", "2027-01-01"))
+    missing = propose(folder, more=("--history", "hystory"))
+    assert (empty.returncode, missing.returncode) == (2, 2)
+    assert "the history has no night in this range" in empty.stderr
+    assert "`chamiperf history list --history history` shows" in empty.stderr
+    assert "there is no history here (hystory)" in missing.stderr
 
 
 @pytest.mark.parametrize(

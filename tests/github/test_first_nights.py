@@ -4,7 +4,7 @@ from pathlib import Path
 
 import golden
 import pytest
-from made_runs import made_run, shipped_baselines
+from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.history import FolderHistory
@@ -15,6 +15,11 @@ from chamiperf_ci.steps import history
 
 GOLDEN = Path(__file__).with_name("golden_first_nights")
 NIGHTS = {"first-night": 0, "five-nights-and-none-accepted": 5, "after-the-learning-nights": 30}
+CHANGED = {
+    "changed-circumstances": 5,
+    "changed-circumstances-after-five-nights": 9,
+    "changed-circumstances-after-the-learning-nights": 21,
+}
 
 
 def ended(command, *arguments):
@@ -29,9 +34,24 @@ def test_a_night_without_a_baseline_says_the_cause_and_the_cure(name, tmp_path, 
     monkeypatch.chdir(tmp_path)
     nights = NIGHTS[name]
     write_document(tmp_path / "baselines.json", shipped_baselines())
-    write_document(tmp_path / "out" / "runs" / "boot_storm.json", made_run(nights))
-    for number in range(nights):
-        history.add(FolderHistory(tmp_path / "nights"), [made_run(number)], None, link="")
+    check(name, [made_run(number) for number in range(nights + 1)], tmp_path, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_night_made_otherwise_than_the_baseline_says_the_cause_and_the_cure(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    accepted = [made_run(number) for number in range(5)]
+    fewer = {"parameters": {"vus": 150, "pace_s": 1.0}}
+    write_document(tmp_path / "baselines.json", accepting(shipped_baselines(), accepted))
+    changed = [made_run(number, fingerprint=fewer) for number in range(5, CHANGED[name] + 1)]
+    check(name, [*accepted, *changed], tmp_path, monkeypatch, capsys)
+
+
+def check(name, runs, tmp_path, monkeypatch, capsys):
+    """Compare and report the last night, the others before it, with its golden file."""
+    write_document(tmp_path / "out" / "runs" / "boot_storm.json", runs[-1])
+    for made in runs[:-1]:
+        history.add(FolderHistory(tmp_path / "nights"), [made], None, link="")
     code = ended(compare, "--history", "nights")
     said = capsys.readouterr().err
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))

@@ -1,8 +1,10 @@
 import pytest
+from made_runs import made_fingerprint
 from made_verdicts import KNOWN, made_change, made_row, made_scenario, made_target
 
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, RunReason, TargetVerdict
-from chamiperf_ci.render.headline import blind_spots, headline, targets_only
+from chamiperf_ci.render.headline import LEARNING_NIGHTS, blind_spots, headline, targets_only
+from chamiperf_ci.verdict import outcome
 
 ONE = (made_scenario(),)
 PASS = made_row(RowVerdict.PASS, RowReason.WITHIN_TOLERANCE, change=made_change(0.01, -0.1, 0.15))
@@ -127,9 +129,9 @@ CASES = [
         (MET,),
         (made_scenario(learning_runs=5, baseline_runs=0), made_scenario("auth_under_load")),
         (
-            "Learning (5 of 5 runs): there are enough for a first baseline and none is accepted yet, so slow-downs "
-            "cannot be seen (`chamiperf baselines init --history-branch chamiperf-data --link URL`). The one target "
-            "judged is met."
+            "Learning (5 of 5 runs): there are enough for a baseline and none is accepted yet, so slow-downs cannot be "
+            "seen (`chamiperf baselines init --history-branch chamiperf-data --environment lab --link URL`). The one "
+            "target judged is met."
         ),
     ),
     (
@@ -204,3 +206,54 @@ def test_where_pairs_decide_the_suspects_alone_the_accepted_runs_are_told():
 def test_what_a_runner_sees_follows_from_its_noise(sigma, found):
     row = made_row(change=made_change(sigma=sigma))
     assert found in blind_spots((row,), ONE)[0]
+
+
+UNKNOWN = (made_row(RowVerdict.UNAVAILABLE, RowReason.NO_BASELINE),)
+OTHERWISE = {
+    "environment_accepted": True,
+    "accepted_otherwise": ("parameters: vus 150 here, 200 there",),
+    "baseline_runs": 0,
+}
+CURES = {
+    "nothing of the environment": ({"baseline_runs": 0}, "baselines init {} --link URL"),
+    "another scenario of it": (
+        {"baseline_runs": 0, "environment_accepted": True},
+        "update-baseline propose --reason TEXT {}",
+    ),
+    "made otherwise": (OTHERWISE, "update-baseline propose --reason TEXT {} --overrule fingerprint"),
+    "a full baseline without the metric": (
+        {"environment_accepted": True},
+        "update-baseline propose --reason TEXT {} --replace --scenario boot_storm",
+    ),
+}
+
+
+def test_the_learning_nights_are_those_of_the_verdict():
+    assert LEARNING_NIGHTS == outcome.LEARNING_NIGHTS
+
+
+@pytest.mark.parametrize(("scenario", "command"), CURES.values(), ids=CURES)
+def test_after_the_learning_nights_the_headline_names_the_command_for_this_environment(scenario, command):
+    said = headline("invalid", UNKNOWN, (made_scenario(**scenario),), self_test=False, nights=22)
+    assert said.startswith("The 21 learning nights are over: Boot script p99 was measured")
+    assert f"`chamiperf {command.format('--history-branch chamiperf-data --environment lab')}`." in said
+
+
+@pytest.mark.parametrize("nights", [None, 21])
+def test_where_no_learning_nights_are_over_none_are_said_to_be(nights):
+    said = headline("invalid", UNKNOWN, (made_scenario(baseline_runs=0),), self_test=False, nights=nights)
+    assert said == "Boot script p99 was measured and has no accepted run to compare with."
+
+
+def test_a_name_that_no_environment_can_have_gets_into_no_command():
+    scenario = made_scenario(baseline_runs=0, fingerprint=made_fingerprint(environment="lab; rm -rf ~"))
+    said = headline("invalid", UNKNOWN, (scenario,), self_test=False, nights=22)
+    assert "--environment NAME " in said
+
+
+def test_accepted_runs_made_otherwise_are_not_called_none():
+    said = headline("learning", (MET,), (made_scenario(learning_runs=1, **OTHERWISE),), self_test=False)
+    assert said == (
+        "Learning for changed circumstances (1 of 5 runs): the accepted runs were made otherwise (parameters: vus 150 "
+        "here, 200 there), so slow-downs cannot be seen. The one target judged is met."
+    )

@@ -1,5 +1,6 @@
 """Cards of what a row, a target or a night is said to be."""
 
+from chamiperf_ci.render.accepting import APPLY, BEGIN, BESIDE, REPLACE, WHAT_CHANGED
 from chamiperf_ci.render.cards.card import Card
 
 ROWS: dict[str, Card] = {
@@ -11,15 +12,14 @@ ROWS: dict[str, Card] = {
     "regression": Card(
         "Certainly slower, not shown to stay within tolerance, and seen in every one of three runs (or in the pairs).",
         "A change of the build, its configuration or its machine made the metric worse.",
-        "Find the change between the builds that the report names. If it is wanted, accept the runs with "
-        "`chamiperf update-baseline propose --replace`; if it is known and will be mended, acknowledge it in "
-        "baselines.json.",
+        f"Find the change between the builds that the report names. If it is wanted, accept its nights: `{REPLACE}`, "
+        f"then `{APPLY}`; {WHAT_CHANGED}. If it is known and will be mended, acknowledge it in baselines.json.",
     ),
     "improvement": Card(
         "Certainly faster, by at least half the tolerance in every run.",
         "A change made the metric better; on one run it may also be luck, which the words `one run` say.",
-        "When it lasts, accept it with `chamiperf update-baseline propose`: against a stale baseline a later slow-down "
-        "goes unseen.",
+        f"When it lasts, accept it: `{REPLACE}`, then `{APPLY}`; {WHAT_CHANGED}. "
+        "Against a stale baseline a later slow-down goes unseen.",
     ),
     "inconclusive": Card(
         "Neither cleared nor condemned: a slow-down of the tolerance can neither be excluded nor shown.",
@@ -32,9 +32,9 @@ ROWS: dict[str, Card] = {
         "Mend what the reason names, and run again.",
     ),
     "unavailable": Card(
-        "There is nothing to compare, or nothing that can be judged. It is no pass.",
+        "There is nothing to compare, or nothing that can be judged. It is no pass; what it costs, its reason says.",
         "No accepted run, a metric that vanished, a figure of a stand-in, or a load that cannot show the target.",
-        "See the card of the reason.",
+        "Look up the word behind it: the reason, of which this list says what to do.",
     ),
 }
 
@@ -63,17 +63,20 @@ NIGHTS: dict[str, Card] = {
         "See [missed](#missed).",
     ),
     "learning": Card(
-        "A new environment has no baseline yet: for its first 21 nights that costs nothing, and slow-downs go unseen. "
-        "`n of 5 runs` counts the valid runs measured so far, of the five that a first baseline is made of; none of "
-        "them is accepted by itself. Exit code 0; targets and validity count all the same.",
-        "The environment is new, or its fingerprint changed.",
-        "Nothing before five nights are there. Then accept a first baseline, in a clone: `chamiperf baselines init "
-        "--history-branch chamiperf-data --link URL`; URL is where the work on missed targets is tracked.",
+        "There is no baseline for these runs yet: in an environment's first 21 nights that costs nothing, and "
+        "slow-downs go unseen. `n of 5 runs` counts the valid runs measured so far, of the five that a first baseline "
+        "is made of; none of them is accepted by itself. Exit code 0; targets and validity count all the same.",
+        "The environment is new; or its runs are made otherwise than the accepted ones, which the first sentence says.",
+        f"Wait until five nights are measured. Then accept them, in a clone: of a new environment `{BEGIN}` "
+        f"(URL is where the work on missed targets is tracked). For changed "
+        f"circumstances run as the baseline was made, or `{BESIDE}`, then `{APPLY}`. Merge baselines.json by a pull "
+        "request.",
     ),
     "targets only": Card(
         "A quick run was judged by its targets alone: no run of its profile is accepted. It is no pass. Exit code 0.",
         "`quick` runs have accepted runs of their own, and there is none yet.",
-        "Accept some with `chamiperf update-baseline propose` to have slow-downs judged as well.",
+        f"Accept some to have slow-downs judged as well: `chamiperf update-baseline propose --reason TEXT --runs "
+        f"out/runs`, then `{APPLY}`.",
     ),
     "drift": Card(
         "The last seven nights are at least 10 % worse than the baseline, although no single night was condemned. A "

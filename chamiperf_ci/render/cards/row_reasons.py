@@ -1,5 +1,6 @@
 """Cards of why a row has the verdict it has."""
 
+from chamiperf_ci.render.accepting import ADD, APPLY, BEGIN, BESIDE, REPLACE, WHAT_CHANGED
 from chamiperf_ci.render.cards.card import Card
 from chamiperf_ci.render.measured import FALSE_NIGHTS_OF_THE_ADR
 
@@ -12,8 +13,9 @@ NOT_JUDGED: dict[str, Card] = {
     "fingerprint-mismatch": Card(
         "There is a baseline, but it was made under other circumstances; comparing would mix two questions.",
         "Another machine, profile, seed size, k6 version or way to the services; the row names the field.",
-        "Run as the baseline was made, or accept runs made as these: `chamiperf update-baseline propose`. Of pairs "
-        "that stand alone, measure old and new on one machine, with the same options.",
+        f"Run as the baseline was made. Or, after five nights as now, accept them beside it, in a clone: `{BESIDE}`, "
+        f"then `{APPLY}`, and merge baselines.json by a pull request; if the row names the environment, begin its own: "
+        f"`{BEGIN}`. Of pairs that stand alone, measure old and new on one machine, with the same options.",
     ),
     "error-burst": Card(
         "In more than a quarter of the windows over 1 % of the requests failed, so latency says nothing.",
@@ -52,11 +54,12 @@ NOT_JUDGED: dict[str, Card] = {
         "Use finer buckets or a shorter poll period.",
     ),
     "no-baseline": Card(
-        "The metric was measured and no accepted run has it, so a slow-down cannot be seen. It is no pass.",
+        "The metric was measured and no accepted run has it, so a slow-down cannot be seen. It is no pass; in a "
+        "learning night it costs nothing, after those it is exit code 3.",
         "The metric is new, or nothing was accepted yet.",
-        "While a new environment is learning, wait for five nights. Then accept runs: in a clone, `chamiperf baselines "
-        "init --history-branch chamiperf-data --link URL` for a new environment, else `chamiperf update-baseline "
-        "propose --reason TEXT` and `apply`; or exempt the metric in baselines.json, with the reason.",
+        f"After five nights accept runs, in a clone. If none of this environment is accepted: `{BEGIN}`. If some are: "
+        f"`{ADD}`, and `--replace` behind it where there are five, then `{APPLY}`. Merge baselines.json by a pull "
+        'request. Or write `"exempt": "WHY"` into the metric\'s rule there.',
     ),
     "not-offered": Card(
         "The plan offers less than 1.2 times the target rate, so the pace would be measured and not the service. It "
@@ -67,7 +70,8 @@ NOT_JUDGED: dict[str, Card] = {
     "not-measured": Card(
         "The metric is in the baseline and was not measured: its gate is gone, so it is shown first. Exit code 3.",
         "A renamed or removed endpoint or metric, a service that was not there, or a script that no longer asks.",
-        "Bring it back, or remove it from the baseline with `chamiperf update-baseline propose --replace`.",
+        f"Bring it back; or, if it is gone for good, accept nights without it: `{REPLACE}`, then `{APPLY}`; "
+        f"{WHAT_CHANGED}.",
     ),
     "simulated": Card(
         "The figure is that of a stand-in, and neither meets nor misses a target.",
@@ -108,7 +112,7 @@ UNDECIDED: dict[str, Card] = {
     "thin-baseline": Card(
         "One or two accepted runs show too little: nothing says that they are typical.",
         "The baseline was begun and not completed.",
-        "Add runs of five nights: `chamiperf update-baseline propose`.",
+        f"Add the nights measured since: `{ADD}`, then `{APPLY}`.",
     ),
 }
 
@@ -122,7 +126,7 @@ DECIDED: dict[str, Card] = {
     "faster": Card(
         "Certainly faster in every run.",
         "A change made it better.",
-        "Accept the new level with `chamiperf update-baseline propose --replace`.",
+        f"Accept the new level: `{REPLACE}`, then `{APPLY}`; {WHAT_CHANGED}.",
     ),
     "one-run": Card(
         "Faster, in one run only.",

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines, EnvironmentNote, KnownProblem
 from chamiperf_ci.render.numbers import counted
-from chamiperf_ci.steps.baselines.candidates import CANDIDATES, Candidate, MissedTarget, Overrule
-from chamiperf_ci.steps.baselines.proposal import Intent, Proposal, propose
+from chamiperf_ci.steps.baselines.candidates import CANDIDATES, Candidate, MissedTarget, Overrule, one_environment
+from chamiperf_ci.steps.baselines.proposal import Intent, Proposal, propose, refuse_edited
 from chamiperf_ci.verdict.baseline_health import RUNS_WANTED
 
 EXPIRES_AFTER = timedelta(days=90)
@@ -37,7 +37,14 @@ class Beginning:
 
 
 def begin(
-    baselines: Baselines, candidates: Sequence[Candidate], *, who: str, reason: str, link: str, today: date
+    baselines: Baselines,
+    candidates: Sequence[Candidate],
+    *,
+    who: str,
+    reason: str,
+    link: str,
+    today: date,
+    options: str = "--runs out/runs",
 ) -> Beginning:
     """Return the file with the newest valid runs accepted, up to five a scenario, and what they miss acknowledged.
 
@@ -48,43 +55,60 @@ def begin(
         reason: Why.
         link: Where the work on missed targets is tracked.
         today: The day of the act; acknowledgements expire 90 days later.
+        options: The options that name these runs, for the command to use where there is a baseline already.
 
     Raises:
         ConfigurationError: No run can be taken, the environment has a baseline already, or the runs are of several
             environments.
     """
-    chosen = _newest_five([one for one in candidates if not _bars(one)])
-    names = {one.fingerprint.environment for one in chosen}
-    if there := sorted(names & {entry.fingerprint.environment for entry in baselines.accepted_runs.values()}):
+    refuse_edited(baselines)
+    chosen = _newest_five([one for one in candidates if not _bars(one)]) or list(candidates)
+    one_environment(chosen, baselines, begins=True)
+    name = chosen[0].fingerprint.environment
+    if baselines.knows(name):
         raise ConfigurationError(
-            f"the environment {there[0]} has accepted runs already",
+            f"the environment {name} has accepted runs already",
             where="--baselines",
-            remedy="Change them with `chamiperf update-baseline propose`.",
+            remedy=_add_instead(candidates, name, options),
+        )
+    passed_over = tuple(
+        f"run {one.run_id} of {one.fingerprint.scenario} is passed over: {bars[0]}"
+        for one in candidates
+        if (bars := _bars(one))
+    )
+    if len(passed_over) == len(candidates):
+        raise ConfigurationError(
+            f"there is no run to accept: {passed_over[-1]}",
+            where="--runs, --history, --history-branch",
+            remedy="Mend what it names, and measure again.",
         )
     wanted = Intent(act="init", who=who, reason=reason, today=today, overrule=frozenset({Overrule.MISSED_TARGET}))
     proposal = propose(baselines, chosen, wanted)
-    first = {
-        name: EnvironmentNote(
-            first_night=min(one.started_at for one in candidates if one.fingerprint.environment == name).date()
-        )
-        for name in names
-    }
+    noted = baselines.environments.get(name)
+    nights = [one.started_at.date() for one in candidates if one.fingerprint.environment == name]
+    # Never later than what is committed: that would begin the nights of grace anew.
+    first = EnvironmentNote(first_night=min([*nights, *([noted.first_night] if noted else [])]))
     known = _acknowledgements(chosen, who=who, link=link, today=today)
     return Beginning(
         proposal=proposal,
         baselines=proposal.baselines.model_copy(
             update={
-                "environments": {**baselines.environments, **first},
+                "environments": {**baselines.environments, name: first},
                 "acknowledgements": (*baselines.acknowledgements, *known),
             }
         ),
-        passed_over=tuple(
-            f"run {one.run_id} of {one.fingerprint.scenario} is passed over: {bars[0]}"
-            for one in candidates
-            if (bars := _bars(one))
-        ),
+        passed_over=passed_over,
         thin=_thin(proposal),
     )
+
+
+def _add_instead(candidates: Sequence[Candidate], environment: str, options: str) -> str:
+    changed = any(kind is Overrule.FINGERPRINT for one in candidates for kind, _ in one.objections)
+    overrule = " --overrule fingerprint" if changed else ""
+    of_history = "" if options.startswith("--runs") else f" --environment {environment}"
+    command = f"chamiperf update-baseline propose --reason TEXT{overrule} {options}{of_history}"
+    why = ", since these runs were made otherwise" if changed else ""
+    return f"Add to them{why}: `{command}`, then `chamiperf update-baseline apply`."
 
 
 def _thin(proposal: Proposal) -> str:

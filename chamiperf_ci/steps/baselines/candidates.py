@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Literal
 
 from chamiperf_ci.errors import ConfigurationError
@@ -33,6 +34,14 @@ CANDIDATES = frozenset({RunKind.NIGHT, RunKind.QUICK})
 """Kinds of run that a baseline is made of; repeats, pairs and drills are not."""
 
 Objection = tuple[Overrule, str]
+
+_LEAVE_OUT = "Leave it out (--runs takes single files), measure again, or, knowing better"
+_INSTEAD = MappingProxyType(
+    {
+        Overrule.FINGERPRINT: "Run as they were made; or, to accept these beside them",
+        Overrule.MISSED_TARGET: "Mend what misses it, acknowledge it, or, knowing better",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +175,18 @@ def overruled(candidate: Candidate, allowed: frozenset[Overrule]) -> tuple[str, 
             raise ConfigurationError(
                 f"run {candidate.run_id} of {candidate.fingerprint.scenario} is not accepted: {text}",
                 where=f"run {candidate.run_id}, started {candidate.started_at:%Y-%m-%d %H:%M}",
-                remedy=f"Measure again, or, knowing better, give --overrule {kind}; the file will say so.",
+                remedy=f"{_INSTEAD.get(kind, _LEAVE_OUT)}, give --overrule {kind}; the file will say so.",
             )
     return tuple(f"{kind}: {text}" for kind, text in candidate.objections)
 
 
-def one_environment(candidates: Sequence[Candidate]) -> None:
+def one_environment(candidates: Sequence[Candidate], baselines: Baselines, *, begins: bool = False) -> None:
     """Check that all candidates are of one environment, each given once.
+
+    Args:
+        candidates: The runs.
+        baselines: What is accepted.
+        begins: An environment that has accepted runs already is not one to choose.
 
     Raises:
         ConfigurationError: There are none, there are several environments, or a run was given twice.
@@ -182,13 +196,16 @@ def one_environment(candidates: Sequence[Candidate]) -> None:
     fingerprints = [candidate.fingerprint for candidate in candidates]
     places = sorted({f"{one.environment} ({one.stack_kind})" for one in fingerprints})
     if len(places) > 1:
+        names = sorted({one.environment for one in fingerprints})
+        choice = [name for name in names if not (begins and baselines.knows(name))] or names
+        options = " or ".join(f"`--environment {name}`" for name in choice)
         raise ConfigurationError(
             f"the runs are of several environments: {', '.join(places)}",
-            where="--runs",
-            remedy="Accept the runs of one environment at a time.",
+            where="--runs, --environment",
+            remedy=f"Accept the runs of one environment at a time; of a history {options} chooses them.",
         )
-    names = [(one.fingerprint.scenario, one.run_id) for one in candidates]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    given = [(one.fingerprint.scenario, one.run_id) for one in candidates]
+    if twice := sorted({one for one in given if given.count(one) > 1}):
         raise ConfigurationError(
             f"run {twice[0][1]} of {twice[0][0]} is given twice", where="--runs", remedy="Name each run once."
         )
@@ -208,22 +225,6 @@ def _of_any(kind: RunKind, faults: Sequence[str], fingerprint: Fingerprint, base
         found.append((Overrule.KIND, f"it is a {kind} run; only nights and quick runs are candidates"))
     if faults:
         found.append((Overrule.FAULT, f"faults were injected: {', '.join(faults)}"))
-    found += [(Overrule.FINGERPRINT, text) for text in _other_circumstances(fingerprint, baselines)]
+    if differences := baselines.made_otherwise(fingerprint):
+        found.append((Overrule.FINGERPRINT, f"the accepted runs were made otherwise ({'; '.join(differences)})"))
     return found
-
-
-def _other_circumstances(mine: Fingerprint, baselines: Baselines) -> tuple[str, ...]:
-    """Say how a run differs from the accepted runs of its environment, scenario and profile; empty if it fits."""
-    if baselines.accepted(mine) is not None:
-        return ()
-    alike = [
-        mine.differences(entry.fingerprint)
-        for entry in baselines.accepted_runs.values()
-        if entry.runs
-        and (entry.fingerprint.environment, entry.fingerprint.scenario, entry.fingerprint.profile)
-        == (mine.environment, mine.scenario, mine.profile)
-    ]
-    if not alike:
-        return ()
-    nearest = min(alike, key=lambda differences: (len(differences), differences))
-    return (f"the accepted runs were made otherwise ({'; '.join(nearest)})",)

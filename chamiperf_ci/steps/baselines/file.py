@@ -81,6 +81,7 @@ def init_file(path: Path, *, sources: Sources, who: str | None, reason: str, lin
         reason=reason,
         link=link,
         today=today,
+        options=sources.options,
     )
     show(begun.proposal)
     for text in (*begun.passed_over, *filter(None, [begun.thin])):

@@ -81,7 +81,7 @@ def propose(baselines: Baselines, candidates: Sequence[Candidate], intent: Inten
         raise ConfigurationError(
             "a change of the baseline needs a reason", where="--reason", remedy="Say why, for whoever reads it later."
         )
-    one_environment(candidates)
+    one_environment(candidates, baselines)
     groups: dict[str, list[Candidate]] = {}
     for run in sorted(candidates, key=lambda run: (run.started_at, run.run_id)):
         groups.setdefault(fingerprint_key(run.fingerprint), []).append(run)
@@ -147,7 +147,9 @@ def _accept(present: EnvironmentBaseline | None, group: Sequence[Candidate], int
     known = {run.run_id for run in before}
     if twice := [run.run_id for run in entries if run.run_id in known]:
         raise ConfigurationError(
-            f"run {twice[0]} is accepted already", where=fingerprint_key(group[0].fingerprint), remedy="Leave it out."
+            f"run {twice[0]} is accepted already",
+            where=fingerprint_key(group[0].fingerprint),
+            remedy="Leave it out: --runs takes single files, and a range of the history passes over it by itself.",
         )
     if len(before) + len(entries) > RUNS_WANTED:
         raise ConfigurationError(

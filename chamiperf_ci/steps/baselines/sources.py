@@ -1,10 +1,11 @@
 """Where the runs to accept come from: run files, or a range of the history."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chamiperf_ci.adapters.history import HistoryStore
+from chamiperf_ci.adapters.history import BranchHistory, FolderHistory, HistoryStore
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.run import Run, RunKind
@@ -27,6 +28,16 @@ class Sources:
     store: HistoryStore | None = None
     wanted: history.Wanted = field(default_factory=history.Wanted)
 
+    @property
+    def options(self) -> str:
+        """The options that name the same runs again, without the range."""
+        if isinstance(self.store, BranchHistory):
+            remote = () if self.store.remote == "origin" else ("--remote", self.store.remote)
+            return shlex.join(("--history-branch", self.store.branch, *remote))
+        if isinstance(self.store, FolderHistory):
+            return shlex.join(("--history", str(self.store.root)))
+        return shlex.join(part for place in self.places for part in ("--runs", str(place)))
+
 
 def candidates(sources: Sources, baselines: Baselines) -> tuple[Candidate, ...]:
     """Return the named runs as candidates; of the history, nights only.
@@ -38,13 +49,21 @@ def candidates(sources: Sources, baselines: Baselines) -> tuple[Candidate, ...]:
     if bool(sources.places) == (sources.store is not None):
         raise ConfigurationError(
             "name run files or a range of the history, one of the two",
-            where="--runs, --history",
-            remedy="`chamiperf history list` shows what the history holds.",
+            where="--runs, --history, --history-branch",
+            remedy="Give `--runs out/runs`, or `--history-branch chamiperf-data` for the nights on that branch.",
         )
     if sources.store is None:
         return tuple(from_run(run, baselines) for run in runs_in(sources.places))
+    sources.store.require()
     reading = history.read(sources.store, sources.wanted)
-    return tuple(from_history(entry, baselines) for entry in reading.entries if entry.run_kind is RunKind.NIGHT)
+    found = tuple(from_history(entry, baselines) for entry in reading.entries if entry.run_kind is RunKind.NIGHT)
+    if not found:
+        raise ConfigurationError(
+            "the history has no night in this range",
+            where="--environment, --scenario, --since, --until",
+            remedy=f"`chamiperf history list {sources.options}` shows what it holds.",
+        )
+    return found
 
 
 def runs_in(places: Sequence[Path]) -> tuple[Run, ...]:

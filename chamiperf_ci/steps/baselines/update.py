@@ -19,7 +19,8 @@ from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.render.baseline_change import patch_text, table
 from chamiperf_ci.render.baselines_layout import layout
 from chamiperf_ci.render.escaping import plain
-from chamiperf_ci.steps.baselines.candidates import Overrule
+from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule
+from chamiperf_ci.steps.baselines.fitting import fitting
 from chamiperf_ci.steps.baselines.patch import Operation, apply_patch
 from chamiperf_ci.steps.baselines.proposal import Intent, Proposal, propose, retire
 from chamiperf_ci.steps.baselines.publication import body, title
@@ -61,7 +62,24 @@ def propose_runs(sources: Sources, baselines: Path, patch: Path, wanted: Intent)
         ConfigurationError: As `propose`, or a file cannot be read or written.
     """
     present = files.read_document(baselines, Baselines, remedy=RESTORE)
-    _write_patch(propose(present, candidates(sources, present), wanted), baselines, patch)
+    _write_patch(propose(present, _chosen(sources, present, wanted), wanted), baselines, patch)
+
+
+def _chosen(sources: Sources, present: Baselines, wanted: Intent) -> tuple[Candidate, ...]:
+    """The runs that were named; of a range of the history those that fit, the others named on standard error."""
+    found = candidates(sources, present)
+    if sources.store is None:
+        return found
+    chosen = fitting(found, present, replaces=wanted.act == "replace", overrule=wanted.overrule)
+    for text in chosen.passed_over:
+        click.echo(plain(text), err=True)
+    if not chosen.taken:
+        raise ConfigurationError(
+            "no night of this range is left to accept",
+            where="--environment, --scenario, --since, --until",
+            remedy="The lines above say why each is passed over.",
+        )
+    return chosen.taken
 
 
 def retire_keys(keys: Sequence[str], baselines: Path, patch: Path) -> None:
@@ -151,7 +169,7 @@ def open_pull_request(
         GitHubFailed: GitHub refuses; names the missing permission or setting.
     """
     present = _present(baselines)
-    found = candidates(sources, present)
+    found = _chosen(sources, present, wanted)
     proposal = propose(present, found, wanted)
     show(proposal)
     base = present if api is None else _at_github(api, destination) or present

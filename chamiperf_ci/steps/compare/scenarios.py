@@ -43,6 +43,8 @@ def scenario_outcome(
         baseline_newest=before[-1].started_at.date().isoformat() if before else "",
         baseline_oldest=before[0].started_at.date().isoformat() if before else "",
         learning_runs=min(nights_alike + night.valid, RUNS_WANTED) if is_learning else None,
+        accepted_otherwise=() if sitting.only_pairs else baselines.made_otherwise(night.fingerprint),
+        environment_accepted=baselines.knows(night.fingerprint.environment),
         # A fault set on purpose makes the same build another one.
         same_build=bool(newest and not night.injected_faults)
         and _told_apart(night.identities, newest.identities if newest else ()) == (),

@@ -72,7 +72,7 @@ def conclude(
             key for key, decision in decisions.items() if decision.reason in _UNKNOWN_BASELINE and ended.learning
         ]
         blamed = _only_shown(rows, forgiven.union(learning)) if word == "invalid" else rows
-        sentence = headline(word, blamed, scenarios, self_test=self_test)
+        sentence = headline(word, blamed, scenarios, self_test=self_test, nights=environment_nights)
         if unbased:
             sentence = _behind(f"Targets only for {', '.join(sorted(unbased))}.", sentence)
     return Outcome(

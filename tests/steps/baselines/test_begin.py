@@ -4,6 +4,7 @@ import pytest
 from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.baselines import EnvironmentNote
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
 from chamiperf_ci.steps.baselines.begin import begin
@@ -79,9 +80,40 @@ def test_with_what_was_acknowledged_the_next_night_is_no_miss():
     assert verdict.outcome.exit_code == 0
 
 
-def test_an_environment_that_has_a_baseline_is_refused():
-    with pytest.raises(ConfigurationError, match="has accepted runs already"):
+def test_an_environment_that_has_a_baseline_is_refused_with_the_command_that_adds_to_it():
+    with pytest.raises(ConfigurationError, match="has accepted runs already") as refused:
         begun_with([made_run(1)], accepting(shipped_baselines(), [made_run(0)]))
+    assert "`chamiperf update-baseline propose --reason TEXT --runs out/runs`" in refused.value.remedy
+
+
+def test_nights_made_otherwise_than_the_baseline_are_refused_with_the_command_that_puts_them_beside_it():
+    baselines = accepting(shipped_baselines(), [made_run(0)])
+    changed = from_run(made_run(1, fingerprint={"machine_class": "2c-8GiB"}), baselines)
+    with pytest.raises(ConfigurationError, match="lab has accepted runs already") as refused:
+        begin(baselines, [changed], **SAID, options="--history nights")
+    assert (
+        "`chamiperf update-baseline propose --reason TEXT --overrule fingerprint --history nights --environment lab`"
+    ) in refused.value.remedy
+
+
+def test_of_two_environments_the_one_that_has_no_baseline_is_named():
+    baselines = accepting(shipped_baselines(), [made_run(0, fingerprint={"environment": "embedded"})])
+    runs = [made_run(1, fingerprint={"environment": "embedded"}), made_run(2)]
+    with pytest.raises(ConfigurationError, match="several environments") as refused:
+        begun_with(runs, baselines)
+    assert "of a history `--environment lab` chooses them" in refused.value.remedy
+
+
+def test_a_first_night_that_is_committed_is_never_moved_forward():
+    noted = EnvironmentNote(first_night=date(2026, 2, 1))
+    baselines = shipped_baselines().model_copy(update={"environments": {"lab": noted}})
+    assert begun_with([made_run(0)], baselines).baselines.environments == {"lab": noted}
+
+
+def test_a_first_night_that_is_committed_too_late_is_moved_back():
+    noted = EnvironmentNote(first_night=date(2026, 4, 1))
+    baselines = shipped_baselines().model_copy(update={"environments": {"lab": noted}})
+    assert begun_with([made_run(0)], baselines).baselines.environments["lab"].first_night == date(2026, 3, 2)
 
 
 def test_nights_of_the_history_become_the_same_baseline_as_their_files():
