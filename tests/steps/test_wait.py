@@ -1,13 +1,15 @@
 """Waiting for readiness."""
 
 import pytest
-from made_targets import target
+from made_targets import target, target_of
 from scripted_server import Reply, serving
 
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.sender import Patience
 from chamiperf_ci.errors import CertificateRefused, StackUnreachable
 from chamiperf_ci.models.target import Service
+from chamiperf_ci.stack import faulting
+from chamiperf_ci.stack.faults import SlowStart
 from chamiperf_ci.steps.wait import wait_until_ready
 
 
@@ -44,3 +46,12 @@ def test_a_service_that_hangs_does_not_hold_the_wait_up():
 def test_a_certificate_that_is_not_trusted_ends_the_wait_at_once(embedded_stack):
     with pytest.raises(CertificateRefused):
         _wait({Service.SMD: embedded_stack.url("smd").replace("http:", "https:")}, timeout_s=60)
+
+
+@pytest.mark.e2e
+def test_a_stack_that_starts_slowly_is_waited_for(make_stack):
+    state = make_stack(without=("cloud-init", "discovery", "power", "mcp", "kea", "kea-sync"))
+    faulting.set_fault(state, SlowStart(service="bss", seconds=8))
+    with pytest.raises(StackUnreachable, match="bss: status 503"):
+        _wait(target_of(state).services, timeout_s=0.5)
+    _wait(target_of(state).services, timeout_s=60)
