@@ -259,6 +259,8 @@ def test_the_requests_of_a_cycle_are_those_that_the_plan_counts(make_stack, tmp_
     for each in run.traffic:
         sent[each.service] = sent.get(each.service, 0) + each.requests
     planned = work_of("database_stress", read_profile("demo").scenarios["database_stress"]).requests
+    assert {check.name: check.ok for check in run.checks}["objects after the load"] is True
+    assert {each.kind for each in run.objects if each.left} == {"transitions"}
     # Of the last cycles a part may be missing.
     assert {service: count / sent["smd"] for service, count in sent.items()} == pytest.approx(
         {str(service): count / planned[Service.SMD] for service, count in planned.items()}, rel=0.05

@@ -161,14 +161,16 @@ def reservations(state):
     return len(answer[0].get("arguments", {}).get("reservations", []))
 
 
-def test_changes_that_never_reach_kea_are_counted(kea_stack, fault, tmp_path):
+@pytest.mark.parametrize(("kind", "service"), [("sync-stop", "kea-sync"), ("kea-stop", "kea")])
+def test_changes_that_never_reach_kea_are_counted(kind, service, kea_stack, fault, tmp_path):
     plan = plan_of(kea_stack, "dhcp_sync_burst", BURST)
     process = start(tmp_path / "burst", plan, state=kea_stack)
     while reservations(kea_stack) < 30 and process.poll() is None:
         time.sleep(0.05)
-    fault(kea_stack, "sync-stop", service="kea-sync")
+    fault(kea_stack, kind, service=service)
     ended = finish(process, tmp_path / "burst")
     assert (ended.scalar("changes seen"), ended.scalar("changes never seen")) == (0, 40)
+    assert (ended.why("kea-read", "content") > 0) is (service == "kea")
 
 
 def test_a_kea_that_is_down_is_named(kea_stack, run_k6, fault):
