@@ -251,10 +251,12 @@ class BranchHistory:
 
     def _failure(self, what: str, result: subprocess.CompletedProcess[bytes]) -> OutsideServiceError:
         said = _without_password(" ".join((result.stderr or result.stdout).decode(errors="replace").split()))
+        right = "write" if what == "push" else "read"
         return OutsideServiceError(
             f"git {what} failed: {said[-300:]}",
             where=self._place,
-            remedy="Check the remote's name and that the token may write (permissions: contents: write).",
+            remedy=f"Check the remote's name (`git remote -v`), and that you may {right} there; of a workflow's token "
+            f"`permissions:` of the job say so (`contents: {right}`).",
         )
 
 
@@ -278,7 +280,9 @@ def _new(contents: Mapping[str, bytes], present: Mapping[str, bytes], *, where: 
 
 def _nothing_here(where: str) -> ConfigurationError:
     return ConfigurationError(
-        "there is no history here", where=where, remedy="Name the one that `chamiperf history add` has written."
+        "there is no history here",
+        where=where,
+        remedy="Check how it is spelt; it is the one that `chamiperf history add` has written.",
     )
 
 

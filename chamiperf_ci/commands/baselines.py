@@ -47,8 +47,10 @@ def check(*, baselines: Path, base: Path | None, runs: tuple[Path, ...]) -> Exit
 @_baselines_option
 @source_options
 @click.option("--reason", default="first baseline", show_default=True, help="Stands in the file.")
-@click.option("--link", required=True, metavar="URL", help="Where the work on targets that are missed is tracked.")
-@click.option("--who", envvar="GITHUB_ACTOR", help="Who begins it; default: the user's name. [GITHUB_ACTOR]")
+@click.option(
+    "--link", required=True, metavar="URL", help="The address where the work on targets that are missed is tracked."
+)
+@click.option("--who", envvar="GITHUB_ACTOR", help="Who begins it; default: this machine's user. [GITHUB_ACTOR]")
 def init(
     *,
     sources: Any,  # noqa: ANN401 - imported on use

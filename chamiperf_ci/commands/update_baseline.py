@@ -37,7 +37,9 @@ def _intent_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     options = (
         click.option("--reason", required=True, help="Why the runs are accepted; stands in the file."),
-        click.option("--who", envvar="GITHUB_ACTOR", help="Who accepts them; default: the user's name. [GITHUB_ACTOR]"),
+        click.option(
+            "--who", envvar="GITHUB_ACTOR", help="Who accepts them; default: this machine's user. [GITHUB_ACTOR]"
+        ),
         click.option(
             "--replace",
             is_flag=True,

@@ -173,8 +173,9 @@ def test_two_writers_of_the_same_run_write_it_once(remote, clone):
 def test_a_remote_that_is_gone_is_an_outside_failure(remote, clone):
     store = BranchHistory(clone("mine"), "data")
     shutil.rmtree(remote)
-    with pytest.raises(OutsideServiceError, match="git ls-remote failed"):
+    with pytest.raises(OutsideServiceError, match="git ls-remote failed") as failed:
         store.add({"lab/a.json": b"1\n"}, message="Add")
+    assert "you may read there" in failed.value.remedy
 
 
 def test_a_branch_that_may_not_be_written_is_given_up_after_three_pushes(remote, clone):

@@ -95,6 +95,10 @@ def test_a_first_file_is_written_for_a_person_to_merge(folder):
     begun = Baselines.model_validate_json((folder / "baselines.json").read_text())
     assert {one.metric for one in begun.acknowledgements} == {"p50", "p95", "p99"}
     assert (folder / begun.schema_uri).is_file()
+    assert (
+        "Written to baselines.json, and what editors check it by to schemas/baselines.schema.json. Read it"
+        in result.stderr
+    )
     assert baselines(folder, "check").returncode == 0
     assert "too few" not in result.stderr
 

@@ -59,7 +59,7 @@ NOT_JUDGED: dict[str, Card] = {
         "The metric is new, or nothing was accepted yet.",
         f"After five nights accept runs, in a clone. If none of this environment is accepted: `{BEGIN}`. If some are: "
         f"`{ADD}`, and `--replace` behind it where there are five, then `{APPLY}`. Merge baselines.json by a pull "
-        'request. Or write `"exempt": "WHY"` into the metric\'s rule there.',
+        'request. Or write `"exempt": "WHY"` into the metric\'s rule there; docs/baselines.md shows one.',
     ),
     "not-offered": Card(
         "The plan offers less than 1.2 times the target rate, so the pace would be measured and not the service. It "

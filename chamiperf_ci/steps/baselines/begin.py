@@ -3,6 +3,7 @@
 A target that those nights miss becomes an acknowledgement that expires, so that the gate starts green and honest.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -58,10 +59,16 @@ def begin(
         options: The options that name these runs, for the command to use where there is a baseline already.
 
     Raises:
-        ConfigurationError: No run can be taken, the environment has a baseline already, or the runs are of several
-            environments.
+        ConfigurationError: No run can be taken, the environment has a baseline already, the runs are of several
+            environments, or the link is no address.
     """
     refuse_edited(baselines)
+    if not re.fullmatch(r"https?://[^\s/]+\S*", link):
+        raise ConfigurationError(
+            f"{link!r} is no address",
+            where="--link",
+            remedy="Give the page where the work on missed targets is tracked, such as an issue's, with its https://.",
+        )
     chosen = _newest_five([one for one in candidates if not _bars(one)]) or list(candidates)
     one_environment(chosen, baselines, begins=True)
     name = chosen[0].fingerprint.environment

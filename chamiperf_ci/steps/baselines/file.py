@@ -91,9 +91,11 @@ def init_file(path: Path, *, sources: Sources, who: str | None, reason: str, lin
         click.echo(f"acknowledged until {known.expires}: {plain(where)}: {plain(known.reason)}", err=True)
     files.write_text(path, layout(begun.baselines))
     schema = path.parent / begun.baselines.schema_uri
+    written = f"Written to {path}"
     if begun.baselines.schema_uri and not schema.exists():
         files.write_text(schema, exported()["baselines.schema.json"])
-    click.echo(f"Written to {path}. Read it, and commit it, so that it is reviewed.", err=True)
+        written += f", and what editors check it by to {schema}"
+    click.echo(f"{written}. Read it, and commit what was written, so that it is reviewed.", err=True)
 
 
 def import_file(path: Path, *, theirs: Path) -> None:

@@ -42,7 +42,12 @@ class Place:
 
 def weakened(base: Baselines, now: Baselines) -> tuple[Finding, ...]:
     """Return what is weaker in `now` than in `base`, and which accepted runs came and went."""
-    return (*_weakened_rules(base, now), *_changed_runs(base, now), *_new_acknowledgements(base, now))
+    return (
+        *_weakened_rules(base, now),
+        *_new_grace(base, now),
+        *_changed_runs(base, now),
+        *_new_acknowledgements(base, now),
+    )
 
 
 def name_of(problem: KnownProblem) -> str:
@@ -63,6 +68,17 @@ def _weakened_rules(base: Baselines, now: Baselines) -> Iterator[Finding]:
     for (what, old, new), named in sorted(changes.items()):
         more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
         yield Finding(Gravity.WEAKER, what, ", ".join(named[:_NAMED]) + more, old, new)
+
+
+def _new_grace(base: Baselines, now: Baselines) -> Iterator[Finding]:
+    """Learning nights that begin anew: in them a metric without a baseline costs nothing."""
+    for name, note in sorted(now.environments.items()):
+        before = base.environments.get(name)
+        if before is None and base.knows(name):
+            yield Finding(Gravity.WEAKER, "learning nights begin anew", name, "", f"from {note.first_night}")
+        if before is not None and note.first_night > before.first_night:
+            old, new = f"from {before.first_night}", f"from {note.first_night}"
+            yield Finding(Gravity.WEAKER, "learning nights begin anew", name, old, new)
 
 
 def _weaker(before: Policy, after: Policy) -> Iterator[tuple[str, str, str]]:

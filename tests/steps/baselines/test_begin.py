@@ -162,3 +162,10 @@ def test_an_acknowledgement_that_no_longer_applies_is_named_for_removal():
     baselines = begun_with([made_run(number, factor=9.0) for number in range(5)]).baselines
     warnings = judge(Question(runs=[made_run(9)], baselines=baselines)).verdict.warnings
     assert any("boot_storm / bootscript p95 no longer applies: remove it" in text for text in warnings)
+
+
+@pytest.mark.parametrize("link", ["URL", "example.org/1", "https://", "https:// x"])
+def test_a_link_that_is_no_address_is_refused(link):
+    baselines = shipped_baselines()
+    with pytest.raises(ConfigurationError, match="is no address"):
+        begin(baselines, [from_run(made_run(0), baselines)], **(SAID | {"link": link}))

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 from made_runs import accepting, made_run, shipped_baselines
 
-from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models.baselines import Baselines, EnvironmentNote
 from chamiperf_ci.render.baseline_findings import Gravity
 from chamiperf_ci.steps.baselines.check import check
 
@@ -116,6 +116,31 @@ def test_a_limit_weakened_for_one_kind_of_stack_is_found():
 
     [found] = weaker(loosen)
     assert found.now == "at most 200 ms, sustained (ADR-012)"
+
+
+def noted(baselines, first_night):
+    note = EnvironmentNote(first_night=first_night)
+    return baselines.model_copy(update={"environments": {"lab": note}})
+
+
+def test_a_first_night_moved_forward_is_a_weakened_gate():
+    before, after = (noted(shipped_baselines(), date(2026, month, 1)) for month in (2, 3))
+    [found] = findings(after, Gravity.WEAKER, base=before)
+    assert (found.what, found.before, found.now) == (
+        "learning nights begin anew",
+        "from 2026-02-01",
+        "from 2026-03-01",
+    )
+    assert findings(before, Gravity.WEAKER, base=after) == []
+
+
+def test_a_first_night_for_an_environment_that_had_a_baseline_is_a_weakened_gate():
+    [found] = findings(noted(FIVE, date(2026, 3, 1)), Gravity.WEAKER, base=FIVE)
+    assert (found.what, found.now) == ("learning nights begin anew", "from 2026-03-01")
+
+
+def test_the_first_night_of_a_new_environment_weakens_nothing():
+    assert findings(noted(shipped_baselines(), date(2026, 3, 1)), Gravity.WEAKER, base=shipped_baselines()) == []
 
 
 def test_a_removed_baseline_is_a_weakened_gate():
