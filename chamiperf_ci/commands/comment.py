@@ -127,7 +127,8 @@ def _token() -> str:
     raise ConfigurationError(
         "there is no token to comment with",
         where="GITHUB_TOKEN",
-        remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step.",
+        remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step, and `pull-requests: write` under "
+        "`permissions:` of the job; on a laptop `export GITHUB_TOKEN=...`.",
     )
 
 

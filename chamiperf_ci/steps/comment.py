@@ -31,6 +31,11 @@ SHORTER = 20_000
 
 FILE = "verdict.json"
 
+_NO_FILE = (
+    "`chamiperf compare` writes it, in this job and with the same `--out`; look whether it ran. Name a file that lies "
+    "elsewhere with `--verdict`; where the run ended before a verdict, give `--without-verdict`."
+)
+
 NO_VERDICT = (
     "<b>No verdict: the run ended before anything could be judged.</b>\n\n"
     "It says nothing about performance, neither good nor bad; {where} says at which step it ended and what to do.\n"
@@ -134,7 +139,7 @@ def _verdict(poster: "Poster", request: Request, destination: Destination) -> Ve
     verdict = (
         fetch_verdict(poster.api, poster.repository, destination.run, request.artifact)
         if isinstance(destination, ByHead)
-        else read_document(request.verdict_file, Verdict, remedy="`chamiperf compare` writes it.")
+        else read_document(request.verdict_file, Verdict, remedy=_NO_FILE)
     )
     return published_verdict(verdict)
 

@@ -11,8 +11,9 @@ from chamiperf_ci.errors import ConfigurationError
 FORK = (
     "The pull request comes from the fork {fork}, and for a fork GitHub gives a token that may only read, whatever "
     "`permissions:` says. This run's verdict is in its job summary. For comments copy `workflows/fork.yml` and "
-    "`workflows/comment.yml` of chamiperf-ci to `.github/workflows/` on the default branch: the first measures what "
-    "a fork pushes (its `paths:` say when), the second posts what it found."
+    "`workflows/comment.yml` of chamiperf-ci to `.github/workflows/` on the default branch, and replace OWNER in both: "
+    "the first measures what a fork pushes, the second posts what it found. Then push to the pull request again; it "
+    "is measured only when it changes a file that `paths:` in `fork.yml` names."
 )
 
 
@@ -66,7 +67,11 @@ def where_to_post(event: Event, number: int | None) -> Destination:
         own = event.head if event.pull_request == number else None
         return ByNumber(number, own.commit if own is not None else None)
     if event.pull_request is None or event.head is None:
-        return Nowhere(f"The event `{event.name or 'none'}` has no pull request; `--pull-request` can name one.")
+        return Nowhere(
+            f"The event `{event.name or 'none'}` has no pull request. Name one with `--pull-request` "
+            "(`pull-request:` of the action), or leave the step out where there is none: `if: github.event_name == "
+            "'pull_request'`."
+        )
     if event.from_fork and event.name == "pull_request":
         return Nowhere(FORK.format(fork=f"`{event.head.repository}`" if event.head.repository else "that was deleted"))
     return ByNumber(event.pull_request, event.head.commit)

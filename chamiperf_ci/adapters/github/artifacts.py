@@ -56,16 +56,18 @@ def of_run(api: Api, repository: str, run: int, name: str) -> Artifact:
     if not found:
         raise ConfigurationError(
             f"the run has no artifact named {name}",
-            where=f"run {run} of {repository}",
+            where=f"on GitHub {repository}/actions/runs/{run}",
             remedy="It ended before a verdict was there: its job summary says why.",
         )
     newest = max(found, key=lambda artifact: artifact.number)
     if newest.expired:
         raise ConfigurationError(
             f"the artifact {name} has expired",
-            where=f"run {run} of {repository}",
-            remedy="Re-run that run, not this one; after 30 days start a new one. `retention-days` in the workflow of "
-            "that run says how long artifacts are kept.",
+            # Without the host, which would be taken out of the job summary.
+            where=f"on GitHub {repository}/actions/runs/{run}",
+            remedy="Re-run all jobs of that run, which GitHub allows for 30 days after it began; later close and "
+            "reopen the pull request, or push to it. Each of these starts this workflow anew; this run stays red. "
+            "`retention-days` in that run's workflow says how long its artifacts are kept (at most 90).",
         )
     return newest
 

@@ -107,5 +107,8 @@ def _not_permitted(answer: Answer, what: str, where: str, permission: str) -> No
         remedy = "Unlock it on the pull request's page."
     else:
         wrong = f"this token may not {what}"
-        remedy = f"Add `{permission}` to `permissions:` of the job in the workflow file."
+        remedy = (
+            f"Add `{permission}` to `permissions:` of this job, and name there all else that it needs (`contents: "
+            "read` for a checkout): what is not named is taken away."
+        )
     return NotPermitted(wrong, where=where, remedy=remedy, permission=permission)
