@@ -9,9 +9,11 @@ _NIGHTS = "--history-branch chamiperf-data --environment NAME"
 BEGIN = f"chamiperf baselines init {_NIGHTS} --link URL"
 ADD = f"chamiperf update-baseline propose --reason TEXT {_NIGHTS}"
 BESIDE = f"{ADD} --overrule fingerprint"
-REPLACE = f"{ADD} --replace --scenario SCENARIO --since DAY"
+NEWEST = f"{ADD} --replace --scenario SCENARIO"
+"""The newest nights in the place of the accepted ones."""
+REPLACE = f"{NEWEST} --since DAY"
 """A range replaces whatever it holds, so that it is narrowed to what changed."""
-WHAT_CHANGED = "SCENARIO is what changed, DAY its first night, such as 2026-03-02"
+WHAT_CHANGED = "`--scenario` names what changed, `--since` its first night"
 APPLY = "chamiperf update-baseline apply"
 _FULL = 5
 _USABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -19,14 +21,19 @@ _USABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 def accept_command(scenario: ScenarioOutcome) -> str:
     """Return the command for one scenario's nights, with the environment's own name."""
-    return with_environment(_command(scenario), scenario.fingerprint.environment)
+    return filled_in(_command(scenario), environment=scenario.fingerprint.environment, scenario=scenario.scenario)
 
 
-def with_environment(text: str, environment: str) -> str:
-    """Put an environment's name where a command asks for one; leave it where the name is none."""
-    if not _USABLE.fullmatch(environment):
-        return text
-    return text.replace("--environment NAME", f"--environment {environment}")
+def filled_in(text: str, *, environment: str, scenario: str = "", day: str = "") -> str:
+    """Put names into the commands of a text; what is not known or could be no such name is left as it is."""
+    for option, value in (
+        ("--environment NAME", environment),
+        ("--scenario SCENARIO", scenario),
+        ("--since DAY", day),
+    ):
+        if _USABLE.fullmatch(value):
+            text = text.replace(option, f"{option.split()[0]} {value}")
+    return text
 
 
 def _command(scenario: ScenarioOutcome) -> str:
@@ -35,5 +42,5 @@ def _command(scenario: ScenarioOutcome) -> str:
     if scenario.accepted_otherwise:
         return BESIDE
     if scenario.baseline_runs >= _FULL:
-        return f"{ADD} --replace --scenario {scenario.scenario}"
+        return NEWEST
     return ADD

@@ -11,7 +11,7 @@ from enum import IntEnum
 from chamiperf_ci.models.verdict import Row, ScenarioOutcome, Verdict
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import groups, numbers
-from chamiperf_ci.render.accepting import with_environment
+from chamiperf_ci.render.accepting import filled_in
 from chamiperf_ci.render.cards import CARDS
 from chamiperf_ci.render.cards.card import plain_text
 from chamiperf_ci.render.charts import text_chart
@@ -262,9 +262,21 @@ def _words(writer: _Writer) -> str:
     )
     lines = []
     for word, card in ((str(word), CARDS[word]) for word in used):
-        said = surface.text(plain_text(with_environment(f"{card.meaning} {card.remedy}", verdict.environment)))
+        said = surface.text(plain_text(_named(f"{card.meaning} {card.remedy}", verdict, word)))
         lines.append(f"{surface.link(word, writer.context.card_url(word))}: {said}")
     return surface.fold("What the words mean, and what to do", surface.bullets(lines)) if lines else ""
+
+
+def _named(text: str, verdict: Verdict, word: str) -> str:
+    """A card's text with this night's names in its commands: the scenario is the first that the word is said of."""
+    said_of = (row.key.scenario for row in verdict.rows if word in (row.verdict, row.reason))
+    day = max((scenario.started_at for scenario in verdict.scenarios), default=None)
+    return filled_in(
+        text,
+        environment=verdict.environment,
+        scenario=next(said_of, ""),
+        day=f"{day:%Y-%m-%d}" if day else "",
+    )
 
 
 def _where(context: Context) -> str:

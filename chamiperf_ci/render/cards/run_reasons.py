@@ -6,7 +6,7 @@ RUNS: dict[str, Card] = {
     "generator-saturated": Card(
         "The load generator was the bottleneck, so its latencies are its own and not the stack's.",
         "Too little CPU or memory for the number of nodes, or another program beside it.",
-        "Use a larger runner, fewer VUs (`chamiperf load --vus`), or a longer pace; see docs/runner.md.",
+        "Use a larger runner, fewer VUs (`--vus` of `chamiperf load`), or a longer pace; see docs/runner.md.",
     ),
     "dropped-iterations": Card(
         "More than 0.1 % of the planned arrivals found no free VU and never happened.",
@@ -46,7 +46,7 @@ RUNS: dict[str, Card] = {
     "max-duration": Card(
         "The load was stopped because it took longer than it may.",
         "`--max-duration` is shorter than the plan, or the stack held the load up.",
-        "Raise `chamiperf load --max-duration`, or use a smaller profile.",
+        "Raise `--max-duration` of `chamiperf load`, or use a smaller profile.",
     ),
     "out-of-memory": Card(
         "The load was stopped before the generator ran out of memory.",

@@ -111,11 +111,14 @@ def begin(
 
 def _add_instead(candidates: Sequence[Candidate], environment: str, options: str) -> str:
     changed = any(kind is Overrule.FINGERPRINT for one in candidates for kind, _ in one.objections)
-    overrule = " --overrule fingerprint" if changed else ""
+    overrule = "--overrule fingerprint " if changed else ""
     of_history = "" if options.startswith("--runs") else f" --environment {environment}"
-    command = f"chamiperf update-baseline propose --reason TEXT{overrule} {options}{of_history}"
+    how = f"{overrule}{options}{of_history}"
     why = ", since these runs were made otherwise" if changed else ""
-    return f"Add to them{why}: `{command}`, then `chamiperf update-baseline apply`."
+    return (
+        f"Add to them{why}: `chamiperf update-baseline propose --reason TEXT {how}`, then "
+        "`chamiperf update-baseline apply`."
+    )
 
 
 def _thin(proposal: Proposal) -> str:

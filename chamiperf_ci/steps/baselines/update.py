@@ -27,7 +27,7 @@ from chamiperf_ci.steps.baselines.publication import body, title
 from chamiperf_ci.steps.baselines.sources import Sources, candidates
 from chamiperf_ci.steps.compare.step import RESTORE
 
-_PROPOSE = "Make it with `chamiperf update-baseline propose`."
+_PROPOSE = "Make it with `chamiperf update-baseline propose --reason TEXT --runs out/runs`."
 
 
 def intent(*, replace: bool, who: str | None, reason: str, today: date, overrule: Sequence[str]) -> Intent:

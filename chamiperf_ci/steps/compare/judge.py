@@ -15,6 +15,7 @@ from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, RowKey, Verdict
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict
 from chamiperf_ci.render import changes, numbers
+from chamiperf_ci.render.accepting import REPLACE, filled_in
 from chamiperf_ci.render.gate_sight import gate_sight
 from chamiperf_ci.render.measured import FALSE_NIGHTS_OF_THE_ADR
 from chamiperf_ci.steps.compare.drifts import drift_rows
@@ -279,10 +280,10 @@ def _warnings(
     )
     adr = (ADR_FALSE_NIGHTS,) if question.gate == "adr" else ()
     uncounted = (UNCOUNTED,) if is_learning and question.past is None else ()
-    return (*adr, *uncounted, *question.warnings, *edited, *over, *_stale(rows, decisions))
+    return (*adr, *uncounted, *question.warnings, *edited, *over, *_stale(rows, decisions, found[0].night))
 
 
-def _stale(rows: Sequence[Row], decisions: dict[RowKey, RowDecision]) -> tuple[str, ...]:
+def _stale(rows: Sequence[Row], decisions: dict[RowKey, RowDecision], night: Run) -> tuple[str, ...]:
     """Say which rows are so much better than their baseline that a slow-down of the whole tolerance would go unseen."""
     found = []
     for each in rows:
@@ -291,10 +292,16 @@ def _stale(rows: Sequence[Row], decisions: dict[RowKey, RowDecision]) -> tuple[s
         if decision is None or decision.change is None or stale is None or decision.change.by_pairs:
             continue  # the baseline of pairs is the old build, measured just now
         better = changes.words_for(each.unit, each.direction).better
+        accept = filled_in(
+            REPLACE,
+            environment=night.fingerprint.environment,
+            scenario=each.key.scenario,
+            day=f"{night.started_at:%Y-%m-%d}",
+        )
         ratio = abs(as_shown(decision.change.d, each.direction))
         found.append(
             f"The baseline of {changes.title(each.key, with_scenario=True)} is stale: it is {numbers.percent(ratio)} % "
             f"{better} by now, so +{numbers.percent(stale.unseen)} % would go unseen until these runs are accepted "
-            "(`chamiperf update-baseline propose`)."
+            f"(`{accept}`)."
         )
     return tuple(found)

@@ -6,6 +6,7 @@ from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBas
 from chamiperf_ci.models.fingerprint import Identity, Machine
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import ScenarioOutcome
+from chamiperf_ci.render.accepting import NEWEST, filled_in
 from chamiperf_ci.steps.compare.sittings import Sitting, reasons
 from chamiperf_ci.verdict.baseline_health import RUNS_WANTED, is_old
 
@@ -139,11 +140,12 @@ def _ageing(night: Run, accepted: EnvironmentBaseline | None) -> tuple[str, ...]
     if accepted is None or accepted.newest is None:
         return ()
     nights = (night.started_at.date() - accepted.newest.date()).days
+    newer = filled_in(NEWEST, environment=night.fingerprint.environment, scenario=night.scenario)
     found = []
     if is_old(nights):
         found.append(
             f"The baseline is old: its newest run was {nights} nights ago, and runs drift apart in 60. "
-            "Add runs with `chamiperf update-baseline propose`."
+            f"Accept newer ones in their place: `{newer}`."
         )
     if len(accepted.runs) < RUNS_WANTED:
         found.append(f"The baseline has {len(accepted.runs)} of {RUNS_WANTED} runs: intervals are wide.")

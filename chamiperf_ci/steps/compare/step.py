@@ -26,7 +26,9 @@ from chamiperf_ci.steps.compare.tally import Gate
 from chamiperf_ci.steps.drill.kept import KeptDrills, newest_drills
 from chamiperf_ci.steps.published import published
 
-RESTORE = "Restore the file from version control, or start one with `chamiperf baselines init`."
+RESTORE = (
+    "Restore the file from version control, or start one with `chamiperf baselines init --runs out/runs --link URL`."
+)
 
 
 @dataclass(frozen=True, slots=True)
