@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, Field
 
 from chamiperf_ci.models.document import Document, Value
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
+from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RunReason, TargetVerdict
 
 
@@ -98,7 +99,7 @@ class Scalar(Value):
 
     name: str
     endpoint: str = ""
-    phase: str = "sustained"
+    phase: str = SUSTAINED
     unit: str
     direction: Direction
     value: float

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime
 
 from chamiperf_ci.models.document import Document, Value
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
+from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.vocabulary import (
     Direction,
     RowReason,
@@ -31,12 +32,12 @@ class RowKey(Value):
     endpoint: str
     metric: str
     """`p50`, `p99`, `throughput`, `errors`, `stalled-windows`; other Trends `<trend> p99`; server metrics by name."""
-    phase: str = "sustained"
+    phase: str = SUSTAINED
 
     @property
     def text(self) -> str:
         """The row's name for people: `boot_storm / bootscript p99`, with the phase unless it is the sustained one."""
-        phase = "" if self.phase == "sustained" else f" ({self.phase})"
+        phase = "" if self.phase == SUSTAINED else f" ({self.phase})"
         where = f"{self.scenario} / {self.endpoint}" if self.endpoint else self.scenario
         return f"{where} {self.metric}{phase}"
 

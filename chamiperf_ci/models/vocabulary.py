@@ -96,6 +96,9 @@ class RowReason(StrEnum):
     DRIFT = "drift"
 
 
+DEFAULT_TOLERANCE = 0.20
+"""The slowdown that passes where no rule says another; 0.20 is 20 %."""
+
 UNKNOWN_BASELINE = frozenset({RowReason.NO_BASELINE, RowReason.FINGERPRINT_MISMATCH})
 """Why a row has nothing to be compared with; forgiven while its environment is learning."""
 

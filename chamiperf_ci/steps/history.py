@@ -20,12 +20,13 @@ from chamiperf_ci.adapters.wrong_fields import first_wrong
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import AcceptedRow
 from chamiperf_ci.models.history import HistoryEntry, HistoryRow
+from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Row, RowKey, Verdict
 from chamiperf_ci.models.vocabulary import TargetVerdict
 from chamiperf_ci.render.baselines_layout import laid_out
 from chamiperf_ci.steps.baselines.entry import rounded, row_of
-from chamiperf_ci.steps.compare.measurements import SUSTAINED, measure
+from chamiperf_ci.steps.compare.measurements import measure
 from chamiperf_ci.steps.compare.past import Past, PastNight, PastValue
 
 _STAMP = "%Y%m%dT%H%M%SZ"

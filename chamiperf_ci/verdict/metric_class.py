@@ -6,8 +6,6 @@ from types import MappingProxyType
 
 from chamiperf_ci.models.vocabulary import Direction, MetricClass
 
-DEFAULT_TOLERANCE = 0.20
-
 # Standard deviation of ln(run statistic) between runs of unchanged code, on the noisy side of what was measured
 # over public series (verdict.md section 4), so that a lucky baseline cannot promise more than runs keep.
 PRIOR_SD = MappingProxyType(

@@ -5,8 +5,8 @@ from collections.abc import Sized
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowKind, RowReason, RowVerdict
-from chamiperf_ci.verdict.metric_class import DEFAULT_TOLERANCE, is_quantity
+from chamiperf_ci.models.vocabulary import DEFAULT_TOLERANCE, Direction, MetricClass, RowKind, RowReason, RowVerdict
+from chamiperf_ci.verdict.metric_class import is_quantity
 from chamiperf_ci.verdict.wilson import Failures
 
 VERDICT_WITHOUT_JUDGEMENT = MappingProxyType(

@@ -13,7 +13,7 @@ from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.drill import Drill
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, RowKey, Verdict
-from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict
+from chamiperf_ci.models.vocabulary import UNKNOWN_BASELINE, FailOn, RowReason, RowVerdict
 from chamiperf_ci.render import changes, numbers
 from chamiperf_ci.render.accepting import REPLACE, filled_in
 from chamiperf_ci.render.gate_sight import gate_sight
@@ -255,8 +255,9 @@ def _by_the_letter(judged: RowInput | None, decision: RowDecision) -> RowDecisio
 
 
 def _lacks_baseline(sitting: Sitting, decisions: dict[RowKey, RowDecision]) -> bool:
-    unknown = (RowReason.NO_BASELINE, RowReason.FINGERPRINT_MISMATCH)
-    return any(key.scenario == sitting.scenario and decision.reason in unknown for key, decision in decisions.items())
+    return any(
+        key.scenario == sitting.scenario and decision.reason in UNKNOWN_BASELINE for key, decision in decisions.items()
+    )
 
 
 def _confirmed_by(found: Sequence[Sitting]) -> str:

@@ -7,6 +7,7 @@ Definitions: verdict.md sections 2 (what is too thin to be a number), 3 (the sta
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Judged, Run, Scalar, Series, ServerMetric, Traffic
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowKind, RowReason, Statistic
@@ -22,7 +23,6 @@ from chamiperf_ci.verdict.statistic import (
 )
 from chamiperf_ci.verdict.wilson import Failures
 
-SUSTAINED = "sustained"
 LATENCY = "latency"
 THROUGHPUT = "throughput"
 SERVICE_THROUGHPUT = "service throughput"

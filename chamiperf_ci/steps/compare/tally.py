@@ -5,14 +5,19 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from chamiperf_ci.models.verdict import Counts, Outcome, Row, RowKey, ScenarioOutcome, Word
-from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, RunReason, TargetVerdict
+from chamiperf_ci.models.vocabulary import (
+    UNKNOWN_BASELINE,
+    FailOn,
+    RowReason,
+    RowVerdict,
+    RunReason,
+    TargetVerdict,
+)
 from chamiperf_ci.render.headline import SELF_TEST, blind_spots, headline, targets_only
 from chamiperf_ci.verdict.decision import RowDecision
 from chamiperf_ci.verdict.outcome import night_outcome
 
 Gate = Literal["verdict", "adr"]
-
-_UNKNOWN_BASELINE = frozenset({RowReason.NO_BASELINE, RowReason.FINGERPRINT_MISMATCH})
 
 
 def tally(rows: Sequence[Row]) -> Counts:
@@ -52,7 +57,7 @@ def conclude(
         self_test: The stack was the embedded one.
     """
     unbased = {scenario.scenario for scenario in scenarios if scenario.judged_targets_only}
-    unknown = {key for key, decision in decisions.items() if decision.reason in _UNKNOWN_BASELINE}
+    unknown = {key for key, decision in decisions.items() if decision.reason in UNKNOWN_BASELINE}
     forgiven = {key for key in unknown if key in exempt or key.scenario in unbased}
     counted = [decision for key, decision in decisions.items() if key not in forgiven]
     known = {row.key for row in rows if row.acknowledged is not None}
@@ -69,7 +74,7 @@ def conclude(
         sentence = targets_only(rows, scenarios, self_test=self_test)
     else:
         learning = [
-            key for key, decision in decisions.items() if decision.reason in _UNKNOWN_BASELINE and ended.learning
+            key for key, decision in decisions.items() if decision.reason in UNKNOWN_BASELINE and ended.learning
         ]
         blamed = _only_shown(rows, forgiven.union(learning)) if word == "invalid" else rows
         sentence = headline(word, blamed, scenarios, self_test=self_test, nights=environment_nights)

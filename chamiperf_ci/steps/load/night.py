@@ -144,7 +144,7 @@ def describe(run: Run) -> str:
     parts.extend(
         f"{series.endpoint} p50 {phase.quantiles['p50']:.3g} ms, p99 {phase.quantiles['p99']:.3g} ms"
         for series in run.series
-        if series.metric == "latency" and (phase := series.phases.get("sustained")) is not None
+        if series.metric == "latency" and (phase := series.phases.get(SUSTAINED)) is not None
     )
     parts.extend(f"without {each.what}: {each.reason}" for each in run.unavailable)
     if run.generator is not None:
