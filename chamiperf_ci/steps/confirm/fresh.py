@@ -70,6 +70,6 @@ def ready_and_seeded(
         nullcontext() if claim is None else hold(client, claim, say=say),
     ):
         driver = Driver(target, client.dialect, find_k6(k6), stop)
-        # That these nodes may be on this stack, and in its Kea, was decided when they were first seeded.
-        wish = Wish(before.nodes, SAMPLE, shared_stack=before.shared is not None, allow_dhcp=True)
+        # Whether these nodes may be on this stack, and in its Kea, was decided when they were first seeded.
+        wish = Wish(before.nodes, SAMPLE, shared_stack=before.shared is not None, allow_dhcp=before.dhcp_allowed)
         carry_out(client, driver, seed_file, intend(client, seed_file, wish, stop), wish)

@@ -210,7 +210,7 @@ def _refuse_dhcp(target: Target, kind: StackKind) -> None:
         raise ConfigurationError(
             f"seeding fills this stack's DHCP server with reservations from {target.network}",
             where=f"Kea at {target.kea}",
-            remedy="Give --allow-dhcp if it may, or leave --kea-url out.",
+            remedy="Run `chamiperf seed --allow-dhcp` if it may, or leave --kea-url out.",
         )
 
 
