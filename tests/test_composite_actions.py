@@ -9,7 +9,8 @@ import yaml
 from chamiperf_ci.__main__ import main
 from chamiperf_ci.options import Duration
 from tools import write_actions
-from tools.write_actions import ACTIONS, ROOT
+from tools.actions import ACTIONS
+from tools.write_actions import ROOT
 
 BY_NAME = {action.name: action for action in ACTIONS}
 FILES = sorted((ROOT / "actions").glob("*/action.yml"))

@@ -7,16 +7,16 @@ command by environment only (`CHAMIPERF_IN_<COMMAND>_<OPTION>`, read by click): 
 """
 
 import importlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import yaml
 
 from chamiperf_ci import __version__
 from chamiperf_ci.cli import COMMANDS
 from chamiperf_ci.options import Duration
+from tools.actions import ACTIONS, Action
+from tools.actions_page import page
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,132 +32,6 @@ WRITES_AS = "Token to write to GitHub with, such as an App's. Default: the job's
 EXIT_CODE = "0 fine, 1 a verdict says no, 2 usage or configuration, 3 the measurement is not valid, 4 GitHub failed."
 
 
-@dataclass(frozen=True)
-class Action:
-    """What of an action does not follow from its command."""
-
-    name: str
-    summary: str
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    """Output to its description; the command publishes them."""
-    permissions: str = "none"
-    """What the job's token must be allowed, as a person writes it."""
-    subcommand: str = ""
-    values: Mapping[str, str] = field(default_factory=dict)
-    """Option to the expression that gives it, where that is not just the input."""
-
-    @property
-    def writes(self) -> bool:
-        """Whether it writes to GitHub, and so needs a token."""
-        return "write" in self.permissions
-
-
-ACTIONS = (
-    Action(
-        "stack",
-        "Start the embedded stack: a stand-in for Chamicore on loopback, for a repository that has none to drive.",
-        subcommand="up",
-        # Printed, the variables would put the stack's token into the log.
-        values={"env_file": "${{ inputs.env-file || format('{0}/chamiperf-stack.env', runner.temp) }}"},
-    ),
-    Action("wait", "Wait until every service of the stack is ready."),
-    Action(
-        "seed",
-        "Put nodes into the stack through its own API, or take them away again.",
-        outputs={"seed-path": "Path of seed.json, which says what is in the stack."},
-    ),
-    Action(
-        "smoke",
-        "Check that each service works at all; red where one does not.",
-        outputs={"smoke-path": "Path of smoke.json."},
-    ),
-    Action(
-        "load",
-        "Drive scenarios at the stack with k6.",
-        outputs={"runs-path": "Folder with one JSON file for each run."},
-    ),
-    Action(
-        "compare",
-        "Judge runs against targets and baseline.",
-        outputs={
-            "verdict": "The verdict in a word or two, such as `pass`, `regression` or `target missed`.",
-            "regressions": "How many rows are regressions.",
-            "targets-missed": "How many targets were missed.",
-            "suspect-scenarios": "Scenarios that deserve to be measured again by `confirm`, separated by blanks.",
-            "verdict-path": "Path of verdict.json.",
-        },
-    ),
-    Action(
-        "confirm",
-        "Measure the suspects again and decide.",
-        outputs={
-            "verdict": "The verdict in a word or two, such as `pass`, `regression` or `target missed`.",
-            "regressions": "How many rows are regressions.",
-            "targets-missed": "How many targets were missed.",
-            "suspect-scenarios": "Scenarios that would still deserve it, separated by blanks.",
-            "verdict-path": "Path of verdict.json.",
-        },
-    ),
-    Action(
-        "baselines",
-        "Check baselines.json: gates weakened, runs edited by hand, metrics without a gate.",
-        subcommand="check",
-        outputs={
-            "broken": "How many findings must be put right; above 0 the exit code is 1.",
-            "weaker": "How many gates are weaker than in `base`; a warning each.",
-        },
-    ),
-    Action(
-        "drill",
-        "Prove that the gate catches what it should, on this set-up.",
-        outputs={
-            "drill": "`proved`, `not proved` or `too few runs`.",
-            "drill-path": "Path of drill.json.",
-        },
-    ),
-    Action(
-        "report",
-        "Render a verdict: job summary, annotations, HTML and JUnit XML.",
-        outputs={
-            "summary-path": "Path of summary.md.",
-            "report-path": "Path of report.html.",
-            "junit-path": "Path of junit.xml.",
-        },
-    ),
-    Action(
-        "comment",
-        "Post a verdict as one sticky comment on its pull request.",
-        outputs={
-            "posting": "What became of the comment: `created`, `updated`, `unchanged` or `skipped`.",
-            "comment-url": "Address of the comment; empty when skipped.",
-            "reason": "Why it was skipped.",
-        },
-        permissions="`pull-requests: write`; `actions: read` too, to fetch the artifact of another run",
-    ),
-    Action(
-        "alert",
-        "Open, update and close alerts for a night, or look whether nights are missing.",
-        outputs={
-            "opened": "How many issues were opened.",
-            "closed": "How many issues were closed.",
-            "undelivered": "How many things could not be delivered; above 0 the exit code is 4.",
-            "verdict-exit-code": "The night's own exit code, which an alert never replaces; empty without a verdict.",
-        },
-        permissions="`issues: write`; `actions: read` too, to look at the schedule",
-    ),
-    Action(
-        "update-baseline",
-        "Open a pull request that accepts runs into baselines.json; a person merges it.",
-        subcommand="pull-request",
-        outputs={
-            "pull-request": "Number of the pull request.",
-            "pull-request-url": "Its address.",
-        },
-        permissions="`contents: write` and `pull-requests: write`",
-    ),
-)
-
-
 def files() -> Iterator[tuple[Path, str]]:
     """Every generated file and its text; the page is made from the action.yml files as they will be."""
     texts = {action.name: action_text(action) for action in ACTIONS}
@@ -169,8 +43,7 @@ def files() -> Iterator[tuple[Path, str]]:
 
 def command_of(action: Action) -> click.Command:
     """The click command behind an action."""
-    module, function = COMMANDS[action.name]
-    del function
+    module, _ = COMMANDS[action.name]
     command: click.Command = getattr(importlib.import_module(f"chamiperf_ci.commands.{module}"), module)
     if action.subcommand:
         command = command.commands[action.subcommand]  # type: ignore[attr-defined]  # a subcommand is one of a group
@@ -293,43 +166,3 @@ def _target_names() -> frozenset[str]:
 def _quoted(text: str) -> str:
     """A YAML scalar; JSON's strings are YAML's."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def page(texts: Mapping[str, str]) -> str:
-    """docs/actions.md, from the action.yml files alone."""
-    lines = [_HEAD]
-    for name, text in texts.items():
-        described = yaml.safe_load(text)
-        lines += [f"## {name}", "", described["description"], ""]
-        permissions = next((action.permissions for action in ACTIONS if action.name == name), "none")
-        lines += [f"Permissions: {permissions}.", ""]
-        lines += ["| input | meaning |", "|---|---|"]
-        for word, about in (described.get("inputs") or {}).items():
-            required = " Required." if about.get("required") else ""
-            lines.append(f"| `{word}` | {_cell(about['description'])}{required} |")
-        lines += ["", "| output | meaning |", "|---|---|"]
-        lines += [f"| `{word}` | {_cell(about['description'])} |" for word, about in described["outputs"].items()]
-        lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*")
-
-
-_HEAD = """# Actions
-
-Written by `make docs` from the `action.yml` files; a stale page is red.
-
-Each action is one command of `chamiperf` with its options as inputs, in the same words. An input that is not given, or
-is empty, leaves the command's own default. Each action ends with the command's exit code, and says it in the output
-`exit-code` also when it fails: with `continue-on-error: true` a job goes on and lets one last step decide.
-
-`setup` comes first in a job: it installs the package from the same commit as the action, and puts `chamiperf` on the
-path. All actions of one job must be of one version; a difference is exit code 2.
-
-Addresses and credentials of the stack are variables (`env:` of the job), so that no secret is an input:
-`CHAMICORE_TEST_<SERVICE>_URL`, `CHAMIPERF_GATEWAY_URL`, `CHAMIPERF_KEA_URL`, `CHAMIPERF_PROMETHEUS_URL`,
-`CHAMICORE_INTERNAL_TOKEN`, `CHAMICORE_TOKEN`, `CHAMIPERF_CLIENT_ID` and `CHAMIPERF_CLIENT_SECRET`. The rest is named by
-`chamiperf load --help`.
-"""

@@ -1,0 +1,130 @@
+"""The actions, and what of each does not follow from its command; knows no file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Action:
+    """What of an action does not follow from its command."""
+
+    name: str
+    summary: str
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Output to its description; the command publishes them."""
+    permissions: str = "none"
+    """What the job's token must be allowed, as a person writes it."""
+    subcommand: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Option to the expression that gives it, where that is not just the input."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it writes to GitHub, and so needs a token."""
+        return "write" in self.permissions
+
+
+ACTIONS = (
+    Action(
+        "stack",
+        "Start the embedded stack: a stand-in for Chamicore on loopback, for a repository that has none to drive.",
+        subcommand="up",
+        # Printed, the variables would put the stack's token into the log.
+        values={"env_file": "${{ inputs.env-file || format('{0}/chamiperf-stack.env', runner.temp) }}"},
+    ),
+    Action("wait", "Wait until every service of the stack is ready."),
+    Action(
+        "seed",
+        "Put nodes into the stack through its own API, or take them away again.",
+        outputs={"seed-path": "Path of seed.json, which says what is in the stack."},
+    ),
+    Action(
+        "smoke",
+        "Check that each service works at all; red where one does not.",
+        outputs={"smoke-path": "Path of smoke.json."},
+    ),
+    Action(
+        "load",
+        "Drive scenarios at the stack with k6.",
+        outputs={"runs-path": "Folder with one JSON file for each run."},
+    ),
+    Action(
+        "compare",
+        "Judge runs against targets and baseline.",
+        outputs={
+            "verdict": "The verdict in a word or two, such as `pass`, `regression` or `target missed`.",
+            "regressions": "How many rows are regressions.",
+            "targets-missed": "How many targets were missed.",
+            "suspect-scenarios": "Scenarios that deserve to be measured again by `confirm`, separated by blanks.",
+            "verdict-path": "Path of verdict.json.",
+        },
+    ),
+    Action(
+        "confirm",
+        "Measure the suspects again and decide.",
+        outputs={
+            "verdict": "The verdict in a word or two, such as `pass`, `regression` or `target missed`.",
+            "regressions": "How many rows are regressions.",
+            "targets-missed": "How many targets were missed.",
+            "suspect-scenarios": "Scenarios that would still deserve it, separated by blanks.",
+            "verdict-path": "Path of verdict.json.",
+        },
+    ),
+    Action(
+        "baselines",
+        "Check baselines.json: gates weakened, runs edited by hand, metrics without a gate.",
+        subcommand="check",
+        outputs={
+            "broken": "How many findings must be put right; above 0 the exit code is 1.",
+            "weaker": "How many gates are weaker than in `base`; a warning each.",
+        },
+    ),
+    Action(
+        "drill",
+        "Prove that the gate catches what it should, on this set-up.",
+        outputs={
+            "drill": "`proved`, `not proved` or `too few runs`.",
+            "drill-path": "Path of drill.json.",
+        },
+    ),
+    Action(
+        "report",
+        "Render a verdict: job summary, annotations, HTML and JUnit XML.",
+        outputs={
+            "summary-path": "Path of summary.md.",
+            "report-path": "Path of report.html.",
+            "junit-path": "Path of junit.xml.",
+        },
+    ),
+    Action(
+        "comment",
+        "Post a verdict as one sticky comment on its pull request.",
+        outputs={
+            "posting": "What became of the comment: `created`, `updated`, `unchanged` or `skipped`.",
+            "comment-url": "Address of the comment; empty when skipped.",
+            "reason": "Why it was skipped.",
+        },
+        permissions="`pull-requests: write`; `actions: read` too, to fetch the artifact of another run",
+    ),
+    Action(
+        "alert",
+        "Open, update and close alerts for a night, or look whether nights are missing.",
+        outputs={
+            "opened": "How many issues were opened.",
+            "closed": "How many issues were closed.",
+            "undelivered": "How many things could not be delivered; above 0 the exit code is 4.",
+            "verdict-exit-code": "The night's own exit code, which an alert never replaces; empty without a verdict.",
+        },
+        permissions="`issues: write`; `actions: read` too, to look at the schedule",
+    ),
+    Action(
+        "update-baseline",
+        "Open a pull request that accepts runs into baselines.json; a person merges it.",
+        subcommand="pull-request",
+        outputs={
+            "pull-request": "Number of the pull request.",
+            "pull-request-url": "Its address.",
+        },
+        permissions="`contents: write` and `pull-requests: write`",
+    ),
+)
