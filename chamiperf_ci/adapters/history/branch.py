@@ -1,7 +1,7 @@
-"""Where the history lies: a folder, or a branch of a git repository that holds nothing else.
+"""The history on a branch of a git repository that holds nothing else.
 
-Both take files by name, write a name once, and list and read them. On a branch a commit is built beside the working
-tree, which is never touched, and pushed; when another writer was faster, it is built again on top of theirs.
+A commit is built beside the working tree, which is never touched, and pushed; when another writer was faster, it is
+built again on top of theirs.
 """
 
 import os
@@ -14,78 +14,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters.history.store import SUFFIX, new_names, nothing_here
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
-SUFFIX = ".json"
 ATTEMPTS = 12
 """Pushes tried before giving up; with every push one writer of a race succeeds."""
 _REFUSALS = 2
 _TIMEOUT_S = 300
-
-
-class HistoryStore(Protocol):
-    """What a place of the history can do; names are relative paths with `/`."""
-
-    def require(self) -> None:
-        """Raise ConfigurationError where nothing was ever kept; who begins a history does not ask."""
-
-    def names(self) -> tuple[str, ...]:
-        """Return all names, sorted."""
-
-    def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield each name with its content, in the order given."""
-
-    def add(self, contents: Mapping[str, bytes], *, message: str) -> tuple[str, ...]:
-        """Write what is not there yet and return those names; what is there and different is refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class FolderHistory:
-    """A folder; it need not exist yet."""
-
-    root: Path
-
-    def require(self) -> None:
-        """Refuse a folder that is not there.
-
-        Raises:
-            ConfigurationError: It is not.
-        """
-        if not self.root.exists():
-            raise _nothing_here(str(self.root))
-
-    def names(self) -> tuple[str, ...]:
-        """Return all names, sorted; hidden files and folders are not among them."""
-        return tuple(sorted(_names_below(self.root, "")))
-
-    def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield each name with its content.
-
-        Raises:
-            ConfigurationError: A file cannot be read.
-        """
-        for name in names:
-            try:
-                content = (self.root / name).read_bytes()
-            except OSError as error:
-                raise _unreadable(error, self.root / name) from error
-            yield name, content
-
-    def add(self, contents: Mapping[str, bytes], *, message: str) -> tuple[str, ...]:
-        """Write what is not there yet, each file whole or not at all.
-
-        Raises:
-            ConfigurationError: A name is there with other content, or the folder cannot be written.
-        """
-        del message
-        present = {name: path.read_bytes() for name in contents if (path := self.root / name).is_file()}
-        new = _new(contents, present, where=str(self.root))
-        for name in new:
-            files.write_text(self.root / name, contents[name].decode())
-        return new
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +48,7 @@ class BranchHistory:
             OutsideServiceError: The remote does not answer or refuses.
         """
         if self._fetch() is None:
-            raise _nothing_here(self._place)
+            raise nothing_here(self._place)
 
     def names(self) -> tuple[str, ...]:
         """Return all names on the branch as it is at the remote now, sorted.
@@ -141,7 +77,7 @@ class BranchHistory:
         for attempt in range(ATTEMPTS):
             commit = self._fetch()
             present = dict(self._read(commit, sorted(set(contents) & set(self._names(commit))))) if commit else {}
-            new = _new(contents, present, where=f"branch {self.branch}")
+            new = new_names(contents, present, where=f"branch {self.branch}")
             if not new:
                 return new
             refusal = self._push(self._commit(commit, {name: contents[name] for name in new}, message))
@@ -263,46 +199,3 @@ class BranchHistory:
 def _without_password(text: str) -> str:
     """A remote's URL may carry a token; messages never do."""
     return re.sub(r"//[^/@\s]+@", "//***@", text)
-
-
-def _new(contents: Mapping[str, bytes], present: Mapping[str, bytes], *, where: str) -> tuple[str, ...]:
-    """The names to write, sorted: those that are not there, or only in part, as a writer that died left them."""
-    for name, content in sorted(contents.items()):
-        there = present.get(name, content)
-        if there != content and not content.startswith(there):
-            raise ConfigurationError(
-                f"{name} is in the history already, with other content",
-                where=where,
-                remedy="The history is never rewritten; a new measurement has a run id of its own.",
-            )
-    return tuple(sorted(name for name, content in contents.items() if present.get(name) != content))
-
-
-def _nothing_here(where: str) -> ConfigurationError:
-    return ConfigurationError(
-        "there is no history here",
-        where=where,
-        remedy="Check how it is spelt; it is the one that `chamiperf history add` has written.",
-    )
-
-
-def _unreadable(error: OSError, path: Path) -> ConfigurationError:
-    return ConfigurationError(
-        f"the history cannot be read: {error.strerror}", where=str(path), remedy="Give another --history."
-    )
-
-
-def _names_below(folder: Path, prefix: str) -> Iterator[str]:
-    try:
-        entries = list(os.scandir(folder))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _unreadable(error, folder) from error
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _names_below(Path(entry.path), f"{prefix}{entry.name}/")
-        elif entry.name.endswith(SUFFIX):
-            yield prefix + entry.name
