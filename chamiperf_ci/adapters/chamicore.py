@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from chamiperf_ci.adapters.answers import Answer, Resource
 from chamiperf_ci.adapters.dialect import dialect
 from chamiperf_ci.adapters.sender import Patience, Request, Sender
+from chamiperf_ci.adapters.transport import Connections
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Shape, fill
 from chamiperf_ci.models.target import Service, Target
@@ -19,7 +19,7 @@ PAGE: Final = 10_000
 """Items asked for at once; a stack that gives fewer is followed by its metadata."""
 
 
-class Chamicore:
+class Chamicore(Connections):
     """One target's services. Safe to use from several threads; close it, or use it in a `with`."""
 
     def __init__(
@@ -28,14 +28,6 @@ class Chamicore:
         self.target = target
         self.dialect = dialect()
         self._sender = Sender(target, self.dialect, patience or Patience(), sleep=sleep)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import httpx
@@ -59,7 +58,7 @@ class RawSeries:
     values: tuple[float, ...]
 
 
-class Prometheus:
+class Prometheus(transport.Connections):
     """One Prometheus. Safe to use from several threads; use it in a `with`, or close it."""
 
     def __init__(self, url: str, target: Target, access: Access) -> None:
@@ -69,14 +68,6 @@ class Prometheus:
             self._http.auth = httpx.BasicAuth(access.username, _secret(access.password))
         if access.token is not None:
             self._http.headers["Authorization"] = f"Bearer {_secret(access.token)}"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""

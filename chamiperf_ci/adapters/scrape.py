@@ -8,8 +8,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
@@ -58,19 +57,11 @@ def _meant(found: re.Match[str]) -> str:
     return _MEANT.get(found[1], found[1])
 
 
-class Scraper:
+class Scraper(transport.Connections):
     """Reads `/metrics` of one target's services. Safe to use from several threads; use it in a `with`, or close it."""
 
     def __init__(self, target: Target, *, timeout_s: float) -> None:
         self._http = transport.client(target, timeout_s=timeout_s)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""

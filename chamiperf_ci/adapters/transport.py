@@ -4,8 +4,9 @@ Proxies and `.netrc` of the environment are ignored: what is sent goes to the st
 """
 
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Self
 
 import httpx
 
@@ -13,6 +14,20 @@ from chamiperf_ci.errors import CertificateRefused, ConfigurationError, StackUnr
 from chamiperf_ci.models.target import Target, Tls
 
 _CONNECTIONS: Final = 64
+
+
+class Connections(ABC):
+    """Somebody who keeps connections, and closes them at the end of a `with`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connections."""
 
 
 def client(target: Target, *, timeout_s: float) -> httpx.Client:
