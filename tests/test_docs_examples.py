@@ -57,7 +57,9 @@ def test_setup_checks_each_point_of_the_runners_page_and_links_to_it():
 
 def test_each_page_of_github_names_the_messages_that_the_code_has():
     code = "".join(path.read_text() for path in (ROOT / "chamiperf_ci").rglob("*.py"))
-    for message in re.findall(r"(?m)^### `(.+)`$", (ROOT / "docs" / "github.md").read_text()):
+    listed = re.findall(r"(?m)^### `(.+)`$", (ROOT / "docs" / "github.md").read_text())
+    assert listed
+    for message in listed:
         first = message.split(" ... ")[0].split(" comment on ")[0]
         assert first in re.sub(r'"\s*f?"', "", code), message
 

@@ -152,6 +152,7 @@ def test_an_error_about_a_hostile_key_steers_no_runner(hub, after_a_forks_run):
     outcome = after_a_forks_run()
     lines = [line for line in (outcome.err + outcome.out).splitlines() if line.lstrip().startswith("::")]
     assert outcome.code == 2
+    assert lines
     assert all(line.startswith("::error title=chamiperf::") for line in lines)
     assert "## [error]hello" in outcome.err
     assert "##[error]" not in outcome.err

@@ -55,4 +55,6 @@ def test_what_is_acknowledged_is_no_annotation():
 
 def test_a_line_break_in_a_name_stays_inside_its_line():
     hostile = made_row(endpoint="a\n::error::b", detail="c\n::d")
-    assert all("\n" not in note.title + note.message for note in notes(made_verdict((hostile,), sentence="x")))
+    found = notes(made_verdict((hostile,), sentence="x"))
+    assert found
+    assert all("\n" not in note.title + note.message for note in found)

@@ -143,4 +143,5 @@ def test_bare_options_that_a_report_names_belong_to_one_of_the_commands():
         for name in parameter.opts
     }
     named = {option for source in SOURCES for option in re.findall(r"`(--[a-z-]+)", source.read_text(encoding="utf-8"))}
+    assert named
     assert named <= known

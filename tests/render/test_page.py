@@ -24,6 +24,7 @@ class Balance(HTMLParser):
         super().__init__()
         self.open, self.attributes, self.wrong = [], [], []
         self.feed(text)
+        assert self.attributes
 
     def handle_starttag(self, tag, attrs):
         """Remember a tag that has to be closed."""

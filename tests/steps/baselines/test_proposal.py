@@ -209,6 +209,7 @@ def test_added_runs_never_move_away_from_the_baseline():
     before = accepting(EMPTY, five)
     after = accepting(before, current)
     old, new = (judge(Question(runs=current, baselines=one)).verdict for one in (before, after))
+    assert quantities(old)
     for earlier, later in zip(quantities(old), quantities(new), strict=True):
         assert abs(later.change.d) <= abs(earlier.change.d)
 
