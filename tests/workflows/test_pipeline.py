@@ -74,6 +74,7 @@ def test_no_two_artifacts_of_a_run_have_one_name():
         for step in job["steps"]
         if step.get("uses", "").startswith("actions/upload-artifact@")
     ]
+    assert names
     assert len(names) == len(set(names))
     # Two callers in one workflow, and a run that is started again.
     assert all("${{ inputs.comment-key }}" in name and "${{ github.run_attempt }}" in name for name in names)
