@@ -6,6 +6,7 @@ import pytest
 import yaml
 from made_runs import shipped_baselines
 
+from chamiperf_ci.commands.seed import seed
 from chamiperf_ci.commands.smoke import smoke
 from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.steps.load.names import read_profile
@@ -31,7 +32,8 @@ def test_a_full_storm_takes_between_15_and_30_minutes():
 
 
 def test_full_loads_are_of_the_required_scale():
-    assert FULL.seed_nodes == 50_000
+    (nodes,) = [option for option in seed.params if option.name == "nodes"]
+    assert nodes.default == 50_000
     registration = FULL.scenarios["bulk_registration"].phase("sustained")
     assert registration is not None
     assert registration.iterations == 10_000

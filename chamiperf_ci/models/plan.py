@@ -121,8 +121,6 @@ class Profile(Value):
     format_version: Literal[1]
     name: str
     description: str
-    seed_nodes: int
-    """How many nodes `seed` should have put there for this profile."""
     scenarios: dict[str, Load]
 
 
