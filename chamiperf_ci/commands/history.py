@@ -1,7 +1,7 @@
 """`chamiperf history`: every run kept as one small file, in a folder or on a branch; no server."""
 
-from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,9 @@ from chamiperf_ci.door import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.options import DURATION, Command, history_options, range_options
+
+if TYPE_CHECKING:
+    from chamiperf_ci.steps.history import Wanted
 
 
 def _filter_options(command: Command) -> Command:
@@ -54,19 +57,11 @@ def add(
 @history.command("list")
 @_filter_options
 @history_options
-def list_runs(
-    *,
-    environment: str,
-    scenarios: tuple[str, ...],
-    kinds: tuple[str, ...],
-    since: datetime | None,
-    until: datetime | None,
-    history: HistoryStore | None,
-) -> ExitCode:
+def list_runs(*, which: "Wanted", history: HistoryStore | None) -> ExitCode:
     """List runs, one a line, the oldest first; only names are read."""
     from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    kept_runs.list_names(_given(history), kept_runs.wanted(environment, scenarios, kinds, since, until))
+    kept_runs.list_names(_given(history), which)
     return ExitCode.OK
 
 
@@ -94,19 +89,13 @@ def export(
     *,
     form: str,
     output: Path | None,
-    environment: str,
-    scenarios: tuple[str, ...],
-    kinds: tuple[str, ...],
-    since: datetime | None,
-    until: datetime | None,
+    which: "Wanted",
     history: HistoryStore | None,
 ) -> ExitCode:
     """Export metrics as CSV or JSON lines, for a spreadsheet or a notebook."""
     from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    kept_runs.export(
-        _given(history), kept_runs.wanted(environment, scenarios, kinds, since, until), form=form, output=output
-    )
+    kept_runs.export(_given(history), which, form=form, output=output)
     return ExitCode.OK
 
 
@@ -136,10 +125,7 @@ def trend(
     output: Path | None,
     baselines: Path | None,
     period: float,
-    environment: str,
-    scenarios: tuple[str, ...],
-    since: datetime | None,
-    until: datetime | None,
+    which: "Wanted",
     history: HistoryStore | None,
 ) -> ExitCode:
     """Draw all nights: a chart for each compared metric, on one page that needs nothing else.
@@ -147,12 +133,11 @@ def trend(
     Shows what was accepted, where a drift began, nights that are missing or could not be judged, and the newest value
     against the baseline. The same history and baselines give the same bytes.
     """
-    from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.steps.trend.step import show_trend  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.trend.step import show_trend  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     show_trend(
         _given(history),
-        kept_runs.wanted(environment, scenarios, (RunKind.NIGHT.value,), since, until),
+        which,
         baselines=baselines,
         period=period,
         form=form,

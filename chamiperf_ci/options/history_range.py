@@ -10,11 +10,24 @@ from chamiperf_ci.options.command import Command
 from chamiperf_ci.options.files import history_options
 
 _DAY: Final = click.DateTime(["%Y-%m-%d"])
-_RANGE: Final = ("environment", "scenarios", "since", "until")
 
 
 def range_options(command: Command) -> Command:
-    """`--environment`, `--scenario`, `--since`, `--until`: the command gets them as they are."""
+    """`--environment`, `--scenario`, `--since`, `--until`: the command gets them as `which`.
+
+    It reads nights, unless it has an option `kinds` of its own, which goes into `which` too.
+    """
+
+    @functools.wraps(command)
+    def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
+        from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - keeps `chamiperf --help` fast
+        from chamiperf_ci.steps.kept_runs import wanted  # noqa: PLC0415
+
+        kinds = values.pop("kinds", (RunKind.NIGHT,))
+        days = {name: values.pop(name) for name in ("since", "until")}
+        return command(which=wanted(values.pop("environment"), values.pop("scenarios"), kinds, **days), **values)
+
+    decorated: Command = collect
     for option in (
         click.option("--until", type=_DAY, help="Of the history: the first day (UTC) that is not wanted any more."),
         click.option("--since", type=_DAY, help="Of the history: the first day (UTC)."),
@@ -29,8 +42,8 @@ def range_options(command: Command) -> Command:
             "--environment", default="", metavar="NAME", help="Of the history: the environment. Default: all."
         ),
     ):
-        command = option(command)
-    return command
+        decorated = option(decorated)
+    return decorated
 
 
 def source_options(command: Command) -> Command:
@@ -38,13 +51,10 @@ def source_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
-        from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - keeps `chamiperf --help` fast
-        from chamiperf_ci.steps.baselines.sources import Sources  # noqa: PLC0415
-        from chamiperf_ci.steps.kept_runs import wanted  # noqa: PLC0415
+        from chamiperf_ci.steps.baselines.sources import Sources  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-        store, places = values.pop("history"), values.pop("runs")
-        range_ = {name: values.pop(name) for name in _RANGE}
-        return command(sources=Sources(places, store, wanted(kinds=(RunKind.NIGHT.value,), **range_)), **values)
+        store, places, which = (values.pop(name) for name in ("history", "runs", "which"))
+        return command(sources=Sources(places, store, which), **values)
 
     return click.option(
         "--runs",
