@@ -9,7 +9,7 @@ from chamiperf_ci.steps.load.job import Assignment
 
 _STEADY = ("sustained", "spike")
 _UNPACED = "unpaced"
-_HEADERS = ("model", "VUs", "iterations/s", "requests/s per service", "created", "left", "duration")
+HEADERS = ("model", "VUs", "iterations/s", "requests/s per service", "created", "left", "duration")
 _ALIGN = ("left", *["right"] * 2, "left", *["right"] * 3)
 _WIDEST = 62
 
@@ -17,34 +17,16 @@ _WIDEST = 62
 def plan_table(assignments: Sequence[Assignment]) -> str:
     """One row a scenario, at the level of its sustained phase; levels of the spike after an arrow."""
     return tabulate(
-        [(each.scenario, *_cells(each), _memory(each)) for each in assignments],
-        headers=("scenario", *_HEADERS, "memory"),
+        [(each.scenario, *cells(each), _memory(each)) for each in assignments],
+        headers=("scenario", *HEADERS, "memory"),
         tablefmt="simple",
         disable_numparse=True,
         colalign=("left", *_ALIGN, "right"),
     )
 
 
-def profiles_table(assignments: Mapping[str, Assignment]) -> str:
-    """The same of one scenario, one row a profile, as it stands at the head of its script."""
-    return tabulate(
-        [("profile", *_HEADERS), *((profile, *_cells(each)) for profile, each in assignments.items())],
-        tablefmt="plain",
-        disable_numparse=True,
-    )
-
-
-def duration(seconds: float) -> str:
-    """A duration for people, such as `8.5 s`, `2 min 50 s` or `5 h 30 min`."""
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "min"), (0 if hours else rest, "s"))
-    return " ".join(f"{number} {unit}" for number, unit in parts if number)
-
-
-def _cells(assignment: Assignment) -> tuple[str, ...]:
+def cells(assignment: Assignment) -> tuple[str, ...]:
+    """What stands below the headers for one load."""
     load, volume, work = assignment.load, assignment.volume, assignment.work
     steady = [phase for phase in load.phases if phase.name in _STEADY or phase.iterations]
     rates = [sent_per_s(load, phase, work) for phase in steady]
@@ -57,6 +39,16 @@ def _cells(assignment: Assignment) -> tuple[str, ...]:
         _number(volume.leaves),
         duration(assignment.longest_s),
     )
+
+
+def duration(seconds: float) -> str:
+    """A duration for people, such as `8.5 s`, `2 min 50 s` or `5 h 30 min`."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (0 if hours else rest, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def _by_service(levels: Mapping[str, str]) -> str:
