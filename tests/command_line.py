@@ -1,9 +1,13 @@
 """Runs a command of ours as a user does: a process of its own, in a folder of its own."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import psutil
 
 from chamiperf_ci.stack import lifecycle
 
@@ -29,3 +33,16 @@ def environment(state=None, *, cwd, **variables):
     if state is not None:
         ours = {_NODE: state.state_dir, **lifecycle.environment(state)}
     return {**os.environ, **ours, **variables}
+
+
+def k6_of(process):
+    """The k6 that a process of ours started, once the load runs."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        for child in psutil.Process(process.pid).children():
+            # Its version is asked for before it is run.
+            with contextlib.suppress(psutil.Error, IndexError):
+                if child.name() == "k6" and child.cmdline()[1] == "run":
+                    return child
+        time.sleep(0.05)
+    raise AssertionError(f"k6 was not started: {process.communicate(timeout=10)}")

@@ -9,6 +9,7 @@ import time
 
 import psutil
 import pytest
+from command_line import k6_of
 
 from chamiperf_ci.adapters.k6 import (
     INTERRUPTED,
@@ -173,19 +174,8 @@ def parent(run_of, tmp_path):
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     ) as process:  # fmt: skip
-        yield process, _k6_of(process)
+        yield process, k6_of(process)
         process.kill()
-
-
-def _k6_of(process):
-    """The child that is k6; its load has begun when its sessions and threads are there."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for child in psutil.Process(process.pid).children():
-            if child.name() == "k6":
-                return child
-        time.sleep(0.05)
-    raise AssertionError("k6 was not started")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -11,9 +11,8 @@ import subprocess
 import sys
 import time
 
-import psutil
 import pytest
-from command_line import command, environment
+from command_line import command, environment, k6_of
 from made_targets import target_of
 
 from chamiperf_ci.adapters.chamicore import Chamicore
@@ -177,7 +176,7 @@ def test_a_stack_that_dies_under_load_ends_in_an_invalid_run(tmp_path):
     try:
         command("seed", "--target", "embedded", "--nodes", 50, cwd=tmp_path, state=state)
         with _started("load", "--target", "embedded", *SHORT, cwd=tmp_path, state=state) as process:
-            _wait_for_k6(process)
+            k6_of(process)
             time.sleep(1.5)
             lifecycle.down(tmp_path / "state")
             _, said = process.communicate(timeout=90)
@@ -193,7 +192,7 @@ def test_an_interrupted_load_keeps_what_was_measured_as_incomplete(stack, seeded
     with _started(
         "load", "--target", "embedded", "--seed-file", seeded[1], *LONG, cwd=tmp_path, state=stack
     ) as process:
-        k6 = _wait_for_k6(process)
+        k6 = k6_of(process)
         time.sleep(2.5)
         process.send_signal(number)
         process.communicate(timeout=60)
@@ -403,16 +402,6 @@ def _started(name, *arguments, cwd, state):
         [sys.executable, "-m", f"chamiperf_ci.commands.{name}", *map(str, arguments)],
         cwd=cwd, env=environment(state, cwd=cwd), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-
-
-def _wait_for_k6(process):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        for child in psutil.Process(process.pid).children():
-            if child.name() == "k6":
-                return child
-        time.sleep(0.05)
-    raise AssertionError("k6 was not started")
 
 
 BURST = ("--scenario", "dhcp_sync_burst", "--profile", "demo", "--settle", "0.2s", "--set", "changes=40",

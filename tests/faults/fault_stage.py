@@ -10,7 +10,6 @@ import random
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Collection
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import github_standin
-import psutil
-from command_line import command, environment
+from command_line import command, environment, k6_of
 from fault import MACHINE, Observed
 from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
 
@@ -458,16 +456,3 @@ def _night(healthy: Run, number: int) -> Run:
             "series": series,
         }
     )
-
-
-def k6_of(process: subprocess.Popen[str]) -> psutil.Process:
-    """The k6 that a load started, once the load runs."""
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and process.poll() is None:
-        for child in psutil.Process(process.pid).children():
-            # Its version is asked for before it is run.
-            with contextlib.suppress(psutil.Error, IndexError):
-                if child.name() == "k6" and child.cmdline()[1] == "run":
-                    return child
-        time.sleep(0.05)
-    raise AssertionError(f"k6 was not started: {process.communicate(timeout=10)}")

@@ -5,8 +5,9 @@ import signal
 import time
 from datetime import timedelta
 
+from command_line import k6_of
 from fault import Theme
-from fault_stage import LONG, k6_of
+from fault_stage import LONG
 from faults_stack import JUDGED
 from made_targets import target_of
 from scripted_server import Reply, serving
