@@ -159,6 +159,30 @@ def test_no_two_jobs_open_alerts_at_once_and_none_throws_a_waiting_one_out():
     assert set(found) == {"pipeline.yml", "watch.yml", "comment.yml"}
 
 
+@pytest.mark.parametrize("path", workflows(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_whoever_may_open_an_alert_tells_the_chat(path):
+    # The next look takes the issue for told.
+    workflow = yaml.safe_load(path.read_text())
+    hook = {"CHAMIPERF_ALERT_WEBHOOK": "${{ secrets.CHAMIPERF_ALERT_WEBHOOK }}"}
+    for job in workflow["jobs"].values():
+        steps = [step for step in job.get("steps", []) if "/actions/alert" in step.get("uses", "")]
+        if "nightly-workflow" in job.get("with", {}):
+            assert hook.items() <= job["secrets"].items()
+            called = (workflow[True].get("workflow_call") or {"secrets": hook})["secrets"]
+            assert hook.keys() <= called.keys()
+        elif any(not step["with"].get("dry-run") for step in steps):
+            assert hook.items() <= job["env"].items()
+
+
+@pytest.mark.parametrize("path", workflows(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_alert_reads_the_nights_from_a_folder_that_a_failed_checkout_leaves_empty(path):
+    for job in yaml.safe_load(path.read_text())["jobs"].values():
+        for step in job.get("steps", []):
+            if "/actions/alert" in step.get("uses", "") and not step["with"].get("dry-run"):
+                assert "history-branch" in step["with"]
+                assert "history" not in step["with"]
+
+
 def test_only_jobs_that_see_no_stack_may_write():
     jobs = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())["jobs"]
     for job in jobs.values():

@@ -54,7 +54,7 @@ from chamiperf_ci.options import out_option
 @click.option(
     "--without-verdict",
     is_flag=True,
-    help="The run ended before a verdict: say so, so that no older comment is taken for its result.",
+    help="The run brought no verdict: say so, so that no older comment is taken for its result.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be posted where, and post nothing.")
 @out_option

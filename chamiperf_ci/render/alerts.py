@@ -102,6 +102,7 @@ def piece(act: str, topic: str, alert: Alert, *, url: str = "") -> str:
         "close": f"over: {name}, seen from {alert.since} to {alert.last}",
         "withhold": f"new, without an issue of its own tonight: {name}: {shown}{more}",
         "untold": f"GitHub did not take this, so it may be known: {name}: {shown}{more}",
+        "unkept": f"no issue remembers this, so it may be known: {name}: {shown}{more}",
     }
     return f"{words[act]}{f' {url}' if url else ''}"
 

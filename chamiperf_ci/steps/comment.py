@@ -33,12 +33,12 @@ FILE = "verdict.json"
 
 _NO_FILE = (
     "`chamiperf compare` writes it, in this job and with the same `--out`; look whether it ran. Name a file that lies "
-    "elsewhere with `--verdict`; where the run ended before a verdict, give `--without-verdict`."
+    "elsewhere with `--verdict`; where the run brought no verdict, give `--without-verdict`."
 )
 
 NO_VERDICT = (
-    "<b>No verdict: the run ended before anything could be judged.</b>\n\n"
-    "It says nothing about performance, neither good nor bad; {where} says at which step it ended and what to do.\n"
+    "<b>This run brought no verdict.</b>\n\n"
+    "That says nothing about performance, neither good nor bad; {where} says how each step ended and what to do.\n"
 )
 
 
@@ -94,7 +94,7 @@ class Request:
     project_url: str
     report_url: str = ""
     without_verdict: bool = False
-    """The run ended before a verdict: that is said, so that no older comment is taken for its result."""
+    """The run brought no verdict: that is said, so that no older comment is taken for its result."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from chamiperf_ci.models.alert import NOT_MEASURING, AlertLine
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.steps.alerts.findings import Night, Trouble
+from chamiperf_ci.steps.alerts.findings import UNNAMED, Night, Trouble
 from chamiperf_ci.steps.history import EntryName
 
 PERIOD = timedelta(hours=24)
@@ -45,7 +45,7 @@ def newest_night(names: Sequence[EntryName], environment: str) -> EntryName | No
 
 def environment_of(newest: EntryName | None) -> str:
     """Whose alert it is where nothing names an environment: that of the newest night."""
-    return "stack" if newest is None else newest.environment
+    return UNNAMED if newest is None else newest.environment
 
 
 def schedule_off(schedule: Schedule, now: datetime) -> AlertLine | None:

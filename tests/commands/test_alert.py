@@ -1,6 +1,7 @@
 """`chamiperf alert` as a job runs it: exit codes, and that the verdict is said whatever becomes of the alert."""
 
 import json
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from made_verdicts import made_row, made_verdict
 
 from chamiperf_ci.__main__ import run
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.models.vocabulary import RowReason, RowVerdict
+from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason
 from chamiperf_ci.steps.history import EntryName
 
 SECRET = "http://127.0.0.1:9/services/canary-of-the-chat"  # port 9 answers nobody
@@ -156,6 +157,66 @@ def test_without_a_history_no_night_is_missing(alert, hub):
 def test_a_history_without_a_night_is_missing_them_all(alert, hub):
     alert("--watch", "--schedule", "nightly.yml", "--history", "nights")
     assert "none since the schedule began" in hub.issues[0]["body"]
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """The command's folder as a clone; the remote is there, and has no branch."""
+    for words in (
+        ("init", "--quiet", "--bare", "remote.git"),
+        ("init", "--quiet"),
+        ("remote", "add", "origin", "remote.git"),
+    ):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+
+
+LOOK = ("--watch", "--schedule", "nightly.yml", "--history-branch", "chamiperf-data")
+
+
+@pytest.mark.usefixtures("clone")
+def test_a_branch_that_was_never_written_has_no_night(alert, hub):
+    code, out, _ = alert(*LOOK)
+    assert (code, len(hub.issues)) == (0, 1)
+    assert "none since the schedule began" in out
+
+
+@pytest.mark.usefixtures("clone")
+def test_a_branch_that_cannot_be_read_is_no_alarm_of_missing_nights(alert, hub):
+    Path("remote.git").rename("gone.git")
+    code, out, err = alert(*LOOK)
+    assert (code, out, hub.issues) == (4, "", [])
+    assert "the history could not be read, so nobody knows whether nights are missing: git ls-remote failed" in err
+    assert "the history could not be read" in Path("summary").read_text()
+
+
+@pytest.mark.usefixtures("clone")
+def test_a_night_without_a_verdict_is_told_of_although_the_history_cannot_be_read(alert, hub):
+    Path("remote.git").rename("gone.git")
+    code, _, _ = alert("--without-verdict", "smoke ended with 1", "--history-branch", "chamiperf-data")
+    assert (code, hub.issues[0]["title"]) == (0, "the stack: the nights are not measuring")
+
+
+@pytest.mark.parametrize(
+    ("problems", "state", "title"),
+    [
+        pytest.param((), "closed", "the stack: the nights are not measuring", id="a valid one closes it"),
+        pytest.param(
+            (RunReason.LOAD_NOT_REACHED,), "open", "lab: the nights are not measuring", id="another takes it over"
+        ),
+    ],
+)
+def test_the_first_night_ends_the_alarm_that_there_was_none(alert, hub, problems, state, title):
+    alert("--watch", "--schedule", "nightly.yml", "--history", "nights")
+    assert hub.issues[0]["title"] == "the stack: the nights are not measuring"
+    clean = made_row(verdict=RowVerdict.PASS, reason=RowReason.WITHIN_TOLERANCE)
+    night = made_verdict((clean,), sentence="A night.", exit_code=0)
+    if problems:
+        (scenario,) = night.scenarios
+        scenario = scenario.model_copy(update={"valid": False, "reasons": problems})
+        night = night.model_copy(update={"scenarios": (scenario,)})
+    Path("out/verdict.json").write_text(night.model_dump_json())
+    alert()
+    assert [(issue["state"], issue["title"]) for issue in hub.issues] == [(state, title)]
 
 
 def test_a_look_from_outside_opens_an_issue_for_each_environment_without_nights(alert, hub):

@@ -146,7 +146,7 @@ def test_a_run_without_a_verdict_replaces_what_an_older_run_said(comment, hub):
     assert code == 0
     assert "updated" in out
     (only,) = hub.comments
-    assert "<b>No verdict: the run ended before anything could be judged.</b>" in only["body"]
+    assert "<b>This run brought no verdict.</b>" in only["body"]
     assert "Learning" not in only["body"]
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import threading
+from datetime import UTC, datetime, timedelta
 
 import harness
 import psutil
@@ -13,7 +14,9 @@ import pytest
 from made_runs import made_run
 
 from chamiperf_ci.adapters.files import write_document
+from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.verdict import Verdict
+from chamiperf_ci.steps.history import EntryName
 
 pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
 
@@ -204,7 +207,18 @@ def test_a_quick_run_that_gets_to_no_verdict_says_so_in_the_comment(adopter, hub
     adopter.write("broken", BROKEN, executable=True)
     ran = adopter.run("quick.yml", payload={"inputs": {"pull-request": "7"}})
     assert ran.jobs == {"measure": "failure", "comment": "success", "alert": "success"}, ran.log
-    assert "No verdict: the run ended before anything could be judged." in hub.comments[0]["body"]
+    assert "This run brought no verdict." in hub.comments[0]["body"]
+
+
+def test_a_verdict_that_could_not_be_handed_over_is_said_in_the_issue_and_in_the_comment(adopter, hub):
+    hub.add_pull(7, branch="topic", commit="c" * 40)
+    adopter.copy("nightly.yml", edit=SHORT | {"      kind: night": "      kind: night\n      pull-request: 7"})
+    (adopter.artifacts / "chamiperf-verdict-chamiperf-1").write_text("its name is taken")
+    ran = adopter.run("nightly.yml")
+    assert ran.jobs == {"measure": "failure", "comment": "success", "history": "success", "alert": "success"}, ran.log
+    assert [issue["title"] for issue in hub.issues] == ["embedded: the nights are not measuring"]
+    assert "the verdict (learning) did not reach the job that tells of it" in hub.issues[0]["body"]
+    assert "This run brought no verdict." in hub.comments[0]["body"]
 
 
 RELEASE = """
@@ -267,6 +281,18 @@ def test_a_push_notices_that_the_schedule_is_off(adopter, hub):
     ran = adopter.run("watch.yml", event="push")
     assert ran.code == 0, ran.log
     assert "GitHub switched the schedule off" in hub.issues[0]["body"]
+
+
+def test_a_push_notices_that_an_environment_has_no_nights_any_more(adopter, hub):
+    last = EntryName("lab", datetime.now(UTC) - timedelta(days=3), "boot_storm", RunKind.NIGHT, "w1").path
+    adopter.copy("watch.yml")
+    adopter.write(last, "{}")
+    harness.git(adopter.repository, "add", last)
+    harness.git(adopter.repository, "commit", "--quiet", "--message", "A night")
+    harness.git(adopter.repository, "push", "--quiet", str(adopter.folder / "remote.git"), "HEAD:chamiperf-data")
+    ran = adopter.run("watch.yml", event="push")
+    assert ran.code == 0, ran.log
+    assert [issue["title"] for issue in hub.issues] == ["lab: the nights are not measuring"]
 
 
 def test_a_chat_that_is_away_is_red_and_its_address_is_nowhere(adopter, hub):
@@ -348,8 +374,8 @@ def test_a_drill_is_kept_where_later_reports_find_it(adopter, hub):
     assert ran.jobs["measure"] == ("success" if drill["word"] == "proved" else "failure")
     assert f"{drill['exit_code']}" in re.search(r"Exit code (\d)", ran.summaries["measure"])[1]
     assert [name for name in kept(adopter) if "/drills/" in name and name.endswith(".boot_storm.demo.json")]
-    # A drill is no night, and like every other workflow it tells that the schedule has brought none.
-    assert [issue["title"] for issue in hub.issues] == ["embedded: the nights are not measuring"]
+    # A drill is no night, and like every other workflow it tells that the schedule has brought none, of whatever stack.
+    assert [issue["title"] for issue in hub.issues] == ["the stack: the nights are not measuring"]
 
 
 def test_this_projects_own_self_test_catches_what_it_plants(adopter, hub):

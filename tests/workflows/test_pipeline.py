@@ -62,6 +62,43 @@ def test_what_was_concluded_of_too_much_is_kept_under_another_name():
     assert "out/runs" not in STEPS["keep-report"]["with"]["path"]
 
 
+def named(job, name):
+    """The step of a job that has this name."""
+    return next(step for step in JOBS[job]["steps"] if step["name"] == name)
+
+
+@pytest.mark.parametrize(("job", "name"), [("comment", "Comment"), ("alert", "Alert")])
+def test_a_verdict_that_does_not_arrive_is_told_of(job, name):
+    assert named(job, "Fetch the verdict")["continue-on-error"] is True
+    assert "steps.fetch.outcome != 'success'" in named(job, name)["with"]["without-verdict"]
+
+
+def test_only_a_night_looks_at_the_environment_of_its_own_run():
+    assert named("alert", "Alert")["with"]["environment"].startswith("${{ inputs.kind == 'night' && (")
+
+
+def test_without_a_history_the_alert_is_given_none():
+    given = named("alert", "Alert")["with"]
+    assert (given["history-branch"], given.get("history")) == ("${{ inputs.history-branch }}", None)
+    assert named("alert", "Check out the caller, to reach the nights before")["if"] == "inputs.history-branch != ''"
+
+
+def test_no_night_goes_untold_because_the_nights_before_are_out_of_reach():
+    assert named("alert", "Check out the caller, to reach the nights before")["continue-on-error"] is True
+
+
+def test_a_job_that_is_run_again_alone_finds_what_the_measuring_one_left():
+    fetched = [
+        step["with"]["name"]
+        for job in JOBS.values()
+        for step in job["steps"]
+        if step.get("uses", "").startswith("actions/download-artifact@")
+    ]
+    assert len(fetched) == 3
+    assert all(name.endswith("-${{ needs.measure.outputs.attempt }}") for name in fetched)
+    assert MEASURE["outputs"]["attempt"] == "${{ github.run_attempt }}"
+
+
 def test_the_page_of_all_nights_is_drawn_when_tonight_is_in_the_history():
     commands = [step.get("run", "").removeprefix("exec ") for step in JOBS["history"]["steps"]]
     assert commands.index("chamiperf history add") < commands.index("chamiperf history trend")

@@ -53,7 +53,7 @@ def alert(asked: Asked, channels: Channels) -> tuple[tuple[Night, ...], Told]:
     """
     if asked.watch:
         schedule = _schedule(asked, channels.tracker)
-        nights = watched(asked.environment, _names(asked), schedule, asked.now, period=asked.period)
+        nights = watched(asked.environment, _seen(asked), schedule, asked.now, period=asked.period)
         return nights, _together([tell(night, channels) for night in nights])
     night = _night(asked)
     try:
@@ -72,7 +72,7 @@ def _together(told: Sequence[Told]) -> Told:
 
 def _night(asked: Asked) -> Night:
     if asked.verdict is None:
-        environment = asked.environment or environment_of(newest_night(_names(asked), ""))
+        environment = asked.environment or _newest_environment(asked)
         reason = published(asked.without_verdict, environment=environment)
         return without_verdict(environment, reason, asked.now.date(), link=asked.link)
     verdict = published_verdict(read_document(asked.verdict, Verdict, remedy="`chamiperf compare` writes it."))
@@ -105,6 +105,22 @@ def _changed(
     except (ConfigurationError, OutsideServiceError) as error:
         return (UNREADABLE, error.wrong)
     return suspect_range(tonight, last_good(entries, trouble.topic, trouble.rows, before=tonight.started_at))
+
+
+def _newest_environment(asked: Asked) -> str:
+    """Of the newest night; a history that cannot be read costs the name, not the alert."""
+    try:
+        return environment_of(newest_night(_names(asked), ""))
+    except (ConfigurationError, OutsideServiceError):
+        return environment_of(None)
+
+
+def _seen(asked: Asked) -> list[kept.EntryName]:
+    try:
+        return _names(asked)
+    except OutsideServiceError as error:
+        wrong = f"the history could not be read, so nobody knows whether nights are missing: {error.wrong}"
+        raise OutsideServiceError(wrong, where=error.where, remedy=error.remedy) from error
 
 
 def _names(asked: Asked) -> list[kept.EntryName]:

@@ -14,6 +14,9 @@ from chamiperf_ci.models.vocabulary import UNKNOWN_BASELINE, FailOn, RowReason, 
 from chamiperf_ci.render import groups, numbers
 from chamiperf_ci.verdict.outcome import DEFAULT_FAIL_ON
 
+UNNAMED = "the stack"
+"""Whose alert it is while no environment is known, and no environment's name; the first night takes it over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:

@@ -12,10 +12,10 @@ from chamiperf_ci.adapters.github.api import Api
 from chamiperf_ci.adapters.github.issues import Issue
 from chamiperf_ci.adapters.webhook import Webhook
 from chamiperf_ci.errors import OutsideServiceError
-from chamiperf_ci.models.alert import Alert
+from chamiperf_ci.models.alert import NOT_MEASURING, Alert
 from chamiperf_ci.render import alerts as words
 from chamiperf_ci.steps.alerts.decide import Act, Action, Known, decide
-from chamiperf_ci.steps.alerts.findings import Night
+from chamiperf_ci.steps.alerts.findings import UNNAMED, Night
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,9 @@ def tell(night: Night, channels: Channels) -> Told:
     if channels.tracker is not None:
         done, problem = _Issues(night, channels, channels.tracker).settle()
         undelivered += problem
-    if news := _news(night, done, told=channels.tracker is not None and not undelivered):
+    # What nobody keeps track of is told every time.
+    again = "unkept" if channels.tracker is None else "untold" if undelivered else ""
+    if news := _news(night, done, again=again):
         text = words.message(night.environment, night.sentence, news, link=night.link, self_test=night.self_test)
         undelivered += _deliver(channels, channels.webhook, "message to the chat", lambda hook: hook.post(text))
     if night.valid:
@@ -66,16 +68,22 @@ def tell(night: Night, channels: Channels) -> Told:
     return Told(done, tuple(undelivered))
 
 
-def _news(night: Night, done: Sequence[Action], *, told: bool) -> list[str]:
-    """What the chat hears: what is new, worse or over; where the issues could not be written, all of the night."""
+def _news(night: Night, done: Sequence[Action], *, again: str) -> list[str]:
+    """What the chat hears: what is new, worse or over; where no issue could be written, all of the night.
+
+    Args:
+        night: What was found.
+        done: What became of its issues.
+        again: Why what no issue says may have been told before; empty where all of it is in issues.
+    """
     news = [words.piece(action.act, action.topic, action.alert, url=action.url) for action in done if action.news]
-    if told:
+    if not again:
         return news
     written = {action.topic for action in done}
     for trouble in night.troubles:
         if trouble.topic not in written:
             alert = Alert(since=night.when, last=night.when, lines=trouble.lines)
-            news.append(words.piece("untold", trouble.topic, alert))
+            news.append(words.piece(again, trouble.topic, alert))
     return news
 
 
@@ -119,6 +127,8 @@ class _Issues:
         known = []
         for issue in found:
             topic = words.topic_of(issue.body, self.night.environment)
+            if self.night.measured and words.topic_of(issue.body, UNNAMED) == NOT_MEASURING:
+                topic = NOT_MEASURING
             if topic is None:
                 continue
             # An alert that somebody damaged begins anew.

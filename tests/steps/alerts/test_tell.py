@@ -1,0 +1,29 @@
+"""What the chat hears when no issue remembers what was told before."""
+
+from datetime import date
+
+import pytest
+
+from chamiperf_ci.models.alert import AlertLine
+from chamiperf_ci.steps.alerts.findings import Night, Trouble
+from chamiperf_ci.steps.alerts.step import Channels, tell
+
+DAY = date(2026, 3, 14)
+LINE = AlertLine(name="bootscript p99", what="regression", says="slower", since=DAY)
+
+
+class Chat(list):
+    """Notes what it hears."""
+
+    def post(self, text):
+        """Take a message."""
+        self.append(text)
+
+
+@pytest.mark.parametrize("night", ["the first", "the same again"])
+def test_a_chat_without_issues_hears_each_night_and_that_it_may_be_known(night):
+    chat = Chat()
+    tell(Night("lab", DAY, (Trouble("boot_storm", (LINE,)),), sentence=night), Channels(lambda _: None, webhook=chat))
+    assert chat == [
+        f"*lab*: {night}\n• no issue remembers this, so it may be known: boot_storm: bootscript p99 (regression)"
+    ]
