@@ -156,7 +156,7 @@ class Adopter:
         command = [
             str(Path(sys.executable).with_name("act")), event, "--json", "--no-cache-server", "--pull=false",
             "--directory", str(self.repository), "--workflows", f".github/workflows/{workflow}",
-            "--eventpath", str(event_file), "--action-cache-path", str(self.cache),
+            "--eventpath", str(event_file), "--action-cache-path", str(self.cache), "--defaultbranch", "main",
             "--artifact-server-addr", "127.0.0.1",
             "--platform", "ubuntu-24.04=-self-hosted",
             "--local-repository", f"{RELEASE}={self.toolkit}",

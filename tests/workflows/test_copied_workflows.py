@@ -57,6 +57,7 @@ def test_an_empty_repository_gets_to_a_verdict_with_a_copied_nightly(adopter, hu
     ran = adopter.run("nightly.yml")
     assert ran.code == 0, ran.log
     assert ran.jobs == {"measure": "success", "history": "success", "alert": "success"}
+    assert ran.steps["Check out the caller, to reach the nights before"] == "success"
     assert hub.issues == []
     assert verdict_of(ran).outcome.word == "learning"
     assert [name for name in kept(adopter) if ".boot_storm.night." in name]
