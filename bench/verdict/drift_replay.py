@@ -10,7 +10,8 @@ from bench.verdict.series import Floats, Source
 from bench.verdict.trials import BASELINE, HISTORY, LEVEL
 from chamiperf_ci.models.vocabulary import MetricClass
 from chamiperf_ci.verdict.change_points import change_points
-from chamiperf_ci.verdict.drift import NIGHTS_COMPARED, find_drift
+from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS
+from chamiperf_ci.verdict.drift import find_drift
 from chamiperf_ci.verdict.metric_class import PRIOR_SD
 
 ROWS, NIGHTS = 200, 700
@@ -46,7 +47,7 @@ def cost() -> Cost:
     rows = [tuple((LEVEL * np.exp(row)).tolist()) for row in logs]
     started = time.process_time()
     for row in rows:
-        for night in range(BASELINE + NIGHTS_COMPARED, NIGHTS + 1):
+        for night in range(BASELINE + DRIFT_NIGHTS, NIGHTS + 1):
             find_drift(row[:BASELINE], row[BASELINE:night], prior_sd=PRIOR_SD[MetricClass.P99], since=night)
     halfway = time.process_time()
     located = sum(len(change_points(row.tolist())) for row in logs)

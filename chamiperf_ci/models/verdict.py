@@ -156,6 +156,8 @@ class ScenarioOutcome(Value):
     baseline_oldest: str = ""
     learning_runs: int | None = None
     """Set while the environment is learning: valid nights so far, of the five that a first baseline is made of."""
+    drift_nights: int | None = None
+    """Nights of the same fingerprint, tonight's among them; seven show a slow drift. None where none is looked for."""
     accepted_otherwise: tuple[str, ...] = ()
     """How the run differs from the accepted runs of its environment, where none of its scenario and profile fits it."""
     environment_accepted: bool = False

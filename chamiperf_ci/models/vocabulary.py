@@ -99,6 +99,9 @@ class RowReason(StrEnum):
 DEFAULT_TOLERANCE = 0.20
 """The slowdown that passes where no rule says another; 0.20 is 20 %."""
 
+DRIFT_NIGHTS = 7
+"""Valid nights, tonight's among them, that are put against the baseline to see a slow drift."""
+
 UNKNOWN_BASELINE = frozenset({RowReason.NO_BASELINE, RowReason.FINGERPRINT_MISMATCH})
 """Why a row has nothing to be compared with; forgiven while its environment is learning."""
 

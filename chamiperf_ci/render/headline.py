@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Sequence
 
 from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Word
-from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import changes, groups, measured, numbers
 from chamiperf_ci.render.accepting import accept_command
 from chamiperf_ci.render.sentences import RUNS_WANTED, row_sentence
@@ -57,6 +57,12 @@ def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tu
         *_undetectable([row for row in rows if not row.by_pairs], "three runs"),
         *_undetectable([row for row in rows if row.by_pairs], "these pairs"),
         *(thin for scenario in scenarios if (thin := _thin(scenario, rows))),
+        *(
+            f"A slow drift of {scenario.scenario} shows in {DRIFT_NIGHTS} nights; "
+            f"{scenario.drift_nights} of them {'is' if scenario.drift_nights == 1 else 'are'} known."
+            for scenario in scenarios
+            if scenario.drift_nights is not None and scenario.drift_nights < DRIFT_NIGHTS
+        ),
         *(
             f"{scenario.scenario}: both sides are the same build (A/A), so a difference is noise."
             for scenario in scenarios

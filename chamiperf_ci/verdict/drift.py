@@ -8,12 +8,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chamiperf_ci.models.vocabulary import Direction
+from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, Direction
 from chamiperf_ci.verdict.change import MOST_HISTORY, Change, change
 from chamiperf_ci.verdict.change_points import ChangePoint, change_points
 from chamiperf_ci.verdict.metric_class import as_worse, is_quantity
 
-NIGHTS_COMPARED = 7
 FEWEST_TO_LOCATE = 14
 LARGEST_P = 0.01
 SMALLEST_DRIFT = math.log(1.10)
@@ -55,13 +54,13 @@ def find_drift(
     Raises:
         ValueError: A value of the baseline or of the last seven nights is not positive and finite.
     """
-    if len(nights) < NIGHTS_COMPARED or not baseline:
+    if len(nights) < DRIFT_NIGHTS or not baseline:
         return Drift(alarm=False, change=None)
-    recent = nights[-(NIGHTS_COMPARED + MOST_HISTORY) :]
+    recent = nights[-(DRIFT_NIGHTS + MOST_HISTORY) :]
     measured = change(
         baseline,
-        recent[-NIGHTS_COMPARED:],
-        history=recent[:-NIGHTS_COMPARED],
+        recent[-DRIFT_NIGHTS:],
+        history=recent[:-DRIFT_NIGHTS],
         prior_sd=prior_sd,
         direction=direction,
     )

@@ -185,6 +185,19 @@ def test_what_could_not_be_seen_is_said_with_numbers():
     )
 
 
+@pytest.mark.parametrize(
+    ("nights", "said"),
+    [
+        (1, ("A slow drift of boot_storm shows in 7 nights; 1 of them is known.",)),
+        (6, ("A slow drift of boot_storm shows in 7 nights; 6 of them are known.",)),
+        (7, ()),
+        (None, ()),
+    ],
+)
+def test_a_slow_drift_is_not_seen_in_a_few_nights(nights, said):
+    assert blind_spots((), (made_scenario(baseline_runs=5, drift_nights=nights),)) == said
+
+
 def test_of_pairs_that_stand_alone_no_accepted_run_is_told():
     row = made_row(by_pairs=True)
     assert blind_spots((row,), (made_scenario(baseline_runs=2),)) == (

@@ -22,7 +22,7 @@ def scenario_outcome(
     Args:
         sitting: Its runs.
         baselines: What was accepted.
-        nights_alike: Valid nights of the same fingerprint before, from which a first baseline can be made.
+        nights_alike: Valid nights of the same fingerprint before: a first baseline is made from them, or a drift seen.
         is_learning: The environment's baseline is still being gathered.
     """
     night = sitting.night
@@ -44,6 +44,7 @@ def scenario_outcome(
         baseline_newest=before[-1].started_at.date().isoformat() if before else "",
         baseline_oldest=before[0].started_at.date().isoformat() if before else "",
         learning_runs=min(nights_alike + night.valid, RUNS_WANTED) if is_learning else None,
+        drift_nights=nights_alike + 1 if accepted and night.valid and night.run_kind is RunKind.NIGHT else None,
         accepted_otherwise=() if sitting.only_pairs else baselines.made_otherwise(night.fingerprint),
         environment_accepted=baselines.knows(night.fingerprint.environment),
         # A fault set on purpose makes the same build another one.

@@ -434,6 +434,24 @@ def test_history_narrows_or_widens_the_interval():
     assert with_it.change.nu > without.change.nu
 
 
+@pytest.mark.parametrize(
+    ("changes", "known", "said"),
+    [
+        ({}, None, "1 of them is known."),
+        ({}, past(5), "6 of them are known."),
+        ({}, past(6), ""),
+        ({"run_kind": RunKind.QUICK}, None, ""),
+        ({"fingerprint": {"machine_class": "2c-8GiB"}}, None, ""),
+    ],
+    ids=["no-history", "six-nights", "seven-nights", "quick", "nothing-accepted"],
+)
+def test_a_night_says_that_a_slow_drift_could_not_be_seen(changes, known, said):
+    spots = verdict(night(**changes), past=known).outcome.what_could_not_be_seen
+    assert [spot for spot in spots if "slow drift" in spot] == (
+        [f"A slow drift of boot_storm shows in 7 nights; {said}"] if said else []
+    )
+
+
 def test_slow_drift_has_a_row_of_its_own_and_fails_no_night():
     nights = replace(past(30), nights=tuple(
         replace(each, values={P99: PastValue(12.4 * (1 if place < 22 else 1.15), row(verdict(night())).statistic)})
