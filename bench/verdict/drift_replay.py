@@ -8,9 +8,8 @@ import numpy as np
 
 from bench.verdict.series import Floats, Source
 from bench.verdict.trials import BASELINE, HISTORY, LEVEL
-from chamiperf_ci.models.vocabulary import MetricClass
+from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, MetricClass
 from chamiperf_ci.verdict.change_points import change_points
-from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS
 from chamiperf_ci.verdict.drift import find_drift
 from chamiperf_ci.verdict.metric_class import PRIOR_SD
 

@@ -65,7 +65,7 @@ NOT_JUDGED: dict[str, Card] = {
         "The plan offers less than 1.2 times the target rate, so the pace would be measured and not the service. It "
         "costs nothing.",
         "A paced profile, whose rate is its plan.",
-        "Offer more in the spike: `chamiperf load` with a higher `--spike-vus` or `--spike-rate`, or a shorter `--pace`; "
+        "Offer more: `chamiperf load` with a higher `--spike-vus` or `--spike-rate`, or a shorter `--pace`; "
         "`--dry-run` shows what the plan offers each service.",
     ),
     "not-measured": Card(
