@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from chamiperf_ci.models.document import Document, Value
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine, StackKind
-from chamiperf_ci.models.plan import SUSTAINED as SUSTAINED  # noqa: PLC0414 - others have it from here
+from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import DEFAULT_TOLERANCE, MetricClass, Statistic
 

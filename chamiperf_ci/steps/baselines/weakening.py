@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from chamiperf_ci.models.baselines import (
-    SUSTAINED,
     AcceptedRun,
     Baselines,
     Bound,
@@ -18,6 +17,7 @@ from chamiperf_ci.models.baselines import (
     TargetRule,
 )
 from chamiperf_ci.models.fingerprint import StackKind
+from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.render.baseline_findings import Finding, Gravity
 from chamiperf_ci.render.numbers import counted, percent, significant
 
