@@ -124,9 +124,10 @@ function settings(text, profiles) {
   const pairs = text.split(',').filter(Boolean);
   return Object.fromEntries(
     pairs.map((pair) => {
-      const [name, text = ''] = pair.split('=');
+      const [name, text = '', ...more] = pair.split('=');
       const value = typeof profiles[name] === 'number' ? Number(text || NaN) : text;
-      if (!(name in profiles) || Number.isNaN(value)) {
+      const isWrong = typeof value === 'number' && !(value >= 0 && Number.isFinite(value));
+      if (!Object.hasOwn(profiles, name) || more.length > 0 || isWrong) {
         throw new Error(`CHAMIPERF_SET has ${pair}, expected NAME=VALUE of ${Object.keys(profiles).join(', ') || 'none'}`);
       }
       return [name, value];

@@ -37,6 +37,15 @@ def test_the_sentence_of_the_night_is_in_the_job_summary_without_a_report(folder
     assert (folder / "summary").read_text() == f"### Verdict\n\n{sentence}\n\n"
 
 
+def test_a_summary_that_cannot_be_written_takes_no_output_with_it(folder, monkeypatch, capsys):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "missing" / "summary"))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(folder / "outputs"))
+    code, _, err = ending(capsys, compare)
+    assert code == 2
+    assert "a file of the job cannot be written" in err
+    assert "verdict-path" in (folder / "outputs").read_text()
+
+
 def ending(capsys, command, *arguments):
     """Exit code, standard output and standard error of a command, as the door makes them."""
     with pytest.raises(SystemExit) as ended:

@@ -45,6 +45,10 @@ test('pace, shares of operations and the kind of token are settable', () => {
 for (const [variable, value] of [
   ['CHAMIPERF_SET', 'gets=50'],
   ['CHAMIPERF_SET', 'get=half'],
+  ['CHAMIPERF_SET', 'get=50=3'],
+  ['CHAMIPERF_SET', 'get=-5'],
+  ['CHAMIPERF_SET', 'get=Infinity'],
+  ['CHAMIPERF_SET', 'toString=1'],
   ['CHAMIPERF_CREDENTIAL', 'password'],
 ]) {
   test(`${variable}=${value} is refused by its name`, () =>

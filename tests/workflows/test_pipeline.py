@@ -67,6 +67,16 @@ def named(job, name):
     return next(step for step in JOBS[job]["steps"] if step["name"] == name)
 
 
+def test_the_comment_points_at_what_was_kept_of_a_night():
+    first, other = (STEPS[name]["with"]["name"].partition("-${{")[0] for name in ("keep", "keep-report"))
+    assert MEASURE["outputs"]["kept"] == f"${{{{ steps.budget.outcome == 'failure' && '{other}' || '{first}' }}}}"
+    assert re.findall(r"steps\.([a-z-]+)\.outputs", MEASURE["outputs"]["report-url"]) == ["keep", "keep-report"]
+    behind = (
+        STEPS["keep"]["with"]["name"].removeprefix(first).replace("github.run_attempt", "needs.measure.outputs.attempt")
+    )
+    assert named("comment", "Comment")["with"]["artifact"] == "${{ needs.measure.outputs.kept }}" + behind
+
+
 @pytest.mark.parametrize(("job", "name"), [("comment", "Comment"), ("alert", "Alert")])
 def test_a_verdict_that_does_not_arrive_is_told_of(job, name):
     assert named(job, "Fetch the verdict")["continue-on-error"] is True

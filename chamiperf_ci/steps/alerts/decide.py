@@ -64,8 +64,9 @@ def decide(night: Night, known: Sequence[Known]) -> tuple[Action, ...]:
 
 
 def _of_troubles(night: Night, known: Sequence[Known]) -> Iterator[Action]:
-    # A job that is run again is the same night. A look from outside has one trouble at most.
-    opened = sum(one.alert.since == night.when for one in known) if night.measured else 0
+    # A job that is run again is the same night. A look from outside has one trouble at most. What cannot be read has
+    # no lines, and takes this night for its first.
+    opened = sum(one.alert.since == night.when and bool(one.alert.lines) for one in known) if night.measured else 0
     for trouble in night.troubles:
         newest = _current(known, trouble.topic)
         alert = _begun(night, trouble) if newest is None else _continued(night, trouble, newest.alert)

@@ -90,8 +90,6 @@ def show(verdict: Verdict, path: Path, *, told: str = "", as_json: bool = False)
     else:
         click.echo(actions.quoted("\n".join(part for part in (terminal(verdict), told) if part)))
     click.echo(actions.harmless(verdict.outcome.sentence), err=True)
-    sentence = published(verdict.outcome.sentence, environment=verdict.environment)
-    actions.append_summary(f"### Verdict\n\n{markdown(sentence)}")
     actions.publish(
         {
             "verdict": verdict.outcome.word,
@@ -102,6 +100,9 @@ def show(verdict: Verdict, path: Path, *, told: str = "", as_json: bool = False)
         }
     )
     verdict_metrics.publish(verdict, os.environ, lambda text: click.echo(actions.harmless(text), err=True))
+    # Last: a summary that cannot be written ends the command, and the verdict is out by then.
+    sentence = published(verdict.outcome.sentence, environment=verdict.environment)
+    actions.append_summary(f"### Verdict\n\n{markdown(sentence)}")
     return ExitCode(verdict.outcome.exit_code)
 
 

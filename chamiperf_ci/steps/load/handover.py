@@ -53,7 +53,7 @@ def k6_runs(job: Job, assignment: Assignment, plan: Path, run_id: str) -> tuple[
     """The processes that share the load; `run_id` labels what they send elsewhere."""
     folder = plan.parent
     parts = [folder] if assignment.segments == 1 else [folder / f"segment-{n}" for n in range(assignment.segments)]
-    duration_s = assignment.load.duration_s
+    duration_s = assignment.longest_s
     return tuple(
         K6Run(
             binary=job.k6.path,

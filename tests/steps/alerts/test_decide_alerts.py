@@ -176,3 +176,9 @@ def test_a_look_from_outside_takes_nothing_from_the_table():
     tonight = night(Trouble(NOT_MEASURING, (line("nights", "missing"),)), measured=False)
     (action,) = decide(tonight, [known(NOT_MEASURING, names=("boot_storm",))])
     assert [one.name for one in action.alert.lines] == ["nights", "boot_storm"]
+
+
+def test_issues_that_cannot_be_read_keep_no_new_one_back():
+    broken = Alert(since=TONIGHT, last=TONIGHT, lines=(), seen=())
+    damaged = [Known(number, f"scenario_{number}", is_open=False, alert=broken) for number in range(3)]
+    assert [act for act, *_ in acts(night(trouble()), *damaged)] == [Act.OPEN]

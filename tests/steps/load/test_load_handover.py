@@ -1,0 +1,28 @@
+"""What k6 is given beside the plan."""
+
+from types import SimpleNamespace
+
+from chamiperf_ci.models.fingerprint import CredentialKind, StackKind
+from chamiperf_ci.models.target import Credential, Target
+from chamiperf_ci.steps.load.handover import SLACK_S, k6_runs
+from chamiperf_ci.steps.load.names import read_profile
+from chamiperf_ci.steps.load.overrides import Overrides
+from chamiperf_ci.steps.load.planning import assign
+
+
+def test_k6_may_take_its_whole_setup_before_its_time_limit_counts_against_it(tmp_path):
+    slow = assign(read_profile("full"), "dhcp_sync_burst", Overrides(parameters={"settle_s": 900.0}))
+    job = SimpleNamespace(
+        k6=SimpleNamespace(path="k6"),
+        output_settings={},
+        outputs=(),
+        subject_token=None,
+        target=Target(
+            environment="lab",
+            stack_kind=StackKind.DEPLOYED,
+            services={},
+            credential=Credential(kind=CredentialKind.NONE),
+        ),
+    )
+    (run,) = k6_runs(job, slow, tmp_path / "plan.json", "lt1")
+    assert run.timeout_s >= 900 + slow.load.duration_s + SLACK_S
