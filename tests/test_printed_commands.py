@@ -29,7 +29,7 @@ def parse(line):
     Raises:
         click.UsageError: It would end there, with exit code 2.
     """
-    # Options that are only known when it is printed have no name before them; a day is filled in by the report.
+    # Options that are only known when it is printed have no name before them; a day is the reader's to find.
     line = re.sub(r"(?<! --runs)( WORD)+$", "", line).replace("--since DAY", "--since 2026-03-02")
     command, words = cli, shlex.split(line)[1:]
     context = click.Context(cli)

@@ -13,7 +13,9 @@ NEWEST = f"{ADD} --replace --scenario SCENARIO"
 """The newest nights in the place of the accepted ones."""
 REPLACE = f"{NEWEST} --since DAY"
 """A range replaces whatever it holds, so that it is narrowed to what changed."""
-WHAT_CHANGED = "`--scenario` names what changed, `--since` its first night"
+FIRST_DAY = "DAY is the first night after the change"
+"""Tonight in its place would leave a baseline of one run."""
+WHAT_CHANGED = f"`--scenario` names what changed, {FIRST_DAY}"
 APPLY = "chamiperf update-baseline apply"
 _FULL = 5
 _USABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -24,13 +26,9 @@ def accept_command(scenario: ScenarioOutcome) -> str:
     return filled_in(_command(scenario), environment=scenario.fingerprint.environment, scenario=scenario.scenario)
 
 
-def filled_in(text: str, *, environment: str, scenario: str = "", day: str = "") -> str:
+def filled_in(text: str, *, environment: str, scenario: str = "") -> str:
     """Put names into the commands of a text; what is not known or could be no such name is left as it is."""
-    for option, value in (
-        ("--environment NAME", environment),
-        ("--scenario SCENARIO", scenario),
-        ("--since DAY", day),
-    ):
+    for option, value in (("--environment NAME", environment), ("--scenario SCENARIO", scenario)):
         if _USABLE.fullmatch(value):
             text = text.replace(option, f"{option.split()[0]} {value}")
     return text

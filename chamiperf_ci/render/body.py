@@ -270,13 +270,7 @@ def _words(writer: _Writer) -> str:
 def _named(text: str, verdict: Verdict, word: str) -> str:
     """A card's text with this night's names in its commands: the scenario is the first that the word is said of."""
     said_of = (row.key.scenario for row in verdict.rows if word in (row.verdict, row.reason))
-    day = max((scenario.started_at for scenario in verdict.scenarios), default=None)
-    return filled_in(
-        text,
-        environment=verdict.environment,
-        scenario=next(said_of, ""),
-        day=f"{day:%Y-%m-%d}" if day else "",
-    )
+    return filled_in(text, environment=verdict.environment, scenario=next(said_of, ""))
 
 
 def _where(context: Context) -> str:

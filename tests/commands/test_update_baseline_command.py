@@ -120,6 +120,17 @@ def test_of_a_range_what_is_accepted_or_invalid_is_passed_over_with_a_line_each(
     assert accepted(folder) == ["boot0000", "boot0001", "boot0002", "boot0004"]
 
 
+def test_five_nights_replaced_by_a_range_of_one_are_warned_of(folder):
+    nights = [made_run(number) for number in range(6)]
+    since = f"{nights[5].started_at:%Y-%m-%d}"
+    history.add(FolderHistory(folder / "history"), nights)
+    propose(folder, more=("--history", "history", "--until", since))
+    update(folder, "apply")
+    result = propose(folder, more=("--history", "history", "--replace", "--scenario", "boot_storm", "--since", since))
+    assert (result.returncode, len(accepted(folder))) == (0, 5)
+    assert "1 run in the place of 5: too few to find most slow-downs" in result.stdout + result.stderr
+
+
 def test_a_range_of_which_no_night_is_left_is_refused(folder):
     history.add(FolderHistory(folder / "history"), [made_run(0)])
     propose(folder, "night-0")

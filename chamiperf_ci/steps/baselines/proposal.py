@@ -19,12 +19,14 @@ from chamiperf_ci.models.baselines import (
 )
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.render.baseline_change import ChangedRow
+from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, one_environment, overruled
 from chamiperf_ci.steps.baselines.doubts import doubts
 from chamiperf_ci.steps.baselines.patch import Operation, patch_between, sealed
 from chamiperf_ci.steps.compare.measurements import ERRORS, STALLED
 from chamiperf_ci.verdict.baseline_health import RUNS_WANTED
 from chamiperf_ci.verdict.centre import centre
+from chamiperf_ci.verdict.change import THIN_FACTORS
 from chamiperf_ci.verdict.metric_class import is_quantity
 
 
@@ -99,7 +101,11 @@ def propose(baselines: Baselines, candidates: Sequence[Candidate], intent: Inten
         overrides=tuple(
             text for key in entries for run in entries[key].runs if run.run_id in newly[key] for text in run.overrides
         ),
-        warnings=tuple(text for key in entries for text in doubts(key, entries[key], proposed)),
+        warnings=tuple(
+            text
+            for key, entry in entries.items()
+            for text in (*_left_thin(key, baselines.accepted_runs.get(key), entry), *doubts(key, entry, proposed))
+        ),
     )
 
 
@@ -158,6 +164,14 @@ def _accept(present: EnvironmentBaseline | None, group: Sequence[Candidate], int
             remedy="Accept fewer, or put these in the place of the present ones with --replace.",
         )
     return EnvironmentBaseline(fingerprint=group[0].fingerprint, runs=(*before, *entries))
+
+
+def _left_thin(key: str, before: EnvironmentBaseline | None, after: EnvironmentBaseline) -> tuple[str, ...]:
+    """Say that a baseline would have fewer runs than it has, too few to decide most rows (verdict.md section 10)."""
+    if before is None or len(after.runs) >= len(before.runs) or len(after.runs) > len(THIN_FACTORS):
+        return ()
+    runs = counted(len(after.runs), "run")
+    return (f"{key}: {runs} in the place of {len(before.runs)}: too few to find most slow-downs",)
 
 
 def accepted_run(candidate: Candidate, intent: Intent) -> AcceptedRun:

@@ -15,7 +15,7 @@ from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, RowKey, Verdict
 from chamiperf_ci.models.vocabulary import UNKNOWN_BASELINE, FailOn, RowReason, RowVerdict
 from chamiperf_ci.render import changes, numbers
-from chamiperf_ci.render.accepting import REPLACE, filled_in
+from chamiperf_ci.render.accepting import FIRST_DAY, REPLACE, filled_in
 from chamiperf_ci.render.gate_sight import gate_sight
 from chamiperf_ci.render.measured import FALSE_NIGHTS_OF_THE_ADR
 from chamiperf_ci.steps.compare.drifts import drift_rows
@@ -293,16 +293,11 @@ def _stale(rows: Sequence[Row], decisions: dict[RowKey, RowDecision], night: Run
         if decision is None or decision.change is None or stale is None or decision.change.by_pairs:
             continue  # the baseline of pairs is the old build, measured just now
         better = changes.words_for(each.unit, each.direction).better
-        accept = filled_in(
-            REPLACE,
-            environment=night.fingerprint.environment,
-            scenario=each.key.scenario,
-            day=f"{night.started_at:%Y-%m-%d}",
-        )
+        accept = filled_in(REPLACE, environment=night.fingerprint.environment, scenario=each.key.scenario)
         ratio = abs(as_shown(decision.change.d, each.direction))
         found.append(
             f"The baseline of {changes.title(each.key, with_scenario=True)} is stale: it is {numbers.percent(ratio)} % "
             f"{better} by now, so +{numbers.percent(stale.unseen)} % would go unseen until these runs are accepted "
-            f"(`{accept}`)."
+            f"(`{accept}`; {FIRST_DAY})."
         )
     return tuple(found)

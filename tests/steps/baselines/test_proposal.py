@@ -185,6 +185,31 @@ def test_runs_of_one_day_are_warned_of():
     assert any("2 runs from 1 day;" in text for text in propose(EMPTY, [made_run(0), same_day], WANTED).warnings)
 
 
+def warned_thin(before, runs, wanted):
+    baselines = accepting(EMPTY, [made_run(number) for number in range(before)])
+    found = propose(baselines, [made_run(number) for number in range(10, 10 + runs)], wanted).warnings
+    return [text.split(": ", 1)[1] for text in found if "too few" in text]
+
+
+@pytest.mark.parametrize(
+    ("before", "runs", "said"), [(5, 1, "1 run in the place of 5"), (3, 2, "2 runs in the place of 3")]
+)
+def test_a_baseline_that_would_be_left_thin_is_warned_of(before, runs, said):
+    assert warned_thin(before, runs, REPLACING) == [f"{said}: too few to find most slow-downs"]
+
+
+@pytest.mark.parametrize(
+    ("before", "runs", "wanted"),
+    [
+        pytest.param(5, 3, REPLACING, id="three can decide"),
+        pytest.param(1, 1, REPLACING, id="no fewer than before"),
+        pytest.param(1, 1, WANTED, id="added"),
+    ],
+)
+def test_a_baseline_that_is_not_left_thinner_is_not_warned_of(before, runs, wanted):
+    assert warned_thin(before, runs, wanted) == []
+
+
 def test_replaced_by_a_run_the_same_run_shows_no_change():
     run = made_run(10, factor=1.4)
     baselines = propose(accepting(EMPTY, [made_run(number) for number in range(5)]), [run], REPLACING).baselines

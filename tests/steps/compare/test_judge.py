@@ -422,6 +422,13 @@ def test_a_run_far_better_than_its_baseline_is_a_stale_baseline():
     assert any("is stale" in warning and "would go unseen" in warning for warning in judged.warnings)
 
 
+def test_a_stale_baseline_is_not_told_to_be_replaced_by_this_night_alone():
+    stale = [warning for warning in verdict(night(0.6)).warnings if "is stale" in warning]
+    assert stale
+    said = "--replace --scenario boot_storm --since DAY`; DAY is the first night after the change)."
+    assert all(warning.endswith(said) for warning in stale)
+
+
 def test_a_baseline_older_than_60_nights_is_said_to_be_old():
     started = FIRST_NIGHT + timedelta(days=4 + 61)
     judged = verdict(night(started_at=started, ended_at=started + timedelta(minutes=15)))
