@@ -9,6 +9,8 @@ from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.target import Service
 
 _SEEDED: Final = (Service.SMD, Service.BSS, Service.CLOUD_INIT)
+_KIND: Final = "x-chamiperf-kind"
+"""What an embedded stack's gateway says in place of the `/version` that it does not pass on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,6 @@ def describe(client: Chamicore) -> Description:
 def _version(client: Chamicore, service: Service) -> dict[str, Any]:
     try:
         answer = client.operational(service, "version")
-        return answer.json_object() if answer.ok else {}
+        return answer.json_object() if answer.ok else {"kind": answer.headers.get(_KIND)}
     except UnexpectedAnswer:
         return {}

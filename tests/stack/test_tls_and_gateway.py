@@ -39,7 +39,14 @@ def test_the_gateway_passes_probes_on(secured, api, service, probe):
     assert api(secured).get("gateway", f"/_ops/{service}/{probe}", token="").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/_ops/nobody/health", "/_ops/bss/metrics", "/metrics", "/.well-known/jwks.json"])
+@pytest.mark.parametrize("name", ["health", "readiness", "version"])
+def test_the_gateway_says_that_it_is_a_stand_in(secured, api, name):
+    assert api(secured).get("gateway", f"/_ops/bss/{name}", token="").headers["x-chamiperf-kind"] == "embedded"
+
+
+@pytest.mark.parametrize(
+    "path", ["/_ops/nobody/health", "/_ops/bss/metrics", "/_ops/bss/version", "/metrics", "/.well-known/jwks.json"]
+)
 def test_the_gateway_does_not_pass_on_what_is_not_stated(secured, api, path):
     assert api(secured).get("gateway", path).status_code == 404
 

@@ -37,6 +37,9 @@ _RETURNED = frozenset(
     ]
 )
 
+_KIND = ("x-chamiperf-kind", "embedded")
+"""Who sees only the gateway learns from this header alone that it is a stand-in: `/version` is not behind it."""
+
 
 class Gateway(App):
     """Passes on what belongs to a service; answers the rest itself."""
@@ -92,12 +95,12 @@ class Probes:
         """`/_ops/{service}/health` and `/_ops/{service}/readiness`, passed on."""
         service, what = request.args
         if service not in self._clients or what not in ("health", "readiness"):
-            return Answer(404, b"404 page not found\n", TEXT)
+            return Answer(404, b"404 page not found\n", TEXT, (_KIND,))
         try:
             reply = await self._clients[service].get(f"/{what}")
         except Unreachable as fault:
             raise Problem(502, f"{service} cannot be reached: {fault}") from None
-        return Answer(reply.status, reply.body, reply.headers.get("content-type", JSON))
+        return Answer(reply.status, reply.body, reply.headers.get("content-type", JSON), (_KIND,))
 
 
 def _artefact(_request: Request) -> Answer:
