@@ -41,7 +41,7 @@ export const { options, setup, teardown, handleSummary } = spec({
     const [alone, loaded] = ['alone', 'sustained'].map((phase) =>
       k6.distribution('http_req_duration', 'name:bootscript', `phase:${phase}`),
     );
-    const count = k6.distribution('http_req_duration', 'name:token', 'phase:sustained')?.count ?? 0;
+    const count = k6.good('token', 'sustained');
     const { duration_s: seconds = 1 } = plan.load.phases.find(({ name }) => name === 'sustained') ?? {};
     /** @param {string} q */
     const lost = (q) =>

@@ -1,6 +1,6 @@
 // What k6 measured, looked up by metric and tags.
 // What k6 hands over is checked first: other versions and settings of k6 hand over something else.
-import { QUANTILES } from './options.js';
+import { APART, QUANTILES, WHY } from './options.js';
 
 /** @typedef {{type: string, contains: string, values: Record<string, number>}} Metric */
 /** @typedef {{metrics: Record<string, Metric>, state: {testRunDurationMs: number}, setup_data?: any}} Handed */
@@ -50,6 +50,18 @@ export class Figures {
    */
   count(metric, ...tags) {
     return this.metrics[keyOf(metric, tags)]?.values.count ?? 0;
+  }
+
+  /**
+   * How many requests of a phase had a good answer.
+   * @param {string} endpoint
+   * @param {string} phase
+   */
+  good(endpoint, phase) {
+    const where = [`name:${endpoint}`, `phase:${phase}`];
+    /** @type {(metric: string, causes: string[]) => number} */
+    const sum = (metric, causes) => causes.reduce((so, why) => so + this.count(metric, ...where, `why:${why}`), 0);
+    return this.count('http_req_duration', ...where) - sum('chamiperf_failed', WHY) - sum('chamiperf_apart', APART);
   }
 }
 

@@ -109,6 +109,21 @@ test('failures are the sum of their causes, throttled and tolerated answers are 
   assert.deepEqual({ failed, refused, throttled, conflicts }, { failed: 9, refused: 3, throttled: 50, conflicts: 60 });
 });
 
+test('only requests with a good answer are good', () => {
+  const where = 'name:token,phase:sustained';
+  const figures = new Figures(
+    handed({
+      [`http_req_duration{${where}}`]: trend(119, 3),
+      [`chamiperf_failed{${where},why:status}`]: counter(60),
+      [`chamiperf_failed{${where},why:refused}`]: counter(20),
+      [`chamiperf_failed{${where},why:content}`]: counter(10),
+      [`chamiperf_failed{${where},why:no_answer}`]: counter(5),
+      [`chamiperf_apart{${where},why:throttled}`]: counter(4),
+    }),
+  );
+  assert.equal(figures.good('token', 'sustained'), 20);
+});
+
 test('objects that are left are those created and not removed', () => {
   const { objects } = /** @type {any} */ (
     summed({

@@ -131,6 +131,14 @@ def test_tokens_come_by_the_grant_that_is_asked_for(grant, variables, dev_stack,
     assert [(each.kind, each.created) for each in ended.sums.objects] == [("service-accounts", 0)]
 
 
+def test_a_token_that_was_refused_is_no_throughput(whole_stack, run_k6):
+    state, run = whole_stack
+    load = light("auth_under_load", parameters={"grant": "dev-mode"})
+    ended = run_k6(plan_of(state, "auth_under_load", load, run=run, nodes=NODES), state=state)
+    assert ended.traffic("token", "failed") == ended.traffic("token", "requests") > 20
+    assert ended.scalar("tokens") == 0
+
+
 @pytest.mark.parametrize(("given", "stated"), [(0, []), (1, [1.0])])
 def test_an_unknown_sync_interval_is_warned_of_and_is_no_figure(given, stated, whole_stack, run_k6):
     state, run = whole_stack
