@@ -4,7 +4,7 @@ import { sequence } from './stages.js';
 /** @typedef {import('./scenario.js').Plan} Plan */
 /** @typedef {import('./scenario.js').Load} Load */
 /** @typedef {import('./phases.js').Phase} Phase */
-/** @typedef {(variable: string) => string | undefined} Own one of the scenario's own variables, by name without prefix */
+/** @typedef {(variable: string) => string | undefined} Own the whole name of one of the scenario's own variables */
 
 /** @type {Record<string, [string, string]>} the variable of each service's URL, and Chamicore's default */
 const URLS = {
@@ -25,6 +25,17 @@ const CHAMICORE = {
 };
 const QUICK_SEED = 1_000;
 
+/** What a credential needs of the environment; Chamicore has a default for the internal token. */
+const SECRETS = {
+  none: [],
+  'internal-token': [],
+  bearer: ['CHAMIPERF_TOKEN'],
+  'client-credentials': ['CHAMIPERF_CLIENT_ID', 'CHAMIPERF_CLIENT_SECRET'],
+  'dev-mode': [],
+};
+/** Scenarios that send no credential once their nodes are there. */
+const OPEN = ['boot_storm', 'cloud_init_storm'];
+
 /**
  * @param {string} name of the scenario
  * @returns {Plan}
@@ -35,31 +46,31 @@ export function planByHand(name) {
   const { scenarios } = JSON.parse(open(import.meta.resolve(`../profiles/${profile}.json`)));
   const { prefix, seed } = CHAMICORE[name] ?? { prefix: '', seed: QUICK_SEED };
   /** @type {Own} */
-  const own = (variable) => (prefix ? __ENV[`${prefix}_${variable}`] : undefined);
+  const own = (variable) => (prefix ? `${prefix}_${variable}` : undefined);
   // What QUICK means is known only of the scenarios that Chamicore has; the others have a profile of that name.
   const load = quick && prefix ? constant(scenarios[name]) : overridden(scenarios[name], own);
   const seededBefore = __ENV.CHAMIPERF_SEED_RUN_ID;
   return {
     scenario: name,
     profile,
-    urls: Object.fromEntries(Object.entries(URLS).map(([key, [variable, port]]) => [key, __ENV[variable] ?? port])),
+    urls: Object.fromEntries(Object.entries(URLS).map(([key, [variable, port]]) => [key, urlOf(variable) ?? port])),
     tls: { insecure: false, certificate_file: null, key_file: null },
-    credential: credentialOf(__ENV.CHAMIPERF_CREDENTIAL ?? 'internal-token'),
+    credential: credentialOf(__ENV.CHAMIPERF_CREDENTIAL, !seededBefore || !OPEN.includes(name)),
     connections: 'keep',
     identities: {
       run_id: seededBefore ?? 'byhand',
-      nodes: Number(__ENV.CHAMIPERF_SEED_NODES ?? own('SEED_COUNT') ?? (quick ? QUICK_SEED : seed)),
+      nodes: count('CHAMIPERF_SEED_NODES') ?? count(own('SEED_COUNT')) ?? (quick ? QUICK_SEED : seed),
       network: '198.18.0.0/15',
       written_run_id: __ENV.CHAMIPERF_WRITTEN_RUN_ID ?? 'byhandw',
     },
     load: {
       ...load,
-      pace_s: __ENV.CHAMIPERF_PACE ? seconds(__ENV.CHAMIPERF_PACE) : load.pace_s,
+      pace_s: __ENV.CHAMIPERF_PACE ? (duration('CHAMIPERF_PACE') ?? 0) : load.pace_s,
       phases: sequence(load.phases),
       parameters: { ...load.parameters, ...settings(__ENV.CHAMIPERF_SET ?? '', load.parameters) },
     },
-    seeding: seededBefore || name.endsWith('seed') ? null : { batch: Number(own('SEED_BATCH_SIZE') ?? 100) },
-    limits: { p99_ms: Number(own('P99_TARGET_MS') ?? 0), error_rate: Number(own('ERROR_RATE_MAX') ?? 0) },
+    seeding: seededBefore || name.endsWith('seed') ? null : { batch: count(own('SEED_BATCH_SIZE')) ?? 100 },
+    limits: { p99_ms: number(own('P99_TARGET_MS')) ?? 0, error_rate: number(own('ERROR_RATE_MAX')) ?? 0 },
   };
 }
 
@@ -69,9 +80,9 @@ export function planByHand(name) {
  * @returns {Load}
  */
 function constant(load) {
-  const vus = Number(__ENV.QUICK_VUS ?? 1000);
-  const duration = seconds(__ENV.QUICK_DURATION ?? '2m');
-  return { ...load, phases: [{ name: 'sustained', start_s: 0, duration_s: duration, from_vus: vus, to_vus: vus }] };
+  const vus = count('QUICK_VUS') ?? 1000;
+  const duration_s = duration('QUICK_DURATION') ?? 120;
+  return { ...load, phases: [{ name: 'sustained', start_s: 0, duration_s, from_vus: vus, to_vus: vus }] };
 }
 
 /**
@@ -81,13 +92,13 @@ function constant(load) {
  * @returns {Load}
  */
 function overridden(load, own) {
-  const sustained = own('FULL_RAMP_TARGET_VUS') ?? own('FULL_VUS');
-  const spike = own('FULL_SPIKE_TARGET_VUS');
+  const sustained = count(own('FULL_RAMP_TARGET_VUS')) ?? count(own('FULL_VUS'));
+  const spike = count(own('FULL_SPIKE_TARGET_VUS'));
   const durations = {
-    'ramp-up': own('FULL_RAMP_DURATION'),
-    sustained: own('FULL_SUSTAIN_DURATION') ?? own('FULL_DURATION'),
-    spike: own('FULL_SPIKE_DURATION'),
-    cooldown: own('FULL_COOLDOWN_DURATION'),
+    'ramp-up': duration(own('FULL_RAMP_DURATION')),
+    sustained: duration(own('FULL_SUSTAIN_DURATION')) ?? duration(own('FULL_DURATION')),
+    spike: duration(own('FULL_SPIKE_DURATION')),
+    cooldown: duration(own('FULL_COOLDOWN_DURATION')),
   };
   const levels = {
     'ramp-up': { to_vus: sustained },
@@ -96,21 +107,58 @@ function overridden(load, own) {
     cooldown: { from_vus: spike },
   };
   const phases = load.phases.map((phase) => {
-    const duration = durations[/** @type {keyof typeof durations} */ (phase.name)];
+    const given_s = durations[/** @type {keyof typeof durations} */ (phase.name)];
     const given = Object.entries(levels[/** @type {keyof typeof levels} */ (phase.name)] ?? {});
-    const level = Object.fromEntries(
-      given.filter(([, vus]) => vus !== undefined).map(([key, vus]) => [key, Number(vus)]),
-    );
-    return { ...phase, ...level, duration_s: duration === undefined ? phase.duration_s : seconds(duration) };
+    const level = Object.fromEntries(given.filter(([, vus]) => vus !== undefined));
+    return { ...phase, ...level, duration_s: given_s ?? phase.duration_s };
   });
   return { ...load, phases };
 }
 
-/** @type {(given: string) => Plan['credential']} */
-function credentialOf(given) {
+/**
+ * A variable's number, by its full name; undefined where it is not set.
+ * @param {string | undefined} variable
+ * @param {{least: number, whole: boolean}} [bounds]
+ */
+function number(variable, { least, whole } = { least: 0, whole: false }) {
+  const text = variable && __ENV[variable];
+  if (text === undefined) return undefined;
+  const value = Number(text.trim() || NaN);
+  if (Number.isFinite(value) && value >= least && (!whole || Number.isInteger(value))) return value;
+  throw new Error(`${variable} is ${text || 'empty'}, expected a ${whole ? 'whole ' : ''}number from ${least} on`);
+}
+
+/** @type {(variable: string | undefined) => number | undefined} */
+const count = (variable) => number(variable, { least: 1, whole: true });
+
+/** @type {(variable: string | undefined) => number | undefined} */
+function duration(variable) {
+  const text = variable && __ENV[variable];
+  if (text === undefined) return undefined;
+  try {
+    return seconds(text);
+  } catch (error) {
+    throw new Error(`${variable}: ${/** @type {Error} */ (error).message}`);
+  }
+}
+
+/** @type {(variable: string) => string | undefined} */
+function urlOf(variable) {
+  const url = __ENV[variable];
+  if (url === undefined || /^https?:\/\/[^/]/.test(url)) return url?.replace(/\/+$/, '');
+  throw new Error(`${variable} is ${url || 'empty'}, expected a URL that begins with http:// or https://`);
+}
+
+/** @type {(asked: string | undefined, isNeeded: boolean) => Plan['credential']} */
+function credentialOf(asked, isNeeded) {
+  const given = asked ?? 'internal-token';
   const known = /** @type {const} */ (['none', 'internal-token', 'bearer', 'client-credentials', 'dev-mode']);
   const found = known.find((kind) => kind === given);
   if (!found) throw new Error(`CHAMIPERF_CREDENTIAL is ${given}, expected one of ${known.join(', ')}`);
+  const missing = SECRETS[found].find((variable) => !__ENV[variable]);
+  if (missing) throw new Error(`${missing} is missing, which CHAMIPERF_CREDENTIAL=${found} needs`);
+  if (found === 'internal-token' && __ENV.CHAMICORE_INTERNAL_TOKEN === '' && (asked || isNeeded))
+    throw new Error('CHAMICORE_INTERNAL_TOKEN is empty: set it, or unset it for the default of Chamicore');
   return found;
 }
 
@@ -143,7 +191,8 @@ function settings(text, profiles) {
 export function seconds(text) {
   const unit = { h: 3600, m: 60, s: 1, ms: 0.001 };
   const parts = [...text.matchAll(/([\d.]+)(ms|h|m|s)/g)];
-  if (parts.map(([part]) => part).join('') !== text || text === '')
-    throw new Error(`${text} is not a duration, expected one such as 2m or 90s`);
+  const isWhole = parts.map(([part]) => part).join('') === text && text !== '';
+  if (!isWhole || parts.some(([, value]) => Number.isNaN(Number(value))))
+    throw new Error(`${text || 'nothing'} is not a duration, expected one such as 2m or 90s`);
   return parts.reduce((sum, [, value, u]) => sum + Number(value) * unit[/** @type {keyof typeof unit} */ (u)], 0);
 }

@@ -55,6 +55,53 @@ for (const [variable, value] of [
     assert.throws(() => planned('inventory_scale', { [variable]: value }), new RegExp(`${variable} .*${value}`)));
 }
 
+for (const [variable, value] of [
+  ['BOOT_SEED_COUNT', 'abc'],
+  ['BOOT_SEED_COUNT', '0'],
+  ['BOOT_SEED_BATCH_SIZE', '2.5'],
+  ['BOOT_FULL_SPIKE_TARGET_VUS', 'Infinity'],
+  ['BOOT_FULL_VUS', '-3'],
+  ['BOOT_FULL_DURATION', 'soon'],
+  ['BOOT_FULL_DURATION', '1.2.3s'],
+  ['BOOT_P99_TARGET_MS', 'fast'],
+  ['BOOT_ERROR_RATE_MAX', '-1'],
+  ['CHAMIPERF_SEED_NODES', '-1'],
+  ['CHAMIPERF_PACE', '5'],
+  ['CHAMICORE_TEST_BSS_URL', '127.0.0.1:27778'],
+  ['CHAMIPERF_KEA_URL', 'http://'],
+]) {
+  test(`${variable}=${value} is refused by its name`, () =>
+    assert.throws(() => planned('boot_storm', { [variable]: value }), new RegExp(`${variable}.* ${value}`)));
+}
+
+test('QUICK_VUS is refused by its name where it is no number', () =>
+  assert.throws(() => planned('boot_storm', { QUICK: '1', QUICK_VUS: 'abc' }), /QUICK_VUS is abc/));
+
+test('a URL may end in slashes', () => {
+  const { urls } = planned('boot_storm', { CHAMICORE_TEST_BSS_URL: 'https://bss/api//' });
+  assert.equal(urls.bss, 'https://bss/api');
+});
+
+for (const [missing, variables] of /** @type {[string, Record<string, string>][]} */ ([
+  ['CHAMIPERF_TOKEN', { CHAMIPERF_CREDENTIAL: 'bearer' }],
+  ['CHAMIPERF_TOKEN', { CHAMIPERF_CREDENTIAL: 'bearer', CHAMIPERF_TOKEN: '' }],
+  ['CHAMIPERF_CLIENT_ID', { CHAMIPERF_CREDENTIAL: 'client-credentials' }],
+  ['CHAMIPERF_CLIENT_SECRET', { CHAMIPERF_CREDENTIAL: 'client-credentials', CHAMIPERF_CLIENT_ID: 'me' }],
+  ['CHAMICORE_INTERNAL_TOKEN', { CHAMICORE_INTERNAL_TOKEN: '' }],
+  [
+    'CHAMICORE_INTERNAL_TOKEN',
+    { CHAMICORE_INTERNAL_TOKEN: '', CHAMIPERF_CREDENTIAL: 'internal-token', CHAMIPERF_SEED_RUN_ID: 'r2026a' },
+  ],
+])) {
+  test(`${missing} is asked for with ${JSON.stringify(variables)}`, () =>
+    assert.throws(() => planned('boot_storm', variables), new RegExp(`^Error: ${missing} is (missing|empty)`)));
+}
+
+test('an empty internal token that nobody needs is none', () => {
+  const { credential } = planned('boot_storm', { CHAMICORE_INTERNAL_TOKEN: '', CHAMIPERF_SEED_RUN_ID: 'r2026a' });
+  assert.equal(credential, 'internal-token');
+});
+
 test("Chamicore's variables set durations and levels", () => {
   const { load, identities, seeding } = planned('cloud_init_storm', {
     CLOUDINIT_SEED_COUNT: '500',
