@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore
@@ -77,6 +78,10 @@ def seed(
     """
     if remove and sweep:
         raise click.UsageError("--remove and --sweep are two different things: give one.")
+    if run_id is not None and not remove:
+        raise click.UsageError("--run-id says whose nodes go: give --remove with it.")
+    if not sweep and click.get_current_context().get_parameter_source("older_than") is not ParameterSource.DEFAULT:
+        raise click.UsageError("--older-than says which runs are dead: give --sweep with it.")
     target = resolve(given)
     require_allowed(target)
     require_services(target)

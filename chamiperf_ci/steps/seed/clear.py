@@ -1,5 +1,6 @@
 """Clears a stack of nodes: a run's own ones, or the orphans of dead runs; others' objects are looked after."""
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,9 +33,16 @@ def choose_own(client: Chamicore, driver: Driver, path: Path, run_id: str | None
     """The run that `seed.json` or `--run-id` names, and its objects in the stack.
 
     Raises:
-        ConfigurationError: Neither names one, or the file is damaged or of another environment.
+        ConfigurationError: Neither names one, `run_id` is none, or the file is damaged or of another environment.
         StackUnreachable: A service does not answer.
     """
+    rule = client.dialect.identity.run_id
+    if run_id is not None and re.fullmatch(rule, run_id) is None:
+        raise ConfigurationError(
+            f"{run_id!r} is no run id: they match {rule}",
+            where="--run-id",
+            remedy="seed.json and the nodes' ids name it.",
+        )
     seed = None
     if run_id is None or path.exists():
         seed = read_document(path, Seed, remedy="Name the folder of the seeding with --out, or its run with --run-id.")
