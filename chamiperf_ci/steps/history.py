@@ -169,6 +169,23 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
     return Reading(tuple(entries), tuple(problems))
 
 
+def require_whole(path: str, content: bytes) -> None:
+    """Refuse a file that is no whole entry.
+
+    Raises:
+        ConfigurationError: It is damaged, or of a newer version.
+    """
+    try:
+        HistoryEntry.model_validate_json(content)
+    except ValidationError as error:
+        _refuse_newer(path, content)
+        raise ConfigurationError(
+            f"the entry is damaged: {first_wrong(error, HistoryEntry)}",
+            where=path,
+            remedy="Add its run again with `chamiperf history add`, or restore the file.",
+        ) from error
+
+
 def add(store: HistoryStore, runs: Iterable[Run], verdict: Verdict | None = None, *, link: str = "") -> tuple[str, ...]:
     """Write each run that is not there yet and return the names written.
 

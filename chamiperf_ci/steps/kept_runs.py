@@ -95,7 +95,7 @@ def show(store: HistoryStore, run_id: str) -> None:
     """Print what was kept of a run, of each of its scenarios.
 
     Raises:
-        ConfigurationError: There is no such run, or no history.
+        ConfigurationError: There is no such run, no history, or the entry is damaged.
     """
     store.require()
     names = [path for path in store.names() if (name := history.parse_name(path)) and name.run_id == run_id]
@@ -103,7 +103,8 @@ def show(store: HistoryStore, run_id: str) -> None:
         raise ConfigurationError(
             f"there is no run {run_id} in the history", where="--run", remedy="`chamiperf history list` shows them all."
         )
-    for _, content in store.read(names):
+    for path, content in store.read(names):
+        history.require_whole(path, content)
         click.echo(content.decode(errors="replace"), nl=False)
 
 

@@ -198,9 +198,15 @@ def test_a_wrong_option_is_a_usage_error(capsys, arguments, said):
     assert said in err
 
 
-def test_a_history_folder_need_not_exist_yet(folder, capsys):
-    code, _, _ = ending(capsys, compare, "--history", folder / "history")
+def test_a_history_folder_need_not_exist_yet_and_its_absence_is_said(folder, capsys):
+    code, out, _ = ending(capsys, compare, "--history", folder / "history")
     assert code == 0
+    said = f"history: {folder / 'history'} is not there: no night before is known"
+    assert said in json.loads((folder / "out" / "verdict.json").read_text())["warnings"]
+    assert "is not there: no night before is known" in out
+    (folder / "history").mkdir()
+    _, out, _ = ending(capsys, compare, "--history", folder / "history")
+    assert "no night before" not in out
 
 
 def test_a_damaged_file_of_the_history_is_passed_over_and_said(folder, capsys):

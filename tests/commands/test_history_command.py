@@ -94,7 +94,18 @@ def test_a_trend_in_markdown_goes_to_standard_output(folder):
     assert result.stdout.startswith("None of 5 compared metrics drift; the newest night is of 2026-03-04.\n")
 
 
-def test_a_trend_of_no_history_is_a_page_that_says_so(folder):
+def test_a_damaged_entry_is_not_shown(folder):
+    store = FolderHistory(folder / "history")
+    name = store.names()[0]
+    (store.root / name).write_text('{"kind": "history", "schema_ver')
+    result = history(folder, "show", "--run", "boot0000", "--history", "history")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "the entry is damaged: " in result.stderr
+    assert name in result.stderr
+
+
+def test_a_trend_of_an_empty_history_is_a_page_that_says_so(folder):
+    (folder / "nowhere").mkdir()
     result = history(folder, "trend", "--history", "nowhere")
     assert (result.returncode, "The history holds no night." in result.stdout) == (0, True)
 
@@ -111,7 +122,7 @@ def test_a_trend_of_no_history_is_a_page_that_says_so(folder):
         pytest.param(("show", "--run", "x", "--history", "history"), "there is no run x", id="no such run"),
         *(
             pytest.param((*what, "--history", "nowhere"), "there is no history here (nowhere)", id=f"{what[0]} nothing")
-            for what in (("list",), ("show", "--run", "x"), ("export",))
+            for what in (("list",), ("show", "--run", "x"), ("export",), ("trend",))
         ),
         pytest.param(("list", "--history-branch", "data"), "git ls-remote failed", id="no repository"),
     ],

@@ -72,12 +72,13 @@ def ask(runs: Sequence[Run], rules: Rules) -> Question:
     """
     reading = _nights(rules.history, runs)
     kept = KeptDrills() if rules.history is None else newest_drills(rules.history, environment_of(runs))
+    problems = (*_absent(rules.history), *(reading.problems if reading else ()), *kept.problems)
     return Question(
         runs=runs,
         baselines=files.read_document(rules.baselines, Baselines, remedy=RESTORE),
         past=None if reading is None else nights_before.past_of(reading.entries),
         drills=kept.drills,
-        warnings=tuple(f"history: {problem}" for problem in (*(reading.problems if reading else ()), *kept.problems)),
+        warnings=tuple(f"history: {problem}" for problem in problems),
         fail_on=frozenset(map(FailOn, rules.fail_on)),
         gate=rules.gate,
     )
@@ -104,6 +105,13 @@ def show(verdict: Verdict, path: Path, *, told: str = "", as_json: bool = False)
     sentence = published(verdict.outcome.sentence, environment=verdict.environment)
     actions.append_summary(f"### Verdict\n\n{markdown(sentence)}")
     return ExitCode(verdict.outcome.exit_code)
+
+
+def _absent(folder: Path | None) -> tuple[str, ...]:
+    """A folder need not exist on the first night; a misspelt one looks the same, so it is said."""
+    if folder is None or folder.exists():
+        return ()
+    return (f"{folder} is not there: no night before is known",)
 
 
 def _nights(folder: Path | None, runs: Sequence[Run]) -> nights_before.Reading | None:

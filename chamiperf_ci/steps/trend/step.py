@@ -39,8 +39,9 @@ def show_trend(
         output: File to write; None: standard output.
 
     Raises:
-        ConfigurationError: A file cannot be read or written, or an entry is of a newer version.
+        ConfigurationError: There is no history, a file cannot be read or written, or an entry is of a newer version.
     """
+    store.require()
     path = baselines or (BASELINES if BASELINES.exists() else default_baselines())
     accepted = files.read_document(path, Baselines, remedy=RESTORE)
     reading = history.read(store, which)
