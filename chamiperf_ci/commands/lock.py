@@ -1,12 +1,13 @@
 """`chamiperf lock`: hold or inspect the lock on a shared stack."""
 
+import os
 from datetime import timedelta
 
 import click
 
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.door import run
-from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.errors import ExitCode, StackLocked
 from chamiperf_ci.options import DURATION, GivenClaim, claim_options, target_options
 from chamiperf_ci.steps import lock as locks
 from chamiperf_ci.steps.targets import GivenTarget, resolve
@@ -39,6 +40,8 @@ def acquire(given: GivenTarget, claim: GivenClaim, life: float) -> ExitCode:
     with Chamicore(resolve(given)) as client:
         taken = locks.acquire(client, wanted, say=lambda text: click.echo(text, err=True))
     click.echo("not locked" if taken is None else locks.in_words(taken))
+    if taken is not None:
+        click.echo(f"Give it back with `chamiperf lock release --lock-run {taken.run}`.", err=True)
     return ExitCode.OK
 
 
@@ -46,10 +49,27 @@ def acquire(given: GivenTarget, claim: GivenClaim, life: float) -> ExitCode:
 @target_options
 @claim_options
 def release(given: GivenTarget, claim: GivenClaim) -> ExitCode:
-    """Give the lock back, if it is this run's."""
+    """Give the lock back, if it is this run's; with --break-lock whosever it is.
+
+    Exits 3 when no run is named, by --lock-run or by a workflow, and another one holds it.
+    """
+    is_named = click.get_current_context().params["lock_run"] or os.environ.get("GITHUB_RUN_ID")
     with Chamicore(resolve(given)) as client:
-        given_back = locks.release(client, claim.run)
-    click.echo("released" if given_back else f"run {claim.run} does not hold the lock")
+        holder = locks.inspect(client)
+        run_id = holder.run if holder is not None and claim.break_lock else claim.run
+        given_back = locks.release(client, run_id)
+    if given_back:
+        click.echo("released")
+    elif holder is None:
+        click.echo(f"run {claim.run} does not hold the lock")
+    elif is_named:
+        click.echo(f"run {claim.run} does not hold the lock; it is held by {locks.in_words(holder)}")
+    else:
+        raise StackLocked(
+            f"the lock is held by {locks.in_words(holder)}, and no run is named that gives it back",
+            where="--lock-run",
+            remedy=f"Free it with `chamiperf lock release --lock-run {holder.run}`.",
+        )
     return ExitCode.OK
 
 

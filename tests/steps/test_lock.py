@@ -219,6 +219,36 @@ def test_the_command_acquires_shows_and_releases(client, embedded_stack, tmp_pat
     assert lock("release") == "run mine-1 does not hold the lock\n"
 
 
+def test_a_lock_under_a_name_of_nobodys_choice_says_how_to_give_it_back(client, embedded_stack, tmp_path):
+    def lock(*arguments):
+        return command("lock", *arguments, cwd=tmp_path, state=embedded_stack, GITHUB_RUN_ID="")
+
+    taken = lock("acquire")
+    run = locks.inspect(client).run
+    give_back = f"chamiperf lock release --lock-run {run}`"
+    assert give_back in taken.stderr
+    refused = lock("release")
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (3, "", 1)
+    assert f"the lock is held by run {run} of " in refused.stderr
+    assert give_back in refused.stderr
+    named = lock("release", "--lock-run", "mine-1")
+    assert named.returncode == 0
+    assert named.stdout.startswith(f"run mine-1 does not hold the lock; it is held by run {run} of ")
+    assert lock("release", "--lock-run", run).stdout == "released\n"
+
+
+def test_the_cleanup_of_a_workflow_that_never_had_the_lock_is_fine(client, embedded_stack, tmp_path):
+    locks.acquire(client, OTHER, say=print)
+    done = command("lock", "release", cwd=tmp_path, state=embedded_stack, GITHUB_RUN_ID="77")
+    assert (done.returncode, locks.inspect(client).run) == (0, OTHER.run)
+
+
+def test_a_broken_lock_is_given_back_whosever_it_is(client, embedded_stack, tmp_path):
+    locks.acquire(client, OTHER, say=print)
+    done = command("lock", "release", "--break-lock", cwd=tmp_path, state=embedded_stack)
+    assert (done.returncode, done.stdout, locks.inspect(client)) == (0, "released\n", None)
+
+
 def test_a_workflow_run_is_the_run_of_all_its_steps(client, embedded_stack, tmp_path):
     variables = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_REPOSITORY": "our/repository"}
     command("lock", "acquire", cwd=tmp_path, state=embedded_stack, **variables)
