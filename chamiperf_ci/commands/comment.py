@@ -1,6 +1,7 @@
 """`chamiperf comment`: post a verdict as one sticky comment on its pull request."""
 
 import os
+import re
 from pathlib import Path
 
 import click
@@ -9,6 +10,8 @@ from chamiperf_ci.adapters import actions
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.options import out_option
+
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
 @click.command()
@@ -89,6 +92,10 @@ def comment(
     repository = repository or event.repository
     if not repository:
         raise ConfigurationError("no repository is given", where="--repository", remedy="Give it as OWNER/NAME.")
+    if not _REPOSITORY.fullmatch(repository):
+        raise ConfigurationError(
+            f"{actions.harmless(repository)!r} is no repository", where="--repository", remedy="Give it as OWNER/NAME."
+        )
     poster = step.Poster(
         api=connect(_token(), api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com"),
         repository=repository,

@@ -77,6 +77,13 @@ def test_a_pull_request_of_ones_own_gets_the_comment(comment, hub):
     assert "Self-test" in hub.comments[0]["body"]
 
 
+@pytest.mark.parametrize("name", ["foobar", "octo/", "octo/stack/x", "octo/st ack"])
+def test_what_is_no_repository_does_not_go_to_github(comment, hub, name):
+    code, _, err, _ = comment("--repository", name, event=pull_request())
+    assert (code, "is no repository (--repository). Give it as OWNER/NAME." in err) == (2, True)
+    assert hub.comments == []
+
+
 def test_the_comment_links_to_the_run_and_to_the_report(comment, hub, monkeypatch):
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.test")
     monkeypatch.setenv("GITHUB_RUN_ID", "12")
