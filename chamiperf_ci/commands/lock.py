@@ -41,7 +41,7 @@ def acquire(given: GivenTarget, claim: GivenClaim, life: float) -> ExitCode:
         taken = locks.acquire(client, wanted, say=lambda text: click.echo(text, err=True))
     click.echo("not locked" if taken is None else locks.in_words(taken))
     if taken is not None:
-        click.echo(f"Give it back with `chamiperf lock release --lock-run {taken.run}`.", err=True)
+        click.echo(f"Give it back with `chamiperf lock release --lock-run={taken.run}`.", err=True)
     return ExitCode.OK
 
 
@@ -68,7 +68,7 @@ def release(given: GivenTarget, claim: GivenClaim) -> ExitCode:
         raise StackLocked(
             f"the lock is held by {locks.in_words(holder)}, and no run is named that gives it back",
             where="--lock-run",
-            remedy=f"Free it with `chamiperf lock release --lock-run {holder.run}`.",
+            remedy=f"Free it with `chamiperf lock release --lock-run={holder.run}`.",
         )
     return ExitCode.OK
 

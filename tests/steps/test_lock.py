@@ -225,7 +225,7 @@ def test_a_lock_under_a_name_of_nobodys_choice_says_how_to_give_it_back(client, 
 
     taken = lock("acquire")
     run = locks.inspect(client).run
-    give_back = f"chamiperf lock release --lock-run {run}`"
+    give_back = f"chamiperf lock release --lock-run={run}`"
     assert give_back in taken.stderr
     refused = lock("release")
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (3, "", 1)
