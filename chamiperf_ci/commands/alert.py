@@ -73,7 +73,7 @@ def alert(
     Exit codes: 0 told, or nothing to tell, whatever the verdict; 2 usage; 4 an alert could not be delivered.
     """
     from chamiperf_ci.adapters.event import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.adapters.github.api import connect  # noqa: PLC0415
+    from chamiperf_ci.adapters.github.api import connect, repository_named  # noqa: PLC0415
     from chamiperf_ci.adapters.webhook import Webhook  # noqa: PLC0415
     from chamiperf_ci.render.alerts import summary  # noqa: PLC0415
     from chamiperf_ci.steps.alerts import entry, step  # noqa: PLC0415
@@ -91,10 +91,9 @@ def alert(
             where=f"GITHUB_TOKEN, {_WEBHOOK}",
             remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step, or store a webhook as a secret.",
         )
-    if token and not repository:
-        raise ConfigurationError("no repository is given", where="--repository", remedy="Give it as OWNER/NAME.")
     tracker = None
-    if token and repository:
+    if token:
+        repository = repository_named(repository)
         api = connect(token, api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com")
         tracker = step.Tracker(api, repository, label, author)
     channels = step.Channels(

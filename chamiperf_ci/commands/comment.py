@@ -1,7 +1,6 @@
 """`chamiperf comment`: post a verdict as one sticky comment on its pull request."""
 
 import os
-import re
 from pathlib import Path
 
 import click
@@ -10,8 +9,6 @@ from chamiperf_ci.adapters import actions
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.options import out_option
-
-_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
 @click.command()
@@ -83,19 +80,13 @@ def comment(
     Exit codes: 0 posted, or said why not; 2 usage, or an artifact that is no verdict; 4 GitHub does not answer.
     """
     from chamiperf_ci.adapters.event import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.adapters.github.api import connect  # noqa: PLC0415
+    from chamiperf_ci.adapters.github.api import connect, repository_named  # noqa: PLC0415
     from chamiperf_ci.adapters.github.comments import marker  # noqa: PLC0415
     from chamiperf_ci.steps import comment as step  # noqa: PLC0415
 
     marker(comment_key)
     event = read_event()
-    repository = repository or event.repository
-    if not repository:
-        raise ConfigurationError("no repository is given", where="--repository", remedy="Give it as OWNER/NAME.")
-    if not _REPOSITORY.fullmatch(repository):
-        raise ConfigurationError(
-            f"{actions.harmless(repository)!r} is no repository", where="--repository", remedy="Give it as OWNER/NAME."
-        )
+    repository = repository_named(repository or event.repository)
     poster = step.Poster(
         api=connect(_token(), api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com"),
         repository=repository,

@@ -127,11 +127,10 @@ def pull_request(
     The token is read from GITHUB_TOKEN: an App's, so that checks start on the pull request, else the job's own.
     """
     from chamiperf_ci.adapters import actions  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.adapters.github.api import connect  # noqa: PLC0415
+    from chamiperf_ci.adapters.github.api import connect, repository_named  # noqa: PLC0415
     from chamiperf_ci.steps.baselines import update  # noqa: PLC0415
 
-    if not repository:
-        raise ConfigurationError("no repository is given", where="--repository", remedy="Give it as OWNER/NAME.")
+    repository = repository_named(repository)
     api_url = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
     url = update.open_pull_request(
         sources,

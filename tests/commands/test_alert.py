@@ -140,6 +140,12 @@ def test_without_anybody_to_tell_it_is_a_mistake_of_the_configuration(alert, mon
     assert "there is nobody to tell" in err
 
 
+def test_what_is_no_repository_does_not_go_to_github(alert, hub):
+    code, _, err, *_ = alert("--repository", "foobar")
+    assert (code, "'foobar' is no repository (--repository). Give it as OWNER/NAME." in err) == (2, True)
+    assert hub.issues == []
+
+
 def test_a_history_that_cannot_be_read_costs_the_range_and_not_the_alert(alert, hub):
     night = Path("nights/lab/2026/02/20260201T011700Z.boot_storm.night.w1.json")
     night.parent.mkdir(parents=True)

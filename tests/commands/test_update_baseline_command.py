@@ -219,6 +219,13 @@ def test_a_repository_without_the_file_gets_a_pull_request_that_begins_it(folder
     assert [run.run_id for entry in begun.accepted_runs.values() for run in entry.runs] == ["boot0000"]
 
 
+def test_a_pull_request_to_what_is_no_repository_does_not_go_to_github(folder):
+    named = ("--runs", "night-0", "--reason", "first night", "--repository", "foobar")
+    result = update(folder, "pull-request", *named, GITHUB_TOKEN="t", GITHUB_API_URL="http://127.0.0.1:9")
+    assert result.returncode == 2
+    assert "'foobar' is no repository (--repository). Give it as OWNER/NAME." in result.stderr
+
+
 def test_a_pull_request_against_a_file_that_moved_on_is_refused(folder):
     hub = github_standin.StandIn()
     propose(folder, "night-1")

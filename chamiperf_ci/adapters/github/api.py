@@ -5,6 +5,7 @@ retries are off, because a repeated POST whose first answer was lost would creat
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import github
 
 from chamiperf_ci.adapters.github.failures import GitHubFailed, NoAnswer, failure
 from chamiperf_ci.adapters.github.patience import Answer, pause_before_retry
+from chamiperf_ci.errors import ConfigurationError
 
 WRITES_PER_RUN = 19
 """GitHub asks for few writes; a run that needs more than this is stuck in a loop."""
@@ -28,6 +30,18 @@ LONGEST_MESSAGE = 500
 """Characters of GitHub's own message that we repeat."""
 
 JsonObject = dict[str, Any]
+
+
+def repository_named(given: str | None) -> str:
+    """Return a repository's name as it was given.
+
+    Raises:
+        ConfigurationError: None is given, or it is not OWNER/NAME.
+    """
+    if given and re.fullmatch(r"[\w.-]+/[\w.-]+", given, re.ASCII):
+        return given
+    wrong = f"{given!r} is no repository" if given else "no repository is given"
+    raise ConfigurationError(wrong, where="--repository", remedy="Give it as OWNER/NAME.")
 
 
 def connect(token: str, *, api_url: str = "https://api.github.com", seconds_between_writes: float = 1.0) -> "Api":
