@@ -12,8 +12,9 @@ FORK = (
     "The pull request comes from the fork {fork}, and for a fork GitHub gives a token that may only read, whatever "
     "`permissions:` says. This run's verdict is in its job summary. For comments copy `workflows/fork.yml` and "
     "`workflows/comment.yml` of chamiperf-ci to `.github/workflows/` on the default branch, and replace OWNER in both: "
-    "the first measures what a fork pushes, the second posts what it found. Then push to the pull request again; it "
-    "is measured only when it changes a file that `paths:` in `fork.yml` names."
+    "the first checks a fork's baselines and plan on the embedded stack, which says nothing of the fork's performance, "
+    "and the second posts what it found. Then push to the pull request again; `fork.yml` runs only when a file that "
+    "its `paths:` name has changed."
 )
 
 
