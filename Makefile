@@ -65,7 +65,7 @@ lint: $(VENV)/.dev types-k6 ## formatting, lint, types, import directions, workf
 k6-built: ## build k6/built, which `load` runs, from the k6 scripts (node)
 	cd k6 && npm ci --silent --no-audit --no-fund && npm run --silent build
 
-types-k6: ## type-check the k6 scripts against @types/k6, test their pure parts, compare k6/built with them (node)
+types-k6: ## type-check the k6 scripts, look for circles of imports, test their library, compare k6/built with them (node)
 	tools/types-k6
 
 format: $(VENV)/.dev ## format and fix what can be fixed

@@ -59,8 +59,7 @@ export default function () { http.get(url); }
 MANY_SAMPLES = """
 import { sleep } from 'k6';
 import { scenario, spec } from 'LIBRARY/scenario.js';
-import { trend } from 'LIBRARY/trend.js';
-import { enterWindow } from 'LIBRARY/windows.js';
+import { enterWindow, trend } from 'LIBRARY/pace.js';
 scenario('boot_storm', 1);
 const samples = trend('sample', 1);
 export const { options, setup, teardown, handleSummary } = spec({ runs: ({ vus }) => ({ many: vus('fill') }) });

@@ -12,11 +12,9 @@
 //   full     open   2,000  2,100         auth 100, bss 2,000     1        0     18 min
 //   soak     open   500    520           auth 20, bss 500        1        0     1 h 12 min
 import { grantBody } from './lib/credential.js';
-import { nodeCount, route } from './lib/nodes.js';
-import { begin, pace, watchRequests } from './lib/pace.js';
-import { call } from './lib/request.js';
+import { begin, enterWindow, iterationNumber, pace, watchRequests } from './lib/pace.js';
+import { call, nodeCount, route } from './lib/request.js';
 import { parameter, plan, scenario, spec } from './lib/scenario.js';
-import { enterWindow, iterationNumber } from './lib/windows.js';
 
 scenario('auth_under_load', 1);
 
@@ -37,22 +35,18 @@ export const { options, setup, teardown, handleSummary } = spec({
     return account ? { account } : {};
   },
   teardown: ({ account }, { removeAccount }) => account && removeAccount(NODES, account),
-  figures: (k6) => {
+  figures: (figures) => {
     const [alone, loaded] = ['alone', 'sustained'].map((phase) =>
-      k6.distribution('http_req_duration', 'name:bootscript', `phase:${phase}`),
+      figures.distribution('http_req_duration', 'name:bootscript', `phase:${phase}`),
     );
-    const count = k6.good('token', 'sustained');
+    const count = figures.good('token', 'sustained');
     const { duration_s: seconds = 1 } = plan.load.phases.find(({ name }) => name === 'sustained') ?? {};
-    /** @param {string} q */
-    const lost = (q) =>
-      alone && loaded
-        ? [
-            k6.less(`storm latency lost to tokens, ${q}`, '%', 100 * (loaded.quantiles[q] / alone.quantiles[q] - 1), {
-              count: loaded.count,
-            }),
-          ]
-        : [];
-    return [k6.more('tokens', 'tokens/s', count / seconds, { count }), ...['p50', 'p95', 'p99'].flatMap(lost)];
+    const lost = ['p50', 'p95', 'p99'].flatMap((q) => {
+      if (!alone || !loaded) return [];
+      const share = 100 * (loaded.quantiles[q] / alone.quantiles[q] - 1);
+      return [figures.lowerIsBetter(`storm latency lost to tokens, ${q}`, '%', share, { count: loaded.count })];
+    });
+    return [figures.higherIsBetter('tokens', 'tokens/s', count / seconds, { count }), ...lost];
   },
 });
 
@@ -65,7 +59,7 @@ export const bootOneNode = () => {
 /** @type {string} */
 let body;
 
-/** @type {(setUp: import('./lib/seeding.js').SetUp & {account?: import('./lib/setting_up.js').Account}) => void} */
+/** @type {(setUp: import('./lib/setup.js').SetUp & {account?: import('./lib/setup.js').Account}) => void} */
 export const fetchToken = ({ account }) => {
   if (OWN_ACCOUNT && !account) return;
   enterWindow();

@@ -12,11 +12,9 @@
 //   soak     closed  2,000             2,000             bss 2,000               0        0     1 h 2 min
 import { Counter, Trend } from 'k6/metrics';
 
-import { nodeCount, route } from './lib/nodes.js';
-import { begin, pace } from './lib/pace.js';
-import { call } from './lib/request.js';
+import { begin, elapsedMs, iterationNumber, pace } from './lib/pace.js';
+import { call, nodeCount, route } from './lib/request.js';
 import { scenario, spec } from './lib/scenario.js';
-import { elapsedMs, iterationNumber } from './lib/windows.js';
 
 scenario('boot_storm', 1);
 
@@ -31,15 +29,17 @@ const nodes = new Counter('chamiperf_nodes');
 export const { options, setup, teardown, handleSummary } = spec({
   runs: ({ vus }) => ({ boot_storm: vus('bootOneNode') }),
   counts: ['chamiperf_nodes{what:missed}', 'chamiperf_nodes{what:recovered}'],
-  figures: (k6) => {
-    const served = k6.distribution('chamiperf_node_booted');
+  figures: (figures) => {
+    const served = figures.distribution('chamiperf_node_booted');
     const { count = 0, max = 0 } = served ?? {};
-    const never = k6.count('chamiperf_nodes', 'what:missed') - k6.count('chamiperf_nodes', 'what:recovered');
+    const never = figures.count('chamiperf_nodes', 'what:missed') - figures.count('chamiperf_nodes', 'what:recovered');
     return [
-      k6.more('nodes booted', 'nodes', count),
-      k6.less('nodes never served', 'nodes', never),
-      k6.less('nodes not asked', 'nodes', NODES - count - never),
-      ...(served ? [k6.less('time until nodes booted', 's', max / 1000, { count, resolution: 0.001 })] : []),
+      figures.higherIsBetter('nodes booted', 'nodes', count),
+      figures.lowerIsBetter('nodes never served', 'nodes', never),
+      figures.lowerIsBetter('nodes not asked', 'nodes', NODES - count - never),
+      ...(served
+        ? [figures.lowerIsBetter('time until nodes booted', 's', max / 1000, { count, resolution: 0.001 })]
+        : []),
     ];
   },
 });

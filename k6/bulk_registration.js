@@ -12,10 +12,9 @@
 //   full     closed  10 -> 50 -> 200 -> 4  unpaced       smd unpaced             40,000   0     4 min
 //   soak     closed  10 -> 50 -> 200 -> 4  unpaced       smd unpaced             40,000   0     4 min
 import { authorize } from './lib/credential.js';
-import { nodeCount, route, written } from './lib/nodes.js';
 import { countCreated, kindOf, store } from './lib/objects.js';
-import { DONE, declareProgress, enterShare, finishShare } from './lib/progress.js';
-import { call, send } from './lib/request.js';
+import { declareProgress, DONE, enterShare, finishShare } from './lib/pace.js';
+import { call, nodeCount, route, send, written } from './lib/request.js';
 import { parameter, plan, scenario, spec } from './lib/scenario.js';
 
 scenario('bulk_registration', 1);
@@ -45,29 +44,29 @@ export const { options, setup, teardown, handleSummary } = spec({
   },
   teardown: ({ credential }, { range, removeEach }) =>
     removeEach(COMPONENT, range(nodeCount(), next - nodeCount()), credential),
-  figures: (k6) =>
+  figures: (figures) =>
     phases.flatMap(({ name: phase, items, count: planned }) => {
-      const done = k6.distribution(DONE, `phase:${phase}`);
+      const done = figures.distribution(DONE, `phase:${phase}`);
       if (!done) return [];
       const { count, max, quantiles } = done;
       const per = { phase, count, compared: phase === 'sustained' };
-      const middle = (quantiles.p90 - quantiles.p10) / 1000;
+      const steady = (0.8 * count * items) / ((quantiles.p90 - quantiles.p10) / 1000);
       return [
-        k6.more('registrations', 'components/s', (1000 * count * items) / max, per),
-        k6.more('steady registrations', 'components/s', (0.8 * count * items) / middle, { ...per, compared: false }),
-        k6.more('registered', 'components', count * items, { phase, count: planned }),
+        figures.higherIsBetter('registrations', 'components/s', (1000 * count * items) / max, per),
+        figures.higherIsBetter('steady registrations', 'components/s', steady, { ...per, compared: false }),
+        figures.higherIsBetter('registered', 'components', count * items, { phase, count: planned }),
       ].filter(({ value }) => Number.isFinite(value)); // no rate where all was done in the same millisecond
     }),
 });
 
-/** @type {(setUp: import('./lib/seeding.js').SetUp) => void} */
+/** @type {(setUp: import('./lib/setup.js').SetUp) => void} */
 export const registerOne = ({ credential }) => {
   authorize(credential);
   const { phase, turn } = enterShare();
   if (store(COMPONENT, firstOf[phase] + turn)) finishShare();
 };
 
-/** @type {(setUp: import('./lib/seeding.js').SetUp & {bulk: boolean}) => void} */
+/** @type {(setUp: import('./lib/setup.js').SetUp & {bulk: boolean}) => void} */
 export const registerMany = ({ credential, bulk }) => {
   if (!bulk) return;
   authorize(credential);

@@ -8,12 +8,9 @@
 //   quick    closed  1,000 -> 2,000    1,000 -> 2,000    cloud-init 3,000 -> 6,000    0        0     2 min 50 s
 //   full     closed  10,000 -> 20,000  10,000 -> 20,000  cloud-init 30,000 -> 60,000  0        0     15 min
 //   soak     closed  1,000             1,000             cloud-init 3,000             0        0     1 h 2 min
-import { nodeCount, route } from './lib/nodes.js';
-import { begin, pace, requestTime, timeRequests } from './lib/pace.js';
-import { call } from './lib/request.js';
+import { begin, iterationNumber, pace, requestTime, timeRequests, trend } from './lib/pace.js';
+import { call, nodeCount, route } from './lib/request.js';
 import { scenario, spec } from './lib/scenario.js';
-import { trend } from './lib/trend.js';
-import { iterationNumber } from './lib/windows.js';
 
 scenario('cloud_init_storm', 1);
 timeRequests();

@@ -13,12 +13,10 @@
 //   soak     closed  60          10            auth 30, smd 100, bss/cloud-init/discovery 50, power 20  256,200  36,600  1 h 2 min
 import { Counter } from 'k6/metrics';
 import { authorize } from './lib/credential.js';
-import { nodeCount, written } from './lib/nodes.js';
 import { kindOf, remove, storeKeyed } from './lib/objects.js';
-import { begin, pace } from './lib/pace.js';
-import { call, judge, send } from './lib/request.js';
+import { begin, iterationNumber, pace } from './lib/pace.js';
+import { call, judge, nodeCount, send, written } from './lib/request.js';
 import { scenario, spec } from './lib/scenario.js';
-import { iterationNumber } from './lib/windows.js';
 
 scenario('database_stress', 1);
 const ALL = /** @type {import('./lib/objects.js').Verb[]} */ (['create', 'get', 'change', 'delete']);
@@ -43,14 +41,14 @@ export const { options, setup, teardown, handleSummary } = spec({
     const unavailable = [...reasons].flatMap(([what, reason]) => (reason ? [{ what, reason }] : []));
     return { unavailable, absent: unavailable.map(({ what }) => what) };
   },
-  figures: (k6) =>
+  figures: (figures) =>
     NAMES.map((endpoint) => {
-      const count = k6.count('chamiperf_violations', `schema:${endpoint}`);
-      return k6.less('read-your-write violations', 'reads', count, { endpoint });
+      const count = figures.count('chamiperf_violations', `schema:${endpoint}`);
+      return figures.lowerIsBetter('read-your-write violations', 'reads', count, { endpoint });
     }),
 });
 
-/** @type {(setUp: import('./lib/seeding.js').SetUp & {absent: string[]}) => void} */
+/** @type {(setUp: import('./lib/setup.js').SetUp & {absent: string[]}) => void} */
 export const writeAndRead = ({ credential, absent }) => {
   begin();
   authorize(credential);

@@ -16,13 +16,10 @@
 import { sleep } from 'k6';
 import { Counter, Trend } from 'k6/metrics';
 
-import { AT_ONCE, interfaceChanges, watchFor, write } from './lib/changes.js';
-import { keaEndpoint } from './lib/kea.js';
-import { nodeCount } from './lib/nodes.js';
-import { watchRequests } from './lib/pace.js';
+import { AT_ONCE, interfaceChanges, keaEndpoint, watchFor, write } from './lib/kea.js';
+import { enter, trend, watchRequests } from './lib/pace.js';
+import { nodeCount } from './lib/request.js';
 import { parameter, scenario, spec } from './lib/scenario.js';
-import { trend } from './lib/trend.js';
-import { enter } from './lib/windows.js';
 
 scenario('dhcp_sync_burst', 1);
 
@@ -46,20 +43,22 @@ export const { options, setup, teardown, handleSummary } = spec({
     return { keys: interfaces.keys(credential), warnings };
   },
   teardown: ({ credential }) => interfaces.cleanUp(credential),
-  figures: (k6) => {
-    const seen = k6.distribution('chamiperf_propagation_to_Kea');
+  figures: (figures) => {
+    const seen = figures.distribution('chamiperf_propagation_to_Kea');
     const { count = 0, max = 0 } = seen ?? {};
     return [
-      k6.more('changes seen', 'changes', count),
-      k6.less('changes never seen', 'changes', k6.count('chamiperf_changes_made') - count),
-      ...(seen ? [k6.less('time until all changes were seen', 's', max / 1000, { count, resolution: POLL_S })] : []),
-      k6.less('poll period', 's', (k6.distribution('chamiperf_poll_period')?.max ?? 0) / 1000),
-      ...(SYNC_INTERVAL_S ? [k6.less('sync interval', 's', SYNC_INTERVAL_S)] : []),
+      figures.higherIsBetter('changes seen', 'changes', count),
+      figures.lowerIsBetter('changes never seen', 'changes', figures.count('chamiperf_changes_made') - count),
+      ...(seen
+        ? [figures.lowerIsBetter('time until all changes were seen', 's', max / 1000, { count, resolution: POLL_S })]
+        : []),
+      figures.lowerIsBetter('poll period', 's', (figures.distribution('chamiperf_poll_period')?.max ?? 0) / 1000),
+      ...(SYNC_INTERVAL_S ? [figures.lowerIsBetter('sync interval', 's', SYNC_INTERVAL_S)] : []),
     ];
   },
 });
 
-/** @type {(setUp: import('./lib/seeding.js').SetUp & {keys?: Record<string, string>}) => void} */
+/** @type {(setUp: import('./lib/setup.js').SetUp & {keys?: Record<string, string>}) => void} */
 export const burst = ({ keys, credential }) => {
   if (!keys) return;
   enter('sustained', null);

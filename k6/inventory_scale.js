@@ -15,11 +15,10 @@
 import exec from 'k6/execution';
 
 import { authorize } from './lib/credential.js';
-import { mixOf } from './lib/mix.js';
-import { nodeCount, route, seeded, written } from './lib/nodes.js';
 import { kindOf, remove, sendIfMatch, store } from './lib/objects.js';
 import { begin, pace } from './lib/pace.js';
-import { call, judge } from './lib/request.js';
+import { mixOf } from './lib/plan.js';
+import { call, judge, nodeCount, route, seeded, written } from './lib/request.js';
 import { parameter, scenario, spec } from './lib/scenario.js';
 
 scenario('inventory_scale', 1);
@@ -60,7 +59,7 @@ const operations = {
   },
 };
 
-/** @type {(setUp: import('./lib/seeding.js').SetUp) => void} */
+/** @type {(setUp: import('./lib/setup.js').SetUp) => void} */
 export const useInventory = ({ credential }) => {
   begin();
   authorize(credential);

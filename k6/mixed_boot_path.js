@@ -16,13 +16,10 @@ import { Counter } from 'k6/metrics';
 
 import { seedOrder } from './lib/api.js';
 import { authorize } from './lib/credential.js';
-import { nodeCount, route, written } from './lib/nodes.js';
 import { kindOf, removeInReverse, storeInOrder } from './lib/objects.js';
-import { begin, pace, requestTime, timeRequests } from './lib/pace.js';
-import { call, judge, send, shows } from './lib/request.js';
+import { begin, iterationNumber, pace, requestTime, timeRequests, trend } from './lib/pace.js';
+import { call, judge, nodeCount, route, send, shows, written } from './lib/request.js';
 import { parameter, scenario, spec } from './lib/scenario.js';
-import { trend } from './lib/trend.js';
-import { iterationNumber } from './lib/windows.js';
 
 scenario('mixed_boot_path', 1);
 timeRequests();
@@ -41,13 +38,13 @@ const lost = new Counter('chamiperf_paths_lost');
 export const { options, setup, teardown, handleSummary } = spec({
   // VUs suffice for iterations of 2 s; where waiting is longer, arrivals are dropped, and counted by k6.
   runs: ({ arrivals }) => ({ mixed_boot_path: arrivals('bootNewNode', 2) }),
-  figures: (k6) => [
-    k6.more('paths completed', 'nodes', k6.distribution('chamiperf_boot_path')?.count ?? 0),
-    k6.less('paths not completed', 'nodes', k6.count('chamiperf_paths_lost')),
+  figures: (figures) => [
+    figures.higherIsBetter('paths completed', 'nodes', figures.distribution('chamiperf_boot_path')?.count ?? 0),
+    figures.lowerIsBetter('paths not completed', 'nodes', figures.count('chamiperf_paths_lost')),
   ],
 });
 
-/** @type {(setUp: import('./lib/seeding.js').SetUp) => void} */
+/** @type {(setUp: import('./lib/setup.js').SetUp) => void} */
 export const bootNewNode = ({ credential }) => {
   authorize(credential);
   begin();

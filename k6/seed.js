@@ -7,10 +7,10 @@ import { Trend } from 'k6/metrics';
 
 import { seedOrder } from './lib/api.js';
 import { authorize } from './lib/credential.js';
-import { seeded } from './lib/nodes.js';
 import { kindOf, store } from './lib/objects.js';
+import { elapsedMs, enterWindow, iterationNumber } from './lib/pace.js';
+import { seeded } from './lib/request.js';
 import { parameter, scenario, spec } from './lib/scenario.js';
-import { elapsedMs, enterWindow, iterationNumber } from './lib/windows.js';
 
 scenario('seed', 1);
 
@@ -20,15 +20,17 @@ const complete = new Trend('chamiperf_node_complete', true);
 
 export const { options, setup, teardown, handleSummary } = spec({
   runs: ({ iterations }) => iterations(() => 'seedOneNode'),
-  figures: (k6) => {
-    const { count = 0, max = 0 } = k6.distribution('chamiperf_node_complete') ?? {};
+  figures: (figures) => {
+    const { count = 0, max = 0 } = figures.distribution('chamiperf_node_complete') ?? {};
     const rate =
-      max > 0 ? [k6.more('objects seeded', 'objects/s', (1000 * count * KINDS.length) / max, { count })] : [];
-    return [k6.more('nodes seeded', 'nodes', count), ...rate];
+      max > 0
+        ? [figures.higherIsBetter('objects seeded', 'objects/s', (1000 * count * KINDS.length) / max, { count })]
+        : [];
+    return [figures.higherIsBetter('nodes seeded', 'nodes', count), ...rate];
   },
 });
 
-/** @type {(setUp: import('./lib/seeding.js').SetUp) => void} */
+/** @type {(setUp: import('./lib/setup.js').SetUp) => void} */
 export const seedOneNode = ({ credential }) => {
   authorize(credential);
   enterWindow();

@@ -6,10 +6,10 @@ import { Counter } from 'k6/metrics';
 
 import { seedOrder } from './lib/api.js';
 import { authorize } from './lib/credential.js';
-import { seeded } from './lib/nodes.js';
 import { kindOf, removeAll } from './lib/objects.js';
+import { enterWindow, iterationNumber } from './lib/pace.js';
+import { seeded } from './lib/request.js';
 import { parameter, scenario, spec } from './lib/scenario.js';
-import { enterWindow, iterationNumber } from './lib/windows.js';
 
 scenario('unseed', 1);
 
@@ -21,10 +21,10 @@ const gone = new Counter('chamiperf_nodes_gone');
 
 export const { options, setup, teardown, handleSummary } = spec({
   runs: ({ iterations }) => iterations(() => 'unseedOneNode'),
-  figures: (k6) => [k6.more('nodes gone', 'nodes', k6.count('chamiperf_nodes_gone'))],
+  figures: (figures) => [figures.higherIsBetter('nodes gone', 'nodes', figures.count('chamiperf_nodes_gone'))],
 });
 
-/** @type {(setUp: import('./lib/seeding.js').SetUp) => void} */
+/** @type {(setUp: import('./lib/setup.js').SetUp) => void} */
 export const unseedOneNode = ({ credential }) => {
   authorize(credential);
   enterWindow();

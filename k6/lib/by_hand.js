@@ -1,9 +1,9 @@
 // The plan of a plain `k6 run`: a profile, Chamicore's own defaults, and the variables of Chamicore's own scripts.
-import { sequence } from './stages.js';
+import { sequence } from './plan.js';
 
-/** @typedef {import('./scenario.js').Plan} Plan */
-/** @typedef {import('./scenario.js').Load} Load */
-/** @typedef {import('./phases.js').Phase} Phase */
+/** @typedef {import('./plan.js').Plan} Plan */
+/** @typedef {import('./plan.js').Load} Load */
+/** @typedef {import('./plan.js').Phase} Phase */
 /** @typedef {(variable: string) => string | undefined} Own the whole name of one of the scenario's own variables */
 
 /** @type {Record<string, [string, string]>} the variable of each service's URL, and Chamicore's default */
@@ -176,7 +176,9 @@ function settings(text, profiles) {
       const value = typeof profiles[name] === 'number' ? Number(text || NaN) : text;
       const isWrong = typeof value === 'number' && !(value >= 0 && Number.isFinite(value));
       if (!Object.hasOwn(profiles, name) || more.length > 0 || isWrong) {
-        throw new Error(`CHAMIPERF_SET has ${pair}, expected NAME=VALUE of ${Object.keys(profiles).join(', ') || 'none'}`);
+        throw new Error(
+          `CHAMIPERF_SET has ${pair}, expected NAME=VALUE of ${Object.keys(profiles).join(', ') || 'none'}`,
+        );
       }
       return [name, value];
     }),

@@ -4,7 +4,7 @@ import encoding from 'k6/encoding';
 import http from 'k6/http';
 import { grantOf, routeOf } from './api.js';
 import { authorized, jsonOf } from './request.js';
-import { plan } from './scenario.js';
+import { plan } from './plan.js';
 
 /** A token is renewed after this share of its life, at the earliest and at the latest. */
 const RENEW = { from: 0.6, to: 0.9 };

@@ -28,8 +28,8 @@ export class Figures {
     this.seconds = handed.state.testRunDurationMs / 1000;
     /** What the scenario's `setup` found out. */
     this.setup = handed.setup_data ?? {};
-    this.less = less;
-    this.more = more;
+    this.lowerIsBetter = lowerIsBetter;
+    this.higherIsBetter = higherIsBetter;
   }
 
   /**
@@ -65,25 +65,11 @@ export class Figures {
   }
 }
 
-/**
- * A figure of which less is better.
- * @param {string} name
- * @param {string} unit
- * @param {number} value
- * @param {Partial<Scalar>} [more]
- * @returns {Scalar}
- */
-const less = (name, unit, value, more = {}) => ({ name, unit, direction: 'lower', value, ...more });
+/** @type {(name: string, unit: string, value: number, more?: Partial<Scalar>) => Scalar} */
+const lowerIsBetter = (name, unit, value, more) => ({ name, unit, direction: 'lower', value, ...more });
 
-/**
- * A figure of which more is better.
- * @param {string} name
- * @param {string} unit
- * @param {number} value
- * @param {Partial<Scalar>} [rest]
- * @returns {Scalar}
- */
-const more = (name, unit, value, rest = {}) => ({ name, unit, direction: 'higher', value, ...rest });
+/** @type {(name: string, unit: string, value: number, more?: Partial<Scalar>) => Scalar} */
+const higherIsBetter = (name, unit, value, more) => ({ name, unit, direction: 'higher', value, ...more });
 
 /**
  * @param {string} metric

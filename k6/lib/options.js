@@ -1,6 +1,6 @@
 // k6's options for a script, among them the sub-metrics that the summary needs.
 // A sub-metric exists only where a threshold names it, so thresholds here never fail: `max>=0`, `count>=0`.
-import { declared, plan, windows } from './scenario.js';
+import { declared, plan, stages, windows } from './plan.js';
 
 /** @typedef {import('k6/options').Options} Options */
 
@@ -52,7 +52,7 @@ export function optionsOf(scenarios, counts = []) {
   };
 }
 
-/** @returns {import('./scenario.js').Declared} what the script has declared; there is something where k6 asks for it */
+/** @returns {import('./plan.js').Declared} what the script has declared; there is something where k6 asks for it */
 export function whatIsDeclared() {
   if (!declared) throw new Error('a VU was asked for what only the script itself knows');
   return declared;
@@ -99,7 +99,7 @@ function subMetrics() {
 
 /**
  * The limits of Chamicore's own scripts, where their variables ask for them.
- * @param {import('./scenario.js').Plan['limits']} limits
+ * @param {import('./plan.js').Plan['limits']} limits
  * @returns {Record<string, string[]>}
  */
 function limitsOf(limits) {
@@ -112,9 +112,64 @@ function limitsOf(limits) {
 }
 
 /**
- * @param {import('./scenario.js').Plan['tls']} tls
+ * @param {import('./plan.js').Plan['tls']} tls
  * @returns {Options}
  */
 function certificate({ certificate_file: cert, key_file: key }) {
   return cert && key ? { tlsAuth: [{ cert: open(cert), key: open(key) }] } : {};
 }
+
+// How k6 drives a scenario's functions: VUs or arrivals that follow the phases, or a number of iterations.
+
+/** @typedef {import('k6/options').Scenario} Executor */
+
+/** VUs and requests get so long to end by themselves when they are no longer planned; GitHub kills after 10 s. */
+const GRACE = '5s';
+
+/** The highest number of VUs that the phases plan. */
+export const highestVus = () => stages(plan.load.phases, 'vus').highest;
+
+/**
+ * VUs that follow the phases (closed model).
+ * @param {string} exec name of the exported function
+ * @returns {Executor}
+ */
+function vus(exec) {
+  const { start, stages: steps } = stages(plan.load.phases, 'vus');
+  const grace = { gracefulStop: GRACE, gracefulRampDown: GRACE };
+  return { executor: 'ramping-vus', exec, startVUs: start, stages: steps, ...grace };
+}
+
+/**
+ * Arrivals that follow the phases (open model), with VUs enough for iterations of so many seconds.
+ * @param {string} exec name of the exported function
+ * @param {number} seconds
+ * @returns {Executor}
+ */
+function arrivals(exec, seconds) {
+  const { start, highest, stages: steps } = stages(plan.load.phases, 'rate');
+  const enough = Math.max(10, Math.ceil(highest * seconds));
+  const pool = { preAllocatedVUs: enough, maxVUs: enough, gracefulStop: GRACE };
+  return { executor: 'ramping-arrival-rate', exec, startRate: start, timeUnit: '1s', stages: steps, ...pool };
+}
+
+/**
+ * Phases that end when their iterations are done, one of k6's scenarios each.
+ * @param {(phase: string) => string} execOf name of the exported function for a phase
+ * @returns {Record<string, Executor>}
+ */
+function iterations(execOf) {
+  const all = plan.load.phases.map(
+    ({ name, start_s: start, duration_s: longest, from_vus: vus = 1, iterations: count = 1 }) => {
+      const time = { startTime: `${start}s`, maxDuration: `${longest}s`, gracefulStop: GRACE };
+      return [
+        name,
+        { executor: 'shared-iterations', exec: execOf(name), vus: Math.min(vus, count), iterations: count, ...time },
+      ];
+    },
+  );
+  return Object.fromEntries(all);
+}
+
+/** What a scenario chooses its executors from. */
+export const executors = { vus, arrivals, iterations };

@@ -1,9 +1,47 @@
-// When a VU starts its iterations, and whether k6 itself kept up.
+// A VU's time: when its iterations start, which phase and window they belong to, and whether k6 itself kept up.
 // A paced VU starts at a random point of its interval; else a jump in VUs would fire all of them in one millisecond.
 import { sleep } from 'k6';
+import exec from 'k6/execution';
 import { Trend } from 'k6/metrics';
-import { plan } from './scenario.js';
-import { elapsedMs, enterWindow } from './windows.js';
+import { declared, MEASURED, plan, slotAt, windows } from './plan.js';
+
+let startedAt = 0;
+/** @type {typeof exec.scenario | null} kept, because k6 builds it anew each time: 10 % of the cost of a request */
+let scenario = null;
+
+/** Milliseconds since the scenario started. */
+export const elapsedMs = () => {
+  if (startedAt === 0) startedAt = exec.scenario.startTime;
+  return Date.now() - startedAt;
+};
+
+/** @returns {number} this iteration's number over all VUs and k6 processes, from 0, in order */
+export const iterationNumber = () => {
+  scenario ??= exec.scenario;
+  return scenario.iterationInTest;
+};
+
+/**
+ * Tag what follows with the present phase and window.
+ * @returns {number} when the next one begins, as Date.now() counts
+ */
+export const enterWindow = () => {
+  const { phase, window, endMs } = slotAt(plan.load.phases, windows, elapsedMs());
+  enter(phase, window);
+  return startedAt + endMs;
+};
+
+/**
+ * Tag what follows with a phase and window that do not follow from the clock.
+ * @param {string} phase
+ * @param {string | null} window
+ */
+export const enter = (phase, window) => {
+  const { tags } = exec.vu.metrics;
+  tags.phase = phase;
+  if (window === null) delete tags.window;
+  else tags.window = window;
+};
 
 /** One iteration in so many is watched: watching each would cost what it is meant to find. */
 const WATCH_EVERY = 16;
@@ -114,3 +152,46 @@ export const watchRequests = () => {
 
 /** Milliseconds that this iteration has spent in requests so far; waits and the generator's own time are not in it. */
 export const requestTime = () => requestMs;
+
+/** When each iteration was done, ms since its phase began. */
+export const DONE = 'chamiperf_done';
+const done = new Trend(DONE, true);
+let tagged = '';
+
+/** Have the summary take the windows' seconds from the progress. */
+export const declareProgress = () => {
+  if (declared) declared.progress = DONE;
+};
+
+/**
+ * Tag what follows with the phase and the share of its iterations.
+ * @returns {{phase: string, turn: number}} the phase that this VU serves, and the iteration's number in it
+ */
+export const enterShare = () => {
+  const { name: phase, iterationInTest: turn } = exec.scenario;
+  const all = plan.load.phases.find(({ name }) => name === phase)?.iterations ?? 1;
+  const share = phase === MEASURED ? String(Math.floor((turn * windows) / all)) : null;
+  if (tagged !== `${phase} ${share}`) {
+    tagged = `${phase} ${share}`;
+    watchRequests();
+    enter(phase, share);
+  }
+  return { phase, turn };
+};
+
+/** Say that the iteration's work is done. */
+export const finishShare = () => {
+  done.add(Date.now() - exec.scenario.startTime);
+};
+
+/**
+ * A Trend of a scenario's own that ends up in its summary, by phase and window.
+ * @param {string} name what it times, such as `boot path`
+ * @param {number} resolution the smallest step between two values, ms
+ * @param {{compared?: boolean}} [more]
+ */
+export const trend = (name, resolution, { compared = true } = {}) => {
+  const metric = `chamiperf_${name.split(' ').join('_')}`;
+  declared?.trends.push({ metric, name, unit: 'ms', direction: 'lower', compared, resolution });
+  return new Trend(metric, true);
+};

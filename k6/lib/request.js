@@ -2,12 +2,13 @@
 // pays nothing for the counting. No check(): it would add a sample to every request.
 import http from 'k6/http';
 import { Counter } from 'k6/metrics';
+import { routeOf } from './api.js';
+import { namesOf, template } from './identity.js';
 import { clock, spent } from './pace.js';
-import { declared, plan } from './scenario.js';
-import { template } from './template.js';
+import { declared, plan } from './plan.js';
 
 /** @typedef {import('k6/http').RefinedResponse<'text'>} Response */
-/** @typedef {import('./template.js').Filled} Filled */
+/** @typedef {import('./identity.js').Filled} Filled */
 /** @typedef {'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} Method */
 /** @typedef {'status' | 'refused' | 'content' | 'no_answer'} Why */
 
@@ -74,6 +75,22 @@ export const endpoint = ({ name, service, method, path, names, body, contains = 
     },
   };
 };
+
+/** How many nodes were seeded: their indexes are 0 to this - 1; what the scenario writes starts here. */
+export const nodeCount = () => plan.identities.nodes;
+
+/** Names of the seeded nodes. */
+export const seeded = () => namesOf(plan.identities.run_id, plan.identities.network);
+
+/** Names of the nodes that the scenario itself writes. */
+export const written = () => namesOf(plan.identities.written_run_id, plan.identities.network);
+
+/**
+ * An endpoint of api.json, about seeded nodes unless it says otherwise.
+ * @param {string} name key of `routes`
+ * @param {Partial<Parameters<typeof endpoint>[0]>} [more]
+ */
+export const route = (name, more = {}) => endpoint({ name, names: seeded(), ...routeOf(name), ...more });
 
 const { get, request } = http;
 // k6's own judgement knows only the status and costs a sample per request; where a limit by hand asks for it, it stays.

@@ -4,64 +4,9 @@
 // So what only the instance with VU number 0 needs (options, setup, teardown, summary) is loaded by that one alone, and
 // what a VU holds is written as arrows: they take a quarter of the memory of a `function`. What every VU of a storm runs
 // does without the methods of arrays and without taking arrays apart: the first use of each costs a VU up to 4 kB.
-import { windowCount } from './phases.js';
+import { declare, declared, plan, setPlan } from './plan.js';
 
-/** @typedef {import('./phases.js').Phase} Phase */
-
-/**
- * @typedef {object} Load
- * @property {'closed' | 'open'} model
- * @property {number} pace_s seconds between the starts of a VU's iterations, 0 for none
- * @property {number} [windows] of the phase `sustained`
- * @property {number} [request_timeout_s]
- * @property {Phase[]} phases
- * @property {Record<string, string | number | boolean>} parameters
- */
-
-/**
- * The plan of a run: what to drive, how hard and for how long. README.md states its format.
- * @typedef {object} Plan
- * @property {string} scenario
- * @property {string} profile
- * @property {Record<string, string>} urls by service; an absent service is not there
- * @property {{insecure: boolean, certificate_file: string | null, key_file: string | null}} tls
- * @property {'none' | 'internal-token' | 'bearer' | 'client-credentials' | 'dev-mode'} credential
- * @property {'keep' | 'fresh'} connections
- * @property {{run_id: string, nodes: number, network: string, written_run_id: string}} identities
- * @property {Load} load
- * @property {{batch: number} | null} [seeding] by hand only: the script seeds in setup and removes in teardown
- * @property {{p99_ms: number, error_rate: number} | null} [limits] by hand only: k6 thresholds; 0 for none
- */
-
-/**
- * What a script declares for its options and its summary.
- * @typedef {object} Declared
- * @property {string} name
- * @property {number} version
- * @property {Map<string, string>} endpoints measured ones, and the service that answers them
- * @property {Set<string>} names values of the tag `name`, of all requests
- * @property {Trended[]} trends
- * @property {Set<string>} kinds of objects that are created or removed
- * @property {string} progress the Trend that times windows which are shares of iterations; empty where time makes them
- */
-
-/**
- * A Trend of the scenario's own.
- * @typedef {object} Trended
- * @property {string} metric k6's name
- * @property {string} name what it times
- * @property {string} unit
- * @property {'lower' | 'higher'} direction
- * @property {boolean} compared
- * @property {number} resolution smallest step, in `unit`
- */
-
-/** @type {Plan} set by `scenario`, before anything else of the library is called */
-export let plan;
-/** How many windows the phase `sustained` has. */
-export let windows = 0;
-/** @type {Declared | null} null where nobody asks for it: in every VU */
-export let declared = null;
+export { plan };
 
 /**
  * Say which scenario this is; the first call of each script.
@@ -69,13 +14,12 @@ export let declared = null;
  * @param {number} version raised when a change of the script makes its figures incomparable
  */
 export const scenario = (name, version) => {
-  plan = read(name);
-  windows = windowCount(plan.load.phases, plan.load.windows);
+  setPlan(read(name));
   if (__VU > 0) return;
-  declared = { name, version, endpoints: new Map(), names: new Set(), trends: [], kinds: new Set(), progress: '' };
+  declare(name, version);
 };
 
-/** @type {(name: string) => Plan} */
+/** @type {(name: string) => import('./plan.js').Plan} */
 const read = (name) => {
   const file = __ENV.CHAMIPERF_PLAN;
   if (!file) {
@@ -107,12 +51,12 @@ export const parameter = (name, otherwise) => {
 
 /**
  * What k6 wants of a script: its options, setup, teardown and summary.
- * @param {import('./spec.js').Spec} given
- * @returns {ReturnType<typeof import('./spec.js').specOf>}
+ * @param {import('./setup.js').Spec} given
+ * @returns {ReturnType<typeof import('./setup.js').specOf>}
  */
 export const spec = (given) => {
   if (!declared) return /** @type {any} */ ({});
-  /** @type {typeof import('./spec.js')} */
-  const { specOf } = require('./spec.js');
+  /** @type {typeof import('./setup.js')} */
+  const { specOf } = require('./setup.js');
   return specOf(given);
 };

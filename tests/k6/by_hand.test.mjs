@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import { planByHand, seconds } from '../../k6/lib/by_hand.js';
 
 /** @param {string} scenario @param {Record<string, string>} variables */
 const planned = (scenario, variables) => {
-  Object.assign(globalThis, {
-    __ENV: variables,
-    open: (/** @type {string} */ url) => readFileSync(fileURLToPath(url), 'utf8'),
-  });
+  Object.assign(globalThis, { __ENV: variables });
   return planByHand(scenario);
 };
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { reservationsIn } from '../../k6/lib/reservations.js';
+import { reservationsIn } from '../../k6/lib/kea.js';
 
 const entry = { 'hw-address': '02:AB:00:00:00:01', 'ip-address': '198.18.0.1', hostname: 'n-1' };
 const expected = new Map([['02:ab:00:00:00:01', '198.18.0.1']]);

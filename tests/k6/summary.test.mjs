@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 
 import { Figures } from '../../k6/lib/figures.js';
 import { optionsOf, QUANTILES } from '../../k6/lib/options.js';
-import { declared, scenario } from '../../k6/lib/scenario.js';
+import { declared } from '../../k6/lib/plan.js';
+import { scenario } from '../../k6/lib/scenario.js';
 import { summaryOf } from '../../k6/lib/summary.js';
 
 const plan = {
@@ -33,11 +33,7 @@ const plan = {
 const use = (changed) => {
   const file = join(mkdtempSync(join(tmpdir(), 'plan-')), 'plan.json');
   writeFileSync(file, JSON.stringify({ ...plan, ...changed }));
-  Object.assign(globalThis, {
-    __VU: 0,
-    __ENV: { CHAMIPERF_PLAN: file },
-    open: (/** @type {string} */ path) => readFileSync(path, 'utf8'),
-  });
+  Object.assign(globalThis, { __ENV: { CHAMIPERF_PLAN: file } });
 };
 
 before(() => {
