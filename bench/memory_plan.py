@@ -7,12 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from chamicore_standin import lifecycle
 from chamiperf_ci.adapters.k6 import K6Run, StopRequest, find_k6, run_k6
 from chamiperf_ci.models.fingerprint import CredentialKind
 from chamiperf_ci.models.plan import Load, Phase, PlanIdentities, ScriptPlan
 from chamiperf_ci.models.stack import StackOptions
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.stack import lifecycle
 from chamiperf_ci.steps.load import arithmetic, handover, names
 from chamiperf_ci.steps.load.catalogue import work_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from chamiperf_ci.stack import lifecycle
+from chamicore_standin import lifecycle
 
 _NODE = "CHAMIPERF_STATE_DIR"
 

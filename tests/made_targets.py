@@ -1,8 +1,8 @@
 """Targets as tests need them."""
 
+from chamicore_standin import lifecycle
 from chamiperf_ci.models.fingerprint import CredentialKind, StackKind
 from chamiperf_ci.models.target import Credential, Service, Target
-from chamiperf_ci.stack import lifecycle
 
 TOKEN = Credential(kind=CredentialKind.INTERNAL_TOKEN, token="planted-token")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from chamicore_standin import lifecycle
 from chamiperf_ci.models.stack import StackOptions, StackState
-from chamiperf_ci.stack import lifecycle
 
 
 @pytest.fixture(scope="session")

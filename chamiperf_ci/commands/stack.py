@@ -2,18 +2,22 @@
 
 import json
 import os
+import secrets
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from chamicore_standin import faulting, lifecycle
+from chamicore_standin.catalogue import read_state
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.door import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
-from chamiperf_ci.models.stack import StackOptions, StackState
-from chamiperf_ci.stack import fault_options, faulting, faults, lifecycle, places, processes
+from chamiperf_ci.models import faults
+from chamiperf_ci.models.faults import Fault
+from chamiperf_ci.models.stack import StackOptions, StackState, default_state_dir
 
 state_dir_option = click.option(
     "--state-dir",
@@ -161,9 +165,9 @@ def down(state_dir: Path | None, *, keep_data: bool) -> ExitCode:
 )
 def status(state_dir: Path | None, shape: str) -> ExitCode:
     """Say what is up: services, processes, faults. Exit code 2 where nothing is."""
-    folder = state_dir or places.default_state_dir()
-    state = places.read_state(folder)
-    if state is not None and not lifecycle.is_up(state):
+    folder = state_dir or default_state_dir()
+    state = read_state(folder)
+    if state is not None and not state.is_up():
         raise ConfigurationError(
             "an embedded stack was here and was killed",
             where=str(folder),
@@ -176,7 +180,7 @@ def status(state_dir: Path | None, shape: str) -> ExitCode:
     click.echo(f"embedded stack {state.version} ({state.commit}), up since {state.started_at}, in {state.state_dir}")
     click.echo(f"sizing: {state.sizing}")
     for service in state.services:
-        running = sum(processes.is_running(each) for each in service.processes)
+        running = sum(each.is_running() for each in service.processes)
         click.echo(f"  {service.name:<11} {service.url:<26} {running} of {len(service.processes)} processes run")
     for fault in _listed(state, reveal=False):
         click.echo(f"  fault {fault}")
@@ -280,13 +284,70 @@ def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+# Which faults a command line asks for: one option starts a fault, others describe it further.
+
+Given = Mapping[str, Any]
+
+
+def _lose_sync(given: Given) -> Fault:
+    """A loss of a number of nodes, or of a number drawn between two (`0..200`, both included) that nobody is told."""
+    seed, between = secrets.randbelow(1 << 32), given["lost_between"]
+    if between is None:
+        return faults.LoseSync(service=given["service"], count=given["lost"], seed=seed)
+    low, _, high = between.partition("..")
+    if not (low.isdigit() and high.isdigit() and int(low) <= int(high)):
+        raise ConfigurationError(f"not a range: {between}", where="--lose-sync-random", remedy="Write it like 0..200.")
+    drawn = int(low) + secrets.randbelow(int(high) - int(low) + 1)
+    return faults.LoseSync(service=given["service"], count=drawn, seed=seed, secret=True)
+
+
+def _recipe(kind: Callable[..., Fault], **fields: str) -> Callable[[Given], Fault]:
+    """A fault whose fields are taken from options: field -> option."""
+    return lambda given: kind(
+        service=given["service"], route=given["route"], **{field: given[option] for field, option in fields.items()}
+    )
+
+
+_RECIPES: tuple[tuple[str, Callable[[Given], Fault]], ...] = (
+    ("latency_ms", _recipe(faults.Latency, latency_ms="latency_ms", jitter_ms="latency_jitter_ms", layer="layer")),
+    ("error_rate", _recipe(faults.Errors, rate="error_rate", error="error_kind", retry_after_s="retry_after_s")),
+    ("stall_s", _recipe(faults.Stall, stall_s="stall_s", every_s="stall_every_s")),
+    ("readiness_down_s", _recipe(faults.ReadinessDown, seconds="readiness_down_s")),
+    ("slow_start_s", _recipe(faults.SlowStart, seconds="slow_start_s")),
+    ("leak_mb_per_s", _recipe(faults.Leak, mb_per_s="leak_mb_per_s")),
+    ("pool_wait_ms", _recipe(faults.PoolExhaustion, wait_ms="pool_wait_ms")),
+    ("swapped_share", _recipe(faults.SwapScripts, share="swapped_share")),
+    ("lost", _lose_sync),
+    ("lost_between", _lose_sync),
+    ("sync_stop", _recipe(faults.SyncStop)),
+    ("missing", _recipe(faults.MetricsMissing, families="missing")),
+    ("style", _recipe(faults.MetricLabelStyle, style="style")),
+    ("kea_stop", _recipe(faults.KeaStop)),
+)
+"""The option that asks for a fault, and how the fault is made."""
+
+
+def _faults_of(given: Given) -> list[Fault]:
+    """The faults that a command line names.
+
+    Raises:
+        ConfigurationError: It names none, or one that makes no sense.
+    """
+    wanted = [make(given) for option, make in _RECIPES if given[option] not in (None, False, ())]
+    if not wanted:
+        raise ConfigurationError(
+            "no fault was named", where="stack fault set", remedy="Give one, such as --latency-ms 80."
+        )
+    return wanted
+
+
 @fault.command("set")
 @state_dir_option
 @_fault_options
 def set_(state_dir: Path | None, **given: Any) -> ExitCode:  # noqa: ANN401 - click's own values
     """Set faults; each stays until it is cleared, also over a restart. Prints their ids."""
     state = lifecycle.found(state_dir)
-    for each in fault_options.faults_of(given):
+    for each in _faults_of(given):
         click.echo(faulting.set_fault(state, each).id)
     return ExitCode.OK
 

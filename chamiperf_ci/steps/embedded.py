@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from chamiperf_ci.adapters import stack_state
 from chamiperf_ci.adapters.hosts import check_url
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.fingerprint import CredentialKind
-from chamiperf_ci.models.stack import StackState
+from chamiperf_ci.models.stack import TOKEN_FILE
 from chamiperf_ci.models.target import Service, TargetEntry
-from chamiperf_ci.stack.places import TOKEN_FILE
 
 NAME: Final = "embedded"
 """The target's name; `chamiperf.toml` cannot use it."""
@@ -24,7 +24,7 @@ def entry(given: Mapping[Service, str]) -> TargetEntry:
     Raises:
         ConfigurationError: No embedded stack runs, or a given URL is not its own.
     """
-    state = _running()
+    state = stack_state.find()
     if state is None:
         raise ConfigurationError(
             "no embedded stack is running", where=f"--target {NAME}", remedy="Start it: chamiperf stack up."
@@ -51,11 +51,5 @@ def entry(given: Mapping[Service, str]) -> TargetEntry:
 
 def serves(urls: Iterable[str]) -> bool:
     """Whether any of these URLs is the running embedded stack's: then what is measured is no product."""
-    state = _running()
+    state = stack_state.find()
     return state is not None and not {service.url for service in state.services}.isdisjoint(urls)
-
-
-def _running() -> StackState | None:
-    from chamiperf_ci.stack import lifecycle  # noqa: PLC0415 - a target that is not embedded does not need it
-
-    return lifecycle.find()

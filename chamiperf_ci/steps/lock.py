@@ -24,9 +24,8 @@ from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.errors import StackLocked, ToolkitError
 from chamiperf_ci.models.dialect import fill
 from chamiperf_ci.models.lock import Lock
-from chamiperf_ci.models.stack import ProcessRef
+from chamiperf_ci.models.stack import ProcessRef, boot_id
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.stack import processes
 
 LIFE: Final = timedelta(minutes=10)
 """How long a lock outlives a holder that was killed."""
@@ -234,13 +233,13 @@ def _lock_in(found: Resource) -> Lock | None:
 
 
 def _this_process() -> str:
-    ref = processes.reference(os.getpid())
+    ref = ProcessRef.of(os.getpid())
     return f"{_here()} {ref.pid} {ref.started_ticks}"
 
 
 def _here() -> str:
     """Where process numbers mean the same: containers may share the machine's name and have numbers of their own."""
-    return f"{socket.gethostname()} {processes.boot_id()} {Path('/proc/self/ns/pid').stat().st_ino}"
+    return f"{socket.gethostname()} {boot_id()} {Path('/proc/self/ns/pid').stat().st_ino}"
 
 
 def _is_dead(process: str) -> bool:
@@ -249,7 +248,7 @@ def _is_dead(process: str) -> bool:
     if place != _here() or not all(number.isdigit() for number in numbers):
         return False
     pid, ticks = map(int, numbers)
-    return not processes.is_running(ProcessRef(pid=pid, started_ticks=ticks))
+    return not ProcessRef(pid=pid, started_ticks=ticks).is_running()
 
 
 def _now() -> datetime:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from made_targets import target, target_of
 
+from chamicore_standin import lifecycle
+from chamicore_standin.lifecycle import make_certificates
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.sender import Patience
 from chamiperf_ci.adapters.transport import tls_context
 from chamiperf_ci.errors import CertificateRefused, ConfigurationError
 from chamiperf_ci.models.stack import StackOptions
 from chamiperf_ci.models.target import Service, Tls
-from chamiperf_ci.stack import lifecycle
-from chamiperf_ci.stack.tls import make_certificates
 
 
 def _health(of):

@@ -8,11 +8,11 @@ import pytest
 from command_line import command
 from made_runs import shipped_baselines
 
+from chamicore_standin import lifecycle
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.stack import StackOptions
 from chamiperf_ci.models.verdict import Verdict
-from chamiperf_ci.stack import lifecycle
 
 pytestmark = pytest.mark.e2e
 

@@ -3,10 +3,10 @@
 import pytest
 from command_line import command
 
+from chamicore_standin import lifecycle
 from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.stack import lifecycle
 
 pytestmark = pytest.mark.e2e
 

@@ -15,11 +15,11 @@ import pytest
 from command_line import command, environment
 from counted_requests import counted_requests
 
+from chamicore_standin import lifecycle
 from chamiperf_ci.models.plan import ScriptPlan
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.stack import StackOptions
-from chamiperf_ci.stack import lifecycle
 
 pytestmark = pytest.mark.e2e
 

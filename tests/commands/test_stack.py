@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from chamicore_standin import lifecycle
 from chamiperf_ci.commands.stack import set_, up
-from chamiperf_ci.stack import lifecycle
 
 pytestmark = pytest.mark.e2e
 

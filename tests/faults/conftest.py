@@ -4,7 +4,7 @@ import pytest
 from fault_stage import Stage, shared_stack
 from fault_table import table
 
-from chamiperf_ci.stack import faulting
+from chamicore_standin import faulting
 
 
 def pytest_collection_modifyitems(items):

@@ -22,6 +22,7 @@ from command_line import command, environment, k6_of
 from fault import MACHINE, Observed
 from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
 
+from chamicore_standin import catalogue, faulting, lifecycle
 from chamiperf_ci.adapters import files
 from chamiperf_ci.door import run as through_the_door
 from chamiperf_ci.models.baselines import Baselines
@@ -30,7 +31,6 @@ from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.smoke import Smoke
 from chamiperf_ci.models.stack import StackOptions, StackState
 from chamiperf_ci.models.verdict import Verdict
-from chamiperf_ci.stack import catalogue, faulting, lifecycle
 
 BOOT_SERVICES_ONLY = ("discovery", "power", "mcp", "kea", "kea-sync")
 NODES = 60

@@ -17,8 +17,8 @@ from made_runs import made_run
 
 from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.k6 import find_k6
+from chamiperf_ci.models.faults import Latency
 from chamiperf_ci.models.run import Run
-from chamiperf_ci.stack.faults import Latency
 
 GENERATOR = Theme("generator")
 CROWD = 60

@@ -8,7 +8,7 @@ from fault_between import PAGE, between, page
 from faults_stack import JUDGED, judged_load
 from scripted_server import Reply, serving
 
-from chamiperf_ci.stack.faults import MetricsMissing
+from chamiperf_ci.models.faults import MetricsMissing
 
 METRICS = Theme("metrics")
 NOWHERE = "http://127.0.0.1:9"

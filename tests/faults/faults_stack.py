@@ -11,8 +11,8 @@ from fault_between import between, cut_off, page
 from fault_stage import LONG, kept_from
 from scripted_server import Reply, serving
 
-from chamiperf_ci.stack import lifecycle
-from chamiperf_ci.stack.faults import Errors, Latency, LoseSync, PoolExhaustion, ReadinessDown, Stall, SwapScripts
+from chamicore_standin import lifecycle
+from chamiperf_ci.models.faults import Errors, Latency, LoseSync, PoolExhaustion, ReadinessDown, Stall, SwapScripts
 
 STACK = Theme("stack")
 RUN = "runs/boot_storm.json"

@@ -16,7 +16,7 @@ from hostile_artifacts import REPOSITORY
 from made_verdicts import made_row, made_verdict
 from scripted_server import Reply, serving
 
-from chamiperf_ci.stack import lifecycle
+from chamicore_standin import lifecycle
 
 pytestmark = pytest.mark.e2e
 

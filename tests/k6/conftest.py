@@ -9,9 +9,9 @@ import pytest
 from k6_runs import NODES, Ended, finish, seed, start
 from pydantic import TypeAdapter
 
+from chamicore_standin import faulting, lifecycle
+from chamiperf_ci.models.faults import Fault
 from chamiperf_ci.models.stack import StackOptions, StackState
-from chamiperf_ci.stack import faulting, lifecycle
-from chamiperf_ci.stack.faults import Fault
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from k6_runs import NODES, finish, light, plan_of, start
 
-from chamiperf_ci.stack import lifecycle
+from chamicore_standin import lifecycle
 
 pytestmark = pytest.mark.e2e
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from k6_runs import light, plan_of, urls_of
 
-from chamiperf_ci.stack import lifecycle
+from chamicore_standin import lifecycle
 
 pytestmark = pytest.mark.e2e
 

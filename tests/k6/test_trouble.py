@@ -10,8 +10,8 @@ import pytest
 from k6_runs import finish, light, plan_of, seed, start
 from scripted_server import Reply, serving
 
+from chamicore_standin import faulting, lifecycle
 from chamiperf_ci.models.stack import StackOptions
-from chamiperf_ci.stack import faulting, lifecycle
 
 pytestmark = pytest.mark.e2e
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from watching import Filled, chamiperf, require, running_prometheus, scrape_jobs
 
+from chamicore_standin import lifecycle
 from chamiperf_ci.models.stack import StackOptions
-from chamiperf_ci.stack import lifecycle
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from panels import is_answered, questions
 from sample_verdict import a_verdict
 from watching import LOOK_S, ROOT, chamiperf, running_prometheus, until
 
+from chamicore_standin import lifecycle
 from chamiperf_ci.models.stack import StackOptions
-from chamiperf_ci.stack import lifecycle
 from chamiperf_ci.steps.verdict_metrics import publish
 
 pytestmark = [pytest.mark.needs_collector, pytest.mark.needs_prometheus]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from watching import LOOK_S, chamiperf, running_prometheus, scrape_jobs, until
 
-from chamiperf_ci.stack import lifecycle
+from chamicore_standin import lifecycle
 
 pytestmark = [pytest.mark.needs_prometheus, pytest.mark.e2e, pytest.mark.timeout(480)]
 

@@ -21,8 +21,8 @@ LOAD = ("--scenario", "boot_storm", "--profile", "demo", "--vus", "20", "--spike
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """The split of one endpoint's time: as it is, and with 200 ms in each layer."""
+    from chamicore_standin import lifecycle  # noqa: PLC0415
     from chamiperf_ci.models.stack import StackOptions  # noqa: PLC0415 - with the stack's own imports
-    from chamiperf_ci.stack import lifecycle  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("split")
     state_dir = folder / "state"

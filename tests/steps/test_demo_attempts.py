@@ -9,11 +9,11 @@ import pytest
 from made_runs import made_run
 from made_verdicts import everything, made_row
 
+from chamicore_standin import lifecycle
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ExitCode, InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason
-from chamiperf_ci.stack import lifecycle, processes
 from chamiperf_ci.steps.demo import ATTEMPTS, SCENARIO, Demo
 
 
@@ -99,7 +99,7 @@ def test_a_demo_that_is_stopped_takes_its_stack_down(number, tmp_path):
         _, said = demo.communicate(timeout=100)
         assert (demo.returncode, "Traceback" in said) == (ExitCode.INVALID, False)
         assert not (out / "stack").exists()
-        assert not processes.is_running(supervisor)
+        assert not supervisor.is_running()
     finally:
         demo.kill()
         demo.communicate()

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from chamicore_standin import lifecycle
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.fingerprint import CredentialKind, StackKind
 from chamiperf_ci.models.target import Service, Tls
-from chamiperf_ci.stack import lifecycle
 from chamiperf_ci.steps.credentials import GivenCredential
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 

@@ -7,7 +7,7 @@ import github_standin
 import harness
 import pytest
 
-from chamiperf_ci.stack import lifecycle
+from chamicore_standin import lifecycle
 
 
 @pytest.fixture(scope="session")

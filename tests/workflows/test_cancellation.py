@@ -9,7 +9,7 @@ import psutil
 import pytest
 from counted_requests import counted_requests
 
-from chamiperf_ci.stack import lifecycle
+from chamicore_standin import lifecycle
 
 pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
 

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from chamiperf_ci.adapters import stack_state
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.faults import Latency
 from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.stack import StackState
 from chamiperf_ci.models.target import Target
-from chamiperf_ci.stack import faulting, lifecycle
-from chamiperf_ci.stack.faults import Latency
 
 PLACES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {"boot_storm": ("bss", "bootscript"), "cloud_init_storm": ("cloud-init", "user-data")}
@@ -51,12 +51,11 @@ class Injection:
             yield
             return
         latency = Latency(service=self.service, route=self.route, latency_ms=self.milliseconds(effect))
-        fault = faulting.set_fault(self.state, latency)
+        fault = stack_state.set_fault(self.state, latency)
         try:
             yield
         finally:
-            if any(each.id == fault.id for each in faulting.list_faults(self.state)):
-                faulting.clear_faults(self.state, fault.id)
+            stack_state.clear_faults(self.state, fault.id)
 
 
 def find_injection(target: Target, scenario: str) -> Injection | str:
@@ -69,12 +68,12 @@ def find_injection(target: Target, scenario: str) -> Injection | str:
         return DEPLOYED
     if scenario not in PLACES:
         return f"the embedded stack spends no declared service time in {scenario}"
-    state = lifecycle.found()
+    state = stack_state.found()
     where, remedy = "the embedded stack", "Start it anew: chamiperf stack up --service-time-ms 8."
     if state.options.service_time_ms == 0:
         raise ConfigurationError("a slow-down is a share of a service time, and none is declared", where=where,
                                  remedy=remedy)  # fmt: skip
-    if faulting.list_faults(state):
+    if stack_state.list_faults(state):
         raise ConfigurationError(
             "faults are set, so it is not what it is without a slow-down",
             where=where,

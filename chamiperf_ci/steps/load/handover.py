@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from chamiperf_ci.adapters import stack_state
 from chamiperf_ci.adapters.files import write_text
 from chamiperf_ci.adapters.k6 import K6Run, Segment
 from chamiperf_ci.models.fingerprint import StackKind
@@ -81,9 +82,7 @@ def _with_sync_interval(target: Target, load: Load) -> Load:
     """The load with the sync interval of the embedded stack, where the scenario states one and nobody gave it."""
     if load.parameters.get(SYNC_INTERVAL) != 0 or target.stack_kind is not StackKind.EMBEDDED:
         return load
-    from chamiperf_ci.stack import lifecycle  # noqa: PLC0415 - not needed for a deployed stack
-
-    state = lifecycle.find()
+    state = stack_state.find()
     if state is None:
         return load
     return load.model_copy(update={"parameters": {**load.parameters, SYNC_INTERVAL: state.options.sync_interval_s}})

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chamiperf_ci.adapters import machine
+from chamiperf_ci.adapters import machine, stack_state
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.stack_manifest import read_manifest
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
+from chamiperf_ci.models.faults import in_words
 from chamiperf_ci.models.fingerprint import Identity, Machine, StackKind
 from chamiperf_ci.models.identities import Identities
 from chamiperf_ci.models.seed import Seed
@@ -124,10 +125,8 @@ def _embedded(target: Target) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
     """The embedded stack's sizing, the faults that are set on it, in words, and its processes."""
     if target.stack_kind is not StackKind.EMBEDDED:
         return "", (), ()
-    from chamiperf_ci.stack import faulting, faults, lifecycle  # noqa: PLC0415 - not needed for a deployed stack
-
-    state = lifecycle.find()
+    state = stack_state.find()
     if state is None:
         return "", (), ()
     pids = tuple(process.pid for service in state.services for process in service.processes)
-    return state.sizing, tuple(faults.in_words(each) for each in faulting.list_faults(state)), pids
+    return state.sizing, tuple(in_words(each) for each in stack_state.list_faults(state)), pids

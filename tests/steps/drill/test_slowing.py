@@ -3,11 +3,12 @@
 import pytest
 from made_drills import STATE
 
+from chamiperf_ci.adapters import stack_state
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models import faults
+from chamiperf_ci.models.faults import Latency
 from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.stack import ServiceState, StackOptions
-from chamiperf_ci.stack import faulting, lifecycle
-from chamiperf_ci.stack.faults import Latency
 from chamiperf_ci.steps.drill.slowing import DEPLOYED, PLACES, Injection, find_injection
 from chamiperf_ci.steps.load.names import read_profile
 from chamiperf_ci.steps.targets import GivenTarget, resolve
@@ -20,16 +21,15 @@ EMBEDDED = resolve(GivenTarget(services={"bss": "http://127.0.0.1:2"})).model_co
 @pytest.fixture
 def stack(tmp_path, monkeypatch):
     """What is known of a stack that is up; faults can be set in its folder."""
-    monkeypatch.setattr(faulting, "SETTLE_S", 0)
-    monkeypatch.setattr(faulting.probing, "version", lambda *_: {"routes": ["bootscript"]})
+    monkeypatch.setattr(faults, "SETTLE_S", 0)
     bss = ServiceState(name="bss", url="http://127.0.0.1:2", port=2, processes=())
     state = STATE.model_copy(update={"state_dir": str(tmp_path), "services": (bss,)})
-    monkeypatch.setattr(lifecycle, "found", lambda: state)
+    monkeypatch.setattr(stack_state, "found", lambda: state)
     return state
 
 
 def set_faults(stack):
-    return [(fault.service, fault.route, fault.latency_ms) for fault in faulting.list_faults(stack)]
+    return [(fault.service, fault.route, fault.latency_ms) for fault in stack_state.list_faults(stack)]
 
 
 def test_a_slow_down_is_a_share_of_the_service_time_on_the_scenarios_route(stack):
@@ -45,13 +45,13 @@ def test_a_slow_down_is_taken_away_whatever_happens(stack):
 
 def test_a_fault_of_somebody_else_stays(stack):
     with find_injection(EMBEDDED, "boot_storm").slowed(0.4):
-        faulting.set_fault(stack, Latency(service="bss", latency_ms=1))
+        stack_state.set_fault(stack, Latency(service="bss", latency_ms=1))
     assert set_faults(stack) == [("bss", "*", 1)]
 
 
 def test_a_fault_that_somebody_else_cleared_is_no_failure(stack):
     with find_injection(EMBEDDED, "boot_storm").slowed(0.4):
-        faulting.clear_faults(stack)
+        stack_state.clear_faults(stack)
     assert set_faults(stack) == []
 
 
@@ -71,13 +71,13 @@ def test_a_scenario_without_a_declared_service_time_is_computed():
 
 
 def test_a_stack_without_a_service_time_is_refused(stack, monkeypatch):
-    monkeypatch.setattr(lifecycle, "found", lambda: stack.model_copy(update={"options": StackOptions()}))
+    monkeypatch.setattr(stack_state, "found", lambda: stack.model_copy(update={"options": StackOptions()}))
     with pytest.raises(ConfigurationError, match="none is declared"):
         find_injection(EMBEDDED, "boot_storm")
 
 
 def test_a_stack_that_is_broken_already_is_refused(stack):
-    faulting.set_fault(stack, Latency(service="bss", latency_ms=1))
+    stack_state.set_fault(stack, Latency(service="bss", latency_ms=1))
     with pytest.raises(ConfigurationError, match="faults are set"):
         find_injection(EMBEDDED, "boot_storm")
 

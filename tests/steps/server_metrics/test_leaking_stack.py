@@ -5,10 +5,10 @@ import time
 import pytest
 from made_targets import target_of
 
+from chamicore_standin import faulting
 from chamiperf_ci.adapters.scrape import Scraper, scraped
+from chamiperf_ci.models.faults import Leak
 from chamiperf_ci.models.vocabulary import TargetVerdict
-from chamiperf_ci.stack import faulting
-from chamiperf_ci.stack.faults import Leak
 from chamiperf_ci.steps.server_metrics.memory import memory_growth
 from chamiperf_ci.steps.server_metrics.tracks import Recorder
 

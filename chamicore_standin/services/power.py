@@ -1,0 +1,397 @@
+"""Power transitions and their tasks (contract section 3.8)."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from chamicore_standin.context import Client, Context, Unreachable
+from chamicore_standin.http import Answer, Problem, Request, Route, encode
+from chamicore_standin.resources import Field, decode, now, page_of, random_id
+from chamicore_standin.service import Service
+from chamicore_standin.storage import Database
+from chamicore_standin.sync import COMPONENTS_PATH, INTERFACES_PATH, SmdReader
+from chamicore_standin.tokens import Gatekeeper
+
+OPERATIONS = ("On", "ForceOff", "GracefulShutdown", "GracefulRestart", "ForceRestart", "Nmi")
+_ALIASES = {"off": "ForceOff", "reboot": "ForceRestart", "shutdown": "GracefulShutdown", "restart": "GracefulRestart"}
+_BY_NAME = {**{name.lower(): name for name in OPERATIONS}, **_ALIASES}
+
+ACTIONS = {"on": "On", "off": "ForceOff", "reboot": "ForceRestart"}
+"""The routes below `/actions` that need no operation."""
+
+POWER_AFTER: Mapping[str, str] = {
+    "On": "On",
+    "ForceOff": "Off",
+    "GracefulShutdown": "Off",
+    "GracefulRestart": "On",
+    "ForceRestart": "On",
+    "Nmi": "On",
+}
+
+
+def operation_of(text: str) -> str | None:
+    """The operation meant, whatever its case or alias; None for none."""
+    return _BY_NAME.get(re.sub(r"[^a-z]", "", text.lower()))
+
+
+def state_of(task_states: Sequence[str], *, dry_run: bool) -> str:
+    """A transition's state from its tasks'. A dry run is planned, even where a task failed for want of a mapping."""
+    if dry_run:
+        return "planned"
+    if any(state in ("pending", "running") for state in task_states):
+        return "running"
+    for whole, single in (("canceled", "canceled"), ("failed", "failed"), ("completed", "succeeded")):
+        if all(state == single for state in task_states):
+            return whole
+    return "partial"
+
+
+class NodeNames:
+    """Looks groups up in SMD."""
+
+    def __init__(self, smd: Client | None) -> None:
+        self._smd = smd
+
+    async def expanded(self, nodes: Sequence[str], groups: Sequence[str]) -> list[str]:
+        """Every node named, once each.
+
+        Raises:
+            Problem: 400 for none, 404 for an unknown group, 502 where SMD cannot be read.
+        """
+        wanted = dict.fromkeys(nodes)
+        for group in groups:
+            wanted.update(dict.fromkeys(await self._members(group)))
+        if not wanted:
+            raise Problem(400, "no node is named")
+        return list(wanted)
+
+    async def _members(self, group: str) -> list[str]:
+        if self._smd is None:
+            raise Problem(502, "the groups cannot be read: there is no SMD")
+        try:
+            reply = await self._smd.get(f"/hsm/v2/groups/{group}")
+        except Unreachable as fault:
+            raise Problem(502, f"the groups cannot be read: {fault}") from None
+        if reply.status == 404:  # noqa: PLR2004
+            raise Problem(404, f"group {group} not found")
+        if reply.status != 200:  # noqa: PLR2004
+            raise Problem(502, f"the groups cannot be read: SMD answered {reply.status}")
+        return list(reply.json()["spec"]["members"])
+
+
+_MAPPINGS_SCHEMA = """
+CREATE TABLE IF NOT EXISTS bmc_endpoints (bmc_id TEXT PRIMARY KEY, endpoint TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS node_bmc_links (node_id TEXT PRIMARY KEY, bmc_id TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+RETRY_S = 1.0
+
+
+class Mappings:
+    """Keeps the links in step with SMD, every interval and when asked to."""
+
+    def __init__(self, context: Context, database: Database) -> None:
+        self._context = context
+        self._database = database
+        self._ready = False
+        if "smd" in context.urls:
+            client, truncating = context.client("smd"), context.options.truncate_sync
+            self._components = SmdReader(client, COMPONENTS_PATH, truncating=truncating)
+            self._interfaces = SmdReader(client, INTERFACES_PATH, truncating=truncating)
+
+    def not_ready(self) -> str | None:
+        """Why the service is not ready as far as its mappings go."""
+        return None if self._ready else "the first mapping sync is not done"
+
+    async def follow(self) -> None:
+        """Sync for ever."""
+        while True:
+            try:
+                await self._sync()
+                await asyncio.sleep(self._context.options.sync_interval_s)
+            except Unreachable:
+                await asyncio.sleep(RETRY_S)
+
+    async def sync_now(self, request: Request) -> Answer:
+        """Sync and answer when it is done: 202, or 500 where it failed."""
+        decode((), request.json_object())
+        try:
+            if "smd" not in self._context.urls:
+                raise Unreachable("there is no SMD")  # noqa: TRY301
+            await self._sync()
+        except Unreachable as fault:
+            raise Problem(500, f"the mapping sync failed: {fault}") from None
+        document = {"kind": "MappingSyncTrigger", "apiVersion": "power/v1", "spec": {"status": "accepted"}}
+        return Answer(202, encode(document))
+
+    async def _sync(self) -> None:
+        components, interfaces = await self._components.read(), await self._interfaces.read()
+        if self._ready and not (components.changed or interfaces.changed):
+            return
+        addresses = {each["componentId"]: each["ipAddrs"][0] for each in interfaces.items if each.get("ipAddrs")}
+        endpoints = {
+            each["id"]: f"https://{addresses[each['id']]}/redfish/v1"
+            for each in components.items
+            if each.get("type") == "BMC" and each["id"] in addresses
+        }
+        links = [(each["id"], each["parentId"]) for each in components.items if each.get("parentId") in endpoints]
+        with self._database.transaction():
+            self._database.write("DELETE FROM bmc_endpoints")
+            self._database.write("DELETE FROM node_bmc_links")
+            for endpoint in endpoints.items():
+                self._database.write("INSERT INTO bmc_endpoints VALUES (?, ?)", endpoint)
+            for link in links:
+                self._database.write("INSERT INTO node_bmc_links VALUES (?, ?)", link)
+        self._ready = True
+
+
+API_VERSION = "power/v1"
+MOST_NODES = 20
+MOST_LISTED = 1000
+TASK_S = 0.1
+"""Seconds until a task that is no dry run succeeds."""
+
+_TRANSITIONS_SCHEMA = """
+CREATE TABLE IF NOT EXISTS transitions (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, request_id TEXT, operation TEXT NOT NULL,
+    requested_by TEXT, dry_run INTEGER NOT NULL, queued_at TEXT NOT NULL, started_ns INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS transition_tasks (
+    seq INTEGER PRIMARY KEY, transition_id TEXT NOT NULL REFERENCES transitions (id) ON DELETE CASCADE,
+    node_id TEXT NOT NULL, bmc_id TEXT, endpoint TEXT, state TEXT NOT NULL, error TEXT, power TEXT, completed_at TEXT);
+CREATE INDEX IF NOT EXISTS tasks_by_transition ON transition_tasks (transition_id);
+CREATE INDEX IF NOT EXISTS tasks_by_node ON transition_tasks (node_id, seq);
+CREATE INDEX IF NOT EXISTS tasks_pending ON transition_tasks (state) WHERE state = 'pending';
+"""
+
+_BODY = (
+    Field("operation"),
+    Field("requestID"),
+    Field("nodes", "texts"),
+    Field("groups", "texts"),
+    Field("dryRun", "flag"),
+)
+
+
+class Transitions:
+    """Starts transitions, shows them, and lets their tasks end."""
+
+    def __init__(self, database: Database, nodes: NodeNames) -> None:
+        self._database = database
+        self._nodes = nodes
+
+    def start(self, operation: str | None) -> Callable[[Request], Awaitable[Answer]]:
+        """A handler for a transition with this operation, or with the one in the body."""
+
+        async def handler(request: Request) -> Answer:
+            body = decode(_BODY, request.json_object())
+            wanted = operation or operation_of(body.get("operation") or "")
+            if wanted is None:
+                raise Problem(400, "unknown operation")
+            nodes = await self._nodes.expanded(body.get("nodes") or [], body.get("groups") or [])
+            if len(nodes) > MOST_NODES:
+                raise Problem(400, f"more than {MOST_NODES} nodes")
+            asked = body.get("requestID") or request.header("x-request-id") or random_id({})
+            ident = self._store(wanted, nodes, asked, request.claims.get("sub", ""), dry_run=bool(body.get("dryRun")))
+            return self._shown(202, ident, (("location", f"/power/v1/transitions/{ident}"),))
+
+        return handler
+
+    def _store(self, operation: str, nodes: Sequence[str], asked: str, by: str, *, dry_run: bool) -> str:
+        ident, (at, stamp) = random_id({}), now()
+        with self._database.transaction():
+            self._database.write(
+                "INSERT INTO transitions (id, request_id, operation, requested_by, dry_run, queued_at, started_ns)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (ident, asked, operation, by, dry_run, at, stamp),
+            )
+            for node in nodes:
+                self._store_task(ident, node, at, dry_run=dry_run)
+        return ident
+
+    def _store_task(self, transition: str, node: str, at: str, *, dry_run: bool) -> None:
+        mapped = self._database.one(
+            "SELECT bmc_id, endpoint FROM node_bmc_links JOIN bmc_endpoints USING (bmc_id) WHERE node_id = ?", (node,)
+        )
+        state = "failed" if mapped is None else "planned" if dry_run else "pending"
+        bmc, endpoint = mapped or ("", "")
+        error = "" if mapped else "no BMC with an address is known for this node"
+        self._database.write(
+            "INSERT INTO transition_tasks (transition_id, node_id, bmc_id, endpoint, state, error, completed_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (transition, node, bmc, endpoint, state, error, None if state == "pending" else at),
+        )
+
+    async def finish(self) -> None:
+        """Let tasks succeed once their moment has come."""
+        while True:
+            await asyncio.sleep(TASK_S / 2)
+            due = self._database.all(
+                "SELECT t.seq, x.operation FROM transition_tasks t JOIN transitions x ON x.id = t.transition_id"
+                " WHERE t.state = 'pending' AND x.started_ns < ?",
+                (time.time_ns() - int(TASK_S * 1e9),),
+            )
+            for seq, operation in due:
+                self._database.write(
+                    "UPDATE transition_tasks SET state = 'succeeded', power = ?, completed_at = ? WHERE seq = ?",
+                    (POWER_AFTER[operation], now()[0], seq),
+                )
+
+    def get(self, request: Request) -> Answer:
+        """A transition with its tasks."""
+        return self._shown(200, request.args[0])
+
+    def cancel(self, request: Request) -> Answer:
+        """Cancel what has not ended: 202 with the transition."""
+        ident = request.args[0]
+        self._row(ident)
+        self._database.write(
+            "UPDATE transition_tasks SET state = 'canceled', completed_at = ?"
+            " WHERE transition_id = ? AND state = 'pending'",
+            (now()[0], ident),
+        )
+        return self._shown(202, ident)
+
+    def page(self, request: Request) -> Answer:
+        """Transitions without their tasks, newest first."""
+        limit, offset = page_of(request.query, MOST_LISTED)
+        rows = self._database.all("SELECT id FROM transitions ORDER BY seq DESC LIMIT ? OFFSET ?", (limit, offset))
+        count = self._database.one("SELECT count(*) FROM transitions")
+        metadata = {"total": (count or (0,))[0], "limit": limit, "offset": offset}
+        items = [self._resource(ident, with_tasks=False) for (ident,) in rows]
+        document = {"kind": "TransitionList", "apiVersion": API_VERSION, "metadata": metadata, "items": items}
+        return Answer(200, encode(document))
+
+    def _row(self, ident: str) -> tuple[Any, ...]:
+        row = self._database.one(
+            "SELECT request_id, operation, requested_by, dry_run, queued_at FROM transitions WHERE id = ?", (ident,)
+        )
+        if row is None:
+            raise Problem(404, f"transition {ident} not found")
+        return row
+
+    def _shown(self, status: int, ident: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+        return Answer(status, encode(self._resource(ident, with_tasks=True)), headers=headers)
+
+    def _resource(self, ident: str, *, with_tasks: bool) -> dict[str, Any]:
+        asked, operation, by, dry_run, queued_at = self._row(ident)
+        tasks = [
+            _task(row, operation, queued_at, dry_run=bool(dry_run))
+            for row in self._database.all(
+                "SELECT node_id, bmc_id, endpoint, state, error, power, completed_at FROM transition_tasks"
+                " WHERE transition_id = ? ORDER BY seq",
+                (ident,),
+            )
+        ]
+        states = [task["state"] for task in tasks]
+        state = state_of(states, dry_run=bool(dry_run))
+        ended = None if state == "running" else max((task["completedAt"] or "" for task in tasks), default=queued_at)
+        spec = {
+            "requestID": asked,
+            "operation": operation,
+            "state": state,
+            "requestedBy": by,
+            "dryRun": bool(dry_run),
+            "targetCount": len(tasks),
+            "successCount": states.count("succeeded") + states.count("planned"),
+            "failureCount": states.count("failed"),
+            "queuedAt": queued_at,
+            "startedAt": queued_at,
+            "completedAt": ended,
+            **({"tasks": tasks} if with_tasks else {}),
+        }
+        metadata = {"id": ident, "createdAt": queued_at, "updatedAt": ended or queued_at}
+        return {"kind": "Transition", "apiVersion": API_VERSION, "metadata": metadata, "spec": spec}
+
+
+def _task(row: Sequence[Any], operation: str, queued_at: str, *, dry_run: bool) -> dict[str, Any]:
+    node, bmc, endpoint, state, error, power, completed_at = row
+    return {
+        "nodeID": node,
+        "bmcID": bmc,
+        "endpoint": endpoint,
+        "operation": operation,
+        "state": state,
+        "dryRun": dry_run,
+        "attemptCount": int(state == "succeeded"),
+        "finalPowerState": power or "",
+        "errorDetail": error or "",
+        "queuedAt": queued_at,
+        "startedAt": queued_at,
+        "completedAt": completed_at,
+    }
+
+
+class Statuses:
+    """What is known of nodes' power."""
+
+    def __init__(self, database: Database, nodes: NodeNames) -> None:
+        self._database = database
+        self._nodes = nodes
+
+    async def get(self, request: Request) -> Answer:
+        """The status of the nodes that the query names."""
+        named: dict[str, list[str]] = {"node": [], "group": []}
+        for name, value in request.query_pairs():
+            named.get(name.rstrip("s"), []).extend(part for part in value.split(",") if part)
+        nodes = await self._nodes.expanded(named["node"], named["group"])
+        statuses = [self._status(node) for node in nodes]
+        document = {
+            "kind": "PowerStatus",
+            "apiVersion": API_VERSION,
+            "metadata": {"id": "power-status"},
+            "spec": {"nodeStatuses": statuses, "total": len(statuses)},
+        }
+        return Answer(200, encode(document))
+
+    def _status(self, node: str) -> dict[str, Any]:
+        linked = self._database.one("SELECT bmc_id FROM node_bmc_links WHERE node_id = ?", (node,))
+        last = self._database.one(
+            "SELECT t.transition_id, x.operation, t.state, t.power, t.error, t.completed_at FROM transition_tasks t"
+            " JOIN transitions x ON x.id = t.transition_id WHERE t.node_id = ? ORDER BY t.seq DESC LIMIT 1",
+            (node,),
+        )
+        transition, operation, state, power, error, completed_at = last or ("", "", "unknown", "", "", None)
+        return {
+            "nodeID": node,
+            "bmcID": linked[0] if linked else "",
+            "transitionID": transition,
+            "operation": operation,
+            "state": state if linked else "unresolved",
+            "powerState": power or "",
+            "errorDetail": error or "",
+            "lastUpdatedAt": completed_at,
+            "lastCompletedAt": completed_at,
+        }
+
+
+SCHEMA = _TRANSITIONS_SCHEMA + _MAPPINGS_SCHEMA
+
+
+def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
+    """The power service."""
+    database = context.database(SCHEMA)
+    smd = context.client("smd") if "smd" in context.urls else None
+    nodes = NodeNames(smd)
+    transitions, statuses = Transitions(database, nodes), Statuses(database, nodes)
+    mappings = Mappings(context, database)
+    write = "write:power"
+    return Service(
+        routes=[
+            Route("POST", "/power/v1/transitions", transitions.start(None), "transitions-create", write),
+            *(
+                Route("POST", f"/power/v1/actions/{action}", transitions.start(operation), f"actions-{action}", write)
+                for action, operation in ACTIONS.items()
+            ),
+            Route("POST", "/power/v1/actions/reset", transitions.start(None), "actions-reset", write),
+            Route("GET", "/power/v1/transitions", transitions.page, "transitions-list", "read:power"),
+            Route("GET", "/power/v1/transitions/{id}", transitions.get, "transitions-get", "read:power"),
+            Route("DELETE", "/power/v1/transitions/{id}", transitions.cancel, "transitions-cancel", write),
+            Route("GET", "/power/v1/power-status", statuses.get, "power-status", "read:power"),
+            Route("POST", "/power/v1/admin/mappings/sync", mappings.sync_now, "mappings-sync", "admin:power"),
+        ],
+        database=database,
+        ready=mappings.not_ready if smd is not None else lambda: None,
+        tasks=(transitions.finish, *((mappings.follow,) if smd is not None else ())),
+    )
