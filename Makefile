@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A target that needs node, go or docker says so in its help line; `demo` and `test` need Python 3.11+, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo scenarios test test-unit test-e2e faults test-interrupts test-demo test-observability test-workflows \
+.PHONY: help setup demo scenarios test test-unit test-e2e faults planted test-interrupts test-demo test-observability test-workflows \
         lint format types-k6 k6-built lock schemas docs dashboards bench bench-verdict observability clean
 
 help: ## list the targets
@@ -41,6 +41,9 @@ test-e2e: $(VENV)/.dev ## the end-to-end tests: real k6 against the real embedde
 
 faults: $(VENV)/.dev ## break stack, generator, disk, GitHub in over 150 ways and print what became of each, about 9 minutes on two quiet cores
 	$(BIN)/pytest -n 2 tests/faults
+
+planted: $(VENV)/.dev ## plant faults into a copy of the package, one at a time, and see the tests go red, about 3 minutes
+	$(BIN)/python tools/planted.py
 
 test-interrupts: $(VENV)/.dev ## Ctrl-C, SIGTERM and SIGKILL at random instants of seed and load
 	$(BIN)/pytest -m "slow and e2e and not alone"

@@ -152,6 +152,23 @@ def test_the_holder_puts_the_expiry_off_and_notices_when_it_lost_the_lock(client
     assert locks.inspect(client).run == "other-1"
 
 
+def test_a_step_does_not_shorten_the_lock_of_its_pipeline(client, said, monkeypatch):
+    pipeline = locks.acquire(client, Claim("mine-1", "me", life=timedelta(hours=6)), say=said.append)
+    put_off, send = threading.Event(), client.send
+
+    def noting(method, *arguments, **more):
+        answer = send(method, *arguments, **more)
+        if method == "PUT":
+            put_off.set()
+        return answer
+
+    monkeypatch.setattr(client, "send", noting)
+    with locks.hold(client, Claim("mine-1", "me", life=timedelta(seconds=0.6)), say=said.append):
+        assert put_off.wait(60)
+        assert abs(locks.inspect(client).expires - pipeline.expires) < timedelta(seconds=1)
+    locks.release(client, "mine-1")
+
+
 def test_a_lock_that_nobody_can_read_is_taken_over_and_said(client, said):
     shape = client.dialect.objects["lock"]
     client.send("POST", shape.service, shape.path, {"name": shape.key, "tags": {"run": "x"}})
