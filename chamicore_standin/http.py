@@ -19,16 +19,16 @@ JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 TEXT = "text/plain; charset=utf-8"
 
-_TITLES = {
+_TITLES = {  # as Go's net/http spells them, which the services are written in
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     409: "Conflict",
     412: "Precondition Failed",
-    413: "Content Too Large",
+    413: "Request Entity Too Large",
     415: "Unsupported Media Type",
-    422: "Unprocessable Content",
+    422: "Unprocessable Entity",
     428: "Precondition Required",
     429: "Too Many Requests",
     500: "Internal Server Error",
@@ -189,6 +189,8 @@ def uuid_of(number: int, *, version: int) -> str:
 
 BODY_LIMIT = 1 << 20
 BULK_BODY_LIMIT = 10 << 20
+_DRAINED_LIMIT = 64 << 20
+"""Bytes of a body that is refused for its size and read all the same, so that its sender can read the refusal."""
 
 Step = Callable[[Request], Awaitable[None]]
 """Something a request goes through before its handler; it waits, or raises what is to be answered instead."""
@@ -299,7 +301,11 @@ RESET = 503
 _WRITES = frozenset({"POST", "PUT", "PATCH"})
 
 
-def _no_observation(_route: str, _method: str, _status: int, _seconds: float, _size: int) -> None:
+Observe = Callable[[str, str, int, float, int, int], None]
+"""Told the route's pattern, the method, the status, the seconds, the size of the answer and that of the request."""
+
+
+def _no_observation(_route: str, _method: str, _status: int, _seconds: float, _size: int, _received: int) -> None:
     return None
 
 
@@ -320,8 +326,7 @@ class App:
             ("x-content-type-options", "nosniff"),
             ("x-frame-options", "DENY"),
         ]
-        self.observe: Callable[[str, str, int, float, int], None] = _no_observation
-        """Told the route's pattern, the method, the status, the seconds and the size of the body."""
+        self.observe: Observe = _no_observation
         self.interceptors: dict[str, Step] = {}
         """By route name: what happens before the handler (service time, faults)."""
         self.fronts: dict[str, Step] = {}
@@ -357,7 +362,7 @@ class App:
             status = self._send(proto, request, answer)
         finally:
             self.active -= not route.operational
-        self.observe(route.pattern, method, status, perf_counter() - started, len(answer.body))
+        self.observe(route.pattern, method, status, perf_counter() - started, len(answer.body), len(request.body))
 
     async def _handle(self, route: Route, request: Request, proto: Any) -> Answer:  # noqa: ANN401
         if route.scope is not None:
@@ -403,7 +408,7 @@ class App:
             headers = [*self._fixed_headers, ("content-type", TEXT)]
             proto.response_bytes(404, headers, b"404 page not found\n")
             status = 404
-        self.observe("unrouted", method, status, 0.0, 0)
+        self.observe("unrouted", method, status, 0.0, 0, 0)
 
 
 async def _read_body(request: Request, proto: Any, limit: int) -> bytes:  # noqa: ANN401
@@ -411,9 +416,12 @@ async def _read_body(request: Request, proto: Any, limit: int) -> bytes:  # noqa
     if content_type.partition(";")[0].strip().lower() != JSON:
         raise Problem(415, "Content-Type must be application/json")
     declared = request.headers.get("content-length")
-    if declared is not None and declared.isdigit() and int(declared) > limit:
-        raise Problem(413, f"the request body is larger than {limit} bytes")
-    body: bytes = await proto()
-    if len(body) > limit:
-        raise Problem(413, f"the request body is larger than {limit} bytes")
-    return body
+    if declared is None or not declared.isdigit() or int(declared) <= limit:
+        body: bytes = await proto()
+        if len(body) <= limit:
+            return body
+    elif int(declared) <= _DRAINED_LIMIT:
+        # Read and dropped: a client that is still sending when the connection closes sees a reset and no answer.
+        async for _chunk in proto:
+            pass
+    raise Problem(413, f"the request body is larger than {limit} bytes")

@@ -39,6 +39,13 @@ from chamiperf_ci.models.stack import (
 TOKEN_VARIABLE = "CHAMICORE_INTERNAL_TOKEN"  # noqa: S105 - a variable's name
 """Carries the internal token to and from commands; no process of the stack has it in its environment."""
 
+_INHERITED = frozenset(
+    ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
+     "SSL_CERT_FILE", "SSL_CERT_DIR", "MALLOC_ARENA_MAX"]
+)  # fmt: skip
+_INHERITED_PREFIXES = ("LC_", "PYTHON", "OTEL_")
+"""OTEL_EXPORTER_OTLP_HEADERS may hold a credential; it is one that was given for these processes to send."""
+
 READY_TIMEOUT_S = 60.0
 _POLL_S = 0.02
 
@@ -189,12 +196,19 @@ def _spawn(plan: Plan, held: list[int]) -> ProcessRef:
             stderr=errors,
             start_new_session=True,
             pass_fds=held,
-            env={name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE},
+            env=_inherited(os.environ),
             check=False,
         ).stdout
     if not said:
         raise _supervisor_ended(log)
     return ProcessRef.model_validate_json(said)
+
+
+def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of a command's environment the stack's processes get: what they need, named, and no token of anybody's."""
+    return {
+        name: value for name, value in environment.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
+    }
 
 
 def _supervisor_ended(log: Path) -> InternalError:

@@ -241,7 +241,10 @@ class ServiceMetrics:
             Family("http_server_request_duration_seconds", "histogram", "Duration of requests.", request, SECONDS)
         )
         self._size = registry.add(
-            Family("http_server_response_size_bytes", "histogram", "Size of bodies.", request, BYTES)
+            Family("http_server_response_size_bytes", "histogram", "Size of answers' bodies.", request, BYTES)
+        )
+        self._received = registry.add(
+            Family("http_server_request_size_bytes", "histogram", "Size of requests' bodies.", request, BYTES)
         )
         self._total = registry.add(Family("http_server_requests_total", "counter", "Requests answered.", request))
         self._active = registry.add(Family("http_server_active_requests", "gauge", "Requests in flight."))
@@ -288,10 +291,11 @@ class ServiceMetrics:
 
     # Feeding
 
-    def _observe_request(self, route: str, method: str, status: int, seconds: float, size: int) -> None:
+    def _observe_request(self, route: str, method: str, status: int, seconds: float, size: int, received: int) -> None:
         labels = (method, route, str(status))
         self._duration.of(labels).observe(seconds)
         self._size.of(labels).observe(size)
+        self._received.of(labels).observe(received)
 
     def _observe_query(self, operation: str, seconds: float) -> None:
         self._query.of((operation,)).observe(seconds)

@@ -224,7 +224,7 @@ class Collection:
         if wanted is not None and self._tags.get(request.query_string) == (version, wanted):
             return Answer(200, b" ", headers=(("etag", wanted),))
         limit, offset = page_of(request.query, self._page_clamp)
-        where, values = self._condition(request.query)
+        where, values = self._condition(request.query_pairs())
         count = self._database.one(f"SELECT count(*) FROM {self.resource.table} WHERE {where}", values)  # noqa: S608
         order = "" if request.query.get("sort") == "created_at" else " DESC"
         rows = self._database.all(
@@ -240,13 +240,15 @@ class Collection:
         self._tags[request.query_string] = (version, tag)
         return Answer(200, body, headers=(("etag", tag),))
 
-    def _condition(self, query: Mapping[str, str]) -> tuple[str, list[Any]]:
-        conditions, values = [self.resource.visible], []
-        for parameter, condition in self.resource.filters.items():
-            if parameter in query:
-                conditions.append(condition)
-                values.append(query[parameter])
-        return " AND ".join(conditions), values
+    def _condition(self, pairs: Sequence[tuple[str, str]]) -> tuple[str, list[Any]]:
+        """A filter's values, given by repetition or by commas, are alternatives; different filters hold together."""
+        given: dict[str, list[str]] = {}
+        for parameter, value in pairs:
+            if parameter in self.resource.filters:
+                given.setdefault(parameter, []).extend(value.split(","))
+        conditions = [self.resource.visible]
+        conditions += [f"({' OR '.join([self.resource.filters[name]] * len(each))})" for name, each in given.items()]
+        return " AND ".join(conditions), [value for each in given.values() for value in each]
 
     def _list_body(
         self, rows: Sequence[Sequence[Any]], wanted: frozenset[str] | None, total: int, limit: int, offset: int

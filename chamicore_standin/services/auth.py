@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import math
 import secrets
 import time
 import uuid
@@ -227,7 +228,7 @@ class Issuer:
             "iss": ISSUER,
             "aud": [audience],
             "iat": int(issued),
-            "exp": issued + lifetime_s,
+            "exp": math.ceil(issued + lifetime_s),  # a NumericDate as other issuers write it: whole seconds
             "jti": str(uuid.uuid4()),
         }
         return jwt.encode(payload, self._key, algorithm=ALGORITHM, headers={"kid": self._kid})

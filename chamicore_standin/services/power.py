@@ -40,12 +40,14 @@ def state_of(task_states: Sequence[str], *, dry_run: bool) -> str:
     """A transition's state from its tasks'. A dry run is planned, even where a task failed for want of a mapping."""
     if dry_run:
         return "planned"
-    if any(state in ("pending", "running") for state in task_states):
-        return "running"
-    for whole, single in (("canceled", "canceled"), ("failed", "failed"), ("completed", "succeeded")):
-        if all(state == single for state in task_states):
-            return whole
-    return "partial"
+    open_tasks = [state for state in task_states if state in ("pending", "running")]
+    if open_tasks:
+        # A task that failed for want of a mapping never started, so it does not make the transition run.
+        return "running" if {"running", "succeeded"} & set(task_states) else "pending"
+    if all(state == "canceled" for state in task_states):
+        return "canceled"
+    succeeded = task_states.count("succeeded")
+    return "completed" if succeeded == len(task_states) else "partial" if succeeded else "failed"
 
 
 class NodeNames:
@@ -123,7 +125,12 @@ class Mappings:
             await self._sync()
         except Unreachable as fault:
             raise Problem(500, f"the mapping sync failed: {fault}") from None
-        document = {"kind": "MappingSyncTrigger", "apiVersion": "power/v1", "spec": {"status": "accepted"}}
+        document = {
+            "kind": "MappingSyncTrigger",
+            "apiVersion": API_VERSION,
+            "metadata": {"id": "power-mapping-sync"},
+            "spec": {"status": "accepted"},
+        }
         return Answer(202, encode(document))
 
     async def _sync(self) -> None:
@@ -159,19 +166,20 @@ CREATE TABLE IF NOT EXISTS transitions (
     requested_by TEXT, dry_run INTEGER NOT NULL, queued_at TEXT NOT NULL, started_ns INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS transition_tasks (
     seq INTEGER PRIMARY KEY, transition_id TEXT NOT NULL REFERENCES transitions (id) ON DELETE CASCADE,
-    node_id TEXT NOT NULL, bmc_id TEXT, endpoint TEXT, state TEXT NOT NULL, error TEXT, power TEXT, completed_at TEXT);
+    node_id TEXT NOT NULL, bmc_id TEXT, endpoint TEXT, state TEXT NOT NULL, error TEXT, power TEXT,
+    started_at TEXT, completed_at TEXT);
 CREATE INDEX IF NOT EXISTS tasks_by_transition ON transition_tasks (transition_id);
 CREATE INDEX IF NOT EXISTS tasks_by_node ON transition_tasks (node_id, seq);
-CREATE INDEX IF NOT EXISTS tasks_pending ON transition_tasks (state) WHERE state = 'pending';
+CREATE INDEX IF NOT EXISTS tasks_pending ON transition_tasks (state) WHERE state IN ('pending', 'running');
 """
 
-_BODY = (
-    Field("operation"),
+_ACTION_BODY = (
     Field("requestID"),
     Field("nodes", "texts"),
     Field("groups", "texts"),
     Field("dryRun", "flag"),
 )
+_BODY = (Field("operation"), *_ACTION_BODY)
 
 
 class Transitions:
@@ -185,7 +193,7 @@ class Transitions:
         """A handler for a transition with this operation, or with the one in the body."""
 
         async def handler(request: Request) -> Answer:
-            body = decode(_BODY, request.json_object())
+            body = decode(_ACTION_BODY if operation else _BODY, request.json_object())
             wanted = operation or operation_of(body.get("operation") or "")
             if wanted is None:
                 raise Problem(400, "unknown operation")
@@ -227,16 +235,23 @@ class Transitions:
         """Let tasks succeed once their moment has come."""
         while True:
             await asyncio.sleep(TASK_S / 2)
-            due = self._database.all(
-                "SELECT t.seq, x.operation FROM transition_tasks t JOIN transitions x ON x.id = t.transition_id"
-                " WHERE t.state = 'pending' AND x.started_ns < ?",
-                (time.time_ns() - int(TASK_S * 1e9),),
-            )
-            for seq, operation in due:
+            for seq, _ in self._due("pending", TASK_S / 2):
+                self._database.write(
+                    "UPDATE transition_tasks SET state = 'running', started_at = ? WHERE seq = ?", (now()[0], seq)
+                )
+            for seq, operation in self._due("running", TASK_S):
                 self._database.write(
                     "UPDATE transition_tasks SET state = 'succeeded', power = ?, completed_at = ? WHERE seq = ?",
                     (POWER_AFTER[operation], now()[0], seq),
                 )
+
+    def _due(self, state: str, after_s: float) -> list[tuple[Any, ...]]:
+        """The tasks in a state whose transition was queued so long ago, each with its operation."""
+        return self._database.all(
+            "SELECT t.seq, x.operation FROM transition_tasks t JOIN transitions x ON x.id = t.transition_id"
+            " WHERE t.state = ? AND x.started_ns < ?",
+            (state, time.time_ns() - int(after_s * 1e9)),
+        )
 
     def get(self, request: Request) -> Answer:
         """A transition with its tasks."""
@@ -248,7 +263,7 @@ class Transitions:
         self._row(ident)
         self._database.write(
             "UPDATE transition_tasks SET state = 'canceled', completed_at = ?"
-            " WHERE transition_id = ? AND state = 'pending'",
+            " WHERE transition_id = ? AND state IN ('pending', 'running')",
             (now()[0], ident),
         )
         return self._shown(202, ident)
@@ -279,14 +294,16 @@ class Transitions:
         tasks = [
             _task(row, operation, queued_at, dry_run=bool(dry_run))
             for row in self._database.all(
-                "SELECT node_id, bmc_id, endpoint, state, error, power, completed_at FROM transition_tasks"
+                "SELECT node_id, bmc_id, endpoint, state, error, power, started_at, completed_at FROM transition_tasks"
                 " WHERE transition_id = ? ORDER BY seq",
                 (ident,),
             )
         ]
         states = [task["state"] for task in tasks]
         state = state_of(states, dry_run=bool(dry_run))
-        ended = None if state == "running" else max((task["completedAt"] or "" for task in tasks), default=queued_at)
+        is_open = state in ("pending", "running")
+        ended = None if is_open else max((task["completedAt"] for task in tasks), default=queued_at)
+        begun = min((task["startedAt"] for task in tasks if "startedAt" in task), default=None)
         spec = {
             "requestID": asked,
             "operation": operation,
@@ -294,33 +311,39 @@ class Transitions:
             "requestedBy": by,
             "dryRun": bool(dry_run),
             "targetCount": len(tasks),
-            "successCount": states.count("succeeded") + states.count("planned"),
-            "failureCount": states.count("failed"),
+            "successCount": states.count("succeeded"),
+            "failureCount": states.count("failed") + states.count("canceled"),
             "queuedAt": queued_at,
-            "startedAt": queued_at,
+            "startedAt": begun,
             "completedAt": ended,
-            **({"tasks": tasks} if with_tasks else {}),
         }
+        spec = {**_without_empty(spec), **({"tasks": tasks} if with_tasks else {})}
         metadata = {"id": ident, "createdAt": queued_at, "updatedAt": ended or queued_at}
         return {"kind": "Transition", "apiVersion": API_VERSION, "metadata": metadata, "spec": spec}
 
 
 def _task(row: Sequence[Any], operation: str, queued_at: str, *, dry_run: bool) -> dict[str, Any]:
-    node, bmc, endpoint, state, error, power, completed_at = row
-    return {
+    node, bmc, endpoint, state, error, power, started_at, completed_at = row
+    document = {
         "nodeID": node,
         "bmcID": bmc,
         "endpoint": endpoint,
         "operation": operation,
         "state": state,
         "dryRun": dry_run,
-        "attemptCount": int(state == "succeeded"),
-        "finalPowerState": power or "",
-        "errorDetail": error or "",
+        "attemptCount": int(started_at is not None),
+        "finalPowerState": power,
+        "errorDetail": error,
         "queuedAt": queued_at,
-        "startedAt": queued_at,
+        "startedAt": started_at,
         "completedAt": completed_at,
     }
+    return _without_empty(document)
+
+
+def _without_empty(document: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is not known, as the real service does: an empty operation is none that its OpenAPI allows."""
+    return {name: value for name, value in document.items() if value not in (None, "")}
 
 
 class Statuses:
@@ -348,22 +371,24 @@ class Statuses:
     def _status(self, node: str) -> dict[str, Any]:
         linked = self._database.one("SELECT bmc_id FROM node_bmc_links WHERE node_id = ?", (node,))
         last = self._database.one(
-            "SELECT t.transition_id, x.operation, t.state, t.power, t.error, t.completed_at FROM transition_tasks t"
+            "SELECT t.transition_id, x.operation, t.state, t.power, t.error, t.started_at, t.completed_at"
+            " FROM transition_tasks t"
             " JOIN transitions x ON x.id = t.transition_id WHERE t.node_id = ? ORDER BY t.seq DESC LIMIT 1",
             (node,),
         )
-        transition, operation, state, power, error, completed_at = last or ("", "", "unknown", "", "", None)
-        return {
+        transition, operation, state, power, error, started_at, completed_at = last or ("", "", "unknown", *[None] * 4)
+        status = {
             "nodeID": node,
             "bmcID": linked[0] if linked else "",
             "transitionID": transition,
             "operation": operation,
             "state": state if linked else "unresolved",
-            "powerState": power or "",
-            "errorDetail": error or "",
-            "lastUpdatedAt": completed_at,
+            "powerState": power,
+            "errorDetail": error,
+            "lastUpdatedAt": completed_at or started_at,
             "lastCompletedAt": completed_at,
         }
+        return _without_empty(status)
 
 
 SCHEMA = _TRANSITIONS_SCHEMA + _MAPPINGS_SCHEMA

@@ -143,3 +143,11 @@ def test_a_role_has_the_members_that_it_was_given(client):
     }
     assert sub in roles["viewer"]
     assert client.request("DELETE", "auth", f"/auth/v1/roles/viewer/members/{sub}").status_code == 204
+
+
+def test_the_times_in_a_token_are_whole_seconds(embedded_stack, api):
+    client = api(embedded_stack)
+    token = _token(client, **_account(client, "read:components")).json()["access_token"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert {name: type(claims[name]) for name in ("iat", "exp")} == {"iat": int, "exp": int}
+    assert claims["exp"] - claims["iat"] in (1800, 1801)

@@ -214,3 +214,14 @@ def test_a_service_describes_its_interface(embedded_stack, api, service):
 def test_a_described_route_names_its_scope(embedded_stack, api):
     paths = yaml.safe_load(api(embedded_stack).get("smd", "/api/openapi.yaml").text)["paths"]
     assert paths["/hsm/v2/State/Components/{id}"]["patch"]["security"] == [{"bearer": ["write:components"]}]
+
+
+@pytest.mark.parametrize("query", ["type=Cabinet&type=PDU", "type=Cabinet,PDU"])
+def test_a_repeated_filter_and_one_with_commas_give_either(embedded_stack, api, query):
+    client, ident = api(embedded_stack), uuid.uuid4().hex
+    for kind in ("Cabinet", "PDU", "Switch"):
+        body = {"id": f"{ident}-{kind}", "type": kind, "rack": ident}
+        assert client.post("smd", "/hsm/v2/State/Components", body).status_code == 201
+    answer = client.get("smd", f"/hsm/v2/State/Components?{query}&rack={ident}").json()
+    assert {item["spec"]["type"] for item in answer["items"]} == {"Cabinet", "PDU"}
+    assert answer["metadata"]["total"] == 2

@@ -1,5 +1,7 @@
 """How strict the services are with what is written: the table of contract section 3.2 and 3.10, service by service."""
 
+import contextlib
+import http.client
 import itertools
 import json
 
@@ -125,6 +127,22 @@ def test_a_write_without_a_token_is_refused(embedded_stack, api, bodies, service
 def test_a_body_over_a_megabyte_is_too_large(embedded_stack, api, service, path):
     answer = api(embedded_stack).post(service, path, {"name": "x" * (1 << 20)})
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("size", [(1 << 20) + 1, 24 << 20])
+def test_a_client_that_sends_all_of_a_body_that_is_too_large_reads_why(embedded_stack, api, size):
+    body = b'{"name": "' + b"x" * size + b'"}'
+    headers = {"Content-Type": "application/json", **api(embedded_stack).bearer}
+    port = next(service.port for service in embedded_stack.services if service.name == "bss")
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request("POST", "/boot/v1/bootparams", body, headers)
+        answer = connection.getresponse()
+        assert (answer.status, json.load(answer)["title"]) == (413, "Request Entity Too Large")
+
+
+def test_what_makes_no_sense_is_titled_as_the_services_title_it(embedded_stack, api):
+    answer = api(embedded_stack).post("smd", "/hsm/v2/State/Components", {"type": "Toaster"})
+    assert (answer.status_code, answer.json()["title"]) == (422, "Unprocessable Entity")
 
 
 @every_resource

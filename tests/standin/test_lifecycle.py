@@ -114,6 +114,16 @@ def test_the_token_is_readable_by_its_owner_only_and_on_no_command_line(make_sta
     assert [text for text in seen if b"0123456789abcdef" in text] == []
 
 
+def test_no_process_of_a_stack_inherits_what_is_secret(make_stack, monkeypatch):
+    secrets = ("GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "AWS_SECRET_ACCESS_KEY", "CHAMIPERF_WEBHOOK_URL", "X")
+    for name in secrets:
+        monkeypatch.setenv(name, f"canary-{name}")
+    monkeypatch.setenv("LC_MEASUREMENT", "C")
+    inherited = [Path(f"/proc/{ref.pid}/environ").read_bytes() for ref in _everyone(make_stack())]
+    assert [text for text in inherited if b"canary" in text] == []
+    assert all(b"PATH=" in text and b"LC_MEASUREMENT=C" in text for text in inherited)
+
+
 def test_a_restart_keeps_ports_and_data(make_stack, api):
     state = make_stack()
     api(state).create_component("n-1")

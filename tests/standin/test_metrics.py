@@ -113,3 +113,12 @@ def test_sync_figures_are_there(embedded_stack, api, service):
 def test_without_metrics_the_endpoint_is_not_routed(make_stack, api):
     client = api(make_stack(metrics=False, without=("auth", "smd", "discovery", "power", "mcp", "kea", "cloud-init")))
     assert client.get("bss", "/metrics").status_code == 404
+
+
+@pytest.mark.e2e
+def test_the_size_of_a_request_is_measured(embedded_stack, api):
+    client = api(embedded_stack)
+    client.post("bss", "/boot/v1/bootparams", {"cmdline": "x" * 5000})
+    text = client.get("bss", "/metrics").text
+    line = 'http_server_request_size_bytes_bucket{method="POST",route="/boot/v1/bootparams",status="422",le="10000"}'
+    assert next(each for each in text.splitlines() if each.startswith(line)).split()[-1] != "0"

@@ -116,3 +116,47 @@ def test_the_drivers_are_listed(embedded_stack, api):
     answer = api(embedded_stack).get("discovery", "/discovery/v1/drivers").json()
     assert answer["kind"] == "DriverList"
     assert "redfish" in [item["spec"]["name"] for item in answer["items"]]
+
+
+def test_a_dry_run_counts_no_success_and_every_node_without_a_mapping_as_failed(mapped):
+    client, node, _ = mapped
+    spec = _start(client, operation="On", nodes=[node, "nobody"], dryRun=True).json()["spec"]
+    counts = {key: spec[key] for key in ("targetCount", "successCount", "failureCount")}
+    assert counts == {"targetCount": 2, "successCount": 0, "failureCount": 1}
+    assert ("startedAt" in spec, spec["completedAt"]) == (False, spec["queuedAt"])
+
+
+def test_a_transition_is_pending_when_it_is_created_then_runs(mapped):
+    client, node, _ = mapped
+    created = _start(client, operation="On", nodes=[node, "nobody"])
+    spec = created.json()["spec"]
+    assert (spec["state"], "startedAt" in spec, "completedAt" in spec) == ("pending", False, False)
+    assert [task["attemptCount"] for task in spec["tasks"]] == [0, 0]
+    assert eventually(lambda: "completedAt" in client.get("power", created.headers["location"]).json()["spec"])
+    ended = client.get("power", created.headers["location"]).json()["spec"]
+    assert (ended["state"], ended["successCount"], ended["failureCount"]) == ("partial", 1, 1)
+    assert ended["queuedAt"] < ended["startedAt"] < ended["completedAt"]
+
+
+def test_a_transition_of_unmapped_nodes_alone_has_failed_when_it_is_created(mapped):
+    spec = _start(mapped[0], operation="On", nodes=["nobody", "noone"]).json()["spec"]
+    assert (spec["state"], spec["failureCount"]) == ("failed", 2)
+
+
+def test_an_action_takes_no_operation_and_a_reset_needs_one(mapped):
+    client, node, _ = mapped
+    given = {"nodes": [node], "dryRun": True, "operation": "On"}
+    assert client.post("power", "/power/v1/actions/off", given).status_code == 400
+    assert client.post("power", "/power/v1/actions/reset", given).json()["spec"]["operation"] == "On"
+    del given["operation"]
+    assert client.post("power", "/power/v1/actions/reset", given).status_code == 400
+
+
+def test_what_is_not_known_of_a_nodes_power_is_left_out(mapped):
+    answer = mapped[0].get("power", "/power/v1/power-status?nodes=stranger").json()["spec"]
+    assert answer["nodeStatuses"] == [{"nodeID": "stranger", "state": "unresolved"}]
+
+
+def test_a_mapping_sync_is_answered_with_metadata(mapped):
+    answer = mapped[0].post("power", "/power/v1/admin/mappings/sync", {}).json()
+    assert (answer["metadata"]["id"], answer["spec"]) == ("power-mapping-sync", {"status": "accepted"})
