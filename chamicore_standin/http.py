@@ -301,11 +301,11 @@ RESET = 503
 _WRITES = frozenset({"POST", "PUT", "PATCH"})
 
 
-Observe = Callable[[str, str, int, float, int, int], None]
-"""Told the route's pattern, the method, the status, the seconds, the size of the answer and that of the request."""
+Observe = Callable[[str, str, int, float, tuple[int, int]], None]
+"""Told the route's pattern, the method, the status, the seconds, and the sizes of the request and the answer."""
 
 
-def _no_observation(_route: str, _method: str, _status: int, _seconds: float, _size: int, _received: int) -> None:
+def _no_observation(_route: str, _method: str, _status: int, _seconds: float, _sizes: tuple[int, int]) -> None:
     return None
 
 
@@ -362,7 +362,7 @@ class App:
             status = self._send(proto, request, answer)
         finally:
             self.active -= not route.operational
-        self.observe(route.pattern, method, status, perf_counter() - started, len(answer.body), len(request.body))
+        self.observe(route.pattern, method, status, perf_counter() - started, (len(request.body), len(answer.body)))
 
     async def _handle(self, route: Route, request: Request, proto: Any) -> Answer:  # noqa: ANN401
         if route.scope is not None:
@@ -408,7 +408,7 @@ class App:
             headers = [*self._fixed_headers, ("content-type", TEXT)]
             proto.response_bytes(404, headers, b"404 page not found\n")
             status = 404
-        self.observe("unrouted", method, status, 0.0, 0, 0)
+        self.observe("unrouted", method, status, 0.0, (0, 0))
 
 
 async def _read_body(request: Request, proto: Any, limit: int) -> bytes:  # noqa: ANN401

@@ -291,11 +291,11 @@ class ServiceMetrics:
 
     # Feeding
 
-    def _observe_request(self, route: str, method: str, status: int, seconds: float, size: int, received: int) -> None:
+    def _observe_request(self, route: str, method: str, status: int, seconds: float, sizes: tuple[int, int]) -> None:
         labels = (method, route, str(status))
         self._duration.of(labels).observe(seconds)
-        self._size.of(labels).observe(size)
-        self._received.of(labels).observe(received)
+        self._received.of(labels).observe(sizes[0])
+        self._size.of(labels).observe(sizes[1])
 
     def _observe_query(self, operation: str, seconds: float) -> None:
         self._query.of((operation,)).observe(seconds)

@@ -80,7 +80,7 @@ class Gateway(App):
             proto.response_bytes(reply.status, returned, reply.body)
         else:
             proto.response_empty(reply.status, returned)
-        self.observe(prefix, scope.method, reply.status, perf_counter() - started, len(reply.body), len(body or b""))
+        self.observe(prefix, scope.method, reply.status, perf_counter() - started, (len(body or b""), len(reply.body)))
 
 
 class Probes:
