@@ -129,10 +129,14 @@ def validate(model: type[D], data: Any, *, where: str, remedy: str) -> D:  # noq
 def _checked(model: type[D], data: Any, text: str, *, where: str, remedy: str) -> D:  # noqa: ANN401 - as read_json
     """The document; `text`, if there is one, tells on what line a wrong field stands."""
     try:
-        return model.model_validate(data)
+        # Strict, since `true` is no number and neither is "3.2"; as JSON, which has no other way to write a date.
+        document = model.model_validate_json(text or json.dumps(data), strict=True)
     except ValidationError as error:
         place = f"{where}, line {line_of(text, error.errors()[0]['loc'])}" if text else where
         raise ConfigurationError(first_wrong(error, model), where=place, remedy=remedy) from error
+    if wrong := document.contradiction():
+        raise ConfigurationError(f"the file contradicts itself: {wrong}", where=where, remedy=remedy)
+    return document
 
 
 def _read_text(path: Path, remedy: str) -> str:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
-from chamiperf_ci.models.document import Document, Value
+from chamiperf_ci.models.document import Count, Document, Number, Value
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import RunKind
@@ -120,11 +120,11 @@ class AcceptedRow(Value):
     endpoint: str = ""
     metric: str
     phase: str = SUSTAINED
-    value: float
+    value: Number
     """The run's statistic; of `errors` the failed requests, of `stalled-windows` their number."""
     unit: str
     statistic: Statistic = Statistic.MEDIAN_OF_WINDOWS
-    count: int
+    count: Count
     """Requests or samples behind the value; of `errors` all requests, of `stalled-windows` all valid windows."""
 
     @property
@@ -205,7 +205,7 @@ class KnownProblem(Value):
     metric: str
     phase: str = SUSTAINED
     what: Literal["regression", "target"]
-    extent: float
+    extent: Number
     """The most that is covered: of a regression the change as a positive fraction for the worse (0.4: 40 % worse), of a
     target the value in the target's unit."""
     reason: str
@@ -248,6 +248,20 @@ class Baselines(Document):
             if len(ids) != len(set(ids)):
                 raise ValueError(f"accepted_runs.{key}: a run is accepted twice")
         return self
+
+    def contradiction(self) -> str:
+        """Return the first accepted run that holds a row twice, or more failures than requests."""
+        for key, entry in self.accepted_runs.items():
+            for run in entry.runs:
+                where = f"accepted_runs.{key}, run {run.run_id}"
+                seen: set[tuple[str, str, str]] = set()
+                for row in run.rows:
+                    if row.key in seen:
+                        return f"{where}: {' '.join(row.key)} is there twice"
+                    seen.add(row.key)
+                    if row.metric == "errors" and not 0 <= row.value <= row.count:
+                        return f"{where}: {row.value:g} failed of {row.count} requests of {row.endpoint}"
+        return ""
 
     def policy(
         self, scenario: str, endpoint: str, metric: str, phase: str = SUSTAINED, *, stack_kind: StackKind

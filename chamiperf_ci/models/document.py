@@ -4,9 +4,18 @@ A change that an old reader would misread raises the version; a reader refuses a
 Version history: 1 (first).
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+_BEYOND_ANYTHING = 10**15
+"""No latency, rate, size or count that is measured here comes near; arithmetic on what lies beyond overflows."""
+
+Count = Annotated[int, Field(ge=0, le=_BEYOND_ANYTHING)]
+"""How many: whole, not negative."""
+
+Number = Annotated[float, Field(ge=-_BEYOND_ANYTHING, le=_BEYOND_ANYTHING)]
+"""A measured value in its unit. A sign that makes no sense is for the verdict to name, not for the file's reader."""
 
 
 class Value(BaseModel):
@@ -27,3 +36,10 @@ class Document(Value):
     """Version of the file's layout."""
     producer: str
     """Program and version that wrote the file, such as `chamiperf 0.1.0`."""
+
+    def contradiction(self) -> str:
+        """Return in what the file contradicts itself, with the place, or nothing; a reader refuses such a file.
+
+        Only what no writer writes, as more failures than requests: what a measurement may come to is judged.
+        """
+        return ""

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import AwareDatetime
 
-from chamiperf_ci.models.document import Document
+from chamiperf_ci.models.document import Count, Document, Number
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import RowVerdict, Statistic, TargetVerdict
@@ -18,10 +18,10 @@ class HistoryRow(NamedTuple):
 
     endpoint: str
     metric: str
-    value: float
+    value: Number
     """As in an accepted row: of `errors` the failed requests, of `stalled-windows` their number."""
     unit: str
-    observations: int
+    observations: Count
     statistic: Statistic
     comparable: bool
     """Whether the metric may be held against a baseline at all; a paced rate may not."""
@@ -29,7 +29,7 @@ class HistoryRow(NamedTuple):
     """None where the run was not judged, or not this metric."""
     target: TargetVerdict | None
     """None where the metric has no target, or none was judged."""
-    target_value: float | None = None
+    target_value: Number | None = None
     """What the target was held against, in its unit: the pooled value; left out where none was judged."""
 
 
@@ -60,3 +60,16 @@ class HistoryEntry(Document):
     """Of the baselines file that the night was compared with."""
     link: str = ""
     """The workflow run that made it."""
+
+    def contradiction(self) -> str:
+        """Return whether the run ended before it began, a row is there twice, or fails more often than it is asked."""
+        if self.ended_at < self.started_at:
+            return f"ended_at: the run ended {self.ended_at.isoformat()}, before it began {self.started_at.isoformat()}"
+        seen: set[tuple[str, str]] = set()
+        for row in self.rows:
+            if (row.endpoint, row.metric) in seen:
+                return f"rows: {row.endpoint} {row.metric} is there twice"
+            seen.add((row.endpoint, row.metric))
+            if row.metric == "errors" and not 0 <= row.value <= row.observations:
+                return f"rows: {row.value:g} failed of {row.observations} requests of {row.endpoint}"
+        return ""

@@ -7,12 +7,14 @@ A quantile key is `p50`, `p95`, `p99.9` and so on. A thing that was not measured
 `unavailable`, never a zero.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
-from chamiperf_ci.models.document import Document, Value
+from chamiperf_ci.models.document import Count, Document, Number, Value
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RunReason, TargetVerdict
@@ -32,24 +34,24 @@ class RunKind(StrEnum):
 class Distribution(Value):
     """The responses of one phase, pooled; exact quantiles over all of them."""
 
-    count: int
-    min: float
-    mean: float
-    max: float
-    quantiles: dict[str, float]
+    count: Count
+    min: Number
+    mean: Number
+    max: Number
+    quantiles: dict[str, Number]
 
 
 class Window(Value):
     """One slice of the sustained phase."""
 
-    index: int
+    index: Count
     """From 0."""
-    seconds: float
-    count: int
+    seconds: Number
+    count: Count
     """Requests (or samples of the Trend) that ended in the window; 0 means the window has no quantiles."""
-    failed: int
+    failed: Count
     """Of these, how many failed; counts only for HTTP series."""
-    quantiles: dict[str, float]
+    quantiles: dict[str, Number]
 
 
 class Series(Value):
@@ -61,7 +63,7 @@ class Series(Value):
     """`latency` for http_req_duration, else the Trend's name."""
     unit: str = "ms"
     direction: Direction = Direction.LOWER
-    resolution: float = 0.001
+    resolution: Annotated[Number, Field(ge=0)] = 0.001
     """The smallest step between two values, in `unit`."""
     phases: dict[str, Distribution]
     """By phase name; a phase without samples is absent."""
@@ -77,16 +79,16 @@ class Traffic(Value):
     phase: str
     service: str
     """The service that answers the endpoint, such as `bss`."""
-    requests: int
-    failed: int
+    requests: Count
+    failed: Count
     """Wrong status, wrong content, no answer or no connection; 429 is not among them."""
-    throttled: int
+    throttled: Count
     """Answers 429."""
-    refused: int = 0
+    refused: Count = 0
     """Answers 401 and 403; they are among `failed`."""
-    conflicts: int = 0
+    conflicts: Count = 0
     """Answers 412 where the scenario provokes them; not among `failed`."""
-    failed_by: dict[str, int] = Field(default_factory=dict)
+    failed_by: dict[str, Count] = Field(default_factory=dict)
     """`failed` by cause: `status`, `content`, `no_answer`."""
     blocked_ms: Distribution | None = None
     """Waiting for a free connection, which http_req_duration leaves out; of a sample of the requests."""
@@ -102,35 +104,35 @@ class Scalar(Value):
     phase: str = SUSTAINED
     unit: str
     direction: Direction
-    value: float
+    value: Number
     compared: bool = False
-    count: int = 1
+    count: Count = 1
     """Number of observations behind the value."""
-    resolution: float = 0.0
+    resolution: Annotated[Number, Field(ge=0)] = 0.0
 
 
 class PhasePlan(Value):
     """One phase as planned."""
 
     name: str
-    start_s: float
-    duration_s: float
-    from_vus: int
-    to_vus: int
-    offered_per_s: float
+    start_s: Number
+    duration_s: Number
+    from_vus: Count
+    to_vus: Count
+    offered_per_s: Number
     """Planned iterations per second at the phase's level; 0 where the phase has no fixed rate (unpaced)."""
-    requests_per_iteration: float = 1.0
+    requests_per_iteration: Number = 1.0
 
 
 class PhaseOutcome(Value):
     """One phase as it went; an achieved rate is never a capacity."""
 
     name: str
-    offered_per_s: float
+    offered_per_s: Number
     """Requests per second that the plan offers, all endpoints together."""
-    achieved_per_s: float
-    max_vus: int
-    in_flight: float | None = None
+    achieved_per_s: Number
+    max_vus: Count
+    in_flight: Number | None = None
     """Measured requests in flight, mean over the phase; most VUs wait for their next turn."""
 
 
@@ -140,16 +142,16 @@ class LoadPlan(Value):
     model: Literal["closed", "open"]
     """Closed: a fixed number of VUs; open: arrivals at a rate."""
     phases: tuple[PhasePlan, ...]
-    pace_s: float
+    pace_s: Number
     """Seconds between the starts of a VU's iterations; 0 for no pace."""
-    windows: int
-    window_s: float
-    planned_iterations: float
-    memory_mb: float
+    windows: Count
+    window_s: Number
+    planned_iterations: Number
+    memory_mb: Number
     """Memory the generator was planned to need, MB."""
-    segments: int
+    segments: Count
     """Local k6 processes that share the load."""
-    connections: int | None = None
+    connections: Count | None = None
     """The most that may be open at the same time: each VU keeps one to each service."""
 
 
@@ -194,19 +196,19 @@ class ServerMetric(Value):
     """Our name of the quantity, such as `db_query_p99`, `pool_utilisation`, `memory_growth`."""
     unit: str
     direction: Direction
-    value: float | None
+    value: Number | None
     """None if unavailable; `reason` then says why."""
     reason: str = ""
     source: str = ""
     """The PromQL query, or the URL path scraped and the family used."""
     tried: tuple[str, ...] = ()
     """Names of families that were looked for."""
-    resolution: float = 0.0
+    resolution: Annotated[Number, Field(ge=0)] = 0.0
     """Bucket width around a histogram quantile, in `unit`."""
     simulated: bool = False
     """True for figures of a stand-in; they never meet or miss a target."""
     labels: dict[str, str] = Field(default_factory=dict)
-    observed_s: float = 0.0
+    observed_s: Number = 0.0
     judged: Judged | None = None
     """The verdict on its target, where the value alone does not decide it; None: the rules of baselines.json do."""
 
@@ -297,3 +299,40 @@ class Run(Document):
     def valid(self) -> bool:
         """Whether the run can be judged."""
         return not self.problems and self.complete
+
+    def contradiction(self) -> str:
+        """Return the first of `_contradictions`."""
+        return next(self._contradictions(), "")
+
+    def _contradictions(self) -> Iterator[str]:
+        if self.ended_at < self.started_at:
+            yield f"ended_at: the run ended {self.ended_at.isoformat()}, before it began {self.started_at.isoformat()}"
+        names = {
+            "plan.phases": (phase.name for phase in self.plan.phases),
+            "phases": (phase.name for phase in self.phases),
+            "series": (f"{series.endpoint} {series.metric}" for series in self.series),
+            "traffic": (f"{traffic.endpoint} ({traffic.phase})" for traffic in self.traffic),
+            "scalars": (f"{scalar.endpoint} {scalar.name} ({scalar.phase})" for scalar in self.scalars),
+            "server": (f"{each.service} {each.name} {sorted(each.labels.items())}" for each in self.server),
+        }
+        for field, found in names.items():
+            if twice := _twice(found):
+                yield f"{field}: {twice} is there twice"
+        for series in self.series:
+            where = f"series of {series.endpoint} {series.metric}"
+            if twice := _twice(str(window.index) for window in series.windows):
+                yield f"{where}: window {twice} is there twice"
+            for window in series.windows:
+                if window.failed > window.count:
+                    yield f"{where}, window {window.index}: {window.failed} failed of {window.count} requests"
+        for traffic in self.traffic:
+            if max(traffic.failed, traffic.throttled, traffic.conflicts) > traffic.requests:
+                yield (
+                    f"traffic of {traffic.endpoint} ({traffic.phase}): {traffic.failed} failed, {traffic.throttled} "
+                    f"throttled, {traffic.conflicts} conflicts of {traffic.requests} requests"
+                )
+
+
+def _twice(names: Iterable[str]) -> str:
+    """The first name that is there more than once."""
+    return next((name for name, count in Counter(names).items() if count > 1), "")

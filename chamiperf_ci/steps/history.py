@@ -162,10 +162,15 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
     with _collecting_later():
         for path, content in store.read(ordered):
             try:
-                entries.append(HistoryEntry.model_validate_json(content))
+                entry = HistoryEntry.model_validate_json(content, strict=True)
             except ValidationError as error:
                 _refuse_newer(path, content)
                 problems.append(f"{path} is passed over: {first_wrong(error, HistoryEntry)}")
+                continue
+            if wrong := entry.contradiction():
+                problems.append(f"{path} is passed over: it contradicts itself: {wrong}")
+            else:
+                entries.append(entry)
     return Reading(tuple(entries), tuple(problems))
 
 
@@ -176,14 +181,16 @@ def require_whole(path: str, content: bytes) -> None:
         ConfigurationError: It is damaged, or of a newer version.
     """
     try:
-        HistoryEntry.model_validate_json(content)
+        wrong = HistoryEntry.model_validate_json(content, strict=True).contradiction()
     except ValidationError as error:
         _refuse_newer(path, content)
+        wrong = first_wrong(error, HistoryEntry)
+    if wrong:
         raise ConfigurationError(
-            f"the entry is damaged: {first_wrong(error, HistoryEntry)}",
+            f"the entry is damaged: {wrong}",
             where=path,
             remedy="Add its run again with `chamiperf history add`, or restore the file.",
-        ) from error
+        )
 
 
 def add(store: HistoryStore, runs: Iterable[Run], verdict: Verdict | None = None, *, link: str = "") -> tuple[str, ...]:

@@ -19,6 +19,9 @@ PRIOR_SD = MappingProxyType(
     }
 )
 
+_LARGEST_SHOWN = 300.0
+"""Beyond e^300 a change is only "endless", and the exponential overflows not much later."""
+
 # Requests so that at least ten lie beyond the quantile.
 REQUESTS_NEEDED = MappingProxyType(
     {
@@ -53,7 +56,8 @@ def as_worse(values: Iterable[float], direction: Direction) -> tuple[float, ...]
 
 def as_shown(log_change: float, direction: Direction) -> float:
     """Return the change as people read it: 0.2 is 20 % more of the metric, whichever way is good."""
-    return math.expm1(log_change if direction is Direction.LOWER else -log_change)
+    turned = log_change if direction is Direction.LOWER else -log_change
+    return math.expm1(min(turned, _LARGEST_SHOWN))
 
 
 def is_quantity(value: float) -> bool:
