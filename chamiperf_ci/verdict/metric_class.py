@@ -19,6 +19,9 @@ PRIOR_SD = MappingProxyType(
     }
 )
 
+_SMALLEST, _LARGEST = 1e-12, 1e15
+"""In any unit in use; what lies beyond is no measurement, and its ratio to one has no meaning."""
+
 _LARGEST_SHOWN = 300.0
 """Beyond e^300 a change is only "endless", and the exponential overflows not much later."""
 
@@ -61,5 +64,5 @@ def as_shown(log_change: float, direction: Direction) -> float:
 
 
 def is_quantity(value: float) -> bool:
-    """Say whether a value can be a latency or a rate: finite and above zero."""
-    return math.isfinite(value) and value > 0
+    """Say whether a value can be a latency or a rate: above zero, and of a size that anything here can have."""
+    return _SMALLEST <= value <= _LARGEST
