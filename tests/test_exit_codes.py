@@ -67,7 +67,7 @@ def creeping():
 
 ROWS = {
     "a row is a regression": ({"runs": [night(1.4), *repeats(1.4)]}, 1, "regression"),
-    "a target is missed": ({"runs": [night(4.0)]}, 1, "target missed"),
+    "a target is missed": ({"runs": [night(failed=20_000)]}, 1, "target missed"),
     "a run or a compared row is invalid": ({"runs": [night(**SATURATED)]}, 3, "invalid"),
     "a repeat or a pair of `confirm` is invalid": ({"runs": [night(1.4), *repeats(1.4, **SATURATED)]}, 3, "invalid"),
     "a metric of the baseline was not measured": ({"runs": [renamed()]}, 3, "invalid"),
@@ -75,6 +75,16 @@ ROWS = {
         {"runs": [night()], "baselines": shipped_baselines()},
         3,
         "invalid",
+    ),
+    "no row was compared and no target judged": (
+        {"runs": [night(series=(), traffic=())], "baselines": shipped_baselines()},
+        3,
+        "invalid",
+    ),
+    "one run lies far above its baseline, by a factor of 2.5 or more, and was not measured again": (
+        {"runs": [night(3.0)]},
+        3,
+        "not decided",
     ),
     "the same in the first 21 nights of an environment": ({"runs": [night()], "baselines": NEW}, 0, "learning"),
     "a quick run whose profile has no accepted run": (

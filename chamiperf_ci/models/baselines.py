@@ -19,8 +19,9 @@ from chamiperf_ci.models.document import Count, Document, Number, Value
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.models.vocabulary import DEFAULT_TOLERANCE, MetricClass, Statistic
+from chamiperf_ci.models.vocabulary import DEFAULT_TOLERANCE, Direction, MetricClass, Statistic
 
+_UNITS_OF_TIME = frozenset({"ns", "us", "ms", "s", "min", "h"})
 _COMPARED_QUANTILES = frozenset({"p50", "p95", "p99"})
 
 
@@ -124,6 +125,8 @@ class AcceptedRow(Value):
     """The run's statistic; of `errors` the failed requests, of `stalled-windows` their number."""
     unit: str
     statistic: Statistic = Statistic.MEDIAN_OF_WINDOWS
+    direction: Direction | None = None
+    """Which way is good; None where the unit says it, and in entries that were written before it was kept."""
     count: Count
     """Requests or samples behind the value; of `errors` all requests, of `stalled-windows` all valid windows."""
 
@@ -131,6 +134,11 @@ class AcceptedRow(Value):
     def key(self) -> tuple[str, str, str]:
         """Endpoint, metric, phase."""
         return (self.endpoint, self.metric, self.phase)
+
+    @property
+    def good(self) -> Direction | None:
+        """Which way is good, as far as it is known."""
+        return self.direction or usual_direction(self.unit, self.statistic)
 
 
 class AcceptedRun(Value):
@@ -344,6 +352,13 @@ class Baselines(Document):
         if not found and self.accepted_digest != self.computed_accepted_digest():
             found.append("accepted runs were added or removed by hand: accepted_digest does not match them")
         return tuple(found)
+
+
+def usual_direction(unit: str, statistic: Statistic) -> Direction | None:
+    """Return which way is good by the unit alone: rates up, quantiles of time down; None for any other number."""
+    if unit.endswith("/s"):
+        return Direction.HIGHER
+    return Direction.LOWER if statistic is not Statistic.VALUE and unit in _UNITS_OF_TIME else None
 
 
 def digest_of(data: Any) -> str:  # noqa: ANN401 - any JSON

@@ -5,6 +5,7 @@ look inside. Changes are fractions (0.2 is 20 %) in the metric's own direction: 
 negative throughput change is less.
 """
 
+import math
 from typing import ClassVar, Literal
 
 from pydantic import AwareDatetime
@@ -21,7 +22,9 @@ from chamiperf_ci.models.vocabulary import (
     TargetVerdict,
 )
 
-Word = Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "targets only"]
+Word = Literal[
+    "pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "targets only", "not decided"
+]
 """The gravest thing that a night has seen, whether or not it fails the night."""
 
 
@@ -134,6 +137,22 @@ class Row(Value):
     """The nights before, oldest first, at most 30: they widen or narrow the interval, and a chart shows them."""
     detail: str = ""
     """What goes with the reason, such as the field of the fingerprint that differs."""
+    far_above: bool = False
+    """One run lies so far above the baseline that nothing was decided until it is measured again."""
+
+    @property
+    def worse_at_least(self) -> float:
+        """The lower end of the change's 95 % interval on the log scale turned so that up is worse; 0 without one."""
+        if self.change is None:
+            return 0.0
+        return math.log1p(self.change.low) if self.direction is Direction.LOWER else -math.log1p(self.change.high)
+
+    @property
+    def surely_beyond(self) -> bool:
+        """Whether a row that one run made suspect exceeds its tolerance by the whole interval."""
+        higher = self.direction is Direction.HIGHER
+        theta = -math.log1p(-self.tolerance) if higher else math.log1p(self.tolerance)
+        return self.suspect and self.change is not None and self.worse_at_least >= theta
 
 
 class ScenarioOutcome(Value):
@@ -195,6 +214,8 @@ class Outcome(Value):
     word: Word
     sentence: str
     """The verdict in one sentence."""
+    nothing_judged: bool = False
+    """No row was compared and no target judged, outside the learning nights."""
     what_could_not_be_seen: tuple[str, ...]
     """Sentences about what this run could not have seen, with numbers."""
 

@@ -69,6 +69,7 @@ class RowReason(StrEnum):
     NOT_A_QUANTITY = "not-a-quantity"
     RESTARTED = "restarted"
     MACHINE_BUSY = "machine-busy"
+    UNIT_MISMATCH = "unit-mismatch"
     # unavailable
     RESOLUTION = "resolution"
     NO_BASELINE = "no-baseline"
@@ -82,6 +83,7 @@ class RowReason(StrEnum):
     RUNS_DISAGREE = "runs-disagree"
     NOISY = "noisy"
     THIN_BASELINE = "thin-baseline"
+    TOO_FEW_PAIRS = "too-few-pairs"
     # pass, improvement, regression
     WITHIN_TOLERANCE = "within-tolerance"
     SLOWER_WITHIN_TOLERANCE = "slower-within-tolerance"

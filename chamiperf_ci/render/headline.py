@@ -10,6 +10,7 @@ from chamiperf_ci.render.accepting import accept_command
 from chamiperf_ci.render.sentences import RUNS_WANTED, row_sentence
 
 LEARNING_NIGHTS = 21
+CONFIRM = "chamiperf confirm"
 SELF_TEST = "Self-test: no product was measured."
 
 
@@ -20,6 +21,7 @@ def headline(
     *,
     self_test: bool,
     nights: int | None = None,
+    nothing_judged: bool = False,
 ) -> str:
     """Return the verdict in one sentence, behind the words that no product was measured where that is so.
 
@@ -29,12 +31,14 @@ def headline(
         scenarios: Each scenario's outcome.
         self_test: The stack was the embedded one.
         nights: Nights of the environment with tonight; None where they cannot be counted.
+        nothing_judged: No row was compared and no target judged, and no run was invalid.
     """
     several = len(scenarios) > 1
     by_word: dict[str, Callable[[Sequence[Row], Sequence[ScenarioOutcome], bool], str]] = {
         "regression": _regressed,
         "target missed": _missed,
-        "invalid": functools.partial(_not_judged, nights=nights),
+        "invalid": _nothing_judged if nothing_judged else functools.partial(_not_judged, nights=nights),
+        "not decided": _far_above,
         "learning": _learning,
         "drift": _drifting,
         "inconclusive": _undecided,
@@ -66,8 +70,17 @@ def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tu
         *(
             f"{scenario.scenario}: both sides are the same build (A/A), so a difference is noise."
             for scenario in scenarios
-            if scenario.same_build
+            if scenario.same_build and not _is_doubtful(scenario, rows)
         ),
+    )
+
+
+def _is_doubtful(scenario: ScenarioOutcome, rows: Sequence[Row]) -> bool:
+    """Whether a row of the scenario is suspect or drifts: something may have changed that is not the build."""
+    return any(
+        row.suspect or groups.is_drifting(row) or groups.has_regressed(row)
+        for row in rows
+        if row.key.scenario == scenario.scenario
     )
 
 
@@ -104,6 +117,32 @@ def _missed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several:
     first = min(found, key=lambda row: row.key.text)
     more = _more(len(found) - 1, "target is missed", "targets are missed")
     return f"{changes.title(first.key, with_scenario=several)} misses its target: {first.target.sentence}{more}"
+
+
+def _nothing_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], _several: bool) -> str:
+    names = ", ".join(scenario.scenario for scenario in scenarios)
+    why = "no metric has an accepted run" if any(row.current is not None for row in rows) else "nothing was measured"
+    return f"Nothing was judged: of {names} no row was compared and no target judged ({why})."
+
+
+def _far_above(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
+    """One run far above its baseline: neither good news nor proof, so what to do stands beside the size."""
+    found = [row for row in rows if row.far_above]
+    return f"Not decided: {_one_run(found, several)}"
+
+
+def _one_run(found: Sequence[Row], several: bool) -> str:
+    first = groups.worst_first(found)[0]
+    change = first.change
+    if change is None:
+        return ""
+    rose = changes.words_for(first.unit, first.direction).worsened
+    size = numbers.percent(change.ratio, beside=first.tolerance)
+    name = changes.title(first.key, with_scenario=several)
+    return (
+        f"{name} {rose} {size} % ({_between(first, change)}) in one run. One run proves nothing: measure again with "
+        f"`{CONFIRM}`.{_more_rows(len(found) - 1)}"
+    )
 
 
 def _not_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], several: bool, *, nights: int | None) -> str:
@@ -180,7 +219,9 @@ def _drifting(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], severa
     return f"Nothing regressed tonight, but {changes.title(first.key, with_scenario=several)}: {first.sentence}{more}"
 
 
-def _undecided(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], _several: bool) -> str:
+def _undecided(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
+    if beyond := [row for row in rows if row.surely_beyond]:
+        return f"Not confirmed: {_one_run(beyond, several)} {_targets_met(rows)}"
     compared = [row for row in rows if row.compared]
     open_rows = [row for row in compared if row.verdict is RowVerdict.INCONCLUSIVE]
     suspects = sum(row.suspect for row in open_rows)

@@ -115,6 +115,11 @@ def _not_repeated(row: Row) -> str:
     return f"{change}; {again}. {_noise(row.change)}"
 
 
+def _few_pairs(row: Row, change: Change) -> str:
+    pairs = numbers.counted(len(row.current_values), "pair")
+    return f"{_plain(row, change)} in {pairs}: five are needed to decide."
+
+
 def _disagree(row: Row, change: Change) -> str:
     what = "pairs" if row.by_pairs else "runs"
     return f"{_plain(row, change)}: not in every one of {len(row.current_values)} {what}, so chance is not excluded."
@@ -207,6 +212,7 @@ _SENTENCES: Mapping[RowReason, Callable[[Row], str]] = MappingProxyType(
         RowReason.NOT_A_QUANTITY: _unjudged("the value is not a positive number"),
         RowReason.RESTARTED: _unjudged("the service restarted while it was observed"),
         RowReason.MACHINE_BUSY: _unjudged("it is worse on a busier machine"),
+        RowReason.UNIT_MISMATCH: _unjudged("the unit or direction is not the one it would be compared with"),
         RowReason.RESOLUTION: _unjudged("the value is less than 20 steps of what can be told apart"),
         RowReason.NO_BASELINE: _unjudged("there is no accepted run to compare with"),
         RowReason.NOT_OFFERED: _unjudged("the plan offers too little to show it"),
@@ -218,6 +224,7 @@ _SENTENCES: Mapping[RowReason, Callable[[Row], str]] = MappingProxyType(
         RowReason.RUNS_DISAGREE: _of_change(_disagree),
         RowReason.NOISY: _of_change(_noisy),
         RowReason.THIN_BASELINE: _thin,
+        RowReason.TOO_FEW_PAIRS: _of_change(_few_pairs),
         RowReason.WITHIN_TOLERANCE: _of_change(_pass),
         RowReason.SLOWER_WITHIN_TOLERANCE: _of_change(_slower_within),
         RowReason.FASTER: _of_change(_improvement),

@@ -219,7 +219,9 @@ def _night(entry: HistoryEntry) -> PastNight:
         started_at=entry.started_at,
         fingerprint=entry.fingerprint,
         values={
-            _row_key(entry.fingerprint.scenario, row.endpoint, row.metric): PastValue(row.value, row.statistic)
+            _row_key(entry.fingerprint.scenario, row.endpoint, row.metric): PastValue(
+                row.value, row.statistic, row.unit
+            )
             for row in entry.rows
         },
         commits=tuple(f"{one.service} {one.commit or one.image or one.version}".strip() for one in entry.identities),

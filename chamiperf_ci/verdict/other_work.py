@@ -26,10 +26,13 @@ class OtherWork:
     Attributes:
         before: Share of the machine that it took beside the accepted run with most of it, 0 to 1.
         now: The same of the current runs, their median.
+        may_be_the_stack: The stack runs on the same machine and its processes are not told from others. The work may
+            then be the service's own, more of which is what a slower service looks like, and no excuse for it.
     """
 
     before: float
     now: float
+    may_be_the_stack: bool = False
 
     @property
     def is_more(self) -> bool:
@@ -46,7 +49,9 @@ class OtherWork:
 
         What is no slower in spite of it needs no excuse, and failures have none.
         """
-        if decision.verdict is not RowVerdict.REGRESSION or decision.reason is RowReason.MORE_ERRORS:
+        if self.may_be_the_stack or decision.verdict is not RowVerdict.REGRESSION:
+            return decision
+        if decision.reason is RowReason.MORE_ERRORS:
             return decision
         if decision.change is not None and decision.change.low > math.log(self.factor):
             return decision

@@ -11,7 +11,10 @@ from chamiperf_ci.verdict.decision import RowDecision
 LEARNING_NIGHTS = 21
 DEFAULT_FAIL_ON = frozenset({FailOn.REGRESSION, FailOn.TARGET, FailOn.INVALID})
 
-Word = Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift"]
+_JUDGED = (RowVerdict.PASS, RowVerdict.REGRESSION, RowVerdict.IMPROVEMENT, RowVerdict.INCONCLUSIVE)
+_JUDGED_TARGETS = (TargetVerdict.MET, TargetVerdict.MISSED, TargetVerdict.AT_THE_LIMIT)
+
+Word = Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "not decided"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class NightOutcome:
         inconclusive: Rows.
         drifts: Rows in slow drift.
         learning: Rows that have no baseline yet and are forgiven for it.
+        far_above: Rows that one run saw far above their baseline and that were not measured again.
+        nothing_judged: No row was compared and no target judged, and the environment is not learning.
     """
 
     exit_code: Literal[0, 1, 3]
@@ -37,6 +42,8 @@ class NightOutcome:
     inconclusive: int
     drifts: int
     learning: int
+    far_above: int = 0
+    nothing_judged: bool = False
 
 
 def night_outcome(
@@ -46,6 +53,7 @@ def night_outcome(
     run_reasons: Collection[RunReason] = (),
     drifts: int = 0,
     environment_nights: int | None = None,
+    acknowledged: int = 0,
     fail_on: Collection[FailOn] = DEFAULT_FAIL_ON,
 ) -> NightOutcome:
     """Say how a night ends.
@@ -57,6 +65,7 @@ def night_outcome(
         drifts: Rows in slow drift.
         environment_nights: Nights of this environment, tonight among them; its first 21 are learning, so that a row
             without a baseline (or with one of another fingerprint only) costs nothing. None: no grace.
+        acknowledged: Rows and targets that a person has acknowledged, which were judged and are not among the others.
         fail_on: What may fail the night. A regression, a missed target, an inconclusive row or a drift ends in 1,
             an invalid measurement in 3.
     """
@@ -71,12 +80,16 @@ def night_outcome(
     invalid_targets = sum(verdict is TargetVerdict.INVALID for verdict in targets)
     invalid = broken + invalid_targets + len(run_reasons) + (0 if is_learning else unknown)
     learning = unknown if is_learning else 0
+    judged = sum(verdicts[verdict] for verdict in _JUDGED) + sum(verdict in _JUDGED_TARGETS for verdict in targets)
+    nothing_judged = not judged and not is_learning and not acknowledged
+    far_above = sum(decision.is_far_above for decision in decisions)
     missed = sum(verdict is TargetVerdict.MISSED for verdict in targets)
     gravity: tuple[tuple[Word, int, FailOn | None], ...] = (
         ("regression", verdicts[RowVerdict.REGRESSION], FailOn.REGRESSION),
         ("target missed", missed, FailOn.TARGET),
-        ("invalid", invalid, FailOn.INVALID),
-        ("learning", learning, None),
+        ("invalid", invalid + nothing_judged, FailOn.INVALID),
+        ("not decided", far_above, FailOn.INVALID),
+        ("learning", learning or (is_learning and not judged), None),
         ("drift", drifts, FailOn.DRIFT),
         ("inconclusive", verdicts[RowVerdict.INCONCLUSIVE], FailOn.INCONCLUSIVE),
     )
@@ -91,4 +104,6 @@ def night_outcome(
         inconclusive=verdicts[RowVerdict.INCONCLUSIVE],
         drifts=drifts,
         learning=learning,
+        far_above=far_above,
+        nothing_judged=nothing_judged,
     )

@@ -87,6 +87,9 @@ def settle(decision: RowDecision, *, worse_survives: bool, better_survives: bool
 def _verdict(
     measured: Change, theta: float, *, worse_survives: bool, better_survives: bool
 ) -> tuple[RowVerdict, RowReason]:
+    if measured.by_pairs and not _has_enough(measured):
+        # Few pairs agree by luck: neither do they condemn, nor do they clear what one run made suspect.
+        return RowVerdict.INCONCLUSIVE, RowReason.TOO_FEW_PAIRS
     if measured.high >= theta:
         condemned = _condemned(measured, theta, worse_survives=worse_survives)
         return (RowVerdict.REGRESSION, condemned) if condemned else (RowVerdict.INCONCLUSIVE, _why(measured, theta))

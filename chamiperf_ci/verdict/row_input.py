@@ -19,6 +19,7 @@ VERDICT_WITHOUT_JUDGEMENT = MappingProxyType(
         RowReason.NOT_A_QUANTITY: RowVerdict.INVALID,
         RowReason.RESTARTED: RowVerdict.INVALID,
         RowReason.MACHINE_BUSY: RowVerdict.INVALID,
+        RowReason.UNIT_MISMATCH: RowVerdict.INVALID,
         RowReason.RESOLUTION: RowVerdict.UNAVAILABLE,
         RowReason.NO_BASELINE: RowVerdict.UNAVAILABLE,
         RowReason.NOT_OFFERED: RowVerdict.UNAVAILABLE,

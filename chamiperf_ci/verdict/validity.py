@@ -38,6 +38,7 @@ class RowFacts:
         other_fingerprints: Baselines exist, only for other fingerprints.
         step: Smallest step between two values, in the metric's unit; 0 where there is none.
         simulated: The number is a stand-in's.
+        unlike_units: The run and what it would be compared with differ in unit or direction.
     """
 
     run_valid: bool
@@ -46,6 +47,7 @@ class RowFacts:
     other_fingerprints: bool = False
     step: float = 0.0
     simulated: bool = False
+    unlike_units: bool = False
 
 
 def row_reason(row: RowFacts, limits: Limits = DEFAULT_LIMITS) -> RowReason | None:
@@ -60,6 +62,8 @@ def row_reason(row: RowFacts, limits: Limits = DEFAULT_LIMITS) -> RowReason | No
         return RowReason.NOT_MEASURED
     if row.other_fingerprints and not row.baseline_statistics:
         return RowReason.FINGERPRINT_MISMATCH
+    if row.unlike_units:
+        return RowReason.UNIT_MISMATCH
     if row.current.value is None:
         return row.current.reason
     conditions = (

@@ -181,8 +181,14 @@ def test_what_could_not_be_seen_is_said_with_numbers():
         ),
         "The smallest slow-down that three runs find in 80 % of cases is 19.4 % (Boot script p99).",
         "boot_storm is compared with 2 accepted runs; 5 from 5 nights would narrow every interval.",
-        "boot_storm: both sides are the same build (A/A), so a difference is noise.",
     )
+
+
+def test_a_difference_is_called_noise_only_where_no_row_is_doubtful():
+    same = (made_scenario(baseline_runs=5, same_build=True),)
+    noise = "boot_storm: both sides are the same build (A/A), so a difference is noise."
+    assert noise in blind_spots((made_row(verdict=RowVerdict.PASS),), same)
+    assert noise not in blind_spots((made_row(verdict=RowVerdict.INCONCLUSIVE, suspect=True),), same)
 
 
 @pytest.mark.parametrize(

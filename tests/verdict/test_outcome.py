@@ -32,7 +32,7 @@ BROKEN_RUN = {"run_reasons": [RunReason.GENERATOR_SATURATED]}
     ("rows", "more", "expected"),
     [
         pytest.param([PASSES, IMPROVEMENT], {}, (0, "pass"), id="all pass or improve"),
-        pytest.param([], {}, (0, "pass"), id="nothing compared"),
+        pytest.param([], {}, (3, "invalid"), id="nothing compared"),
         pytest.param([PASSES, REGRESSION], {}, (1, "regression"), id="a regression"),
         pytest.param([PASSES], MISSED, (1, "target missed"), id="a missed target"),
         pytest.param([REGRESSION, INVALID], BROKEN_RUN, (1, "regression"), id="a regression outweighs the invalid"),

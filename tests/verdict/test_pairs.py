@@ -20,8 +20,12 @@ def pairs(*ratios):
 
 def test_four_pairs_do_not_decide():
     decision = decide_row(pairs(1.3, 1.3, 1.3, 1.3))
-    assert (decision.verdict, decision.reason) == (RowVerdict.INCONCLUSIVE, RowReason.SUSPECT_NOT_REPEATED)
+    assert (decision.verdict, decision.reason) == (RowVerdict.INCONCLUSIVE, RowReason.TOO_FEW_PAIRS)
     assert decision.suspect
+
+
+def test_four_equal_pairs_do_not_clear_what_was_suspect():
+    assert verdict_of(pairs(1.0, 1.0, 1.0, 1.0)) == (RowVerdict.INCONCLUSIVE, RowReason.TOO_FEW_PAIRS)
 
 
 def test_one_pair_of_five_may_go_the_other_way():

@@ -78,6 +78,12 @@ NIGHTS: dict[str, Card] = {
         f"Accept some to have slow-downs judged as well: `chamiperf update-baseline propose --reason TEXT --runs "
         f"out/runs`, then `{APPLY}`.",
     ),
+    "not decided": Card(
+        "One run lies so far above its baseline (by a factor of 2.5 or more with the whole interval) that the night "
+        "cannot end well, and one run proves nothing. Exit code 3.",
+        "A large slow-down, or something that went wrong in this one run.",
+        "Measure again: `chamiperf confirm` repeats the suspect scenarios and decides.",
+    ),
     "drift": Card(
         "The last seven nights are at least 10 % worse than the baseline, although no single night was condemned. A "
         "warning: exit code 0, or 1 with `--fail-on drift`.",

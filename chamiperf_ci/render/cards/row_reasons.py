@@ -44,9 +44,17 @@ NOT_JUDGED: dict[str, Card] = {
     ),
     "machine-busy": Card(
         "The number is worse than the tolerance allows, but other work took at least 10 points more of the generator's "
-        "machine than in any accepted run, which can explain as much. It is no pass. Exit code 3.",
+        "machine than in any accepted run, which can explain as much. It is no pass. Exit code 3. A deployed stack on "
+        "the generator's own host gets no such excuse: the other work may be the service itself, so the row stays a "
+        "regression and says how much more other processes used.",
         "Another job on the runner, a noisy neighbour on a hosted one, a backup on a laptop.",
         "Run again when the machine is quiet, or measure by pairs: `chamiperf load --pairs 5 --against TARGET`.",
+    ),
+    "unit-mismatch": Card(
+        "The run and what it would be compared with differ in unit or direction, so their ratio means nothing. It is "
+        "no pass. Exit code 3.",
+        "A scenario that was changed to report in another unit, or a file edited by hand.",
+        f"Report in the old unit; or accept runs in the new one: `{REPLACE}`, then `{APPLY}`.",
     ),
     "resolution": Card(
         "The value is less than 20 of the smallest steps that can be told apart, so one step is over 5 %.",
@@ -114,6 +122,11 @@ UNDECIDED: dict[str, Card] = {
         "One or two accepted runs show too little: nothing says that they are typical.",
         "The baseline was begun and not completed.",
         f"Add the nights measured since: `{ADD}`, then `{APPLY}`.",
+    ),
+    "too-few-pairs": Card(
+        "Fewer than five pairs could be used; so few agree by luck, and neither clear nor condemn.",
+        "Fewer were asked for, or some were invalid and are left out.",
+        "Measure five: `chamiperf confirm --by pairs`, or `chamiperf load --pairs 5 --against TARGET`.",
     ),
 }
 

@@ -13,6 +13,7 @@ from chamiperf_ci.models.baselines import Baselines, EnvironmentNote, KnownProbl
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.steps.baselines.candidates import CANDIDATES, Candidate, MissedTarget, Overrule, one_environment
 from chamiperf_ci.steps.baselines.proposal import Intent, Proposal, propose, refuse_edited
+from chamiperf_ci.steps.compare.measurements import ERRORS
 from chamiperf_ci.verdict.baseline_health import RUNS_WANTED
 
 EXPIRES_AFTER = timedelta(days=90)
@@ -83,6 +84,14 @@ def begin(
         for one in candidates
         if (bars := _bars(one))
     )
+    unacknowledged = tuple(
+        dict.fromkeys(
+            f"{missed.key.text} is not acknowledged, since failures are to be mended: {missed.sentence}"
+            for one in chosen
+            for missed in one.missed
+            if missed.key.metric == ERRORS
+        )
+    )
     if len(passed_over) == len(candidates):
         raise ConfigurationError(
             f"there is no run to accept: {passed_over[-1]}",
@@ -104,7 +113,7 @@ def begin(
                 "acknowledgements": (*baselines.acknowledgements, *known),
             }
         ),
-        passed_over=passed_over,
+        passed_over=(*passed_over, *unacknowledged),
         thin=_thin(proposal),
     )
 
@@ -145,9 +154,9 @@ def _newest_five(good: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _acknowledgements(chosen: Sequence[Candidate], *, who: str, link: str, today: date) -> tuple[KnownProblem, ...]:
-    """One for each target that a run misses, as far as the worst of them."""
+    """One for each target that a run misses, as far as the worst of them; what fails is to be mended, not known."""
     worst: dict[tuple[str, str, str, str], MissedTarget] = {}
-    for missed in (missed for one in chosen for missed in one.missed):
+    for missed in (missed for one in chosen for missed in one.missed if missed.key.metric != ERRORS):
         key = (missed.key.scenario, missed.key.endpoint, missed.key.metric, missed.key.phase)
         if key not in worst or _is_worse(missed, worst[key]):
             worst[key] = missed

@@ -11,12 +11,14 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import AcceptedRow, Baselines, Bound
 from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
 from chamiperf_ci.models.history import HistoryEntry
+from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Row, RowKey, TargetResult
 from chamiperf_ci.models.vocabulary import TargetVerdict
 from chamiperf_ci.render.sentences import target_sentence
 from chamiperf_ci.steps.baselines.entry import compared_rows, shown_value, stored_row
 from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.measurements import ERRORS
 
 
 class Overrule(StrEnum):
@@ -28,6 +30,8 @@ class Overrule(StrEnum):
     FAULT = "fault"
     FINGERPRINT = "fingerprint"
     MISSED_TARGET = "missed-target"
+    FAILING = "failing"
+    """Nobody may: what answers with errors has no latency to be held against, and would pass as long as it fails."""
 
 
 CANDIDATES = frozenset({RunKind.NIGHT, RunKind.QUICK})
@@ -42,6 +46,8 @@ _INSTEAD = MappingProxyType(
         Overrule.MISSED_TARGET: "Mend what misses it, acknowledge it, or, knowing better",
     }
 )
+MOST_FAILED = 0.01
+"""Share of an endpoint's requests that may fail in a run that becomes a baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,7 @@ def from_run(run: Run, baselines: Baselines) -> Candidate:
     if not run.complete:
         found.append((Overrule.INCOMPLETE, "the load did not come to its planned end"))
     found += _of_any(run.run_kind, run.injected_faults, run.fingerprint, baselines)
+    found += [(Overrule.FAILING, text) for text in _failing(run)]
     missed = tuple(
         MissedTarget(row.key, row.target.value or 0.0, row.target.bound, row.target.sentence)
         for row in missed_targets(run, baselines)
@@ -119,6 +126,11 @@ def from_history(entry: HistoryEntry, baselines: Baselines) -> Candidate:
         found.append((Overrule.INCOMPLETE, "the load did not come to its planned end"))
     found += _of_any(entry.run_kind, entry.injected_faults, entry.fingerprint, baselines)
     scenario = entry.fingerprint.scenario
+    found += [
+        (Overrule.FAILING, _failed(row.endpoint, row.value, row.observations))
+        for row in entry.rows
+        if row.metric == ERRORS and row.value > MOST_FAILED * row.observations
+    ]
     missed = tuple(_missed_that_night(entry, baselines))
     found += [(Overrule.MISSED_TARGET, f"{one.key.text} missed its target that night") for one in missed]
     stack_kind = entry.fingerprint.stack_kind
@@ -171,6 +183,12 @@ def overruled(candidate: Candidate, allowed: frozenset[Overrule]) -> tuple[str, 
         ConfigurationError: An objection was not overruled.
     """
     for kind, text in candidate.objections:
+        if kind is Overrule.FAILING and kind not in allowed:
+            raise ConfigurationError(
+                f"run {candidate.run_id} of {candidate.fingerprint.scenario} is not accepted: {text}",
+                where=f"run {candidate.run_id}, started {candidate.started_at:%Y-%m-%d %H:%M}",
+                remedy="Mend what fails and measure again: what fails has no speed to be held against.",
+            )
         if kind not in allowed:
             raise ConfigurationError(
                 f"run {candidate.run_id} of {candidate.fingerprint.scenario} is not accepted: {text}",
@@ -209,6 +227,24 @@ def one_environment(candidates: Sequence[Candidate], baselines: Baselines, *, be
         raise ConfigurationError(
             f"run {twice[0][1]} of {twice[0][0]} is given twice", where="--runs", remedy="Name each run once."
         )
+
+
+def _failing(run: Run) -> Iterator[str]:
+    """Endpoints that failed in the sustained phase (or where they were asked at all), or were never asked."""
+    for endpoint in dict.fromkeys(traffic.endpoint for traffic in run.traffic):
+        asked = [traffic for traffic in run.traffic if traffic.endpoint == endpoint and traffic.requests > 0]
+        sustained = [traffic for traffic in asked if traffic.phase == SUSTAINED] or asked
+        requests, failed = (sum(getattr(one, name) for one in sustained) for name in ("requests", "failed"))
+        if not asked:
+            yield f"{endpoint} was never asked"
+        elif failed > MOST_FAILED * requests:
+            yield _failed(endpoint, failed, requests)
+    if not any(traffic.requests for traffic in run.traffic):
+        yield "nothing was asked at all"
+
+
+def _failed(endpoint: str, failed: float, requests: int) -> str:
+    return f"{failed:g} of {requests} requests of {endpoint} failed; at most {100 * MOST_FAILED:g} % may"
 
 
 def missed_targets(run: Run, baselines: Baselines) -> tuple[Row, ...]:

@@ -6,7 +6,7 @@ The numbers are those that `compare` forms from a run, so that a run compared wi
 import math
 from collections.abc import Iterable
 
-from chamiperf_ci.models.baselines import AcceptedRow, Baselines
+from chamiperf_ci.models.baselines import AcceptedRow, Baselines, usual_direction
 from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.history import HistoryRow
 from chamiperf_ci.models.run import Run
@@ -61,6 +61,7 @@ def row_of(found: Measurement) -> AcceptedRow | None:
     if found.kind is RowKind.ERRORS:
         # A count, not a share: rates are pooled over runs.
         value, unit = float(sum(window.failed for window in found.failures)), "requests"
+    told = found.direction is usual_direction(found.unit, found.formed.statistic)
     return AcceptedRow(
         endpoint=found.key.endpoint,
         metric=found.key.metric,
@@ -68,6 +69,7 @@ def row_of(found: Measurement) -> AcceptedRow | None:
         value=value,
         unit=unit,
         statistic=found.formed.statistic,
+        direction=None if told or found.kind is not RowKind.QUANTITY else found.direction,
         count=found.count,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.models.fingerprint import Machine
+from chamiperf_ci.models.fingerprint import Machine, StackKind
 from chamiperf_ci.models.verdict import TargetResult
 from chamiperf_ci.models.vocabulary import RowReason, TargetVerdict
 from chamiperf_ci.render import numbers
@@ -22,7 +22,13 @@ def more_work_beside(sitting: Sitting, baselines: Baselines) -> OtherWork | None
     now = _shares([run.machine for run in sitting.current])
     if sitting.pairs or not before or not now:
         return None
-    work = OtherWork(before=max(before), now=median(now))
+    where = sitting.night.fingerprint
+    work = OtherWork(
+        before=max(before),
+        now=median(now),
+        # An embedded stack's own processes are known and not among the other work.
+        may_be_the_stack=where.generator_on_target_host and where.stack_kind is not StackKind.EMBEDDED,
+    )
     return work if work.is_more else None
 
 
@@ -33,12 +39,18 @@ def _shares(machines: Sequence[Machine]) -> list[float]:
 def described(work: OtherWork) -> str:
     """Return what a reader is told of it."""
     now, before = numbers.percent(work.now), numbers.percent(work.before)
+    if work.may_be_the_stack:
+        return (
+            f"other processes used {now} % of the machine, at most {before} % beside the accepted runs; the stack runs "
+            "on this machine, so they may be the service itself. To tell, compare the services' own processor time, or "
+            "measure again on an otherwise idle machine"
+        )
     return f"other work took {now} % of the generator's machine, at most {before} % in the accepted runs"
 
 
 def excused(target: TargetResult, work: OtherWork) -> TargetResult:
     """Return what is left of a target: a miss that other work can explain is no word about the service."""
-    if target.verdict is not TargetVerdict.MISSED or target.low is not None:
+    if work.may_be_the_stack or target.verdict is not TargetVerdict.MISSED or target.low is not None:
         return target
     if target.value and target.limit:
         missed_by = target.value / target.limit if target.bound == "below" else target.limit / target.value

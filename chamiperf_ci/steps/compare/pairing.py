@@ -8,7 +8,7 @@ from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, RowKind, RowReason, Statistic
 from chamiperf_ci.steps.compare.measurements import ERRORS, STALLED, Measurement, measure
-from chamiperf_ci.steps.compare.past import Past, PastNight, series
+from chamiperf_ci.steps.compare.past import Past, PastNight, alike, series
 from chamiperf_ci.steps.compare.sittings import Sitting
 from chamiperf_ci.verdict import row_input
 from chamiperf_ci.verdict.row_input import RowInput
@@ -108,7 +108,10 @@ class _Pairer:
         before = self._before(key)
         unit = now.unit if now else before[0].unit if before else _unit(key, known)
         direction = now.direction if now else (Direction.HIGHER if unit.endswith("/s") else Direction.LOWER)
-        first = self._first(key, policy, now, known, direction) if policy.compared and _comparable(now) else None
+        # What is baselined and marked uncompared now was not measured as it was: its gate is gone, and that is news.
+        first = None
+        if policy.compared and (now is None or now.comparable or known):
+            first = self._first(key, policy, now, known, direction)
         if first is not None and self.sitting.only_pairs:
             first = self._by_pairs(key, first)
         return Pairing(
@@ -165,19 +168,21 @@ class _Pairer:
         kind = now.kind if now else _kind(key)
         statistic = now.formed.statistic if now else Statistic.VALUE
         mismatch = self._mismatch
+        unlike = self._unlike(key, now, known) if now and kind is RowKind.QUANTITY else ()
         statistics = [*(row.statistic for row in known), *(one.formed.statistic for one in self._before(key))]
         reason = row_reason(
             RowFacts(
                 run_valid=self.sitting.night.valid and not (self._lacks_old_side and not mismatch),
-                current=now.formed if now else None,
+                current=now.formed if now and (now.comparable or now.formed.reason) else None,
                 # Counts are formed in one way only.
                 baseline_statistics=[one if kind is RowKind.QUANTITY else statistic for one in statistics],
                 other_fingerprints=bool(mismatch),
                 step=now.resolution if now else 0.0,
                 simulated=now.simulated if now else False,
+                unlike_units=bool(unlike),
             )
         )
-        details = {RowReason.FINGERPRINT_MISMATCH: mismatch}
+        details = {RowReason.FINGERPRINT_MISMATCH: mismatch, RowReason.UNIT_MISMATCH: unlike}
         if self._lacks_old_side:
             details[RowReason.RUN_INVALID] = tuple(said.rstrip(".") for said in self.sitting.set_aside)
         blank = RowInput(
@@ -195,9 +200,24 @@ class _Pairer:
             failures = (Failures(round(row.value), row.count) for row in known)
             filled = replace(blank, baseline_failures=tuple(failures))
         else:
-            nights = series(self.nights, key, statistic)
+            nights = series(self.nights, key, statistic, now.unit if now else "")
             filled = replace(blank, baseline=tuple(row.value for row in known), history=nights)
         return _with_current(filled, [now] if now else [])
+
+    def _unlike(self, key: RowKey, now: Measurement, known: Sequence[AcceptedRow]) -> tuple[str, ...]:
+        """How the units or directions of what is compared differ: no ratio of minutes and seconds means anything."""
+        others = [("in the baseline", row.unit, row.good) for row in known]
+        others += [("in a repeat", run[key].unit, run[key].direction) for run in self.repeats if key in run]
+        for old, new in self.pairs:
+            others += [("on the old side", old[key].unit, old[key].direction)] if key in old else []
+            others += [("in another pair", new[key].unit, new[key].direction)] if key in new else []
+        return tuple(
+            dict.fromkeys(
+                f"{_as_said(now.unit, now.direction)} now, {_as_said(unit, direction)} {where}"
+                for where, unit, direction in others
+                if not (alike(unit, now.unit) and direction in (None, now.direction))
+            )
+        )
 
     def _by_pairs(self, key: RowKey, blank: RowInput) -> RowInput:
         """The row as pairs alone judge it: the old side gives the baseline of counts, too."""
@@ -225,8 +245,8 @@ class _Pairer:
         return replace(judged, pairs=tuple((old, new) for old, new in values if old is not None and new is not None))
 
 
-def _comparable(now: Measurement | None) -> bool:
-    return now is None or now.comparable
+def _as_said(unit: str, direction: Direction | None) -> str:
+    return f"{unit or 'no unit'}{f', {direction} is good' if direction else ''}"
 
 
 def _unit(key: RowKey, known: Sequence[AcceptedRow]) -> str:

@@ -13,10 +13,11 @@ MOST_NIGHTS = 30
 
 @dataclass(frozen=True, slots=True)
 class PastValue:
-    """A night's number for one row, and how it was formed."""
+    """A night's number for one row, how it was formed, and its unit, empty where that is not known."""
 
     value: float
     statistic: Statistic
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,17 @@ class Past:
     nights: tuple[PastNight, ...] = ()
 
     def alike(self, fingerprint: Fingerprint, before: datetime) -> tuple[PastNight, ...]:
-        """Return the nights of the same fingerprint that began before a time, oldest first."""
-        return tuple(n for n in self.nights if n.started_at < before and n.fingerprint == fingerprint)
+        """Return the nights of the same fingerprint that began before a time, oldest first.
+
+        Two runs of one night are one night, of which the newest is told. That of a time's own date is the one that is
+        judged just now, however many attempts it took.
+        """
+        of_date = {
+            n.started_at.date(): n
+            for n in sorted(self.nights, key=lambda night: (night.started_at, night.run_id))
+            if n.started_at < before and n.started_at.date() != before.date() and n.fingerprint == fingerprint
+        }
+        return tuple(of_date.values())
 
     def count_environment(self, fingerprint: Fingerprint, before: datetime) -> int:
         """Count the calendar days with a night in the same environment and kind of stack, before a time."""
@@ -61,7 +71,12 @@ class Past:
         )
 
 
-def series(nights: tuple[PastNight, ...], key: RowKey, statistic: Statistic) -> tuple[float, ...]:
-    """Return a row's numbers of the last 30 nights that have one formed in the same way, oldest first."""
+def series(nights: tuple[PastNight, ...], key: RowKey, statistic: Statistic, unit: str = "") -> tuple[float, ...]:
+    """Return a row's numbers of the last 30 nights that have one formed in the same way and unit, oldest first."""
     found = [night.values[key] for night in nights if key in night.values]
-    return tuple(past.value for past in found if past.statistic is statistic)[-MOST_NIGHTS:]
+    return tuple(past.value for past in found if past.statistic is statistic and alike(past.unit, unit))[-MOST_NIGHTS:]
+
+
+def alike(unit: str, other: str) -> bool:
+    """Whether two units are the same, as far as both are known."""
+    return not unit or not other or unit == other

@@ -60,6 +60,7 @@ def row(
         baseline_values=baseline,
         history_values=judged.history[-MOST_HISTORY:] if judged else (),
         detail=detail or (decision.detail if decision else ""),
+        far_above=decision is not None and decision.is_far_above,
     )
     return unjudged.model_copy(update={"sentence": row_sentence(unjudged)})
 

@@ -67,6 +67,7 @@ def conclude(
         run_reasons=_run_reasons(scenarios),
         drifts=sum(row.reason is RowReason.DRIFT for row in rows),
         environment_nights=environment_nights,
+        acknowledged=sum((row.acknowledged is not None) + (row.target.acknowledged is not None) for row in rows),
         fail_on=fail_on,
     )
     word: Word = "targets only" if ended.word == "pass" and unbased else ended.word
@@ -77,13 +78,21 @@ def conclude(
             key for key, decision in decisions.items() if decision.reason in UNKNOWN_BASELINE and ended.learning
         ]
         blamed = _only_shown(rows, forgiven.union(learning)) if word == "invalid" else rows
-        sentence = headline(word, blamed, scenarios, self_test=self_test, nights=environment_nights)
+        sentence = headline(
+            word,
+            blamed,
+            scenarios,
+            self_test=self_test,
+            nights=environment_nights,
+            nothing_judged=ended.nothing_judged and not ended.invalid,
+        )
         if unbased:
             sentence = _behind(f"Targets only for {', '.join(sorted(unbased))}.", sentence)
     return Outcome(
         exit_code=ended.exit_code,
         word=word,
         sentence=sentence,
+        nothing_judged=ended.nothing_judged,
         what_could_not_be_seen=blind_spots(rows, scenarios),
     )
 

@@ -19,7 +19,7 @@ from chamiperf_ci.verdict.metric_class import is_quantity
 from chamiperf_ci.verdict.row_input import RowInput
 
 # A drill's run is no candidate for anybody else's baseline, and may miss a target: here it is compared with itself.
-_OVERRULE = frozenset({Overrule.KIND, Overrule.MISSED_TARGET})
+_OVERRULE = frozenset({Overrule.KIND, Overrule.MISSED_TARGET, Overrule.FAILING})
 
 
 @dataclass(frozen=True, slots=True)

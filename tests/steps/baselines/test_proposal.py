@@ -110,13 +110,13 @@ UNFIT = {
 }
 
 
-@pytest.mark.parametrize("kind", list(Overrule))
+@pytest.mark.parametrize("kind", list(UNFIT))
 def test_an_unfit_run_is_refused_unless_overruled(kind):
     with pytest.raises(ConfigurationError, match=rf"is not accepted: .*--overrule {kind};"):
         propose(accepting(EMPTY, [made_run(0)]), [UNFIT[kind]], WANTED)
 
 
-@pytest.mark.parametrize("kind", list(Overrule))
+@pytest.mark.parametrize("kind", list(UNFIT))
 def test_what_was_overruled_stands_in_the_file(kind):
     wanted = replace(WANTED, overrule=frozenset({kind}))
     proposal = propose(accepting(EMPTY, [made_run(0)]), [UNFIT[kind]], wanted)
@@ -124,6 +124,22 @@ def test_what_was_overruled_stands_in_the_file(kind):
     [recorded] = accepted[UNFIT[kind].run_id].overrides
     assert recorded.startswith(f"{kind}: ")
     assert proposal.overrides == (recorded,)
+
+
+def test_an_endpoint_that_fails_is_refused_whatever_is_overruled():
+    wanted = replace(WANTED, overrule=frozenset(Overrule) - {Overrule.FAILING})
+    for failing in (made_run(1, failed=6_000_000), made_run(1, failed=70_000)):
+        with pytest.raises(
+            ConfigurationError, match=r"requests of bootscript failed; at most 1 % may.*Mend what fails"
+        ):
+            propose(EMPTY, [failing], wanted)
+
+
+def test_an_endpoint_that_was_never_asked_is_refused():
+    run = made_run(1)
+    silent = run.traffic[0].model_copy(update={"endpoint": "token", "requests": 0, "failed": 0})
+    with pytest.raises(ConfigurationError, match="token was never asked"):
+        propose(EMPTY, [run.model_copy(update={"traffic": (*run.traffic, silent)})], WANTED)
 
 
 def test_overruling_one_objection_does_not_overrule_another():

@@ -2,7 +2,7 @@
 
 from made_runs import accepting, made_run, shipped_baselines
 
-from chamiperf_ci.models.baselines import Level, Rule, Rules
+from chamiperf_ci.models.baselines import Level, Rule, Rules, TargetRule
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict
 from chamiperf_ci.steps.compare.explanation import explanation
@@ -46,8 +46,9 @@ def test_a_wider_tolerance_passes_what_the_usual_one_suspects():
 
 
 def test_a_metric_exempt_from_a_baseline_costs_nothing_without_one():
-    exempt = {name: Rule(exempt="new in this release") for name in ("p50", "p95", "p99", "errors", "stalled-windows")}
-    rules = Rules(defaults=Level(metrics=exempt))
+    exempt = {name: Rule(exempt="new in this release") for name in ("p50", "p95", "p99", "stalled-windows")}
+    met = TargetRule(limit=0.1, unit="%", source="test")
+    rules = Rules(defaults=Level(metrics={**exempt, "errors": Rule(exempt="new", target=met)}))
     baselines = shipped_baselines().model_copy(update={"rules": rules})
     judgement = judged(baselines)
     assert judgement.verdict.outcome.exit_code == 0
