@@ -13,9 +13,9 @@ from pathlib import Path
 
 from chamiperf_ci.adapters.files import PRODUCER
 from chamiperf_ci.adapters.history import FolderHistory
-from chamiperf_ci.models.fingerprint import CredentialKind, Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.history import HistoryEntry, HistoryRow
 from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.target import CredentialKind, Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.vocabulary import RowVerdict, Statistic, TargetVerdict
 from chamiperf_ci.steps.history import EntryName, Wanted, past_of, read, text_of
 

@@ -20,11 +20,10 @@ from typing import Any
 from urllib.parse import quote
 
 from chamicore_standin import lifecycle
-from chamiperf_ci.adapters.data import k6_folder
-from chamiperf_ci.adapters.dialect import dialect
-from chamiperf_ci.models.identities import Identities
-from chamiperf_ci.models.stack import StackOptions
-from chamiperf_ci.steps.load.names import script_of
+from chamiperf_ci.adapters.files import dialect, k6_folder
+from chamiperf_ci.models.dialect import Identities
+from chamiperf_ci.models.target import StackOptions
+from chamiperf_ci.steps.load.request import script_of
 
 K6 = Path(sys.executable).with_name("k6")
 VUS = 100

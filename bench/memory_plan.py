@@ -9,12 +9,10 @@ from pathlib import Path
 
 from chamicore_standin import lifecycle
 from chamiperf_ci.adapters.k6 import K6Run, StopRequest, find_k6, run_k6
-from chamiperf_ci.models.fingerprint import CredentialKind
 from chamiperf_ci.models.plan import Load, Phase, PlanIdentities, ScriptPlan
-from chamiperf_ci.models.stack import StackOptions
-from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load import arithmetic, handover, names
-from chamiperf_ci.steps.load.catalogue import work_of
+from chamiperf_ci.models.target import CredentialKind, Service, StackOptions
+from chamiperf_ci.steps.load import request, scenario, volume
+from chamiperf_ci.steps.load.volume import work_of
 
 VUS = (10, 1_000, 3_000)
 SECONDS = 12.0
@@ -37,7 +35,7 @@ def main() -> int:
 def _measure(folder: Path, bss: str, vus: int) -> bool:
     phase = Phase(name="sustained", duration_s=SECONDS, from_vus=vus, to_vus=vus)
     load = Load(model="closed", pace_s=PACE_S, phases=(phase,))
-    planned = arithmetic.volume(load, work_of("boot_storm", load)).memory_mb
+    planned = volume.volume_of(load, work_of("boot_storm", load)).memory_mb
     held = _held_mb(folder, bss, load)
     print(f"{vus:,} VUs: {held:,.0f} MB, planned {planned:,.0f} MB", flush=True)
     return held <= planned
@@ -46,7 +44,7 @@ def _measure(folder: Path, bss: str, vus: int) -> bool:
 def _held_mb(folder: Path, bss: str, load: Load) -> float:
     """The most memory that k6 had while it drove the load, MB."""
     plan = folder / "plan.json"
-    handover.write_plan(
+    scenario.write_plan(
         plan,
         ScriptPlan(
             scenario="boot_storm",
@@ -57,7 +55,7 @@ def _held_mb(folder: Path, bss: str, load: Load) -> float:
             load=load,
         ),
     )
-    run = K6Run(find_k6().path, names.script_of("boot_storm"), folder / "k6", plan=plan, expected_s=SECONDS)
+    run = K6Run(find_k6().path, request.script_of("boot_storm"), folder / "k6", plan=plan, expected_s=SECONDS)
     with StopRequest() as stop:
         return max(vitals.rss_mb for vitals in run_k6(run, stop, label="bench").vitals)
 

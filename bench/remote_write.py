@@ -27,13 +27,12 @@ from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6, run_k6
 from chamiperf_ci.adapters.prometheus import Access, Prometheus
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.script_summary import ScriptSummary
+from chamiperf_ci.models.run import ScriptSummary
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target
-from chamiperf_ci.steps.load import handover, names, remote_write
-from chamiperf_ci.steps.load.job import Assignment, Job
-from chamiperf_ci.steps.load.overrides import Overrides
-from chamiperf_ci.steps.load.planning import assign
+from chamiperf_ci.steps.load import request, scenario
+from chamiperf_ci.steps.load.plan import assign
+from chamiperf_ci.steps.load.request import Assignment, Job, Overrides
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
 SCENARIO = "boot_storm"
@@ -82,13 +81,13 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as name, _stack(Path(name)) as (target, seed):
         folder = Path(name)
-        plain = Job(target, seed, names.read_profile("demo"), find_k6(), folder, overrides=_SHAPE)
+        plain = Job(target, seed, request.read_profile("demo"), find_k6(), folder, overrides=_SHAPE)
         assignment = assign(plain.profile, SCENARIO, _SHAPE)
         with _running(program, folder) as url:
-            writing = replace(plain, outputs=(remote_write.OUTPUT,), output_settings=_settings(url, target))
+            writing = replace(plain, outputs=(request.OUTPUT,), output_settings=_settings(url, target))
             print(
                 f"{SCENARIO}, twice {VUS} VUs without pace side by side, {ROUNDS} rounds of {SUSTAINED_S:g} s, "
-                f"push every {PUSH_S} s, statistics {remote_write.STATISTICS}",
+                f"push every {PUSH_S} s, statistics {request.STATISTICS}",
                 flush=True,
             )
             rounds = [_round(plain, writing, assignment, number) for number in range(ROUNDS)]
@@ -121,8 +120,8 @@ def _load(assignment: Assignment, number: int, stop: StopRequest, job: Job) -> S
     """Drive the load as `load` does."""
     run_id = f"round{number}{len(job.outputs)}"
     plan = job.out / "k6" / run_id / "plan.json"
-    handover.write_plan(plan, handover.script_plan(job, assignment, run_id))
-    outcome = run_k6(handover.k6_runs(job, assignment, plan, run_id), stop, label=run_id)
+    scenario.write_plan(plan, scenario.script_plan(job, assignment, run_id))
+    outcome = run_k6(scenario.k6_runs(job, assignment, plan, run_id), stop, label=run_id)
     if outcome.code or outcome.said or outcome.load_began_s is None:
         raise SystemExit(f"{outcome.text}: {[said.text for said in outcome.said]}")
     summary = ScriptSummary.model_validate(outcome.summary)
@@ -138,8 +137,8 @@ def _load(assignment: Assignment, number: int, stop: StopRequest, job: Job) -> S
 
 def _settings(url: str, target: Target) -> dict[str, str]:
     """The variables of `load --remote-write`, and the interval."""
-    given = {remote_write.URL: f"{url}{remote_write.RECEIVER}", f"{remote_write.PREFIX}PUSH_INTERVAL": f"{PUSH_S}s"}
-    return remote_write.settings(given, target, native_histograms=False)
+    given = {request.URL: f"{url}{request.RECEIVER}", f"{request.PREFIX}PUSH_INTERVAL": f"{PUSH_S}s"}
+    return request.settings(given, target, native_histograms=False)
 
 
 def _require_arrived(url: str, target: Target) -> None:

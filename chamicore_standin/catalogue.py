@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 import chamiperf_ci
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.stack import STATE_FILE, TOKEN_FILE, StackOptions, StackState
+from chamiperf_ci.models.target import STATE_FILE, TOKEN_FILE, StackOptions, StackState
 
 
 @dataclass(frozen=True)

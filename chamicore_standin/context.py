@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from chamicore_standin import catalogue
 from chamicore_standin.storage import Database
-from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.models.target import StackOptions
 
 _LINE_LIMIT = 1 << 16
 

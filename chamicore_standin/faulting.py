@@ -6,7 +6,7 @@ from chamicore_standin.lifecycle import version
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models import faults
 from chamiperf_ci.models.faults import Fault
-from chamiperf_ci.models.stack import StackState
+from chamiperf_ci.models.target import StackState
 
 
 def set_fault(state: StackState, fault: Fault) -> Fault:

@@ -25,7 +25,7 @@ from typing import Any
 from chamicore_standin import catalogue
 from chamicore_standin.supervisor import STOP_GRACE_S, Plan, stop
 from chamiperf_ci.errors import ConfigurationError, InternalError, StackUnreachable
-from chamiperf_ci.models.stack import (
+from chamiperf_ci.models.target import (
     STATE_FILE,
     TOKEN_FILE,
     ProcessRef,

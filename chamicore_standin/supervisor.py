@@ -25,7 +25,7 @@ from chamicore_standin import catalogue
 from chamicore_standin.catalogue import build_date, commit, sizing
 from chamicore_standin.storage import DURABILITY
 from chamiperf_ci import __version__
-from chamiperf_ci.models.stack import ProcessRef, ServiceState, StackOptions, StackState, boot_id
+from chamiperf_ci.models.target import ProcessRef, ServiceState, StackOptions, StackState, boot_id
 
 if TYPE_CHECKING:
     from chamicore_standin.context import Context

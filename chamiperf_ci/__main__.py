@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from chamiperf_ci.cli import cli
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import cli, run
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

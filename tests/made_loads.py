@@ -2,8 +2,15 @@
 
 from chamiperf_ci.adapters.k6 import Observation, Vitals
 from chamiperf_ci.models.plan import Load, Phase
-from chamiperf_ci.models.run import Distribution, GeneratorHealth, Traffic, Window
-from chamiperf_ci.models.script_summary import ScriptHealth, ScriptSeries, ScriptSummary
+from chamiperf_ci.models.run import (
+    Distribution,
+    GeneratorHealth,
+    ScriptHealth,
+    ScriptSeries,
+    ScriptSummary,
+    Traffic,
+    Window,
+)
 from chamiperf_ci.models.vocabulary import Direction
 
 PHASES = (

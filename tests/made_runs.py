@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from chamiperf_ci.adapters import files
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.models.fingerprint import CredentialKind, Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.run import (
     Distribution,
     LoadPlan,
@@ -20,8 +19,9 @@ from chamiperf_ci.models.run import (
     Traffic,
     Window,
 )
+from chamiperf_ci.models.target import CredentialKind, Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.steps.baselines.candidates import from_run
-from chamiperf_ci.steps.baselines.proposal import Intent, propose
+from chamiperf_ci.steps.baselines.propose import Intent, propose
 
 FIRST_NIGHT = datetime(2026, 3, 2, 1, 17, tzinfo=UTC)
 QUANTILES = {"p50": 3.2, "p95": 7.6, "p99": 12.4, "p99.9": 21.0}

@@ -1,8 +1,7 @@
 """Targets as tests need them."""
 
 from chamicore_standin import lifecycle
-from chamiperf_ci.models.fingerprint import CredentialKind, StackKind
-from chamiperf_ci.models.target import Credential, Service, Target
+from chamiperf_ci.models.target import Credential, CredentialKind, Service, StackKind, Target
 
 TOKEN = Credential(kind=CredentialKind.INTERNAL_TOKEN, token="planted-token")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from made_runs import made_fingerprint
 
-from chamiperf_ci.models.fingerprint import Identity, Machine
+from chamiperf_ci.models.target import Identity, Machine
 from chamiperf_ci.models.verdict import (
     Acknowledgement,
     Change,
@@ -27,7 +27,7 @@ from chamiperf_ci.models.vocabulary import (
 )
 from chamiperf_ci.render.headline import blind_spots, headline
 from chamiperf_ci.render.sentences import row_sentence, target_sentence
-from chamiperf_ci.steps.compare.tally import tally
+from chamiperf_ci.steps.compare.judge import tally
 
 NO_TARGET = TargetResult(verdict=TargetVerdict.NONE)
 KNOWN = Acknowledgement(

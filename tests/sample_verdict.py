@@ -1,7 +1,7 @@
 """A small verdict, whole and valid, for tests that need any verdict at all."""
 
 from chamiperf_ci.adapters.files import dumps
-from chamiperf_ci.models.fingerprint import CredentialKind, Fingerprint, Machine, StackKind
+from chamiperf_ci.models.target import CredentialKind, Fingerprint, Machine, StackKind
 from chamiperf_ci.models.verdict import Counts, Outcome, Row, RowKey, ScenarioOutcome, TargetResult, Verdict
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, Statistic, TargetVerdict
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chamicore_standin import lifecycle
-from chamiperf_ci.models.stack import StackOptions, StackState
+from chamiperf_ci.models.target import StackOptions, StackState
 
 
 @pytest.fixture(scope="session")

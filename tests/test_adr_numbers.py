@@ -8,9 +8,9 @@ from made_runs import shipped_baselines
 
 from chamiperf_ci.commands.seed import seed
 from chamiperf_ci.commands.smoke import smoke
-from chamiperf_ci.models.fingerprint import StackKind
-from chamiperf_ci.steps.load.names import read_profile
-from chamiperf_ci.verdict.memory import NEEDED_S
+from chamiperf_ci.models.target import StackKind
+from chamiperf_ci.steps.load.request import read_profile
+from chamiperf_ci.verdict.target import NEEDED_S
 
 ROOT = Path(__file__).parent.parent
 FULL = read_profile("full")

@@ -9,9 +9,8 @@ import click
 import pytest
 
 from chamiperf_ci.adapters import actions
-from chamiperf_ci.adapters.github.failures import failure
-from chamiperf_ci.adapters.github.patience import Answer
-from chamiperf_ci.door import run
+from chamiperf_ci.adapters.github.api import Answer, failure
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement, OutsideServiceError
 
 

@@ -11,7 +11,7 @@ from chamiperf_ci.commands.confirm import confirm
 from chamiperf_ci.commands.load import load
 from chamiperf_ci.commands.lock import show
 from chamiperf_ci.commands.seed import seed
-from chamiperf_ci.models.alert import Alert, AlertLine
+from chamiperf_ci.models.history import Alert, AlertLine
 from chamiperf_ci.models.vocabulary import RowReason, RunReason
 from chamiperf_ci.render.alerts import issue, title
 from chamiperf_ci.steps.nights import STATES

@@ -6,8 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from chamiperf_ci.models.fingerprint import CredentialKind
-from chamiperf_ci.models.target import Service
+from chamiperf_ci.models.target import CredentialKind, Service
 from chamiperf_ci.options import DURATION, out_option, target_options
 
 

@@ -14,8 +14,8 @@ from made_runs import made_fingerprint
 from made_verdicts import made_scenario
 
 from chamiperf_ci.cli import cli
-from chamiperf_ci.render.accepting import accept_command
 from chamiperf_ci.render.cards import CARDS
+from chamiperf_ci.render.sentences import accept_command
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "chamiperf_ci"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chamiperf_ci.adapters.k6.locate import TESTED
+from chamiperf_ci.adapters.k6.command import TESTED
 
 SCRIPT = Path(__file__).resolve().parents[1] / "actions" / "setup" / "install.py"
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from chamiperf_ci.adapters import files
-from chamiperf_ci.adapters.data import default_baselines
+from chamiperf_ci.adapters.files import default_baselines
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.render.targets_page import targets_page
+from chamiperf_ci.render.tables import targets_page
 from tools import write_actions
 
 ROOT = Path(__file__).resolve().parent.parent

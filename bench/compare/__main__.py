@@ -12,14 +12,13 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from chamiperf_ci.adapters.data import default_baselines
-from chamiperf_ci.adapters.files import PRODUCER, read_document, write_document
+from chamiperf_ci.adapters.files import PRODUCER, default_baselines, read_document, write_document
 from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.models.fingerprint import CredentialKind, Fingerprint, Machine, StackKind
 from chamiperf_ci.models.run import Distribution, LoadPlan, PhasePlan, Run, RunKind, Series, Traffic, Window
+from chamiperf_ci.models.target import CredentialKind, Fingerprint, Machine, StackKind
 from chamiperf_ci.steps.baselines.candidates import from_run
-from chamiperf_ci.steps.baselines.proposal import Intent, propose
+from chamiperf_ci.steps.baselines.propose import Intent, propose
 from chamiperf_ci.steps.history import add
 
 SCENARIOS = 8

@@ -9,9 +9,8 @@ import numpy as np
 from bench.verdict.series import Floats, Source
 from bench.verdict.trials import BASELINE, HISTORY, LEVEL
 from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, MetricClass
-from chamiperf_ci.verdict.change_points import change_points
-from chamiperf_ci.verdict.drift import find_drift
-from chamiperf_ci.verdict.metric_class import PRIOR_SD
+from chamiperf_ci.verdict.drift import change_points, find_drift
+from chamiperf_ci.verdict.statistic import PRIOR_SD
 
 ROWS, NIGHTS = 200, 700
 SPREAD = 0.07

@@ -15,8 +15,7 @@ from bench.verdict.trials import BASELINE, CURRENT, HISTORY, LEVEL
 from bench.verdict.usual_rules import TOLERANCE
 from chamiperf_ci.models.vocabulary import MetricClass, RowVerdict
 from chamiperf_ci.verdict.night import Night, confirm_night, judge_night
-from chamiperf_ci.verdict.row_input import RowInput, RowKey
-from chamiperf_ci.verdict.suspects import MOST_SCENARIOS
+from chamiperf_ci.verdict.row import MOST_SCENARIOS, RowInput, RowKey
 
 SERIES = 64
 SCENARIOS = 8

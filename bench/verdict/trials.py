@@ -13,9 +13,7 @@ import numpy as np
 
 from bench.verdict.series import Floats, Source
 from chamiperf_ci.models.vocabulary import RowVerdict
-from chamiperf_ci.verdict.decision import RowDecision
-from chamiperf_ci.verdict.row import decide_row
-from chamiperf_ci.verdict.row_input import RowInput, RowKey
+from chamiperf_ci.verdict.row import RowDecision, RowInput, RowKey, decide_row
 
 LEVEL = 100.0
 BASELINE, HISTORY, CURRENT, PAIRS = 5, 30, 3, 5

@@ -1,19 +1,282 @@
-"""A typed client for the Chamicore services: objects, lists, conflicts, and what a service says of itself."""
+"""The Chamicore services over HTTP: tokens, repeated requests, and the calls that the steps need."""
 
+import base64
+import json
+import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
-from chamiperf_ci.adapters.answers import Answer, Resource
-from chamiperf_ci.adapters.dialect import dialect
-from chamiperf_ci.adapters.sender import Patience, Request, Sender
-from chamiperf_ci.adapters.transport import Connections
-from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.dialect import Shape, fill
-from chamiperf_ci.models.target import Service, Target
+import httpx
+
+from chamiperf_ci.adapters import actions, http_client
+from chamiperf_ci.adapters.files import dialect
+from chamiperf_ci.adapters.http_client import Answer, Connections, Resource, failure, host_of, refuse_redirect, urls_of
+from chamiperf_ci.errors import ConfigurationError, CredentialRefused, UnexpectedAnswer
+from chamiperf_ci.models.dialect import Dialect, Shape, fill
+from chamiperf_ci.models.target import Credential, CredentialKind, Service, Target
+
+DEFAULT_LIFE_S: Final = 900.0
+"""The shortest lifetime that the contract states, for an answer that names none."""
+_LONGEST_MARGIN_S: Final = 60.0
+_ISSUED: Final = (CredentialKind.CLIENT_CREDENTIALS, CredentialKind.DEV_MODE)
+
+
+class Tokens:
+    """Gives the header for a request; safe to use from several threads.
+
+    Args:
+        target: Whose credential is used, and whose auth service issues tokens.
+        dialect: Where tokens are issued, and for which bodies.
+        http: Client for the token endpoint.
+        clock: Seconds that never go back.
+    """
+
+    def __init__(
+        self, target: Target, dialect: Dialect, http: httpx.Client, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._target = target
+        self._dialect = dialect
+        self._http = http
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token = "" if target.credential.token is None else target.credential.token.get_secret_value()
+        self._renew_at = float("-inf") if self.renewable else float("inf")
+
+    @property
+    def renewable(self) -> bool:
+        """Whether another token can be had when one is refused."""
+        return self._target.credential.kind in _ISSUED
+
+    def header(self) -> dict[str, str]:
+        """The Authorization header, with a token that lasts; empty without a credential.
+
+        Raises:
+            CredentialRefused: The auth service issues no token for the credential.
+            UnexpectedAnswer: It is in trouble itself.
+            ConfigurationError: A token has to be issued and no auth service is configured.
+            StackUnreachable: The auth service does not answer.
+        """
+        with self._lock:
+            if self._clock() >= self._renew_at:
+                self._issue()
+            return {"Authorization": f"Bearer {self._token}"} if self._token else {}
+
+    def refused(self, header: Mapping[str, str]) -> bool:
+        """Note that a token was refused; whether it is worth trying again with another."""
+        with self._lock:
+            if self.renewable and header.get("Authorization") == f"Bearer {self._token}":
+                self._renew_at = float("-inf")
+            return self.renewable
+
+    def _issue(self) -> None:
+        base = self._target.url(Service.AUTH)
+        if base is None:
+            raise ConfigurationError(
+                f"the credential {self._target.credential.kind} needs an auth service",
+                where="CHAMICORE_TEST_AUTH_URL is empty",
+                remedy="Set it, or use another credential.",
+            )
+        url = f"{base}{self._dialect.routes['token'].path}"
+        try:
+            answer = self._http.post(url, json=grant(self._target.credential, self._dialect))
+        except httpx.HTTPError as error:
+            raise failure(url, error) from error
+        if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or answer.is_server_error:
+            raise UnexpectedAnswer(
+                f"the auth service issued no token: status {answer.status_code}",
+                where=url,
+                remedy="See its log; it has not judged the credential.",
+            )
+        token, life_s = _read(answer)
+        if not token:
+            raise CredentialRefused(
+                f"the auth service issued no token: {answer.status_code}",
+                where=f"{url}, {self._target.credential.kind}",
+                remedy="Check the client id and secret, or give another credential.",
+            )
+        actions.mask(token)
+        self._token = token
+        self._renew_at = self._clock() + life_s - min(_LONGEST_MARGIN_S, life_s / 4)
+
+
+def grant(credential: Credential, dialect: Dialect) -> dict[str, str]:
+    """The body of a token request for a credential that is exchanged for a token."""
+    secret = "" if credential.client_secret is None else credential.client_secret.get_secret_value()
+    values = {"client_id": credential.client_id or "", "client_secret": secret}
+    body: dict[str, str] = fill(dialect.grants[credential.kind], values)
+    return body
+
+
+def _read(answer: httpx.Response) -> tuple[str, float]:
+    """The token, empty if there is none, and the seconds for which it lasts."""
+    if not answer.is_success:
+        return "", 0.0
+    try:
+        body = answer.json()
+    except ValueError:
+        return "", 0.0
+    token = body.get("access_token") if isinstance(body, dict) else None
+    if not isinstance(token, str):
+        return "", 0.0
+    life_s = body.get("expires_in")
+    if isinstance(life_s, int | float) and life_s > 0:
+        return token, float(life_s)
+    return token, _life_in(token)
+
+
+def _life_in(token: str) -> float:
+    """A JWT's lifetime by its own claims (`exp` - `iat`), unverified: it only decides when to renew."""
+    try:
+        part = token.split(".")[1]
+        claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        return max(0.0, float(claims["exp"]) - float(claims["iat"]))
+    except (IndexError, ValueError, KeyError, TypeError):
+        return DEFAULT_LIFE_S
+
+
+_RETRIED: Final = frozenset({429, 502, 503, 504})
+_REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_REPEATABLE: Final = frozenset({"GET", "DELETE", "PUT", "PATCH"})
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_LONGEST_WAIT_S: Final = 10.0
+_REDIRECTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client waits and how often it tries again (the services' own clients: 30 s, three times)."""
+
+    timeout_s: float = 30.0
+    """Bounds connecting, and each wait for bytes."""
+    retries: int = 3
+    first_wait_s: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be sent."""
+
+    method: str
+    url: str
+    body: object = None
+    """JSON; None sends an empty body."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> bytes | None:
+        """The body's bytes; None where the method has no body."""
+        if self.method not in _WITH_BODY:
+            return None
+        return b"" if self.body is None else json.dumps(self.body).encode()
+
+
+class Sender:
+    """Sends to one target. Safe to use from several threads."""
+
+    def __init__(
+        self, target: Target, dialect: Dialect, patience: Patience, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._kind = target.credential.kind
+        self._patience = patience
+        self._sleep = sleep
+        self._http = http_client.client(target, timeout_s=patience.timeout_s)
+        self._tokens = Tokens(target, dialect, self._http)
+        self._hosts = (*target.allowed_hosts, *(host_of(url) for url in urls_of(target).values()))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def send(self, request: Request, *, authorised: bool = True) -> Answer:
+        """Send a request and give its answer, whatever its status but 401 and 403.
+
+        Answers 429, 502, 503 and 504 are asked for again; a request that got no answer only where it may be repeated.
+        `authorised=False` sends no credential and takes 401 and 403 as answers.
+
+        Raises:
+            CredentialRefused: The stack answers 401 or 403.
+            CertificateRefused: TLS failed.
+            StackUnreachable: No answer.
+            LoadNotAllowed: A redirect leads to a host that is not listed.
+            UnexpectedAnswer: Redirects without an end, of a write, or to no URL; an auth service in trouble.
+        """
+        credential = self._tokens.header() if authorised else {}
+        answer = self._try(request, credential)
+        if authorised and answer.status == HTTPStatus.UNAUTHORIZED and self._tokens.refused(credential):
+            answer = self._try(request, self._tokens.header())
+        if authorised and answer.status in _REFUSED:
+            raise self._refused(answer)
+        return answer
+
+    def _try(self, request: Request, credential: Mapping[str, str]) -> Answer:
+        """Send until an answer counts; the wait doubles, with a random part, and is at least Retry-After's."""
+        attempt = 0
+        while True:
+            last = attempt >= self._patience.retries
+            wait_s = self._patience.first_wait_s * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+            try:
+                answer = self._follow(request, {**request.headers, **credential})
+                if last or answer.status not in _RETRIED:
+                    return answer
+                wait_s = max(wait_s, _retry_after(answer))
+            except httpx.HTTPError as error:
+                known = http_client.failure(request.url, error)
+                unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                if last or isinstance(known, ConfigurationError) or not (unsent or request.method in _REPEATABLE):
+                    raise known from error
+            self._sleep(min(wait_s, _LONGEST_WAIT_S))
+            attempt += 1
+
+    def _follow(self, request: Request, headers: Mapping[str, str]) -> Answer:
+        """Send, and follow what a GET is redirected to; the credential stays with the scheme and host it was for."""
+        sent = {**headers, **({} if request.content is None else {"Content-Type": "application/json"})}
+        url = request.url
+        for _ in range(_REDIRECTS + 1):
+            response = self._http.request(request.method, url, content=request.content, headers=sent)
+            answer = Answer(request.method, url, response.status_code, response.headers, response.content)
+            if not response.has_redirect_location:
+                return answer
+            following = _following(answer)
+            refuse_redirect(url, following, self._hosts)
+            if request.method != "GET":
+                raise answer.unexpected(f"a write is redirected to {following}")
+            if (following.partition(":")[0], host_of(following)) != (url.partition(":")[0], host_of(url)):
+                sent.pop("Authorization", None)
+            url = following
+        raise answer.unexpected("redirects without an end")
+
+    def _refused(self, answer: Answer) -> CredentialRefused:
+        none = self._kind is CredentialKind.NONE
+        wrong = "the stack wants a credential and none is given" if none else f"the credential {self._kind} is refused"
+        return CredentialRefused(
+            f"{wrong}: {answer.detail()}",
+            where=f"{answer.method} {answer.url}, status {answer.status}",
+            remedy="Set CHAMICORE_INTERNAL_TOKEN, or give another credential (docs/your-stack.md).",
+        )
+
+
+def _following(answer: Answer) -> str:
+    """The URL that an answer redirects to.
+
+    Raises:
+        UnexpectedAnswer: It is none.
+    """
+    try:
+        return urljoin(answer.url, answer.headers["location"])
+    except ValueError as error:
+        raise answer.unexpected("redirects to what is no URL") from error
+
+
+def _retry_after(answer: Answer) -> float:
+    """Seconds to wait as the answer asks, 0 if it does not; a date counts as not asked."""
+    text = answer.headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdigit() else 0.0
+
 
 PAGE: Final = 10_000
 """Items asked for at once; a stack that gives fewer is followed by its metadata."""

@@ -1,18 +1,115 @@
-"""Artifacts on disk: written to the side and renamed, read with one clear line for each way a file can be wrong."""
+"""Reading and writing our documents: whole or not at all, and refused with the place and the remedy."""
 
 import json
 import os
+import re
 import tempfile
+import tomllib
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from chamiperf_ci import __version__
-from chamiperf_ci.adapters.json_lines import line_of
-from chamiperf_ci.adapters.wrong_fields import first_wrong
+from chamiperf_ci.adapters.actions import mask
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.document import Document
+from chamiperf_ci.models.target import Identity, TargetsFile
+
+_DECODER = json.JSONDecoder()
+_BLANK = re.compile(r"[ \t\n\r]*")
+
+
+def line_of(text: str, path: Sequence[str | int]) -> int:
+    """Return the line, from 1, of the member at `path`, or of the deepest container on the way that exists.
+
+    Args:
+        text: Valid JSON.
+        path: Names of members and places in arrays, as in `("rows", 3, "value")`.
+    """
+    place = _skip(text, 0)
+    for step in path:
+        inner = _member(text, place, step) if text[place] == "{" else _item(text, place, step)
+        if inner is None:
+            break
+        place = inner
+    return text.count("\n", 0, place) + 1
+
+
+def _member(text: str, place: int, name: str | int) -> int | None:
+    """Where the value of an object's member begins; of a name given twice the last, as JSON readers take it."""
+    place = _skip(text, place + 1)
+    found = None
+    while text[place] == '"':
+        key, place = _DECODER.raw_decode(text, place)
+        value = _skip(text, _skip(text, place) + 1)
+        if key == name:
+            found = value
+        place = _after(text, value)
+    return found
+
+
+def _item(text: str, place: int, index: str | int) -> int | None:
+    """Where an array's item begins; None in what is no array."""
+    if text[place] != "[" or not isinstance(index, int):
+        return None
+    place = _skip(text, place + 1)
+    for _ in range(index):
+        if text[place] == "]":
+            return None
+        place = _after(text, place)
+    return None if text[place] == "]" else place
+
+
+def _after(text: str, value: int) -> int:
+    """Where the next member or the closing bracket begins."""
+    place = _skip(text, _DECODER.raw_decode(text, value)[1])
+    return _skip(text, place + 1) if text[place] == "," else place
+
+
+def _skip(text: str, place: int) -> int:
+    match = _BLANK.match(text, place)
+    return match.end() if match else place
+
+
+def first_wrong(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return what is wrong with the first field that is, and how many more there are.
+
+    Args:
+        error: What `model` raised.
+        model: Knows what fields there are where one is unknown.
+    """
+    first, *others = error.errors()
+    field = ".".join(str(part) for part in first["loc"]) or "the file"
+    more = f" (and {len(others)} more)" if others else ""
+    if first["type"] != "extra_forbidden":
+        return f"{field}: {first['msg']}{more}"
+    there = _fields(model, first["loc"][:-1])
+    told = f"; there are {', '.join(there)}" if there else ""
+    return f"unknown field {field}{told}{more}"
+
+
+def _fields(kind: object, path: Sequence[str | int]) -> list[str]:
+    """The fields of the model at `path` below a type, as a file names them; none where it leads to no one model."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        named = {field.alias or name: field for name, field in kind.model_fields.items()}
+        if not path:
+            return list(named)
+        field = named.get(str(path[0]))
+        return _fields(field.annotation, path[1:]) if field else []
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _fields(arguments[0], path)
+    if origin not in (Union, UnionType):
+        # A list's place or a dictionary's key.
+        path = path[1:]
+    found = [names for each in arguments if (names := _fields(each, path))]
+    return found[0] if len(found) == 1 else []
+
 
 PRODUCER = f"chamiperf {__version__}"
 
@@ -166,3 +263,137 @@ def _parse(text: str, *, where: str, remedy: str) -> Any:  # noqa: ANN401 - as r
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number")
+
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def k6_folder() -> Path:
+    """The folder with the k6 scripts, `api.json` and the profiles.
+
+    Raises:
+        ConfigurationError: Neither the package nor the checkout has it; the installation is broken.
+    """
+    return _find("k6/api.json").parent
+
+
+def default_baselines() -> Path:
+    """The baselines.json that ships with the package: the ADR's targets and tolerances, no accepted runs.
+
+    Raises:
+        ConfigurationError: As `k6_folder`.
+    """
+    return _find("baselines.json")
+
+
+def _find(name: str) -> Path:
+    for folder in (_PACKAGE / "_data", _PACKAGE.parent):
+        if (folder / name).is_file():
+            return folder / name
+    raise ConfigurationError(
+        f"{name} is missing", where=str(_PACKAGE), remedy="Install chamiperf-ci again; the package is damaged."
+    )
+
+
+def read_secret(path: Path, *, option: str) -> SecretStr:
+    """The secret in a file, without the line end after it.
+
+    Raises:
+        ConfigurationError: The file is missing, unreadable or empty, or holds what no HTTP header can carry.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigurationError(
+            f"the secret cannot be read: {reason}", where=f"{option}, {path}", remedy="Name a file that holds it."
+        ) from error
+    return check_secret(text.rstrip("\r\n"), where=f"{option}, {path}")
+
+
+def check_secret(text: str, *, where: str) -> SecretStr:
+    """A secret that an HTTP header or a JSON body can carry.
+
+    Raises:
+        ConfigurationError: It is empty, or holds blanks, line ends or characters outside ASCII.
+    """
+    if not text or not all("!" <= character <= "~" for character in text):
+        wrong = "holds blanks, line ends or characters outside ASCII" if text else "is empty"
+        raise ConfigurationError(f"the secret {wrong}", where=where, remedy="Put the bare secret there.")
+    # Every secret comes through here before its first use; a runner then keeps it out of the log.
+    mask(text)
+    return SecretStr(text)
+
+
+@cache
+def dialect() -> Dialect:
+    """The dialect of the services that are driven.
+
+    Raises:
+        ConfigurationError: The file is missing, or is not one; the installation is broken.
+    """
+    path = k6_folder() / "api.json"
+    remedy = "Install chamiperf-ci again; the package is damaged."
+    try:
+        return Dialect.model_validate(read_json(path, remedy=remedy))
+    except ValidationError as error:
+        raise ConfigurationError(first_wrong(error, Dialect), where=str(path), remedy=remedy) from error
+
+
+DEFAULT: Final = Path("chamiperf.toml")
+_REMEDY: Final = "docs/your-stack.md shows a whole file."
+
+
+def read_targets(path: Path | None) -> TargetsFile:
+    """The file that was named, or the one in the working folder; without a name, a missing file is an empty one.
+
+    Raises:
+        ConfigurationError: The named file is missing, or the file is unreadable, not TOML, or has a wrong key.
+    """
+    where = str(path or DEFAULT)
+    try:
+        text = (path or DEFAULT).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        if path is None:
+            return TargetsFile()
+        raise ConfigurationError("the file does not exist", where=where, remedy=_REMEDY) from error
+    except OSError as error:
+        raise ConfigurationError(f"the file cannot be read: {error.strerror}", where=where, remedy=_REMEDY) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("the file is not UTF-8 text", where=where, remedy=_REMEDY) from error
+    try:
+        return TargetsFile.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"not valid TOML: {error}", where=where, remedy=_REMEDY) from error
+    except ValidationError as error:
+        raise ConfigurationError(first_wrong(error, TargetsFile), where=where, remedy=_REMEDY) from error
+
+
+_DIGEST = "sha256:"
+
+
+def read_manifest(path: Path) -> dict[str, Identity]:
+    """The builds by service; a value with a `sha256:` digest is an image, any other a commit.
+
+    Raises:
+        ConfigurationError: It cannot be read, or is anything but such an object.
+    """
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        wrong = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        raise _unusable(path, str(wrong)) from error
+    if not isinstance(said, dict) or not all(isinstance(build, str) and build for build in said.values()):
+        raise _unusable(path, "it is no object of service to text")
+    return {
+        service: Identity(service=service, **{"image" if _DIGEST in build else "commit": build})
+        for service, build in said.items()
+    }
+
+
+def _unusable(path: Path, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the stack's manifest cannot be used: {why}",
+        where=str(path),
+        remedy='Write it as {"smd": "sha256:...", "bss": "1a2b3c4"}: service to image digest or commit.',
+    )

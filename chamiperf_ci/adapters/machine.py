@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from chamiperf_ci.models.fingerprint import Machine
+from chamiperf_ci.models.target import Machine
 
 _MB = 1e6
 _GIB = 2**30

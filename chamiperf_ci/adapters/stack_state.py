@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models import faults
 from chamiperf_ci.models.faults import Fault
-from chamiperf_ci.models.stack import STATE_FILE, StackState, default_state_dir
+from chamiperf_ci.models.target import STATE_FILE, StackState, default_state_dir
 
 
 def find(state_dir: Path | None = None) -> StackState | None:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.history import HistoryStore
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.options import DURATION, history_options, out_option
 
@@ -72,11 +72,11 @@ def alert(
 
     Exit codes: 0 told, or nothing to tell, whatever the verdict; 2 usage; 4 an alert could not be delivered.
     """
-    from chamiperf_ci.adapters.event import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.adapters.actions import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.adapters.github.api import connect, repository_named  # noqa: PLC0415
     from chamiperf_ci.adapters.webhook import Webhook  # noqa: PLC0415
     from chamiperf_ci.render.alerts import summary  # noqa: PLC0415
-    from chamiperf_ci.steps.alerts import entry, step  # noqa: PLC0415
+    from chamiperf_ci.steps.alerts import decide  # noqa: PLC0415
     from chamiperf_ci.steps.alerts.decide import Act  # noqa: PLC0415
     from chamiperf_ci.steps.nights import in_words  # noqa: PLC0415
 
@@ -95,8 +95,8 @@ def alert(
     if token:
         repository = repository_named(repository)
         api = connect(token, api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com")
-        tracker = step.Tracker(api, repository, label, author)
-    channels = step.Channels(
+        tracker = decide.Tracker(api, repository, label, author)
+    channels = decide.Channels(
         say=lambda text: click.echo(f"{'would do: ' if dry_run else ''}{actions.harmless(text)}", err=True),
         tracker=tracker,
         webhook=Webhook(SecretStr(webhook), _WEBHOOK) if webhook else None,
@@ -104,7 +104,7 @@ def alert(
         project_url=project_url,
         dry_run=dry_run,
     )
-    asked = entry.Asked(
+    asked = decide.Asked(
         now=datetime.now(UTC),
         verdict=None if watch or without_verdict else verdict or out / "verdict.json",
         without_verdict=without_verdict,
@@ -115,7 +115,7 @@ def alert(
         period=timedelta(seconds=period),
         link=event.run_url,
     )
-    nights, told = entry.alert(asked, channels)
+    nights, told = decide.alert(asked, channels)
     sentence = in_words(nights)
     click.echo(actions.harmless(sentence))
     # An alert that was not delivered never takes the verdict's place: both are said.

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import source_options
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from chamiperf_ci.adapters import actions
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.options import out_option
 
@@ -79,7 +79,7 @@ def comment(
 
     Exit codes: 0 posted, or said why not; 2 usage, or an artifact that is no verdict; 4 GitHub does not answer.
     """
-    from chamiperf_ci.adapters.event import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.adapters.actions import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.adapters.github.api import connect, repository_named  # noqa: PLC0415
     from chamiperf_ci.adapters.github.comments import marker  # noqa: PLC0415
     from chamiperf_ci.steps import comment as step  # noqa: PLC0415

@@ -5,7 +5,7 @@ from typing import Literal
 
 import click
 
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import baseline_options, gate_options, out_option
 

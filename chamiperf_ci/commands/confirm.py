@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import (
     DURATION,
@@ -101,7 +101,7 @@ def confirm(
     Replaces verdict.json; the first look is kept inside. What fails the night is what the first look was told with
     --fail-on. Exit codes as of `compare`.
     """
-    from chamiperf_ci.steps.confirm import step  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps import confirm as step  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.steps.lock import Claim  # noqa: PLC0415 - as above
 
     return step.confirm(

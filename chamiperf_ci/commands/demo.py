@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 
 

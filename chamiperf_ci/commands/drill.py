@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, GivenClaim, claim_options, out_option, target_options
 from chamiperf_ci.steps.targets import GivenTarget
@@ -76,8 +76,8 @@ def drill(
     Exit code 0: the largest slow-down was caught and nothing was found in unchanged code; 1: not so; 3: too few valid
     runs, or cut off.
     """
-    from chamiperf_ci.steps.drill import step  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.steps.load.entry import Given  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.drill import judge  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.load.drive import Given  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.lock import Claim  # noqa: PLC0415 - as above
 
     load = Given(
@@ -92,8 +92,8 @@ def drill(
         spike_vus=spike_vus,
         claim=Claim(claim.run, claim.owner, break_lock=claim.break_lock),
     )
-    return step.drill(
-        step.Asked(
+    return judge.drill(
+        judge.Asked(
             load=load,
             baselines=baselines,
             runs=runs,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chamiperf_ci.adapters.history import HistoryStore
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.options import DURATION, Command, history_options, range_options
@@ -42,7 +42,7 @@ def add(
     *, runs: tuple[Path, ...], drill: Path | None, verdict: Path | None, link: str, history: HistoryStore | None
 ) -> ExitCode:
     """Add runs, or a drill's outcome; what is there already is left alone."""
-    from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     store = _given(history)
     if not runs and drill is None:
@@ -59,7 +59,7 @@ def add(
 @history_options
 def list_runs(*, which: "Wanted", history: HistoryStore | None) -> ExitCode:
     """List runs, one a line, the oldest first; only names are read."""
-    from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     kept_runs.list_names(_given(history), which)
     return ExitCode.OK
@@ -70,7 +70,7 @@ def list_runs(*, which: "Wanted", history: HistoryStore | None) -> ExitCode:
 @history_options
 def show(*, run_id: str, history: HistoryStore | None) -> ExitCode:
     """Show what was kept of a run."""
-    from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     kept_runs.show(_given(history), run_id)
     return ExitCode.OK
@@ -93,7 +93,7 @@ def export(
     history: HistoryStore | None,
 ) -> ExitCode:
     """Export metrics as CSV or JSON lines, for a spreadsheet or a notebook."""
-    from chamiperf_ci.steps import kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     kept_runs.export(_given(history), which, form=form, output=output)
     return ExitCode.OK
@@ -133,7 +133,7 @@ def trend(
     Shows what was accepted, where a drift began, nights that are missing or could not be judged, and the newest value
     against the baseline. The same history and baselines give the same bytes.
     """
-    from chamiperf_ci.steps.trend.step import show_trend  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.trend import show_trend  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     show_trend(
         _given(history),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from chamiperf_ci.adapters import actions
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, Duration, GivenClaim, claim_options, out_option, target_options
 from chamiperf_ci.steps.lock import Claim
@@ -154,8 +154,8 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
 
     Writes runs/SCENARIO.json, one file a scenario. Exits 3 when a run cannot be judged; the file says why.
     """
-    from chamiperf_ci.steps.load.entry import Given, Voice, drive  # noqa: PLC0415 - keeps `load --help` fast
-    from chamiperf_ci.steps.server_metrics.collector import collector  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.load.drive import Given, Voice, drive  # noqa: PLC0415 - keeps `load --help` fast
+    from chamiperf_ci.steps.server_metrics.collect import collector  # noqa: PLC0415 - as above
 
     if options["dry_run"]:
         check_form(given)

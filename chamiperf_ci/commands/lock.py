@@ -6,7 +6,7 @@ from datetime import timedelta
 import click
 
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode, StackLocked
 from chamiperf_ci.options import DURATION, GivenClaim, claim_options, target_options
 from chamiperf_ci.steps import lock as locks

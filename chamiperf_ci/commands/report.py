@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import out_option
 
@@ -51,7 +51,7 @@ def report(
     In GitHub Actions it also writes the job summary and annotations. Exits 0 whatever the verdict says: the exit code
     of the night is that of `compare` or `confirm`.
     """
-    from chamiperf_ci.render.context import Context  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.render.numbers import Context  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.steps import report as step  # noqa: PLC0415 - as above
 
     context = Context(project_url=project_url, run_url=run_url, report_url=report_url, artifact=artifact)

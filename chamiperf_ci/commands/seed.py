@@ -9,20 +9,19 @@ from click.core import ParameterSource
 
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.hosts import require_allowed
+from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.options import DURATION, GivenClaim, claim_options, out_option, target_options
 from chamiperf_ci.steps.lock import Claim, hold
 from chamiperf_ci.steps.published import published
-from chamiperf_ci.steps.seed import record
-from chamiperf_ci.steps.seed.clear import choose_orphans, choose_own, remove_orphans, remove_own
+from chamiperf_ci.steps.seed import inventory
+from chamiperf_ci.steps.seed.clear import Removal, choose_orphans, choose_own, remove_orphans, remove_own
 from chamiperf_ci.steps.seed.drive import Driver
 from chamiperf_ci.steps.seed.fill import Wish, carry_out, intend, require_services
 from chamiperf_ci.steps.seed.inventory import in_words
-from chamiperf_ci.steps.seed.remove import Removal
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
 _PER_NODE = 4
@@ -144,7 +143,7 @@ def _remove(client: Chamicore, driver: Driver, path: Path, run_id: str | None, *
 
 
 def _sweep(client: Chamicore, driver: Driver, path: Path, older_than: timedelta, *, dry_run: bool) -> ExitCode:
-    earlier = record.previous(path, client.target)
+    earlier = inventory.previous(path, client.target)
     orphans = choose_orphans(client, driver, older_than, [earlier.run_id] if earlier else [])
     _name("younger than the limit or in use, left alone", orphans.young)
     _name("of unknown age, left alone", orphans.undated)

@@ -5,17 +5,16 @@ from pathlib import Path
 import click
 
 from chamiperf_ci.adapters import actions
-from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.chamicore import Chamicore, Patience
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.k6 import StopRequest
-from chamiperf_ci.adapters.sender import Patience
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.options import DURATION, out_option, target_options
-from chamiperf_ci.render.smoke import conclusion, table
+from chamiperf_ci.render.tables import conclusion, table
 from chamiperf_ci.steps.published import published
-from chamiperf_ci.steps.runs import new_run_id
-from chamiperf_ci.steps.smoke.run import smoke as check_stack
+from chamiperf_ci.steps.smoke import smoke as check_stack
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
 

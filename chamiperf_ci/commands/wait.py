@@ -3,13 +3,12 @@
 import click
 
 from chamiperf_ci.adapters import actions
-from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.sender import Patience
-from chamiperf_ci.door import run
+from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, target_options
+from chamiperf_ci.steps.readiness import configured, wait_until_ready
 from chamiperf_ci.steps.targets import GivenTarget, resolve
-from chamiperf_ci.steps.wait import configured, wait_until_ready
 
 _ONE_TRY = Patience(timeout_s=2.0, retries=0)
 

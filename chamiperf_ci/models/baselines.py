@@ -16,9 +16,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from chamiperf_ci.models.document import Count, Document, Number, Value
-from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.target import Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.vocabulary import DEFAULT_TOLERANCE, Direction, MetricClass, Statistic
 
 _UNITS_OF_TIME = frozenset({"ns", "us", "ms", "s", "min", "h"})

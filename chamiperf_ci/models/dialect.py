@@ -1,11 +1,12 @@
-"""`k6/api.json`: routes, payload shapes and the identity formula of the services, read by k6 and by Python alike.
+"""The routes, payloads and id formula that k6 and Python share, and the identities made by them."""
 
-Templates are strings with `{id}`, `{mac}`, `{mac_encoded}`, `{ip}`, `{key}` and the like; `fill` replaces those that it
-is given values for and leaves every other brace alone.
-"""
-
+import ipaddress
+import re
+import secrets
+import time
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -101,3 +102,90 @@ def fill(template: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401 - a t
     if isinstance(template, list | tuple):
         return [fill(part, values) for part in template]
     return template
+
+
+_FNV_OFFSET = 2166136261
+_FNV_PRIME = 16777619
+_32_BITS = 0xFFFFFFFF
+_20_BITS = 0xFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """The names of one run's nodes.
+
+    Args:
+        rules: As the dialect states them.
+        run_id: Matches the rules' expression.
+        network: IPv4 CIDR of the addresses, which repeat when it is smaller than the number of nodes.
+    """
+
+    rules: IdentityRules
+    run_id: str
+    network: str
+
+    def id(self, index: int) -> str:
+        """The component id of a node, `index` from 0."""
+        return self.rules.id.replace("{run}", self.run_id).replace("{index}", str(index))
+
+    def mac(self, index: int) -> str:
+        """The MAC of a node, in lower case with colons; locally administered."""
+        digits = f"02{fold(self.run_id):05x}{index:05x}"
+        return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+
+    def ip(self, index: int) -> str:
+        """The address of a node, never the network's first or last."""
+        network = ipaddress.IPv4Network(self.network)
+        return str(network.network_address + 1 + index % (network.num_addresses - 2))
+
+    def values(self, index: int) -> dict[str, str]:
+        """What the dialect's templates take."""
+        mac = self.mac(index)
+        return {"id": self.id(index), "mac": mac, "mac_encoded": mac.replace(":", "%3A"), "ip": self.ip(index)}
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose node an id is: its run and its index."""
+
+    run_id: str
+    index: int
+
+
+def owner_of(component_id: str, rules: IdentityRules) -> Owner | None:
+    """Read an id back; None for one that the formula does not make, down to a padded index."""
+    pattern = (
+        re.escape(rules.id).replace(re.escape("{run}"), "(?P<run>.+)").replace(re.escape("{index}"), r"(?P<n>\d+)")
+    )
+    match = re.fullmatch(pattern, component_id, re.ASCII)
+    if match is None or re.fullmatch(rules.run_id.removeprefix("^").removesuffix("$"), match["run"]) is None:
+        return None
+    index = int(match["n"])
+    if str(index) != match["n"] or index > rules.max_index:
+        return None
+    return Owner(match["run"], index)
+
+
+def fold(run_id: str) -> int:
+    """FNV-1a (32 bits) over the run id's ASCII bytes, folded to 20 bits."""
+    value = _FNV_OFFSET
+    for byte in run_id.encode("ascii"):
+        value = ((value ^ byte) * _FNV_PRIME) & _32_BITS
+    return (value ^ (value >> 20)) & _20_BITS
+
+
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_RANDOM: Final = 4
+
+
+def new_run_id(prefix: str) -> str:
+    """An id that no other run has: one letter, the time in seconds, four random digits, all in base 36."""
+    return prefix + _base36(int(time.time())) + "".join(secrets.choice(_DIGITS) for _ in range(_RANDOM))
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits or "0"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from chamiperf_ci.models.document import Document, Value
-from chamiperf_ci.models.fingerprint import Fingerprint, Identity
+from chamiperf_ci.models.target import Fingerprint, Identity
 from chamiperf_ci.models.verdict import RowKey
 
 Method = Literal["injected", "computed"]

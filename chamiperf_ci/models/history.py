@@ -1,15 +1,13 @@
-"""One run as the history keeps it: small, complete enough for drift, trends, missing nights and a new baseline.
+"""What is kept of a night: the entry of the history, and the alerts it raised."""
 
-One file a run; a file is written once and never changed.
-"""
-
+from datetime import date
 from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import AwareDatetime
 
-from chamiperf_ci.models.document import Count, Document, Number
-from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
+from chamiperf_ci.models.document import Count, Document, Number, Value
 from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.vocabulary import RowVerdict, Statistic, TargetVerdict
 
 
@@ -73,3 +71,42 @@ class HistoryEntry(Document):
             if row.metric == "errors" and not 0 <= row.value <= row.observations:
                 return f"rows: {row.value:g} failed of {row.observations} requests of {row.endpoint}"
         return ""
+
+
+NOT_MEASURING = ""
+"""Topic of an environment's one alert for nights that were invalid or did not happen; other topics are scenarios."""
+
+
+class AlertLine(Value):
+    """One row of an alert's table."""
+
+    name: str
+    """The row, or what was not measured."""
+    what: str
+    """Such as `regression`, `target missed`, `generator-saturated`."""
+    baseline: str = ""
+    now: str = ""
+    says: str
+    """A sentence, without markup."""
+    since: date
+    """The first night that it was seen."""
+
+
+class Alert(Value):
+    """An alert as it stands after its last night."""
+
+    since: date
+    last: date
+    """The last night that failed."""
+    lines: tuple[AlertLine, ...]
+    seen: tuple[str, ...] = ()
+    """Everything that was ever in its table, so that what comes and goes is told of once."""
+    changed: tuple[str, ...] = ()
+    """The suspect range: what changed since the last good night, as sentences."""
+    reproduce: tuple[str, ...] = ()
+    """Commands."""
+    link: str = ""
+    """The workflow run of the last night."""
+    self_test: bool = False
+    over: bool = False
+    """A clean night has ended it; an alert that is closed and not over was closed by a person."""

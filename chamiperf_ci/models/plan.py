@@ -8,8 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from chamiperf_ci.models.document import Value
-from chamiperf_ci.models.fingerprint import CredentialKind
-from chamiperf_ci.models.target import Service
+from chamiperf_ci.models.target import CredentialKind, Service
 
 Parameter = bool | int | float | str
 """A scenario's own setting."""

@@ -1,11 +1,4 @@
-"""One execution of one scenario: what was planned, what was measured, and whether it can be judged.
-
-Written by `load` as `runs/<scenario>.json`; confirming runs end in `.repeat-N.json`, `.pair-N.old.json` and
-`.pair-N.new.json`.
-Durations are milliseconds unless the name says otherwise; rates are per second.
-A quantile key is `p50`, `p95`, `p99.9` and so on. A thing that was not measured is absent from the lists and named in
-`unavailable`, never a zero.
-"""
+"""A run on disk: what was planned, what the scripts and the generator reported, what was measured."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,8 +8,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from chamiperf_ci.models.document import Count, Document, Number, Value
-from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
 from chamiperf_ci.models.plan import SUSTAINED
+from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RunReason, TargetVerdict
 
 
@@ -336,3 +329,47 @@ class Run(Document):
 def _twice(names: Iterable[str]) -> str:
     """The first name that is there more than once."""
     return next((name for name, count in Counter(names).items() if count > 1), "")
+
+
+class ScriptSeries(Series):
+    """A series with the service that answers; empty for a Trend of the scenario's own."""
+
+    service: str = ""
+
+
+class PhaseHealth(Value):
+    """What the VUs saw of their own generator; None where nothing was sampled."""
+
+    overrun_ms: Distribution | None = None
+    """An iteration's time outside its requests and its pacing sleep."""
+    stall_ms: Distribution | None = None
+    """By how much pacing sleeps overslept."""
+
+
+class ScriptHealth(PhaseHealth):
+    """The same of the whole load, and by phase."""
+
+    phases: dict[str, PhaseHealth] = Field(default_factory=dict)
+
+
+class ScriptSummary(Value):
+    """One k6 process's summary."""
+
+    format: Literal["chamiperf-summary"]
+    format_version: Literal[1]
+    scenario: str
+    scenario_version: int
+    profile: str
+    duration_s: Annotated[float, Field(ge=0)]
+    iterations: float
+    dropped_iterations: float = 0
+    max_vus: int
+    time_series: int = 0
+    """Metrics and sub-metrics that k6 held; 0 if the script did not say."""
+    series: tuple[ScriptSeries, ...]
+    traffic: tuple[Traffic, ...]
+    scalars: tuple[Scalar, ...] = ()
+    objects: tuple[ObjectCount, ...] = ()
+    health: ScriptHealth
+    unavailable: tuple[Unavailable, ...] = ()
+    warnings: tuple[str, ...] = ()

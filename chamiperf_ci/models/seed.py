@@ -1,10 +1,25 @@
-"""What was put into the stack, by which formula, how fast, and whether it was found again."""
+"""What is in the stack: seed record, smoke results, and the lock on a shared stack."""
 
 from datetime import datetime
 from typing import ClassVar, Literal
 
+from pydantic import AwareDatetime
+
 from chamiperf_ci.models.document import Document, Value
-from chamiperf_ci.models.fingerprint import StackKind
+from chamiperf_ci.models.target import StackKind
+
+
+class Lock(Value):
+    """The lock as its holder wrote it."""
+
+    run: str
+    """What holds it: the steps of one workflow run share it."""
+    owner: str
+    """Who that is, for people."""
+    expires: AwareDatetime
+    """When it may be taken over; the holder keeps putting it off."""
+    process: str = ""
+    """The process that holds it, as `HOST BOOT PID-NAMESPACE PID START`; empty for a lock that outlives its command."""
 
 
 class Formula(Value):
@@ -73,4 +88,31 @@ class Seed(Document):
     shared: SharedStack | None = None
     removed_at: datetime | None = None
     """When the nodes were taken away again; None while they are there."""
+    warnings: tuple[str, ...] = ()
+
+
+class SmokeCheck(Value):
+    """One service and one operation."""
+
+    service: str
+    operation: str
+    outcome: Literal["ok", "failed", "skipped"]
+    duration_ms: float
+    problem: str = ""
+    """What is wrong, or why it was skipped."""
+
+
+class Smoke(Document):
+    """See the module."""
+
+    KIND: ClassVar[str] = "smoke"
+
+    kind: Literal["smoke"] = "smoke"
+    environment: str
+    started_at: datetime
+    seconds: float
+    ok: bool
+    checks: tuple[SmokeCheck, ...]
+    left_behind: tuple[str, ...] = ()
+    """Objects that the smoke test made and could not remove."""
     warnings: tuple[str, ...] = ()

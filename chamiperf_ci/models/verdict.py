@@ -11,8 +11,8 @@ from typing import ClassVar, Literal
 from pydantic import AwareDatetime
 
 from chamiperf_ci.models.document import Document, Value
-from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
 from chamiperf_ci.models.plan import SUSTAINED
+from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.vocabulary import (
     Direction,
     RowReason,

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from pydantic import ValidationError
 
-from chamiperf_ci.models.alert import NOT_MEASURING, Alert, AlertLine
+from chamiperf_ci.models.history import NOT_MEASURING, Alert, AlertLine
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.escaping import markdown, plain
 

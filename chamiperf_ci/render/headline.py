@@ -1,13 +1,64 @@
-"""The night in one sentence, to be understood without statistics, and what the night could not have seen."""
+"""The first sentence of a verdict, and how rows are grouped below it."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Word
 from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, RowReason, RowVerdict, TargetVerdict
-from chamiperf_ci.render import changes, groups, measured, numbers
-from chamiperf_ci.render.accepting import accept_command
-from chamiperf_ci.render.sentences import RUNS_WANTED, row_sentence
+from chamiperf_ci.render import numbers
+from chamiperf_ci.render.sentences import RUNS_WANTED, accept_command, row_sentence
+
+
+def has_regressed(row: Row) -> bool:
+    """A regression that nobody has acknowledged."""
+    return row.verdict is RowVerdict.REGRESSION and row.acknowledged is None
+
+
+def misses_target(row: Row) -> bool:
+    """A missed target that nobody has acknowledged."""
+    return row.target.verdict is TargetVerdict.MISSED and row.target.acknowledged is None
+
+
+def has_vanished(row: Row) -> bool:
+    """In the baseline and not in the run."""
+    return row.compared and row.reason is RowReason.NOT_MEASURED
+
+
+def is_acknowledged(row: Row) -> bool:
+    """Known, and covered by an entry of baselines.json."""
+    return row.acknowledged is not None or row.target.acknowledged is not None
+
+
+def is_drifting(row: Row) -> bool:
+    """Creeping for days."""
+    return row.reason is RowReason.DRIFT
+
+
+def is_not_judged(row: Row) -> bool:
+    """Compared, and without an answer; or a target without one because its run or value is invalid."""
+    unanswered = row.verdict in (RowVerdict.INVALID, RowVerdict.UNAVAILABLE)
+    return (row.compared and unanswered) or row.target.verdict is TargetVerdict.INVALID
+
+
+def is_inconclusive(row: Row) -> bool:
+    """Neither cleared nor condemned."""
+    return row.compared and row.verdict is RowVerdict.INCONCLUSIVE
+
+
+def is_improved(row: Row) -> bool:
+    """Better."""
+    return row.verdict is RowVerdict.IMPROVEMENT
+
+
+def gravity(row: Row) -> float:
+    """How much worse a row got, in units of what is tolerated; 0 where nothing was compared."""
+    return row.change.d / row.tolerance if row.change and row.tolerance > 0 else 0.0
+
+
+def worst_first(rows: Iterable[Row]) -> list[Row]:
+    """Order rows by gravity; the name decides between equals."""
+    return sorted(rows, key=lambda row: (-gravity(row), row.key.text))
+
 
 LEARNING_NIGHTS = 21
 CONFIRM = "chamiperf confirm"
@@ -78,30 +129,28 @@ def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tu
 def _is_doubtful(scenario: ScenarioOutcome, rows: Sequence[Row]) -> bool:
     """Whether a row of the scenario is suspect or drifts: something may have changed that is not the build."""
     return any(
-        row.suspect or groups.is_drifting(row) or groups.has_regressed(row)
-        for row in rows
-        if row.key.scenario == scenario.scenario
+        row.suspect or is_drifting(row) or has_regressed(row) for row in rows if row.key.scenario == scenario.scenario
     )
 
 
 def _regressed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
-    found = [row for row in rows if groups.has_regressed(row)]
-    first = groups.worst_first(found)[0]
-    name = changes.title(first.key, with_scenario=several)
+    found = [row for row in rows if has_regressed(row)]
+    first = worst_first(found)[0]
+    name = numbers.title(first.key, with_scenario=several)
     if first.change is None:
         sentence = f"{name}: {row_sentence(first)}"
     else:
-        rose = changes.words_for(first.unit, first.direction).worsened
+        rose = numbers.words_for(first.unit, first.direction).worsened
         size = numbers.percent(first.change.ratio, beside=first.tolerance)
         between = _between(first, first.change)
-        sentence = f"{name} {rose} {size} % ({between}), {_seen(first)}; {changes.tolerance(first)} is allowed."
+        sentence = f"{name} {rose} {size} % ({between}), {_seen(first)}; {numbers.tolerance(first)} is allowed."
     return f"{sentence}{_more(len(found) - 1, 'row regressed', 'rows regressed')}{_also_missed(rows)}"
 
 
 def _between(row: Row, change: Change) -> str:
     ends = sorted((abs(change.low), abs(change.high)))
     if change.low < 0 < change.high:
-        return changes.interval(row, change)
+        return numbers.interval(row, change)
     low, high = (numbers.percent(end, beside=row.tolerance) for end in ends)
     return f"between {low} and {high} %"
 
@@ -113,10 +162,10 @@ def _seen(row: Row) -> str:
 
 
 def _missed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
-    found = [row for row in rows if groups.misses_target(row)]
+    found = [row for row in rows if misses_target(row)]
     first = min(found, key=lambda row: row.key.text)
     more = _more(len(found) - 1, "target is missed", "targets are missed")
-    return f"{changes.title(first.key, with_scenario=several)} misses its target: {first.target.sentence}{more}"
+    return f"{numbers.title(first.key, with_scenario=several)} misses its target: {first.target.sentence}{more}"
 
 
 def _nothing_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], _several: bool) -> str:
@@ -132,13 +181,13 @@ def _far_above(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], sever
 
 
 def _one_run(found: Sequence[Row], several: bool) -> str:
-    first = groups.worst_first(found)[0]
+    first = worst_first(found)[0]
     change = first.change
     if change is None:
         return ""
-    rose = changes.words_for(first.unit, first.direction).worsened
+    rose = numbers.words_for(first.unit, first.direction).worsened
     size = numbers.percent(change.ratio, beside=first.tolerance)
-    name = changes.title(first.key, with_scenario=several)
+    name = numbers.title(first.key, with_scenario=several)
     return (
         f"{name} {rose} {size} % ({_between(first, change)}) in one run. One run proves nothing: measure again with "
         f"`{CONFIRM}`.{_more_rows(len(found) - 1)}"
@@ -162,7 +211,7 @@ def _not_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], sever
     for reason in order:
         found = [row for row in counted if row.reason is reason]
         if found:
-            name = changes.title(found[0].key, with_scenario=several)
+            name = numbers.title(found[0].key, with_scenario=several)
             news = f"{_ROW_NEWS[reason].format(name=name, detail=found[0].detail)}{_more_rows(len(found) - 1)}"
             return news if reason is RowReason.NOT_MEASURED else _learnt(news, found[0], scenarios, nights)
     found = [row for row in counted if row.verdict is RowVerdict.INVALID] or [
@@ -170,7 +219,7 @@ def _not_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], sever
     ]
     first_row = found[0]
     said = first_row.sentence if first_row.verdict is RowVerdict.INVALID else first_row.target.sentence
-    return f"{changes.title(first_row.key, with_scenario=several)}: {said}{_more_rows(len(found) - 1)}"
+    return f"{numbers.title(first_row.key, with_scenario=several)}: {said}{_more_rows(len(found) - 1)}"
 
 
 def _learnt(news: str, row: Row, scenarios: Sequence[ScenarioOutcome], nights: int | None) -> str:
@@ -213,10 +262,10 @@ def _learning(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], _severa
 
 
 def _drifting(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
-    found = [row for row in rows if groups.is_drifting(row)]
-    first = groups.worst_first(found)[0]
+    found = [row for row in rows if is_drifting(row)]
+    first = worst_first(found)[0]
     more = _more(len(found) - 1, "row drifts", "rows drift")
-    return f"Nothing regressed tonight, but {changes.title(first.key, with_scenario=several)}: {first.sentence}{more}"
+    return f"Nothing regressed tonight, but {numbers.title(first.key, with_scenario=several)}: {first.sentence}{more}"
 
 
 def _undecided(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
@@ -259,7 +308,7 @@ def _targets_met(rows: Sequence[Row]) -> str:
 
 
 def _also_missed(rows: Sequence[Row]) -> str:
-    missed = sum(map(groups.misses_target, rows))
+    missed = sum(map(misses_target, rows))
     return f" {numbers.counted(missed, 'target is', 'targets are')} missed." if missed else ""
 
 
@@ -279,15 +328,15 @@ def _of_p99(rows: Sequence[Row]) -> list[float]:
 
 def _runner(sigmas: Sequence[float]) -> str:
     sigma = sigmas[len(sigmas) // 2]
-    found = next((power for power in measured.POWER if sigma <= power.spread), None)
+    found = next((power for power in numbers.POWER if sigma <= power.spread), None)
     often = (
         f"about {found.by_repeats} % of cases by repeats, {found.by_pairs} % by pairs"
         if found
-        else f"under {measured.POWER[-1].by_repeats} % of cases by repeats; pairs find more"
+        else f"under {numbers.POWER[-1].by_repeats} % of cases by repeats; pairs find more"
     )
     return (
         f"Runs of the same build differ by about {numbers.percent(sigma, tenths=True)} % in p99 (sigma): a slow-down "
-        f"of 20 % is found in {often} ({measured.SOURCE})."
+        f"of 20 % is found in {often} ({numbers.SOURCE})."
     )
 
 
@@ -315,7 +364,7 @@ def _undetectable(rows: Sequence[Row], judges: str) -> list[str]:
     if not found:
         return []
     least, most = min(found, key=_size), max(found, key=_size)
-    ends = (f"{numbers.percent(size, tenths=True)} % ({changes.title(key)})" for size, key in (least, most))
+    ends = (f"{numbers.percent(size, tenths=True)} % ({numbers.title(key)})" for size, key in (least, most))
     place = f"is {next(ends)}" if least == most else f"lies between {' and '.join(ends)}"
     return [f"The smallest slow-down that {judges} find in 80 % of cases {place}."]
 

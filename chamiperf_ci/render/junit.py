@@ -1,12 +1,69 @@
-"""The verdict as JUnit XML: a test case a row and a target, for tools that read nothing else."""
+"""A verdict for machines: JUnit XML, and annotations of GitHub Actions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from chamiperf_ci.models.verdict import Row, ScenarioOutcome, Verdict
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, TargetVerdict
-from chamiperf_ci.render import groups
-from chamiperf_ci.render.consequence import fails
+from chamiperf_ci.render import headline
 from chamiperf_ci.render.escaping import html as xml
+from chamiperf_ci.render.escaping import plain
+from chamiperf_ci.render.numbers import title
+from chamiperf_ci.render.sentences import fails
+
+Level = Literal["error", "warning", "notice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line; how many of them are shown is the publisher's business."""
+
+    level: Level
+    title: str
+    message: str
+
+
+def notes(verdict: Verdict) -> tuple[Note, ...]:
+    """Return the lines, the worst first: runs, regressions, targets, vanished, not judged, inconclusive, warnings."""
+    return tuple(
+        Note(note.level, plain(note.title, longest=120), plain(note.message, longest=1_000)) for note in _notes(verdict)
+    )
+
+
+def _notes(verdict: Verdict) -> Iterator[Note]:
+    rows = headline.worst_first(verdict.rows)
+    for scenario in verdict.scenarios:
+        if not scenario.valid:
+            told = "; ".join(scenario.problems)
+            yield Note(_level(verdict, FailOn.INVALID), f"{scenario.scenario} was not judged", told)
+    for kind, holds, what in _KINDS:
+        for row in rows:
+            if holds(row):
+                said = row.target.sentence if holds is headline.misses_target else row.sentence
+                yield Note(_level(verdict, kind), f"{title(row.key)} {what}", f"{row.key.text}: {said}")
+    for warning in (*verdict.warnings, *(line for scenario in verdict.scenarios for line in scenario.warnings)):
+        yield Note("notice", "chamiperf", warning)
+
+
+def _level(verdict: Verdict, kind: FailOn) -> Level:
+    return "error" if fails(verdict, kind) else "warning"
+
+
+def _is_alone_not_judged(row: Row) -> bool:
+    """Not judged for a reason of its own: a run that cannot be judged is said once, not once a row."""
+    own = row.reason not in (RowReason.RUN_INVALID, RowReason.NOT_MEASURED)
+    return row.compared and row.verdict is RowVerdict.INVALID and own
+
+
+_KINDS: tuple[tuple[FailOn, Callable[[Row], bool], str], ...] = (
+    (FailOn.REGRESSION, headline.has_regressed, "regressed"),
+    (FailOn.TARGET, headline.misses_target, "misses its target"),
+    (FailOn.INVALID, headline.has_vanished, "vanished"),
+    (FailOn.INVALID, _is_alone_not_judged, "was not judged"),
+    (FailOn.DRIFT, headline.is_drifting, "drifts"),
+    (FailOn.INCONCLUSIVE, lambda row: headline.is_inconclusive(row) and row.suspect, "is suspect"),
+)
 
 
 def junit(verdict: Verdict) -> str:
@@ -50,7 +107,7 @@ def _run(scenario: ScenarioOutcome, verdict: Verdict) -> str:
 
 
 def _cases(row: Row, verdict: Verdict) -> Iterable[str]:
-    if row.compared or (groups.is_drifting(row) and fails(verdict, FailOn.DRIFT)):
+    if row.compared or (headline.is_drifting(row) and fails(verdict, FailOn.DRIFT)):
         yield _case("change", row.key.text, *_change(row, verdict))
     if row.target.verdict is not TargetVerdict.NONE:
         yield _case("target", row.key.text, *_target(row, verdict))
@@ -64,7 +121,7 @@ def _change(row: Row, verdict: Verdict) -> Sequence[str]:
     if row.verdict is RowVerdict.INVALID or row.reason is RowReason.NOT_MEASURED:
         return _if_it_costs(verdict, FailOn.INVALID, "error", row.sentence)
     if row.verdict is RowVerdict.INCONCLUSIVE:
-        kind = FailOn.DRIFT if groups.is_drifting(row) else FailOn.INCONCLUSIVE
+        kind = FailOn.DRIFT if headline.is_drifting(row) else FailOn.INCONCLUSIVE
         return _if_it_costs(verdict, kind, "failure", row.sentence)
     return () if row.verdict in (RowVerdict.PASS, RowVerdict.IMPROVEMENT) else ("skipped", row.sentence)
 

@@ -1,7 +1,43 @@
-"""Numbers as people read them: three significant digits, a unit, percents in words; knows nothing of verdicts."""
+"""Numbers for people: units, three digits, changes and their intervals in words."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chamiperf_ci.models.verdict import Change, Row, RowKey
+from chamiperf_ci.models.vocabulary import Direction
+
+CARDS = "docs/verdicts.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a report's links lead.
+
+    Attributes:
+        project_url: Where this project's files can be read, such as `https://HOST/OWNER/chamiperf-ci/blob/v1`; empty
+            if unknown: cards are then named and not linked.
+        run_url: The workflow run that made the report; empty outside one.
+        report_url: The page with the full report; empty if there is none.
+        artifact: Name of the artifact that holds the full report; empty if there is none.
+        trusted: Whether the verdict is our own; one from a fork may name links that are not to be shown.
+    """
+
+    project_url: str = ""
+    run_url: str = ""
+    report_url: str = ""
+    artifact: str = ""
+    trusted: bool = True
+
+    def card_url(self, word: str) -> str:
+        """Return the URL of a verdict's or reason's card; empty when the project's place is unknown."""
+        return f"{self.project_url.rstrip('/')}/{CARDS}#{anchor(word)}" if self.project_url else ""
+
+
+def anchor(word: str) -> str:
+    """Return the anchor that GitHub gives a heading made of one verdict or reason: `at the limit`: `at-the-limit`."""
+    return word.lower().replace(" ", "-").replace(".", "")
+
 
 # Unit to its larger and smaller neighbours: factor to multiply a value with, and the smallest value shown in it.
 _SCALES: dict[str, tuple[tuple[float, float, str], ...]] = {
@@ -83,3 +119,109 @@ def _with_unit(number: str, unit: str) -> str:
     if not unit:
         return number
     return f"{number}{unit}" if unit.startswith("/") else f"{number} {unit}"
+
+
+SOURCE = "simulated with known truth, docs/verdict.md section 12"
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """How often a slow-down of 20 % is found.
+
+    Attributes:
+        spread: Standard deviation between runs of the same build, on logs.
+        by_repeats: Percent found by three runs.
+        by_pairs: Percent found by pairs of what was suspect.
+    """
+
+    spread: float
+    by_repeats: int
+    by_pairs: int
+
+
+POWER = (Power(0.03, 91, 98), Power(0.04, 84, 97), Power(0.055, 66, 92), Power(0.08, 42, 86))
+"""Of simulated runs, the quietest runner first."""
+
+FALSE_NIGHTS_OF_THE_ADR = 98
+"""Percent of unchanged nights of 192 rows that one run over the median of the accepted (gate `adr`) turns red."""
+
+
+_TIMES = frozenset({"ns", "µs", "us", "ms", "s", "min"})
+_READABLE = {
+    "bootscript": "boot script",
+    "stalled-windows": "stalled windows",
+    "errors": "error rate",
+    "bss": "BSS",
+    "smd": "SMD",
+    "auth": "Auth",
+    "cloud-init": "Cloud-Init",
+    "kea-sync": "Kea-Sync",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How a metric says that it changed: `20 % slower`, `rose 20 %`."""
+
+    worse: str
+    better: str
+    worsened: str
+
+
+def words_for(unit: str, direction: Direction) -> Words:
+    """Return a metric's words, by what it measures."""
+    if direction is Direction.HIGHER:
+        return Words("less", "more", "fell")
+    return Words("slower", "faster", "rose") if unit in _TIMES else Words("more (worse)", "less (better)", "rose")
+
+
+def is_worse(ratio: float, direction: Direction) -> bool:
+    """Whether a change in the metric's own direction is for the worse; no change is not."""
+    return ratio > 0 if direction is Direction.LOWER else ratio < 0
+
+
+def title(key: RowKey, *, with_scenario: bool = False) -> str:
+    """Return a row's name as a sentence begins: `Boot script p99`, `Boot script p99 (spike) in boot_storm`."""
+    parts = [_READABLE.get(part, part) for part in (key.endpoint, key.metric) if part]
+    phase = "" if key.phase == "sustained" else f" ({key.phase})"
+    scenario = f" in {key.scenario}" if with_scenario else ""
+    name = " ".join(parts)
+    return f"{name[:1].upper()}{name[1:]}{phase}{scenario}"
+
+
+def estimate(row: Row, change: Change, *, tenths: bool = False) -> str:
+    """Return the change itself: `20.7 % slower`; `unchanged` where it rounds to nothing."""
+    size = percent(change.ratio, beside=row.tolerance, tenths=tenths)
+    if float(size.replace(",", "")) == 0:
+        return "unchanged"
+    return f"{size} % {_way(row, change.ratio)}"
+
+
+def interval(row: Row, change: Change, *, tenths: bool = False) -> str:
+    """Return the 95 % interval, smaller size first: `8.2 to 34.7 %`, or `12 % faster to 17 % slower`."""
+    ends = sorted((change.low, change.high), key=lambda end: (is_worse(end, row.direction), abs(end)))
+    same_side = is_worse(change.low, row.direction) == is_worse(change.high, row.direction)
+    sizes = [percent(end, beside=row.tolerance, tenths=tenths) for end in ends]
+    if same_side:
+        return f"{sizes[0]} to {sizes[1]} %"
+    return " to ".join(f"{size} % {_way(row, end)}" for size, end in zip(sizes, ends, strict=True))
+
+
+def cell(row: Row) -> str:
+    """Return the change with its interval for a table: `~` where the interval holds no change, else in words."""
+    if row.change is None:
+        return ""
+    change = row.change
+    if change.low <= 0 <= change.high:
+        return f"~ [{interval(row, change)}]"
+    return f"{estimate(row, change, tenths=True)} [{interval(row, change, tenths=True)}]"
+
+
+def tolerance(row: Row) -> str:
+    """Return the row's tolerance in percent: `20 %`."""
+    return f"{100 * row.tolerance:g} %"
+
+
+def _way(row: Row, ratio: float) -> str:
+    words = words_for(row.unit, row.direction)
+    return words.worse if is_worse(ratio, row.direction) else words.better

@@ -1,11 +1,135 @@
-"""What a row says in one sentence, without markup; every verdict and reason has its own."""
+"""The sentence of a row: what was found, how sure it is, and what could not have been seen."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from types import MappingProxyType
 
-from chamiperf_ci.models.verdict import Change, Row, TargetResult
-from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
-from chamiperf_ci.render import changes, numbers
+from chamiperf_ci.models.drill import Drill
+from chamiperf_ci.models.verdict import Change, Row, ScenarioOutcome, TargetResult, Verdict
+from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.render import numbers
+
+STALE_AFTER = timedelta(days=90)
+"""Age at the night from which a drill is named stale."""
+
+MOST_SEEN = 10.0
+"""A smallest change of more than this is none that a gate can be said to see."""
+
+_MOST_DIFFERENCES = 3
+
+
+def gate_sight(scenarios: Sequence[ScenarioOutcome], drills: Iterable[Drill]) -> tuple[str, ...]:
+    """Return a sentence for each scenario that a drill was made of; of several drills the newest that fits speaks.
+
+    Args:
+        scenarios: A night's scenarios.
+        drills: In any order; those of other scenarios say nothing here.
+    """
+    newest_first = sorted(drills, key=lambda drill: (drill.started_at, drill.sentence), reverse=True)
+    return tuple(sentence for scenario in scenarios for sentence in _of(scenario, newest_first))
+
+
+def _of(scenario: ScenarioOutcome, drills: Sequence[Drill]) -> Iterator[str]:
+    mine = [drill for drill in drills if drill.scenario == scenario.scenario]
+    fitting = [drill for drill in mine if drill.fingerprint == scenario.fingerprint]
+    if fitting:
+        yield f"{_said(fitting[0])}{_age(scenario, fitting[0])}"
+    elif mine:
+        yield f"{_name(mine[0])} is not used: {_why_not(scenario, mine[0])}."
+
+
+def _said(drill: Drill) -> str:
+    if drill.word == "too few runs":
+        return f"{_name(drill)} had too few valid runs, so it proves nothing about this gate."
+    if drill.word == "not proved":
+        return f"{_name(drill)} did not prove this gate: {_evidence(drill)}."
+    seen = min(drill.rows, key=lambda row: row.smallest_confirmed, default=None)
+    if seen is None or seen.smallest_confirmed > MOST_SEEN:
+        return f"What this gate sees of {drill.scenario} is not known, measured on {_day(drill)} ({_evidence(drill)})."
+    size = numbers.percent(seen.smallest_confirmed)
+    where = " ".join(part for part in (seen.key.endpoint, seen.key.metric, "of", drill.scenario) if part)
+    return f"This gate sees +{size} % on {where}, measured on {_day(drill)} ({_evidence(drill)})."
+
+
+def _evidence(drill: Drill) -> str:
+    """What was caught of the largest slow-down, and what was called in unchanged code."""
+    largest, unchanged = drill.effects[-1], drill.unchanged
+    return (
+        f"a drill caught {largest.caught} of {numbers.counted(largest.comparisons, f'{drill.method} slow-down')} of "
+        f"{numbers.percent(largest.effect)} % and called {unchanged.caught} of "
+        f"{numbers.counted(unchanged.comparisons, 'unchanged comparison')} a regression"
+    )
+
+
+def _age(scenario: ScenarioOutcome, drill: Drill) -> str:
+    age = scenario.started_at - drill.started_at
+    return f" It is stale, {age.days} days old: run `chamiperf drill` again." if age > STALE_AFTER else ""
+
+
+def _why_not(scenario: ScenarioOutcome, drill: Drill) -> str:
+    if drill.fingerprint is None:
+        return "it has no valid run"
+    differences = scenario.fingerprint.differences(drill.fingerprint)
+    more = f"; {len(differences) - _MOST_DIFFERENCES} more" if len(differences) > _MOST_DIFFERENCES else ""
+    return f"it was made under other circumstances ({'; '.join(differences[:_MOST_DIFFERENCES])}{more})"
+
+
+def _name(drill: Drill) -> str:
+    return f"The drill of {drill.scenario} of {_day(drill)}"
+
+
+def _day(drill: Drill) -> str:
+    return f"{drill.started_at:%Y-%m-%d}"
+
+
+_UNLESS_TOLD = (FailOn.REGRESSION, FailOn.TARGET, FailOn.INVALID)
+
+
+def fails(verdict: Verdict, kind: FailOn) -> bool:
+    """Whether what is of this kind turns the exit code; nothing did in a night that ended in 0."""
+    return verdict.outcome.exit_code != 0 and kind in (verdict.fail_on or _UNLESS_TOLD)
+
+
+_NIGHTS = "--history-branch chamiperf-data --environment NAME"
+"""The branch of the workflows to copy; a comparison is given its content as a folder, and not its name."""
+BEGIN = f"chamiperf baselines init {_NIGHTS} --link URL"
+ADD = f"chamiperf update-baseline propose --reason TEXT {_NIGHTS}"
+BESIDE = f"{ADD} --overrule fingerprint"
+NEWEST = f"{ADD} --replace --scenario SCENARIO"
+"""The newest nights in the place of the accepted ones."""
+REPLACE = f"{NEWEST} --since DAY"
+"""A range replaces whatever it holds, so that it is narrowed to what changed."""
+FIRST_DAY = "DAY is the first night after the change"
+"""Tonight in its place would leave a baseline of one run."""
+WHAT_CHANGED = f"`--scenario` names what changed, {FIRST_DAY}"
+APPLY = "chamiperf update-baseline apply"
+_FULL = 5
+_USABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def accept_command(scenario: ScenarioOutcome) -> str:
+    """Return the command for one scenario's nights, with the environment's own name."""
+    return filled_in(_command(scenario), environment=scenario.fingerprint.environment, scenario=scenario.scenario)
+
+
+def filled_in(text: str, *, environment: str, scenario: str = "") -> str:
+    """Put names into the commands of a text; what is not known or could be no such name is left as it is."""
+    for option, value in (("--environment NAME", environment), ("--scenario SCENARIO", scenario)):
+        if _USABLE.fullmatch(value):
+            text = text.replace(option, f"{option.split()[0]} {value}")
+    return text
+
+
+def _command(scenario: ScenarioOutcome) -> str:
+    if not scenario.environment_accepted:
+        return BEGIN
+    if scenario.accepted_otherwise:
+        return BESIDE
+    if scenario.baseline_runs >= _FULL:
+        return NEWEST
+    return ADD
+
 
 RUNS_WANTED = 5
 
@@ -18,7 +142,7 @@ def row_sentence(row: Row) -> str:
     """
     sentence = _SENTENCES[row.reason](row)
     if row.above_tolerance_unconfirmed and row.verdict is RowVerdict.INCONCLUSIVE:
-        sentence += f" Above {changes.tolerance(row)}, not confirmed."
+        sentence += f" Above {numbers.tolerance(row)}, not confirmed."
     return sentence
 
 
@@ -72,14 +196,14 @@ def _of_change(say: Callable[[Row, Change], str]) -> Callable[[Row], str]:
 
 def _regression(row: Row, change: Change) -> str:
     runs = f"seen in all {len(row.current_values)} runs"
-    return f"{_sure(row, change)}, {runs}; tolerance {changes.tolerance(row)} cannot be excluded."
+    return f"{_sure(row, change)}, {runs}; tolerance {numbers.tolerance(row)} cannot be excluded."
 
 
 def _by_pairs(row: Row, change: Change) -> str:
     pairs = list(zip(row.baseline_values, row.current_values, strict=False))
-    worse = sum(changes.is_worse(new - old, row.direction) for old, new in pairs)
+    worse = sum(numbers.is_worse(new - old, row.direction) for old, new in pairs)
     seen = f"in {worse} of {len(pairs)} pairs measured side by side"
-    return f"{_sure(row, change)}, seen {seen}; tolerance {changes.tolerance(row)} cannot be excluded."
+    return f"{_sure(row, change)}, seen {seen}; tolerance {numbers.tolerance(row)} cannot be excluded."
 
 
 def _thin_regression(row: Row, change: Change) -> str:
@@ -93,12 +217,12 @@ def _improvement(row: Row, change: Change) -> str:
 
 
 def _pass(row: Row, change: Change) -> str:
-    return f"{_plain(row, change)}: within {changes.tolerance(row)}."
+    return f"{_plain(row, change)}: within {numbers.tolerance(row)}."
 
 
 def _slower_within(row: Row, change: Change) -> str:
-    worse = changes.words_for(row.unit, row.direction).worse
-    return f"{_sure(row, change)}: {worse}, within tolerance ({changes.tolerance(row)})."
+    worse = numbers.words_for(row.unit, row.direction).worse
+    return f"{_sure(row, change)}: {worse}, within tolerance ({numbers.tolerance(row)})."
 
 
 def _not_repeated(row: Row) -> str:
@@ -111,7 +235,7 @@ def _not_repeated(row: Row) -> str:
         seen, again = "in one run", "not repeated"
     else:
         seen, again = f"in {runs} runs", "three are needed to decide"
-    change = f"{changes.estimate(row, row.change)} {seen} ({changes.interval(row, row.change)})"
+    change = f"{numbers.estimate(row, row.change)} {seen} ({numbers.interval(row, row.change)})"
     return f"{change}; {again}. {_noise(row.change)}"
 
 
@@ -126,7 +250,7 @@ def _disagree(row: Row, change: Change) -> str:
 
 
 def _noisy(row: Row, change: Change) -> str:
-    return f"{_plain(row, change)}: noise hides whether that is within {changes.tolerance(row)}. {_noise(change)}"
+    return f"{_plain(row, change)}: noise hides whether that is within {numbers.tolerance(row)}. {_noise(change)}"
 
 
 def _thin(row: Row) -> str:
@@ -137,15 +261,15 @@ def _thin(row: Row) -> str:
 
 
 def _above_tolerance(row: Row, change: Change) -> str:
-    return f"{changes.estimate(row, change)} in one run; the ADR's rule allows {changes.tolerance(row)}."
+    return f"{numbers.estimate(row, change)} in one run; the ADR's rule allows {numbers.tolerance(row)}."
 
 
 def _drift(row: Row) -> str:
     if row.change is None:
         return row.detail
-    slowly = f"{changes.estimate(row, row.change, tenths=True)} over the last 7 nights"
+    slowly = f"{numbers.estimate(row, row.change, tenths=True)} over the last 7 nights"
     detail = f" {row.detail}" if row.detail else ""
-    return f"{slowly} ({changes.interval(row, row.change, tenths=True)}): a slow drift.{detail}"
+    return f"{slowly} ({numbers.interval(row, row.change, tenths=True)}): a slow drift.{detail}"
 
 
 def _counts(row: Row) -> str:
@@ -190,12 +314,12 @@ def _because(row: Row) -> str:
 
 
 def _sure(row: Row, change: Change) -> str:
-    return f"{changes.estimate(row, change, tenths=True)} (95 %: {changes.interval(row, change, tenths=True)})"
+    return f"{numbers.estimate(row, change, tenths=True)} (95 %: {numbers.interval(row, change, tenths=True)})"
 
 
 def _plain(row: Row, change: Change) -> str:
-    said = changes.estimate(row, change)
-    return f"{said[:1].upper()}{said[1:]} ({changes.interval(row, change)})"
+    said = numbers.estimate(row, change)
+    return f"{said[:1].upper()}{said[1:]} ({numbers.interval(row, change)})"
 
 
 def _noise(change: Change) -> str:

@@ -1,9 +1,18 @@
-"""What a trend shows: a metric's nights through years, what was accepted, and where a drift began."""
+"""The trend over nights, as a table, as charts and as a page."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from chamiperf_ci.models.vocabulary import Direction
+from chamiperf_ci.render import numbers
+from chamiperf_ci.render.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, Scale, drawing, sparkline
+from chamiperf_ci.render.charts import SVG_WIDTH as WIDTH
+from chamiperf_ci.render.escaping import html
+from chamiperf_ci.render.html import figure, html_page
+from chamiperf_ci.render.report import Html, Markdown, Surface
+from chamiperf_ci.render.sentences import amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +118,271 @@ class ScenarioTrend:
     breaks: tuple[Marked, ...]
     weeks_before: datetime | None
     metrics: tuple[MetricTrend, ...]
+
+
+_FLOOR = HEIGHT - BOTTOM
+_LEAST = {"share": 0.001, "windows": 1.0}
+"""Where a scale ends at least, of quantities that are mostly zero."""
+_LONGEST_TICK = 12
+_JOINED = timedelta(days=3)
+_JOINED_WEEKS = timedelta(days=21)
+"""Points further apart than this are not joined by a line."""
+
+
+class Timeline:
+    """Where a time lies from left to right; the same for all charts of a scenario."""
+
+    def __init__(self, trend: ScenarioTrend) -> None:
+        self._first = trend.first
+        self._span = max((trend.last - trend.first).total_seconds(), 1.0)
+
+    def x(self, when: datetime) -> float:
+        """Pixels from the left, 12 within the frame at both ends."""
+        share = (when - self._first).total_seconds() / self._span
+        return LEFT + 12 + share * (WIDTH - LEFT - RIGHT - 24)
+
+
+def shared_marks(trend: ScenarioTrend, name: str) -> str:
+    """Return what all charts of a scenario use, to stand before the first of them.
+
+    Args:
+        trend: The scenario.
+        name: Its id within the page.
+    """
+    time = Timeline(trend)
+    missing = "".join(f"M{time.x(when):.1f} {_FLOOR}v6" for when in trend.missing)
+    x_of_invalid = (time.x(night.when) for night in trend.invalid)
+    invalid = "".join(f"M{x - 3:.1f} {_FLOOR - 9}l6 6m0-6l-6 6" for x in x_of_invalid)
+    breaks = "".join(f"M{time.x(night.when):.1f} {TOP}V{_FLOOR}" for night in trend.breaks)
+    ends = dict.fromkeys(((trend.first, "start"), (trend.last, "end")))
+    dates = "".join(
+        f'<text class="tick" x="{time.x(when):.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{when:%Y-%m-%d}</text>'
+        for when, anchor in ends
+    )
+    paths = "".join(
+        f'<path class="{kind}" d="{path}"/>'
+        for kind, path in (("missing", missing), ("invalid", invalid), ("break", breaks))
+        if path
+    )
+    return f'<svg class="marks" aria-hidden="true"><defs><g id="{html(name)}">{dates}{paths}</g></defs></svg>'
+
+
+def trend_chart(metric: MetricTrend, trend: ScenarioTrend, name: str) -> str:
+    """Return a metric's chart.
+
+    Args:
+        metric: One of the scenario's.
+        trend: The scenario.
+        name: Of its shared marks.
+    """
+    time = Timeline(trend)
+    low, high = _ends(metric)
+    margin = (high - low) * 0.1 or abs(high) * 0.1 or 1.0
+    scale = Scale(max(0.0, low - margin) if low >= 0 else low - margin, high + margin)
+    parts = [*_nights_axis(scale, (low, high), metric.unit), f'<use href="#{html(name)}"/>']
+    for line in metric.lines:
+        kind = "nights" if line is metric.lines[-1] else "nights before"
+        parts.append(f'<path class="{kind}" d="{"".join(_path(line.points, time, scale, trend.weeks_before))}"/>')
+        if line.accepted is not None:
+            begin, end = time.x(line.points[0].when), time.x(line.points[-1].when)
+            y = scale.y(line.accepted)
+            parts.append(f'<path class="accepted" d="M{begin - 6:.1f} {y:.1f}H{end + 6:.1f}"/>')
+    if metric.drifting is not None and metric.drifting.began is not None:
+        x = time.x(metric.drifting.began)
+        parts.append(
+            f'<path class="drift" d="M{x:.1f} {TOP}V{_FLOOR}"/>'
+            f'<text class="tick" x="{x - 4:.1f}" y="{TOP + 10}" text-anchor="end">drift</text>'
+        )
+    x, y = time.x(metric.newest.when), scale.y(metric.newest.value)
+    parts.append(f'<circle class="newest" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
+    return drawing(f"{trend.scenario} / {metric.name}: {trend.valid} nights", parts)
+
+
+def _path(points: Sequence[Point], time: Timeline, scale: Scale, weeks_before: datetime | None) -> Iterator[str]:
+    """A line that is broken where nights are missing; a night between two gaps is a short dash."""
+    for stretch in _stretches(points, weeks_before):
+        places = [f"{time.x(point.when):.1f} {scale.y(point.value):.1f}" for point in stretch]
+        yield f"M{places[0]}m-2 0h4" if len(places) == 1 else f"M{'L'.join(places)}"
+
+
+def _stretches(points: Sequence[Point], weeks_before: datetime | None) -> Iterator[list[Point]]:
+    """Points that follow one another without a gap."""
+    stretch = [points[0]]
+    for before, after in pairwise(points):
+        is_week = weeks_before is not None and before.when < weeks_before
+        if after.when - before.when > (_JOINED_WEEKS if is_week else _JOINED):
+            yield stretch
+            stretch = []
+        stretch.append(after)
+    yield stretch
+
+
+def _ends(metric: MetricTrend) -> tuple[float, float]:
+    """The least and the most that is drawn."""
+    values = [point.value for line in metric.lines for point in line.points]
+    values += [line.accepted for line in metric.lines if line.accepted is not None]
+    return min(values, default=metric.newest.value), max(
+        *values, metric.newest.value, _LEAST.get(metric.unit, metric.newest.value)
+    )
+
+
+def _nights_axis(scale: Scale, ends: tuple[float, float], unit: str) -> Iterator[str]:
+    """Both ends beside the frame; windows without their unit, for which there is no room."""
+    for end in dict.fromkeys(ends):
+        said = f"{end:g}" if unit == "windows" else amount(end, unit)
+        yield (
+            f'<text class="tick" x="{LEFT - 6}" y="{scale.y(end) + 4:.1f}" text-anchor="end">'
+            f"{html(said, longest=_LONGEST_TICK)}</text>"
+        )
+
+
+TITLE = "Trend of the nights"
+NOTHING = "The history holds no night."
+HEADERS = ("metric", "newest", "accepted", "change", "last nights", "drift")
+LEGEND = (
+    "Jagged line: the nights, of the newest circumstances in front. Level line: what was accepted. Filled circle: the "
+    "newest night. Tick below the frame: a night that is missing. Cross: a night that could not be judged. Dotted "
+    "vertical line: the circumstances changed, and both sides are not compared. Dashed vertical line: a drift began."
+)
+_MOST_LISTED = 5
+_UNCHANGED = "unchanged"
+_STYLE = """
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 0 2rem; }
+.charts figure { margin: .75rem 0; }
+svg.marks { position: absolute; width: 0; height: 0; }
+path.nights { fill: none; stroke: var(--now); stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; }
+path.nights.before { stroke: var(--history); }
+path.missing { stroke: var(--faint); stroke-width: 2; }
+path.invalid { fill: none; stroke: var(--ink); stroke-width: 1.5; }
+path.break { stroke: var(--faint); stroke-dasharray: 1 4; }
+path.drift { stroke: var(--allowed); stroke-width: 1.5; stroke-dasharray: 6 4; }
+path.accepted { fill: none; stroke: var(--accepted); stroke-width: 2; }
+circle.newest { fill: var(--now); }"""
+
+
+def trend_page(trends: Sequence[ScenarioTrend], *, producer: str) -> str:
+    """Return the page; the same trends give the same bytes."""
+    surface = Html()
+    blocks = [surface.paragraph(surface.text(_sentence(trends))), *_contents(trends)]
+    if trends:
+        blocks.append(surface.paragraph(surface.text(LEGEND)))
+    for place, trend in enumerate(trends, start=1):
+        name = f"nights-{place}"
+        blocks.append(f'<section id="scenario-{place}">')
+        blocks.append(_head(trend, surface))
+        blocks.append(surface.fold("The same as a table", _table(trend, surface)))
+        charts = (figure(trend_chart(metric, trend, name), _caption(metric)) for metric in trend.metrics)
+        blocks.append(f'{shared_marks(trend, name)}<div class="charts">{"".join(charts)}</div></section>')
+    return html_page(f"chamiperf: {TITLE.lower()}", blocks, producer=producer, style=_STYLE)
+
+
+def trend_markdown(trends: Sequence[ScenarioTrend]) -> str:
+    """Return the tables, for a job summary or a wiki."""
+    surface = Markdown()
+    said = surface.paragraph(surface.text(_sentence(trends)))
+    return "\n".join([said, *(f"{_head(trend, surface)}\n{_table(trend, surface)}" for trend in trends)])
+
+
+def _sentence(trends: Sequence[ScenarioTrend]) -> str:
+    """Everything in one sentence."""
+    if not trends:
+        return NOTHING
+    metrics = [metric for trend in trends for metric in trend.metrics]
+    drifting = sum(metric.drifting is not None for metric in metrics)
+    return (
+        f"{drifting or 'None'} of {numbers.counted(len(metrics), 'compared metric')} "
+        f"{'drifts' if drifting == 1 else 'drift'}; the newest night is of {max(t.last for t in trends):%Y-%m-%d}."
+    )
+
+
+def _contents(trends: Sequence[ScenarioTrend]) -> Iterator[str]:
+    if len(trends) > 1:
+        surface = Html()
+        yield surface.bullets([surface.link(_title(trend), f"#scenario-{n}") for n, trend in enumerate(trends, 1)])
+
+
+def _title(trend: ScenarioTrend) -> str:
+    return f"{trend.scenario} in {trend.environment} ({trend.stack})"
+
+
+def _head(trend: ScenarioTrend, surface: Surface) -> str:
+    """The scenario's nights in words."""
+    said = (
+        f"{numbers.counted(trend.valid, 'night was', 'nights were')} judged from {trend.first:%Y-%m-%d} to "
+        f"{trend.last:%Y-%m-%d}, {len(trend.invalid)} could not be, {len(trend.missing)} are missing."
+    )
+    if trend.weeks_before is not None:
+        said += f" Before {trend.weeks_before:%Y-%m-%d} a point is the median of a week."
+    lines = [
+        *_newest("Not judged", trend.invalid),
+        *_newest("Missing", [Marked(when, "") for when in trend.missing]),
+        *_newest("Other circumstances, not compared with those before", trend.breaks),
+        *(f"{metric.name}: {_drift(metric)}" for metric in trend.metrics if metric.drifting),
+    ]
+    parts = [surface.heading(_title(trend)), surface.paragraph(surface.text(said))]
+    if lines:
+        parts.append(surface.bullets([surface.text(line) for line in lines]))
+    return "\n".join(parts)
+
+
+def _newest(what: str, nights: Sequence[Marked]) -> Iterator[str]:
+    """The newest of what is marked; the others are counted."""
+    shown = [f"{night.when:%Y-%m-%d}{f' ({night.why})' if night.why else ''}" for night in nights[-_MOST_LISTED:]]
+    more = f" and {len(nights) - len(shown)} before" if len(nights) > len(shown) else ""
+    if shown:
+        yield f"{what}: {', '.join(reversed(shown))}{more}."
+
+
+def _table(trend: ScenarioTrend, surface: Surface) -> str:
+    rows = [
+        [
+            surface.name(metric.name),
+            surface.text(f"{amount(metric.newest.value, metric.unit)} ({metric.newest.when:%Y-%m-%d})"),
+            surface.text(_accepted(metric)),
+            surface.text(_change(metric)),
+            surface.text(sparkline(metric.recent)),
+            surface.text(_drift(metric)),
+        ]
+        for metric in trend.metrics
+    ]
+    return surface.table(HEADERS, rows)
+
+
+def _caption(metric: MetricTrend) -> str:
+    said = f"{metric.name}: {amount(metric.newest.value, metric.unit)} on {metric.newest.when:%Y-%m-%d}"
+    line, change, drift = metric.lines[-1], _change(metric), _drift(metric)
+    against = "nothing is accepted"
+    if line.accepted is not None:
+        runs = numbers.counted(line.accepted_runs, "run")
+        how = f"{change} than" if change not in ("", _UNCHANGED) else f"{change} beside".strip()
+        against = f"{how} the {amount(line.accepted, metric.unit)} accepted ({runs})"
+    return f"{said}, {against}.{f' Drift: {drift}' if drift else ''}"
+
+
+def _accepted(metric: MetricTrend) -> str:
+    line = metric.lines[-1]
+    return "" if line.accepted is None else f"{amount(line.accepted, metric.unit)} ({line.accepted_runs})"
+
+
+def _change(metric: MetricTrend) -> str:
+    """The newest night against what was accepted, in words; empty for counts, of which no ratio is formed."""
+    accepted = metric.lines[-1].accepted
+    if not accepted or metric.unit in ("share", "windows"):
+        return ""
+    return _sized(metric, metric.newest.value / accepted - 1)
+
+
+def _drift(metric: MetricTrend) -> str:
+    if metric.drifting is None:
+        return ""
+    began = metric.drifting.began
+    where = f"since about {began:%Y-%m-%d}" if began else "where it began cannot be located"
+    return f"{_sized(metric, metric.drifting.ratio)} over the last 7 nights, {where}."
+
+
+def _sized(metric: MetricTrend, ratio: float) -> str:
+    size = numbers.percent(ratio, tenths=True)
+    if float(size.replace(",", "")) == 0:
+        return _UNCHANGED
+    words = numbers.words_for(metric.unit, metric.direction)
+    return f"{size} % {words.worse if numbers.is_worse(ratio, metric.direction) else words.better}"

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from chamiperf_ci.adapters import files
-from chamiperf_ci.adapters.data import default_baselines
+from chamiperf_ci.adapters.files import default_baselines
 from chamiperf_ci.errors import ConfigurationError, ExitCode, InternalError, InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, Verdict

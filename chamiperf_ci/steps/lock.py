@@ -19,13 +19,12 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from chamiperf_ci.adapters.answers import Answer, Resource
 from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.http_client import Answer, Resource
 from chamiperf_ci.errors import StackLocked, ToolkitError
 from chamiperf_ci.models.dialect import fill
-from chamiperf_ci.models.lock import Lock
-from chamiperf_ci.models.stack import ProcessRef, boot_id
-from chamiperf_ci.models.target import Service
+from chamiperf_ci.models.seed import Lock
+from chamiperf_ci.models.target import ProcessRef, Service, boot_id
 
 LIFE: Final = timedelta(minutes=10)
 """How long a lock outlives a holder that was killed."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chamiperf_ci.models.alert import NOT_MEASURING, AlertLine
+from chamiperf_ci.models.history import NOT_MEASURING, AlertLine
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.steps.alerts.findings import UNNAMED, Night, Trouble
 from chamiperf_ci.steps.history import EntryName

@@ -5,21 +5,20 @@ from pathlib import Path
 import click
 
 from chamiperf_ci.adapters import actions, files
-from chamiperf_ci.adapters.dialect import dialect
+from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.errors import InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Verdict
-from chamiperf_ci.render.annotations import notes
-from chamiperf_ci.render.context import Context
-from chamiperf_ci.render.gate_sight import gate_sight
-from chamiperf_ci.render.junit import junit
-from chamiperf_ci.render.markdown import summary
-from chamiperf_ci.render.page import page
-from chamiperf_ci.render.terminal import terminal
-from chamiperf_ci.steps.compare.sittings import read_runs
-from chamiperf_ci.steps.drill.kept import read_drill
+from chamiperf_ci.render.html import page
+from chamiperf_ci.render.junit import junit, notes
+from chamiperf_ci.render.numbers import Context
+from chamiperf_ci.render.report import summary
+from chamiperf_ci.render.sentences import gate_sight
+from chamiperf_ci.render.tables import terminal
+from chamiperf_ci.steps.compare.scenarios import read_runs
+from chamiperf_ci.steps.drill.measure import read_drill
 from chamiperf_ci.steps.published import published_verdict
-from chamiperf_ci.steps.server_metrics.joined import joined
+from chamiperf_ci.steps.server_metrics.figures import joined
 
 
 def report(path: Path, runs: Path, *, out: Path, context: Context, drill: Path | None = None) -> None:

@@ -1,23 +1,168 @@
-"""From what was given (options, variables, `chamiperf.toml`, the embedded stack) to one typed target.
-
-The options and variables arrive merged, an option before its variable; the file fills what they leave open.
-"""
+"""The target of a command: its services, credentials, and whether it is the embedded stack."""
 
 import ipaddress
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from chamiperf_ci.adapters.hosts import check_url, host_of, is_loopback
-from chamiperf_ci.adapters.targets_file import DEFAULT, read_targets
+from pydantic import SecretStr
+
+from chamiperf_ci.adapters import stack_state
+from chamiperf_ci.adapters.files import DEFAULT, read_secret, read_targets
+from chamiperf_ci.adapters.http_client import check_url, host_of, is_loopback
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.fingerprint import StackKind
-from chamiperf_ci.models.target import Service, Target, TargetEntry, TargetsFile, Tls
-from chamiperf_ci.steps import embedded
-from chamiperf_ci.steps.credentials import NOTHING, GivenCredential, choose, filed
+from chamiperf_ci.models.target import (
+    TOKEN_FILE,
+    Credential,
+    CredentialKind,
+    Service,
+    StackKind,
+    Target,
+    TargetEntry,
+    TargetsFile,
+    Tls,
+)
+
+NAME: Final = "embedded"
+"""The target's name; `chamiperf.toml` cannot use it."""
+
+
+def entry(given: Mapping[Service, str]) -> TargetEntry:
+    """The running stack, as if it stood in `chamiperf.toml`.
+
+    Args:
+        given: URLs from options and variables; one that is not the stack's own would be measured under its name.
+
+    Raises:
+        ConfigurationError: No embedded stack runs, or a given URL is not its own.
+    """
+    state = stack_state.find()
+    if state is None:
+        raise ConfigurationError(
+            "no embedded stack is running", where=f"--target {NAME}", remedy="Start it: chamiperf stack up."
+        )
+    urls = {service.name: service.url for service in state.services}
+    services = {service: urls[service] for service in Service if service in urls}
+    for service, url in given.items():
+        if check_url(url, where=f"--{service}-url") != services.get(service):
+            raise ConfigurationError(
+                f"{service} is given as {url}, which is not the embedded stack's",
+                where=f"--target {NAME}",
+                remedy="Unset that option or variable, or leave --target out.",
+            )
+    return TargetEntry(
+        services=services,
+        kea=urls.get("kea"),
+        kea_sync=urls.get("kea-sync"),
+        credential=CredentialKind.INTERNAL_TOKEN,
+        internal_token_file=Path(state.state_dir) / TOKEN_FILE,
+        ca_file=None if state.ca_file is None else Path(state.ca_file),
+        generator_on_target_host=True,
+    )
+
+
+def serves(urls: Iterable[str]) -> bool:
+    """Whether any of these URLs is the running embedded stack's: then what is measured is no product."""
+    state = stack_state.find()
+    return state is not None and not {service.url for service in state.services}.isdisjoint(urls)
+
+
+_HOW_TO_GIVE: Final[Mapping[CredentialKind, str]] = {
+    CredentialKind.INTERNAL_TOKEN: "Set CHAMICORE_INTERNAL_TOKEN, or name its file with --internal-token-file.",
+    CredentialKind.BEARER: "Set CHAMICORE_TOKEN, or name its file with --token-file.",
+    CredentialKind.CLIENT_CREDENTIALS: "Set CHAMIPERF_CLIENT_ID and CHAMIPERF_CLIENT_SECRET (or --client-secret-file).",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCredential:
+    """Credentials as given; a kind is named only where several are given, or where none needs a secret."""
+
+    kind: CredentialKind | None = None
+    internal_token: SecretStr | None = field(default=None, repr=False)
+    bearer: SecretStr | None = field(default=None, repr=False)
+    client_id: str | None = None
+    client_secret: SecretStr | None = field(default=None, repr=False)
+
+    @property
+    def kinds(self) -> tuple[CredentialKind, ...]:
+        """The kinds of which at least a part is given."""
+        present = {
+            CredentialKind.INTERNAL_TOKEN: self.internal_token is not None,
+            CredentialKind.BEARER: self.bearer is not None,
+            CredentialKind.CLIENT_CREDENTIALS: self.client_id is not None or self.client_secret is not None,
+        }
+        return tuple(kind for kind, there in present.items() if there)
+
+
+NOTHING: Final = GivenCredential()
+
+
+def filed(entry: TargetEntry, folder: Path) -> GivenCredential:
+    """The credential that an entry of `chamiperf.toml` names; its files lie relative to the file's folder.
+
+    Raises:
+        ConfigurationError: A file cannot be read or holds no usable secret.
+    """
+    return GivenCredential(
+        kind=entry.credential,
+        internal_token=_secret(folder, entry.internal_token_file, "internal_token_file"),
+        bearer=_secret(folder, entry.token_file, "token_file"),
+        client_id=entry.client_id,
+        client_secret=_secret(folder, entry.client_secret_file, "client_secret_file"),
+    )
+
+
+def choose(given: GivenCredential, from_file: GivenCredential) -> Credential:
+    """The one credential: what options and variables give, else what the file does, else none.
+
+    Raises:
+        ConfigurationError: Several kinds and no `--credential`, a kind that was asked for and not given, or half of a
+            pair of client credentials.
+    """
+    known = given if given.kinds else from_file
+    kind = given.kind or known.kind
+    if kind is None:
+        if len(known.kinds) > 1:
+            raise ConfigurationError(
+                f"several credentials are given: {', '.join(known.kinds)}",
+                where="options, variables and chamiperf.toml",
+                remedy="Say which one with --credential.",
+            )
+        kind = known.kinds[0] if known.kinds else CredentialKind.NONE
+    if kind in _HOW_TO_GIVE and kind not in known.kinds:
+        raise ConfigurationError(
+            f"the credential {kind} is asked for and not given", where="--credential", remedy=_HOW_TO_GIVE[kind]
+        )
+    if kind is CredentialKind.CLIENT_CREDENTIALS:
+        if known.client_id is None or known.client_secret is None:
+            raise ConfigurationError(
+                "client credentials need both an id and a secret", where="--client-id", remedy=_HOW_TO_GIVE[kind]
+            )
+        return Credential(kind=kind, client_id=known.client_id, client_secret=known.client_secret)
+    tokens = {CredentialKind.INTERNAL_TOKEN: known.internal_token, CredentialKind.BEARER: known.bearer}
+    return Credential(kind=kind, token=tokens.get(kind))
+
+
+def k6_environment(credential: Credential) -> dict[str, str]:
+    """The credential as the load scripts read it from their environment (`k6/README.md`)."""
+    token = "" if credential.token is None else credential.token.get_secret_value()
+    if credential.kind is CredentialKind.INTERNAL_TOKEN:
+        return {"CHAMICORE_INTERNAL_TOKEN": token}
+    if credential.kind is CredentialKind.BEARER:
+        return {"CHAMIPERF_TOKEN": token}
+    if credential.kind is CredentialKind.CLIENT_CREDENTIALS:
+        secret = "" if credential.client_secret is None else credential.client_secret.get_secret_value()
+        return {"CHAMIPERF_CLIENT_ID": credential.client_id or "", "CHAMIPERF_CLIENT_SECRET": secret}
+    return {}
+
+
+def _secret(folder: Path, path: Path | None, key: str) -> SecretStr | None:
+    return None if path is None else read_secret(folder / path, option=key)
+
 
 NETWORK: Final = "198.18.0.0/15"
 """RFC 2544's addresses for benchmarks: 131,072 of them, routed nowhere."""
@@ -67,12 +212,12 @@ def resolve(given: GivenTarget) -> Target:
     """
     file = read_targets(given.config)
     path = given.config or DEFAULT
-    if embedded.NAME in file.targets:
+    if NAME in file.targets:
         raise ConfigurationError(
             "the name embedded belongs to the embedded stack", where=str(path), remedy="Rename [targets.embedded]."
         )
-    if given.name == embedded.NAME:
-        return _fill(given, embedded.entry(given.services), file, path)
+    if given.name == NAME:
+        return _fill(given, entry(given.services), file, path)
     return _fill(given, _entry(given.name, file, path), file, path)
 
 
@@ -85,11 +230,11 @@ def check_form(given: GivenTarget) -> None:
         ConfigurationError: As `resolve`, for those.
     """
     file, path = read_targets(given.config), given.config or DEFAULT
-    entry = TargetEntry() if given.name == embedded.NAME else _entry(given.name, file, path)
+    entry = TargetEntry() if given.name == NAME else _entry(given.name, file, path)
     place = f"{path}, targets.{given.name}"
     _services(given, entry, place)
     _other_urls(given, entry, place)
-    _usable(given.environment or entry.environment or given.name or embedded.NAME)
+    _usable(given.environment or entry.environment or given.name or NAME)
     check_network(given.network or entry.network or NETWORK)
 
 
@@ -110,7 +255,7 @@ def _fill(given: GivenTarget, entry: TargetEntry, file: TargetsFile, path: Path)
     on_this_host = entry.generator_on_target_host
     return Target(
         environment=_environment(given, entry, urls),
-        stack_kind=StackKind.EMBEDDED if embedded.serves(urls) else StackKind.DEPLOYED,
+        stack_kind=StackKind.EMBEDDED if serves(urls) else StackKind.DEPLOYED,
         services=services,
         **others,
         tls=_tls(given.tls, entry, path.parent),
@@ -127,7 +272,7 @@ def _entry(name: str | None, file: TargetsFile, path: Path) -> TargetEntry:
     if name is None:
         return TargetEntry()
     if name not in file.targets:
-        known = ", ".join([embedded.NAME, *file.targets])
+        known = ", ".join([NAME, *file.targets])
         raise ConfigurationError(
             f"there is no target {name!r}",
             where=str(path),
@@ -172,7 +317,7 @@ def _environment(given: GivenTarget, entry: TargetEntry, urls: list[str]) -> str
         ConfigurationError: It is longer than 64 or has other characters than letters, digits, dot, dash, underscore.
     """
     hosts = [host_of(url) for url in urls]
-    local = embedded.NAME if embedded.serves(urls) else "local"
+    local = NAME if serves(urls) else "local"
     derived = local if all(is_loopback(host) for host in hosts) else hosts[0].replace(":", ".")
     return _usable(given.environment or entry.environment or given.name or derived)
 

@@ -1,9 +1,4 @@
-"""How far the current runs lie from the baseline, and how far they would lie by luck alone.
-
-The run is the unit of replication. All arithmetic is on logs turned so that up is worse. The variance between runs is
-moderated (Smyth 2004): a prior with the weight of four runs, the baseline's own scatter, and the scatter of recent
-nights, which is taken between neighbours so that slow drift does not inflate it. Formulas: verdict.md section 4.
-"""
+"""The change between two sets of runs, with its interval; between pairs likewise (verdict.md section 4)."""
 
 import math
 from collections.abc import Sequence
@@ -11,9 +6,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.verdict.centre import MAD_TO_SD, absolute_deviation, centre, centre_variance, median
-from chamiperf_ci.verdict.metric_class import as_shown, as_worse, is_quantity
-from chamiperf_ci.verdict.student_t import quantile, tails
+from chamiperf_ci.verdict.distributions import (
+    MAD_TO_SD,
+    absolute_deviation,
+    centre,
+    centre_variance,
+    median,
+    quantile,
+    tails,
+)
+from chamiperf_ci.verdict.statistic import as_shown, as_worse, is_quantity
 
 PRIOR_WEIGHT = 4.0
 HISTORY_WEIGHT = 0.3
@@ -172,4 +174,52 @@ def change(
         high=d + half,
         p_worse=p_worse,
         p_better=p_better,
+    )
+
+
+PRIOR_SD_OF_PAIR = 0.04
+PAIRS_TO_DECIDE = 5
+
+
+def change_of_pairs(pairs: Sequence[tuple[float, float]], *, direction: Direction = Direction.LOWER) -> Change:
+    """Compare new with old within each (old, new) pair; the order of pairs is irrelevant.
+
+    Raises:
+        ValueError: No pair, or a value that is not positive and finite.
+    """
+    if not pairs or not all(is_quantity(value) for pair in pairs for value in pair):
+        message = "a change by pairs needs at least one pair of positive, finite values"
+        raise ValueError(message)
+    logs = [as_worse(pair, direction) for pair in pairs]
+    differences = sorted(new - old for old, new in logs)
+    n = len(differences)
+    d = median(differences)
+    limit, squares = clipped_squares(differences, d, PRIOR_SD_OF_PAIR)
+    nu = PRIOR_WEIGHT + n - 1
+    spread = math.sqrt((PRIOR_WEIGHT * PRIOR_SD_OF_PAIR**2 + squares) / nu)
+    se = spread * math.sqrt(centre_variance(n))
+    half = quantile(0.975, nu) * se
+    p_worse, p_better = tails(d / se, nu)
+    return Change(
+        direction=direction,
+        baseline_runs=n,
+        current_runs=n,
+        baseline_centre=0.0,
+        d=d,
+        offsets=tuple(differences),
+        clip_limit=limit,
+        squares=squares,
+        history_sd=None,
+        history_steps=0,
+        prior_sd=PRIOR_SD_OF_PAIR,
+        nu=nu,
+        spread=spread,
+        sigma=spread,
+        se=se,
+        se_three=se,
+        low=d - half,
+        high=d + half,
+        p_worse=p_worse,
+        p_better=p_better,
+        by_pairs=True,
     )

@@ -1,20 +1,115 @@
-"""Slow drift: what creeps under every nightly tolerance (verdict.md section 9).
-
-The last seven valid nights stand against the baseline with the same formulas; a warning, not a failed night. Where it
-began is located by change points, never nearer than their smallest segment to tonight.
-"""
+"""Slow drift over nights, and where it began (verdict.md section 9)."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, Direction
 from chamiperf_ci.verdict.change import MOST_HISTORY, Change, change
-from chamiperf_ci.verdict.change_points import ChangePoint, change_points
-from chamiperf_ci.verdict.metric_class import as_worse, is_quantity
+from chamiperf_ci.verdict.statistic import as_worse, is_quantity
+
+SMALLEST_SEGMENT = 5
+PERMUTATIONS = 199
+CHANGE_POINT_P = 0.01
+_SEED = 20250218
+_BLOCK = 32
+_FIRST_BATCH = 19
+_ROUNDING = 1e-9
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePoint:
+    """A change: `place` is the first value after it, `p` its permutation p value (at most 0.01)."""
+
+    place: int
+    p: float
+
+
+def change_points(values: Sequence[float], *, smallest_segment: int = SMALLEST_SEGMENT) -> tuple[ChangePoint, ...]:
+    """Return the change points of a series, first to last; none lies nearer than `smallest_segment` to an edge.
+
+    The same values give the same answer: the 199 permutations come from a fixed seed.
+
+    Args:
+        values: Finite numbers in time order, for latencies their logs.
+        smallest_segment: Fewest values on either side of a change, at least 2.
+    """
+    series = np.asarray(values, dtype=np.float64)
+    found: list[ChangePoint] = []
+    open_segments = [(0, len(series))]
+    while open_segments:
+        start, end = open_segments.pop()
+        if end - start < 2 * smallest_segment:
+            continue
+        place, p = _split(series[start:end], smallest_segment)
+        if p <= CHANGE_POINT_P:
+            found.append(ChangePoint(start + place, p))
+            open_segments += [(start, start + place), (start + place, end)]
+    return tuple(sorted(found, key=lambda point: point.place))
+
+
+def _split(segment: Floats, smallest_segment: int) -> tuple[int, float]:
+    """Return where a segment is best split, and p; p stops being exact once it is known to lie above `LARGEST_P`."""
+    ordered = np.sort(segment)
+    n = len(segment)
+    ranks = np.argsort(np.argsort(segment, kind="stable"), kind="stable")
+    observed = _energy(ordered, ranks[np.newaxis], smallest_segment)[0]
+    best = int(np.argmax(observed))
+    random = np.random.default_rng([_SEED, n])
+    exceeded = done = 0
+    for batch in (_FIRST_BATCH, PERMUTATIONS - _FIRST_BATCH):
+        orders = random.permuted(np.tile(np.arange(n), (batch, 1)), axis=1)
+        statistics = _energy(ordered, orders, smallest_segment).max(axis=1)
+        exceeded += int(np.sum(statistics >= observed[best] * (1 - _ROUNDING)))
+        done += batch
+        if 1 + exceeded > CHANGE_POINT_P * (PERMUTATIONS + 1):
+            break
+    return best + smallest_segment, (1 + exceeded) / (1 + done)
+
+
+def _energy(ordered: Floats, orders: NDArray[np.intp], smallest_segment: int) -> Floats:
+    """Return the energy distance of every admissible split (columns) of every ordering (rows) of sorted values."""
+    n = len(ordered)
+    to_earlier = _distance_to_earlier(ordered, orders)
+    place = np.arange(n)
+    sums = np.cumsum(ordered)
+    to_all = ordered * (2 * place + 2 - n) + sums[-1] - 2 * sums
+    total = to_all.sum() / 2
+    left = np.arange(smallest_segment, n - smallest_segment + 1)
+    right = n - left
+    within_left = np.cumsum(to_earlier, axis=1)[:, left - 1]
+    within_right = total - np.cumsum(to_all[orders] - to_earlier, axis=1)[:, left - 1]
+    between = total - within_left - within_right
+    distance = (
+        2 * between / (left * right) - 2 * within_left / (left * (left - 1)) - 2 * within_right / (right * (right - 1))
+    )
+    energy: Floats = distance * left * right / n
+    return energy
+
+
+def _distance_to_earlier(ordered: Floats, orders: NDArray[np.intp]) -> Floats:
+    """Return for every place of every ordering the sum of distances to all earlier places."""
+    n = len(ordered)
+    result = np.zeros(orders.shape)
+    seen = np.zeros(orders.shape)
+    for start in range(0, n, _BLOCK):
+        block = orders[:, start : start + _BLOCK]
+        counts, sums = np.cumsum(seen, axis=1), np.cumsum(seen * ordered, axis=1)
+        before = ordered * (2 * counts - counts[:, -1:]) + sums[:, -1:] - 2 * sums
+        result[:, start : start + _BLOCK] = np.take_along_axis(before, block, axis=1)
+        values = ordered[block]
+        result[:, start : start + _BLOCK] += np.tril(np.abs(values[:, :, None] - values[:, None, :])).sum(axis=2)
+        np.put_along_axis(seen, block, 1.0, axis=1)
+    return result
+
 
 FEWEST_TO_LOCATE = 14
-LARGEST_P = 0.01
+DRIFT_P = 0.01
 SMALLEST_DRIFT = math.log(1.10)
 
 
@@ -64,7 +159,7 @@ def find_drift(
         prior_sd=prior_sd,
         direction=direction,
     )
-    if not (measured.p_worse < LARGEST_P and measured.d >= SMALLEST_DRIFT):
+    if not (measured.p_worse < DRIFT_P and measured.d >= SMALLEST_DRIFT):
         return Drift(alarm=False, change=measured)
     return Drift(alarm=True, change=measured, began=_located(nights, since, direction))
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.verdict.centre import centre_variance
 from chamiperf_ci.verdict.change import HISTORY_WEIGHT, PRIOR_WEIGHT, Change
-from chamiperf_ci.verdict.decision import RowDecision
-from chamiperf_ci.verdict.student_t import quantile
+from chamiperf_ci.verdict.distributions import centre_variance, quantile
+from chamiperf_ci.verdict.row import RowDecision
 
 
 @dataclass(frozen=True, slots=True)

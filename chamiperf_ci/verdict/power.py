@@ -13,14 +13,20 @@ from numpy.typing import NDArray
 
 from chamiperf_ci.models.vocabulary import Direction, RowVerdict
 from chamiperf_ci.verdict.change import RUNS_TO_DECIDE, Change, change
-from chamiperf_ci.verdict.decision import RowDecision, is_thin
-from chamiperf_ci.verdict.metric_class import PRIOR_SD, as_shown, log_tolerance
-from chamiperf_ci.verdict.multiplicity import LARGEST_P
+from chamiperf_ci.verdict.counts import wilson
+from chamiperf_ci.verdict.distributions import quantile
 from chamiperf_ci.verdict.night import confirm_night, judge_night
-from chamiperf_ci.verdict.row import HALF_AGAIN, LARGEST_P_OF_PAIRS, decide_row
-from chamiperf_ci.verdict.row_input import RowInput, RowKey
-from chamiperf_ci.verdict.student_t import quantile
-from chamiperf_ci.verdict.wilson import wilson
+from chamiperf_ci.verdict.row import (
+    HALF_AGAIN,
+    LARGEST_P,
+    LARGEST_P_OF_PAIRS,
+    RowDecision,
+    RowInput,
+    RowKey,
+    decide_row,
+    is_thin,
+)
+from chamiperf_ci.verdict.statistic import PRIOR_SD, as_shown, log_tolerance
 
 TRIALS = 200
 BASELINE_RUNS = 5

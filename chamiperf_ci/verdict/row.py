@@ -1,23 +1,363 @@
-"""One row: did it get slower than is tolerated, and can that be believed?
-
-The tolerance test is a non-inferiority test (Schuirmann 1987): pass excludes a slowdown of the tolerance or more.
-A regression is certainly a slowdown, cannot be shown to stay within tolerance, and was seen in every one of three
-runs; one run never condemns. Rules: verdict.md section 5. Many rows together are `night`'s business: it says which
-p values survive.
-"""
+"""The rule that calls a row a regression, a pass or neither (verdict.md sections 5 to 7)."""
 
 import math
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence, Sized
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal
 
-from chamiperf_ci.models.vocabulary import RowKind, RowReason, RowVerdict
-from chamiperf_ci.verdict.change import RUNS_TO_DECIDE, Change, change
-from chamiperf_ci.verdict.decision import RowDecision, is_thin
-from chamiperf_ci.verdict.error_rate import compare_errors
-from chamiperf_ci.verdict.metric_class import PRIOR_SD, log_tolerance
-from chamiperf_ci.verdict.multiplicity import LARGEST_P
-from chamiperf_ci.verdict.pairs import PAIRS_TO_DECIDE, change_of_pairs
-from chamiperf_ci.verdict.row_input import VERDICT_WITHOUT_JUDGEMENT, RowInput, unjudgeable
-from chamiperf_ci.verdict.stalled import compare_stalled
+from chamiperf_ci.models.vocabulary import (
+    DEFAULT_TOLERANCE,
+    UNKNOWN_BASELINE,
+    Direction,
+    FailOn,
+    MetricClass,
+    RowKind,
+    RowReason,
+    RowVerdict,
+    RunReason,
+    TargetVerdict,
+)
+from chamiperf_ci.verdict.change import PAIRS_TO_DECIDE, RUNS_TO_DECIDE, THIN_FACTORS, Change, change, change_of_pairs
+from chamiperf_ci.verdict.counts import ErrorComparison, Failures, StalledComparison, compare_errors, compare_stalled
+from chamiperf_ci.verdict.distributions import median
+from chamiperf_ci.verdict.statistic import PRIOR_SD, as_shown, as_worse, is_quantity, log_tolerance
+
+VERDICT_WITHOUT_JUDGEMENT = MappingProxyType(
+    {
+        RowReason.RUN_INVALID: RowVerdict.INVALID,
+        RowReason.FINGERPRINT_MISMATCH: RowVerdict.INVALID,
+        RowReason.ERROR_BURST: RowVerdict.INVALID,
+        RowReason.TOO_FEW_REQUESTS: RowVerdict.INVALID,
+        RowReason.STATISTIC_MISMATCH: RowVerdict.INVALID,
+        RowReason.NOT_A_QUANTITY: RowVerdict.INVALID,
+        RowReason.RESTARTED: RowVerdict.INVALID,
+        RowReason.MACHINE_BUSY: RowVerdict.INVALID,
+        RowReason.UNIT_MISMATCH: RowVerdict.INVALID,
+        RowReason.RESOLUTION: RowVerdict.UNAVAILABLE,
+        RowReason.NO_BASELINE: RowVerdict.UNAVAILABLE,
+        RowReason.NOT_OFFERED: RowVerdict.UNAVAILABLE,
+        RowReason.NOT_MEASURED: RowVerdict.UNAVAILABLE,
+        RowReason.SIMULATED: RowVerdict.UNAVAILABLE,
+        RowReason.TOO_SHORT: RowVerdict.UNAVAILABLE,
+    }
+)
+"""The reasons for which a row is not judged, and the verdict each gives."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RowKey:
+    """Which number a row is about; unique within a night."""
+
+    scenario: str
+    endpoint: str
+    metric: str
+    phase: str = "sustained"
+
+
+@dataclass(frozen=True, slots=True)
+class RowInput:
+    """One row's numbers.
+
+    Attributes:
+        key: Which number.
+        kind: How it is judged: a quantity by its change, stalled windows and errors by their counts.
+        metric_class: Decides the prior spread of a quantity; another Trend takes the class of its quantile.
+        direction: Which way is good.
+        tolerance: Slowdown accepted, as a fraction above 0.
+        baseline: A quantity's accepted runs.
+        history: A quantity's valid nights before the judged ones, oldest first.
+        current: A quantity's current runs: the night's run first, then the repeats.
+        pairs: (old, new) of each pair. When there are any, a quantity is judged on them alone.
+        baseline_stalled: Stalled windows of each baseline run.
+        current_stalled: Stalled windows of each current run; with pairs, of the new runs.
+        baseline_failures: Failures of all baseline runs, a window or a run each.
+        current_failures: For each current run its windows; with pairs, the new runs.
+        reason: Why the row is not judged, a key of `VERDICT_WITHOUT_JUDGEMENT`; None to judge it.
+        detail: What goes with the reason, such as the fingerprint's field that differs; handed through.
+    """
+
+    key: RowKey
+    kind: RowKind = RowKind.QUANTITY
+    metric_class: MetricClass = MetricClass.P99
+    direction: Direction = Direction.LOWER
+    tolerance: float = DEFAULT_TOLERANCE
+    baseline: tuple[float, ...] = ()
+    history: tuple[float, ...] = ()
+    current: tuple[float, ...] = ()
+    pairs: tuple[tuple[float, float], ...] = ()
+    baseline_stalled: tuple[int, ...] = ()
+    current_stalled: tuple[int, ...] = ()
+    baseline_failures: tuple[Failures, ...] = ()
+    current_failures: tuple[tuple[Failures, ...], ...] = ()
+    reason: RowReason | None = None
+    detail: str = ""
+
+
+def unjudgeable(row: RowInput) -> RowReason | None:
+    """Say why a row's numbers cannot be judged, whatever its `reason`; None when they can.
+
+    Nothing now is `not-measured`, nothing to compare with is `no-baseline`, and a number that its quantity cannot
+    have (NaN, infinite, zero or negative; more failures than requests) is `not-a-quantity`.
+    """
+    if row.kind is RowKind.STALLED_WINDOWS:
+        good = all(0 <= count < math.inf for count in (*row.baseline_stalled, *row.current_stalled))
+        return _missing(row.baseline_stalled, row.current_stalled) or _flawed(good=good)
+    if row.kind is RowKind.ERRORS:
+        runs = (row.baseline_failures, *row.current_failures)
+        good = all(0 <= window.failed <= window.requests < math.inf for run in runs for window in run)
+        busy = [run for run in row.current_failures if any(window.requests > 0 for window in run)]
+        known = [window for window in row.baseline_failures if window.requests > 0]
+        measured = busy if len(busy) == len(row.current_failures) else ()
+        return _flawed(good=good) or _missing(known, measured)
+    if row.pairs:
+        return _flawed(good=all(is_quantity(value) for pair in row.pairs for value in pair))
+    good = all(map(is_quantity, (*row.baseline, *row.current)))
+    return _missing(row.baseline, row.current) or _flawed(good=good)
+
+
+def _missing(baseline: Sized, current: Sized) -> RowReason | None:
+    if not len(current):
+        return RowReason.NOT_MEASURED
+    return None if len(baseline) else RowReason.NO_BASELINE
+
+
+def _flawed(*, good: bool) -> RowReason | None:
+    return None if good else RowReason.NOT_A_QUANTITY
+
+
+FALSE_DISCOVERY_RATE = 0.05
+LARGEST_P = 0.01
+
+
+def survivors(
+    p_values: Sequence[float], *, q: float = FALSE_DISCOVERY_RATE, largest_p: float = 1.0
+) -> tuple[bool, ...]:
+    """Say for each p whether it is rejected at false discovery rate `q` and also lies below `largest_p`.
+
+    Equal p values are decided alike, so the order of rows is irrelevant. A night uses `largest_p` = `LARGEST_P`.
+    """
+    ranked = sorted(p_values)
+    threshold = max((p for rank, p in enumerate(ranked, start=1) if p <= q * rank / len(ranked)), default=-1.0)
+    return tuple(p <= threshold and p < largest_p for p in p_values)
+
+
+def is_thin(measured: Change) -> bool:
+    """Say whether a change rests on a baseline of one or two runs; pairs bring their own baseline."""
+    return not measured.by_pairs and measured.baseline_runs <= len(THIN_FACTORS)
+
+
+FAR_ABOVE = math.log(2.5)
+"""L95 of one run from which a night cannot end well without another one: of unchanged nights of 192 noisy rows 15 %
+have such a row at the first look, and 0.4 % one that is left when two scenarios were repeated (docs/verdict.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowDecision:
+    """A row's verdict and why.
+
+    Attributes:
+        key: Which number.
+        kind: How it was judged.
+        verdict: One of six.
+        reason: Why; each has a card in the docs.
+        tolerance: Slowdown accepted, as a fraction.
+        theta: The same on the log scale.
+        change: The change with its interval; None where nothing was compared, or counts were.
+        stalled: The counts, for a row of stalled windows.
+        errors: The rates, for a row of errors.
+        suspect: One run can neither clear nor condemn it, and another run would help.
+        above_tolerance: The estimate exceeds the tolerance and the row is no regression (the ADR's literal comparison).
+        repeated: Decided anew with repeats or pairs.
+        detail: What goes with the reason.
+    """
+
+    key: RowKey
+    kind: RowKind
+    verdict: RowVerdict
+    reason: RowReason
+    tolerance: float
+    theta: float
+    change: Change | None = None
+    stalled: StalledComparison | None = None
+    errors: ErrorComparison | None = None
+    suspect: bool = False
+    above_tolerance: bool = False
+    repeated: bool = False
+    detail: str = ""
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether the change rests on one or two baseline runs, which no p value can mend."""
+        return self.change is not None and is_thin(self.change)
+
+    @property
+    def is_far_above(self) -> bool:
+        """Whether one run lies so far above that nothing was decided until it is measured again."""
+        alone = self.suspect and not self.repeated
+        return alone and self.change is not None and self.change.low >= FAR_ABOVE
+
+    @property
+    def in_family(self) -> bool:
+        """Whether the row's p values take part in section 6: a change of a quantity, no pairs, no thin baseline."""
+        return self.change is not None and not self.change.by_pairs and not self.is_thin
+
+
+LEARNING_NIGHTS = 21
+DEFAULT_FAIL_ON = frozenset({FailOn.REGRESSION, FailOn.TARGET, FailOn.INVALID})
+
+_JUDGED = (RowVerdict.PASS, RowVerdict.REGRESSION, RowVerdict.IMPROVEMENT, RowVerdict.INCONCLUSIVE)
+_JUDGED_TARGETS = (TargetVerdict.MET, TargetVerdict.MISSED, TargetVerdict.AT_THE_LIMIT)
+
+Word = Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "not decided"]
+
+
+@dataclass(frozen=True, slots=True)
+class NightOutcome:
+    """What a night ends in.
+
+    Attributes:
+        exit_code: 0, 1 (a verdict says no) or 3 (the measurement is not valid).
+        word: The gravest thing seen, whether or not it fails the night; `pass` only when every row and target passes.
+        regressions: Rows.
+        missed_targets: Targets.
+        invalid: Invalid runs, rows and targets, vanished metrics, and metrics without a baseline unless learning.
+        inconclusive: Rows.
+        drifts: Rows in slow drift.
+        learning: Rows that have no baseline yet and are forgiven for it.
+        far_above: Rows that one run saw far above their baseline and that were not measured again.
+        nothing_judged: No row was compared and no target judged, and the environment is not learning.
+    """
+
+    exit_code: Literal[0, 1, 3]
+    word: Word
+    regressions: int
+    missed_targets: int
+    invalid: int
+    inconclusive: int
+    drifts: int
+    learning: int
+    far_above: int = 0
+    nothing_judged: bool = False
+
+
+def night_outcome(
+    decisions: Sequence[RowDecision],
+    *,
+    targets: Collection[TargetVerdict] = (),
+    run_reasons: Collection[RunReason] = (),
+    drifts: int = 0,
+    environment_nights: int | None = None,
+    acknowledged: int = 0,
+    fail_on: Collection[FailOn] = DEFAULT_FAIL_ON,
+) -> NightOutcome:
+    """Say how a night ends.
+
+    Args:
+        decisions: The night's rows that count; leave out those a person has acknowledged.
+        targets: Verdicts of all targets.
+        run_reasons: Why runs were invalid, any number a run; empty when all were valid.
+        drifts: Rows in slow drift.
+        environment_nights: Nights of this environment, tonight among them; its first 21 are learning, so that a row
+            without a baseline (or with one of another fingerprint only) costs nothing. None: no grace.
+        acknowledged: Rows and targets that a person has acknowledged, which were judged and are not among the others.
+        fail_on: What may fail the night. A regression, a missed target, an inconclusive row or a drift ends in 1,
+            an invalid measurement in 3.
+    """
+    verdicts = Counter(decision.verdict for decision in decisions)
+    unknown = sum(decision.reason in UNKNOWN_BASELINE for decision in decisions)
+    is_learning = environment_nights is not None and environment_nights <= LEARNING_NIGHTS
+    broken = sum(
+        decision.verdict is RowVerdict.INVALID or decision.reason is RowReason.NOT_MEASURED
+        for decision in decisions
+        if decision.reason not in UNKNOWN_BASELINE
+    )
+    invalid_targets = sum(verdict is TargetVerdict.INVALID for verdict in targets)
+    invalid = broken + invalid_targets + len(run_reasons) + (0 if is_learning else unknown)
+    learning = unknown if is_learning else 0
+    judged = sum(verdicts[verdict] for verdict in _JUDGED) + sum(verdict in _JUDGED_TARGETS for verdict in targets)
+    nothing_judged = not judged and not is_learning and not acknowledged
+    far_above = sum(decision.is_far_above for decision in decisions)
+    missed = sum(verdict is TargetVerdict.MISSED for verdict in targets)
+    gravity: tuple[tuple[Word, int, FailOn | None], ...] = (
+        ("regression", verdicts[RowVerdict.REGRESSION], FailOn.REGRESSION),
+        ("target missed", missed, FailOn.TARGET),
+        ("invalid", invalid + nothing_judged, FailOn.INVALID),
+        ("not decided", far_above, FailOn.INVALID),
+        ("learning", learning or (is_learning and not judged), None),
+        ("drift", drifts, FailOn.DRIFT),
+        ("inconclusive", verdicts[RowVerdict.INCONCLUSIVE], FailOn.INCONCLUSIVE),
+    )
+    failing = {kind for _, count, kind in gravity if count and kind in fail_on}
+    exit_code: Literal[0, 1, 3] = 1 if failing - {FailOn.INVALID} else (3 if failing else 0)
+    return NightOutcome(
+        exit_code=exit_code,
+        word=next((word for word, count, _ in gravity if count), "pass"),
+        regressions=verdicts[RowVerdict.REGRESSION],
+        missed_targets=missed,
+        invalid=invalid,
+        inconclusive=verdicts[RowVerdict.INCONCLUSIVE],
+        drifts=drifts,
+        learning=learning,
+        far_above=far_above,
+        nothing_judged=nothing_judged,
+    )
+
+
+MOST_SCENARIOS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SuspectScenario:
+    """A scenario with suspect rows; `p_worse` is the smallest among them, infinite where only counts are suspect."""
+
+    scenario: str
+    p_worse: float
+    rows: tuple[RowKey, ...]
+
+
+def suspect_scenarios(decisions: Iterable[RowDecision]) -> tuple[SuspectScenario, ...]:
+    """Order the scenarios that have suspect rows by their smallest p_worse; stalled windows and errors come last.
+
+    Of equals the scenario's name decides, so the order of rows is irrelevant. The first two are worth repeating:
+    a third adds at most one point of power (measured, verdict.md section 7).
+    """
+    found: dict[str, list[RowDecision]] = {}
+    for decision in decisions:
+        if decision.suspect:
+            found.setdefault(decision.key.scenario, []).append(decision)
+    scenarios = [
+        SuspectScenario(scenario, min(map(_urgency, rows)), tuple(sorted(row.key for row in rows)))
+        for scenario, rows in found.items()
+    ]
+    return tuple(sorted(scenarios, key=lambda suspect: (suspect.p_worse, suspect.scenario)))
+
+
+def _urgency(decision: RowDecision) -> float:
+    return decision.change.p_worse if decision.change is not None else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class AdrDecision:
+    """Whether one run exceeds the tolerance; `shown` is its change as a fraction in the metric's own direction."""
+
+    exceeds: bool
+    shown: float
+
+
+def adr_gate(baseline: Sequence[float], current: float, *, tolerance: float, direction: Direction) -> AdrDecision:
+    """Compare one run with the median of the accepted runs.
+
+    Raises:
+        ValueError: No baseline run, or a value that is not positive.
+    """
+    if not baseline:
+        message = "the ADR's rule needs an accepted run"
+        raise ValueError(message)
+    d = as_worse([current], direction)[0] - median(as_worse(baseline, direction))
+    return AdrDecision(d > log_tolerance(tolerance, direction), as_shown(d, direction))
+
 
 LARGEST_P_OF_PAIRS = 0.001
 HALF_AGAIN = math.log(1.5)

@@ -1,13 +1,11 @@
-"""When a row is not judged, as a table of conditions (verdict.md section 2).
+"""When a run cannot be judged at all: a busy generator, missing load, other work on the machine."""
 
-Invalid means that the measurement cannot answer, unavailable that there is nothing to compare; neither is a pass.
-Whether a whole run is valid is known where the load was driven: it arrives here as a fact.
-"""
-
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from chamiperf_ci.models.vocabulary import RowReason, Statistic
+from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, Statistic
+from chamiperf_ci.verdict.row import RowDecision
 from chamiperf_ci.verdict.statistic import RunStatistic
 
 
@@ -78,3 +76,48 @@ def row_reason(row: RowFacts, limits: Limits = DEFAULT_LIMITS) -> RowReason | No
 def is_offered(offered_rate: float, target_rate: float, limits: Limits = DEFAULT_LIMITS) -> bool:
     """Say whether a phase offers enough for its rate to show the service and not the pace."""
     return offered_rate >= limits.offered * target_rate
+
+
+MOST_MORE = 0.10
+"""Share of the machine's processor time by which other work may exceed what the busiest accepted run saw."""
+_LEAST_LEFT = 0.01
+"""Where other work took everything, any slow-down can be its doing."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherWork:
+    """Other work beside a scenario's runs.
+
+    Attributes:
+        before: Share of the machine that it took beside the accepted run with most of it, 0 to 1.
+        now: The same of the current runs, their median.
+        may_be_the_stack: The stack runs on the same machine and its processes are not told from others. The work may
+            then be the service's own, more of which is what a slower service looks like, and no excuse for it.
+    """
+
+    before: float
+    now: float
+    may_be_the_stack: bool = False
+
+    @property
+    def is_more(self) -> bool:
+        """Whether it is so much more than before that it may be what is slow."""
+        return self.now > self.before + MOST_MORE
+
+    @property
+    def factor(self) -> float:
+        """By which whatever shares the machine may be slower: the processor time left to it then, by that left now."""
+        return (1 - self.before) / max(_LEAST_LEFT, 1 - self.now)
+
+    def judged(self, decision: RowDecision) -> RowDecision:
+        """Return what is left of a decision: a regression that other work can explain is none that can be told.
+
+        What is no slower in spite of it needs no excuse, and failures have none.
+        """
+        if self.may_be_the_stack or decision.verdict is not RowVerdict.REGRESSION:
+            return decision
+        if decision.reason is RowReason.MORE_ERRORS:
+            return decision
+        if decision.change is not None and decision.change.low > math.log(self.factor):
+            return decision
+        return replace(decision, verdict=RowVerdict.INVALID, reason=RowReason.MACHINE_BUSY)

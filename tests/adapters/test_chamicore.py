@@ -6,11 +6,10 @@ import pytest
 from made_targets import target
 from scripted_server import Reply, envelope, listing, serving
 
-from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.dialect import dialect
-from chamiperf_ci.adapters.sender import Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.errors import ConfigurationError, UnexpectedAnswer
-from chamiperf_ci.models.identities import Identities
+from chamiperf_ci.models.dialect import Identities
 from chamiperf_ci.models.target import Service
 
 COMPONENT = dialect().objects["component"]

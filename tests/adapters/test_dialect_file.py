@@ -2,12 +2,12 @@
 
 import pytest
 
-from chamiperf_ci.adapters import dialect
+from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError
 
 
 def test_a_file_that_lacks_fields_is_told_the_first_and_how_many_more(tmp_path, monkeypatch):
     (tmp_path / "api.json").write_text('{"format_version": 1}')
-    monkeypatch.setattr(dialect, "k6_folder", lambda: tmp_path)
+    monkeypatch.setattr(files, "k6_folder", lambda: tmp_path)
     with pytest.raises(ConfigurationError, match=r"dialect: Field required \(and 6 more\)"):
-        dialect.dialect.__wrapped__()
+        files.dialect.__wrapped__()

@@ -2,10 +2,9 @@
 
 import pytest
 
-from chamiperf_ci.adapters.hosts import check_url, is_loopback, refuse_redirect, require_allowed
+from chamiperf_ci.adapters.http_client import check_url, is_loopback, refuse_redirect, require_allowed
 from chamiperf_ci.errors import ConfigurationError, LoadNotAllowed
-from chamiperf_ci.models.fingerprint import CredentialKind, StackKind
-from chamiperf_ci.models.target import Credential, Service, Target
+from chamiperf_ci.models.target import Credential, CredentialKind, Service, StackKind, Target
 
 
 def _target(url, *allowed):

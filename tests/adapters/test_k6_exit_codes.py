@@ -3,7 +3,7 @@
 import pytest
 
 from chamiperf_ci.adapters.k6 import Ending
-from chamiperf_ci.adapters.k6.exit_codes import meaning_of
+from chamiperf_ci.adapters.k6.run import meaning_of
 
 
 @pytest.mark.parametrize(

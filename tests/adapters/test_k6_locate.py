@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chamiperf_ci.adapters.k6 import find_k6
-from chamiperf_ci.adapters.k6.locate import judge_version
+from chamiperf_ci.adapters.k6.command import judge_version
 from chamiperf_ci.errors import ConfigurationError
 
 

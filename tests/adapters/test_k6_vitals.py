@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from chamiperf_ci.adapters.k6.vitals import Pulse
+from chamiperf_ci.adapters.k6.process import Pulse
 
 SPIN = "while True: pass"
 

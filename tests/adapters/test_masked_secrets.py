@@ -2,7 +2,7 @@
 
 import pytest
 
-from chamiperf_ci.adapters.secret_files import check_secret, read_secret
+from chamiperf_ci.adapters.files import check_secret, read_secret
 
 
 def test_a_secret_of_a_file_is_masked_in_a_job(tmp_path, monkeypatch, capsys):

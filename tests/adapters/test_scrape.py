@@ -1,9 +1,8 @@
 import pytest
 
-from chamiperf_ci.adapters.scrape import Sample, Scraper, samples, scraped
+from chamiperf_ci.adapters.prometheus import Sample, Scraper, samples, scraped
 from chamiperf_ci.errors import StackUnreachable, UnexpectedAnswer
-from chamiperf_ci.models.fingerprint import CredentialKind, StackKind
-from chamiperf_ci.models.target import Credential, Service, Target
+from chamiperf_ci.models.target import Credential, CredentialKind, Service, StackKind, Target
 
 
 def only(text):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chamiperf_ci.adapters.secret_files import read_secret
+from chamiperf_ci.adapters.files import read_secret
 from chamiperf_ci.errors import ConfigurationError
 
 

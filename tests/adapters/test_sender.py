@@ -4,11 +4,10 @@ import pytest
 from made_targets import target
 from scripted_server import Reply, serving
 
-from chamiperf_ci.adapters.dialect import dialect
-from chamiperf_ci.adapters.sender import Patience, Request, Sender
+from chamiperf_ci.adapters.chamicore import Patience, Request, Sender
+from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.errors import CredentialRefused, LoadNotAllowed, StackUnreachable, UnexpectedAnswer
-from chamiperf_ci.models.fingerprint import CredentialKind
-from chamiperf_ci.models.target import Credential, Service
+from chamiperf_ci.models.target import Credential, CredentialKind, Service
 
 
 @pytest.fixture

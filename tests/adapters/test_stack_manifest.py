@@ -2,9 +2,9 @@
 
 import pytest
 
-from chamiperf_ci.adapters.stack_manifest import read_manifest
+from chamiperf_ci.adapters.files import read_manifest
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.fingerprint import Identity
+from chamiperf_ci.models.target import Identity
 
 
 def test_a_digest_is_an_image_and_anything_else_a_commit(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chamiperf_ci.adapters.targets_file import read_targets
+from chamiperf_ci.adapters.files import read_targets
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.target import TargetsFile
 

@@ -6,11 +6,10 @@ import json
 import httpx
 import pytest
 
-from chamiperf_ci.adapters.dialect import dialect
-from chamiperf_ci.adapters.tokens import Tokens
+from chamiperf_ci.adapters.chamicore import Tokens
+from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, StackUnreachable, UnexpectedAnswer
-from chamiperf_ci.models.fingerprint import CredentialKind, StackKind
-from chamiperf_ci.models.target import Credential, Service, Target
+from chamiperf_ci.models.target import Credential, CredentialKind, Service, StackKind, Target
 
 ACCOUNT = Credential(kind=CredentialKind.CLIENT_CREDENTIALS, client_id="id-1", client_secret="planted-secret")
 

@@ -10,12 +10,10 @@ from made_targets import target, target_of
 
 from chamicore_standin import lifecycle
 from chamicore_standin.lifecycle import make_certificates
-from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.sender import Patience
-from chamiperf_ci.adapters.transport import tls_context
+from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.adapters.http_client import tls_context
 from chamiperf_ci.errors import CertificateRefused, ConfigurationError
-from chamiperf_ci.models.stack import StackOptions
-from chamiperf_ci.models.target import Service, Tls
+from chamiperf_ci.models.target import Service, StackOptions, Tls
 
 
 def _health(of):

@@ -2,9 +2,8 @@
 
 import pytest
 
+from chamiperf_ci.adapters.github.api import Answer, TokenRefused, failure
 from chamiperf_ci.adapters.github.comments import ACTIONS_LOGIN, login_of
-from chamiperf_ci.adapters.github.failures import TokenRefused, failure
-from chamiperf_ci.adapters.github.patience import Answer
 
 
 class Refusing:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from chamiperf_ci.adapters.wrong_fields import first_wrong
+from chamiperf_ci.adapters.files import first_wrong
 
 
 class Leaf(BaseModel):

@@ -43,7 +43,7 @@ def alert(hub, tmp_path, monkeypatch, capsys):
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("chamiperf_ci.adapters.webhook._FIRST_WAIT_S", 0)
-    monkeypatch.setattr("chamiperf_ci.adapters.github.patience.BACKOFF_S", 0)
+    monkeypatch.setattr("chamiperf_ci.adapters.github.api.BACKOFF_S", 0)
     monkeypatch.setattr("time.sleep", lambda _: None)
 
     def go(*arguments):

@@ -9,7 +9,7 @@ from made_runs import accepting, made_run, shipped_baselines
 from chamiperf_ci.adapters.files import write_document, write_text
 from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.render.baselines_layout import layout
+from chamiperf_ci.render.baselines import layout
 from chamiperf_ci.steps import history
 
 ROOT = Path(__file__).parent.parent.parent

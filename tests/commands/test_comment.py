@@ -164,7 +164,7 @@ def test_an_author_that_is_not_the_tokens_is_told(comment, hub):
 
 
 def test_github_being_away_is_exit_code_4(comment, hub, monkeypatch):
-    monkeypatch.setattr("chamiperf_ci.adapters.github.patience.BACKOFF_S", 0)
+    monkeypatch.setattr("chamiperf_ci.adapters.github.api.BACKOFF_S", 0)
     hub.fail("GET", "/pulls/7", 503, times=9)
     code, _, err, summary = comment(event=pull_request())
     assert code == 4

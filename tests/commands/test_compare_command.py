@@ -10,13 +10,13 @@ from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.history import FolderHistory
+from chamiperf_ci.cli import run
 from chamiperf_ci.commands.compare import compare
 from chamiperf_ci.commands.confirm import confirm
 from chamiperf_ci.commands.report import report
-from chamiperf_ci.door import run
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.drill import kept
+from chamiperf_ci.steps.drill import measure
 
 
 @pytest.fixture
@@ -283,7 +283,7 @@ def test_a_report_says_what_a_drill_has_shown_of_its_gate(folder, capsys, option
 
 
 def test_a_verdict_says_what_the_drill_of_its_history_has_shown(folder, capsys):
-    kept.add(FolderHistory(folder / "history"), a_drill())
+    measure.add(FolderHistory(folder / "history"), a_drill())
     _, out, _ = ending(capsys, compare, "--history", "history")
     assert SEES in out
     assert SEES in ending(capsys, report)[1]

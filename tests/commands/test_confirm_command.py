@@ -11,7 +11,7 @@ from made_runs import shipped_baselines
 from chamicore_standin import lifecycle
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.models.run import Run
-from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.models.target import StackOptions
 from chamiperf_ci.models.verdict import Verdict
 
 pytestmark = pytest.mark.e2e

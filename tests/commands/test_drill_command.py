@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from chamiperf_ci.commands.drill import drill
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.steps.drill import step
+from chamiperf_ci.steps.drill import judge
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def asked(monkeypatch):
         seen.append((asked, out))
         return ExitCode.OK
 
-    monkeypatch.setattr(step, "drill", instead)
+    monkeypatch.setattr(judge, "drill", instead)
 
     def call(*arguments):
         result = CliRunner().invoke(drill, arguments, standalone_mode=False)

@@ -4,9 +4,9 @@ import pytest
 from command_line import command
 
 from chamicore_standin import lifecycle
-from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.models.target import StackKind
 
 pytestmark = pytest.mark.e2e
 

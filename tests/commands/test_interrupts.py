@@ -19,7 +19,7 @@ from chamicore_standin import lifecycle
 from chamiperf_ci.models.plan import ScriptPlan
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.models.target import StackOptions
 
 pytestmark = pytest.mark.e2e
 

@@ -19,11 +19,10 @@ from chamicore_standin import faulting, lifecycle
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.models.faults import Errors, KeaStop, LoseSync, ReadinessDown, SwapScripts
 from chamiperf_ci.models.run import Run, RunKind
-from chamiperf_ci.models.stack import StackOptions
-from chamiperf_ci.models.target import Service
+from chamiperf_ci.models.target import Service, StackOptions
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.load.catalogue import work_of
-from chamiperf_ci.steps.load.names import read_profile
+from chamiperf_ci.steps.load.request import read_profile
+from chamiperf_ci.steps.load.volume import work_of
 
 pytestmark = pytest.mark.e2e
 

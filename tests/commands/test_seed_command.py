@@ -14,11 +14,11 @@ from scripted_server import Reply, serving
 
 from chamicore_standin import faulting, lifecycle
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.dialect import dialect
+from chamiperf_ci.adapters.files import dialect
+from chamiperf_ci.models.dialect import Identities
 from chamiperf_ci.models.faults import Errors, SwapScripts
-from chamiperf_ci.models.identities import Identities
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.models.target import StackOptions
 from chamiperf_ci.steps.seed.inventory import counts, take
 
 pytestmark = pytest.mark.e2e

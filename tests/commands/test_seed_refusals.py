@@ -6,7 +6,7 @@ import pytest
 from command_line import command
 
 from chamiperf_ci.__main__ import run
-from chamiperf_ci.adapters.dialect import dialect
+from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.cli import cli
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.steps.seed.clear import choose_own

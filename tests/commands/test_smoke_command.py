@@ -6,7 +6,7 @@ import pytest
 from command_line import command
 from scripted_server import Reply, serving
 
-from chamiperf_ci.models.smoke import Smoke
+from chamiperf_ci.models.seed import Smoke
 
 pytestmark = pytest.mark.e2e
 

@@ -24,12 +24,11 @@ from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
 
 from chamicore_standin import catalogue, faulting, lifecycle
 from chamiperf_ci.adapters import files
-from chamiperf_ci.door import run as through_the_door
+from chamiperf_ci.cli import run as through_the_door
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.run import Run, RunKind
-from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.smoke import Smoke
-from chamiperf_ci.models.stack import StackOptions, StackState
+from chamiperf_ci.models.seed import Seed, Smoke
+from chamiperf_ci.models.target import StackOptions, StackState
 from chamiperf_ci.models.verdict import Verdict
 
 BOOT_SERVICES_ONLY = ("discovery", "power", "mcp", "kea", "kea-sync")
@@ -361,7 +360,7 @@ class Stage:
 
     def hurry(self) -> None:
         """Shorten the waits for GitHub and for chats; what is asked, and how often, stays."""
-        self.monkeypatch.setattr("chamiperf_ci.adapters.github.patience.BACKOFF_S", 0.01)
+        self.monkeypatch.setattr("chamiperf_ci.adapters.github.api.BACKOFF_S", 0.01)
         self.monkeypatch.setattr("chamiperf_ci.adapters.github.api.TIMEOUT_S", 1)
         self.monkeypatch.setattr("chamiperf_ci.adapters.webhook._FIRST_WAIT_S", 0.01)
         self.monkeypatch.setattr("chamiperf_ci.adapters.webhook._TIMEOUT_S", 1)

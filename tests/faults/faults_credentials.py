@@ -15,11 +15,9 @@ from cryptography.x509.oid import NameOID
 from fault import Theme
 from made_targets import target_of
 
-from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.tokens import Tokens
-from chamiperf_ci.adapters.transport import client as http_client
-from chamiperf_ci.models.fingerprint import CredentialKind
-from chamiperf_ci.models.target import Credential
+from chamiperf_ci.adapters.chamicore import Chamicore, Tokens
+from chamiperf_ci.adapters.http_client import client as http_client
+from chamiperf_ci.models.target import Credential, CredentialKind
 
 CREDENTIALS = Theme("credentials and TLS")
 

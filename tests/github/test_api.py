@@ -4,9 +4,8 @@ import pytest
 from github_standin import ROBOT
 
 from chamiperf_ci.adapters.github import pull_requests
-from chamiperf_ci.adapters.github.api import WRITES_PER_RUN
+from chamiperf_ci.adapters.github.api import WRITES_PER_RUN, GitHubFailed, NoAnswer, NotFound, RateLimited
 from chamiperf_ci.adapters.github.comments import find
-from chamiperf_ci.adapters.github.failures import GitHubFailed, NoAnswer, NotFound, RateLimited
 
 REPOSITORY = "octo/stack"
 

@@ -4,8 +4,8 @@ import pytest
 from github_standin import ROBOT
 
 from chamiperf_ci.adapters.github import comments
+from chamiperf_ci.adapters.github.api import NotPermitted, Rejected
 from chamiperf_ci.adapters.github.comments import Posting, decide, find, login_of, marker, post
-from chamiperf_ci.adapters.github.failures import NotPermitted, Rejected
 from chamiperf_ci.errors import ConfigurationError
 
 REPOSITORY = "octo/stack"

@@ -8,9 +8,9 @@ from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.history import FolderHistory
+from chamiperf_ci.cli import run
 from chamiperf_ci.commands.compare import compare
 from chamiperf_ci.commands.report import report
-from chamiperf_ci.door import run
 from chamiperf_ci.steps import history
 
 GOLDEN = Path(__file__).with_name("golden_first_nights")

@@ -4,7 +4,7 @@ import pytest
 from github_standin import ROBOT
 
 from chamiperf_ci.adapters.github import issues
-from chamiperf_ci.adapters.github.failures import NotPermitted
+from chamiperf_ci.adapters.github.api import NotPermitted
 
 REPOSITORY = "octo/stack"
 MARKER = "<!-- chamiperf-ci alert: staging boot_storm -->"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chamiperf_ci.adapters.github.patience import ATTEMPTS, Answer, pause_before_retry
+from chamiperf_ci.adapters.github.api import ATTEMPTS, Answer, pause_before_retry
 
 NOW = 1_000.0
 

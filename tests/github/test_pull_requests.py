@@ -2,7 +2,7 @@
 
 import pytest
 
-from chamiperf_ci.adapters.github.failures import NotPermitted
+from chamiperf_ci.adapters.github.api import NotPermitted
 from chamiperf_ci.adapters.github.pull_requests import Proposal, from_head, open_or_update_pull_request, read
 from chamiperf_ci.errors import ConfigurationError
 

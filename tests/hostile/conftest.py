@@ -7,7 +7,7 @@ import github_standin
 import pytest
 from hostile_artifacts import COMMIT, FORK, REPOSITORY, RUN
 
-from chamiperf_ci.door import run
+from chamiperf_ci.cli import run
 
 
 @dataclass

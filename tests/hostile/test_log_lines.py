@@ -4,8 +4,8 @@ import pytest
 from made_runs import made_run, shipped_baselines
 
 from chamiperf_ci.adapters.files import write_document
+from chamiperf_ci.cli import run
 from chamiperf_ci.commands.compare import compare
-from chamiperf_ci.door import run
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from chamicore_standin import faulting, lifecycle
 from chamiperf_ci.models.faults import Fault
-from chamiperf_ci.models.stack import StackOptions, StackState
+from chamiperf_ci.models.target import StackOptions, StackState
 
 
 @pytest.fixture(scope="module")

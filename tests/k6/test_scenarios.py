@@ -7,7 +7,7 @@ import pytest
 from k6_runs import NODES, SCENARIOS, light, plan_of, seed, seeding, urls_of
 
 from chamicore_standin import lifecycle
-from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.models.target import StackOptions
 
 pytestmark = pytest.mark.e2e
 

@@ -11,7 +11,7 @@ from k6_runs import finish, light, plan_of, seed, start
 from scripted_server import Reply, serving
 
 from chamicore_standin import faulting, lifecycle
-from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.models.target import StackOptions
 
 pytestmark = pytest.mark.e2e
 

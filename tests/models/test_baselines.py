@@ -5,7 +5,7 @@ from made_runs import accepting, made_fingerprint, made_run, shipped_baselines
 from pydantic import ValidationError
 
 from chamiperf_ci.models.baselines import Baselines, Bound, fingerprint_key
-from chamiperf_ci.models.fingerprint import StackKind
+from chamiperf_ci.models.target import StackKind
 from chamiperf_ci.models.vocabulary import MetricClass
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chamiperf_ci.adapters.dialect import dialect
-from chamiperf_ci.models.identities import Identities, Owner, owner_of
+from chamiperf_ci.adapters.files import dialect
+from chamiperf_ci.models.dialect import Identities, Owner, owner_of
 
 RULES = dialect().identity
 

@@ -6,7 +6,7 @@ import pytest
 from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.models.schemas import documents, exported
-from chamiperf_ci.render.baselines_layout import content
+from chamiperf_ci.render.baselines import content
 from chamiperf_ci.steps.history import entry_of, text_of
 
 ROOT = Path(__file__).parent.parent.parent

@@ -16,11 +16,11 @@ from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
 from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.github.api import Api, connect
 from chamiperf_ci.adapters.history import FolderHistory
-from chamiperf_ci.models.fingerprint import Identity
 from chamiperf_ci.models.run import RunKind, RunProblem
+from chamiperf_ci.models.target import Identity
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps import history
-from chamiperf_ci.steps.alerts import entry, step
+from chamiperf_ci.steps.alerts import decide
 from chamiperf_ci.steps.compare.judge import Question, judge
 
 GOLDEN = Path(__file__).with_name("thirty-nights.txt")
@@ -96,15 +96,15 @@ class Nights:
         """One call of `alert`; notes every write, message and failure."""
         hook, already = Hook(), len(self.hub.log)
         api = Api(connect("token", api_url=self.hub.base_url, seconds_between_writes=0).client, sleep=lambda _: None)
-        channels = step.Channels(
+        channels = decide.Channels(
             say=lambda _: None,
-            tracker=step.Tracker(api, self.hub.repository, "chamiperf-alert"),
+            tracker=decide.Tracker(api, self.hub.repository, "chamiperf-alert"),
             webhook=hook,
             heartbeat=hook,
         )
         history_, link = FolderHistory(self.folder / "history"), f"https://github.test/runs/{now:%m%d}"
         asked = {"history": history_, "schedule": "nightly.yml", "link": "" if asked.get("watch") else link} | asked
-        (night,), told = entry.alert(entry.Asked(now=now, **asked), channels)
+        (night,), told = decide.alert(decide.Asked(now=now, **asked), channels)
         said = [*map(_line, (each for each in self.hub.log[already:] if each.verb != "GET")), *hook.heard]
         said += [f"  NOT DELIVERED, exit code 4: {problem}" for problem in told.undelivered]
         if said or not asked.get("watch"):

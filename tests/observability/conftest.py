@@ -7,7 +7,7 @@ import pytest
 from watching import Filled, chamiperf, require, running_prometheus, scrape_jobs
 
 from chamicore_standin import lifecycle
-from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.models.target import StackOptions
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ from sample_verdict import a_verdict
 from watching import LOOK_S, ROOT, chamiperf, running_prometheus, until
 
 from chamicore_standin import lifecycle
-from chamiperf_ci.models.stack import StackOptions
-from chamiperf_ci.steps.verdict_metrics import publish
+from chamiperf_ci.models.target import StackOptions
+from chamiperf_ci.steps.published import publish
 
 pytestmark = [pytest.mark.needs_collector, pytest.mark.needs_prometheus]
 

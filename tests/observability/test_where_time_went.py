@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from watching import chamiperf
 
-from chamiperf_ci.adapters.dialect import dialect
+from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.models.run import Run
-from chamiperf_ci.steps.server_metrics.joined import joined
+from chamiperf_ci.steps.server_metrics.figures import joined
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480)]
 
@@ -22,7 +22,7 @@ LOAD = ("--scenario", "boot_storm", "--profile", "demo", "--vus", "20", "--spike
 def measured(tmp_path_factory):
     """The split of one endpoint's time: as it is, and with 200 ms in each layer."""
     from chamicore_standin import lifecycle  # noqa: PLC0415
-    from chamiperf_ci.models.stack import StackOptions  # noqa: PLC0415 - with the stack's own imports
+    from chamiperf_ci.models.target import StackOptions  # noqa: PLC0415 - with the stack's own imports
 
     folder = tmp_path_factory.mktemp("split")
     state_dir = folder / "state"

@@ -17,7 +17,7 @@ from made_targets import target
 
 from chamiperf_ci.adapters.prometheus import Access, Prometheus
 from chamiperf_ci.errors import OutsideServiceError
-from chamiperf_ci.models.stack import StackState
+from chamiperf_ci.models.target import StackState
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "observability" / "prometheus"

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from chamiperf_ci.models.alert import NOT_MEASURING, Alert, AlertLine
+from chamiperf_ci.models.history import NOT_MEASURING, Alert, AlertLine
 from chamiperf_ci.render import alerts
 
 DAY = date(2026, 3, 14)

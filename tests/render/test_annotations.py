@@ -2,7 +2,7 @@ import pytest
 from made_verdicts import KNOWN, everything, made_row, made_verdict
 
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict
-from chamiperf_ci.render.annotations import notes
+from chamiperf_ci.render.junit import notes
 
 
 def test_the_lines_of_a_night_come_worst_first():

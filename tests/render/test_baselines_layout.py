@@ -4,7 +4,7 @@ import json
 from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.render.baselines_layout import laid_out, layout
+from chamiperf_ci.render.baselines import laid_out, layout
 
 SCENARIOS = {
     "auth_under_load": ("bootscript", "token"),

@@ -3,28 +3,28 @@ from made_verdicts import made_change, made_row
 
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.render import changes
+from chamiperf_ci.render import numbers
 
 
 def test_a_slow_down_is_said_in_words_with_its_interval():
-    assert changes.cell(made_row()) == "20.7 % slower [8.2 to 34.7 %]"
+    assert numbers.cell(made_row()) == "20.7 % slower [8.2 to 34.7 %]"
 
 
 def test_a_loss_of_throughput_is_less_and_its_smaller_end_comes_first():
     row = made_row(unit="/s", direction=Direction.HIGHER, change=made_change(-0.2136, -0.2506, -0.1747))
-    assert changes.cell(row) == "21.4 % less [17.5 to 25.1 %]"
+    assert numbers.cell(row) == "21.4 % less [17.5 to 25.1 %]"
 
 
 def test_more_memory_is_said_to_be_worse():
-    assert changes.cell(made_row(unit="MB")) == "20.7 % more (worse) [8.2 to 34.7 %]"
+    assert numbers.cell(made_row(unit="MB")) == "20.7 % more (worse) [8.2 to 34.7 %]"
 
 
 def test_no_difference_is_a_tilde_and_never_a_small_percentage():
-    assert changes.cell(made_row(change=made_change(0.0122, -0.124, 0.1695))) == "~ [12 % faster to 17 % slower]"
+    assert numbers.cell(made_row(change=made_change(0.0122, -0.124, 0.1695))) == "~ [12 % faster to 17 % slower]"
 
 
 def test_a_row_without_a_change_has_an_empty_cell():
-    assert changes.cell(made_row(change=None)) == ""
+    assert numbers.cell(made_row(change=None)) == ""
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_row_without_a_change_has_an_empty_cell():
 )
 def test_an_estimate_is_whole_percents_unless_they_would_read_as_the_tolerance(ratio, said):
     row = made_row()
-    assert changes.estimate(row, made_change(ratio)) == said
+    assert numbers.estimate(row, made_change(ratio)) == said
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_an_estimate_is_whole_percents_unless_they_would_read_as_the_tolerance(r
     ],
 )
 def test_a_row_has_a_name_that_begins_a_sentence(key, said):
-    assert changes.title(RowKey(scenario="boot_storm", **key)) == said
+    assert numbers.title(RowKey(scenario="boot_storm", **key)) == said

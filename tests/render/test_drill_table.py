@@ -1,7 +1,7 @@
 from made_drill_documents import made_drill
 
-from chamiperf_ci.render.drill import drill_table
-from chamiperf_ci.render.surface import Markdown, Terminal
+from chamiperf_ci.render.report import Markdown, Terminal
+from chamiperf_ci.render.tables import drill_table
 
 
 def test_the_whole_table():

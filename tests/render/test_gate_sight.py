@@ -7,7 +7,7 @@ from made_verdicts import made_scenario
 
 from chamiperf_ci.models.drill import DrillEffect, DrillRow
 from chamiperf_ci.models.verdict import RowKey
-from chamiperf_ci.render.gate_sight import gate_sight
+from chamiperf_ci.render.sentences import gate_sight
 
 NIGHT = made_scenario()
 ROWS = tuple(

@@ -4,7 +4,7 @@ from made_verdicts import KNOWN, made_change, made_row, made_scenario, made_targ
 
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.render.headline import LEARNING_NIGHTS, blind_spots, headline, targets_only
-from chamiperf_ci.verdict import outcome
+from chamiperf_ci.verdict import row as outcome
 
 ONE = (made_scenario(),)
 PASS = made_row(RowVerdict.PASS, RowReason.WITHIN_TOLERANCE, change=made_change(0.01, -0.1, 0.15))

@@ -9,13 +9,11 @@ from test_escaping import HOSTILE
 
 from chamiperf_ci.models.verdict import Change
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, TargetVerdict
-from chamiperf_ci.render.body import Detail, body
-from chamiperf_ci.render.context import Context
-from chamiperf_ci.render.markdown import comment_body, summary
-from chamiperf_ci.render.page import page
-from chamiperf_ci.render.row_table import HEADERS
-from chamiperf_ci.render.surface import Markdown
-from chamiperf_ci.render.terminal import terminal
+from chamiperf_ci.render.html import page
+from chamiperf_ci.render.numbers import Context
+from chamiperf_ci.render.report import ROW_HEADERS as HEADERS
+from chamiperf_ci.render.report import Detail, Markdown, body, comment_body, summary
+from chamiperf_ci.render.tables import terminal
 
 GOLDEN = Path(__file__).parent / "golden"
 CONTEXT = Context(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chamiperf_ci.render.measured import FALSE_NIGHTS_OF_THE_ADR, POWER
+from chamiperf_ci.render.numbers import FALSE_NIGHTS_OF_THE_ADR, POWER
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "verdict.md").read_text(encoding="utf-8")
 

@@ -9,9 +9,9 @@ from made_verdicts import everything, made_row, made_scenario, made_verdict
 from test_escaping import HOSTILE
 
 from chamiperf_ci.models.run import Distribution
-from chamiperf_ci.render.context import Context
-from chamiperf_ci.render.page import MOST_CHARTS, page
-from chamiperf_ci.render.svg import distribution_chart, runs_chart
+from chamiperf_ci.render.charts import distribution_chart, runs_chart
+from chamiperf_ci.render.html import MOST_CHARTS, page
+from chamiperf_ci.render.numbers import Context
 
 GOLDEN = Path(__file__).parent / "golden"
 VOID = {"meta"}

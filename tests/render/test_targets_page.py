@@ -5,7 +5,7 @@ import pytest
 from made_runs import shipped_baselines
 
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.render.targets_page import targets_page
+from chamiperf_ci.render.tables import targets_page
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -1,5 +1,5 @@
-from chamiperf_ci.render.surface import Markdown
-from chamiperf_ci.render.time_split import TimeSplit, time_split
+from chamiperf_ci.render.report import Markdown
+from chamiperf_ci.render.tables import TimeSplit, time_split
 
 SPLIT = TimeSplit("boot_storm", "bootscript", seen=12.0, database=1.5, service=2.5, front=8.0, generator=0.25)
 

@@ -8,8 +8,17 @@ from test_escaping import HOSTILE
 from test_page import Balance
 
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.render.trend import Drifting, Line, Marked, MetricTrend, Point, ScenarioTrend
-from chamiperf_ci.render.trend_page import NOTHING, trend_markdown, trend_page
+from chamiperf_ci.render.trend import (
+    NOTHING,
+    Drifting,
+    Line,
+    Marked,
+    MetricTrend,
+    Point,
+    ScenarioTrend,
+    trend_markdown,
+    trend_page,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 FIRST = datetime(2026, 3, 2, 1, 17, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 
 from chamicore_standin import faulting
 from chamiperf_ci.models import faults
-from chamiperf_ci.models.stack import ProcessRef, StackOptions, StackState
+from chamiperf_ci.models.target import ProcessRef, StackOptions, StackState
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from chamicore_standin import catalogue, lifecycle
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.models.target import StackOptions
 
 pytestmark = pytest.mark.e2e
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from chamicore_standin import lifecycle
-from chamiperf_ci.models.stack import StackOptions
+from chamiperf_ci.models.target import StackOptions
 
 pytestmark = pytest.mark.e2e
 

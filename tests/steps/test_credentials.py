@@ -6,9 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.fingerprint import CredentialKind
-from chamiperf_ci.models.target import TargetEntry
-from chamiperf_ci.steps.credentials import NOTHING, GivenCredential, choose, filed, k6_environment
+from chamiperf_ci.models.target import CredentialKind, TargetEntry
+from chamiperf_ci.steps.targets import NOTHING, GivenCredential, choose, filed, k6_environment
 
 SECRET = SecretStr("planted")
 INTERNAL = GivenCredential(internal_token=SECRET)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from chamiperf_ci.steps.deadline import side_by_side
+from chamiperf_ci.steps.readiness import side_by_side
 
 
 def test_all_jobs_that_end_are_waited_for():

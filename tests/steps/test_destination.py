@@ -2,9 +2,9 @@
 
 import pytest
 
-from chamiperf_ci.adapters.event import Event, Head, OtherRun
+from chamiperf_ci.adapters.actions import Event, Head, OtherRun
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.steps.destination import ByHead, ByNumber, Nowhere, where_to_post
+from chamiperf_ci.steps.comment import ByHead, ByNumber, Nowhere, where_to_post
 
 OURS = Head("octo/stack", "topic", "c" * 40)
 FORK = Head("mallory/stack", "topic", "c" * 40)

@@ -78,7 +78,7 @@ HOLDER = """
 import os, signal, sys
 from made_targets import target_of
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.models.stack import StackState
+from chamiperf_ci.models.target import StackState
 from chamiperf_ci.steps.lock import Claim, hold
 state = StackState.model_validate_json(open("state.json").read())
 with Chamicore(target_of(state)) as client, hold(client, Claim(sys.argv[1], "somebody"), say=print):

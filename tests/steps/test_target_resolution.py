@@ -7,10 +7,8 @@ from pydantic import SecretStr
 
 from chamicore_standin import lifecycle
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.fingerprint import CredentialKind, StackKind
-from chamiperf_ci.models.target import Service, Tls
-from chamiperf_ci.steps.credentials import GivenCredential
-from chamiperf_ci.steps.targets import GivenTarget, resolve
+from chamiperf_ci.models.target import CredentialKind, Service, StackKind, Tls
+from chamiperf_ci.steps.targets import GivenCredential, GivenTarget, resolve
 
 SMD = "http://127.0.0.1:27779"
 LAB = """

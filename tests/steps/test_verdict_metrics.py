@@ -4,7 +4,7 @@ from sample_verdict import a_verdict
 
 from chamiperf_ci.adapters.otlp import endpoint
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict
-from chamiperf_ci.steps.verdict_metrics import gauges, publish
+from chamiperf_ci.steps.published import gauges, publish
 
 
 def said(**row):

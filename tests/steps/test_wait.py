@@ -5,12 +5,11 @@ from made_targets import target, target_of
 from scripted_server import Reply, serving
 
 from chamicore_standin import faulting
-from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.sender import Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, Patience
 from chamiperf_ci.errors import CertificateRefused, StackUnreachable
 from chamiperf_ci.models.faults import SlowStart
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.wait import wait_until_ready
+from chamiperf_ci.steps.readiness import wait_until_ready
 
 
 def _wait(services, timeout_s=10.0, said=None):

@@ -4,7 +4,7 @@ import pytest
 from verdict_numbers import B
 
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.verdict.adr_gate import adr_gate
+from chamiperf_ci.verdict.row import adr_gate
 
 
 @pytest.mark.parametrize(("current", "exceeds"), [(98.3, False), (98.5, True)])

@@ -6,9 +6,8 @@ import pytest
 from verdict_numbers import KEY, row
 
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.verdict.baseline_health import is_old, outlying_runs, stale_baseline
-from chamiperf_ci.verdict.row import decide_row
-from chamiperf_ci.verdict.row_input import RowInput
+from chamiperf_ci.verdict.night import is_old, outlying_runs, stale_baseline
+from chamiperf_ci.verdict.row import RowInput, decide_row
 
 
 def stale(given_row):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from chamiperf_ci.verdict import change_points as module
-from chamiperf_ci.verdict.change_points import change_points
+from chamiperf_ci.verdict import drift
+from chamiperf_ci.verdict.drift import change_points
 
 NOISE = np.random.default_rng(7).normal(0, 0.07, 120)
 
@@ -26,7 +26,7 @@ def energy(left, right):
 def test_the_statistic_is_the_energy_distance_of_every_split():
     series = step(30, 0.1, length=70)
     order = np.argsort(np.argsort(series))
-    found = module._energy(np.sort(series), order[None, :], 5)[0]  # noqa: SLF001 - the fast form of the definition
+    found = drift._energy(np.sort(series), order[None, :], 5)[0]  # noqa: SLF001 - the fast form of the definition
     assert found == pytest.approx([energy(series[:at], series[at:]) for at in range(5, 66)])
 
 

@@ -4,10 +4,8 @@ import pytest
 from verdict_numbers import KEY
 
 from chamiperf_ci.models.vocabulary import RowKind, RowReason, RowVerdict
-from chamiperf_ci.verdict.error_rate import compare_errors
-from chamiperf_ci.verdict.row import decide_row
-from chamiperf_ci.verdict.row_input import RowInput
-from chamiperf_ci.verdict.wilson import Failures
+from chamiperf_ci.verdict.counts import Failures, compare_errors
+from chamiperf_ci.verdict.row import RowInput, decide_row
 
 FEW = (1, 50_000)
 MANY = (50, 10_000)

@@ -4,10 +4,9 @@ import pytest
 from verdict_numbers import KEY, row
 
 from chamiperf_ci.models.vocabulary import RowKind, RowReason
+from chamiperf_ci.verdict.counts import Failures
 from chamiperf_ci.verdict.explain import explain
-from chamiperf_ci.verdict.row import decide_row
-from chamiperf_ci.verdict.row_input import RowInput
-from chamiperf_ci.verdict.wilson import Failures
+from chamiperf_ci.verdict.row import RowInput, decide_row
 
 
 def steps(given_row):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chamiperf_ci.models.vocabulary import RowReason, TargetVerdict
-from chamiperf_ci.verdict.memory import judge_memory
+from chamiperf_ci.verdict.target import judge_memory
 
 MB = 1e6
 NOISE = np.random.default_rng(3).normal(0, 1, 400)

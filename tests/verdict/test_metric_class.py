@@ -6,7 +6,7 @@ import pytest
 
 from chamiperf_ci.models.vocabulary import Direction, MetricClass
 from chamiperf_ci.verdict.change import change
-from chamiperf_ci.verdict.metric_class import PRIOR_SD, REQUESTS_NEEDED, as_shown, log_tolerance
+from chamiperf_ci.verdict.statistic import PRIOR_SD, REQUESTS_NEEDED, as_shown, log_tolerance
 
 
 def test_every_class_has_a_prior_and_every_quantile_a_number_of_requests():

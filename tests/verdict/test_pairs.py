@@ -4,9 +4,8 @@ import pytest
 from verdict_numbers import KEY
 
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict
-from chamiperf_ci.verdict.pairs import change_of_pairs
-from chamiperf_ci.verdict.row import decide_row
-from chamiperf_ci.verdict.row_input import RowInput
+from chamiperf_ci.verdict.change import change_of_pairs
+from chamiperf_ci.verdict.row import RowInput, decide_row
 
 
 def verdict_of(row):

@@ -11,8 +11,7 @@ from verdict_numbers import KEY, row
 from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowVerdict
 from chamiperf_ci.verdict.night import confirm_night, judge_night
 from chamiperf_ci.verdict.power import gate_power, needed_slowdown
-from chamiperf_ci.verdict.row import decide_row
-from chamiperf_ci.verdict.row_input import RowInput
+from chamiperf_ci.verdict.row import RowInput, decide_row
 
 near = st.floats(min_value=90, max_value=115)
 EPSILON = 1e-6

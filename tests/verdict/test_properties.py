@@ -11,8 +11,7 @@ from verdict_numbers import KEY
 from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowReason, RowVerdict
 from chamiperf_ci.verdict.change import change
 from chamiperf_ci.verdict.night import judge_night
-from chamiperf_ci.verdict.row import decide_row
-from chamiperf_ci.verdict.row_input import RowInput, RowKey
+from chamiperf_ci.verdict.row import RowInput, RowKey, decide_row
 from chamiperf_ci.verdict.statistic import Window, quantile_statistic
 
 searched = settings(max_examples=60, deadline=None, derandomize=True)

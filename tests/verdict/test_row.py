@@ -4,8 +4,7 @@ import pytest
 from verdict_numbers import row
 
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict
-from chamiperf_ci.verdict.row import decide_row
-from chamiperf_ci.verdict.row_input import VERDICT_WITHOUT_JUDGEMENT
+from chamiperf_ci.verdict.row import VERDICT_WITHOUT_JUDGEMENT, decide_row
 
 QUIET = (100.0,) * 5
 

@@ -6,9 +6,8 @@ import pytest
 from verdict_numbers import KEY
 
 from chamiperf_ci.models.vocabulary import RowKind, RowReason, RowVerdict
-from chamiperf_ci.verdict.row import decide_row
-from chamiperf_ci.verdict.row_input import RowInput
-from chamiperf_ci.verdict.stalled import compare_stalled, count_stalled
+from chamiperf_ci.verdict.counts import compare_stalled, count_stalled
+from chamiperf_ci.verdict.row import RowInput, decide_row
 
 PASS = (RowVerdict.PASS, RowReason.WITHIN_TOLERANCE, False)
 

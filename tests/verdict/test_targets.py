@@ -5,8 +5,8 @@ import math
 import pytest
 
 from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
-from chamiperf_ci.verdict.targets import judge_error_rate, judge_rate, judge_target
-from chamiperf_ci.verdict.wilson import Failures
+from chamiperf_ci.verdict.counts import Failures
+from chamiperf_ci.verdict.target import judge_error_rate, judge_rate, judge_target
 
 
 @pytest.mark.parametrize(

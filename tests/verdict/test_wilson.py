@@ -2,7 +2,7 @@
 
 import pytest
 
-from chamiperf_ci.verdict.wilson import Failures, clumping, share_interval, wilson
+from chamiperf_ci.verdict.counts import Failures, clumping, share_interval, wilson
 
 
 @pytest.mark.parametrize(

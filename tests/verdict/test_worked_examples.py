@@ -7,9 +7,8 @@ import pytest
 from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowReason, RowVerdict
 from chamiperf_ci.verdict.change import change
 from chamiperf_ci.verdict.drift import find_drift
-from chamiperf_ci.verdict.metric_class import PRIOR_SD
-from chamiperf_ci.verdict.row import decide_row
-from chamiperf_ci.verdict.row_input import RowInput, RowKey
+from chamiperf_ci.verdict.row import RowInput, RowKey, decide_row
+from chamiperf_ci.verdict.statistic import PRIOR_SD
 
 KEY = RowKey("boot_storm", "bootscript", "p99")
 B = (80, 84, 78, 82, 90)

@@ -1,6 +1,6 @@
 """Rows that the verdict's tests start from: the specification's baseline and history, and a key."""
 
-from chamiperf_ci.verdict.row_input import RowInput, RowKey
+from chamiperf_ci.verdict.row import RowInput, RowKey
 
 KEY = RowKey("boot_storm", "bootscript", "p99")
 B = (80.0, 84.0, 78.0, 82.0, 90.0)

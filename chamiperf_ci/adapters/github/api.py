@@ -1,21 +1,188 @@
-"""The one place through which every request to GitHub goes: patience, the limit on writes, and errors with a remedy.
+"""One connection to GitHub's API: bounded, patient, and with failures that name the permission."""
 
-Knows no comment, no pull request and no issue. PyGithub does authentication, versions and the connection; its own
-retries are off, because a repeated POST whose first answer was lost would create a thing twice.
-"""
-
+import base64
+import binascii
 import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import github
 
-from chamiperf_ci.adapters.github.failures import GitHubFailed, NoAnswer, failure
-from chamiperf_ci.adapters.github.patience import Answer, pause_before_retry
-from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
+
+ATTEMPTS = 4
+"""How often one request is sent at most."""
+
+LONGEST_WAIT_S = 300.0
+"""A wait above this is not waited for: a job that sleeps costs money, and the next run posts as well."""
+
+SECONDARY_LIMIT_WAIT_S = 60.0
+BACKOFF_S = 1.0
+
+_LIMITED = (403, 429)
+_SECONDARY = ("secondary rate limit", "abuse detection", "retry your request again later", "wait a few minutes")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: a status, headers with lower-case names, and GitHub's message.
+
+    Status 0 stands for no answer at all: the connection was refused or broke, so nobody knows whether a write happened.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    message: str
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a write may have happened although the answer does not say so."""
+        return self.status == 0 or self.status >= 500  # noqa: PLR2004 - HTTP's own boundary
+
+    @property
+    def rate_limited(self) -> bool:
+        """Whether GitHub refused because of its limits, and not because of what was asked."""
+        if self.status not in _LIMITED:
+            return False
+        message = self.message.lower()
+        return (
+            self.status == 429  # noqa: PLR2004 - "too many requests"
+            or "retry-after" in self.headers
+            or self.headers.get("x-ratelimit-remaining") == "0"
+            or any(phrase in message for phrase in _SECONDARY)
+        )
+
+
+def pause_before_retry(answer: Answer, attempt: int, now: float) -> float | None:
+    """Seconds to wait before the same request is sent again; None when that cannot help.
+
+    Args:
+        answer: What came back.
+        attempt: How many times the request was sent, from 1.
+        now: Seconds since the epoch, as `x-ratelimit-reset` counts.
+    """
+    if attempt >= ATTEMPTS:
+        return None
+    if answer.rate_limited:
+        wait = _asked_for(answer, attempt, now)
+        return wait if wait <= LONGEST_WAIT_S else None
+    if answer.doubtful:
+        return BACKOFF_S * 2.0 ** (attempt - 1)
+    return None
+
+
+def _asked_for(answer: Answer, attempt: int, now: float) -> float:
+    after = answer.headers.get("retry-after", "")
+    if after.isdigit():
+        return float(after)
+    reset = answer.headers.get("x-ratelimit-reset", "")
+    if answer.headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
+        # One second more: the reset is given in whole seconds, and nobody says at which end of that second.
+        return max(0.0, float(reset) - now) + 1
+    return SECONDARY_LIMIT_WAIT_S * 2.0 ** (attempt - 1)
+
+
+class GitHubFailed(OutsideServiceError):
+    """GitHub did not do what was asked."""
+
+
+class NotPermitted(GitHubFailed):
+    """The token may not do this.
+
+    Args:
+        permission: The line of YAML that allows it, such as `pull-requests: write`.
+    """
+
+    def __init__(self, wrong: str, *, where: str, remedy: str, permission: str) -> None:
+        super().__init__(wrong, where=where, remedy=remedy)
+        self.permission = permission
+
+
+class TokenRefused(NotPermitted):
+    """The token is none, or none any more."""
+
+
+class RateLimited(GitHubFailed):
+    """GitHub's limits would have us wait longer than is worth it."""
+
+
+class NotFound(GitHubFailed):
+    """GitHub knows no such thing, or hides it from this token."""
+
+
+class Rejected(GitHubFailed):
+    """GitHub understood and refused what was sent (409, 422)."""
+
+
+class NoAnswer(GitHubFailed):
+    """Nothing usable came back."""
+
+
+def failure(answer: Answer, *, what: str, where: str, permission: str) -> GitHubFailed:
+    """The failure behind an answer.
+
+    Args:
+        answer: The last answer; its status is 0 or at least 400.
+        what: What was tried, such as `comment on pull request #7`.
+        where: The request, such as `POST /repos/o/r/issues/7/comments`.
+        permission: The line of YAML that such a request needs.
+    """
+    write = not where.startswith("GET")
+    where = f"{where}: {answer.status} {answer.message}".rstrip()
+    if answer.rate_limited:
+        return RateLimited(
+            f"GitHub's rate limit stopped us: could not {what}",
+            where=where,
+            remedy="Run the job again later; nothing else is wrong.",
+        )
+    if answer.doubtful:
+        return NoAnswer(
+            f"GitHub did not answer: could not {what}",
+            where=where,
+            remedy="See githubstatus.com and run the job again.",
+        )
+    # GitHub answers a write with 404 where a fine-grained token may not even know of the thing.
+    if answer.status in {401, 403} or (answer.status == 404 and write):  # noqa: PLR2004 - not found
+        return _not_permitted(answer, what, where, permission)
+    if answer.status == 404:  # noqa: PLR2004 - not found
+        return NotFound(
+            f"GitHub finds nothing there: could not {what}",
+            where=where,
+            remedy=f"Check the repository and the number; a token without `{permission}` sees the same.",
+        )
+    return Rejected(f"GitHub refused: could not {what}", where=where, remedy="The answer says what it does not accept.")
+
+
+def _not_permitted(answer: Answer, what: str, where: str, permission: str) -> NotPermitted:
+    """The commonest causes of a refusal, each with a text of its own."""
+    if answer.status == 401:  # noqa: PLR2004 - unauthorized
+        return TokenRefused(
+            f"GitHub does not accept the token: could not {what}",
+            where=where,
+            remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step.",
+            permission=permission,
+        )
+    if "not permitted to create or approve pull requests" in answer.message:
+        wrong = f"this repository does not let workflows open pull requests: could not {what}"
+        remedy = (
+            "Tick `Allow GitHub Actions to create and approve pull requests` under Settings, Actions, General; or give "
+            "an App's token in GITHUB_TOKEN."
+        )
+    elif "is locked" in answer.message:
+        wrong = f"the conversation is locked: could not {what}"
+        remedy = "Unlock it on the pull request's page."
+    else:
+        wrong = f"this token may not {what}"
+        remedy = (
+            f"Add `{permission}` to `permissions:` of this job, and name there all else that it needs (`contents: "
+            "read` for a checkout): what is not named is taken away."
+        )
+    return NotPermitted(wrong, where=where, remedy=remedy, permission=permission)
+
 
 WRITES_PER_RUN = 19
 """GitHub asks for few writes; a run that needs more than this is stuck in a loop."""
@@ -229,3 +396,51 @@ def _unreadable(what: str, where: str) -> NoAnswer:
         where=where,
         remedy="A proxy may have answered in its place; check GITHUB_API_URL and run the job again.",
     )
+
+
+def read_text(api: Api, repository: str, path: str, *, branch: str = "") -> str | None:
+    """Return the file's text, or None if the branch has no such file; the default branch when none is named.
+
+    Raises:
+        GitHubFailed: It cannot be read, or is no text.
+    """
+    what = f"read {path} of {branch or 'the default branch'}"
+    query = {"ref": branch} if branch else {}
+    try:
+        data = api.get(f"/repos/{repository}/contents/{path}", what=what, permission="contents: read", **query)
+    except NotFound:
+        return None
+    try:
+        return base64.b64decode(data["content"]).decode()
+    except (KeyError, TypeError, binascii.Error, UnicodeDecodeError) as error:
+        raise NoAnswer(
+            f"GitHub did not send a text: could not {what}",
+            where=f"GET /repos/{repository}/contents/{path}",
+            remedy="Check that the path names a file of less than 1 MB.",
+        ) from error
+
+
+PERMISSION = "actions: read"
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A workflow as GitHub lists it."""
+
+    state: str
+    """`active`, `disabled_inactivity`, `disabled_manually`, `disabled_fork` or `deleted`."""
+    created_at: datetime
+
+
+def read(api: Api, repository: str, file: str) -> Workflow:
+    """The workflow of a file's name, such as `nightly.yml`.
+
+    Raises:
+        GitHubFailed: `NotFound` where there is no such workflow, `NotPermitted` names the permission.
+    """
+    data = api.get(
+        f"/repos/{repository}/actions/workflows/{file}",
+        what=f"read the state of the workflow {file}",
+        permission=PERMISSION,
+    )
+    return Workflow(str(data["state"]), datetime.fromisoformat(str(data["created_at"])))

@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from chamiperf_ci.adapters.github.api import TIMEOUT_S, Api
-from chamiperf_ci.adapters.github.failures import NoAnswer
+from chamiperf_ci.adapters.github.api import TIMEOUT_S, Api, NoAnswer
 from chamiperf_ci.errors import ConfigurationError
 
 PERMISSION = "actions: read"

@@ -7,8 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chamiperf_ci.adapters.github.api import Api, JsonObject
-from chamiperf_ci.adapters.github.failures import NotFound, NotPermitted, TokenRefused
+from chamiperf_ci.adapters.github.api import Api, JsonObject, NotFound, NotPermitted, TokenRefused
 from chamiperf_ci.errors import ConfigurationError
 
 PERMISSION = "pull-requests: write"

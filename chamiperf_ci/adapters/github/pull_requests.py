@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chamiperf_ci.adapters.github.api import Api, JsonObject
-from chamiperf_ci.adapters.github.failures import NotFound, Rejected
+from chamiperf_ci.adapters.github.api import Api, JsonObject, NotFound, Rejected
 from chamiperf_ci.errors import ConfigurationError
 
 READ = "pull-requests: read"

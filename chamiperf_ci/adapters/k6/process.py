@@ -1,13 +1,86 @@
-"""One k6 process: started so that it dies with its parent, and stopped gracefully or at once."""
+"""A running k6: its processor time and memory, its API, and how it is stopped."""
 
 import contextlib
+import http.client
+import json
 import os
 import signal
+import socket
 import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import psutil
 
 from chamiperf_ci.adapters.k6.command import K6Run, arguments, environment
-from chamiperf_ci.adapters.k6.live import LiveK6, free_address
-from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.adapters.machine import available_mb
+from chamiperf_ci.errors import ConfigurationError, Interrupted
+
+_ANSWER_S = 0.5
+_PAUSED_BEFORE_RUN = 4
+"""Of k6's execution states."""
+
+
+def free_address() -> str:
+    """A loopback address that nothing listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+class LiveK6:
+    """The REST API of one k6 process; every question may go unanswered, because the process starts, stalls and ends."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def count(self, counter: str) -> float | None:
+        """The present value of a Counter or Gauge; 0 before its first sample, None without an answer."""
+        status, body = self._ask("GET", f"/v1/metrics/{counter}")
+        if status == http.client.NOT_FOUND:
+            return 0.0
+        sample = _at(body, "data", "attributes", "sample")
+        if not isinstance(sample, dict):
+            return None
+        value = sample.get("count", sample.get("value"))
+        return float(value) if isinstance(value, int | float) else None
+
+    def running(self) -> bool:
+        """Whether the load has begun and not ended."""
+        return _at(self._ask("GET", "/v1/status")[1], "data", "attributes", "running") is True
+
+    def waiting(self) -> bool:
+        """Whether a process that was started paused has made its VUs and waits for `resume`."""
+        return bool(_at(self._ask("GET", "/v1/status")[1], "data", "attributes", "status") == _PAUSED_BEFORE_RUN)
+
+    def resume(self) -> bool:
+        """Let a process that was started paused begin; False if it did not hear."""
+        body = {"data": {"type": "status", "id": "default", "attributes": {"paused": False}}}
+        return self._ask("PATCH", "/v1/status", json.dumps(body))[0] == http.client.OK
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection(self._address, timeout=_ANSWER_S)
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        except (OSError, http.client.HTTPException, ValueError):
+            return 0, None
+        finally:
+            connection.close()
+
+
+def _at(value: Any, *keys: str) -> Any:  # noqa: ANN401 - JSON of any shape
+    for key in keys:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
 
 _REAP_S = 10.0
 
@@ -76,3 +149,164 @@ class K6Process:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait(_REAP_S)
+
+
+KEEP_WITHIN_S = 7.0
+"""From the first signal until what was measured is on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopOrder:
+    """Why running load is to stop before its end."""
+
+    reason: str
+    """A word to decide by; `load` uses the values of RunReason."""
+    text: str
+    """A sentence for people, with the numbers."""
+
+
+class StopRequest:
+    """Set by the first SIGINT or SIGTERM while it is entered; further signals change nothing, nor do they afterwards.
+
+    After a signal the command only leaves: GitHub's second one must not end it with another code than its own.
+    Outside the main thread, where Python allows no signal handlers, it is never set by a signal.
+    """
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+        self._signal = ""
+        self._signalled = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            # One that is entered within another hands back to it.
+            is_outermost = handler in (signal.SIG_DFL, signal.default_int_handler)
+            signal.signal(number, signal.SIG_IGN if self._signalled and is_outermost else handler)
+        self._before.clear()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self._signalled = True
+        self.request(signal.Signals(number).name)
+
+    def request(self, by: str) -> None:
+        """Ask for the stop; only the first call counts."""
+        if self._at is None:
+            self._signal = by
+            self._at = time.monotonic()
+
+    @property
+    def requested(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._at is not None
+
+    @property
+    def by(self) -> str:
+        """The signal's name, such as `SIGTERM`; empty while nothing was asked for."""
+        return self._signal
+
+    def seconds_left(self) -> float:
+        """Seconds until what was measured must be on disk; infinite while nothing was asked for."""
+        return float("inf") if self._at is None else self._at + KEEP_WITHIN_S - time.monotonic()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but not beyond a request to stop; True if there was one."""
+        end = time.monotonic() + seconds
+        while not self.requested and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+        return self.requested
+
+    def check(self, doing: str) -> None:
+        """Stop here if that was asked for.
+
+        Raises:
+            Interrupted: It was; nothing that was begun is kept beyond what is on disk.
+        """
+        if self.requested:
+            raise Interrupted(f"interrupted by {self._signal}", where=doing, remedy="Run the command again.")
+
+
+_MB = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """One look at the generator."""
+
+    at_s: float
+    """Seconds since the processes were started."""
+    cpu_percent: float
+    """Of one core, all processes together, since the look before."""
+    machine_cpu_percent: float
+    """Of all cores, everything on the machine, since the look before."""
+    rss_mb: float
+    """Resident memory of all processes, MB (10^6 bytes)."""
+    available_mb: float
+    """Memory that the machine could still give, MB."""
+    foreign_cpu_percent: float
+    """Of all cores, since the look before: what neither these processes nor those that belong to them used. What the
+    machine's host took away for other guests (steal) is part of it."""
+
+
+class Pulse:
+    """Takes the vitals of some processes; one that has ended counts as nothing.
+
+    Args:
+        pids: The load generator's.
+        beside: Those of the same experiment, such as the tool's own and an embedded stack's: not foreign.
+    """
+
+    def __init__(self, pids: Sequence[int], beside: Sequence[int] = ()) -> None:
+        self._start = time.monotonic()
+        self._processes = _watched(pids)
+        self._beside = _watched(beside)
+        psutil.cpu_percent()
+
+    def take(self) -> Vitals:
+        """One look."""
+        cpu = rss = 0.0
+        for process in self._processes:
+            try:
+                with process.oneshot():
+                    cpu += process.cpu_percent()
+                    rss += process.memory_info().rss / _MB
+            except psutil.Error:
+                continue
+        known = (cpu + sum(map(_cpu_percent, self._beside))) / (psutil.cpu_count() or 1)
+        machine = psutil.cpu_percent()
+        return Vitals(
+            at_s=time.monotonic() - self._start,
+            cpu_percent=cpu,
+            machine_cpu_percent=machine,
+            rss_mb=rss,
+            available_mb=available_mb(),
+            foreign_cpu_percent=max(0.0, machine - known),
+        )
+
+
+def _watched(pids: Sequence[int]) -> list[psutil.Process]:
+    """The processes that are there, their counting begun."""
+    found = []
+    for pid in pids:
+        try:
+            process = psutil.Process(pid)
+            process.cpu_percent()
+        except psutil.Error:
+            continue
+        found.append(process)
+    return found
+
+
+def _cpu_percent(process: psutil.Process) -> float:
+    try:
+        return float(process.cpu_percent())
+    except psutil.Error:
+        return 0.0

@@ -1,12 +1,36 @@
-"""Which issues to open, update and close, and what is news: a pure function of the night and the alerts there are."""
+"""Which alerts to open, update and close, and doing so."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 
-from chamiperf_ci.models.alert import NOT_MEASURING, Alert, AlertLine
-from chamiperf_ci.steps.alerts.findings import Night, Trouble
-from chamiperf_ci.steps.alerts.suspect_range import UNREADABLE
+from chamiperf_ci.adapters.files import read_document
+from chamiperf_ci.adapters.github import api as workflows
+from chamiperf_ci.adapters.github import comments, issues
+from chamiperf_ci.adapters.github.api import Api
+from chamiperf_ci.adapters.github.issues import Issue
+from chamiperf_ci.adapters.history import HistoryStore
+from chamiperf_ci.adapters.webhook import Webhook
+from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
+from chamiperf_ci.models.history import NOT_MEASURING, Alert, AlertLine
+from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.verdict import ScenarioOutcome, Verdict
+from chamiperf_ci.render import alerts as words
+from chamiperf_ci.steps import history as kept
+from chamiperf_ci.steps.alerts.findings import (
+    UNNAMED,
+    UNREADABLE,
+    Night,
+    Trouble,
+    findings,
+    last_good,
+    suspect_range,
+    without_verdict,
+)
+from chamiperf_ci.steps.nights import Schedule, environment_of, newest_night, schedule_off, watched
+from chamiperf_ci.steps.published import published, published_verdict
 
 MOST_OPENED = 3
 """Issues opened in one night; a night that breaks everything has one cause."""
@@ -148,3 +172,272 @@ def _continued(night: Night, trouble: Trouble, before: Alert) -> Alert:
 def _keys(lines: Iterable[AlertLine]) -> tuple[str, ...]:
     """What is wrong, each thing by itself: of reasons that come and go together, none is new."""
     return tuple(sorted({f"{line.name}: {what}" for line in lines for what in line.what.split(", ")}))
+
+
+@dataclass(frozen=True, slots=True)
+class Tracker:
+    """Where the issues are."""
+
+    api: Api
+    repository: str
+    label: str
+    author: str = ""
+    """Who the token writes as; empty: ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Where alerts go; None: that way is not set up."""
+
+    say: Callable[[str], None]
+    """Told what is done, or with `dry_run` what would be."""
+    tracker: Tracker | None = None
+    webhook: Webhook | None = None
+    heartbeat: Webhook | None = None
+    project_url: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a night's alerts."""
+
+    done: tuple[Action, ...] = ()
+    undelivered: tuple[str, ...] = ()
+    """One sentence for each thing that could not be delivered."""
+
+
+def tell(night: Night, channels: Channels) -> Told:
+    """Open, update and close issues, send the news, and ping the heartbeat after a valid night."""
+    done: tuple[Action, ...] = ()
+    undelivered: list[str] = []
+    if channels.tracker is not None:
+        done, problem = _Issues(night, channels, channels.tracker).settle()
+        undelivered += problem
+    # What nobody keeps track of is told every time.
+    again = "unkept" if channels.tracker is None else "untold" if undelivered else ""
+    if news := _news(night, done, again=again):
+        text = words.message(night.environment, night.sentence, news, link=night.link, self_test=night.self_test)
+        undelivered += _deliver(channels, channels.webhook, "message to the chat", lambda hook: hook.post(text))
+    if night.valid:
+        undelivered += _deliver(channels, channels.heartbeat, "heartbeat", lambda hook: hook.ping())
+    return Told(done, tuple(undelivered))
+
+
+def _news(night: Night, done: Sequence[Action], *, again: str) -> list[str]:
+    """What the chat hears: what is new, worse or over; where no issue could be written, all of the night.
+
+    Args:
+        night: What was found.
+        done: What became of its issues.
+        again: Why what no issue says may have been told before; empty where all of it is in issues.
+    """
+    news = [words.piece(action.act, action.topic, action.alert, url=action.url) for action in done if action.news]
+    if not again:
+        return news
+    written = {action.topic for action in done}
+    for trouble in night.troubles:
+        if trouble.topic not in written:
+            alert = Alert(since=night.when, last=night.when, lines=trouble.lines)
+            news.append(words.piece(again, trouble.topic, alert))
+    return news
+
+
+def _deliver(channels: Channels, hook: Webhook | None, what: str, send: Callable[[Webhook], None]) -> list[str]:
+    if hook is None:
+        return []
+    channels.say(what)
+    if channels.dry_run:
+        return []
+    try:
+        send(hook)
+    except OutsideServiceError as error:
+        return [f"the {what}: {error}"]
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class _Issues:
+    """One night's issues."""
+
+    night: Night
+    channels: Channels
+    tracker: Tracker
+
+    def settle(self) -> tuple[tuple[Action, ...], list[str]]:
+        """What was done, and why the rest was not."""
+        done: list[Action] = []
+        try:
+            author = self.tracker.author or comments.login_of(self.tracker.api)
+            found = issues.find(
+                self.tracker.api, self.tracker.repository, label=self.tracker.label, author=author, state="all"
+            )
+            bodies = {issue.number: issue.body for issue in found}
+            for action in decide(self.night, self._known(found)):
+                done.append(self._do(action, author, bodies))  # noqa: PERF401 - what was done before one failed counts
+        except OutsideServiceError as error:
+            return tuple(done), [f"the issues: {error}"]
+        return tuple(done), []
+
+    def _known(self, found: Sequence[Issue]) -> list[Known]:
+        known = []
+        for issue in found:
+            topic = words.topic_of(issue.body, self.night.environment)
+            if self.night.measured and words.topic_of(issue.body, UNNAMED) == NOT_MEASURING:
+                topic = NOT_MEASURING
+            if topic is None:
+                continue
+            # An alert that somebody damaged begins anew.
+            alert = words.kept_in(issue.body) or Alert(
+                since=self.night.when, last=self.night.when, lines=(), over=issue.state == "closed"
+            )
+            known.append(Known(issue.number, topic, issue.state == "open", alert, issue.url))
+        return known
+
+    def _do(self, action: Action, author: str, bodies: dict[int, str]) -> Action:
+        environment, topic, alert = self.night.environment, action.topic, action.alert
+        title = words.title(environment, topic, alert)
+        body = words.issue(environment, topic, alert, project_url=self.channels.project_url)
+        place = "" if action.number is None else f" #{action.number}"
+        self.channels.say(f"{action.act} issue{place}: {title}")
+        if self.channels.dry_run or action.act is Act.WITHHOLD:
+            return action
+        api, repository = self.tracker.api, self.tracker.repository
+        if action.number is None:
+            label, marker = self.tracker.label, words.marker(environment, topic)
+            issue = issues.create(api, repository, title=title, body=body, labels=[label], marker=marker, author=author)
+            return Action(action.act, topic, alert, issue.number, news=action.news, url=issue.url)
+        if action.act is Act.CLOSE:
+            comment = words.closing(topic, alert, link=self.night.link)
+            issues.close(api, repository, action.number, comment=comment, body=body)
+        elif bodies[action.number].rstrip() != body.rstrip():
+            issues.update(api, repository, action.number, title=title, body=body)
+        return action
+
+
+_LOOK_BACK = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command was given."""
+
+    now: datetime
+    verdict: Path | None = None
+    """The night's; None for a night without one, and for a look from outside."""
+    without_verdict: str = ""
+    """Why the night has no verdict."""
+    watch: bool = False
+    """Look from outside: is a night missing, or the schedule off?"""
+    environment: str = ""
+    history: HistoryStore | None = None
+    schedule: str = ""
+    """The nightly workflow's file name; empty: not looked at."""
+    period: timedelta = timedelta(hours=24)
+    link: str = ""
+
+
+def alert(asked: Asked, channels: Channels) -> tuple[tuple[Night, ...], Told]:
+    """Find out about the night, and tell.
+
+    Returns:
+        The night, or with a look from outside one for each environment; and what became of their alerts.
+
+    Raises:
+        ConfigurationError: The verdict or the history cannot be read.
+        OutsideServiceError: A look from outside, and the history or GitHub does not answer.
+    """
+    if asked.watch:
+        schedule = _schedule(asked, channels.tracker)
+        nights = watched(asked.environment, _seen(asked), schedule, asked.now, period=asked.period)
+        return nights, _together([tell(night, channels) for night in nights])
+    night = _night(asked)
+    try:
+        schedule = _schedule(asked, channels.tracker)
+    except OutsideServiceError as error:
+        told = tell(night, channels)
+        return (night,), replace(told, undelivered=(*told.undelivered, f"the look at the schedule: {error}"))
+    night = night if schedule is None else _with_schedule(night, schedule, asked.now)
+    return (night,), tell(night, channels)
+
+
+def _together(told: Sequence[Told]) -> Told:
+    undelivered = (sentence for one in told for sentence in one.undelivered)
+    return Told(tuple(action for one in told for action in one.done), tuple(dict.fromkeys(undelivered)))
+
+
+def _night(asked: Asked) -> Night:
+    if asked.verdict is None:
+        environment = asked.environment or _newest_environment(asked)
+        reason = published(asked.without_verdict, environment=environment)
+        return without_verdict(environment, reason, asked.now.date(), link=asked.link)
+    verdict = published_verdict(read_document(asked.verdict, Verdict, remedy="`chamiperf compare` writes it."))
+    night = findings(verdict, link=asked.link)
+    outcomes = {scenario.scenario: scenario for scenario in verdict.scenarios}
+    return replace(
+        night,
+        troubles=tuple(
+            trouble
+            if trouble.topic == NOT_MEASURING
+            else replace(
+                trouble, changed=_changed(trouble, outcomes[trouble.topic], asked.history, verdict.environment)
+            )
+            for trouble in night.troubles
+        ),
+    )
+
+
+def _changed(
+    trouble: Trouble, tonight: ScenarioOutcome, history: HistoryStore | None, environment: str
+) -> tuple[str, ...]:
+    """The suspect range; a history that cannot be read costs the range, not the alert."""
+    if history is None:
+        return suspect_range(tonight, None)
+    wanted = kept.Wanted(
+        environment, {trouble.topic}, {RunKind.NIGHT}, tonight.started_at - _LOOK_BACK, tonight.started_at
+    )
+    try:
+        entries = kept.read(history, wanted).entries
+    except (ConfigurationError, OutsideServiceError) as error:
+        return (UNREADABLE, error.wrong)
+    return suspect_range(tonight, last_good(entries, trouble.topic, trouble.rows, before=tonight.started_at))
+
+
+def _newest_environment(asked: Asked) -> str:
+    """Of the newest night; a history that cannot be read costs the name, not the alert."""
+    try:
+        return environment_of(newest_night(_names(asked), ""))
+    except (ConfigurationError, OutsideServiceError):
+        return environment_of(None)
+
+
+def _seen(asked: Asked) -> list[kept.EntryName]:
+    try:
+        return _names(asked)
+    except OutsideServiceError as error:
+        wrong = f"the history could not be read, so nobody knows whether nights are missing: {error.wrong}"
+        raise OutsideServiceError(wrong, where=error.where, remedy=error.remedy) from error
+
+
+def _names(asked: Asked) -> list[kept.EntryName]:
+    paths = () if asked.history is None else asked.history.names()
+    return [name for path in paths if (name := kept.parse_name(path)) is not None]
+
+
+def _schedule(asked: Asked, tracker: Tracker | None) -> Schedule | None:
+    if not asked.schedule or tracker is None:
+        return None
+    found = workflows.read(tracker.api, tracker.repository, asked.schedule)
+    # Without a history nothing is known of any night, so that none can be missing.
+    since = None if asked.history is None else found.created_at.astimezone(UTC)
+    return Schedule(asked.schedule, found.state, since)
+
+
+def _with_schedule(night: Night, schedule: Schedule, now: datetime) -> Night:
+    """The night with the alarm of a schedule that is off: it ran by hand, and the next will not run by itself."""
+    line = schedule_off(schedule, now)
+    if line is None:
+        return night
+    here = next((trouble for trouble in night.troubles if trouble.topic == NOT_MEASURING), Trouble(NOT_MEASURING, ()))
+    others = (trouble for trouble in night.troubles if trouble.topic != NOT_MEASURING)
+    return replace(night, troubles=(replace(here, lines=(*here.lines, line)), *others))

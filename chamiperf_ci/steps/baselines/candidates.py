@@ -1,24 +1,39 @@
-"""Which runs may be accepted: run files and entries of the history alike, and the reasons against one of them."""
+"""Runs that could be accepted: where they come from, which fit, and what speaks against one."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from chamiperf_ci.adapters.history import BranchHistory, FolderHistory, HistoryStore
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.baselines import AcceptedRow, Baselines, Bound
-from chamiperf_ci.models.fingerprint import Fingerprint, Identity, Machine
+from chamiperf_ci.models.baselines import (
+    AcceptedRow,
+    AcceptedRun,
+    Baselines,
+    Bound,
+    EnvironmentBaseline,
+    fingerprint_key,
+)
 from chamiperf_ci.models.history import HistoryEntry
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.verdict import Row, RowKey, TargetResult
 from chamiperf_ci.models.vocabulary import TargetVerdict
+from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.render.sentences import target_sentence
+from chamiperf_ci.steps import history
 from chamiperf_ci.steps.baselines.entry import compared_rows, shown_value, stored_row
 from chamiperf_ci.steps.compare.judge import Question, judge
-from chamiperf_ci.steps.compare.measurements import ERRORS
+from chamiperf_ci.steps.compare.measure import ERRORS, STALLED
+from chamiperf_ci.steps.compare.scenarios import read_runs
+from chamiperf_ci.verdict.night import RUNS_WANTED, outlying_runs
+from chamiperf_ci.verdict.statistic import PRIOR_SD, is_quantity
 
 
 class Overrule(StrEnum):
@@ -264,3 +279,164 @@ def _of_any(kind: RunKind, faults: Sequence[str], fingerprint: Fingerprint, base
     if differences := baselines.made_otherwise(fingerprint):
         found.append((Overrule.FINGERPRINT, f"the accepted runs were made otherwise ({'; '.join(differences)})"))
     return found
+
+
+_UNFIT = frozenset({Overrule.INVALID, Overrule.INCOMPLETE, Overrule.FAULT})
+"""Objections to a single night; any other is one to the range, which the person must then choose better or overrule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """What a proposal takes of a range, and sentences about the rest."""
+
+    taken: tuple[Candidate, ...]
+    passed_over: tuple[str, ...]
+
+
+def fitting(
+    found: Sequence[Candidate], baselines: Baselines, *, replaces: bool, overrule: Collection[Overrule] = ()
+) -> Fitting:
+    """Return the newest nights that a baseline has room for, without those that are accepted already or unfit.
+
+    Args:
+        found: The nights of the range.
+        baselines: What is accepted.
+        replaces: The nights take the place of the accepted ones, so that those are candidates as well.
+        overrule: Objections that the person overrules.
+    """
+    groups: dict[str, list[Candidate]] = {}
+    passed_over = []
+    for one in sorted(found, key=lambda one: (one.started_at, one.run_id)):
+        key = fingerprint_key(one.fingerprint)
+        accepted = [] if replaces else _accepted_ids(baselines, key)
+        unfit = next((text for kind, text in one.objections if kind in _UNFIT and kind not in overrule), "")
+        if why := "it is accepted already" if one.run_id in accepted else unfit:
+            passed_over.append(f"run {one.run_id} of {one.fingerprint.scenario} is passed over: {why}")
+        else:
+            groups.setdefault(key, []).append(one)
+    taken: list[Candidate] = []
+    for key, group in sorted(groups.items()):
+        room = RUNS_WANTED if replaces else max(0, RUNS_WANTED - len(_accepted_ids(baselines, key)))
+        newest = group[len(group) - room :] if room < len(group) else group
+        taken += newest
+        if older := len(group) - len(newest):
+            passed_over.append(_too_many(key, older, room))
+    return Fitting(tuple(taken), tuple(passed_over))
+
+
+def _accepted_ids(baselines: Baselines, key: str) -> list[str]:
+    entry = baselines.accepted_runs.get(key)
+    return [run.run_id for run in entry.runs] if entry else []
+
+
+def _too_many(key: str, older: int, room: int) -> str:
+    runs = counted(older, "run of {key} is", "runs of {key} are").format(key=key)
+    if room:
+        return f"{runs} passed over: a baseline has up to {RUNS_WANTED}, and the newest are taken"
+    return f"{runs} passed over: its baseline has {RUNS_WANTED} already; --replace puts newer ones in their place"
+
+
+def doubts(key: str, entry: EnvironmentBaseline, baselines: Baselines) -> tuple[str, ...]:
+    """Return sentences about a baseline's runs: outliers, different builds, several of one day; empty for a good one.
+
+    Args:
+        key: The fingerprint's name.
+        entry: The baseline as it would be.
+        baselines: The rules, which say of which class a metric is.
+    """
+    runs = entry.runs
+    found = [
+        f"{key}: run {runs[place].run_id} lies more than 3 sigma from the others: {' '.join(row)}"
+        for row, places in _outliers(entry, baselines)
+        for place in places
+    ]
+    if len({_builds(run) for run in runs}) > 1:
+        found.append(f"{key}: the accepted runs are of different builds")
+    days = {run.started_at.date() for run in runs}
+    if len(runs) > 1 and len(days) < len(runs):
+        nights = counted(len(days), "day")
+        found.append(f"{key}: {len(runs)} runs from {nights}; nights differ more than runs of one sitting")
+    return tuple(found)
+
+
+def _outliers(entry: EnvironmentBaseline, baselines: Baselines) -> list[tuple[tuple[str, str, str], tuple[int, ...]]]:
+    found = []
+    for key in entry.row_keys:
+        endpoint, metric, phase = key
+        rows = entry.rows(*key)
+        if (
+            metric in (ERRORS, STALLED)
+            or len(rows) < len(entry.runs)
+            or not all(is_quantity(row.value) for row in rows)
+        ):
+            continue
+        fingerprint = entry.fingerprint
+        policy = baselines.policy(fingerprint.scenario, endpoint, metric, phase, stack_kind=fingerprint.stack_kind)
+        if places := outlying_runs([row.value for row in rows], prior_sd=PRIOR_SD[policy.metric_class]):
+            found.append((key, places))
+    return found
+
+
+def _builds(run: AcceptedRun) -> tuple[tuple[str, str, str, str], ...]:
+    return tuple(sorted((one.service, one.version, one.commit, one.image) for one in run.identities))
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a person named.
+
+    Attributes:
+        places: Run files, and folders of them.
+        store: The history, if a range of it is meant.
+        wanted: The range.
+    """
+
+    places: Sequence[Path] = ()
+    store: HistoryStore | None = None
+    wanted: history.Wanted = field(default_factory=history.Wanted)
+
+    @property
+    def options(self) -> str:
+        """The options that name the same runs again, without the range."""
+        if isinstance(self.store, BranchHistory):
+            remote = () if self.store.remote == "origin" else ("--remote", self.store.remote)
+            return shlex.join(("--history-branch", self.store.branch, *remote))
+        if isinstance(self.store, FolderHistory):
+            return shlex.join(("--history", str(self.store.root)))
+        return shlex.join(part for place in self.places for part in ("--runs", str(place)))
+
+
+def candidates(sources: Sources, baselines: Baselines) -> tuple[Candidate, ...]:
+    """Return the named runs as candidates; of the history, nights only.
+
+    Raises:
+        ConfigurationError: Runs and a history are named, or neither; a file is wrong.
+        InvalidMeasurement: There is no run at all.
+    """
+    if bool(sources.places) == (sources.store is not None):
+        raise ConfigurationError(
+            "name run files or a range of the history, one of the two",
+            where="--runs, --history, --history-branch",
+            remedy="Give `--runs out/runs`, or `--history-branch chamiperf-data` for the nights on that branch.",
+        )
+    if sources.store is None:
+        return tuple(from_run(run, baselines) for run in runs_in(sources.places))
+    sources.store.require()
+    reading = history.read(sources.store, sources.wanted)
+    found = tuple(from_history(entry, baselines) for entry in reading.entries if entry.run_kind is RunKind.NIGHT)
+    if not found:
+        raise ConfigurationError(
+            "the history has no night in this range",
+            where="--environment, --scenario, --since, --until",
+            remedy=f"`chamiperf history list {sources.options}` shows what it holds.",
+        )
+    return found
+
+
+def runs_in(places: Sequence[Path]) -> tuple[Run, ...]:
+    """Read runs; of a folder's, repeats, pairs and drills are passed over, a file that is named is not."""
+    found: list[Run] = []
+    for place in places:
+        runs = read_runs([place])
+        found += [one for one in runs if one.run_kind in CANDIDATES] if place.is_dir() else runs
+    return tuple(found)

@@ -7,11 +7,11 @@ import math
 from collections.abc import Iterable
 
 from chamiperf_ci.models.baselines import AcceptedRow, Baselines, usual_direction
-from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.history import HistoryRow
 from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.target import StackKind
 from chamiperf_ci.models.vocabulary import RowKind
-from chamiperf_ci.steps.compare.measurements import ERRORS, Measurement, measure
+from chamiperf_ci.steps.compare.measure import ERRORS, Measurement, measure
 
 DIGITS = 6
 """Significant digits of a value whose resolution is not known."""

@@ -1,4 +1,4 @@
-"""`update-baseline`: runs in, a patch out; the patch into the file; or both as a pull request that a person merges."""
+"""`update-baseline`: proposes a change as a pull request, or applies one."""
 
 import getpass
 from collections.abc import Sequence
@@ -9,23 +9,73 @@ from pathlib import Path
 import click
 
 from chamiperf_ci.adapters import actions, files
-from chamiperf_ci.adapters.data import default_baselines
-from chamiperf_ci.adapters.github.api import Api
-from chamiperf_ci.adapters.github.contents import read_text
+from chamiperf_ci.adapters.files import default_baselines
+from chamiperf_ci.adapters.github.api import Api, read_text
 from chamiperf_ci.adapters.github.pull_requests import Proposal as PullRequestProposal
 from chamiperf_ci.adapters.github.pull_requests import open_or_update_pull_request
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.render.baseline_change import patch_text, table
-from chamiperf_ci.render.baselines_layout import layout
-from chamiperf_ci.render.escaping import plain
-from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule
-from chamiperf_ci.steps.baselines.fitting import fitting
-from chamiperf_ci.steps.baselines.patch import Operation, apply_patch
-from chamiperf_ci.steps.baselines.proposal import Intent, Proposal, propose, retire
-from chamiperf_ci.steps.baselines.publication import body, title
-from chamiperf_ci.steps.baselines.sources import Sources, candidates
+from chamiperf_ci.models.target import Identity
+from chamiperf_ci.render.baselines import findings_table, layout, patch_text, table
+from chamiperf_ci.render.escaping import markdown, plain
+from chamiperf_ci.render.numbers import counted
+from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, Sources, candidates, fitting
+from chamiperf_ci.steps.baselines.propose import Intent, Operation, Proposal, apply_patch, propose, retire
+from chamiperf_ci.steps.baselines.review import check
 from chamiperf_ci.steps.compare.step import RESTORE
+
+_VERBS = {"add": "Add", "replace": "Replace the baseline by", "init": "Begin the baseline with"}
+
+
+def title(proposal: Proposal, wanted: Intent, environment: str) -> str:
+    """Return the pull request's title, such as `Add 2 accepted runs of lab`."""
+    runs = sum(len(ids) for ids in proposal.accepted.values())
+    return f"{_VERBS[wanted.act]} {counted(runs, 'accepted run')} of {environment}"
+
+
+def body(
+    base: Baselines, now: Baselines, proposal: Proposal, wanted: Intent, candidates: Sequence[Candidate], *, link: str
+) -> str:
+    """Return the pull request's text, in GitHub's markdown.
+
+    Args:
+        base: The file on the branch to merge into.
+        now: The file after the merge.
+        proposal: What would change.
+        wanted: Who wants it, and why.
+        candidates: The runs to accept.
+        link: The workflow run that proposes; empty outside one.
+    """
+    thoughts = [*(f"overruled: {text}" for text in proposal.overrides), *proposal.warnings]
+    parts = [
+        f"**{markdown(wanted.reason)}** ({markdown(wanted.who)})",
+        "Merging this changes what every later run is compared with. Nothing merges it by itself.",
+        "### Old and new",
+        table(proposal.rows, for_github=True),
+        *(["### To think about", "\n".join(f"- {markdown(text)}" for text in thoughts)] if thoughts else []),
+        "### Evidence",
+        _evidence(candidates),
+        *([f"Proposed by {link}"] if link else []),
+        "### Check",
+        findings_table(check(now, today=wanted.today, base=base), for_github=True),
+        "A pull request opened with the job's own token starts no workflow; close and reopen it to run its checks.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _evidence(candidates: Sequence[Candidate]) -> str:
+    head = "| run | scenario | started | build |\n|:--|:--|:--|:--|"
+    lines = (
+        f"| {markdown(one.run_id)} | {markdown(one.fingerprint.scenario)} | {one.started_at:%Y-%m-%d %H:%M} "
+        f"| {markdown(', '.join(map(_build, one.identities)) or 'unknown')} |"
+        for one in sorted(candidates, key=lambda one: (one.fingerprint.scenario, one.started_at))
+    )
+    return "\n".join((head, *lines))
+
+
+def _build(identity: Identity) -> str:
+    return f"{identity.service} {identity.commit or identity.image or identity.version}".strip()
+
 
 _PROPOSE = "Make it with `chamiperf update-baseline propose --reason TEXT --runs out/runs`."
 

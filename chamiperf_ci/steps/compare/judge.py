@@ -1,41 +1,333 @@
-"""Runs, baselines and the nights before in, a verdict out: the whole comparison, without a file or a clock.
+"""Judging a night: rows, targets, drifts, and the outcome they add up to."""
 
-The first look judges each scenario's one run. Where repeats or pairs lie beside it, the rows that were suspect are
-decided anew, once, on all of them; where there are only pairs, they decide every row at once. So the same files give
-the same verdict whoever asks: `confirm` measures and then asks again.
-"""
-
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from typing import Literal
 
 from chamiperf_ci.adapters.files import PRODUCER
-from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models import verdict as model
+from chamiperf_ci.models.baselines import Baselines, KnownProblem
 from chamiperf_ci.models.drill import Drill
-from chamiperf_ci.models.run import Run
-from chamiperf_ci.models.verdict import Row, RowKey, Verdict
-from chamiperf_ci.models.vocabulary import UNKNOWN_BASELINE, FailOn, RowReason, RowVerdict
-from chamiperf_ci.render import changes, numbers
-from chamiperf_ci.render.accepting import FIRST_DAY, REPLACE, filled_in
-from chamiperf_ci.render.gate_sight import gate_sight
-from chamiperf_ci.render.measured import FALSE_NIGHTS_OF_THE_ADR
-from chamiperf_ci.steps.compare.drifts import drift_rows
-from chamiperf_ci.steps.compare.known import acknowledge, no_longer_applying
-from chamiperf_ci.steps.compare.neighbours import described, excused, more_work_beside
-from chamiperf_ci.steps.compare.objectives import target_of
-from chamiperf_ci.steps.compare.pairing import Pairing, pair_rows
-from chamiperf_ci.steps.compare.past import Past
-from chamiperf_ci.steps.compare.rows import row
-from chamiperf_ci.steps.compare.scenarios import scenario_outcome
-from chamiperf_ci.steps.compare.sittings import Sitting, sittings
-from chamiperf_ci.steps.compare.tally import Gate, conclude, tally
-from chamiperf_ci.verdict.adr_gate import adr_gate
-from chamiperf_ci.verdict.baseline_health import stale_baseline
-from chamiperf_ci.verdict.decision import RowDecision
-from chamiperf_ci.verdict.metric_class import as_shown
-from chamiperf_ci.verdict.night import Night, confirm_night, judge_night
-from chamiperf_ci.verdict.other_work import OtherWork
-from chamiperf_ci.verdict.outcome import DEFAULT_FAIL_ON, LEARNING_NIGHTS
-from chamiperf_ci.verdict.row_input import VERDICT_WITHOUT_JUDGEMENT, RowInput
+from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.verdict import Acknowledgement, Counts, Outcome, Row, RowKey, ScenarioOutcome, Verdict, Word
+from chamiperf_ci.models.vocabulary import (
+    UNKNOWN_BASELINE,
+    FailOn,
+    RowKind,
+    RowReason,
+    RowVerdict,
+    RunReason,
+    TargetVerdict,
+)
+from chamiperf_ci.render import numbers
+from chamiperf_ci.render.headline import SELF_TEST, blind_spots, headline, targets_only
+from chamiperf_ci.render.numbers import FALSE_NIGHTS_OF_THE_ADR
+from chamiperf_ci.render.sentences import FIRST_DAY, REPLACE, filled_in, gate_sight, row_sentence
+from chamiperf_ci.steps.compare.rows import NO_TARGET, Pairing, change_of, pair_rows, row, target_of
+from chamiperf_ci.steps.compare.scenarios import (
+    Past,
+    PastNight,
+    Sitting,
+    build,
+    described,
+    excused,
+    more_work_beside,
+    scenario_outcome,
+    sittings,
+)
+from chamiperf_ci.verdict.drift import Drift, find_drift
+from chamiperf_ci.verdict.night import Night, confirm_night, judge_night, stale_baseline
+from chamiperf_ci.verdict.row import (
+    DEFAULT_FAIL_ON,
+    LEARNING_NIGHTS,
+    VERDICT_WITHOUT_JUDGEMENT,
+    RowDecision,
+    RowInput,
+    adr_gate,
+    night_outcome,
+)
+from chamiperf_ci.verdict.statistic import PRIOR_SD, as_shown, is_quantity
+from chamiperf_ci.verdict.validity import OtherWork
+
+
+def acknowledge(row: Row, problems: Sequence[KnownProblem], *, environment: str, night: date) -> Row:
+    """Return the row with what covers it, or with a note on why a known problem does not."""
+    notes = list(row.notes)
+    covered, missed = row.acknowledged, row.target.acknowledged
+    for problem in problems:
+        if not _concerns(problem, row, environment) or not applies(problem, row):
+            continue
+        why_not = _why_not(problem, row, night)
+        if why_not:
+            notes.append(why_not)
+        elif problem.what == "regression":
+            covered = _acknowledgement(problem)
+        else:
+            missed = _acknowledgement(problem)
+    return row.model_copy(
+        update={
+            "acknowledged": covered,
+            "target": row.target.model_copy(update={"acknowledged": missed}),
+            "notes": tuple(notes),
+        }
+    )
+
+
+def no_longer_applying(
+    rows: Sequence[Row], problems: Sequence[KnownProblem], *, environment: str, scenarios: Sequence[str]
+) -> tuple[str, ...]:
+    """Return a sentence for each known problem of a measured scenario that is none any more and should be removed."""
+    return tuple(
+        f"The acknowledged {problem.what} of {_name(problem)} no longer applies: remove it from baselines.json."
+        for problem in problems
+        if problem.environment == environment
+        and problem.scenario in scenarios
+        and _is_over(problem, [row for row in rows if _concerns(problem, row, environment)])
+    )
+
+
+def applies(problem: KnownProblem, row: Row) -> bool:
+    """Whether the row shows what the known problem is about."""
+    if problem.what == "regression":
+        return row.verdict is RowVerdict.REGRESSION
+    return row.target.verdict is TargetVerdict.MISSED
+
+
+def _is_over(problem: KnownProblem, rows: Sequence[Row]) -> bool:
+    """Only a clear answer ends a known problem: a pass, an improvement, a met target; never a row without a verdict."""
+    if problem.what == "target":
+        return any(row.target.verdict is TargetVerdict.MET for row in rows)
+    return any(row.verdict in (RowVerdict.PASS, RowVerdict.IMPROVEMENT) for row in rows)
+
+
+def _concerns(problem: KnownProblem, row: Row, environment: str) -> bool:
+    return problem.environment == environment and (
+        problem.scenario,
+        problem.endpoint,
+        problem.metric,
+        problem.phase,
+    ) == (row.key.scenario, row.key.endpoint, row.key.metric, row.key.phase)
+
+
+def _why_not(problem: KnownProblem, row: Row, night: date) -> str:
+    if night > problem.expires:
+        return f"acknowledged until {problem.expires.isoformat()} by {problem.who}: expired"
+    if problem.what == "regression":
+        worse = abs(row.change.ratio) if row.change else 0.0
+        if worse > problem.extent:
+            grown, extent = numbers.percent(worse, tenths=True), numbers.percent(problem.extent, tenths=True)
+            return f"acknowledged up to {extent} %, and it is {grown} % by now"
+    elif row.target.value is not None and _beyond(problem, row):
+        seen, extent = numbers.significant(row.target.value), numbers.significant(problem.extent)
+        return f"its target is acknowledged to be missed up to {extent}, and it is {seen} by now"
+    return ""
+
+
+def _beyond(problem: KnownProblem, row: Row) -> bool:
+    value = row.target.value or 0.0
+    return value > problem.extent if row.target.bound == "below" else value < problem.extent
+
+
+def _acknowledgement(problem: KnownProblem) -> Acknowledgement:
+    return Acknowledgement(
+        reason=problem.reason,
+        who=problem.who,
+        link=problem.link,
+        expires=problem.expires.isoformat(),
+        extent=problem.extent,
+    )
+
+
+def _name(problem: KnownProblem) -> str:
+    where = f"{problem.scenario} / {problem.endpoint}" if problem.endpoint else problem.scenario
+    return f"{where} {problem.metric}"
+
+
+Gate = Literal["verdict", "adr"]
+
+
+def tally(rows: Sequence[Row]) -> Counts:
+    """Count the rows that are compared; rows that are only shown are in no count but that of targets."""
+    compared = [row for row in rows if row.compared]
+    verdicts = Counter(row.verdict for row in compared)
+    targets = Counter(row.target.verdict for row in rows)
+    return Counts(
+        by_verdict={verdict: verdicts[verdict] for verdict in RowVerdict},
+        targets_missed=targets[TargetVerdict.MISSED],
+        targets_met=targets[TargetVerdict.MET] + targets[TargetVerdict.AT_THE_LIMIT],
+        not_measured=sum(row.reason is RowReason.NOT_MEASURED for row in compared),
+        acknowledged=sum((row.acknowledged is not None) + (row.target.acknowledged is not None) for row in rows),
+    )
+
+
+def conclude(
+    rows: Sequence[Row],
+    decisions: Mapping[RowKey, RowDecision],
+    scenarios: Sequence[ScenarioOutcome],
+    *,
+    exempt: Collection[RowKey],
+    environment_nights: int | None,
+    fail_on: Collection[FailOn],
+    self_test: bool,
+) -> Outcome:
+    """Say how the night ends.
+
+    Args:
+        rows: All rows.
+        decisions: Of the compared rows.
+        scenarios: Each scenario's outcome.
+        exempt: Rows that need no baseline.
+        environment_nights: Nights of the environment with tonight; None when they cannot be counted: then there is
+            no grace for a missing baseline.
+        fail_on: What may fail the night.
+        self_test: The stack was the embedded one.
+    """
+    unbased = {scenario.scenario for scenario in scenarios if scenario.judged_targets_only}
+    unknown = {key for key, decision in decisions.items() if decision.reason in UNKNOWN_BASELINE}
+    forgiven = {key for key in unknown if key in exempt or key.scenario in unbased}
+    counted = [decision for key, decision in decisions.items() if key not in forgiven]
+    known = {row.key for row in rows if row.acknowledged is not None}
+    ended = night_outcome(
+        [decision for decision in counted if _row_key(decision) not in known],
+        targets=[row.target.verdict for row in rows if row.target.acknowledged is None],
+        run_reasons=_run_reasons(scenarios),
+        drifts=sum(row.reason is RowReason.DRIFT for row in rows),
+        environment_nights=environment_nights,
+        acknowledged=sum((row.acknowledged is not None) + (row.target.acknowledged is not None) for row in rows),
+        fail_on=fail_on,
+    )
+    word: Word = "targets only" if ended.word == "pass" and unbased else ended.word
+    if word == "targets only":
+        sentence = targets_only(rows, scenarios, self_test=self_test)
+    else:
+        learning = [
+            key for key, decision in decisions.items() if decision.reason in UNKNOWN_BASELINE and ended.learning
+        ]
+        blamed = _only_shown(rows, forgiven.union(learning)) if word == "invalid" else rows
+        sentence = headline(
+            word,
+            blamed,
+            scenarios,
+            self_test=self_test,
+            nights=environment_nights,
+            nothing_judged=ended.nothing_judged and not ended.invalid,
+        )
+        if unbased:
+            sentence = _behind(f"Targets only for {', '.join(sorted(unbased))}.", sentence)
+    return Outcome(
+        exit_code=ended.exit_code,
+        word=word,
+        sentence=sentence,
+        nothing_judged=ended.nothing_judged,
+        what_could_not_be_seen=blind_spots(rows, scenarios),
+    )
+
+
+def _only_shown(rows: Sequence[Row], free: Collection[RowKey]) -> list[Row]:
+    """What costs nothing is not what a night that is not valid is blamed on; the target of such a row still may be."""
+    shown = {"compared": False, "verdict": RowVerdict.UNAVAILABLE}
+    return [row.model_copy(update=shown) if row.key in free else row for row in rows]
+
+
+def _row_key(decision: RowDecision) -> RowKey:
+    key = decision.key
+    return RowKey(scenario=key.scenario, endpoint=key.endpoint, metric=key.metric, phase=key.phase)
+
+
+def _run_reasons(scenarios: Sequence[ScenarioOutcome]) -> list[RunReason]:
+    """Why runs were invalid; what a stack cannot do at all, and never could, is said and costs nothing."""
+    return [
+        reason
+        for scenario in scenarios
+        for reason in (*scenario.reasons, *scenario.repeat_reasons)
+        if not (reason is RunReason.NOT_POSSIBLE and scenario.baseline_runs == 0)
+    ]
+
+
+def _behind(first: str, sentence: str) -> str:
+    """Put a sentence first, but never before the words that no product was measured."""
+    if sentence.startswith(SELF_TEST):
+        return f"{SELF_TEST} {first}{sentence.removeprefix(SELF_TEST)}"
+    return f"{first} {sentence}"
+
+
+def drift_rows(
+    sitting: Sitting, pairings: Sequence[Pairing], rows: Sequence[model.Row], baselines: Baselines, past: Past
+) -> tuple[model.Row, ...]:
+    """Return a row for each metric that creeps; only a valid night looks back, and only where nights are known.
+
+    Args:
+        sitting: The scenario's runs.
+        pairings: Its rows' numbers.
+        rows: Its rows, in the same order.
+        baselines: What was accepted.
+        past: The nights before.
+    """
+    night = sitting.night
+    accepted = baselines.accepted(night.fingerprint)
+    if night.run_kind is not RunKind.NIGHT or not night.valid or accepted is None or accepted.newest is None:
+        return ()
+    before = past.alike(night.fingerprint, night.started_at)
+    found = []
+    for pairing, drifting in zip(pairings, rows, strict=True):
+        judged = pairing.first
+        if judged is None or judged.reason is not None or judged.kind is not RowKind.QUANTITY:
+            continue
+        alike = [n for n in before if _value(n, drifting) is not None]
+        values = [value for n in alike if (value := _value(n, drifting)) is not None]
+        drift = find_drift(
+            judged.baseline,
+            [*values, *judged.current[:1]],
+            prior_sd=PRIOR_SD[judged.metric_class],
+            direction=judged.direction,
+            since=sum(n.started_at <= accepted.newest for n in alike),
+        )
+        if drift.alarm:
+            commits = ", ".join(f"{identity.service} {build(identity)}" for identity in night.identities)
+            found.append(_row(drifting, drift, alike, night.started_at.date().isoformat(), commits))
+    return tuple(found)
+
+
+def _value(night: PastNight, row: model.Row) -> float | None:
+    found = night.values.get(row.key)
+    return found.value if found and found.statistic is row.statistic and is_quantity(found.value) else None
+
+
+def _row(row: model.Row, drift: Drift, nights: Sequence[PastNight], tonight: str, commits: str) -> model.Row:
+    change = drift.change
+    if change is None:  # an alarm has one
+        return row
+    drifting = row.model_copy(
+        update={
+            "key": row.key.model_copy(update={"metric": f"{row.key.metric} drift"}),
+            "verdict": RowVerdict.INCONCLUSIVE,
+            "reason": RowReason.DRIFT,
+            "change": change_of(change),
+            "target": NO_TARGET,
+            "suspect": False,
+            "compared": False,
+            "above_tolerance_unconfirmed": False,
+            "notes": (),
+            "detail": _began(drift, nights, tonight, commits),
+        }
+    )
+    return drifting.model_copy(update={"sentence": row_sentence(drifting)})
+
+
+def _began(drift: Drift, nights: Sequence[PastNight], tonight: str, commits: str) -> str:
+    """Where the drift began, with the builds on both sides, as far as that can be located."""
+    if drift.began is None:
+        return "Where it began cannot be located."
+    place = drift.began.place
+    before = nights[place - 1] if 0 < place <= len(nights) else None
+    day = nights[place].started_at.date().isoformat() if place < len(nights) else tonight
+    after = ", ".join(nights[place].commits) if place < len(nights) else commits
+    if before is None or not before.commits or not after:
+        return f"It began about the night of {day}."
+    return f"It began about the night of {day}, between {', '.join(before.commits)} and {after}."
+
 
 ADR_FALSE_NIGHTS = (
     "Gate `adr` is on: one run against the median of the accepted, by the tolerance alone. On unchanged code it turns "
@@ -292,11 +584,11 @@ def _stale(rows: Sequence[Row], decisions: dict[RowKey, RowDecision], night: Run
         stale = stale_baseline(decision.change, decision.theta) if decision and decision.change else None
         if decision is None or decision.change is None or stale is None or decision.change.by_pairs:
             continue  # the baseline of pairs is the old build, measured just now
-        better = changes.words_for(each.unit, each.direction).better
+        better = numbers.words_for(each.unit, each.direction).better
         accept = filled_in(REPLACE, environment=night.fingerprint.environment, scenario=each.key.scenario)
         ratio = abs(as_shown(decision.change.d, each.direction))
         found.append(
-            f"The baseline of {changes.title(each.key, with_scenario=True)} is stale: it is {numbers.percent(ratio)} % "
+            f"The baseline of {numbers.title(each.key, with_scenario=True)} is stale: it is {numbers.percent(ratio)} % "
             f"{better} by now, so +{numbers.percent(stale.unseen)} % would go unseen until these runs are accepted "
             f"(`{accept}`; {FIRST_DAY})."
         )

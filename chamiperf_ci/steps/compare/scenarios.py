@@ -1,14 +1,325 @@
-"""What became of each scenario's runs, and what they were compared with; no row is looked at."""
+"""Which runs belong together, and the history and neighbours that they are compared with."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import median
 
+from chamiperf_ci.adapters import files
+from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
 from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline
-from chamiperf_ci.models.fingerprint import Identity, Machine
 from chamiperf_ci.models.run import Run, RunKind
-from chamiperf_ci.models.verdict import ScenarioOutcome
-from chamiperf_ci.render.accepting import NEWEST, filled_in
-from chamiperf_ci.steps.compare.sittings import Sitting, reasons
-from chamiperf_ci.verdict.baseline_health import RUNS_WANTED, is_old
+from chamiperf_ci.models.target import Fingerprint, Identity, Machine, StackKind
+from chamiperf_ci.models.verdict import RowKey, ScenarioOutcome, TargetResult
+from chamiperf_ci.models.vocabulary import RowReason, RunReason, Statistic, TargetVerdict
+from chamiperf_ci.render import numbers
+from chamiperf_ci.render.sentences import NEWEST, filled_in
+from chamiperf_ci.verdict.night import RUNS_WANTED, is_old
+from chamiperf_ci.verdict.validity import OtherWork
+
+FRESH_AFTER = timedelta(minutes=10)
+"""Runs closer together than this share the luck of one sitting (verdict.md section 7)."""
+
+_REMEDY = "Run `chamiperf load` first, or name its output with --runs."
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """All runs of one scenario.
+
+    Attributes:
+        night: The run that the first look judges; where only pairs were measured, the first new one that is used.
+        repeats: Valid fresh repeats of it, oldest first.
+        pairs: Valid (old, new) pairs, oldest first; when there are any, they alone decide.
+        set_aside: Sentences about repeats and pairs that could not be used.
+        failed: Why runs among those were invalid.
+        unlike: How old and new differ in pairs that were left out for it; "here" is the new side.
+    """
+
+    night: Run
+    repeats: tuple[Run, ...] = ()
+    pairs: tuple[tuple[Run, Run], ...] = ()
+    set_aside: tuple[str, ...] = ()
+    failed: tuple[RunReason, ...] = ()
+    unlike: tuple[str, ...] = ()
+
+    @property
+    def scenario(self) -> str:
+        """The scenario's name."""
+        return self.night.scenario
+
+    @property
+    def current(self) -> tuple[Run, ...]:
+        """The runs that a target looks at: the night's and its repeats; of pairs that stand alone all new ones.
+
+        The runs of pairs beside a night are shorter than it, and no target looks at them.
+        """
+        if self.only_pairs and self.pairs:
+            return tuple(new for _, new in self.pairs)
+        return (self.night, *self.repeats)
+
+    @property
+    def judged(self) -> tuple[Run, ...]:
+        """All runs that a verdict rests on, each once: the night's, its repeats, and old and new of each pair."""
+        first = () if self.only_pairs and self.pairs else self.current
+        return (*first, *(run for pair in self.pairs for run in pair))
+
+    @property
+    def again(self) -> bool:
+        """Whether the scenario was measured again."""
+        return bool(self.repeats or self.pairs)
+
+    @property
+    def only_pairs(self) -> bool:
+        """Whether there are only pairs: the old side is the baseline of every row, and nothing is left to repeat."""
+        return self.night.run_kind is RunKind.PAIR_NEW
+
+    @property
+    def same_sitting(self) -> bool:
+        """Whether a repeat began less than ten minutes after the run before it had ended."""
+        runs = (self.night, *self.repeats)
+        return any(later.started_at - run.ended_at < FRESH_AFTER for run, later in itertools.pairwise(runs))
+
+
+def read_runs(places: Sequence[Path]) -> tuple[Run, ...]:
+    """Read run files, and all `*.json` files of folders, in the order of their names.
+
+    Raises:
+        ConfigurationError: A place does not exist, or a file is not a run.
+        InvalidMeasurement: There is no run at all.
+    """
+    found: list[Path] = []
+    for place in places:
+        if not place.exists():
+            raise ConfigurationError("the runs do not exist", where=str(place), remedy=_REMEDY)
+        found += sorted(place.glob("*.json")) if place.is_dir() else [place]
+    if not found:
+        raise InvalidMeasurement("there is no run to judge", where=", ".join(map(str, places)), remedy=_REMEDY)
+    return tuple(files.read_document(path, Run) for path in found)
+
+
+def sittings(runs: Sequence[Run]) -> tuple[Sitting, ...]:
+    """Group runs by scenario, in the order of scenario names; the order of `runs` is irrelevant.
+
+    Raises:
+        ConfigurationError: A scenario has no run to begin with, or two; or the runs are of several environments.
+    """
+    environments = _environments(runs)
+    if len(environments) > 1:
+        raise ConfigurationError(
+            f"the runs are of several environments: {', '.join(environments)}",
+            where="--runs",
+            remedy="Judge one environment at a time; give each an output folder of its own (--out).",
+        )
+    return tuple(_sitting(name, [run for run in runs if run.scenario == name]) for name in _names(runs))
+
+
+def environment_of(runs: Sequence[Run]) -> str:
+    """The environment that is judged; the old side of pairs is another target, and gives no name."""
+    return next(iter(_environments(runs)), runs[0].fingerprint.environment)
+
+
+def _environments(runs: Sequence[Run]) -> list[str]:
+    return sorted({run.fingerprint.environment for run in runs if run.run_kind is not RunKind.PAIR_OLD})
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    return sorted({run.scenario for run in runs})
+
+
+def _sitting(scenario: str, runs: Sequence[Run]) -> Sitting:
+    ordered = sorted(runs, key=lambda run: (run.started_at, run.run_id))
+    of_kind = {kind: [run for run in ordered if run.run_kind is kind] for kind in RunKind}
+    first = [run for run in ordered if run.run_kind not in (RunKind.REPEAT, RunKind.PAIR_OLD, RunKind.PAIR_NEW)]
+    old, new = of_kind[RunKind.PAIR_OLD], of_kind[RunKind.PAIR_NEW]
+    only_pairs = not first and bool(old) and bool(new)
+    problems: list[str] = []
+    if len(old) != len(new):
+        problems.append(f"{len(old)} old and {len(new)} new runs do not pair up; the last ones are left out.")
+    pairs = [pair for pair in zip(old, new, strict=False) if _pairs_up(*pair, problems)]
+    if only_pairs:
+        first = [pairs[0][1] if pairs else next((run for run in new if run.valid), new[0])]
+    if len(first) != 1:
+        found = ", ".join(run.run_id for run in first) or "none"
+        raise ConfigurationError(
+            f"{scenario} needs exactly one run to judge, found {found}",
+            where="--runs",
+            remedy="Give the folder of one `chamiperf load`; repeats and pairs may lie beside its run.",
+        )
+    night = first[0]
+    repeats = [run for run in of_kind[RunKind.REPEAT] if _fits(run, night, problems)]
+    again = (*of_kind[RunKind.REPEAT], *old, *new)
+    failed = [reason for run in again if only_pairs or run.started_at >= night.started_at for reason in reasons(run)]
+    valid = [pair for pair in zip(old, new, strict=False) if all(run.valid for run in pair)]
+    unlike = dict.fromkeys(difference for pair in valid for difference in _differences(*pair))
+    return Sitting(night, tuple(repeats), tuple(pairs), tuple(problems), tuple(failed), tuple(unlike))
+
+
+def reasons(run: Run) -> tuple[RunReason, ...]:
+    """Return why a run cannot be judged; empty when it can."""
+    if run.valid:
+        return ()
+    return tuple(problem.reason for problem in run.problems) or (RunReason.INCOMPLETE,)
+
+
+def _differences(old: Run, new: Run) -> tuple[str, ...]:
+    """How two sides of a pair differ, but for the name of where they run."""
+    there = old.fingerprint.model_copy(update={"environment": new.fingerprint.environment})
+    return tuple(new.fingerprint.differences(there))
+
+
+def _fits(repeat: Run, night: Run, problems: list[str]) -> bool:
+    """Whether a repeat may stand beside the night's run; if not, say why."""
+    if repeat.started_at < night.started_at:
+        problems.append(f"repeat {repeat.run_id} is left out: it is older than the run it should repeat.")
+    elif not repeat.valid:
+        problems.append(f"repeat {repeat.run_id} is left out: {_why_invalid(repeat)}.")
+    elif differences := repeat.fingerprint.differences(night.fingerprint):
+        problems.append(f"repeat {repeat.run_id} is left out: {'; '.join(differences)}.")
+    else:
+        return True
+    return False
+
+
+def _pairs_up(old: Run, new: Run, problems: list[str]) -> bool:
+    """Whether two runs are a pair: both valid, and alike in all but the build and the name of where it runs."""
+    names = f"pair {old.run_id} / {new.run_id}"
+    invalid = [run for run in (old, new) if not run.valid]
+    if invalid:
+        problems.append(f"{names} is left out: {'; '.join(map(_why_invalid, invalid))}.")
+    elif differences := _differences(old, new):
+        problems.append(f"{names} is left out: {'; '.join(differences)}.")
+    else:
+        return True
+    return False
+
+
+def _why_invalid(run: Run) -> str:
+    return "; ".join(problem.text.rstrip(".") for problem in run.problems) or "it did not come to its planned end"
+
+
+MOST_NIGHTS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class PastValue:
+    """A night's number for one row, how it was formed, and its unit, empty where that is not known."""
+
+    value: float
+    statistic: Statistic
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastNight:
+    """One valid nightly run; the confirming repeats, drills and quick runs of history are not among them.
+
+    Attributes:
+        run_id: Names the run.
+        started_at: When.
+        fingerprint: Under which circumstances.
+        values: By row.
+        commits: The builds, as `bss 1a2b3c4`.
+    """
+
+    run_id: str
+    started_at: datetime
+    fingerprint: Fingerprint
+    values: Mapping[RowKey, PastValue]
+    commits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """All nights that are known, oldest first; None in place of a Past means that no history was given."""
+
+    nights: tuple[PastNight, ...] = ()
+
+    def alike(self, fingerprint: Fingerprint, before: datetime) -> tuple[PastNight, ...]:
+        """Return the nights of the same fingerprint that began before a time, oldest first.
+
+        Two runs of one night are one night, of which the newest is told. That of a time's own date is the one that is
+        judged just now, however many attempts it took.
+        """
+        of_date = {
+            n.started_at.date(): n
+            for n in sorted(self.nights, key=lambda night: (night.started_at, night.run_id))
+            if n.started_at < before and n.started_at.date() != before.date() and n.fingerprint == fingerprint
+        }
+        return tuple(of_date.values())
+
+    def count_environment(self, fingerprint: Fingerprint, before: datetime) -> int:
+        """Count the calendar days with a night in the same environment and kind of stack, before a time."""
+        return len(
+            {
+                night.started_at.date()
+                for night in self.nights
+                if night.started_at.date() < before.date()
+                and night.fingerprint.environment == fingerprint.environment
+                and night.fingerprint.stack_kind == fingerprint.stack_kind
+            }
+        )
+
+
+def series(nights: tuple[PastNight, ...], key: RowKey, statistic: Statistic, unit: str = "") -> tuple[float, ...]:
+    """Return a row's numbers of the last 30 nights that have one formed in the same way and unit, oldest first."""
+    found = [night.values[key] for night in nights if key in night.values]
+    return tuple(past.value for past in found if past.statistic is statistic and alike(past.unit, unit))[-MOST_NIGHTS:]
+
+
+def alike(unit: str, other: str) -> bool:
+    """Whether two units are the same, as far as both are known."""
+    return not unit or not other or unit == other
+
+
+def more_work_beside(sitting: Sitting, baselines: Baselines) -> OtherWork | None:
+    """Return the other work beside a scenario's runs; None where it is not much more than before, or not known.
+
+    Pairs have none: old and new ran side by side, beside the same work.
+    """
+    accepted = baselines.accepted(sitting.night.fingerprint)
+    before = _shares([run.machine for run in accepted.runs]) if accepted else []
+    now = _shares([run.machine for run in sitting.current])
+    if sitting.pairs or not before or not now:
+        return None
+    where = sitting.night.fingerprint
+    work = OtherWork(
+        before=max(before),
+        now=median(now),
+        # An embedded stack's own processes are known and not among the other work.
+        may_be_the_stack=where.generator_on_target_host and where.stack_kind is not StackKind.EMBEDDED,
+    )
+    return work if work.is_more else None
+
+
+def _shares(machines: Sequence[Machine]) -> list[float]:
+    return [each.foreign_cpu_percent / 100 for each in machines if each.foreign_cpu_percent is not None]
+
+
+def described(work: OtherWork) -> str:
+    """Return what a reader is told of it."""
+    now, before = numbers.percent(work.now), numbers.percent(work.before)
+    if work.may_be_the_stack:
+        return (
+            f"other processes used {now} % of the machine, at most {before} % beside the accepted runs; the stack runs "
+            "on this machine, so they may be the service itself. To tell, compare the services' own processor time, or "
+            "measure again on an otherwise idle machine"
+        )
+    return f"other work took {now} % of the generator's machine, at most {before} % in the accepted runs"
+
+
+def excused(target: TargetResult, work: OtherWork) -> TargetResult:
+    """Return what is left of a target: a miss that other work can explain is no word about the service."""
+    if work.may_be_the_stack or target.verdict is not TargetVerdict.MISSED or target.low is not None:
+        return target
+    if target.value and target.limit:
+        missed_by = target.value / target.limit if target.bound == "below" else target.limit / target.value
+        if missed_by > work.factor:
+            return target
+    return target.model_copy(update={"verdict": TargetVerdict.INVALID, "reason": RowReason.MACHINE_BUSY})
+
 
 BUSY = 0.5
 """Load average per core, at the start of a run, from which it is worth a line."""

@@ -1,4 +1,4 @@
-"""What `compare` does: reads the files, judges, writes verdict.json, and shows it."""
+"""`compare`: reads runs and baselines, judges, explains, writes the verdict."""
 
 import json
 import os
@@ -10,21 +10,104 @@ import click
 
 from chamiperf_ci.adapters import actions, files
 from chamiperf_ci.adapters.history import FolderHistory
-from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.run import Run, RunKind
-from chamiperf_ci.models.verdict import Verdict
+from chamiperf_ci.models.verdict import RowKey, Verdict
 from chamiperf_ci.models.vocabulary import FailOn, RowVerdict
+from chamiperf_ci.render import numbers
 from chamiperf_ci.render.escaping import markdown
-from chamiperf_ci.render.terminal import terminal
+from chamiperf_ci.render.report import Terminal
+from chamiperf_ci.render.tables import terminal
 from chamiperf_ci.steps import history as nights_before
-from chamiperf_ci.steps import verdict_metrics
-from chamiperf_ci.steps.compare.explanation import explanation
-from chamiperf_ci.steps.compare.judge import Question, judge
-from chamiperf_ci.steps.compare.sittings import environment_of, read_runs
-from chamiperf_ci.steps.compare.tally import Gate
-from chamiperf_ci.steps.drill.kept import KeptDrills, newest_drills
+from chamiperf_ci.steps import published as verdict_metrics
+from chamiperf_ci.steps.compare.judge import Gate, Judgement, Question, judge
+from chamiperf_ci.steps.compare.scenarios import environment_of, read_runs
+from chamiperf_ci.steps.drill.measure import KeptDrills, newest_drills
 from chamiperf_ci.steps.published import published
+from chamiperf_ci.verdict.explain import Step, explain
+from chamiperf_ci.verdict.row import FALSE_DISCOVERY_RATE, RowDecision, RowInput
+
+
+def explanation(judgement: Judgement, wanted: str) -> str:
+    """Return the computation of each compared row whose name holds `wanted`.
+
+    Args:
+        judgement: The night.
+        wanted: A metric (`p99`), or any part of `scenario / endpoint metric`, with or without blanks.
+
+    Raises:
+        ConfigurationError: No row has such a name; the rows there are are named.
+    """
+    squeezed = _squeezed(wanted)
+    found = [key for key in judgement.decisions if key.metric == wanted] or [
+        key for key in judgement.decisions if squeezed in _squeezed(key.text)
+    ]
+    if not found:
+        some = ", ".join(key.text for key in list(judgement.decisions)[:8])
+        raise ConfigurationError(
+            f"no compared row is named {wanted!r}", where="--explain", remedy=f"Name one of: {some}."
+        )
+    return "\n".join(_row(judgement, key) for key in found)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split()).replace("/", "").lower()
+
+
+def _row(judgement: Judgement, key: RowKey) -> str:
+    decision, pairing = judgement.decisions[key], judgement.pairings[key]
+    judged = pairing.again if decision.repeated and pairing.again is not None else pairing.first
+    surface = Terminal()
+    *computed, concluded = explain(decision)
+    steps = [*(_inputs(judged) if judged else ()), *computed, *_family(judgement, decision), concluded]
+    table = surface.table(
+        ("step", "formula", "value"), [(step.name, step.formula, _value(step.value)) for step in steps]
+    )
+    return f"{surface.heading(key.text)}\n{table}"
+
+
+def _inputs(judged: RowInput) -> Sequence[Step]:
+    quantities = (
+        ("baseline", "statistic of each accepted run", judged.baseline),
+        ("history", "of the nights before, oldest first", judged.history),
+        ("current", "of each current run", judged.current),
+    )
+    steps = [Step(name, what, values) for name, what, values in quantities if values]
+    steps += [Step(f"pair {place}", "old, new", pair) for place, pair in enumerate(judged.pairs, start=1)]
+    return steps
+
+
+def _family(judgement: Judgement, decision: RowDecision) -> Sequence[Step]:
+    """What Benjamini and Hochberg's procedure had to do with it."""
+    if not decision.in_family or decision.change is None:
+        return ()
+    family = [other.change.p_worse for other in judgement.decisions.values() if other.in_family and other.change]
+    rank = 1 + sum(p < decision.change.p_worse for p in family)
+    return (
+        Step("rank", f"of p_worse among {len(family)} rows of the night", float(rank)),
+        Step(
+            "threshold",
+            f"{FALSE_DISCOVERY_RATE:g} rank / rows (BH), and p_worse < 0.01",
+            FALSE_DISCOVERY_RATE * rank / len(family),
+        ),
+    )
+
+
+def _value(value: float | tuple[float, ...] | str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, tuple):
+        return ", ".join(_number(each) for each in value)
+    return _number(value)
+
+
+def _number(value: float) -> str:
+    """Four significant digits, or more than can be told apart from zero in exponent form."""
+    if value != 0 and abs(value) < 1e-3:  # noqa: PLR2004 - below this, leading zeros are hard to count
+        return f"{value:.3e}"
+    return numbers.significant(value, 4)
+
 
 RESTORE = (
     "Restore the file from version control, or start one with `chamiperf baselines init --runs out/runs --link URL`."

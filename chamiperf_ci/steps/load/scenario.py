@@ -1,29 +1,297 @@
-"""One scenario from its plan to its run's file: checked, driven, watched, cooled down, written."""
+"""One scenario driven: handed to k6, watched, collected, written."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal, Protocol
 
-from chamiperf_ci.adapters import machine
+from chamiperf_ci.adapters import machine, stack_state
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.files import remove, write_document, write_text
-from chamiperf_ci.adapters.k6 import K6Outcome, StopRequest, Vitals, marked, run_k6
-from chamiperf_ci.models.identities import Identities
-from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import Check, Run, RunProblem, ServerMetric
-from chamiperf_ci.models.script_summary import ScriptSummary
+from chamiperf_ci.adapters.files import PRODUCER, remove, write_document, write_text
+from chamiperf_ci.adapters.k6 import K6Outcome, K6Run, Segment, StopRequest, Vitals, marked, run_k6
+from chamiperf_ci.adapters.machine import machine_class
+from chamiperf_ci.models.dialect import Identities, new_run_id
+from chamiperf_ci.models.plan import SUSTAINED, Load, PlanIdentities, PlanTls, ScriptPlan
+from chamiperf_ci.models.run import (
+    Check,
+    FailureSample,
+    GeneratorHealth,
+    LoadPlan,
+    PhaseOutcome,
+    PhasePlan,
+    Run,
+    RunProblem,
+    ScriptSummary,
+    Series,
+    ServerMetric,
+)
+from chamiperf_ci.models.target import Fingerprint, Service, StackKind, Target
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.load import cooldown, handover, health, merging, outcomes, validity
-from chamiperf_ci.steps.load.brake import COUNTERS, Brake
-from chamiperf_ci.steps.load.catalogue import arrivals_per_s
-from chamiperf_ci.steps.load.collect import Findings, run_of
-from chamiperf_ci.steps.load.failed_answers import MOST_SAMPLES, failure_samples
-from chamiperf_ci.steps.load.job import Assignment, Job
-from chamiperf_ci.steps.load.readiness import Readiness
-from chamiperf_ci.steps.load.server import ServerCollector, Span
-from chamiperf_ci.steps.load.surroundings import Surroundings, look_around, require_seeded
-from chamiperf_ci.steps.runs import new_run_id
+from chamiperf_ci.steps.load import merging, request, validity
+from chamiperf_ci.steps.load import stack_state as cooldown
+from chamiperf_ci.steps.load.brake import COUNTERS, Brake, Seen
+from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, labels
+from chamiperf_ci.steps.load.stack_state import Surroundings, look_around, require_seeded
+from chamiperf_ci.steps.load.validity import MOST_SAMPLES, failure_samples
+from chamiperf_ci.steps.load.volume import arrivals_per_s
+from chamiperf_ci.steps.readiness import Readiness
+from chamiperf_ci.steps.targets import k6_environment
+
+SYNC_INTERVAL = "sync_interval_s"
+SLACK_S = 300.0
+"""How much longer than planned k6 may take, for making its VUs and for the summary."""
+_SLACK_SHARE = 1.1
+
+
+def script_plan(job: Job, assignment: Assignment, run_id: str) -> ScriptPlan:
+    """What the script is told; holds no secret."""
+    target = job.target
+    urls = {service: url for service in Service if (url := target.url(service)) is not None}
+    tls = target.tls
+    return ScriptPlan(
+        scenario=assignment.scenario,
+        profile=job.profile.name,
+        urls={**urls, **({"kea": target.kea} if target.kea else {})},
+        tls=PlanTls(
+            insecure=tls.insecure, certificate_file=_path(tls.client_certificate), key_file=_path(tls.client_key)
+        ),
+        credential=target.credential.kind,
+        connections="fresh" if job.connections == "fresh" else "keep",
+        identities=PlanIdentities(
+            run_id=job.seed.run_id, nodes=job.seed.nodes, network=job.seed.network, written_run_id=run_id
+        ),
+        load=_with_sync_interval(target, assignment.load),
+    )
+
+
+def write_plan(path: Path, plan: ScriptPlan) -> None:
+    """Write the plan where the script reads it.
+
+    Raises:
+        ConfigurationError: The folder cannot be written, or the disk is full.
+    """
+    write_text(path, json.dumps(plan.model_dump(mode="json", exclude_none=True), indent=2) + "\n")
+
+
+def k6_runs(job: Job, assignment: Assignment, plan: Path, run_id: str) -> tuple[K6Run, ...]:
+    """The processes that share the load; `run_id` labels what they send elsewhere."""
+    folder = plan.parent
+    parts = [folder] if assignment.segments == 1 else [folder / f"segment-{n}" for n in range(assignment.segments)]
+    duration_s = assignment.longest_s
+    return tuple(
+        K6Run(
+            binary=job.k6.path,
+            script=assignment.script,
+            folder=part.resolve(),
+            environment={
+                **job.output_settings,
+                **k6_environment(job.target.credential),
+                **_subject_token(job, assignment),
+            },
+            plan=plan.resolve(),
+            expected_s=duration_s,
+            timeout_s=duration_s * _SLACK_SHARE + SLACK_S,
+            outputs=job.outputs,
+            tags=labels(run_id, assignment.scenario, job.target.environment, index, assignment.segments),
+            ca_file=job.target.tls.ca_file and job.target.tls.ca_file.resolve(),
+            insecure=job.target.tls.insecure,
+            segment=Segment(index, assignment.segments),
+        )
+        for index, part in enumerate(parts)
+    )
+
+
+def _with_sync_interval(target: Target, load: Load) -> Load:
+    """The load with the sync interval of the embedded stack, where the scenario states one and nobody gave it."""
+    if load.parameters.get(SYNC_INTERVAL) != 0 or target.stack_kind is not StackKind.EMBEDDED:
+        return load
+    state = stack_state.find()
+    if state is None:
+        return load
+    return load.model_copy(update={"parameters": {**load.parameters, SYNC_INTERVAL: state.options.sync_interval_s}})
+
+
+def _subject_token(job: Job, assignment: Assignment) -> dict[str, str]:
+    if job.subject_token is None or not assignment.exchanges_token:
+        return {}
+    return {SUBJECT_TOKEN: job.subject_token.get_secret_value()}
+
+
+def _path(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a load left; the defaults are those of one that never began."""
+
+    started_at: datetime
+    ended_at: datetime
+    problems: tuple[RunProblem, ...] = ()
+    complete: bool = False
+    summary: ScriptSummary | None = None
+    health: GeneratorHealth | None = None
+    phases: tuple[PhaseOutcome, ...] = ()
+    checks: tuple[Check, ...] = ()
+    server: tuple[ServerMetric, ...] = ()
+    failures: tuple[FailureSample, ...] = ()
+    warnings: tuple[str, ...] = ()
+    foreign_cpu_percent: float | None = None
+    """As in the machine's model."""
+
+
+def run_of(job: Job, assignment: Assignment, around: Surroundings, run_id: str, found: Findings) -> Run:
+    """The run's document."""
+    summary = found.summary
+    return Run(
+        producer=PRODUCER,
+        run_kind=job.kind,
+        run_id=run_id,
+        seed_run_id=job.seed.run_id,
+        scenario=assignment.scenario,
+        started_at=found.started_at,
+        ended_at=found.ended_at,
+        self_test=around.stack_kind is StackKind.EMBEDDED,
+        complete=found.complete,
+        problems=found.problems,
+        fingerprint=_fingerprint(job, assignment, around, summary),
+        machine=around.machine.model_copy(update={"foreign_cpu_percent": found.foreign_cpu_percent}),
+        identities=around.identities,
+        plan=assignment.plan,
+        phases=found.phases,
+        series=tuple(_series(each) for each in summary.series) if summary else (),
+        traffic=summary.traffic if summary else (),
+        scalars=summary.scalars if summary else (),
+        objects=summary.objects if summary else (),
+        checks=found.checks,
+        server=found.server,
+        generator=found.health,
+        unavailable=summary.unavailable if summary else (),
+        failures=found.failures,
+        warnings=(*around.warnings, *job.k6.warnings, *(summary.warnings if summary else ()), *found.warnings),
+        injected_faults=around.faults,
+    )
+
+
+def _series(series: Series) -> Series:
+    return Series.model_validate(series.model_dump(exclude={"service"}))
+
+
+def _fingerprint(job: Job, assignment: Assignment, around: Surroundings, summary: ScriptSummary | None) -> Fingerprint:
+    target = job.target
+    return Fingerprint(
+        environment=target.environment,
+        stack_kind=around.stack_kind,
+        stack_sizing=around.sizing,
+        scenario=assignment.scenario,
+        # A load that left no summary is not judged, whatever its script's version.
+        scenario_version=summary.scenario_version if summary else 0,
+        profile=job.profile.name,
+        parameters=request.describe(assignment.load),
+        seeded=job.seed.counts,
+        machine_class=machine_class(around.machine),
+        k6_version=job.k6.version,
+        credential=target.credential.kind,
+        route="direct" if all(need in target.services for need in assignment.services) else "gateway",
+        tls=_tls(job, assignment),
+        connections="fresh" if job.connections == "fresh" else "keep",
+        generator_on_target_host=target.generator_on_target_host,
+    )
+
+
+def _tls(job: Job, assignment: Assignment) -> Literal["none", "verified", "insecure"]:
+    urls = [job.target.url(service) or "" for service in assignment.services]
+    if not any(url.startswith("https:") for url in urls):
+        return "none"
+    return "insecure" if job.target.tls.insecure else "verified"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When a phase took place, seen to half a second."""
+
+    phase: str
+    started_at: datetime
+    ended_at: datetime
+
+
+class ServerCollector(Protocol):
+    """Reads the services' own metrics over a load; neither method raises for a service that does not answer."""
+
+    def start(self) -> None:
+        """Called just before k6 is started; must come back at once."""
+
+    def stop(self, spans: Sequence[Span]) -> tuple[ServerMetric, ...]:
+        """Called when k6 has ended, with the phases that took place; not called for an interrupted load."""
+
+
+_OLD_S = 1.0
+
+
+def phase_outcomes(
+    load: Load, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen]
+) -> tuple[PhaseOutcome, ...]:
+    """One outcome for each planned phase that began and whose length is known.
+
+    Args:
+        load: What the script was told.
+        plan: The same, as the run's file states it.
+        summary: What the script measured; a request belongs to the phase in which it was started.
+        seen: What k6 said once a second while it ran.
+    """
+    found = []
+    for phase in plan.phases:
+        seconds = _seconds(phase, load, summary)
+        if seconds:
+            found.append(_outcome(phase, plan, summary, seen, seconds))
+    return tuple(found)
+
+
+def _seconds(phase: PhasePlan, load: Load, summary: ScriptSummary) -> float:
+    """How long a phase lasted; 0 if it did not begin, or if it ended after a number of iterations that nobody timed."""
+    planned = load.phase(phase.name)
+    if planned is not None and planned.iterations:
+        windows = next((series.windows for series in summary.series if series.windows), ())
+        return sum(window.seconds for window in windows) if phase.name == SUSTAINED else 0.0
+    return max(0.0, min(phase.duration_s, summary.duration_s - phase.start_s))
+
+
+def _outcome(
+    phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen], seconds: float
+) -> PhaseOutcome:
+    requests = sum(traffic.requests for traffic in summary.traffic if traffic.phase == phase.name)
+    return PhaseOutcome(
+        name=phase.name,
+        offered_per_s=phase.offered_per_s * phase.requests_per_iteration,
+        achieved_per_s=requests / seconds,
+        max_vus=_vus(phase, plan, summary, seen, seconds),
+        in_flight=_busy_s(phase.name, summary) / seconds,
+    )
+
+
+def _busy_s(phase: str, summary: ScriptSummary) -> float:
+    """Seconds that all requests of a phase took together: by Little's law, over its length, those in flight."""
+    seen = [series.phases[phase] for series in summary.series if series.metric == "latency" and phase in series.phases]
+    return sum(each.count * each.mean for each in seen) / 1000
+
+
+def _vus(phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen], seconds: float) -> int:
+    """The most VUs that were seen in the phase.
+
+    k6 tells its VUs once a second, and what it tells is up to a second old, so a phase of a second or two may go by
+    unseen. The one with the highest plan has the run's maximum; of another one that went by unseen, nothing larger than
+    its plan and that maximum can be said.
+    """
+    planned = max(phase.from_vus, phase.to_vus)
+    if planned == max(max(each.from_vus, each.to_vus) for each in plan.phases):
+        return summary.max_vus
+    # One that ends when its iterations are done is followed by seconds without a VU.
+    end_s = phase.start_s + seconds
+    vus = [each.vus for each in seen if phase.start_s + _OLD_S <= each.at_s < end_s]
+    return round(max(vus, default=min(planned, summary.max_vus)))
+
 
 _ROOM_BYTES = 1_000_000
 """A run's file takes a tenth of this."""
@@ -61,7 +329,7 @@ def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
     path = run_file(job, assignment.scenario)
     run_id = new_run_id("w")
     plan = job.out / "k6" / f"{assignment.scenario}{job.file_ending}" / "plan.json"
-    handover.write_plan(plan, handover.script_plan(job, assignment, run_id))
+    write_plan(plan, script_plan(job, assignment, run_id))
     _require_writable(path.parent)
     around = look_around(client)
     require_seeded(client, job.seed, around.stack_kind)
@@ -74,7 +342,7 @@ def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
     brake = Brake(job.limits, readiness.red_for_s)
     with readiness:
         outcome = run_k6(
-            handover.k6_runs(job, assignment, plan, run_id),
+            k6_runs(job, assignment, plan, run_id),
             stop,
             label=assignment.scenario,
             watch=brake,
@@ -126,9 +394,9 @@ class _Aftermath:
         if summary is None:
             return found
         plan = self.assignment.plan
-        phases = outcomes.phase_outcomes(self.assignment.load, plan, summary, self.brake.seen)
+        phases = phase_outcomes(self.assignment.load, plan, summary, self.brake.seen)
         rss_mb = max((each.rss_mb for each in outcome.vitals), default=0.0)
-        judged = health.judge(self._under_load(), summary, cores=machine.cores(), rss_mb=rss_mb)
+        judged = validity.judge(self._under_load(), summary, cores=machine.cores(), rss_mb=rss_mb)
         sustained = next((phase for phase in phases if phase.name == SUSTAINED), None)
         arrivals = sum(arrivals_per_s(phase) * phase.duration_s for phase in self.assignment.load.phases)
         # What a load says that was stopped, or threw as a whole, is in its one problem already.
@@ -145,8 +413,8 @@ class _Aftermath:
             phases=phases,
             checks=checks,
             server=server,
-            warnings=(*found.warnings, *health.other_phases(summary)),
-            foreign_cpu_percent=health.foreign_cpu_percent(self._under_load()),
+            warnings=(*found.warnings, *validity.other_phases(summary)),
+            foreign_cpu_percent=validity.foreign_cpu_percent(self._under_load()),
         )
 
     def _under_load(self) -> list[Vitals]:

@@ -1,17 +1,196 @@
-"""Why a run cannot be judged (verdict.md section 2); pure: each reason with its numbers.
+"""Whether a run may be judged: the generator's health and the reasons against."""
 
-That load was not reached condemns a run only where VUs are missing or the generator was in bad health: with a healthy
-generator a rate below the plan is the server's doing, and exactly what is to be judged.
-"""
-
+import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from chamiperf_ci.adapters.k6 import Ending, K6Outcome, Said
+import numpy as np
+from pydantic import ValidationError
+
+from chamiperf_ci.adapters.k6 import Ending, K6Outcome, Said, Vitals
+from chamiperf_ci.models.dialect import Identities
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import GeneratorHealth, LoadPlan, PhaseOutcome, RunProblem
-from chamiperf_ci.models.script_summary import ScriptSummary
+from chamiperf_ci.models.run import (
+    Distribution,
+    FailureSample,
+    GeneratorHealth,
+    LoadPlan,
+    PhaseHealth,
+    PhaseOutcome,
+    RunProblem,
+    ScriptSummary,
+)
 from chamiperf_ci.models.vocabulary import RunReason
+from chamiperf_ci.steps.load.merging import at_share
+
+
+@dataclass(frozen=True, slots=True)
+class HealthLimits:
+    """Above which numbers a generator counts as saturated."""
+
+    cpu_share: float = 0.9
+    """k6's share of all cores, 95th percentile."""
+    late_ms: float = 40.0
+    """Lateness (of iterations or of wake-ups, 99th percentile) that is never held against a generator, ms.
+
+    Measured on 2 cores, 200 VUs at 10 requests a second: 2 to 5 ms in quiet phases and 17 to 30 ms beside moderate
+    noise, with the median latency as it should be; 55 to 69 ms on a crowded machine, with the median 1.5 to 5 times
+    that.
+    """
+    late_share: float = 0.25
+    """Beyond that, lateness up to this share of the median latency is tolerated."""
+    late_most_ms: float = 250.0
+    """Lateness above this is never tolerated, ms."""
+
+
+def judge(
+    vitals: Sequence[Vitals],
+    summary: ScriptSummary,
+    *,
+    cores: int,
+    rss_mb: float,
+    limits: HealthLimits | None = None,
+) -> GeneratorHealth:
+    """Say how the generator was, in the phase that is compared; without such a phase, over the whole load.
+
+    A spike may be more than a generator can do, and a phase beside it is a measurement all the same.
+
+    Args:
+        vitals: Samples taken while that phase ran; none gives zeros.
+        summary: What the script said.
+        cores: Processors that k6 could use.
+        rss_mb: The most memory that it had at any time, MB.
+        limits: Where saturation begins.
+    """
+    limits = limits or HealthLimits()
+    seen = summary.health.phases.get(SUSTAINED, summary.health)
+    cpu = _p95([each.cpu_percent for each in vitals])
+    reasons = []
+    if cpu > limits.cpu_share * 100 * cores:
+        reasons.append(f"k6 used {cpu:.0f} % CPU of {100 * cores} %")
+    reasons.extend(lateness(seen, tolerated_ms=tolerated_ms(summary, SUSTAINED, limits)))
+    return GeneratorHealth(
+        cpu_percent_p95=cpu,
+        machine_cpu_percent_p95=_p95([each.machine_cpu_percent for each in vitals]),
+        cores=cores,
+        rss_mb_max=rss_mb,
+        dropped_iterations=round(summary.dropped_iterations),
+        overrun_ms_p99=_p99(seen.overrun_ms),
+        stall_ms_max=0.0 if seen.stall_ms is None else seen.stall_ms.max,
+        time_series=summary.time_series,
+        saturated=bool(reasons),
+        reasons=tuple(reasons),
+    )
+
+
+def foreign_cpu_percent(vitals: Sequence[Vitals]) -> float | None:
+    """Return what other work took of the machine on average, percent of all cores; None if nobody looked."""
+    return round(float(np.mean([each.foreign_cpu_percent for each in vitals])), 1) if vitals else None
+
+
+def other_phases(summary: ScriptSummary, *, limits: HealthLimits | None = None) -> tuple[str, ...]:
+    """A sentence for each other phase in which the generator was late: its figures say little of the stack."""
+    limits = limits or HealthLimits()
+    found = []
+    for phase, seen in summary.health.phases.items():
+        late = lateness(seen, tolerated_ms=tolerated_ms(summary, phase, limits))
+        if late and phase != SUSTAINED:
+            found.append(f"in the phase {phase} the load generator was the bottleneck: {'; '.join(late)}")
+    return tuple(found)
+
+
+def lateness(health: PhaseHealth, *, tolerated_ms: float) -> list[str]:
+    """What was late by more than is tolerated, with its numbers."""
+    late = {
+        "iterations took {:.0f} ms outside their requests and their pacing sleep": _p99(health.overrun_ms),
+        "VUs woke {:.0f} ms late from their pacing sleep": late_waking_ms(health),
+    }
+    return [
+        f"{text.format(value)} (p99); {tolerated_ms:.0f} ms are tolerated"
+        for text, value in late.items()
+        if value > tolerated_ms
+    ]
+
+
+def late_waking_ms(health: PhaseHealth) -> float:
+    """99th percentile of how late VUs woke from their pacing sleep, ms.
+
+    The scripts time every 16th iteration, and every wake-up that is more than 50 ms late: what is late is
+    over-represented. The iterations' own times come from the same 16th without the addition, so their number gives the
+    rank at which the fair sample's 99th percentile stands among all.
+    """
+    stall, fair = health.stall_ms, health.overrun_ms
+    if stall is None:
+        return 0.0
+    watched = stall.count if fair is None else min(fair.count, stall.count)
+    return at_share(stall, 0.99 * watched / stall.count)
+
+
+def tolerated_ms(summary: ScriptSummary, phase: str, limits: HealthLimits) -> float:
+    """How late a generator may be in a phase: what hardly shows in the latencies that were measured there, ms."""
+    return min(max(limits.late_ms, limits.late_share * _typical_ms(summary, phase)), limits.late_most_ms)
+
+
+def _typical_ms(summary: ScriptSummary, phase: str) -> float:
+    """The median latency of the endpoint with most of the phase's requests, ms; 0 without requests.
+
+    Not a higher quantile: what makes a generator late lengthens those of its latencies first.
+    """
+    found = [
+        (distribution.count, distribution.quantiles.get("p50", 0.0))
+        for series in summary.series
+        if series.metric == "latency" and (distribution := series.phases.get(phase)) is not None
+    ]
+    return max(found, default=(0, 0.0))[1]
+
+
+def _p99(distribution: Distribution | None) -> float:
+    return 0.0 if distribution is None else distribution.quantiles.get("p99", distribution.max)
+
+
+def _p95(values: Sequence[float]) -> float:
+    return float(np.percentile(values, 95)) if values else 0.0
+
+
+MOST_SAMPLES: Final = 3
+_BODY_BYTES: Final = 512
+_MAC: Final = re.compile(r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b", re.IGNORECASE)
+_NAMED: Final = re.compile(r'"(?:id|component_?id)"\s*:\s*"([^"]*)', re.IGNORECASE)
+_MADE_BY_THE_SERVER: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d*", re.IGNORECASE)
+_WITHHELD: Final = "(withheld: it names nodes that are not this run's)"
+
+
+def failure_samples(lines: tuple[str, ...], ours: tuple[Identities, ...]) -> tuple[FailureSample, ...]:
+    """The first three failed answers that the scripts logged; a line of another shape is left out.
+
+    Args:
+        lines: JSON, as `k6/README.md` has it.
+        ours: What this run seeded and what it writes. A list on a shared stack can hold other people's nodes; a body
+            with one of them is withheld whole, the endpoint, status and error stay.
+    """
+    samples = []
+    for line in lines[:MOST_SAMPLES]:
+        try:
+            sample = FailureSample.model_validate(json.loads(line))
+        except (ValueError, ValidationError):
+            continue
+        body = sample.body.encode(errors="replace")[:_BODY_BYTES].decode(errors="ignore")
+        samples.append(sample.model_copy(update={"body": _WITHHELD if _names_others(body, ours) else body}))
+    return tuple(samples)
+
+
+def _names_others(body: str, ours: tuple[Identities, ...]) -> bool:
+    macs = tuple(_digits(names.mac(0))[:7] for names in ours)
+    ids = tuple(names.id(0).removesuffix("0") for names in ours)
+    return any(not _digits(mac).startswith(macs) for mac in _MAC.findall(body)) or any(
+        not name.startswith(ids) and not _MADE_BY_THE_SERVER.fullmatch(name) for name in _NAMED.findall(body)
+    )
+
+
+def _digits(mac: str) -> str:
+    return re.sub("[:-]", "", mac).lower()
 
 
 @dataclass(frozen=True, slots=True)

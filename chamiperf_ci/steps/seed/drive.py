@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from chamiperf_ci.adapters.data import k6_folder
+from chamiperf_ci.adapters.files import k6_folder
 from chamiperf_ci.adapters.k6 import (
     INTERRUPTED,
     Ending,
@@ -22,7 +22,7 @@ from chamiperf_ci.errors import GeneratorFailed
 from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import Load, Phase, PlanIdentities, PlanTls, ScriptPlan
 from chamiperf_ci.models.target import Service, Target
-from chamiperf_ci.steps.credentials import k6_environment
+from chamiperf_ci.steps.targets import k6_environment
 
 VUS: Final = 16
 """Enough to keep three services busy; more only cost the generator: 0.18 ms of CPU an object with 16, 0.22 with 32."""

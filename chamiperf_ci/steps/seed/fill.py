@@ -10,16 +10,13 @@ from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, Interrupted, InvalidMeasurement
-from chamiperf_ci.models.fingerprint import StackKind
-from chamiperf_ci.models.identities import Identities
+from chamiperf_ci.models.dialect import Identities, new_run_id
 from chamiperf_ci.models.seed import Seed, SeedRate
-from chamiperf_ci.models.target import Service, Target
-from chamiperf_ci.steps.describe import describe
-from chamiperf_ci.steps.runs import new_run_id
-from chamiperf_ci.steps.seed import neighbours, record
+from chamiperf_ci.models.target import Service, StackKind, Target
+from chamiperf_ci.steps.readiness import describe
+from chamiperf_ci.steps.seed import inventory
 from chamiperf_ci.steps.seed.drive import Driven, Driver, Stretch
-from chamiperf_ci.steps.seed.inventory import Inventory, in_words, take
-from chamiperf_ci.steps.seed.verify import verify
+from chamiperf_ci.steps.seed.inventory import Inventory, in_words, take, verify
 
 _AGAIN: Final = "Run the same command again: it goes on where it stopped. Or take the nodes away with --remove."
 _NEEDED: Final = (Service.SMD, Service.BSS, Service.CLOUD_INIT)
@@ -79,7 +76,7 @@ def intend(client: Chamicore, path: Path, wish: Wish, stop: StopRequest) -> Inte
             where="--nodes",
             remedy=f"Give a number from 1 to {dialect.identity.max_index + 1:,}.",
         )
-    earlier = record.previous(path, target)
+    earlier = inventory.previous(path, target)
     description = describe(client)
     if not wish.allow_dhcp:
         _refuse_dhcp(target, description.kind)
@@ -91,10 +88,10 @@ def intend(client: Chamicore, path: Path, wish: Wish, stop: StopRequest) -> Inte
         _refuse_mismatch(earlier, target, ours, wish, path)
     shared = earlier.shared if earlier else None
     if shared is None and wish.shared_stack:
-        shared = neighbours.record(client, others)
+        shared = inventory.record(client, others)
     complete = ours.complete_nodes(dialect)
     first = next((index for index in range(wish.nodes) if index not in complete), wish.nodes)
-    seed = record.begun(
+    seed = inventory.begun(
         target,
         dialect,
         run_id=run_id,
@@ -184,7 +181,7 @@ def _after_writing(seed: Seed, driven: Driven, intention: Intention) -> Seed:
             "seconds": seconds,
             "objects_per_s": _rate(written, seconds),
             "warnings": warnings,
-            "verification": record.unverified(
+            "verification": inventory.unverified(
                 {rate.kind: intention.there + rate.objects for rate in rates}, "nothing was read back yet"
             ),
         }

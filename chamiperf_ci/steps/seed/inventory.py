@@ -1,17 +1,82 @@
-"""What is in the stack: whose objects, of which kind, told apart by the formula and by nothing else."""
+"""What is seeded: its record, the check for other runs' objects, and the proof that it is there."""
 
+import hashlib
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
-from chamiperf_ci.adapters.answers import Resource
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.errors import CredentialRefused, StackUnreachable, UnexpectedAnswer
-from chamiperf_ci.models.dialect import Dialect, IdentityRules, Shape
-from chamiperf_ci.models.identities import Owner, owner_of
+from chamiperf_ci.adapters.files import PRODUCER, read_document
+from chamiperf_ci.adapters.http_client import Resource
+from chamiperf_ci.errors import ConfigurationError, CredentialRefused, StackUnreachable, UnexpectedAnswer
+from chamiperf_ci.models.dialect import Dialect, Identities, IdentityRules, Owner, Shape, fill, owner_of
+from chamiperf_ci.models.seed import Formula, Seed, SharedStack, Verification
+from chamiperf_ci.models.target import StackKind, Target
+
+
+def previous(path: Path, target: Target) -> Seed | None:
+    """What an earlier call has put, or begun to put, into this stack; None if nothing is said to be there.
+
+    Raises:
+        ConfigurationError: The file is damaged, or is of another environment, whose nodes it would forget.
+    """
+    if not path.exists():
+        return None
+    seed = read_document(path, Seed, remedy="Name another folder with --out, or move the file away.")
+    if seed.removed_at is not None:
+        return None
+    if seed.environment != target.environment:
+        raise ConfigurationError(
+            f"the file is of the environment {seed.environment}, this is {target.environment}",
+            where=str(path),
+            remedy="Name another folder with --out, or remove those nodes first (chamiperf seed --remove).",
+        )
+    return seed
+
+
+def begun(
+    target: Target,
+    dialect: Dialect,
+    *,
+    run_id: str,
+    nodes: int,
+    kind: StackKind,
+    durability: str,
+    created_at: datetime,
+    dhcp_allowed: bool,
+    shared: SharedStack | None,
+) -> Seed:
+    """The document of a seeding of which nothing is known to be there yet."""
+    return Seed(
+        producer=PRODUCER,
+        run_id=run_id,
+        environment=target.environment,
+        stack_kind=kind,
+        nodes=nodes,
+        counts={dialect.objects[name].kind: 0 for name in dialect.seed_order},
+        formula=Formula(id=dialect.identity.id, mac=dialect.identity.mac, ip=dialect.identity.ip),
+        network=target.network,
+        created_at=created_at,
+        seconds=0.0,
+        objects_per_s=0.0,
+        durability=durability,
+        rates=(),
+        verification=unverified({}, "nothing was read back yet"),
+        complete=False,
+        dhcp_allowed=dhcp_allowed,
+        shared=shared,
+    )
+
+
+def unverified(counted: Mapping[str, int], why: str) -> Verification:
+    """A verification that did not take place."""
+    return Verification(counted=dict(counted), sampled=0, wrong=(why,))
+
 
 BEYOND: Final = ("target", "service-account")
 """Kinds that no node is made of, but that scenarios create under a run's names."""
@@ -135,3 +200,118 @@ def _entry(name: str, resource: Resource, named: dict[str, str], shape: Shape, r
 
 def _text(value: Any) -> str:  # noqa: ANN401 - whatever the service sent
     return value if isinstance(value, str) else ""
+
+
+SAMPLE: Final = 50
+_NAMED: Final = 3
+"""Changed boot scripts whose MAC is told; of more, only how many."""
+_UNSERVED: Final = "not served"
+
+
+def record(client: Chamicore, others: Inventory) -> SharedStack:
+    """Count the objects of others and digest the boot scripts of up to 50 of their MACs, drawn at random."""
+    macs = sorted({entry.mac for entry in others.entries if entry.shape == "bootparams" and entry.mac is not None})
+    drawn = sorted(random.sample(macs, min(SAMPLE, len(macs))))
+    return SharedStack(counts=others.counts(client.dialect), bootscripts={mac: _digest(client, mac) for mac in drawn})
+
+
+def differences(client: Chamicore, before: SharedStack, others: Inventory) -> list[str]:
+    """Sentences on what is not as it was before; empty when all is well."""
+    now = others.counts(client.dialect)
+    found = [
+        f"others have {now.get(kind, 0):,} {kind}, they had {count:,}"
+        for kind, count in before.counts.items()
+        if now.get(kind, 0) != count
+    ]
+    changed = [mac for mac, digest in before.bootscripts.items() if _digest(client, mac) != digest]
+    return found + _told(changed)
+
+
+def _told(changed: list[str]) -> list[str]:
+    """At most one sentence on the MACs whose boot script is another one."""
+    if len(changed) <= 1:
+        return [f"the boot script of {mac}, which is not ours, is another one now" for mac in changed]
+    more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+    return [f"{len(changed)} boot scripts, which are not ours, are others now: {', '.join(changed[:_NAMED])}{more}"]
+
+
+def _digest(client: Chamicore, mac: str) -> str:
+    """SHA-256 of the boot script that a MAC gets, or that it gets none."""
+    route = client.dialect.routes["bootscript"]
+    path = fill(route.path, {"mac": mac, "mac_encoded": mac.replace(":", "%3A")})
+    answer = client.send(route.method, route.service, path, authorised=not route.open)
+    return hashlib.sha256(answer.content).hexdigest() if answer.ok else _UNSERVED
+
+
+MOST_NAMED: Final = 20
+"""Wrong samples that are written out; of more, only how many."""
+_SERVED: Final = ("bootscript", "user-data", "meta-data", "vendor-data")
+
+
+def verify(
+    client: Chamicore,
+    identities: Identities,
+    *,
+    nodes: int,
+    others: Mapping[str, int],
+    sample: int,
+    look: Callable[[], None],
+) -> Verification:
+    """Count the run's objects and read `sample` random nodes back.
+
+    Args:
+        client: Of the stack.
+        identities: Of the run.
+        nodes: How many there should be, from index 0.
+        others: Objects of others, by kind, before the run.
+        sample: Nodes to read; at most all.
+        look: Called now and then; raises to stop.
+
+    Raises:
+        StackUnreachable, ConfigurationError: As the client's.
+    """
+    counted = _count(client, identities.run_id, nodes=nodes, others=others, look=look)
+    wrong = [f"{count:,} {kind} instead of {nodes:,}" for kind, count in counted.items() if count != nodes]
+    indexes = sorted(random.sample(range(nodes), min(sample, nodes)))
+    for index in indexes:
+        look()
+        wrong.extend(_wrong_with(client, identities, index))
+    named = wrong[:MOST_NAMED]
+    if len(wrong) > MOST_NAMED:
+        named.append(f"and {len(wrong) - MOST_NAMED:,} more")
+    return Verification(counted=counted, sampled=len(indexes), wrong=tuple(named))
+
+
+def _count(
+    client: Chamicore, run_id: str, *, nodes: int, others: Mapping[str, int], look: Callable[[], None]
+) -> dict[str, int]:
+    """The run's objects by kind: from the lists' totals where those say it all, else one by one."""
+    totals = counts(client)
+    if all(total == others.get(kind, 0) + nodes for kind, total in totals.items()):
+        return dict.fromkeys(totals, nodes)
+    return take(client, look=look).of_run(run_id).counts(client.dialect)
+
+
+def _wrong_with(client: Chamicore, identities: Identities, index: int) -> Iterator[str]:
+    """Sentences on one node's objects and on what is served of them."""
+    values = identities.values(index)
+    for name in client.dialect.seed_order:
+        shape = client.dialect.objects[name]
+        try:
+            found = client.find(shape, values)
+        except UnexpectedAnswer as error:
+            yield f"{name} of {values['id']}: {error.wrong}"
+            continue
+        sent = fill(shape.body, values)
+        if not any(_agrees(resource, sent) for resource in found):
+            yield f"{name} of {values['id']} is {'different' if found else 'missing'}"
+    for name in _SERVED:
+        route = client.dialect.routes[name]
+        answer = client.send(route.method, route.service, fill(route.path, values), authorised=not route.open)
+        if not answer.ok or not all(text.encode() in answer.content for text in fill(route.contains, values)):
+            yield f"{name} of {values['id']} is not served as it was written (status {answer.status})"
+
+
+def _agrees(resource: Resource, sent: Mapping[str, Any]) -> bool:
+    """Whether an object has what was sent; it may have more, and leave out what is its default."""
+    return all(resource.spec.get(field, value) == value for field, value in sent.items())

@@ -1,18 +1,19 @@
-"""From one service's recording over a phase to its figures: requests, statements, pool, sync, processor, memory.
-
-A family that is not there is a figure without a value, with the names that were tried; never a zero.
-"""
+"""Figures of services, database and memory from those series."""
 
 import math
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chamiperf_ci.models.run import ServerMetric
-from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.steps.server_metrics import families
-from chamiperf_ci.steps.server_metrics.families import Quantity, Spelling
-from chamiperf_ci.steps.server_metrics.histogram import quantile
-from chamiperf_ci.steps.server_metrics.tracks import Recording, Track
+from chamiperf_ci.models.dialect import Dialect
+from chamiperf_ci.models.plan import SUSTAINED
+from chamiperf_ci.models.run import Judged, Run, ServerMetric
+from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
+from chamiperf_ci.render.tables import TimeSplit
+from chamiperf_ci.steps.load.scenario import Span
+from chamiperf_ci.steps.server_metrics import tracks as families
+from chamiperf_ci.steps.server_metrics.tracks import Quantity, Recording, Spelling, Track, quantile
+from chamiperf_ci.verdict.target import TOLERATED_GROWTH, MemoryDecision, judge_memory
 
 SYNCING = ("bss", "cloud-init", "kea-sync")
 """Services that keep a copy of SMD's inventory."""
@@ -301,3 +302,156 @@ def _count(counts: dict[float, float], track: Track, rise: float) -> None:
 
 def _whole(counts: dict[float, float]) -> float:
     return counts.get(math.inf, 0.0)
+
+
+NAME = "memory_growth"
+_PLACES = ("container", "pod", "instance", "service_instance_id")
+_MINUTE = 60.0
+
+
+def memory_growth(service: str, recording: Recording, source: Callable[[str], str]) -> Iterator[ServerMetric]:
+    """Judge each process or container of a service; nothing where none states its memory.
+
+    Args:
+        service: Its name.
+        recording: Everything seen of it, over all loads.
+        source: From the name of a series to where it was read.
+    """
+    name = next((name for name in families.MEMORY.names if recording.named(name)), None)
+    if name is None:
+        return
+    tracks = recording.named(name)
+    for track in tracks:
+        yield _judged(service, track, restarts(recording), source(name), alone=len(tracks) == 1)
+
+
+def _judged(service: str, track: Track, restarted: tuple[float, ...], source: str, *, alone: bool) -> ServerMetric:
+    decision = judge_memory(track.times, track.values, restarts=restarted)
+    return ServerMetric(
+        service=service,
+        name=NAME,
+        unit="share",
+        direction=Direction.LOWER,
+        value=decision.growth,
+        reason=_seen(decision),
+        source=source,
+        labels={} if alone else {name: value for name, value in track.labels if name in _PLACES},
+        observed_s=decision.observed_s,
+        judged=Judged(
+            verdict=TargetVerdict(decision.verdict),
+            limit=TOLERATED_GROWTH,
+            reason=None if decision.reason is None else RowReason(decision.reason),
+            source="ADR-012",
+        ),
+    )
+
+
+def _seen(decision: MemoryDecision) -> str:
+    """Over how long memory was seen, in whole minutes that are over, and what that is measured by."""
+    needed, saw = (math.floor(seconds / _MINUTE) for seconds in (decision.needed_s, decision.observed_s))
+    if decision.verdict is TargetVerdict.UNAVAILABLE:
+        return f"needs {needed} minutes, saw {saw}"
+    return f"growth per {needed} minutes; saw {saw} without a restart"
+
+
+_TARGETED = (("db_query_p99", "ms"), ("pool_utilisation", "share"))
+"""Figures with a target: they are missed by name where a service says nothing."""
+_FEWEST_LOOKS = 2
+
+
+def phase_of(spans: Sequence[Span]) -> Span | None:
+    """The phase that figures are read over: the sustained one, else the longest; None if none took place."""
+    sustained = [span for span in spans if span.phase == SUSTAINED]
+    return max(sustained or spans, key=lambda span: span.ended_at - span.started_at, default=None)
+
+
+def told(
+    service: str, recording: Recording, phase: Span | None, source: Callable[[str], str], problem: str
+) -> Iterator[ServerMetric]:
+    """Every figure of a service.
+
+    Args:
+        service: Its name.
+        recording: Everything seen of it.
+        phase: What figures but memory's growth are read over.
+        source: From the name of a series to where it was read.
+        problem: Why the service could not be looked at, if it could not.
+    """
+    under_load = False
+    if phase is not None:
+        within = recording.between(phase.started_at.timestamp(), phase.ended_at.timestamp())
+        if len(within.looks) >= _FEWEST_LOOKS:
+            figures = Observed(service, within, source).figures()
+            under_load = bool(figures)
+            yield from figures
+        elif service not in WITHOUT_DATABASE:
+            seen = f"its metrics were read {len(within.looks)} times in the phase, and a rate needs two"
+            for name, unit in _TARGETED:
+                yield unavailable(service, name, unit, "; ".join(part for part in (problem, seen) if part))
+    # Of a service that was left alone, a look that is too short for a slope is no news.
+    yield from (
+        growth for growth in memory_growth(service, recording, source) if under_load or growth.value is not None
+    )
+
+
+_VERBS = {
+    "create": "POST",
+    "find": "GET",
+    "get": "GET",
+    "change": "PATCH",
+    "patch": "PATCH",
+    "put": "PUT",
+    "delete": "DELETE",
+}
+_OF_ALL = ("create", "find")
+"""Operations on the collection; the others are on one object."""
+Route = tuple[str, str]
+"""Method and path, with `{}` for whatever a part of it is called."""
+
+
+def joined(run: Run, dialect: Dialect) -> tuple[TimeSplit, ...]:
+    """Split the time of every endpoint whose service tells the mean of its route; others are left out."""
+    return tuple(_splits(run, dialect))
+
+
+def _splits(run: Run, dialect: Dialect) -> Iterator[TimeSplit]:
+    routes = _routes(dialect)
+    means = {
+        (figure.service, figure.labels.get("method", ""), _bare(figure.labels.get("route", ""))): figure.value
+        for figure in run.server
+        if figure.name == "server_mean" and figure.value is not None
+    }
+    databases = {figure.service: figure.value for figure in run.server if figure.name == "db_time_per_request"}
+    traffic = {each.endpoint: each for each in run.traffic if each.phase == SUSTAINED}
+    for series in run.series:
+        phase, mine = series.phases.get(SUSTAINED), traffic.get(series.endpoint)
+        route = routes.get(series.endpoint)
+        if series.metric != "latency" or phase is None or mine is None or route is None:
+            continue
+        answered = means.get((mine.service, *route))
+        if answered is None:
+            continue
+        database = databases.get(mine.service)
+        yield TimeSplit(
+            scenario=run.scenario,
+            endpoint=series.endpoint,
+            seen=phase.mean,
+            database=database,
+            service=answered - (database or 0.0),
+            front=phase.mean - answered,
+            generator=mine.blocked_ms.mean if mine.blocked_ms else None,
+        )
+
+
+def _routes(dialect: Dialect) -> dict[str, Route]:
+    """Every endpoint's method and path, as the load scripts name endpoints."""
+    found = {name: (route.method, _bare(route.path)) for name, route in dialect.routes.items()}
+    for name, shape in dialect.objects.items():
+        for verb, method in _VERBS.items():
+            path = shape.path if verb in _OF_ALL else f"{shape.path}/{{}}"
+            found[f"{name}-{verb}"] = (method, _bare(path))
+    return found
+
+
+def _bare(path: str) -> str:
+    return re.sub(r"\{\w*\}", "{}", path.partition("?")[0])

@@ -4,10 +4,9 @@ from datetime import date
 
 import pytest
 
-from chamiperf_ci.models.alert import NOT_MEASURING, Alert, AlertLine
+from chamiperf_ci.models.history import NOT_MEASURING, Alert, AlertLine
 from chamiperf_ci.steps.alerts.decide import Act, Known, decide
-from chamiperf_ci.steps.alerts.findings import Night, Trouble
-from chamiperf_ci.steps.alerts.suspect_range import UNREADABLE
+from chamiperf_ci.steps.alerts.findings import UNREADABLE, Night, Trouble
 
 FIRST, TONIGHT = date(2026, 3, 14), date(2026, 3, 15)
 

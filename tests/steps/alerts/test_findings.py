@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from made_verdicts import KNOWN, everything, made_row, made_scenario, made_target, made_verdict
 
-from chamiperf_ci.models.alert import NOT_MEASURING
+from chamiperf_ci.models.history import NOT_MEASURING
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.steps.alerts.findings import findings, without_verdict
 

@@ -6,10 +6,10 @@ import pytest
 from made_runs import made_run
 from made_verdicts import made_row, made_scenario, made_verdict
 
-from chamiperf_ci.models.fingerprint import Identity, Machine
+from chamiperf_ci.models.target import Identity, Machine
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import RowVerdict
-from chamiperf_ci.steps.alerts.suspect_range import last_good, suspect_range
+from chamiperf_ci.steps.alerts.findings import last_good, suspect_range
 from chamiperf_ci.steps.history import entry_of
 
 P99 = RowKey(scenario="boot_storm", endpoint="bootscript", metric="p99")

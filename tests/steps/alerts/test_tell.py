@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from chamiperf_ci.models.alert import AlertLine
+from chamiperf_ci.models.history import AlertLine
+from chamiperf_ci.steps.alerts.decide import Channels, tell
 from chamiperf_ci.steps.alerts.findings import Night, Trouble
-from chamiperf_ci.steps.alerts.step import Channels, tell
 
 DAY = date(2026, 3, 14)
 LINE = AlertLine(name="bootscript p99", what="regression", says="slower", since=DAY)

@@ -7,8 +7,8 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import EnvironmentNote
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
-from chamiperf_ci.steps.baselines.begin import begin
 from chamiperf_ci.steps.baselines.candidates import from_history, from_run
+from chamiperf_ci.steps.baselines.propose import begin
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.history import entry_of
 

@@ -5,8 +5,8 @@ import pytest
 from made_runs import shipped_baselines
 
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.fingerprint import StackKind
-from chamiperf_ci.steps.baselines.chamicore_file import SOURCE, import_targets
+from chamiperf_ci.models.target import StackKind
+from chamiperf_ci.steps.baselines.file import SOURCE, import_targets
 
 # As contract 7.5 describes Chamicore's tests/load/baselines.json.
 THEIRS = json.loads((Path(__file__).parent / "chamicore-baselines.json").read_text())

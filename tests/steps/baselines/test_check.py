@@ -4,8 +4,8 @@ import pytest
 from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.models.baselines import Baselines, EnvironmentNote
-from chamiperf_ci.render.baseline_findings import Gravity
-from chamiperf_ci.steps.baselines.check import check
+from chamiperf_ci.render.baselines import Gravity
+from chamiperf_ci.steps.baselines.review import check
 
 TODAY = date(2026, 3, 20)
 FIVE = accepting(shipped_baselines(), [made_run(number) for number in range(5)])

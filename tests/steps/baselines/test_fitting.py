@@ -5,8 +5,7 @@ from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
-from chamiperf_ci.steps.baselines.fitting import fitting
+from chamiperf_ci.steps.baselines.candidates import Overrule, fitting, from_run
 
 EMPTY = shipped_baselines()
 SATURATED = RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %")

@@ -4,8 +4,8 @@ from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.render.baselines_layout import content, layout
-from chamiperf_ci.steps.baselines.patch import apply_patch, patch_between, sealed
+from chamiperf_ci.render.baselines import content, layout
+from chamiperf_ci.steps.baselines.propose import apply_patch, patch_between, sealed
 
 EMPTY = shipped_baselines()
 ONE = accepting(EMPTY, [made_run(0)])

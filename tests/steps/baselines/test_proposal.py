@@ -9,17 +9,16 @@ from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines, fingerprint_key
-from chamiperf_ci.models.fingerprint import Identity, StackKind
 from chamiperf_ci.models.run import RunKind, RunProblem
+from chamiperf_ci.models.target import Identity, StackKind
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
-from chamiperf_ci.steps.baselines import proposal as step
+from chamiperf_ci.steps.baselines import propose as step
 from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
-from chamiperf_ci.steps.baselines.patch import apply_patch
-from chamiperf_ci.steps.baselines.proposal import Intent
+from chamiperf_ci.steps.baselines.propose import Intent, apply_patch
 from chamiperf_ci.steps.compare.judge import Question, judge
-from chamiperf_ci.steps.compare.measurements import measure
-from chamiperf_ci.verdict.centre import centre
+from chamiperf_ci.steps.compare.measure import measure
 from chamiperf_ci.verdict.change import change
+from chamiperf_ci.verdict.distributions import centre
 
 WANTED = Intent(act="add", who="ada", reason="the stack as it is", today=date(2026, 3, 9))
 REPLACING = replace(WANTED, act="replace")

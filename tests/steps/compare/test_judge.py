@@ -10,7 +10,7 @@ from chamiperf_ci.models.run import Check, RunKind, RunProblem, Unavailable
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.steps.compare.judge import Question, judge
-from chamiperf_ci.steps.compare.past import Past, PastNight, PastValue
+from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue
 
 NOISE = 0.02
 BASELINES = accepting(shipped_baselines(), [made_run(number, noise=NOISE) for number in range(5)])

@@ -4,7 +4,7 @@ from made_runs import QUANTILES, made_run
 from chamiperf_ci.models.run import PhaseOutcome, PhasePlan, Run, Scalar, ServerMetric, Traffic
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, RowKind, RowReason, Statistic
-from chamiperf_ci.steps.compare.measurements import Measurement, measure
+from chamiperf_ci.steps.compare.measure import Measurement, measure
 
 
 def of(run: Run, metric: str, endpoint: str = "bootscript", phase: str = "sustained") -> Measurement:

@@ -7,8 +7,8 @@ from made_runs import made_run, shipped_baselines
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Bound, Level, Rules, TargetRule
-from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.run import Judged, PhaseOutcome, PhasePlan, RunKind, ServerMetric, Traffic
+from chamiperf_ci.models.target import StackKind
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
 from chamiperf_ci.steps.compare.judge import Question, judge

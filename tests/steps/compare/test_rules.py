@@ -5,8 +5,8 @@ from made_runs import accepting, made_run, shipped_baselines
 from chamiperf_ci.models.baselines import Level, Rule, Rules, TargetRule
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict
-from chamiperf_ci.steps.compare.explanation import explanation
 from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.step import explanation
 
 
 def judged(baselines, *, factor=1.0, **changes):

@@ -7,7 +7,7 @@ from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.compare.sittings import environment_of, read_runs, sittings
+from chamiperf_ci.steps.compare.scenarios import environment_of, read_runs, sittings
 
 NIGHT = made_run(20)
 

@@ -2,7 +2,7 @@ import pytest
 from made_verdicts import made_row, made_scenario, made_verdict
 
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.steps.confirm.choice import choose
+from chamiperf_ci.steps.confirm import choose
 
 NAMES = ("boot_storm", "auth_under_load", "bulk_registration")
 

@@ -10,11 +10,11 @@ from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement
 from chamiperf_ci.models.run import Run, RunKind, RunProblem
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
+from chamiperf_ci.steps import confirm as fresh
+from chamiperf_ci.steps import confirm as step
 from chamiperf_ci.steps.compare import step as compare
-from chamiperf_ci.steps.confirm import fresh, step
-from chamiperf_ci.steps.confirm.step import Confirmation, confirm
-from chamiperf_ci.steps.load.names import read_profile
-from chamiperf_ci.steps.load.overrides import describe
+from chamiperf_ci.steps.confirm import Confirmation, confirm
+from chamiperf_ci.steps.load.request import describe, read_profile
 from chamiperf_ci.steps.lock import Claim
 from chamiperf_ci.steps.targets import GivenTarget
 

@@ -1,9 +1,8 @@
 import pytest
 from made_runs import made_run
 
-from chamiperf_ci.steps.confirm.replay import replay
-from chamiperf_ci.steps.load.names import read_profile
-from chamiperf_ci.steps.load.overrides import Overrides, apply, describe
+from chamiperf_ci.steps.confirm import replay
+from chamiperf_ci.steps.load.request import Overrides, apply, describe, read_profile
 
 PROFILES = [
     (profile, scenario) for profile in ("demo", "quick", "full") for scenario in read_profile(profile).scenarios

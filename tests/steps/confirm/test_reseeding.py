@@ -11,9 +11,8 @@ from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.confirm import fresh
-from chamiperf_ci.steps.credentials import GivenCredential
-from chamiperf_ci.steps.targets import GivenTarget
+from chamiperf_ci.steps import confirm
+from chamiperf_ci.steps.targets import GivenCredential, GivenTarget
 
 V1 = Path(__file__).parents[2] / "golden/v1/seed.json"
 
@@ -28,7 +27,7 @@ def seed_again(tmp_path, monkeypatch):
         path = tmp_path / "seed.json"
         write_document(path, before.model_validate(before.model_dump() | changed))
         begun = []
-        monkeypatch.setattr(fresh, "carry_out", lambda *arguments: begun.append(arguments[3].seed))
+        monkeypatch.setattr(confirm, "carry_out", lambda *arguments: begun.append(arguments[3].seed))
         with serving(Reply(body=listing([]))) as server:
             services = dict.fromkeys((Service.SMD, Service.BSS, Service.CLOUD_INIT), server.url)
             given = GivenTarget(
@@ -38,7 +37,7 @@ def seed_again(tmp_path, monkeypatch):
                 network=before.network,
                 credential=GivenCredential(internal_token=SecretStr("planted-token")),
             )
-            fresh.ready_and_seeded(given, path, None, None, lambda _text: None)
+            confirm.ready_and_seeded(given, path, None, None, lambda _text: None)
         (seed,) = begun
         return seed
 

@@ -8,9 +8,9 @@ from made_runs import FIRST_NIGHT, made_run
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.run import RunKind, RunProblem
-from chamiperf_ci.models.stack import ProcessRef, StackOptions, StackState
+from chamiperf_ci.models.target import ProcessRef, StackOptions, StackState
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.drill.slowing import Injection
+from chamiperf_ci.steps.drill.measure import Injection
 
 BUSY = (RunProblem(reason=RunReason.GENERATOR_SATURATED, text="the machine was busy"),)
 STATE = StackState(

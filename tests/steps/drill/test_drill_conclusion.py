@@ -3,7 +3,7 @@ import pytest
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.drill import DrillEffect, DrillRow
 from chamiperf_ci.models.verdict import RowKey
-from chamiperf_ci.steps.drill.conclusion import conclude
+from chamiperf_ci.steps.drill.judge import conclude
 
 
 def effect(size, comparisons, caught):

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from chamiperf_ci.steps.drill.plan import Part, schedule
+from chamiperf_ci.steps.drill.measure import Part, schedule
 
 
 def test_eight_runs_of_unchanged_code_are_a_baseline_and_one_comparison():

@@ -10,9 +10,9 @@ from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, Stack
 from chamiperf_ci.models.drill import Drill
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.drill import step
-from chamiperf_ci.steps.drill.slowing import DEPLOYED
-from chamiperf_ci.steps.load.entry import Given
+from chamiperf_ci.steps.drill import judge
+from chamiperf_ci.steps.drill.measure import DEPLOYED
+from chamiperf_ci.steps.load.drive import Given
 from chamiperf_ci.steps.targets import GivenTarget
 
 URLS = {"smd": "http://127.0.0.1:1", "bss": "http://127.0.0.1:2", "cloud-init": "http://127.0.0.1:3"}
@@ -39,7 +39,7 @@ def drills(tmp_path):
             "most_s": 100_000.0,
             "say": lambda _text: None,
         }
-        code = step.drill(step.Asked(**(fields | changes)), tmp_path, world.drives, finds or world.injection)
+        code = judge.drill(judge.Asked(**(fields | changes)), tmp_path, world.drives, finds or world.injection)
         return code, read_document(tmp_path / "drill.json", Drill)
 
     return run

@@ -7,10 +7,9 @@ from chamiperf_ci.adapters import stack_state
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models import faults
 from chamiperf_ci.models.faults import Latency
-from chamiperf_ci.models.fingerprint import StackKind
-from chamiperf_ci.models.stack import ServiceState, StackOptions
-from chamiperf_ci.steps.drill.slowing import DEPLOYED, PLACES, Injection, find_injection
-from chamiperf_ci.steps.load.names import read_profile
+from chamiperf_ci.models.target import ServiceState, StackKind, StackOptions
+from chamiperf_ci.steps.drill.measure import DEPLOYED, PLACES, Injection, find_injection
+from chamiperf_ci.steps.load.request import read_profile
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
 EMBEDDED = resolve(GivenTarget(services={"bss": "http://127.0.0.1:2"})).model_copy(

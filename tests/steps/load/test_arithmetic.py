@@ -5,8 +5,8 @@ from made_loads import storm
 
 from chamiperf_ci.models.plan import Phase
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load.arithmetic import MB_PER_PROCESS, MB_PER_VU, load_plan, volume
-from chamiperf_ci.steps.load.catalogue import Work
+from chamiperf_ci.steps.load.volume import MB_PER_PROCESS, MB_PER_VU, Work, load_plan
+from chamiperf_ci.steps.load.volume import volume_of as volume
 
 STORM = Work("a node", {Service.BSS: 1})
 

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from chamiperf_ci.adapters.dialect import dialect
-from chamiperf_ci.models.identities import Identities
-from chamiperf_ci.steps.load.failed_answers import failure_samples
+from chamiperf_ci.adapters.files import dialect
+from chamiperf_ci.models.dialect import Identities
+from chamiperf_ci.steps.load.validity import failure_samples
 
 SEEDED, WRITTEN = (Identities(dialect().identity, run, "198.18.0.0/15") for run in ("r2026a", "w4711b"))
 

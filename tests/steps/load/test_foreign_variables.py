@@ -3,7 +3,7 @@
 import pytest
 
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.steps.load.foreign_variables import refuse_thresholds
+from chamiperf_ci.steps.load.request import refuse_thresholds
 
 
 @pytest.mark.parametrize("prefix", ["BOOT", "CLOUDINIT", "INVENTORY"])

@@ -3,8 +3,8 @@
 import pytest
 from made_loads import distribution, series, summary, vitals
 
-from chamiperf_ci.models.script_summary import PhaseHealth, ScriptHealth
-from chamiperf_ci.steps.load.health import judge, late_waking_ms, other_phases
+from chamiperf_ci.models.run import PhaseHealth, ScriptHealth
+from chamiperf_ci.steps.load.validity import judge, late_waking_ms, other_phases
 
 
 def _judged(*, cpu=50.0, overrun=1.0, late=1.0, p50=10.0, cores=2):

@@ -5,8 +5,8 @@ from made_loads import storm
 
 from chamiperf_ci.models.plan import Phase
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load.catalogue import requests_per_s, work_of
-from chamiperf_ci.steps.load.names import read_profile
+from chamiperf_ci.steps.load.request import read_profile
+from chamiperf_ci.steps.load.volume import requests_per_s, work_of
 
 MIX = {"get": 70, "list": 10, "put": 5, "patch": 5, "churn": 10}
 

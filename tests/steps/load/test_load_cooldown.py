@@ -9,11 +9,11 @@ from made_targets import target
 from scripted_server import Reply, serving
 
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.dialect import dialect
+from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.models.run import ObjectCount
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load.cooldown import count, counts, route_again
+from chamiperf_ci.steps.load.stack_state import count, counts, route_again
 
 SEED = Seed.model_validate_json((Path(__file__).parents[2] / "golden/v1/seed.json").read_bytes())
 LEFT = (ObjectCount(kind="transitions", created=7, removed=0, left=5),)

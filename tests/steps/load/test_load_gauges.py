@@ -2,8 +2,8 @@
 
 import pytest
 
-from chamiperf_ci.adapters.scrape import Sample
-from chamiperf_ci.steps.load.gauges import compare, gauges_of
+from chamiperf_ci.adapters.prometheus import Sample
+from chamiperf_ci.steps.load.stack_state import compare, gauges_of
 
 
 def test_gauges_are_found_under_any_of_their_names_and_added_up_over_labels():

@@ -2,12 +2,10 @@
 
 from types import SimpleNamespace
 
-from chamiperf_ci.models.fingerprint import CredentialKind, StackKind
-from chamiperf_ci.models.target import Credential, Target
-from chamiperf_ci.steps.load.handover import SLACK_S, k6_runs
-from chamiperf_ci.steps.load.names import read_profile
-from chamiperf_ci.steps.load.overrides import Overrides
-from chamiperf_ci.steps.load.planning import assign
+from chamiperf_ci.models.target import Credential, CredentialKind, StackKind, Target
+from chamiperf_ci.steps.load.plan import assign
+from chamiperf_ci.steps.load.request import Overrides, read_profile
+from chamiperf_ci.steps.load.scenario import SLACK_S, k6_runs
 
 
 def test_k6_may_take_its_whole_setup_before_its_time_limit_counts_against_it(tmp_path):

@@ -10,8 +10,7 @@ from made_loads import distribution, series, summary, traffic
 from chamiperf_ci.adapters.k6 import K6Outcome, ProcessEnd
 from chamiperf_ci.models.run import Distribution, ObjectCount, Scalar
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.steps.load.distributions import at_share, pooled
-from chamiperf_ci.steps.load.merging import merge, merged
+from chamiperf_ci.steps.load.merging import at_share, merge, merged, pooled
 
 GRID = (1, 5, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9)
 

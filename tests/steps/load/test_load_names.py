@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from chamiperf_ci.adapters import data
+from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.steps.load.catalogue import SCENARIOS
-from chamiperf_ci.steps.load.names import choose_scenarios, read_profile, script_of
+from chamiperf_ci.steps.load.request import choose_scenarios, read_profile, script_of
+from chamiperf_ci.steps.load.volume import SCENARIOS
 
 PROFILES = ("demo", "quick", "full", "soak")
 
@@ -23,10 +23,10 @@ def test_a_misspelt_profile_is_told_the_near_ones():
 
 
 def test_a_misspelt_field_of_a_profile_is_told_with_those_that_there_are(tmp_path, monkeypatch):
-    own = json.loads((data.k6_folder() / "profiles" / "demo.json").read_text())
+    own = json.loads((files.k6_folder() / "profiles" / "demo.json").read_text())
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "own.json").write_text(json.dumps(own | {"scenario": {}}))
-    monkeypatch.setattr(data, "k6_folder", lambda: tmp_path)
+    monkeypatch.setattr(files, "k6_folder", lambda: tmp_path)
     with pytest.raises(ConfigurationError, match=r"unknown field scenario; there are .*scenarios"):
         read_profile("own")
 

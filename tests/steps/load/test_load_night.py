@@ -6,13 +6,9 @@ from made_runs import made_run
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, StackUnreachable
 from chamiperf_ci.models.run import PhaseOutcome, RunKind, Unavailable
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.load.budget import AROUND_S, Budget, confirmation_of, seconds_of
-from chamiperf_ci.steps.load.names import read_profile
-from chamiperf_ci.steps.load.night import describe, why_not_driven
-from chamiperf_ci.steps.load.overrides import Overrides
-from chamiperf_ci.steps.load.pairs import order
-from chamiperf_ci.steps.load.plan_table import duration, plan_table
-from chamiperf_ci.steps.load.planning import assign
+from chamiperf_ci.steps.load.drive import describe, order, why_not_driven
+from chamiperf_ci.steps.load.plan import AROUND_S, Budget, assign, confirmation_of, duration, plan_table, seconds_of
+from chamiperf_ci.steps.load.request import Overrides, read_profile
 
 RESTS_S = 60.0
 """Before a long load's checks and after them."""

@@ -5,10 +5,9 @@ from made_loads import series, storm, summary, traffic
 
 from chamiperf_ci.models.plan import Phase
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load.arithmetic import load_plan
 from chamiperf_ci.steps.load.brake import Seen
-from chamiperf_ci.steps.load.catalogue import Work
-from chamiperf_ci.steps.load.outcomes import phase_outcomes
+from chamiperf_ci.steps.load.scenario import phase_outcomes
+from chamiperf_ci.steps.load.volume import Work, load_plan
 
 WORK = Work("a node", {Service.BSS: 1})
 

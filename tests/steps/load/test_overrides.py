@@ -5,7 +5,7 @@ from made_loads import storm
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import Phase
-from chamiperf_ci.steps.load.overrides import Overrides, apply, describe
+from chamiperf_ci.steps.load.request import Overrides, apply, describe
 
 
 def _apply(load=None, **changes):

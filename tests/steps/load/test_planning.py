@@ -8,12 +8,10 @@ from made_targets import target
 
 from chamiperf_ci.adapters.k6 import K6Binary
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.fingerprint import StackKind
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.steps.load.job import Job
-from chamiperf_ci.steps.load.names import read_profile
-from chamiperf_ci.steps.load.overrides import Overrides
-from chamiperf_ci.steps.load.planning import assign, require_possible
+from chamiperf_ci.models.target import StackKind
+from chamiperf_ci.steps.load.plan import assign, require_possible
+from chamiperf_ci.steps.load.request import Job, Overrides, read_profile
 
 SEED = Seed.model_validate(
     json.loads((Path(__file__).parents[2] / "golden/v1/seed.json").read_text())

@@ -4,8 +4,8 @@ import pytest
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load.arithmetic import Volume
-from chamiperf_ci.steps.load.preflight import MachineLimits, require_room, segments_needed
+from chamiperf_ci.steps.load.plan import MachineLimits, require_room, segments_needed
+from chamiperf_ci.steps.load.volume import Volume
 
 ROOMY = MachineLimits(available_mb=32_000, open_files=65_536, local_ports=28_232)
 

@@ -8,8 +8,8 @@ import pytest
 
 from chamiperf_ci.errors import StackUnreachable
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load import readiness
-from chamiperf_ci.steps.load.readiness import Readiness
+from chamiperf_ci.steps import readiness
+from chamiperf_ci.steps.readiness import Readiness
 
 
 class Answering:

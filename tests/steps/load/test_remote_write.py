@@ -2,7 +2,7 @@ import pytest
 from made_targets import target
 
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.steps.load.remote_write import labels, settings
+from chamiperf_ci.steps.load.request import labels, settings
 
 URL = "K6_PROMETHEUS_RW_SERVER_URL"
 WRITE = "http://prometheus.example/api/v1/write"

@@ -8,9 +8,8 @@ from scripted_server import Reply, serving
 
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.fingerprint import Identity
-from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load.surroundings import look_around
+from chamiperf_ci.models.target import Identity, Service
+from chamiperf_ci.steps.load.stack_state import look_around
 
 
 def around(manifest=None, version=None):

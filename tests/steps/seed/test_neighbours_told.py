@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from chamiperf_ci.adapters.answers import Answer
-from chamiperf_ci.adapters.dialect import dialect
+from chamiperf_ci.adapters.files import dialect
+from chamiperf_ci.adapters.http_client import Answer
 from chamiperf_ci.models.seed import SharedStack
-from chamiperf_ci.steps.seed import neighbours
+from chamiperf_ci.steps.seed import inventory
 from chamiperf_ci.steps.seed.inventory import Inventory
 
 MACS = [f"02:00:00:00:00:{number:02d}" for number in range(50)]
@@ -25,4 +25,4 @@ MACS = [f"02:00:00:00:00:{number:02d}" for number in range(50)]
 def test_however_many_are_others_now_they_are_one_sentence(changed, said):
     before = SharedStack(counts={}, bootscripts=dict.fromkeys(MACS[:changed], "digest of what was there"))
     client = SimpleNamespace(dialect=dialect(), send=lambda *_, **__: Answer("GET", "url", 200, {}, b"#!ipxe"))
-    assert neighbours.differences(client, before, Inventory(())) == said
+    assert inventory.differences(client, before, Inventory(())) == said

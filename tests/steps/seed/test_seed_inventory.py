@@ -7,8 +7,8 @@ from made_targets import target, target_of
 from scripted_server import Reply, envelope, listing, serving
 
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.dialect import dialect
-from chamiperf_ci.models.identities import Owner
+from chamiperf_ci.adapters.files import dialect
+from chamiperf_ci.models.dialect import Owner
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.steps.seed.inventory import Entry, Inventory, counts, in_words, take
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chamiperf_ci.models.identities import Owner
+from chamiperf_ci.models.dialect import Owner
+from chamiperf_ci.steps.seed.clear import find_orphans
 from chamiperf_ci.steps.seed.inventory import Entry, Inventory
-from chamiperf_ci.steps.seed.sweep import find_orphans
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 DAY = timedelta(hours=24)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from chamiperf_ci.steps.server_metrics.histogram import Quantile, quantile
+from chamiperf_ci.steps.server_metrics.tracks import Quantile, quantile
 
 COUNTS = {1.0: 50.0, 2.0: 90.0, 4.0: 100.0, math.inf: 100.0}
 

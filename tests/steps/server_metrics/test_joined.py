@@ -1,10 +1,10 @@
 import pytest
 from made_runs import made_run
 
-from chamiperf_ci.adapters.dialect import dialect
+from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.models.run import ServerMetric
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.steps.server_metrics.joined import joined
+from chamiperf_ci.steps.server_metrics.figures import joined
 
 BOOTSCRIPT = {"method": "GET", "route": "/boot/v1/bootscript"}
 

@@ -6,10 +6,10 @@ import pytest
 from made_targets import target_of
 
 from chamicore_standin import faulting
-from chamiperf_ci.adapters.scrape import Scraper, scraped
+from chamiperf_ci.adapters.prometheus import Scraper, scraped
 from chamiperf_ci.models.faults import Leak
 from chamiperf_ci.models.vocabulary import TargetVerdict
-from chamiperf_ci.steps.server_metrics.memory import memory_growth
+from chamiperf_ci.steps.server_metrics.figures import memory_growth
 from chamiperf_ci.steps.server_metrics.tracks import Recorder
 
 pytestmark = pytest.mark.e2e

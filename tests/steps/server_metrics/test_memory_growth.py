@@ -3,7 +3,7 @@ from made_runs import made_run, shipped_baselines
 
 from chamiperf_ci.models.vocabulary import RowReason, TargetVerdict
 from chamiperf_ci.steps.compare.judge import Question, judge
-from chamiperf_ci.steps.server_metrics.memory import memory_growth
+from chamiperf_ci.steps.server_metrics.figures import memory_growth
 from chamiperf_ci.steps.server_metrics.tracks import Recorder
 
 MEMORY = "process_resident_memory_bytes"

@@ -4,8 +4,8 @@ import pytest
 
 from chamiperf_ci.adapters.prometheus import RawSeries
 from chamiperf_ci.errors import OutsideServiceError
-from chamiperf_ci.steps.load.server import Span
-from chamiperf_ci.steps.server_metrics.stored import StoredCollector
+from chamiperf_ci.steps.load.scenario import Span
+from chamiperf_ci.steps.server_metrics.collect import StoredCollector
 
 BUCKET = "http_server_request_duration_seconds_bucket"
 TIMES = tuple(float(second) for second in range(1000, 1011, 2))

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chamiperf_ci.adapters.scrape import Sample
+from chamiperf_ci.adapters.prometheus import Sample
 from chamiperf_ci.errors import StackUnreachable
-from chamiperf_ci.steps.load.server import Span
-from chamiperf_ci.steps.server_metrics.summary import phase_of
-from chamiperf_ci.steps.server_metrics.watch import DirectCollector
+from chamiperf_ci.steps.load.scenario import Span
+from chamiperf_ci.steps.server_metrics.collect import DirectCollector
+from chamiperf_ci.steps.server_metrics.figures import phase_of
 
 
 class Counting:

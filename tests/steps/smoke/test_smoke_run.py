@@ -5,17 +5,13 @@ from made_targets import TOKEN, target, target_of
 from scripted_server import Reply, envelope, serving
 
 from chamicore_standin import faulting, lifecycle
-from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.sender import Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, Patience
 from chamiperf_ci.errors import CredentialRefused
+from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.faults import Errors, SwapScripts
-from chamiperf_ci.models.fingerprint import CredentialKind
-from chamiperf_ci.models.stack import StackOptions
-from chamiperf_ci.models.target import Credential, Service
-from chamiperf_ci.steps.runs import new_run_id
+from chamiperf_ci.models.target import Credential, CredentialKind, Service, StackOptions
 from chamiperf_ci.steps.seed.inventory import take
-from chamiperf_ci.steps.smoke.operations import PUBLISHED_TOKEN
-from chamiperf_ci.steps.smoke.run import smoke
+from chamiperf_ci.steps.smoke import PUBLISHED_TOKEN, smoke
 
 pytestmark = pytest.mark.e2e
 

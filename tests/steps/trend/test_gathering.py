@@ -6,7 +6,7 @@ from made_nights import SATURATED, made_night
 from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
 
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.steps.trend.gathering import trends
+from chamiperf_ci.steps.trend import trends
 
 NIGHTS = [made_night(number, noise=0.02) for number in range(20)]
 ACCEPTED = accepting(shipped_baselines(), [made_run(number, noise=0.02) for number in range(5)])

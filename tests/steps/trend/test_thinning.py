@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 from chamiperf_ci.render.trend import Point
-from chamiperf_ci.steps.trend.thinning import thinned, weeks_before
+from chamiperf_ci.steps.trend import thinned, weeks_before
 
 MONDAY = datetime(2026, 3, 2, 1, 17, tzinfo=UTC)
 

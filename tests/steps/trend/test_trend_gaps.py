@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chamiperf_ci.steps.trend.gaps import missing_nights
+from chamiperf_ci.steps.trend import missing_nights
 
 FIRST = datetime(2026, 3, 2, 1, 17, tzinfo=UTC)
 DAY = timedelta(days=1)

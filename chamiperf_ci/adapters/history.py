@@ -1,0 +1,311 @@
+"""Where the history is kept: a folder, or a branch of a git repository that holds nothing else."""
+
+import os
+import random
+import re
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from chamiperf_ci.adapters import files
+from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
+
+SUFFIX = ".json"
+
+
+class HistoryStore(Protocol):
+    """What a place of the history can do; names are relative paths with `/`."""
+
+    def require(self) -> None:
+        """Raise ConfigurationError where nothing was ever kept; who begins a history does not ask."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names, sorted."""
+
+    def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield each name with its content, in the order given."""
+
+    def add(self, contents: Mapping[str, bytes], *, message: str) -> tuple[str, ...]:
+        """Write what is not there yet and return those names; what is there and different is refused."""
+
+
+def new_names(contents: Mapping[str, bytes], present: Mapping[str, bytes], *, where: str) -> tuple[str, ...]:
+    """Return the names to write, sorted: those that are not there, or only in part, as a writer that died left them.
+
+    Raises:
+        ConfigurationError: One is there with other content.
+    """
+    for name, content in sorted(contents.items()):
+        there = present.get(name, content)
+        if there != content and not content.startswith(there):
+            raise ConfigurationError(
+                f"{name} is in the history already, with other content",
+                where=where,
+                remedy="The history is never rewritten; a new measurement has a run id of its own.",
+            )
+    return tuple(sorted(name for name, content in contents.items() if present.get(name) != content))
+
+
+def nothing_here(where: str) -> ConfigurationError:
+    """Say that nothing was ever kept in a place."""
+    return ConfigurationError(
+        "there is no history here",
+        where=where,
+        remedy="Check how it is spelt; it is the one that `chamiperf history add` has written.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FolderHistory:
+    """A folder; it need not exist yet."""
+
+    root: Path
+
+    def require(self) -> None:
+        """Refuse a folder that is not there.
+
+        Raises:
+            ConfigurationError: It is not.
+        """
+        if not self.root.exists():
+            raise nothing_here(str(self.root))
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names, sorted; hidden files and folders are not among them."""
+        return tuple(sorted(_names_below(self.root, "")))
+
+    def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield each name with its content.
+
+        Raises:
+            ConfigurationError: A file cannot be read.
+        """
+        for name in names:
+            try:
+                content = (self.root / name).read_bytes()
+            except OSError as error:
+                raise _unreadable(error, self.root / name) from error
+            yield name, content
+
+    def add(self, contents: Mapping[str, bytes], *, message: str) -> tuple[str, ...]:
+        """Write what is not there yet, each file whole or not at all.
+
+        Raises:
+            ConfigurationError: A name is there with other content, or the folder cannot be written.
+        """
+        del message
+        present = {name: path.read_bytes() for name in contents if (path := self.root / name).is_file()}
+        new = new_names(contents, present, where=str(self.root))
+        for name in new:
+            files.write_text(self.root / name, contents[name].decode())
+        return new
+
+
+def _unreadable(error: OSError, path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"the history cannot be read: {error.strerror}", where=str(path), remedy="Give another --history."
+    )
+
+
+def _names_below(folder: Path, prefix: str) -> Iterator[str]:
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unreadable(error, folder) from error
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _names_below(Path(entry.path), f"{prefix}{entry.name}/")
+        elif entry.name.endswith(SUFFIX):
+            yield prefix + entry.name
+
+
+ATTEMPTS = 12
+"""Pushes tried before giving up; with every push one writer of a race succeeds."""
+_REFUSALS = 2
+_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class BranchHistory:
+    """A branch of a remote repository; it need not exist yet.
+
+    Attributes:
+        repository: A clone, bare or not; its working tree and branches stay as they are.
+        branch: The branch's name at the remote.
+        remote: The remote's name or URL.
+        sleep: Waits between two attempts; tests hand in another.
+    """
+
+    repository: Path
+    branch: str
+    remote: str = "origin"
+    sleep: Callable[[float], None] = time.sleep
+
+    def require(self) -> None:
+        """Refuse a branch that the remote does not have.
+
+        Raises:
+            ConfigurationError: It has none.
+            OutsideServiceError: The remote does not answer or refuses.
+        """
+        if self._fetch() is None:
+            raise nothing_here(self._place)
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names on the branch as it is at the remote now, sorted.
+
+        Raises:
+            OutsideServiceError: The remote does not answer or refuses.
+        """
+        commit = self._fetch()
+        return () if commit is None else self._names(commit)
+
+    def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield each name with its content."""
+        commit = self._fetch()
+        if commit is None or not names:
+            return
+        yield from self._read(commit, names)
+
+    def add(self, contents: Mapping[str, bytes], *, message: str) -> tuple[str, ...]:
+        """Push one commit with what is not there yet; no commit when all of it is.
+
+        Raises:
+            ConfigurationError: A name is there with other content.
+            OutsideServiceError: The remote refuses, or other writers were faster every time.
+        """
+        refused_on: list[str | None] = []
+        for attempt in range(ATTEMPTS):
+            commit = self._fetch()
+            present = dict(self._read(commit, sorted(set(contents) & set(self._names(commit))))) if commit else {}
+            new = new_names(contents, present, where=f"branch {self.branch}")
+            if not new:
+                return new
+            refusal = self._push(self._commit(commit, {name: contents[name] for name in new}, message))
+            if refusal is None:
+                return new
+            # A branch that stands still was not moved by a faster writer; a rule of the remote's forbids the push.
+            if refused_on.count(commit) >= _REFUSALS:
+                raise refusal
+            refused_on.append(commit)
+            # Writers that collided once must not stay in step.
+            self.sleep(random.uniform(0, 0.2 * 2 ** min(attempt, 5)))  # noqa: S311 - spreads writers, hides nothing
+        raise OutsideServiceError(
+            f"other writers were faster {ATTEMPTS} times", where=self._place, remedy="Run the command again."
+        )
+
+    @property
+    def _place(self) -> str:
+        return f"branch {self.branch} of {_without_password(self.remote)}"
+
+    def _fetch(self) -> str | None:
+        """Return the branch's commit at the remote, its objects fetched; None when there is no such branch."""
+        full = f"refs/heads/{self.branch}"
+        if not self._git("ls-remote", self.remote, full).strip():
+            return None
+        # A name of its own, so that two processes in one clone do not take each other's.
+        kept = f"refs/chamiperf/{uuid.uuid4().hex}"
+        shallow = self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
+        depth = ("--depth", "1") if shallow else ()
+        quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=")
+        self._git("fetch", *quietly, *depth, self.remote, f"+{full}:{kept}")
+        commit = self._git("rev-parse", kept).strip().decode()
+        self._git("update-ref", "-d", kept)
+        return commit
+
+    def _names(self, commit: str) -> tuple[str, ...]:
+        listed = self._git("ls-tree", "-r", "-z", "--name-only", commit).decode().split("\0")
+        return tuple(sorted(name for name in listed if name.endswith(SUFFIX)))
+
+    def _read(self, commit: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        wanted = "".join(f"{commit}:{name}\n" for name in names).encode()
+        stream = self._git("cat-file", "--batch", stdin=wanted)
+        place = 0
+        for name in names:
+            end = stream.index(b"\n", place)
+            size = int(stream[place:end].rsplit(b" ", 1)[1])
+            yield name, stream[end + 1 : end + 1 + size]
+            place = end + 2 + size
+
+    def _commit(self, parent: str | None, contents: Mapping[str, bytes], message: str) -> str:
+        """Build a commit beside the working tree, in an index of its own."""
+        with tempfile.TemporaryDirectory(prefix="chamiperf-history-") as folder:
+            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            self._git("read-tree", parent or "--empty", environment=index)
+            lines = b"".join(
+                b"100644 %s\t%s\n" % (self._git("hash-object", "-w", "--stdin", stdin=content).strip(), name.encode())
+                for name, content in sorted(contents.items())
+            )
+            self._git("update-index", "--add", "--index-info", stdin=lines, environment=index)
+            tree = self._git("write-tree", environment=index).strip().decode()
+        parents = ("-p", parent) if parent else ()
+        return self._git("commit-tree", tree, *parents, "-m", message).strip().decode()
+
+    def _push(self, commit: str) -> OutsideServiceError | None:
+        """Push a commit and return None, or why the remote refused this one.
+
+        The branch must be what the commit was built on, also when that was nothing: git refuses all else.
+        """
+        result = self._run("push", "--porcelain", self.remote, f"{commit}:refs/heads/{self.branch}")
+        if result.returncode == 0:
+            return None
+        failure = self._failure("push", result)
+        # `!` marks a ref that was refused, for whatever reason; without one the remote was not reached.
+        if any(line.startswith(b"!") for line in result.stdout.splitlines()):
+            return failure
+        raise failure
+
+    def _git(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
+        result = self._run(*arguments, stdin=stdin, environment=environment)
+        if result.returncode != 0:
+            raise self._failure(arguments[0], result)
+        return result.stdout
+
+    def _run(
+        self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        ours = {
+            "GIT_TERMINAL_PROMPT": "0",
+            **{f"GIT_{role}_NAME": "chamiperf" for role in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{role}_EMAIL": "chamiperf@localhost" for role in ("AUTHOR", "COMMITTER")},
+            "LC_ALL": "C",
+        }
+        try:
+            return subprocess.run(
+                ["git", "-C", str(self.repository), *arguments],
+                input=stdin,
+                capture_output=True,
+                check=False,
+                timeout=_TIMEOUT_S,
+                env={**os.environ, **ours, **(environment or {})},
+            )
+        except FileNotFoundError as error:
+            raise ConfigurationError("git is not installed", where="PATH", remedy="Install git.") from error
+        except subprocess.TimeoutExpired as error:
+            raise OutsideServiceError(
+                f"git {arguments[0]} did not end within {_TIMEOUT_S} s", where=self._place, remedy="Try again later."
+            ) from error
+
+    def _failure(self, what: str, result: subprocess.CompletedProcess[bytes]) -> OutsideServiceError:
+        said = _without_password(" ".join((result.stderr or result.stdout).decode(errors="replace").split()))
+        right = "write" if what == "push" else "read"
+        return OutsideServiceError(
+            f"git {what} failed: {said[-300:]}",
+            where=self._place,
+            remedy=f"Check the remote's name (`git remote -v`), and that you may {right} there; of a workflow's token "
+            f"`permissions:` of the job say so (`contents: {right}`).",
+        )
+
+
+def _without_password(text: str) -> str:
+    """A remote's URL may carry a token; messages never do."""
+    return re.sub(r"//[^/@\s]+@", "//***@", text)

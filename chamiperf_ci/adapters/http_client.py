@@ -1,0 +1,318 @@
+"""HTTP to a stack: which hosts are allowed, what the connection checks, what an answer says."""
+
+import ipaddress
+import json
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final, Self
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+
+from chamiperf_ci.errors import (
+    CertificateRefused,
+    ConfigurationError,
+    LoadNotAllowed,
+    StackUnreachable,
+    ToolkitError,
+    UnexpectedAnswer,
+)
+from chamiperf_ci.models.target import Target, Tls
+
+
+def check_url(url: str, *, where: str) -> str:
+    """A base URL as it is used: without a trailing slash.
+
+    Raises:
+        ConfigurationError: Not http or https, no host, a bad port, a user or password in it, or a query or fragment.
+    """
+    problem = _problem(url)
+    if problem is not None:
+        raise ConfigurationError(problem, where=where, remedy="Give a URL such as http://127.0.0.1:27778.")
+    return url.strip().rstrip("/")
+
+
+def host_of(url: str) -> str:
+    """The host of a URL, in lower case, an IPv6 address without its brackets; empty if it has none."""
+    return (urlsplit(url).hostname or "").lower()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is loopback by its spelling: `localhost`, 127.0.0.0/8 or ::1."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_allowed(url: str, allowed_hosts: Iterable[str]) -> bool:
+    """Whether load may go to a URL: its host is loopback, or listed (exactly, in any case)."""
+    host = host_of(url)
+    return is_loopback(host) or host in {listed.strip("[]").lower() for listed in allowed_hosts}
+
+
+def urls_of(target: Target) -> dict[str, str]:
+    """Every URL of a target that a load or a seed may touch, by what it is."""
+    urls = {str(service): url for service, url in target.services.items() if service not in target.without}
+    urls |= {} if target.gateway is None else {"gateway": target.gateway}
+    return urls | ({} if target.kea is None else {"kea": target.kea})
+
+
+def require_allowed(target: Target) -> None:
+    """Stop unless every URL of the target may be loaded.
+
+    Raises:
+        LoadNotAllowed: Names the first host that is not listed.
+    """
+    for name, url in urls_of(target).items():
+        if not is_allowed(url, target.allowed_hosts):
+            raise LoadNotAllowed(
+                f"the host {host_of(url)} may not be loaded",
+                where=f"{name} at {url}",
+                remedy=f'Add allowed_hosts = ["{host_of(url)}"] to chamiperf.toml if it is meant.',
+            )
+
+
+def refuse_redirect(url: str, location: str, allowed_hosts: Iterable[str]) -> None:
+    """Stop when a redirect leads to a host that may not be loaded.
+
+    Raises:
+        LoadNotAllowed: Names both ends of the redirect.
+    """
+    if not is_allowed(location, allowed_hosts):
+        raise LoadNotAllowed(
+            f"the host {host_of(location) or '(none)'} may not be loaded",
+            where=f"{url} redirects to it",
+            remedy="Give the URL of the service itself, and list its host under allowed_hosts in chamiperf.toml.",
+        )
+
+
+def _problem(url: str) -> str | None:
+    try:
+        parts = urlsplit(url.strip())
+        return _problem_of(parts)
+    except ValueError as error:
+        return f"not a URL: {error}"
+
+
+def _problem_of(parts: SplitResult) -> str | None:
+    """What is wrong with a URL; never repeats it, for it may hold a password.
+
+    Raises:
+        ValueError: The port is not a number from 0 to 65535.
+    """
+    if parts.scheme not in ("http", "https"):
+        return "not an http or https URL"
+    if not parts.hostname or any(character.isspace() for character in parts.netloc + parts.path):
+        return "the URL has no usable host"
+    if parts.port == 0:
+        return "the port of the URL is 0"
+    if parts.username is not None or parts.password is not None:
+        return "the URL carries a user or a password, which belong into the credential"
+    if parts.query or parts.fragment:
+        return "a base URL has no query and no fragment"
+    return None
+
+
+_CONNECTIONS: Final = 64
+
+
+class Connections(ABC):
+    """Somebody who keeps connections, and closes them at the end of a `with`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connections."""
+
+
+def client(target: Target, *, timeout_s: float) -> httpx.Client:
+    """An HTTP client for a target; `timeout_s` bounds connecting and each wait for bytes.
+
+    Raises:
+        ConfigurationError: A certificate or key file is not one.
+    """
+    return httpx.Client(
+        verify=tls_context(target.tls),
+        timeout=timeout_s,
+        limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """How certificates are checked: by the given CA, else by the system's, or not at all when `insecure`.
+
+    Raises:
+        ConfigurationError: A certificate or key file is not one, or the key is of another certificate.
+    """
+    try:
+        context = ssl.create_default_context(cafile=None if tls.ca_file is None else str(tls.ca_file))
+    except (OSError, ssl.SSLError) as error:
+        raise _bad_file("--ca-file", tls.ca_file, error) from error
+    if tls.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.client_certificate is not None:
+        try:
+            # Without a password callback OpenSSL would ask for an encrypted key's password on the terminal.
+            context.load_cert_chain(tls.client_certificate, tls.client_key, password="")
+        except (OSError, ssl.SSLError) as error:
+            raise _bad_file("--client-certificate, --client-key", tls.client_certificate, error) from error
+    return context
+
+
+def failure(url: str, error: httpx.HTTPError) -> ToolkitError:
+    """What it means that a request got no answer: a certificate that is not trusted, or a stack that is not there."""
+    for cause in _chain(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return CertificateRefused(
+                f"the certificate is not trusted: {cause.verify_message}",
+                where=url,
+                remedy="Name the CA that signed it with --ca-file.",
+            )
+        if isinstance(cause, ssl.SSLError):
+            return CertificateRefused(
+                f"TLS failed: {cause.reason or cause}",
+                where=url,
+                remedy="Check that the port speaks TLS, and whether it wants a client certificate.",
+            )
+    if isinstance(error, httpx.TimeoutException):
+        return StackUnreachable("no answer in time", where=url, remedy="See whether the service hangs.")
+    return StackUnreachable(
+        f"no answer: {_reason(error)}", where=url, remedy="See whether the stack is up and the URL is right."
+    )
+
+
+def _bad_file(option: str, path: object, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"not a usable certificate or key: {error}", where=f"{option} {path}", remedy="Give unencrypted PEM files."
+    )
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    """The operating system's words where there are any; httpx's otherwise."""
+    for cause in _chain(error):
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return str(error) or type(error).__name__
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came from, outermost first."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+_SHOWN: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, with its request for messages."""
+
+    method: str
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is one of success."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object.
+
+        Raises:
+            UnexpectedAnswer: It is something else.
+        """
+        body = self._json()
+        if not isinstance(body, dict):
+            raise self.unexpected("the answer is not a JSON object")
+        return body
+
+    def resource(self) -> "Resource":
+        """The body as one object in its envelope.
+
+        Raises:
+            UnexpectedAnswer: It is something else.
+        """
+        return self._resource(self.json_object())
+
+    def page(self) -> tuple[list["Resource"], int]:
+        """The body as a page of a list, and how many objects the whole list has.
+
+        Raises:
+            UnexpectedAnswer: It is something else.
+        """
+        body = self.json_object()
+        metadata, items = body.get("metadata"), body.get("items")
+        total = metadata.get("total") if isinstance(metadata, dict) else None
+        if not isinstance(items, list) or not isinstance(total, int):
+            raise self.unexpected("the answer is not a list with a total")
+        return [self._resource(item) for item in items], total
+
+    def detail(self) -> str:
+        """What an error answer says: the problem's detail, else the start of its text, printable and on one line."""
+        body = self._json()
+        said = body.get("detail") if isinstance(body, dict) else None
+        text = said if isinstance(said, str) else self.content[: 4 * _SHOWN].decode("utf-8", "replace")
+        return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:_SHOWN]
+
+    def unexpected(self, wrong: str) -> UnexpectedAnswer:
+        """The error that this answer is, with what it says itself."""
+        detail = self.detail()
+        return UnexpectedAnswer(
+            f"{wrong}: {detail}" if detail else wrong,
+            where=f"{self.method} {self.url}, status {self.status}",
+            remedy="See the service's log, and whether the URL is that of the service.",
+        )
+
+    def _json(self) -> Any:  # noqa: ANN401 - whatever was sent
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError):
+            return None
+
+    def _resource(self, body: object) -> "Resource":
+        metadata = body.get("metadata") if isinstance(body, dict) else None
+        spec = body.get("spec") if isinstance(body, dict) else None
+        if not isinstance(metadata, dict) or not isinstance(metadata.get("id"), str) or not isinstance(spec, dict):
+            raise self.unexpected("the answer is not an object with metadata.id and spec")
+        return Resource(metadata["id"], str(metadata.get("etag", "")), _moment(metadata.get("createdAt")), spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One object in a service."""
+
+    key: str
+    """The server's own id of it."""
+    etag: str
+    created_at: datetime | None
+    """None where the service does not say it readably."""
+    spec: Mapping[str, Any]
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None

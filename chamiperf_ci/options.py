@@ -1,0 +1,396 @@
+"""Click options that several commands share, and how options and variables become one typed object.
+
+Only here are variables read. A secret comes by variable or by file, never as an argument, which others could read in
+the list of processes.
+"""
+
+import functools
+import os
+import re
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import click
+from pydantic import SecretStr
+
+from chamiperf_ci.adapters.files import check_secret, read_secret
+from chamiperf_ci.adapters.history import BranchHistory, FolderHistory
+from chamiperf_ci.models.dialect import new_run_id
+from chamiperf_ci.models.target import CredentialKind, Service, Tls
+from chamiperf_ci.models.vocabulary import FailOn
+from chamiperf_ci.steps.targets import (
+    GATEWAY_VARIABLE,
+    GRAFANA_VARIABLE,
+    KEA_SYNC_VARIABLE,
+    KEA_VARIABLE,
+    NETWORK,
+    PROMETHEUS_VARIABLE,
+    URL_VARIABLES,
+    GivenCredential,
+    GivenTarget,
+)
+
+Command = Callable[..., Any]
+"""A click command, or the function that becomes one."""
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.2
+    """A positive duration as a person writes it: `90s`, `1m30s`, `24h`, `500ms`, or a bare number of seconds."""
+
+    name = "duration"
+    _UNITS: ClassVar[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """Seconds."""
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+            text += "s"
+        if re.fullmatch(r"(\d+(\.\d+)?(ms|s|m|h|d))+", text, re.ASCII) is None:
+            self.fail(f"{value!r} is not a duration such as 90s, 1m30s or 24h", param, ctx)
+        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text, re.ASCII)
+        seconds = sum(float(number) * self._UNITS[unit] for number, unit in parts)
+        if seconds <= 0:
+            self.fail(f"{value!r} is no time at all", param, ctx)
+        return seconds
+
+
+DURATION: Final = Duration()
+
+
+@dataclass(frozen=True, slots=True)
+class GivenClaim:
+    """Who asks for a stack's lock."""
+
+    run: str
+    owner: str
+    break_lock: bool
+
+
+def claim_options(command: Command) -> Command:
+    """Add the options of the stack's lock; the command gets them as `claim`, a GivenClaim.
+
+    The run is by default the workflow run with its attempt, so that all its steps share one lock, and otherwise a new
+    one for each command.
+    """
+
+    @functools.wraps(command)
+    def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
+        lock_run, break_lock = values.pop("lock_run"), values.pop("break_lock")
+        return command(claim=GivenClaim(lock_run or _own_run(), _owner(), break_lock), **values)
+
+    decorated = click.option("--break-lock", is_flag=True, help="Take the stack's lock from whoever holds it.")(collect)
+    return click.option(
+        "--lock-run",
+        metavar="ID",
+        envvar="CHAMIPERF_LOCK_RUN",
+        show_envvar=True,
+        help="Commands with the same ID share the stack's lock.  [default: the workflow run]",
+    )(decorated)
+
+
+def _own_run() -> str:
+    """The workflow run and its attempt, else something that no other command has."""
+    run_id = os.environ.get("GITHUB_RUN_ID")
+    return f"{run_id}-{os.environ.get('GITHUB_RUN_ATTEMPT', '1')}" if run_id else new_run_id("l")
+
+
+def _owner() -> str:
+    """The repository whose workflow this is, else the user and the machine."""
+    user = os.environ.get("USER") or f"user {os.getuid()}"
+    return os.environ.get("GITHUB_REPOSITORY") or f"{user} on {socket.gethostname()}"
+
+
+_FILE: Final = click.Path(path_type=Path)
+
+
+def out_option(command: Command) -> Command:
+    """`--out`: the folder in which a command finds and leaves the pipeline's files."""
+    return click.option(
+        "--out",
+        type=_FILE,
+        default=Path("out"),
+        show_default=True,
+        envvar="CHAMIPERF_OUT",
+        show_envvar=True,
+        help="Folder for the pipeline's files.",
+    )(command)
+
+
+def baseline_options(command: Command) -> Command:
+    """Add what a comparison stands on: `--baselines` and `--history`."""
+    command = click.option(
+        "--history",
+        type=_FILE,
+        metavar="DIR",
+        help="The nights before, as `chamiperf history add` keeps them; the folder need not exist yet.",
+    )(command)
+    return click.option(
+        "--baselines",
+        type=_FILE,
+        default=Path("baselines.json"),
+        show_default=True,
+        help="Targets, tolerances and accepted runs.",
+    )(command)
+
+
+def gate_options(command: Command) -> Command:
+    """Add what makes a night fail: `--gate` and `--fail-on`."""
+    command = click.option(
+        "--fail-on",
+        type=click.Choice([str(kind) for kind in FailOn]),
+        multiple=True,
+        default=("regression", "target", "invalid"),
+        show_default=True,
+        help="What makes the exit code other than 0; repeatable, and replaces the default.",
+    )(command)
+    return click.option(
+        "--gate",
+        type=click.Choice(["verdict", "adr"]),
+        default="verdict",
+        show_default=True,
+        help="`adr`: one run against the median of the accepted, the ADR's letter; it alarms on most quiet nights.",
+    )(command)
+
+
+def history_options(command: Command) -> Command:
+    """`--history`, `--history-branch`, `--remote`: where the history lies; the command gets them as `history`."""
+
+    @functools.wraps(command)
+    def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
+        folder, branch, remote = (values.pop(name) for name in ("history", "history_branch", "remote"))
+        if folder is not None and branch is not None:
+            raise click.UsageError("give --history or --history-branch, not both")
+        store = BranchHistory(Path(), branch, remote) if branch else FolderHistory(folder) if folder else None
+        return command(history=store, **values)
+
+    decorated: Command = collect
+    for option in (
+        click.option(
+            "--remote",
+            default="origin",
+            show_default=True,
+            help="Remote of the branch: its name in this clone, or a URL.",
+        ),
+        click.option(
+            "--history-branch",
+            metavar="BRANCH",
+            envvar="CHAMIPERF_HISTORY_BRANCH",
+            help="The history as a branch of this clone's remote. [CHAMIPERF_HISTORY_BRANCH]",
+        ),
+        click.option(
+            "--history", type=_FILE, envvar="CHAMIPERF_HISTORY", help="The history as a folder. [CHAMIPERF_HISTORY]"
+        ),
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+_DAY: Final = click.DateTime(["%Y-%m-%d"])
+
+
+def range_options(command: Command) -> Command:
+    """`--environment`, `--scenario`, `--since`, `--until`: the command gets them as `which`.
+
+    It reads nights, unless it has an option `kinds` of its own, which goes into `which` too.
+    """
+
+    @functools.wraps(command)
+    def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
+        from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - keeps `chamiperf --help` fast
+        from chamiperf_ci.steps.history import wanted  # noqa: PLC0415
+
+        kinds = values.pop("kinds", (RunKind.NIGHT,))
+        days = {name: values.pop(name) for name in ("since", "until")}
+        return command(which=wanted(values.pop("environment"), values.pop("scenarios"), kinds, **days), **values)
+
+    decorated: Command = collect
+    for option in (
+        click.option("--until", type=_DAY, help="Of the history: the first day (UTC) that is not wanted any more."),
+        click.option("--since", type=_DAY, help="Of the history: the first day (UTC)."),
+        click.option(
+            "--scenario",
+            "scenarios",
+            multiple=True,
+            metavar="NAME",
+            help="Of the history: a scenario; repeatable. Default: all.",
+        ),
+        click.option(
+            "--environment", default="", metavar="NAME", help="Of the history: the environment. Default: all."
+        ),
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+def source_options(command: Command) -> Command:
+    """`--runs`, or a range of the history: where runs to accept come from; the command gets it as `sources`."""
+
+    @functools.wraps(command)
+    def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
+        from chamiperf_ci.steps.baselines.candidates import Sources  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+        store, places, which = (values.pop(name) for name in ("history", "runs", "which"))
+        return command(sources=Sources(places, store, which), **values)
+
+    return click.option(
+        "--runs",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        help="Run file, or folder of run files; repeatable. Or name a range of the history.",
+    )(range_options(history_options(collect)))
+
+
+_TARGET_FILE: Final = click.Path(path_type=Path)
+_SECRET_VARIABLES: Final = {
+    "internal_token": "CHAMICORE_INTERNAL_TOKEN",
+    "bearer": "CHAMICORE_TOKEN",
+    "client_secret": "CHAMIPERF_CLIENT_SECRET",
+}
+
+
+def target_options(command: Command) -> Command:
+    """Add the options that name a target; the command gets them as `given`, a GivenTarget."""
+
+    @functools.wraps(command)
+    def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
+        mine = {name: values.pop(name) for name in _NAMES}
+        return command(given=_given(mine, click.get_current_context()), **values)
+
+    decorated: Command = collect
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+def _url_option(name: str, variable: str, what: str) -> Callable[[Command], Command]:
+    return click.option(f"--{name}", envvar=variable, show_envvar=True, metavar="URL", help=what)
+
+
+def _file_option(name: str, what: str) -> Callable[[Command], Command]:
+    variable = f"CHAMIPERF_{name.upper().replace('-', '_')}"
+    return click.option(f"--{name}", type=_TARGET_FILE, envvar=variable, show_envvar=True, metavar="FILE", help=what)
+
+
+_OPTIONS: Final[tuple[Callable[[Command], Command], ...]] = (
+    click.option(
+        "--target",
+        envvar="CHAMIPERF_TARGET",
+        show_envvar=True,
+        metavar="NAME",
+        help="A target of chamiperf.toml, or `embedded`.",
+    ),
+    _file_option("config", "The file with named targets and allowed hosts; default chamiperf.toml."),
+    click.option(
+        "--environment",
+        envvar="CHAMIPERF_ENVIRONMENT",
+        show_envvar=True,
+        metavar="NAME",
+        help="Name under which runs and baselines are kept.",
+    ),
+    *(
+        _url_option(f"{service}-url", variable, f"Base URL of {service}.")
+        for service, variable in URL_VARIABLES.items()
+    ),
+    _url_option("gateway", GATEWAY_VARIABLE, "Gateway for the services that have no URL of their own."),
+    click.option(
+        "--without",
+        type=click.Choice([str(service) for service in Service]),
+        multiple=True,
+        envvar="CHAMIPERF_WITHOUT",
+        show_envvar=True,
+        help="A service that the stack behind the gateway does not have; repeatable.",
+    ),
+    _url_option("kea-url", KEA_VARIABLE, "Kea's control endpoint."),
+    _url_option("kea-sync-url", KEA_SYNC_VARIABLE, "Where Kea-Sync serves its metrics."),
+    _url_option("prometheus-url", PROMETHEUS_VARIABLE, "Prometheus that scrapes the services."),
+    _url_option("grafana-url", GRAFANA_VARIABLE, "Grafana, for links in reports."),
+    click.option(
+        "--network",
+        envvar="CHAMIPERF_NETWORK",
+        show_envvar=True,
+        metavar="CIDR",
+        help=f"Network of the seeded nodes' addresses; default {NETWORK}.",
+    ),
+    click.option(
+        "--credential",
+        type=click.Choice([str(kind) for kind in CredentialKind]),
+        envvar="CHAMIPERF_CREDENTIAL",
+        show_envvar=True,
+        help="Which credential to use when several are given.",
+    ),
+    _file_option("internal-token-file", "File with the internal token; or CHAMICORE_INTERNAL_TOKEN holds it."),
+    _file_option("token-file", "File with a bearer token; or CHAMICORE_TOKEN holds it."),
+    click.option(
+        "--client-id", envvar="CHAMIPERF_CLIENT_ID", show_envvar=True, metavar="ID", help="Service account's id."
+    ),
+    _file_option("client-secret-file", "File with the account's secret; or CHAMIPERF_CLIENT_SECRET holds it."),
+    _file_option("ca-file", "CA certificates (PEM) that sign the services' certificates."),
+    _file_option("client-certificate", "Client certificate (PEM)."),
+    _file_option("client-key", "Key of the client certificate (PEM)."),
+    _file_option("stack-manifest", "JSON of service to image digest or commit, as deployed."),
+    click.option(
+        "--insecure",
+        is_flag=True,
+        envvar="CHAMIPERF_INSECURE",
+        show_envvar=True,
+        help="Do not verify certificates; every report says so.",
+    ),
+)
+_NAMES: Final = (
+    *("target", "config", "environment", "gateway", "without", "network"),
+    *("kea_url", "kea_sync_url", "prometheus_url", "grafana_url"),
+    *("credential", "internal_token_file", "token_file", "client_id", "client_secret_file"),
+    *("ca_file", "client_certificate", "client_key", "insecure", "stack_manifest"),
+    *(f"{service.replace('-', '_')}_url" for service in Service),
+)
+
+
+def _given(values: Mapping[str, Any], context: click.Context) -> GivenTarget:
+    """One typed object; a gateway on the command line hides service URLs that come from variables."""
+    services = {service: f"{service.replace('-', '_')}_url" for service in Service}
+    typed = {name for name in values if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
+    return GivenTarget(
+        name=values["target"],
+        config=values["config"],
+        environment=values["environment"],
+        services={
+            service: values[name]
+            for service, name in services.items()
+            if values[name] is not None and ("gateway" not in typed or name in typed)
+        },
+        gateway=values["gateway"],
+        kea=values["kea_url"],
+        kea_sync=values["kea_sync_url"],
+        prometheus=values["prometheus_url"],
+        grafana=values["grafana_url"],
+        network=values["network"],
+        without=tuple(Service(name) for name in values["without"]),
+        credential=GivenCredential(
+            kind=None if values["credential"] is None else CredentialKind(values["credential"]),
+            internal_token=_secret("internal_token", values["internal_token_file"], "--internal-token-file"),
+            bearer=_secret("bearer", values["token_file"], "--token-file"),
+            client_id=values["client_id"],
+            client_secret=_secret("client_secret", values["client_secret_file"], "--client-secret-file"),
+        ),
+        tls=Tls(
+            ca_file=values["ca_file"],
+            client_certificate=values["client_certificate"],
+            client_key=values["client_key"],
+            insecure=values["insecure"],
+        ),
+        stack_manifest=values["stack_manifest"],
+    )
+
+
+def _secret(name: str, file: Path | None, option: str) -> SecretStr | None:
+    """A secret from the named file, else from its variable; an empty variable is none."""
+    if file is not None:
+        return read_secret(file, option=option)
+    variable = _SECRET_VARIABLES[name]
+    value = os.environ.get(variable, "")
+    return check_secret(value, where=variable) if value else None

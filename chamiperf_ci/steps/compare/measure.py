@@ -1,0 +1,283 @@
+"""The measurements of a run: one number a metric, with what it rests on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from chamiperf_ci.models.plan import SUSTAINED
+from chamiperf_ci.models.run import Judged, Run, Scalar, Series, ServerMetric, Traffic
+from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowKind, RowReason, Statistic
+from chamiperf_ci.verdict.counts import Failures, count_stalled
+from chamiperf_ci.verdict.statistic import (
+    REQUESTS_NEEDED,
+    Pooled,
+    RunStatistic,
+    Window,
+    quantile_statistic,
+    throughput_statistic,
+    value_statistic,
+)
+
+LATENCY = "latency"
+THROUGHPUT = "throughput"
+SERVICE_THROUGHPUT = "service throughput"
+ERRORS = "errors"
+STALLED = "stalled-windows"
+QUANTILES = ("p50", "p95", "p99", "p99.9")
+"""Those that a row is made of, where the file has them; a run's file holds a finer grid."""
+
+_CHANGING_LEVEL = ("ramp", "cool")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One row's number in one run.
+
+    Attributes:
+        key: Names the row; unique within a run.
+        kind: How the row is judged.
+        direction: Which way is good.
+        unit: Unit of the values.
+        formed: The run's statistic, or why there is none. Of errors the share, of stalled windows the count.
+        count: Observations behind the value; of stalled windows the windows looked at.
+        resolution: Smallest step between two values, 0 if unknown.
+        pooled: The same over the whole phase: what users saw, and what a target is held against.
+        offered: What the plan offers, for a paced rate.
+        comparable: Whether it may be held against a baseline at all; whether it is, the rules of baselines.json say.
+        failures: Failures per window of the sustained phase; of an errors row only.
+        notes: What a reader should know about how the number came about.
+        simulated: A stand-in's figure, which neither meets nor misses a target.
+        service: The service behind the number, where one is.
+        judged: The verdict on its target, where it was decided beside the samples.
+    """
+
+    key: RowKey
+    kind: RowKind
+    direction: Direction
+    unit: str
+    formed: RunStatistic
+    count: int
+    resolution: float = 0.0
+    pooled: float | None = None
+    offered: float | None = None
+    comparable: bool = True
+    failures: tuple[Failures, ...] = ()
+    notes: tuple[str, ...] = ()
+    simulated: bool = False
+    service: str = ""
+    judged: Judged | None = None
+
+    @property
+    def shown(self) -> float | None:
+        """The number to show even where none could be judged: the statistic, else the pooled value."""
+        return self.pooled if self.formed.value is None else self.formed.value
+
+
+def measure(run: Run) -> tuple[Measurement, ...]:
+    """Return every row that the run has numbers for, in the order of its file.
+
+    A valid run is not asked for: whether the run may be judged is the caller's question.
+    """
+    return tuple(_measurements(run))
+
+
+def is_paced(run: Run) -> bool:
+    """Whether the plan fixes the rate of the sustained phase, so that its throughput is the plan's, not a capacity."""
+    return any(phase.offered_per_s > 0 for phase in run.plan.phases if phase.name == SUSTAINED)
+
+
+def _measurements(run: Run) -> Iterator[Measurement]:
+    for series in run.series:
+        service = _service(run, series.endpoint)
+        yield from _quantiles(run.scenario, series, service)
+        if series.metric == LATENCY:
+            if not is_paced(run):
+                yield _throughput(run.scenario, series, service)
+            yield _stalled(run.scenario, series, service)
+            yield _errors(run.scenario, series, run.traffic, service)
+    yield from _rates(run)
+    yield from (_scalar(run.scenario, scalar) for scalar in run.scalars)
+    yield from (_server(run.scenario, metric) for metric in run.server)
+
+
+def _quantiles(scenario: str, series: Series, service: str) -> Iterator[Measurement]:
+    """The quantiles of every phase: of the sustained one by its windows, of the others pooled."""
+    phases = series.phases if SUSTAINED in series.phases else {SUSTAINED: None, **series.phases}
+    for phase, pooled in phases.items():
+        for name in QUANTILES:
+            if phase == SUSTAINED:
+                formed = _by_windows(series, name)
+            elif pooled is not None and name in pooled.quantiles:
+                formed = _whole(pooled.quantiles[name], pooled.count, MetricClass(name))
+            else:
+                formed = None
+            if formed is None:
+                continue
+            yield Measurement(
+                key=RowKey(scenario=scenario, endpoint=series.endpoint, metric=_metric(series, name), phase=phase),
+                kind=RowKind.QUANTITY,
+                direction=series.direction,
+                unit=series.unit,
+                formed=formed,
+                count=pooled.count if pooled else sum(window.count for window in series.windows),
+                resolution=series.resolution,
+                pooled=pooled.quantiles.get(name) if pooled else None,
+                comparable=series.compared,
+                notes=_notes(formed, len(series.windows)) if phase == SUSTAINED else (),
+                service=service,
+            )
+
+
+def _by_windows(series: Series, name: str) -> RunStatistic | None:
+    """The statistic of the sustained phase; None where neither a window nor the phase has this quantile."""
+    phase = series.phases.get(SUSTAINED)
+    pooled = Pooled(phase.quantiles.get(name), phase.count) if phase else None
+    windows = [Window(w.quantiles.get(name), w.count, w.failed, w.seconds) for w in series.windows]
+    if (pooled is None or pooled.value is None) and all(window.value is None for window in windows):
+        return None
+    return quantile_statistic(windows, MetricClass(name), pooled)
+
+
+def _whole(value: float, count: int, metric_class: MetricClass) -> RunStatistic:
+    """A phase's quantile over all its responses, where it has enough of them."""
+    if count < REQUESTS_NEEDED[metric_class]:
+        return RunStatistic(None, Statistic.POOLED, RowReason.TOO_FEW_REQUESTS, 0)
+    return replace(value_statistic(value), statistic=Statistic.POOLED)
+
+
+def _throughput(scenario: str, series: Series, service: str) -> Measurement:
+    seconds = sum(window.seconds for window in series.windows)
+    count = sum(window.count for window in series.windows)
+    return Measurement(
+        key=RowKey(scenario=scenario, endpoint=series.endpoint, metric=THROUGHPUT),
+        kind=RowKind.QUANTITY,
+        direction=Direction.HIGHER,
+        unit="/s",
+        formed=throughput_statistic([Window(None, w.count, w.failed, w.seconds) for w in series.windows]),
+        count=count,
+        pooled=count / seconds if seconds > 0 else None,
+        comparable=series.compared,
+        service=service,
+    )
+
+
+def _stalled(scenario: str, series: Series, service: str) -> Measurement:
+    # A p99 of fewer requests scatters by more than a factor of two without any stall.
+    thick = [window for window in series.windows if window.count >= REQUESTS_NEEDED[MetricClass.P99]]
+    stalled = float(count_stalled([window.quantiles.get("p99", 0.0) for window in thick]))
+    return Measurement(
+        key=RowKey(scenario=scenario, endpoint=series.endpoint, metric=STALLED),
+        kind=RowKind.STALLED_WINDOWS,
+        direction=Direction.LOWER,
+        unit="windows",
+        formed=_counted(stalled, RowReason.TOO_FEW_REQUESTS if not thick else None),
+        count=len(thick),
+        comparable=series.compared and bool(thick),
+        notes=() if thick else (f"no window has the {REQUESTS_NEEDED[MetricClass.P99]:,} requests that show a stall",),
+        service=service,
+    )
+
+
+def _errors(scenario: str, series: Series, traffic: tuple[Traffic, ...], service: str) -> Measurement:
+    windows = tuple(Failures(window.failed, window.count) for window in series.windows)
+    # Connections that failed leave no response and no window; the phase's own count has them all.
+    whole = [t for t in traffic if (t.endpoint, t.phase) == (series.endpoint, SUSTAINED)]
+    total = Failures(sum(t.failed for t in whole), sum(t.requests for t in whole))
+    failures = (total,) if total.failed > sum(window.failed for window in windows) else windows
+    requests = sum(part.requests for part in failures)
+    share = sum(part.failed for part in failures) / requests if requests else 0.0
+    return Measurement(
+        key=RowKey(scenario=scenario, endpoint=series.endpoint, metric=ERRORS),
+        kind=RowKind.ERRORS,
+        direction=Direction.LOWER,
+        unit="share",
+        formed=_counted(share, None if requests else RowReason.NOT_MEASURED),
+        count=requests,
+        pooled=share,
+        comparable=series.compared,
+        failures=failures,
+        service=service,
+    )
+
+
+def _rates(run: Run) -> Iterator[Measurement]:
+    """Each service's rate in each phase that holds a level, achieved beside offered: what rate targets look at."""
+    seconds = {phase.name: phase.duration_s for phase in run.plan.phases}
+    for outcome in run.phases:
+        in_phase = [traffic for traffic in run.traffic if traffic.phase == outcome.name]
+        whole = sum(traffic.requests for traffic in in_phase)
+        if outcome.name.startswith(_CHANGING_LEVEL) or whole == 0 or seconds.get(outcome.name, 0.0) <= 0:
+            continue
+        for service in sorted({traffic.service for traffic in in_phase}):
+            requests = sum(traffic.requests for traffic in in_phase if traffic.service == service)
+            rate = requests / seconds[outcome.name]
+            yield Measurement(
+                key=RowKey(scenario=run.scenario, endpoint=service, metric=SERVICE_THROUGHPUT, phase=outcome.name),
+                kind=RowKind.QUANTITY,
+                direction=Direction.HIGHER,
+                unit="/s",
+                formed=value_statistic(rate),
+                count=requests,
+                pooled=rate,
+                # Of a plan that several services share, each is offered its share of the requests.
+                offered=outcome.offered_per_s * requests / whole if outcome.offered_per_s > 0 else None,
+                comparable=False,
+                service=service,
+            )
+
+
+def _scalar(scenario: str, scalar: Scalar) -> Measurement:
+    return Measurement(
+        key=RowKey(scenario=scenario, endpoint=scalar.endpoint, metric=scalar.name, phase=scalar.phase),
+        kind=RowKind.QUANTITY,
+        direction=scalar.direction,
+        unit=scalar.unit,
+        formed=value_statistic(scalar.value),
+        count=scalar.count,
+        resolution=scalar.resolution,
+        pooled=scalar.value,
+        comparable=scalar.compared,
+    )
+
+
+def _server(scenario: str, metric: ServerMetric) -> Measurement:
+    labels = ", ".join(metric.labels[name] for name in sorted(metric.labels))
+    return Measurement(
+        key=RowKey(scenario=scenario, endpoint=metric.service, metric=f"{metric.name} {labels}".strip()),
+        kind=RowKind.QUANTITY,
+        direction=metric.direction,
+        unit=metric.unit,
+        formed=value_statistic(metric.value),
+        count=1,
+        resolution=metric.resolution,
+        pooled=metric.value,
+        comparable=False,
+        notes=(metric.reason,) if metric.reason else (),
+        simulated=metric.simulated,
+        service=metric.service,
+        judged=metric.judged,
+    )
+
+
+def _counted(value: float, reason: RowReason | None) -> RunStatistic:
+    """A count or share, which unlike a quantity may be zero."""
+    return RunStatistic(None if reason else value, Statistic.VALUE, reason, 0)
+
+
+def _metric(series: Series, quantile: str) -> str:
+    return quantile if series.metric == LATENCY else f"{series.metric} {quantile}"
+
+
+def _service(run: Run, endpoint: str) -> str:
+    return next((traffic.service for traffic in run.traffic if traffic.endpoint == endpoint), "")
+
+
+def _notes(formed: RunStatistic, planned: int) -> tuple[str, ...]:
+    found = []
+    if formed.statistic is Statistic.POOLED:
+        found.append(f"pooled: only {formed.windows} of {planned} windows have enough requests")
+    if formed.failing:
+        found.append(f"{formed.failing} of {planned} windows left out: over 1 % of their requests failed")
+    if formed.flawed:
+        found.append(f"{formed.flawed} of {planned} windows left out: not a positive number")
+    return tuple(found)

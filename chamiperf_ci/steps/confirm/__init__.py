@@ -1,1 +1,0 @@
-"""Measuring the suspects again, and deciding once."""

@@ -1,0 +1,286 @@
+"""Measuring for a drill: unchanged runs, slowed runs, and what is kept to go on later."""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC
+from pathlib import Path
+from types import MappingProxyType
+
+from chamiperf_ci.adapters import files, stack_state
+from chamiperf_ci.adapters.history import FolderHistory, HistoryStore
+from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement
+from chamiperf_ci.models.drill import Drill, DrillRun, Purpose
+from chamiperf_ci.models.faults import Latency
+from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.target import StackKind, StackState, Target
+from chamiperf_ci.models.vocabulary import NOT_BY_CHANCE
+from chamiperf_ci.steps.load.drive import Given, Voice, describe
+from chamiperf_ci.verdict.change import RUNS_TO_DECIDE
+from chamiperf_ci.verdict.power import BASELINE_RUNS
+
+FEWEST_RUNS = BASELINE_RUNS + RUNS_TO_DECIDE
+"""Runs of unchanged code for a baseline and one comparison with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Runs that are made one after the other.
+
+    Attributes:
+        purpose: What for.
+        effect: The slow-down as a fraction of the declared service time, 0 for none.
+        runs: How many; of a slowed comparison at most: nothing is repeated that was not suspect.
+    """
+
+    purpose: Purpose
+    effect: float
+    runs: int
+
+
+def schedule(runs: int, comparisons: int, effects: Sequence[float]) -> tuple[Part, ...]:
+    """Return the parts of a drill in their order; no run belongs to two.
+
+    Args:
+        runs: Runs of unchanged code: five for the baseline, every further three a comparison, the rest for the noise.
+        comparisons: How often each effect is judged.
+        effects: Slow-downs to inject; empty for none.
+    """
+    unchanged, rest = divmod(runs - BASELINE_RUNS, RUNS_TO_DECIDE)
+    parts = [Part("baseline", 0.0, BASELINE_RUNS)]
+    for turn in range(max(unchanged, comparisons)):
+        if turn < unchanged:
+            parts.append(Part("unchanged", 0.0, RUNS_TO_DECIDE))
+        if turn < comparisons:
+            parts += [Part("slowed", effect, RUNS_TO_DECIDE) for effect in effects]
+    return (*parts, Part("noise", 0.0, rest)) if rest else tuple(parts)
+
+
+_FOLDER = "drills"
+_NAME = re.compile(r"\d{8}T\d{6}Z\.(?P<scenario>[^./]+)\.(?P<profile>[^./]+)\.json")
+_REMEDY = "Make it with `chamiperf drill`."
+
+
+def read_drill(path: Path) -> Drill:
+    """Read a drill's file.
+
+    Raises:
+        ConfigurationError: It is missing or wrong.
+    """
+    return files.read_document(path, Drill, remedy=_REMEDY)
+
+
+def add(store: HistoryStore, drill: Drill) -> tuple[str, ...]:
+    """Write a drill that is not there yet and return its name.
+
+    Raises:
+        ConfigurationError: It has no valid run, so nothing says of which environment it is; or another one of that
+            second is there.
+        OutsideServiceError: The remote refuses.
+    """
+    if drill.fingerprint is None:
+        raise ConfigurationError(
+            "the drill has no valid run, so nobody can say what it was made of", where="--drill", remedy=_REMEDY
+        )
+    environment = drill.fingerprint.environment
+    name = f"{drill.started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}.{drill.scenario}.{drill.profile}.json"
+    return store.add(
+        {f"{environment}/{_FOLDER}/{name}": files.dumps(drill).encode()},
+        message=f"Add a drill of {environment}: {drill.scenario}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDrills:
+    """Drills, and sentences about files that could not be read: a night is judged without them."""
+
+    drills: tuple[Drill, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def newest_drills(history: Path, environment: str) -> KeptDrills:
+    """Return the newest drill of each scenario and profile of an environment.
+
+    Args:
+        history: Folder of the history; it need not exist.
+        environment: Whose.
+    """
+    folder = history / environment / _FOLDER
+    named = ((_NAME.fullmatch(name), name) for name in FolderHistory(folder).names())
+    newest = {(found["scenario"], found["profile"]): name for found, name in named if found}
+    drills, problems = [], []
+    for name in sorted(newest.values()):
+        try:
+            drills.append(read_drill(folder / name))
+        except ConfigurationError as error:
+            problems.append(f"{environment}/{_FOLDER}/{name} is passed over: {error.wrong}")
+    return KeptDrills(tuple(drills), tuple(problems))
+
+
+PLACES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"boot_storm": ("bss", "bootscript"), "cloud_init_storm": ("cloud-init", "user-data")}
+)
+"""Scenario to the service and route that spend the declared service time in it; the endpoint is named as the route."""
+
+DEPLOYED = "a deployed stack is not slowed down on purpose"
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """Where slow-downs are injected.
+
+    Attributes:
+        state: The stack.
+        service: The service.
+        route: Its route, which is also the endpoint's name.
+        service_time_ms: The declared service time, above 0.
+    """
+
+    state: StackState
+    service: str
+    route: str
+    service_time_ms: float
+
+    def milliseconds(self, effect: float) -> float:
+        """Return the latency that makes an effect, ms."""
+        return effect * self.service_time_ms
+
+    @contextmanager
+    def slowed(self, effect: float) -> Iterator[None]:
+        """Slow the route down while entered; nothing is done for an effect of 0.
+
+        Raises:
+            ConfigurationError: The stack is gone when it is entered.
+        """
+        if effect == 0:
+            yield
+            return
+        latency = Latency(service=self.service, route=self.route, latency_ms=self.milliseconds(effect))
+        fault = stack_state.set_fault(self.state, latency)
+        try:
+            yield
+        finally:
+            stack_state.clear_faults(self.state, fault.id)
+
+
+def find_injection(target: Target, scenario: str) -> Injection | str:
+    """Return where a scenario's slow-downs can be injected, or why they cannot be.
+
+    Raises:
+        ConfigurationError: The stack could be slowed down, but is not set up for it.
+    """
+    if target.stack_kind is not StackKind.EMBEDDED:
+        return DEPLOYED
+    if scenario not in PLACES:
+        return f"the embedded stack spends no declared service time in {scenario}"
+    state = stack_state.found()
+    where, remedy = "the embedded stack", "Start it anew: chamiperf stack up --service-time-ms 8."
+    if state.options.service_time_ms == 0:
+        raise ConfigurationError("a slow-down is a share of a service time, and none is declared", where=where,
+                                 remedy=remedy)  # fmt: skip
+    if stack_state.list_faults(state):
+        raise ConfigurationError(
+            "faults are set, so it is not what it is without a slow-down",
+            where=where,
+            remedy="Take them away: chamiperf stack fault clear.",
+        )
+    service, route = PLACES[scenario]
+    return Injection(state, service, route, state.options.service_time_ms)
+
+
+Drives = Callable[[Given, Voice], ExitCode]
+
+MOST_INVALID = 10
+"""Invalid runs in a row, after which the machine is not asked again."""
+
+
+class Over(Exception):
+    """No further run is made; the text says why."""
+
+
+class CutOff(Over):
+    """A run was stopped, by a person, a brake or a dead generator: what was measured is not what was asked for."""
+
+
+@dataclass
+class Measuring:
+    """Makes the runs of a drill and remembers each, valid or not.
+
+    Args:
+        load: The load, one scenario; folder, names and time left are set for each run.
+        drives: Drives a load.
+        run_s: Seconds that a run takes.
+        most_s: Seconds for all of them.
+        say: Where progress goes.
+    """
+
+    load: Given
+    drives: Drives
+    run_s: float
+    most_s: float
+    say: Callable[[str], None]
+    made: list[DrillRun] = field(default_factory=list)
+    _fingerprint: object = None
+    _began: float = field(default_factory=time.monotonic)
+
+    def run(self, purpose: Purpose, effect: float) -> Run:
+        """Return a valid run.
+
+        Raises:
+            Over: The time is used up, too many in a row were invalid, or one was that no repetition would mend.
+            CutOff: A run did not come to its planned end.
+            InvalidMeasurement: The stack is another than before.
+            ToolkitError: As `load`.
+        """
+        for _ in range(MOST_INVALID):
+            run = self._once(purpose, effect)
+            if not run.complete:
+                raise CutOff(f"run {run.run_id} was cut off: {describe(run)}")
+            if run.valid:
+                return self._alike(run)
+            if any(problem.reason in NOT_BY_CHANCE for problem in run.problems):
+                raise Over(f"run {run.run_id} is invalid, and another would be as well: {describe(run)}")
+            self.say(f"  it says nothing and is made again: {describe(run)}")
+        raise Over(f"{MOST_INVALID} runs in a row were invalid")
+
+    def _once(self, purpose: Purpose, effect: float) -> Run:
+        left = self.most_s - (time.monotonic() - self._began)
+        if left < self.run_s:
+            raise Over(f"the time is used up: a run takes {self.run_s:.0f} s, {max(0.0, left):.0f} s are left")
+        (scenario,) = self.load.scenarios
+        ending = f".{purpose}-{len(self.made) + 1:03}"
+        path = self.load.out / "runs" / f"{scenario}{ending}.json"
+        path.unlink(missing_ok=True)
+        self.say(f"run {len(self.made) + 1}: {purpose}" + (f" by {effect:.0%}" if effect else ""))
+        quiet = Voice(result=_nowhere, progress=_nowhere)
+        try:
+            self.drives(replace(self.load, file_ending=ending, max_duration=left), quiet)
+        except Interrupted as error:
+            raise CutOff(error.wrong) from error
+        run = _read(path)
+        problems = tuple(f"{problem.reason}: {problem.text}" for problem in run.problems)
+        self.made.append(DrillRun(run_id=run.run_id, purpose=purpose, effect=effect, file=path.name, problems=problems))
+        return run
+
+    def _alike(self, run: Run) -> Run:
+        self._fingerprint = self._fingerprint or run.fingerprint
+        if run.fingerprint != self._fingerprint:
+            raise InvalidMeasurement(
+                "the stack or the machine is another than when the drill began",
+                where=f"run {run.run_id}",
+                remedy="Leave both alone during a drill, and start it again.",
+            )
+        self.say(f"  {describe(run)}")
+        return run
+
+
+def _read(path: Path) -> Run:
+    if not path.exists():
+        raise CutOff("a run was stopped before its load began")
+    return files.read_document(path, Run)
+
+
+def _nowhere(_text: str) -> None:
+    """A run's plan and table, which a drill of dozens of runs does not show."""

@@ -1,0 +1,327 @@
+"""A load planned before anything runs: checked against the machine, allowed, and shown."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tabulate import tabulate
+
+from chamiperf_ci.adapters import machine
+from chamiperf_ci.adapters.http_client import is_loopback
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.plan import SUSTAINED, Profile
+from chamiperf_ci.models.target import StackKind, Target
+from chamiperf_ci.steps.load import request
+from chamiperf_ci.steps.load import volume as arithmetic
+from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, Overrides, usual_rest_s
+from chamiperf_ci.steps.load.volume import Volume, iterations_per_s, sent_per_s, work_of
+
+FILES_KEPT = 500
+"""Open files that a k6 process needs beside its connections."""
+MOST_SEGMENTS = 16
+_MEMORY_SHARE = 0.9
+_TIME_WAIT_S = 60.0
+"""For so long a closed connection keeps its local port."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineLimits:
+    """What the machine gives."""
+
+    available_mb: float
+    open_files: int
+    """Of one process."""
+    local_ports: int
+    """To one address and port."""
+    ports_reused_at_once: bool = False
+    """Whether ports of closed connections are free again within a second (loopback, or tcp_tw_reuse)."""
+
+
+def segments_needed(volume: Volume, open_files: int) -> int:
+    """Into how many processes the load must be split, so that each can open its connections."""
+    per_process = max(1, open_files - FILES_KEPT)
+    return max(1, math.ceil(volume.connections / per_process))
+
+
+def require_room(volume: Volume, limits: MachineLimits, *, fresh: bool, addresses: int) -> None:
+    """Stop if the machine is too small.
+
+    Args:
+        volume: What the load adds up to.
+        limits: What the machine gives.
+        fresh: Each request opens a connection of its own.
+        addresses: Over how many addresses the connections are spread: one a service, or one gateway.
+
+    Raises:
+        ConfigurationError: Open files, local ports or memory do not suffice; says what raises them.
+    """
+    if limits.open_files <= FILES_KEPT or segments_needed(volume, limits.open_files) > MOST_SEGMENTS:
+        needed = volume.connections + FILES_KEPT
+        raise ConfigurationError(
+            f"{volume.connections:,} connections are planned and a process may open {limits.open_files:,} files",
+            where="preflight: open files",
+            remedy=f"Raise the limit with `ulimit -Hn {needed} && ulimit -n {needed}` (as root), or lower --vus.",
+        )
+    ports = _ports_needed(volume, limits, fresh=fresh, addresses=addresses)
+    if ports > limits.local_ports:
+        raise ConfigurationError(
+            f"{ports:,} local ports to one address are needed and there are {limits.local_ports:,}",
+            where="preflight: local ports",
+            remedy='Raise them with `sysctl -w net.ipv4.ip_local_port_range="1024 65535"` (as root), or lower '
+            f"{'the rate, or use --connections keep' if fresh else '--vus'}.",
+        )
+    if volume.memory_mb > limits.available_mb * _MEMORY_SHARE:
+        fitting = int(volume.vus * limits.available_mb * _MEMORY_SHARE / volume.memory_mb)
+        raise ConfigurationError(
+            f"the load generator will need about {volume.memory_mb:,.0f} MB and {limits.available_mb:,.0f} MB are free",
+            where="preflight: memory",
+            remedy=f"Use a larger machine, end other programs, or lower --vus (about {fitting:,} would fit) or the "
+            "duration.",
+        )
+
+
+def _ports_needed(volume: Volume, limits: MachineLimits, *, fresh: bool, addresses: int) -> int:
+    """Local ports to the address that gets most connections."""
+    held = math.ceil(volume.connections / max(1, addresses))
+    if not fresh:
+        return held
+    kept_s = 1.0 if limits.ports_reused_at_once else _TIME_WAIT_S
+    rates = volume.peak_requests_per_s.values()
+    # Where services share an address, as behind a gateway, it gets what they get together.
+    busiest = max(rates, default=0.0) if addresses >= len(rates) else sum(rates)
+    return held + math.ceil(min(max(busiest, volume.unpaced_requests_per_s) * kept_s, volume.requests))
+
+
+_STEADY = ("sustained", "spike")
+_UNPACED = "unpaced"
+HEADERS = ("model", "VUs", "iterations/s", "requests/s per service", "created", "left", "duration")
+_ALIGN = ("left", *["right"] * 2, "left", *["right"] * 3)
+_WIDEST = 62
+
+
+def plan_table(assignments: Sequence[Assignment]) -> str:
+    """One row a scenario, at the level of its sustained phase; levels of the spike after an arrow."""
+    return tabulate(
+        [(each.scenario, *cells(each), _memory(each)) for each in assignments],
+        headers=("scenario", *HEADERS, "memory"),
+        tablefmt="simple",
+        disable_numparse=True,
+        colalign=("left", *_ALIGN, "right"),
+    )
+
+
+def cells(assignment: Assignment) -> tuple[str, ...]:
+    """What stands below the headers for one load."""
+    load, volume, work = assignment.load, assignment.volume, assignment.work
+    steady = [phase for phase in load.phases if phase.name in _STEADY or phase.iterations]
+    rates = [sent_per_s(load, phase, work) for phase in steady]
+    return (
+        load.model,
+        _levels([phase.to_vus for phase in steady if phase.to_vus]) or "-",
+        _levels([iterations_per_s(load, phase) for phase in steady]) or _UNPACED,
+        _by_service({service: _levels([each.get(service, 0) for each in rates]) for service in work.services}),
+        _counted(volume.creates),
+        _counted(volume.leaves),
+        duration(assignment.longest_s),
+    )
+
+
+def duration(seconds: float) -> str:
+    """A duration for people, such as `8.5 s`, `2 min 50 s` or `5 h 30 min`."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (0 if hours else rest, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
+
+
+def _by_service(levels: Mapping[str, str]) -> str:
+    """Services with equal rates stand together; a line that would be too long is broken between two rates."""
+    together: dict[str, list[str]] = {}
+    for service, level in levels.items():
+        together.setdefault(level or _UNPACED, []).append(service)
+    lines = [""]
+    for level, services in together.items():
+        rate = f"{'/'.join(services)} {level}"
+        if not lines[-1] or len(lines[-1]) + len(rate) < _WIDEST:
+            lines[-1] += f", {rate}" if lines[-1] else rate
+        else:
+            lines[-1] += ","
+            lines.append(rate)
+    return "\n".join(lines)
+
+
+def _memory(assignment: Assignment) -> str:
+    processes = f" in {assignment.segments} processes" if assignment.segments > 1 else ""
+    return f"{assignment.volume.memory_mb:,.0f} MB{processes}"
+
+
+def _levels(values: Sequence[float]) -> str:
+    """The levels in order, each once; empty where nothing fixes them."""
+    return " -> ".join(_counted(value) for value in dict.fromkeys(values) if value)
+
+
+def _counted(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"  # noqa: PLR2004 - enough digits
+
+
+REPEATED = 2
+"""Scenarios that a confirmation repeats at most (verdict.md section 7) ..."""
+REPEATS = 2
+"""... and how often."""
+MIN_GAP_S = 600.0
+"""Between two of a confirmation's runs."""
+AROUND_S = 20.0
+"""Beside a scenario's phases and rests: its VUs are made, its summary is written, the stack is looked at."""
+_SHORTEST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Whether a scenario fits into what is left."""
+
+    fits: bool
+    seconds: float
+    """What is left for it."""
+    text: str = ""
+    """Why it does not, with the smaller plan that would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The time of one call of `load`.
+
+    Args:
+        most_s: All in all (`--max-duration`).
+        confirmation_s: Kept back for a confirmation.
+    """
+
+    most_s: float
+    confirmation_s: float = 0.0
+
+    def fit(self, assignment: Assignment, *, elapsed_s: float, rest: int) -> Fit:
+        """Whether a scenario fits.
+
+        Args:
+            assignment: The scenario that is next.
+            elapsed_s: Seconds that have gone.
+            rest: Scenarios that are still to run, this one among them; what it could have is its share of what is left.
+        """
+        left = self.most_s - self.confirmation_s - elapsed_s
+        needed = seconds_of(assignment)
+        if needed <= left:
+            return Fit(fits=True, seconds=left)
+        sustained = assignment.load.phase(SUSTAINED)
+        text = f"it takes {duration(needed)} and {duration(max(0.0, round(left)))} are left of {duration(self.most_s)}"
+        shorter = 0.0 if sustained is None else sustained.duration_s - (needed - left / max(1, rest))
+        if shorter >= _SHORTEST_S:
+            text += f"; it would fit with --sustained {shorter:.0f}s"
+        else:
+            text += "; it would fit with a smaller profile, such as --profile quick"
+        return Fit(fits=False, seconds=max(0.0, left), text=text)
+
+
+def seconds_of(assignment: Assignment) -> float:
+    """What one run of a scenario takes, all in all: with the usual rests, before its checks and after them."""
+    return assignment.longest_s + AROUND_S + 2 * usual_rest_s(assignment.load)
+
+
+def confirmation_of(assignments: Sequence[Assignment]) -> float:
+    """What a confirmation takes at most: the longest scenarios again, each with its gap."""
+    longest = sorted((seconds_of(each) for each in assignments), reverse=True)[:REPEATED]
+    return sum(REPEATS * (seconds + MIN_GAP_S) for seconds in longest)
+
+
+MOST_CREATED = 300_000
+"""Objects that a load may create without an explicit option."""
+_TW_REUSE = Path("/proc/sys/net/ipv4/tcp_tw_reuse")
+
+
+def assign(profile: Profile, scenario: str, changes: Overrides) -> Assignment:
+    """Plan one scenario.
+
+    Raises:
+        ConfigurationError: An override does not fit it.
+    """
+    load = request.apply(profile.scenarios[scenario], changes, scenario=scenario)
+    work = work_of(scenario, load)
+    whole = arithmetic.volume_of(load, work)
+    segments = segments_needed(whole, machine.most_open_files())
+    volume = arithmetic.volume_of(load, work, segments=segments)
+    return Assignment(
+        scenario=scenario,
+        script=request.script_of(scenario),
+        load=load,
+        work=work,
+        volume=volume,
+        segments=segments,
+        plan=arithmetic.load_plan(load, work, memory_mb=volume.memory_mb, segments=segments),
+    )
+
+
+def require_possible(job: Job, assignment: Assignment, *, many_objects: bool = False) -> None:
+    """Stop unless the machine can make the load, and the load does to the stack what somebody allowed.
+
+    Raises:
+        ConfigurationError: Says what is too small and what raises it, or what is not allowed and what allows it.
+    """
+    volume = assignment.volume
+    if volume.creates > MOST_CREATED and not many_objects:
+        raise ConfigurationError(
+            f"{assignment.scenario} would create {volume.creates:,.0f} objects; more than {MOST_CREATED:,} are refused",
+            where="the plan",
+            remedy="Lower the rate or the duration, or allow it with --many-objects.",
+        )
+    if assignment.work.addresses:
+        _refuse_dhcp(job, assignment.scenario)
+    if assignment.exchanges_token and job.subject_token is None:
+        raise ConfigurationError(
+            "there is no token to exchange",
+            where=f"{assignment.scenario}, grant=token-exchange",
+            remedy=f"Give the identity provider's in {SUBJECT_TOKEN}, or choose another grant.",
+        )
+    require_room(
+        volume,
+        limits(job.target),
+        fresh=job.connections == "fresh",
+        addresses=len(addresses(job.target, assignment)),
+    )
+
+
+def _refuse_dhcp(job: Job, scenario: str) -> None:
+    """As in seeding: on a deployed stack somebody has to want that interfaces reach Kea."""
+    if job.seed.stack_kind is StackKind.DEPLOYED and job.target.kea is not None and not job.seed.dhcp_allowed:
+        raise ConfigurationError(
+            f"{scenario} writes interfaces, which fill this stack's DHCP server from {job.seed.network}",
+            where=f"Kea at {job.target.kea}",
+            remedy="Run `chamiperf seed --allow-dhcp` again if it may, or leave --kea-url out.",
+        )
+
+
+def addresses(target: Target, assignment: Assignment) -> frozenset[str]:
+    """The hosts and ports that the scenario's requests go to."""
+    urls = [target.url(service) for service in assignment.services]
+    return frozenset(urlsplit(url).netloc for url in urls if url)
+
+
+def limits(target: Target) -> MachineLimits:
+    """What this machine gives to a load of this target."""
+    return MachineLimits(
+        available_mb=machine.available_mb(),
+        open_files=machine.most_open_files(),
+        local_ports=machine.local_ports(),
+        ports_reused_at_once=_reused(target),
+    )
+
+
+def _reused(target: Target) -> bool:
+    """Linux frees the ports of closed connections within a second if told so: 1 always, 2 (its default) on loopback."""
+    try:
+        setting = _TW_REUSE.read_text(encoding="ascii").strip()
+    except OSError:
+        return False
+    urls = [*target.services.values(), *([target.gateway] if target.gateway else [])]
+    return setting == "1" or (setting == "2" and all(is_loopback(urlsplit(url).hostname or "") for url in urls))

@@ -1,0 +1,407 @@
+"""What is asked of `load`: scenarios, profile, overrides, outputs, labels."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr, ValidationError
+
+from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters.files import first_wrong, read_json
+from chamiperf_ci.adapters.http_client import check_url
+from chamiperf_ci.adapters.k6 import K6Binary
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.plan import SUSTAINED, Load, Parameter, Phase, Profile
+from chamiperf_ci.models.run import LoadPlan, RunKind
+from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.models.target import Service, Target
+from chamiperf_ci.steps.load.brake import Limits
+from chamiperf_ci.steps.load.volume import KEA, Volume, Work, in_order
+
+SUBJECT_TOKEN = "CHAMIPERF_SUBJECT_TOKEN"  # noqa: S105 - a variable's name
+
+
+ALL = "all"
+
+
+def read_profile(name: str) -> Profile:
+    """Read a profile of the k6 folder.
+
+    Raises:
+        ConfigurationError: There is none of that name, or its file is not a profile.
+    """
+    folder = files.k6_folder() / "profiles"
+    known = sorted(path.stem for path in folder.glob("*.json"))
+    if name not in known:
+        raise unknown("profile", name, known, option="--profile")
+    path = folder / f"{name}.json"
+    content = read_json(path, remedy="Install chamiperf-ci again, or mend the profile.")
+    try:
+        return Profile.model_validate(content)
+    except ValidationError as error:
+        raise ConfigurationError(first_wrong(error, Profile), where=str(path), remedy="Mend the profile.") from error
+
+
+def choose_scenarios(asked: Iterable[str], profile: Profile) -> tuple[str, ...]:
+    """The scenarios to run, each once, in the catalogue's order; `all` stands for every one that the profile has.
+
+    Raises:
+        ConfigurationError: A name is unknown, or the profile has no load for it.
+    """
+    known = in_order(profile.scenarios)
+    names = list(asked)
+    for name in names:
+        if name != ALL and name not in known:
+            raise unknown("scenario", name, [*known, ALL], option=f"--scenario, profile {profile.name}")
+    return known if ALL in names else in_order(names)
+
+
+def script_of(scenario: str) -> Path:
+    """The scenario's script, built: the same code in one file takes two thirds of the memory of a VU.
+
+    Raises:
+        ConfigurationError: The installation lacks it.
+    """
+    path = files.k6_folder() / "built" / f"{scenario}.js"
+    if not path.is_file():
+        raise ConfigurationError(
+            f"the script of {scenario} is missing", where=str(path), remedy="Install chamiperf-ci again."
+        )
+    return path
+
+
+def unknown(what: str, name: str, known: Iterable[str], *, option: str) -> ConfigurationError:
+    """The error for a name that is none, with the nearest ones."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    remedy = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
+    return ConfigurationError(f"there is no {what} {name!r}", where=option, remedy=remedy)
+
+
+SPIKE = "spike"
+_KINDS = {bool: "true or false", str: "a text", int: "a number from 0 on", float: "a number from 0 on"}
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Values given on the command line; None or empty leaves the profile's.
+
+    Durations are seconds by phase name; 0 takes the phase out. Levels apply to every phase that touches them: the ramp
+    leads to the sustained level, the cooldown from whatever comes before it.
+    """
+
+    vus: int | None = None
+    spike_vus: int | None = None
+    rate: float | None = None
+    """Arrivals per second of the sustained phase."""
+    spike_rate: float | None = None
+    iterations: int | None = None
+    """Of every phase that ends after a number of iterations."""
+    pace_s: float | None = None
+    durations_s: Mapping[str, float] = field(default_factory=dict)
+    windows: int | None = None
+    herd: bool | None = None
+    request_timeout_s: float | None = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+
+def apply(load: Load, overrides: Overrides, *, scenario: str) -> Load:
+    """The load after overrides, with the phases placed one after the other.
+
+    Raises:
+        ConfigurationError: A value was given that this load has no place for, or no phase is left.
+    """
+    _check_places(load, overrides, scenario)
+    phases = _levelled(load, overrides)
+    phases = tuple(
+        phase.model_copy(update={"duration_s": overrides.durations_s.get(phase.name, phase.duration_s)})
+        for phase in phases
+        if overrides.durations_s.get(phase.name, phase.duration_s) > 0
+    )
+    if not phases:
+        raise ConfigurationError("no phase is left", where=scenario, remedy="Leave at least one duration above 0.")
+    return load.model_copy(
+        update={
+            "phases": placed(_cooling_from_where_it_is(phases)),
+            "pace_s": load.pace_s if overrides.pace_s is None else overrides.pace_s,
+            "windows": overrides.windows or load.windows,
+            "request_timeout_s": overrides.request_timeout_s or load.request_timeout_s,
+            "parameters": {**load.parameters, **overrides.parameters},
+        }
+    )
+
+
+def placed(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """The phases with their starts: each at the sum of the durations before it."""
+    start = 0.0
+    result = []
+    for phase in phases:
+        result.append(phase.model_copy(update={"start_s": round(start, 6)}))
+        start += phase.duration_s
+    return tuple(result)
+
+
+def _check_places(load: Load, overrides: Overrides, scenario: str) -> None:
+    names = [phase.name for phase in load.phases]
+    has_vus = any(phase.vus for phase in load.phases)
+    has_rate = any(phase.rate for phase in load.phases)
+    misplaced = [
+        *(f"--{name}: there is no such phase" for name in overrides.durations_s if name not in names),
+        *(["--vus: this load is arrivals only"] if overrides.vus is not None and not has_vus else []),
+        *(["--rate: this load has no arrivals"] if overrides.rate is not None and not has_rate else []),
+        *(["--spike-vus: no spike of VUs"] if overrides.spike_vus is not None and not _spikes(load, "vus") else []),
+        *(["--spike-rate: no spike of arrivals"] if overrides.spike_rate and not _spikes(load, "rate") else []),
+        *(
+            ["--iterations: no phase ends after a number of them"]
+            if overrides.iterations and not any(phase.iterations for phase in load.phases)
+            else []
+        ),
+        *(f"--set {name}: unknown" for name in overrides.parameters if name not in load.parameters),
+        *(
+            f"--set {name}: {value!r} is not {_KINDS[type(load.parameters[name])]}"
+            for name, value in overrides.parameters.items()
+            if name in load.parameters and not _fits(value, load.parameters[name])
+        ),
+    ]
+    if misplaced:
+        known = ", ".join(load.parameters) or "none"
+        raise ConfigurationError(
+            "; ".join(misplaced),
+            where=f"{scenario}: phases {', '.join(names)}; parameters {known}",
+            remedy="Leave it out, or choose another scenario or profile.",
+        )
+
+
+def _fits(value: Parameter, profiles: Parameter) -> bool:
+    """Whether a parameter is of the kind that the profile gives it; the scripts refuse another, NaN upsets the plan."""
+    if isinstance(profiles, bool) or isinstance(value, bool) or isinstance(profiles, str):
+        return type(value) is type(profiles)
+    return isinstance(value, int | float) and math.isfinite(value) and value >= 0
+
+
+def _spikes(load: Load, what: str) -> bool:
+    spike = load.phase(SPIKE)
+    return spike is not None and getattr(spike, what) is not None
+
+
+def _levelled(load: Load, overrides: Overrides) -> tuple[Phase, ...]:
+    """Every phase with the new levels: of the spike in the spike, of the sustained phase elsewhere."""
+    result = []
+    for phase in load.phases:
+        spike = phase.name == SPIKE
+        update: dict[str, float | int] = {}
+        for name, given in (
+            ("vus", overrides.spike_vus if spike else overrides.vus),
+            ("rate", overrides.spike_rate if spike else overrides.rate),
+        ):
+            if given is not None and getattr(phase, name) is not None:
+                for end in (f"from_{name}", f"to_{name}"):
+                    if getattr(phase, end):
+                        update[end] = given
+        if overrides.herd is not None and phase.name == SUSTAINED:
+            update["herd"] = overrides.herd
+        if overrides.iterations and phase.iterations:
+            update["iterations"] = overrides.iterations
+        result.append(phase.model_copy(update=update))
+    return tuple(result)
+
+
+def _cooling_from_where_it_is(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """A last phase that falls to 0 begins where the one before it ends, whatever became of that one."""
+    if len(phases) < 2:  # noqa: PLR2004 - a phase and the one before it
+        return phases
+    before, last = phases[-2:]
+    update: dict[str, float | int | None] = {}
+    if last.to_vus == 0 and last.from_vus and before.to_vus is not None:
+        update["from_vus"] = before.to_vus
+    if last.to_rate == 0 and last.from_rate and before.to_rate is not None:
+        update["from_rate"] = before.to_rate
+    return (*phases[:-1], last.model_copy(update=update))
+
+
+def describe(load: Load) -> dict[str, str | int | float | bool]:
+    """The load's values by name, flat, as they stand in the fingerprint."""
+    values: dict[str, str | int | float | bool] = {"pace_s": load.pace_s}
+    for phase in load.phases:
+        values[f"{phase.name}_s"] = phase.duration_s
+        if phase.to_vus is not None and phase.from_vus is not None:
+            values[f"{phase.name}_vus"] = max(phase.from_vus, phase.to_vus)
+        if phase.to_rate is not None and phase.from_rate is not None:
+            values[f"{phase.name}_per_s"] = max(phase.from_rate, phase.to_rate)
+        if phase.herd:
+            values[f"{phase.name}_herd"] = True
+        if phase.iterations is not None:
+            values[f"{phase.name}_iterations"] = phase.iterations
+    if load.phase(SUSTAINED) is not None:
+        values["windows"] = load.window_count
+    return {**values, "request_timeout_s": load.request_timeout_s, **load.parameters}
+
+
+OUTPUT: Final = "experimental-prometheus-rw"
+PREFIX: Final = "K6_PROMETHEUS_RW_"
+URL: Final = f"{PREFIX}SERVER_URL"
+RECEIVER: Final = "/api/v1/write"
+STATISTICS: Final = "count,sum,avg,min,max,p(50),p(95),p(99)"
+"""What k6 says of a Trend; of its own accord it would say the p99 alone."""
+
+
+def settings(environment: Mapping[str, str], target: Target, *, native_histograms: bool) -> dict[str, str]:
+    """K6's variables for this output: those that are set, with ours where they are silent.
+
+    Args:
+        environment: The process's variables; credentials come by `K6_PROMETHEUS_RW_USERNAME` and `_PASSWORD`, or
+            `_BEARER_TOKEN`.
+        target: Its Prometheus is written to where no URL is set.
+        native_histograms: Send Trends as native histograms, which the receiver must have switched on.
+
+    Raises:
+        ConfigurationError: There is nowhere to write to, or the URL is none.
+    """
+    given = {name: value for name, value in environment.items() if name.startswith(PREFIX) and value}
+    url = given.get(URL) or (f"{target.prometheus}{RECEIVER}" if target.prometheus else "")
+    if not url:
+        raise ConfigurationError(
+            "there is no Prometheus to write to",
+            where=f"--remote-write, and {URL} is empty",
+            remedy=f"Set {URL}=http://HOST:9090{RECEIVER}, or give the target's Prometheus.",
+        )
+    check_url(url, where=URL)
+    ours = {f"{PREFIX}TREND_STATS": STATISTICS, f"{PREFIX}STALE_MARKERS": "true"}
+    native = {f"{PREFIX}TREND_AS_NATIVE_HISTOGRAM": "true"} if native_histograms else {}
+    return {**ours, **native, **given, URL: url}
+
+
+def labels(run_id: str, scenario: str, environment: str, segment: int, segments: int) -> dict[str, str]:
+    """What every series of a run carries beside k6's `name`, `phase`, `status` and `window`; nothing that names a node.
+
+    Processes that share a load need a label of their own, since two writers of one series overwrite each other.
+    """
+    shared = {"run_id": run_id, "load": scenario, "environment": environment}
+    return {**shared, "segment": str(segment)} if segments > 1 else shared
+
+
+_SCENARIOS = {"BOOT": "boot_storm", "CLOUDINIT": "cloud_init_storm", "INVENTORY": "inventory_scale"}
+_THRESHOLDS = {"P99_TARGET_MS": "p99", "ERROR_RATE_MAX": "errors"}
+
+
+def refuse_thresholds(environment: Mapping[str, str], baselines: Path) -> None:
+    """Stop if a variable would set a threshold.
+
+    Args:
+        environment: The process's variables.
+        baselines: The file that holds the targets; need not exist.
+
+    Raises:
+        ConfigurationError: Names the variable, and the line of the file that decides instead.
+    """
+    for prefix, scenario in _SCENARIOS.items():
+        for suffix, metric in _THRESHOLDS.items():
+            variable = f"{prefix}_{suffix}"
+            if environment.get(variable):
+                raise ConfigurationError(
+                    f"{variable} sets a threshold, which load does not take",
+                    where=f"{variable}={environment[variable]}",
+                    remedy=f"Unset it. {scenario} {metric} is decided by {_place(baselines, scenario, metric)}.",
+                )
+
+
+def _place(baselines: Path, scenario: str, metric: str) -> str:
+    """The file, with the line of the metric's rule: the scenario's own, else the first, else none."""
+    try:
+        lines = baselines.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return str(baselines)
+    start = _line_of(lines, scenario, after=0)
+    line = _line_of(lines, metric, after=start or 0) or _line_of(lines, metric, after=0)
+    return f"{baselines}, line {line}" if line else str(baselines)
+
+
+def _line_of(lines: Sequence[str], key: str, *, after: int) -> int | None:
+    """The first line from the given one on that opens an object of this key; lines count from 1."""
+    opening = f'"{key}": {{'
+    return next((n for n, text in enumerate(lines[after:], start=after + 1) if opening in text), None)
+
+
+REST_S = 30.0
+"""Between a load and a look at the stack: what lingers is to show."""
+REST_SHARE = 0.05
+"""Of the load's duration: a load of some seconds leaves nothing that takes half a minute to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call of `load`."""
+
+    target: Target
+    seed: Seed
+    profile: Profile
+    k6: K6Binary
+    out: Path
+    kind: RunKind = RunKind.QUICK
+    overrides: Overrides = field(default_factory=Overrides)
+    connections: str = "keep"
+    limits: Limits = field(default_factory=Limits)
+    settle_s: float | None = None
+    """Seconds between the load and the checks after it; None for 30 s, less after a short load."""
+    pause_s: float | None = None
+    """Seconds between two scenarios; None as for `settle_s`."""
+    many_objects: bool = False
+    """Whether more than 300,000 objects may be created."""
+    outputs: tuple[str, ...] = ()
+    """Further outputs of k6 (`--out`)."""
+    output_settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """k6's variables for them; credentials among them."""
+    subject_token: SecretStr | None = None
+    """Somebody else's token, which `auth_under_load` exchanges with the grant of that name."""
+    file_ending: str = ""
+    """Between the scenario's name and `.json`, such as `.repeat-1`."""
+
+    def settling_s(self, load: Load) -> float:
+        """Seconds between a load's end and the checks after it."""
+        return usual_rest_s(load) if self.settle_s is None else self.settle_s
+
+    def pausing_s(self, load: Load) -> float:
+        """Seconds between a load's checks and the next scenario."""
+        return usual_rest_s(load) if self.pause_s is None else self.pause_s
+
+
+def usual_rest_s(load: Load) -> float:
+    """Seconds after a load where nobody gave any."""
+    return min(REST_S, REST_SHARE * load.duration_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One scenario of a job, planned."""
+
+    scenario: str
+    script: Path
+    load: Load
+    work: Work
+    volume: Volume
+    segments: int
+    plan: LoadPlan
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds that it takes at the longest, from setup to the end of its phases."""
+        return self.work.setup_s + self.load.duration_s
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The HTTP services that its requests go to."""
+        return self.work.services
+
+    @property
+    def exchanges_token(self) -> bool:
+        """Whether it asks for tokens in exchange for somebody else's."""
+        return self.load.parameters.get("grant") == "token-exchange"
+
+    def missing(self, target: Target) -> tuple[str, ...]:
+        """What the scenario cannot do without and the target does not have."""
+        return tuple(
+            need for need in self.work.needs if (target.kea if need == KEA else target.url(Service(need))) is None
+        )

@@ -1,0 +1,228 @@
+"""Waiting for a stack, and asking what it is."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.errors import StackUnreachable, ToolkitError, UnexpectedAnswer
+from chamiperf_ci.models.target import Service, StackKind, Target
+
+K = TypeVar("K")
+_LOOK_S = 0.1
+
+
+def side_by_side(
+    jobs: Mapping[K, Callable[[], None]], seconds: float, *, over: Callable[[], bool] = lambda: False
+) -> frozenset[K]:
+    """Run every job in a thread of its own and come back when all have ended or the time is over.
+
+    Args:
+        jobs: What to do, by name; a job leaves its result where the caller finds it.
+        seconds: How long to wait at most.
+        over: Whether to wait no longer; asked ten times a second.
+
+    Returns:
+        The names of the jobs that have not ended.
+
+    Raises:
+        BaseException: Whatever a job raised, as soon as it did.
+    """
+    ended: queue.SimpleQueue[tuple[K, BaseException | None]] = queue.SimpleQueue()
+
+    def run(name: K, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except BaseException as error:  # noqa: BLE001 - handed to the caller, which raises it
+            ended.put((name, error))
+        else:
+            ended.put((name, None))
+
+    for name, job in jobs.items():
+        threading.Thread(target=run, args=(name, job), name=f"chamiperf-{name}", daemon=True).start()
+    open_jobs = set(jobs)
+    deadline = time.monotonic() + seconds
+    while open_jobs and not over():
+        left = deadline - time.monotonic()
+        try:
+            name, error = ended.get(timeout=min(_LOOK_S, max(0.0, left)))
+        except queue.Empty:
+            if left <= _LOOK_S:
+                break
+            continue
+        if error is not None:
+            raise error
+        open_jobs.discard(name)
+    return frozenset(open_jobs)
+
+
+_EVERY_S: Final = 0.25
+"""How often a service is asked, as Chamicore's own smoke tests do."""
+
+Say = Callable[[str], None]
+
+
+def configured(target: Target) -> tuple[Service, ...]:
+    """The services that the target has."""
+    return tuple(service for service in Service if target.url(service) is not None)
+
+
+def wait_until_ready(client: Chamicore, *, timeout_s: float, say: Say) -> float:
+    """Wait until each configured service answers `/readiness` with 200; the seconds that took.
+
+    Args:
+        client: One that does not try again by itself.
+        timeout_s: Seconds after which it is given up.
+        say: Told what a service is waited for, whenever that changes.
+
+    Raises:
+        StackUnreachable: A service was not ready in time; names each, and what it said last.
+        ConfigurationError: A certificate that is not trusted, or a redirect to a host that is not listed.
+    """
+    started = time.monotonic()
+    over = threading.Event()
+    states = dict.fromkeys(configured(client.target), "no answer yet")
+
+    def poll(service: Service) -> None:
+        while not over.is_set():
+            state = _state(client, service)
+            if state is None:
+                del states[service]
+                return
+            if state != states[service]:
+                say(f"waiting for {service}: {state}")
+            states[service] = state
+            over.wait(_EVERY_S)
+
+    try:
+        unready = side_by_side({service: partial(poll, service) for service in tuple(states)}, timeout_s)
+    finally:
+        over.set()
+    if unready:
+        said = "; ".join(f"{service}: {states.get(service, 'ready too late')}" for service in sorted(unready))
+        raise StackUnreachable(
+            f"not ready within {timeout_s:g} s: {said}",
+            where=", ".join(str(client.target.url(service)) for service in sorted(unready)),
+            remedy="See the services' logs, or wait longer with --timeout.",
+        )
+    return time.monotonic() - started
+
+
+def _state(client: Chamicore, service: Service) -> str | None:
+    """What a service says when it is not ready; None when it is."""
+    try:
+        answer = client.operational(service, "readiness")
+    except (StackUnreachable, UnexpectedAnswer) as error:
+        return error.wrong
+    if answer.status == HTTPStatus.OK:
+        return None
+    return f"status {answer.status}, {answer.detail() or 'without a word'}"
+
+
+_SEEDED: Final = (Service.SMD, Service.BSS, Service.CLOUD_INIT)
+_KIND: Final = "x-chamiperf-kind"
+"""What an embedded stack's gateway says in place of the `/version` that it does not pass on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A stack in its own words."""
+
+    kind: StackKind
+    durability: str
+    """How the seeded services make writes durable; empty where they do not say."""
+
+
+def describe(client: Chamicore) -> Description:
+    """Ask every configured service; one that has no usable `/version` says nothing.
+
+    A stand-in is recognised by its own word, not only by the state file that a local one leaves: a run on it must never
+    pass for one on the product.
+
+    Raises:
+        StackUnreachable: A service does not answer.
+        ConfigurationError: A certificate that is not trusted, or a redirect to a host that is not listed.
+    """
+    said = {service: _version(client, service) for service in Service if client.target.url(service) is not None}
+    known = client.target.stack_kind is StackKind.EMBEDDED
+    embedded = known or any(version.get("kind") == StackKind.EMBEDDED for version in said.values())
+    statements = [str(said[service]["durability"]) for service in _SEEDED if "durability" in said.get(service, {})]
+    return Description(
+        kind=StackKind.EMBEDDED if embedded else StackKind.DEPLOYED,
+        durability="; ".join(dict.fromkeys(statements)),
+    )
+
+
+def _version(client: Chamicore, service: Service) -> dict[str, Any]:
+    try:
+        answer = client.operational(service, "version")
+        return answer.json_object() if answer.ok else {"kind": answer.headers.get(_KIND)}
+    except UnexpectedAnswer:
+        return {}
+
+
+EVERY_S = 2.0
+
+
+class Readiness:
+    """Watches `/readiness` while it is entered.
+
+    A service is red when it answers 503 or not at all; any other answer, such as 404 from a stack without the route,
+    says nothing.
+
+    Args:
+        client: One that does not try again by itself, and gives up after some seconds.
+        services: Those under load.
+    """
+
+    def __init__(self, client: Chamicore, services: Sequence[Service]) -> None:
+        self._client = client
+        self._services = services
+        self._red_since: float | None = None
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._watch, name="readiness", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The thread is not joined: a question that hangs must not hold up an interrupted run.
+        self._over.set()
+
+    def red_for_s(self) -> float:
+        """Since how many seconds some service is red; 0 while none is."""
+        since = self._red_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def red(self) -> tuple[Service, ...]:
+        """Ask now; the services that are red."""
+        return tuple(service for service in self._services if self._is_red(service))
+
+    def _watch(self) -> None:
+        while not self._over.wait(EVERY_S):
+            asked = time.monotonic()
+            try:
+                red = self.red()
+            except RuntimeError:
+                # httpx's word for a client that was closed while a question was under way.
+                if self._over.is_set():
+                    return
+                raise
+            if not red:
+                self._red_since = None
+            elif self._red_since is None:
+                self._red_since = asked
+
+    def _is_red(self, service: Service) -> bool:
+        try:
+            return self._client.operational(service, "readiness").status == HTTPStatus.SERVICE_UNAVAILABLE
+        except ToolkitError:
+            return True

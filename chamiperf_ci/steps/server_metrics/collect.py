@@ -1,0 +1,232 @@
+"""Collecting the services' metrics while a load runs, or from a Prometheus after it."""
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Protocol
+
+from chamiperf_ci.adapters.prometheus import PATH, Access, Prometheus, RawSeries, Sample, Scraper, scraped
+from chamiperf_ci.errors import OutsideServiceError, ToolkitError
+from chamiperf_ci.models.run import ServerMetric
+from chamiperf_ci.models.target import Service, Target
+from chamiperf_ci.steps.load.scenario import ServerCollector, Span
+from chamiperf_ci.steps.server_metrics import tracks as families
+from chamiperf_ci.steps.server_metrics.figures import phase_of, told
+from chamiperf_ci.steps.server_metrics.tracks import Recorder, Recording, Track
+
+_LONGEST_S = 86_400.0
+_ALIASES = {"cloudinit": "cloud-init", "keasync": "kea-sync"}
+
+
+class Store(Protocol):
+    """Gives the samples of series over a while."""
+
+    url: str
+
+    def samples(self, names: Iterable[str], *, start: float, end: float) -> Sequence[RawSeries]:
+        """The samples of all series of these names."""
+
+
+class StoredCollector:
+    """Asks Prometheus; one over all loads of a night, so that memory is seen as a whole.
+
+    Args:
+        store: The Prometheus.
+        services: Those whose figures are wanted.
+        clock: Unix seconds.
+    """
+
+    def __init__(self, store: Store, services: Sequence[str], *, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._services = services
+        self._clock = clock
+        self._began: float | None = None
+
+    def start(self) -> None:
+        """Note when the first load began: memory is looked at from then on."""
+        if self._began is None:
+            self._began = self._clock()
+
+    def stop(self, spans: Sequence[Span]) -> tuple[ServerMetric, ...]:
+        """Read what was stored over the sustained phase, and of memory since the first load."""
+        phase = phase_of(spans)
+        now = self._clock()
+        began = max(self._began or now, now - _LONGEST_S)
+        problem, stored = "", []
+        try:
+            if phase is not None:
+                start, end = phase.started_at.timestamp(), phase.ended_at.timestamp()
+                stored = list(self._store.samples(families.series_names(), start=start, end=end))
+            lasting = self._store.samples(sorted(families.LASTING), start=began, end=now)
+            stored = [*(each for each in stored if each.name not in families.LASTING), *lasting]
+        except OutsideServiceError as error:
+            problem = f"{error.wrong} ({error.where})"
+        by_service = _by_service(stored, self._services)
+        return tuple(
+            figure
+            for service in self._services
+            for figure in self._told(service, by_service.get(service, []), phase, problem)
+        )
+
+    def _told(
+        self, service: str, stored: Sequence[RawSeries], phase: Span | None, problem: str
+    ) -> Iterator[ServerMetric]:
+        job, chosen = _one_job(stored)
+        problem = problem or ("" if chosen else f"{self._store.url} has no series of {service}")
+        return told(service, _recording(chosen), phase, partial(self._source, job, phase), problem)
+
+    def _source(self, job: str, phase: Span | None, series: str) -> str:
+        length = f"[{(phase.ended_at - phase.started_at).total_seconds():.0f}s]" if phase else ""
+        return f'{series}{{job="{job}"}}{length}'
+
+
+def _by_service(stored: Iterable[RawSeries], services: Sequence[str]) -> dict[str, list[RawSeries]]:
+    """Series by the service that they are of, by whichever label names it; those of others are left out."""
+    found: dict[str, list[RawSeries]] = {}
+    for series in stored:
+        labels = dict(series.labels)
+        named = (_bare(labels[name]) for name in families.SERVICE if name in labels)
+        service = next((name for name in named if name in services), None)
+        if service is not None:
+            found.setdefault(service, []).append(series)
+    return found
+
+
+def _bare(value: str) -> str:
+    name = value.rsplit("/", 1)[-1].removeprefix("chamicore-")
+    return _ALIASES.get(name, name)
+
+
+def _one_job(stored: Sequence[RawSeries]) -> tuple[str, list[RawSeries]]:
+    """The series of the job that has most samples: a service that is scraped and exported would count twice."""
+    samples: Counter[str] = Counter()
+    for series in stored:
+        samples[dict(series.labels).get("job", "")] += len(series.times)
+    if not samples:
+        return "", []
+    job = samples.most_common(1)[0][0]
+    return job, [series for series in stored if dict(series.labels).get("job", "") == job]
+
+
+def _recording(stored: Sequence[RawSeries]) -> Recording:
+    tracks = [Track(series.name, series.labels, series.times, series.values) for series in stored if series.times]
+    looks = sorted({time for track in tracks for time in track.times})
+    return Recording.of(looks, tracks, late_s=1.5 * _interval(tracks))
+
+
+def _interval(tracks: Sequence[Track]) -> float:
+    """Seconds between two scrapes of one series."""
+    steps = [after - before for track in tracks for before, after in zip(track.times, track.times[1:], strict=False)]
+    return sorted(steps)[len(steps) // 2] if steps else 0.0
+
+
+_WANTED = frozenset(families.series_names())
+_EVERY_S = ((60.0, 1.0), (600.0, 5.0))
+"""Until so many seconds after the start, look so often: a short load needs close looks, a long one few."""
+_LATER_S = 15.0
+
+
+class Source(Protocol):
+    """Gives one look at a service."""
+
+    def scrape(self, base: str) -> Sequence[Sample]:
+        """Every sample of the service at this URL now."""
+
+
+class DirectCollector:
+    """Scrapes the services themselves; one over all loads of a night, so that memory is seen as a whole.
+
+    Args:
+        source: Scrapes.
+        urls: Base URL by service.
+    """
+
+    def __init__(self, source: Source, urls: Mapping[str, str]) -> None:
+        self._source = source
+        self._watched = {service: _Watched(service, url, source) for service, url in urls.items()}
+
+    def start(self) -> None:
+        """Begin to look, and forget what is of the load before, but for memory."""
+        for watched in self._watched.values():
+            watched.start()
+
+    def stop(self, spans: Sequence[Span]) -> tuple[ServerMetric, ...]:
+        """End looking and say what was seen over the sustained phase, and of memory since the first load."""
+        for watched in self._watched.values():
+            watched.stop()
+        phase = phase_of(spans)
+        return tuple(
+            figure
+            for service, watched in self._watched.items()
+            for figure in told(service, watched.recorder.recording(), phase, watched.where, watched.problem)
+        )
+
+
+class _Watched:
+    """One service, looked at again and again."""
+
+    def __init__(self, service: str, base: str, source: Source) -> None:
+        self.service = service
+        self.recorder = Recorder()
+        self.problem = ""
+        """Why the last look failed; empty if it did not."""
+        self._base = base
+        self._source = source
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+
+    def where(self, series: str) -> str:
+        """What a figure's series was read from."""
+        return f"GET {PATH} of {self.service}: {series}"
+
+    def start(self) -> None:
+        # A load that left no summary is not asked for its figures, so nobody has stopped the look of that one.
+        self._over.set()
+        with self._lock:
+            self.recorder.keep_only(families.LASTING)
+        self._over = threading.Event()
+        threading.Thread(target=self._follow, args=(self._over,), name=f"metrics {self.service}", daemon=True).start()
+
+    def stop(self) -> None:
+        # The thread is not joined: a service that hangs must not hold up the run's end.
+        self._over.set()
+
+    def _follow(self, over: threading.Event) -> None:
+        began = time.monotonic()
+        while not over.is_set():
+            asked = time.monotonic()
+            self._look(over)
+            over.wait(max(0.0, _distance(asked - began) - (time.monotonic() - asked)))
+
+    def _look(self, over: threading.Event) -> None:
+        asked = time.time()
+        try:
+            found = self._source.scrape(self._base)
+        except ToolkitError as error:
+            self.problem = f"{error.wrong} ({error.where})"
+            return
+        wanted = [(sample.name, sample.labels, sample.value) for sample in found if sample.name in _WANTED]
+        with self._lock:
+            if not over.is_set():
+                self.problem = ""
+                # Between question and answer: when exactly the service counted is not known.
+                self.recorder.add((asked + time.time()) / 2, wanted)
+
+
+def _distance(elapsed_s: float) -> float:
+    return next((every for until, every in _EVERY_S if elapsed_s < until), _LATER_S)
+
+
+_TIMEOUT_S = 5.0
+"""A service that takes longer for its own figures is looked at again at the next turn."""
+
+
+def collector(target: Target) -> ServerCollector:
+    """A collector for all loads of one call."""
+    if target.prometheus is None:
+        return DirectCollector(Scraper(target, timeout_s=_TIMEOUT_S), scraped(target))
+    services = [str(service) for service in Service if target.url(service) is not None]
+    return StoredCollector(Prometheus(target.prometheus, target, Access.of(os.environ)), [*services, "kea-sync"])

@@ -1,0 +1,425 @@
+"""Smoke tests: each service is there, and one operation of it works."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.files import PRODUCER
+from chamiperf_ci.adapters.http_client import Answer, Resource
+from chamiperf_ci.adapters.k6 import StopRequest
+from chamiperf_ci.errors import ConfigurationError, Interrupted, ToolkitError
+from chamiperf_ci.models.dialect import Identities, Shape, fill
+from chamiperf_ci.models.seed import Smoke, SmokeCheck
+from chamiperf_ci.models.target import CredentialKind, Service
+from chamiperf_ci.steps.readiness import configured, side_by_side
+
+
+class NotChecked(Exception):
+    """An operation that cannot be checked on this stack, and why."""
+
+
+@dataclass(slots=True)
+class Made:
+    """An object that the smoke test made, or may have made."""
+
+    shape: Shape
+    key: str | None = None
+    """The server's id; None while the answer is still out."""
+
+
+@dataclass(slots=True)
+class Bench:
+    """One smoke test's state; its lists are appended to from several threads, which Python makes safe."""
+
+    client: Chamicore
+    values: Mapping[str, str]
+    """Of the one node that all operations are about."""
+    made: list[Made] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    node_settled: threading.Event = field(default_factory=threading.Event)
+    """Set when SMD has the node, or will not have it: a sync may remove boot parameters of a node that SMD lacks."""
+
+    def shape(self, name: str) -> Shape:
+        """The shape of an object by the dialect's name."""
+        return self.client.dialect.objects[name]
+
+    def create(self, name: str) -> Resource:
+        """Create the node's object of a kind, noted before it is asked for.
+
+        Raises:
+            ToolkitError: As `Chamicore.create`.
+        """
+        made = Made(self.shape(name))
+        self.made.append(made)
+        try:
+            resource = self.client.create(made.shape, self.values)
+        except ConfigurationError:
+            # A refused credential or certificate: nothing was created.
+            self.made.remove(made)
+            raise
+        made.key = resource.key
+        return resource
+
+    def made_by(self, service: Service) -> list[Made]:
+        """What was made in a service, the latest first."""
+        return [made for made in reversed(self.made) if made.shape.service is service]
+
+
+_NODE_WAIT_S: Final = 2.0
+_BAD_TOKEN: Final = "not-a-token-of-this-stack"  # noqa: S105 - meant to be refused
+PUBLISHED_TOKEN: Final = "0123456789abcdef" * 4
+"""The internal token that Chamicore's own tests use by default (contract 2.1); everybody knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A named thing that a service must be able to do."""
+
+    name: str
+    run: Callable[[Bench], None]
+
+
+def _health(service: Service) -> Operation:
+    def run(bench: Bench) -> None:
+        answer = bench.client.operational(service, "health")
+        if answer.status != HTTPStatus.OK:
+            raise answer.unexpected("not healthy")
+
+    return Operation("health", run)
+
+
+def _create_node(bench: Bench) -> None:
+    try:
+        _equal(bench, bench.create("component"), "component")
+        _equal(bench, bench.create("interface"), "interface")
+    finally:
+        bench.node_settled.set()
+
+
+def _create(name: str) -> Callable[[Bench], None]:
+    def run(bench: Bench) -> None:
+        if bench.client.target.url(Service.SMD) is not None:
+            bench.node_settled.wait(_NODE_WAIT_S)
+        _equal(bench, bench.create(name), name)
+
+    return run
+
+
+def _read_back(*names: str) -> Callable[[Bench], None]:
+    def run(bench: Bench) -> None:
+        for name in names:
+            shape = bench.shape(name)
+            key = next(made.key for made in bench.made if made.shape == shape)
+            answer = bench.client.send("GET", shape.service, f"{shape.path}/{key}")
+            if not answer.ok:
+                raise answer.unexpected(f"the {name} that was created cannot be read back")
+            _equal(bench, answer.resource(), name, answer)
+
+    return run
+
+
+def _equal(bench: Bench, resource: Resource, name: str, answer: Answer | None = None) -> None:
+    """Hold an object against what was sent; the service may add fields, not change them."""
+    sent = fill(bench.shape(name).body, bench.values)
+    different = [key for key, value in sent.items() if key in resource.spec and resource.spec[key] != value]
+    if different:
+        shape = bench.shape(name)
+        where = answer or Answer("POST", f"{bench.client.target.url(shape.service)}{shape.path}", 201, {}, b"")
+        raise where.unexpected(f"the {name} has another {', '.join(different)} than was sent")
+
+
+def _bootscript(bench: Bench) -> None:
+    answer = _served(bench, "bootscript")
+    for line in fill(bench.client.dialect.routes["bootscript"].contains, bench.values):
+        if line.encode() not in answer.content:
+            raise answer.unexpected(f"the boot script lacks {line.strip()!r}")
+
+
+def _user_data(bench: Bench) -> None:
+    answer = _served(bench, "user-data")
+    if answer.content != fill(bench.shape("payload").body["user_data"], bench.values).encode():
+        raise answer.unexpected("the user-data is not byte-equal to what was stored")
+
+
+def _served(bench: Bench, route_name: str) -> Answer:
+    route = bench.client.dialect.routes[route_name]
+    answer = bench.client.send(route.method, route.service, fill(route.path, bench.values), authorised=not route.open)
+    if answer.status != HTTPStatus.OK:
+        raise answer.unexpected(f"no {route_name} for the node that was created")
+    return answer
+
+
+def _token(bench: Bench) -> None:
+    """A token is issued: in dev mode, for our own client credentials, or for a service account made for it."""
+    if _ask_for_token(bench, bench.client.dialect.grants["dev-mode"]).ok:
+        bench.warnings.append("auth is in dev mode: no credential is checked, so nothing is proved about it")
+        return
+    if bench.client.target.credential.kind is CredentialKind.CLIENT_CREDENTIALS:
+        bench.client.send("GET", Service.AUTH, f"{bench.shape('service-account').path}?limit=1")
+        return
+    spec = bench.create("service-account").spec
+    values = {
+        "client_id": str(spec.get("clientId") or spec.get("client_id")),
+        "client_secret": str(spec.get("clientSecret") or spec.get("client_secret")),
+    }
+    answer = _ask_for_token(bench, fill(bench.client.dialect.grants["client-credentials"], values))
+    if not answer.ok or not answer.json_object().get("access_token"):
+        raise answer.unexpected("no token for the service account's own credentials")
+
+
+def _ask_for_token(bench: Bench, body: object) -> Answer:
+    route = bench.client.dialect.routes["token"]
+    return bench.client.send(route.method, route.service, route.path, body, authorised=False)
+
+
+def _bad_token(service: Service, object_name: str) -> Operation:
+    """Whether a protected list is closed to a token that nobody issued."""
+
+    def run(bench: Bench) -> None:
+        if _list_with(bench, service, object_name, _BAD_TOKEN).status == HTTPStatus.UNAUTHORIZED:
+            _warn_of_published_token(bench, service, object_name)
+            return
+        if bench.client.target.url(Service.AUTH) and _ask_for_token(bench, bench.client.dialect.grants["dev-mode"]).ok:
+            raise NotChecked("dev mode: every token is taken")
+        answer = _list_with(bench, service, object_name, _BAD_TOKEN)
+        raise answer.unexpected("a bad token is not answered with 401")
+
+    return Operation("refuse a bad token", run)
+
+
+def _warn_of_published_token(bench: Bench, service: Service, object_name: str) -> None:
+    if _list_with(bench, service, object_name, PUBLISHED_TOKEN).ok:
+        bench.warnings.append(
+            f"{service} takes the default internal token that Chamicore has published: everybody knows it, set another"
+        )
+
+
+def _list_with(bench: Bench, service: Service, object_name: str, token: str) -> Answer:
+    path = f"{bench.shape(object_name).path}?limit=1"
+    return bench.client.send("GET", service, path, authorised=False, headers={"Authorization": f"Bearer {token}"})
+
+
+def _dry_run(bench: Bench) -> None:
+    """A power transition that touches nothing. It stays in the service's history, which has no way to remove it."""
+    shape = bench.shape("transition")
+    answer = bench.client.send("POST", shape.service, shape.path, fill(shape.body, bench.values))
+    if not answer.ok:
+        raise answer.unexpected("a dry run of a power transition is refused")
+    if answer.resource().spec.get("dryRun") is not True:
+        raise answer.unexpected("the power transition is not a dry run")
+
+
+def _tools(bench: Bench) -> None:
+    answer = bench.client.send("GET", Service.MCP, "/mcp/v1/tools", authorised=False)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        raise NotChecked("the service has no list of tools")
+    if not answer.ok or not isinstance(answer.json_object().get("tools"), list):
+        raise answer.unexpected("no list of tools")
+
+
+OPERATIONS: Final[Mapping[Service, tuple[Operation, ...]]] = {
+    Service.AUTH: (
+        _health(Service.AUTH),
+        Operation("give a token", _token),
+        _bad_token(Service.AUTH, "service-account"),
+    ),
+    Service.SMD: (
+        _health(Service.SMD),
+        Operation("create a node", _create_node),
+        Operation("read it back", _read_back("component", "interface")),
+        _bad_token(Service.SMD, "component"),
+    ),
+    Service.BSS: (
+        _health(Service.BSS),
+        Operation("create boot parameters", _create("bootparams")),
+        Operation("read them back", _read_back("bootparams")),
+        Operation("serve the boot script", _bootscript),
+    ),
+    Service.CLOUD_INIT: (
+        _health(Service.CLOUD_INIT),
+        Operation("create a payload", _create("payload")),
+        Operation("read it back", _read_back("payload")),
+        Operation("serve the user-data", _user_data),
+    ),
+    Service.DISCOVERY: (
+        _health(Service.DISCOVERY),
+        Operation("create a target", _create("target")),
+        Operation("read it back", _read_back("target")),
+    ),
+    Service.POWER: (_health(Service.POWER), Operation("plan a dry run", _dry_run)),
+    Service.MCP: (_health(Service.MCP), Operation("list its tools", _tools)),
+}
+"""What is checked of each service, in order; after a failure the rest of the service's are not looked at."""
+
+
+_TIDYING_SHARE: Final = 0.25
+"""Of the deadline, kept back for taking away what was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeOutcome:
+    """The document, and the first thing that only a change of the configuration can cure."""
+
+    document: Smoke
+    refused: ConfigurationError | None
+
+
+@dataclass(slots=True)
+class _Row:
+    """One operation as it goes."""
+
+    service: Service
+    operation: Operation
+    started: float | None = None
+    check: SmokeCheck | None = None
+
+
+@dataclass(slots=True)
+class _Checks:
+    """All operations of all configured services."""
+
+    rows: list[_Row] = field(default_factory=list)
+    refusals: list[ConfigurationError] = field(default_factory=list)
+
+    def of(self, service: Service) -> Iterator[_Row]:
+        return (row for row in self.rows if row.service is service)
+
+
+def smoke(client: Chamicore, *, run_id: str, deadline_s: float, stop: StopRequest | None = None) -> SmokeOutcome:
+    """Check every configured service within `deadline_s` seconds, whatever hangs.
+
+    Args:
+        client: Of the target; its time-outs should be shorter than the deadline.
+        run_id: Names the one node that is created, so that `seed --sweep` finds what may be left of it.
+        deadline_s: For checking and tidying up together.
+        stop: A request to check no further; what was made is taken away all the same.
+
+    Raises:
+        Interrupted: `stop` was requested; says what is left behind.
+    """
+    stop = stop or StopRequest()
+    started_at, started = datetime.now(UTC), time.monotonic()
+    values = Identities(client.dialect.identity, run_id, client.target.network).values(0)
+    bench = Bench(client, values)
+    services = configured(client.target)
+    checks = _Checks([_Row(service, operation) for service in services for operation in OPERATIONS[service]])
+    checking_s = deadline_s * (1 - _TIDYING_SHARE)
+
+    side_by_side(
+        {service: partial(_check_service, bench, checks, service) for service in services},
+        checking_s,
+        over=lambda: stop.requested,
+    )
+    results = [row.check or _overdue(row, checking_s) for row in checks.rows]
+    left = _tidy(bench, services, min(deadline_s * _TIDYING_SHARE, stop.seconds_left()))
+    if stop.requested:
+        behind = f"; left behind: {', '.join(left)}" if left else ""
+        raise Interrupted(
+            f"interrupted by {stop.by}{behind}",
+            where="the smoke test",
+            remedy="Run the command again; `chamiperf seed --sweep` takes away what is left.",
+        )
+    results += [
+        SmokeCheck(service=service, operation="health", outcome="skipped", duration_ms=0.0, problem="not configured")
+        for service in Service
+        if service not in services
+    ]
+    document = Smoke(
+        producer=PRODUCER,
+        environment=client.target.environment,
+        started_at=started_at,
+        seconds=round(time.monotonic() - started, 3),
+        ok=all(check.outcome != "failed" for check in results) and not left,
+        checks=tuple(results),
+        left_behind=tuple(left),
+        warnings=tuple(_warnings(bench)),
+    )
+    return SmokeOutcome(document, next(iter(checks.refusals), None))
+
+
+def _check_service(bench: Bench, checks: _Checks, service: Service) -> None:
+    """A service's operations in order; after a failure the rest are skipped."""
+    failed: str | None = None
+    for row in checks.of(service):
+        if failed is not None:
+            row.check = _result(row, "skipped", f"{failed} failed")
+            continue
+        row.started = time.monotonic()
+        try:
+            row.operation.run(bench)
+            row.check = _result(row, "ok")
+        except NotChecked as reason:
+            row.check = _result(row, "skipped", str(reason))
+        except ToolkitError as error:
+            if isinstance(error, ConfigurationError):
+                checks.refusals.append(error)
+            row.check = _result(row, "failed", f"{error.wrong} ({error.where})")
+            failed = row.operation.name
+    if service is Service.SMD:
+        bench.node_settled.set()
+
+
+def _result(row: _Row, outcome: str, problem: str = "") -> SmokeCheck:
+    took_s = 0.0 if row.started is None else time.monotonic() - row.started
+    return SmokeCheck.model_validate(
+        {
+            "service": row.service,
+            "operation": row.operation.name,
+            "outcome": outcome,
+            "duration_ms": round(took_s * 1000, 1),
+            "problem": problem,
+        }
+    )
+
+
+def _overdue(row: _Row, seconds: float) -> SmokeCheck:
+    """An operation that the deadline cut off, or that never had its turn; both are red."""
+    if row.started is None:
+        return _result(row, "skipped", "an operation before it did not end")
+    return _result(row, "failed", f"no answer within {seconds:g} s")
+
+
+def _tidy(bench: Bench, services: tuple[Service, ...], seconds: float) -> list[str]:
+    """Remove what was made, service by service side by side; what is left or may be left."""
+    left: dict[int, str] = {}
+    made = list(bench.made)
+
+    def remove(service: Service) -> None:
+        for each in bench.made_by(service):
+            try:
+                _remove(bench, each)
+            except ToolkitError as error:
+                left[id(each)] = f"{_name(bench, each)}: {error.wrong}"
+            else:
+                left.pop(id(each), None)
+
+    for each in made:
+        left[id(each)] = f"{_name(bench, each)}: the service does not answer"
+    busy = {service for service in services if bench.made_by(service)}
+    side_by_side({service: partial(remove, service) for service in sorted(busy)}, seconds)
+    return list(left.values())
+
+
+def _remove(bench: Bench, made: Made) -> None:
+    """Delete an object; one whose creation was not answered is looked for by its node."""
+    if made.key is not None:
+        bench.client.delete(made.shape, made.key)
+        return
+    if made.shape.find or made.shape.key != "{key}":
+        for resource in bench.client.find(made.shape, bench.values):
+            bench.client.delete(made.shape, resource.key)
+
+
+def _name(bench: Bench, made: Made) -> str:
+    return f"{made.shape.kind} of {bench.values['id']} in {made.shape.service}"
+
+
+def _warnings(bench: Bench) -> list[str]:
+    insecure = ["certificates were not verified (--insecure)"] if bench.client.target.tls.insecure else []
+    return insecure + sorted(set(bench.warnings))

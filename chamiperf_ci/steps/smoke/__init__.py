@@ -1,1 +1,0 @@
-"""The smoke test: does each service work at all?"""

@@ -1,0 +1,270 @@
+"""The trend of every metric over the nights of the history."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby, pairwise
+from pathlib import Path
+from statistics import median
+
+import click
+
+from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters.files import PRODUCER, default_baselines
+from chamiperf_ci.adapters.history import HistoryStore
+from chamiperf_ci.models.baselines import AcceptedRow, Baselines
+from chamiperf_ci.models.history import HistoryEntry, HistoryRow
+from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.target import Fingerprint
+from chamiperf_ci.models.vocabulary import Direction
+from chamiperf_ci.render.trend import (
+    Drifting,
+    Line,
+    Marked,
+    MetricTrend,
+    Point,
+    ScenarioTrend,
+    trend_markdown,
+    trend_page,
+)
+from chamiperf_ci.steps import history
+from chamiperf_ci.steps.baselines.entry import shown_value
+from chamiperf_ci.steps.baselines.propose import accepted_level
+from chamiperf_ci.steps.compare.measure import ERRORS, STALLED
+from chamiperf_ci.steps.compare.step import RESTORE
+from chamiperf_ci.steps.history import hand_over
+from chamiperf_ci.verdict.drift import find_drift
+from chamiperf_ci.verdict.statistic import PRIOR_SD, as_shown, is_quantity
+
+
+def missing_nights(nights: Sequence[datetime], end: datetime, period: timedelta) -> tuple[datetime, ...]:
+    """Return when nights should have begun and did not.
+
+    A night may begin up to half a period late: schedules start when they can, and scenarios run one after another.
+
+    Args:
+        nights: When nights began, oldest first.
+        end: The newest night of the environment, from which on nothing is missing yet.
+        period: From one night to the next.
+    """
+    return tuple(
+        before + period * count
+        for before, after in pairwise((*nights, end + period))
+        for count in range(1, round((after - before) / period))
+    )
+
+
+NIGHTS_SHOWN = timedelta(days=180)
+"""How far back every night is a point; beyond, five years are some 240 points more."""
+
+
+def thinned(points: Sequence[Point], before: datetime | None) -> tuple[Point, ...]:
+    """Return the points, those before a time as medians of ISO weeks (UTC), at the median night of each.
+
+    Args:
+        points: Oldest first.
+        before: None: all are kept.
+    """
+    if before is None:
+        return tuple(points)
+    old = [point for point in points if point.when < before]
+    weeks = (list(week) for _, week in groupby(old, key=lambda point: point.when.isocalendar()[:2]))
+    return (*map(_week, weeks), *points[len(old) :])
+
+
+def weeks_before(nights: Iterable[datetime]) -> datetime | None:
+    """Return the time before which weeks are shown; None where all nights lie within the days that are shown."""
+    first, *rest = sorted(nights)
+    newest = rest[-1] if rest else first
+    return newest - NIGHTS_SHOWN if newest - first > NIGHTS_SHOWN else None
+
+
+def _week(points: Sequence[Point]) -> Point:
+    return Point(points[len(points) // 2].when, median(point.value for point in points))
+
+
+RECENT = 30
+"""Nights in a sparkline."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A metric in one night; `fingerprint` is the night's place among those of its scenario, first seen first."""
+
+    when: datetime
+    fingerprint: int
+    row: HistoryRow
+
+    @property
+    def point(self) -> Point:
+        return Point(self.when, shown_value(self.row))
+
+
+def trends(entries: Iterable[HistoryEntry], baselines: Baselines, *, period: timedelta) -> tuple[ScenarioTrend, ...]:
+    """Return a trend for each scenario of each environment, stack kind and profile, sorted.
+
+    Args:
+        entries: Of a history; only nights are looked at.
+        baselines: Which metrics are compared, and what was accepted.
+        period: From one night to the next.
+    """
+    nights = sorted((one for one in entries if one.run_kind is RunKind.NIGHT), key=lambda one: one.started_at)
+    groups: dict[tuple[str, str, str, str], list[HistoryEntry]] = {}
+    for night in nights:
+        groups.setdefault(_group(night.fingerprint), []).append(night)
+    newest = {night.fingerprint.environment: night.started_at for night in nights}
+    return tuple(_scenario(groups[key], baselines, end=newest[key[0]], period=period) for key in sorted(groups))
+
+
+def _group(fingerprint: Fingerprint) -> tuple[str, str, str, str]:
+    return fingerprint.environment, fingerprint.scenario, str(fingerprint.stack_kind), fingerprint.profile
+
+
+def _scenario(
+    nights: Sequence[HistoryEntry], baselines: Baselines, *, end: datetime, period: timedelta
+) -> ScenarioTrend:
+    environment, scenario, stack_kind, profile = _group(nights[0].fingerprint)
+    valid = [night for night in nights if night.valid]
+    # By their text: years of nights share a few fingerprints, and comparing models night by night takes long.
+    places = {text: place for place, text in enumerate(dict.fromkeys(map(_text, valid)))}
+    fingerprints = list({_text(night): night.fingerprint for night in valid}.values())
+    seen: dict[tuple[str, str], list[_Seen]] = {}
+    for night in valid:
+        place = places[_text(night)]
+        for row in night.rows:
+            if row.comparable:
+                seen.setdefault((row.endpoint, row.metric), []).append(_Seen(night.started_at, place, row))
+    stack = nights[0].fingerprint.stack_kind
+    weeks = weeks_before(night.started_at for night in nights)
+    return ScenarioTrend(
+        environment=environment,
+        scenario=scenario,
+        stack=f"{stack_kind}, profile {profile}",
+        first=nights[0].started_at,
+        last=end,
+        valid=len(valid),
+        invalid=tuple(Marked(night.started_at, _reasons(night)) for night in nights if not night.valid),
+        missing=missing_nights([night.started_at for night in nights], end, period),
+        breaks=tuple(_breaks(valid)),
+        weeks_before=weeks,
+        metrics=tuple(
+            _metric(seen[endpoint, metric], baselines, fingerprints, weeks)
+            for endpoint, metric in sorted(seen)
+            if baselines.policy(scenario, endpoint, metric, stack_kind=stack).compared
+        ),
+    )
+
+
+def _text(night: HistoryEntry) -> str:
+    return night.fingerprint.model_dump_json()
+
+
+def _reasons(night: HistoryEntry) -> str:
+    """The codes of the reasons alone: their texts may name what is not to be published."""
+    return ", ".join(dict.fromkeys(problem.split(":", 1)[0] for problem in night.problems)) or "incomplete"
+
+
+def _breaks(nights: Sequence[HistoryEntry]) -> Iterator[Marked]:
+    """Where a fingerprint is seen for the first time, which ends what can be compared."""
+    first: dict[str, HistoryEntry] = {}
+    for night in nights:
+        first.setdefault(_text(night), night)
+    for before, after in pairwise(first.values()):
+        yield Marked(after.started_at, "; ".join(after.fingerprint.differences(before.fingerprint)))
+
+
+def _metric(
+    seen: Sequence[_Seen], baselines: Baselines, fingerprints: Sequence[Fingerprint], weeks: datetime | None
+) -> MetricTrend:
+    newest = seen[-1]
+    like = newest.row
+    groups: dict[int, list[_Seen]] = {}
+    for one in seen:
+        if (one.row.unit, one.row.statistic) == (like.unit, like.statistic):
+            groups.setdefault(one.fingerprint, []).append(one)
+    ordered = sorted(groups, key=lambda place: (place == newest.fingerprint, place))
+    direction = Direction.HIGHER if like.unit.endswith("/s") else Direction.LOWER
+    mine = groups[newest.fingerprint]
+    return MetricTrend(
+        endpoint=like.endpoint,
+        metric=like.metric,
+        unit="share" if like.metric == ERRORS else like.unit,
+        direction=direction,
+        lines=tuple(_line(groups[place], _accepted(baselines, fingerprints[place], like), weeks) for place in ordered),
+        newest=newest.point,
+        recent=tuple(shown_value(one.row) for one in mine[-RECENT:]),
+        drifting=_drifting(mine, baselines, fingerprints[newest.fingerprint], direction),
+    )
+
+
+def _line(seen: Sequence[_Seen], accepted: Sequence[AcceptedRow], weeks: datetime | None) -> Line:
+    return Line(
+        points=thinned([one.point for one in seen], weeks),
+        accepted=accepted_level(seen[0].row.metric, accepted),
+        accepted_runs=len(accepted),
+    )
+
+
+def _accepted(baselines: Baselines, fingerprint: Fingerprint, like: HistoryRow) -> tuple[AcceptedRow, ...]:
+    """What was accepted of a metric, as far as it was formed in the same way."""
+    accepted = baselines.accepted(fingerprint)
+    rows = accepted.rows(like.endpoint, like.metric) if accepted else ()
+    return tuple(row for row in rows if (row.unit, row.statistic) == (like.unit, like.statistic))
+
+
+def _drifting(
+    seen: Sequence[_Seen], baselines: Baselines, fingerprint: Fingerprint, direction: Direction
+) -> Drifting | None:
+    """Whether the newest nights drift, by the rule of a night's own report."""
+    like = seen[-1].row
+    accepted = baselines.accepted(fingerprint)
+    if accepted is None or accepted.newest is None or like.metric in (ERRORS, STALLED):
+        return None
+    nights = [one for one in seen if is_quantity(one.row.value)]
+    newest = accepted.newest
+    policy = baselines.policy(fingerprint.scenario, like.endpoint, like.metric, stack_kind=fingerprint.stack_kind)
+    drift = find_drift(
+        [row.value for row in _accepted(baselines, fingerprint, like) if is_quantity(row.value)],
+        [one.row.value for one in nights],
+        prior_sd=PRIOR_SD[policy.metric_class],
+        direction=direction,
+        since=sum(one.when <= newest for one in nights),
+    )
+    if not drift.alarm or drift.change is None:
+        return None
+    return Drifting(as_shown(drift.change.d, direction), nights[drift.began.place].when if drift.began else None)
+
+
+BASELINES = Path("baselines.json")
+
+
+def show_trend(
+    store: HistoryStore,
+    which: history.Wanted,
+    *,
+    baselines: Path | None,
+    period: float,
+    form: str,
+    output: Path | None,
+) -> None:
+    """Write the page, or its tables in markdown, to a file or to standard output; damaged files are named.
+
+    Args:
+        store: The history.
+        which: Nights of which to show; nights alone count.
+        baselines: What is compared and what was accepted; None: baselines.json if it is there, else what ships.
+        period: Seconds from one night to the next.
+        form: `html` or `markdown`.
+        output: File to write; None: standard output.
+
+    Raises:
+        ConfigurationError: There is no history, a file cannot be read or written, or an entry is of a newer version.
+    """
+    store.require()
+    path = baselines or (BASELINES if BASELINES.exists() else default_baselines())
+    accepted = files.read_document(path, Baselines, remedy=RESTORE)
+    reading = history.read(store, which)
+    found = trends(reading.entries, accepted, period=timedelta(seconds=period))
+    text = trend_page(found, producer=PRODUCER) if form == "html" else trend_markdown(found)
+    hand_over(text, output, reading)
+    click.echo(f"{sum(len(trend.metrics) for trend in found)} metrics of {len(reading.entries)} nights.", err=True)

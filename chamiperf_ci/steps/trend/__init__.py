@@ -1,1 +1,0 @@
-"""The history as a trend: what all nights measured, drawn together for people."""

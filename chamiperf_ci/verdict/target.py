@@ -1,0 +1,227 @@
+"""Targets, separate from the comparison, and whether memory is stable (verdict.md section 8)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
+from chamiperf_ci.verdict.counts import Z_95, Failures, ShareInterval, share_interval
+from chamiperf_ci.verdict.distributions import median
+from chamiperf_ci.verdict.statistic import is_quantity
+from chamiperf_ci.verdict.validity import DEFAULT_LIMITS, Limits, is_offered
+
+LIMIT_BAND = 2.0
+LARGEST_ERROR_RATE = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class TargetDecision:
+    """A target's verdict.
+
+    Attributes:
+        verdict: `at the limit` counts as met, with a mark.
+        value: The value judged, the median of runs; None where there is none.
+        limit: The target.
+        reason: Why the target was not judged; None when it was.
+        interval: The error rate's interval; None for other targets.
+    """
+
+    verdict: TargetVerdict
+    value: float | None
+    limit: float
+    reason: RowReason | None = None
+    interval: ShareInterval | None = None
+
+
+def judge_target(
+    runs: Sequence[float], limit: float, *, direction: Direction = Direction.LOWER, sigma: float = 0.0
+) -> TargetDecision:
+    """Judge a quantity against its target.
+
+    Args:
+        runs: Each current run's value: the pooled quantile of the phase, its throughput, a share of a pool.
+        limit: The target, above 0; a value must stay below it (above it where high is good).
+        direction: Which way is good.
+        sigma: The row's spread between runs without the factors for a thin baseline (`Change.spread`), or the class's
+            prior without a baseline. Within 2 sigma of the target, on either side, it is `at the limit`.
+    """
+    if not runs:
+        return TargetDecision(TargetVerdict.UNAVAILABLE, None, limit, RowReason.NOT_MEASURED)
+    if not all(map(is_quantity, runs)):
+        return TargetDecision(TargetVerdict.INVALID, None, limit, RowReason.NOT_A_QUANTITY)
+    value = median(runs)
+    if abs(math.log(value / limit)) < LIMIT_BAND * sigma:
+        return TargetDecision(TargetVerdict.AT_THE_LIMIT, value, limit)
+    met = value < limit if direction is Direction.LOWER else value > limit
+    return TargetDecision(TargetVerdict.MET if met else TargetVerdict.MISSED, value, limit)
+
+
+def judge_rate(
+    runs: Sequence[float], limit: float, offered: float, *, sigma: float = 0.0, limits: Limits = DEFAULT_LIMITS
+) -> TargetDecision:
+    """Judge a rate against its target in a phase that offers `offered` per second.
+
+    Below 1.2 times the target the pace would be measured, not the service: `not-offered`, which costs nothing.
+    """
+    if not is_offered(offered, limit, limits):
+        return TargetDecision(TargetVerdict.UNAVAILABLE, median(runs) if runs else None, limit, RowReason.NOT_OFFERED)
+    return judge_target(runs, limit, direction=Direction.HIGHER, sigma=sigma)
+
+
+def judge_error_rate(runs: Sequence[Sequence[Failures]], limit: float = LARGEST_ERROR_RATE) -> TargetDecision:
+    """Judge the error rate of the run whose rate is the median one (of an even number, the worse of the middle two).
+
+    Met when Wilson's upper bound, widened for clumps, lies below the target; missed when the lower bound lies above;
+    else at the limit. Zero failures prove less than 0.1 % only from 3,838 requests on.
+
+    Args:
+        runs: For each current run its windows.
+        limit: The target, a fraction.
+    """
+    if not runs or any(sum(window.requests for window in run) <= 0 for run in runs):
+        return TargetDecision(TargetVerdict.UNAVAILABLE, None, limit, RowReason.NOT_MEASURED)
+    if any(not 0 <= window.failed <= window.requests for run in runs for window in run):
+        return TargetDecision(TargetVerdict.INVALID, None, limit, RowReason.NOT_A_QUANTITY)
+    intervals = sorted(map(share_interval, runs), key=lambda interval: (interval.share, interval.high))
+    typical = intervals[len(intervals) // 2]
+    if typical.high < limit:
+        verdict = TargetVerdict.MET
+    else:
+        verdict = TargetVerdict.MISSED if typical.low > limit else TargetVerdict.AT_THE_LIMIT
+    return TargetDecision(verdict, typical.share, limit, interval=typical)
+
+
+NEEDED_S = 1800.0
+TOLERATED_GROWTH = 0.05
+_MINUTE = 60.0
+_HOUR = 3600.0
+_FEWEST_MINUTES = 8
+_LARGEST_RHO = 0.9
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryDecision:
+    """A service's memory over its longest stretch without a restart.
+
+    Attributes:
+        verdict: `met` when growth over 30 minutes stays below 5 % by the whole interval, `missed` when it exceeds it by
+            the whole interval, else `at the limit`; `unavailable` when less than 30 minutes were seen, `invalid` when
+            30 minutes were seen but restarts cut them shorter.
+        reason: `too-short`, `restarted` or `not-measured`; None when it was judged.
+        per_hour: Slope in the samples' unit an hour; None when there are too few samples for one.
+        interval: Its 95 % interval.
+        growth: The slope as a share of the stretch's median level per 30 minutes.
+        observed_s: Length of the longest stretch, seconds.
+        needed_s: Seconds needed for a verdict.
+        restarts: Moments of restarts, seconds, as given.
+    """
+
+    verdict: TargetVerdict
+    reason: RowReason | None
+    per_hour: float | None
+    interval: tuple[float, float] | None
+    growth: float | None
+    observed_s: float
+    needed_s: float
+    restarts: tuple[float, ...]
+
+
+def judge_memory(
+    times_s: Sequence[float],
+    values: Sequence[float],
+    *,
+    restarts: Sequence[float] = (),
+    needed_s: float = NEEDED_S,
+    tolerated_growth: float = TOLERATED_GROWTH,
+) -> MemoryDecision:
+    """Judge whether memory is stable.
+
+    A slope is given as soon as eight minutes were seen, a verdict only from `needed_s` on: a short look proves nothing.
+
+    Args:
+        times_s: Seconds, ascending; one a sample.
+        values: Memory at those times, above 0; samples that are not are left out.
+        restarts: When the process started anew; the samples before and after are never compared.
+        needed_s: Observed time that a verdict needs.
+        tolerated_growth: Growth over `needed_s` that counts as stable, a fraction of the level.
+
+    Raises:
+        ValueError: Not as many times as values.
+    """
+    if len(times_s) != len(values):
+        message = "memory needs a time for every sample"
+        raise ValueError(message)
+    times, levels = np.asarray(times_s, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    good = np.isfinite(times) & np.isfinite(levels) & (levels > 0)
+    times, levels = times[good], levels[good]
+    named = tuple(sorted(restarts))
+    if not len(times):
+        return MemoryDecision(TargetVerdict.UNAVAILABLE, RowReason.NOT_MEASURED, None, None, None, 0.0, needed_s, named)
+    stretch = np.searchsorted(named, times, side="right")
+    lengths = {int(part): float(np.ptp(times[stretch == part])) for part in np.unique(stretch)}
+    longest = max(lengths, key=lambda part: lengths[part])
+    inside = stretch == longest
+    observed = lengths[longest]
+    minutes, medians = _by_minute(times[inside], levels[inside])
+    slope = _sen(minutes, medians) if len(minutes) >= _FEWEST_MINUTES else None
+    in_needed_time = needed_s / float(np.median(levels[inside]))
+    growth = tuple(in_needed_time * value for value in slope) if slope else None
+    if growth and observed >= needed_s:
+        verdict, reason = _verdict(growth, tolerated_growth), None
+    elif np.ptp(times) >= needed_s and named:
+        verdict, reason = TargetVerdict.INVALID, RowReason.RESTARTED
+    else:
+        verdict, reason = TargetVerdict.UNAVAILABLE, RowReason.TOO_SHORT
+    return MemoryDecision(
+        verdict=verdict,
+        reason=reason,
+        per_hour=_HOUR * slope[0] if slope else None,
+        interval=(_HOUR * slope[1], _HOUR * slope[2]) if slope else None,
+        growth=growth[0] if growth else None,
+        observed_s=observed,
+        needed_s=needed_s,
+        restarts=named,
+    )
+
+
+def _verdict(growth: tuple[float, ...], tolerated: float) -> TargetVerdict:
+    _, low, high = growth
+    if high < tolerated:
+        return TargetVerdict.MET
+    return TargetVerdict.MISSED if low > tolerated else TargetVerdict.AT_THE_LIMIT
+
+
+def _by_minute(times: Floats, levels: Floats) -> tuple[Floats, Floats]:
+    minute = np.floor((times - times[0]) / _MINUTE)
+    starts = np.unique(minute)
+    return (
+        np.array([np.median(times[minute == start]) for start in starts]),
+        np.array([np.median(levels[minute == start]) for start in starts]),
+    )
+
+
+def _sen(times: Floats, levels: Floats) -> tuple[float, float, float]:
+    """Return the slope and its 95 % interval, per second."""
+    n = len(times)
+    first, second = np.triu_indices(n, k=1)
+    slopes = np.sort((levels[second] - levels[first]) / (times[second] - times[first]))
+    slope = float(np.median(slopes))
+    variance = n * (n - 1) * (2 * n + 5) / 18 * _inflation(levels - slope * times)
+    reach = Z_95 * math.sqrt(variance)
+    low = max(0, math.floor((len(slopes) - reach) / 2))
+    high = min(len(slopes) - 1, math.ceil((len(slopes) + reach) / 2))
+    return slope, float(slopes[low]), float(slopes[high])
+
+
+def _inflation(residuals: Floats) -> float:
+    centred = residuals - residuals.mean()
+    power = float(centred @ centred)
+    if power <= 0:
+        return 1.0
+    rho = min(max(float(centred[1:] @ centred[:-1]) / power, 0.0), _LARGEST_RHO)
+    return (1 + rho) / (1 - rho)
