@@ -25,28 +25,25 @@ const BOOTSCRIPT = route('bootscript');
 const TOKEN = route('token');
 
 export const { options, setup, teardown, handleSummary } = spec({
-  // VUs suffice for token requests of 2 s.
-  runs: ({ vus, arrivals }) => ({ storm: vus('bootOneNode'), tokens: arrivals('fetchToken', 2) }),
+  runs: ({ vus, arrivals }) => ({ storm: vus('bootOneNode'), tokens: arrivals('fetchToken') }),
   makes: ['service-account'],
-  setup: (_, { createAccount }) => {
-    const account = OWN_ACCOUNT ? createAccount(NODES) : null;
+  // Each process of a split load has an account of its own: the server tells a secret once.
+  setup: (_, { createAccount, shard }) => {
+    const account = OWN_ACCOUNT ? createAccount(NODES + shard().index) : null;
     const lacking = OWN_ACCOUNT && !account;
     if (lacking) return { unavailable: [{ what: 'tokens', reason: 'no service account could be created' }] };
     return account ? { account } : {};
   },
-  teardown: ({ account }, { removeAccount }) => account && removeAccount(NODES, account),
+  teardown: ({ account }, { removeAccount, shard }) => account && removeAccount(NODES + shard().index, account),
   figures: (figures) => {
-    const [alone, loaded] = ['alone', 'sustained'].map((phase) =>
-      figures.distribution('http_req_duration', 'name:bootscript', `phase:${phase}`),
-    );
     const count = figures.good('token', 'sustained');
     const { duration_s: seconds = 1 } = plan.load.phases.find(({ name }) => name === 'sustained') ?? {};
+    const storm = figures.distribution('http_req_duration', 'name:bootscript', 'phase:sustained')?.count;
     const lost = ['p50', 'p95', 'p99'].flatMap((q) => {
-      if (!alone || !loaded) return [];
-      const share = 100 * (loaded.quantiles[q] / alone.quantiles[q] - 1);
-      return [figures.lowerIsBetter(`storm latency lost to tokens, ${q}`, '%', share, { count: loaded.count })];
+      const change = figures.change('bootscript', q, 'alone', 'sustained');
+      return change ? [figures.lowerIsBetter(`storm latency lost to tokens, ${q}`, '%', change, { count: storm })] : [];
     });
-    return [figures.higherIsBetter('tokens', 'tokens/s', count / seconds, { count }), ...lost];
+    return [figures.higherIsBetter('tokens', 'tokens/s', figures.rate(count, seconds), { count }), ...lost];
   },
 });
 

@@ -30,16 +30,14 @@ export const { options, setup, teardown, handleSummary } = spec({
   runs: ({ vus }) => ({ boot_storm: vus('bootOneNode') }),
   counts: ['chamiperf_nodes{what:missed}', 'chamiperf_nodes{what:recovered}'],
   figures: (figures) => {
-    const served = figures.distribution('chamiperf_node_booted');
-    const { count = 0, max = 0 } = served ?? {};
+    const { count = 0, max = NaN } = figures.distribution('chamiperf_node_booted') ?? {};
     const never = figures.count('chamiperf_nodes', 'what:missed') - figures.count('chamiperf_nodes', 'what:recovered');
+    const last = { count, resolution: 0.001 };
     return [
       figures.higherIsBetter('nodes booted', 'nodes', count),
       figures.lowerIsBetter('nodes never served', 'nodes', never),
-      figures.lowerIsBetter('nodes not asked', 'nodes', NODES - count - never),
-      ...(served
-        ? [figures.lowerIsBetter('time until nodes booted', 's', max / 1000, { count, resolution: 0.001 })]
-        : []),
+      figures.lowerIsBetter('nodes not asked', 'nodes', figures.remainder(NODES, count + never)),
+      figures.lowerIsBetter('time until nodes booted', 's', figures.most(max / 1000), last),
     ];
   },
 });

@@ -13,7 +13,7 @@
 //   soak     closed  10 -> 50 -> 200 -> 4  unpaced       smd unpaced             40,000   0     4 min
 import { authorize } from './lib/credential.js';
 import { countCreated, kindOf, store } from './lib/objects.js';
-import { declareProgress, DONE, enterShare, finishShare } from './lib/pace.js';
+import { declareProgress, enterShare, finishShare } from './lib/pace.js';
 import { call, nodeCount, route, send, written } from './lib/request.js';
 import { parameter, plan, scenario, spec } from './lib/scenario.js';
 
@@ -24,14 +24,12 @@ const BULK = 'bulk';
 const BULK_ITEMS = parameter('bulk_items', 100);
 const COMPONENT = kindOf('component', written(), ['create']);
 const ROUTE = route('component-bulk', { names: written(), contains: ['"failed":0'] });
-
 let next = nodeCount();
 /** Each phase registers nodes of its own. */
 const phases = plan.load.phases.map(({ name, iterations: count = 0 }) => {
   const items = name === BULK ? BULK_ITEMS : 1;
-  const first = next;
   next += count * items;
-  return { name, count, items, first };
+  return { name, count, items, first: next - count * items };
 });
 const firstOf = Object.fromEntries(phases.map(({ name, first }) => [name, first]));
 
@@ -42,20 +40,23 @@ export const { options, setup, teardown, handleSummary } = spec({
     const bulk = ![404, 405, 501].includes(status);
     return bulk ? { bulk } : { bulk, unavailable: [{ what: 'bulk route', reason: `answers ${status}` }] };
   },
-  teardown: ({ credential }, { range, removeEach }) =>
-    removeEach(COMPONENT, range(nodeCount(), next - nodeCount()), credential),
+  teardown: ({ credential }, { own, range, removeEach }) =>
+    phases.forEach(({ first, count, items }) => {
+      const nodes = own(range(0, count)).flatMap((turn) => range(first + turn * items, items));
+      removeEach(COMPONENT, nodes, credential);
+    }),
   figures: (figures) =>
     phases.flatMap(({ name: phase, items, count: planned }) => {
-      const done = figures.distribution(DONE, `phase:${phase}`);
-      if (!done) return [];
-      const { count, max, quantiles } = done;
-      const per = { phase, count, compared: phase === 'sustained' };
-      const steady = (0.8 * count * items) / ((quantiles.p90 - quantiles.p10) / 1000);
+      const { count = 0, max = NaN } = figures.progress(phase) ?? {};
+      const all = { phase, count, compared: phase === 'sustained' };
+      const middle = { phase, count };
+      const done = count * items;
+      if (count === 0) return [];
       return [
-        figures.higherIsBetter('registrations', 'components/s', (1000 * count * items) / max, per),
-        figures.higherIsBetter('steady registrations', 'components/s', steady, { ...per, compared: false }),
-        figures.higherIsBetter('registered', 'components', count * items, { phase, count: planned }),
-      ].filter(({ value }) => Number.isFinite(value)); // no rate where all was done in the same millisecond
+        figures.higherIsBetter('registrations', 'components/s', figures.rate(done, max / 1000), all),
+        figures.higherIsBetter('steady registrations', 'components/s', figures.middleRate(done, phase), middle),
+        figures.higherIsBetter('registered', 'components', done, { phase, count: figures.ownShare(planned) }),
+      ];
     }),
 });
 

@@ -38,8 +38,8 @@ const nextOperation = mixOf({
 
 export const { options, setup, teardown, handleSummary } = spec({
   runs: ({ vus }) => ({ inventory_scale: vus('useInventory') }),
-  teardown: (setUp, { highestVus, range, removeEach }) =>
-    removeEach(OWN, range(NODES + 1, highestVus()), setUp.credential),
+  teardown: (setUp, { highestVus, own, range, removeEach }) =>
+    removeEach(OWN, own(range(NODES + 1, highestVus())), setUp.credential),
 });
 
 let ownExists = false;

@@ -21,12 +21,12 @@ const complete = new Trend('chamiperf_node_complete', true);
 export const { options, setup, teardown, handleSummary } = spec({
   runs: ({ iterations }) => iterations(() => 'seedOneNode'),
   figures: (figures) => {
-    const { count = 0, max = 0 } = figures.distribution('chamiperf_node_complete') ?? {};
-    const rate =
-      max > 0
-        ? [figures.higherIsBetter('objects seeded', 'objects/s', (1000 * count * KINDS.length) / max, { count })]
-        : [];
-    return [figures.higherIsBetter('nodes seeded', 'nodes', count), ...rate];
+    const { count = 0, max = NaN } = figures.distribution('chamiperf_node_complete') ?? {};
+    const rate = figures.rate(count * KINDS.length, max / 1000);
+    return [
+      figures.higherIsBetter('nodes seeded', 'nodes', count),
+      figures.higherIsBetter('objects seeded', 'objects/s', rate, { count }),
+    ];
   },
 });
 

@@ -352,6 +352,62 @@ class ScriptHealth(PhaseHealth):
     phases: dict[str, PhaseHealth] = Field(default_factory=dict)
 
 
+class Merge(Value):
+    """How a figure is worked out, so that it can be worked out again from several shards' counts.
+
+    `sum` and `max` take the shards' values. `rate` is the sum of the amounts over the longest of the seconds,
+    `remainder` is the whole less the sum of the parts, `change` is what a merged latency quantile gained from one phase
+    to another in percent, and `spread` is 80 % of the sum of the amounts over the seconds from p10 to p90 of the merged
+    progress of a phase.
+    """
+
+    by: Literal["sum", "max", "rate", "remainder", "change", "spread"]
+    amount: float = 0.0
+    """Of `rate` and `spread`: what this shard did."""
+    seconds: float | None = None
+    """Of `rate`; None where this shard did nothing."""
+    whole: float = 0.0
+    """Of `remainder`: what all shards should do together."""
+    part: float = 0.0
+    """Of `remainder`: what this shard did."""
+    endpoint: str = ""
+    """Of `change`."""
+    quantile: str = ""
+    """Of `change`, such as `p95`."""
+    start: Annotated[str, Field(alias="from")] = ""
+    """Of `change`: the phase before."""
+    end: Annotated[str, Field(alias="to")] = ""
+    """Of `change`: the phase after."""
+    phase: str = ""
+    """Of `spread`."""
+
+
+class ScriptScalar(Scalar):
+    """A number of the scenario's own, and how those of several shards become one."""
+
+    merge: Merge = Merge(by="sum")
+
+
+class Shard(Value):
+    """Which of how many equal shares of a load a process had; from 0."""
+
+    index: int = 0
+    of: int = 1
+
+
+class ScriptClock(Value):
+    """When a load was on, without setup and teardown: seconds since the epoch by the clock that all shards agree on."""
+
+    start_at: float | None = None
+    """When it was asked to begin; None for at once."""
+    offset_s: float = 0.0
+    """What was added to this machine's clock."""
+    began_at: float | None = None
+    """When setup ended; None where it did not."""
+    ended_at: float | None = None
+    """When teardown began; None where it did not."""
+
+
 class ScriptSummary(Value):
     """One k6 process's summary."""
 
@@ -361,6 +417,9 @@ class ScriptSummary(Value):
     scenario_version: int
     profile: str
     duration_s: Annotated[float, Field(ge=0)]
+    """Seconds from the end of setup to the beginning of teardown."""
+    clock: ScriptClock = ScriptClock()
+    shard: Shard = Shard()
     iterations: float
     dropped_iterations: float = 0
     max_vus: int
@@ -368,8 +427,14 @@ class ScriptSummary(Value):
     """Metrics and sub-metrics that k6 held; 0 if the script did not say."""
     series: tuple[ScriptSeries, ...]
     traffic: tuple[Traffic, ...]
-    scalars: tuple[Scalar, ...] = ()
+    good: dict[str, int] = Field(default_factory=dict)
+    """Requests with a good answer, by phase."""
+    scalars: tuple[ScriptScalar, ...] = ()
     objects: tuple[ObjectCount, ...] = ()
+    progress: dict[str, Distribution] = Field(default_factory=dict)
+    """By phase, when its iterations were done, ms since it began; only where windows are shares of the iterations."""
+    window_ends_s: tuple[float, ...] = ()
+    """When each of those windows ended, in seconds since its phase began."""
     health: ScriptHealth
     unavailable: tuple[Unavailable, ...] = ()
     warnings: tuple[str, ...] = ()

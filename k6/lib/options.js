@@ -6,6 +6,7 @@ import { declared, plan, stages, windows } from './plan.js';
 
 /** The quantile grid, fine in the tail; README.md lists it. */
 export const QUANTILES = [1, 5, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.95, 99.99];
+export const quantiles = () => plan.quantiles ?? QUANTILES;
 /** Why a request failed, and why it was counted apart. */
 export const WHY = ['status', 'refused', 'content', 'no_answer'];
 export const APART = ['throttled', 'tolerated'];
@@ -17,6 +18,39 @@ export const HEALTH = ['overrun', 'stall'];
 
 /** How requests came by their connection, of those that pace.js watches. */
 export const CONNECTION = ['blocked', 'connecting'];
+
+/**
+ * What scenarios.json says of a scenario; Python plans by the same file.
+ * @typedef {object} Catalogued
+ * @property {Operations} [iteration] measured requests of one iteration
+ * @property {Record<string, Operations>} [mix] the same where an iteration is one of several operations, by parameter
+ * @property {Record<string, Operations>} [phases] the same of a phase that differs
+ * @property {Operations} [arrival] the same of one arrival, where VUs do something else
+ * @property {string[]} [unplanned] measured requests whose number nothing fixes
+ * @property {number} [arrival_s] seconds that an arrival may take: VUs are provided for it
+ * @property {boolean} [splits] false where one VU does all of it
+ */
+
+/** @typedef {{each?: string[], in_turn?: string[]}} Operations endpoints: all of them, or one after the other in turn */
+
+/** @type {Record<string, Catalogued>} */
+const CATALOGUE = JSON.parse(open(import.meta.resolve('../scenarios.json'))).scenarios;
+
+/** @type {() => Catalogued | undefined} what the catalogue says of this scenario; seed and unseed are not in it */
+export const catalogued = () => CATALOGUE[whatIsDeclared().name];
+
+/** Refuse a script that measures other requests than the catalogue says: the plan would be of another load. */
+export function requireAsCatalogued() {
+  const entry = catalogued();
+  if (!entry) return;
+  const { iteration = {}, arrival = {}, mix = {}, phases = {}, unplanned = [] } = entry;
+  const all = [iteration, arrival, ...Object.values(mix), ...Object.values(phases)];
+  const planned = [...unplanned, ...all.flatMap(({ each = [], in_turn: inTurn = [] }) => [...each, ...inTurn])];
+  const sorted = [new Set(planned), new Set(whatIsDeclared().endpoints.keys())].map((names) =>
+    [...names].sort().join(),
+  );
+  if (sorted[0] !== sorted[1]) throw new Error(`scenarios.json says ${sorted[0]}, the script measures ${sorted[1]}`);
+}
 
 export const phaseNames = () => plan.load.phases.map(({ name }) => name);
 export const windowNames = () => Array.from({ length: windows }, (_, i) => String(i));
@@ -37,7 +71,7 @@ export function optionsOf(scenarios, counts = []) {
       ...Object.fromEntries(counts.map((key) => [key, ['count>=0']])),
       ...limitsOf(limits),
     },
-    summaryTrendStats: ['count', 'min', 'avg', 'med', 'max', ...QUANTILES.map((q) => `p(${q})`)],
+    summaryTrendStats: ['count', 'min', 'avg', 'med', 'max', ...quantiles().map((q) => `p(${q})`)],
     systemTags: ['name', 'status', 'scenario'],
     maxRedirects: 0,
     noConnectionReuse: fresh,
@@ -141,12 +175,12 @@ function vus(exec) {
 }
 
 /**
- * Arrivals that follow the phases (open model), with VUs enough for iterations of so many seconds.
+ * Arrivals that follow the phases (open model), with VUs enough for iterations of `arrival_s` of the catalogue.
  * @param {string} exec name of the exported function
- * @param {number} seconds
  * @returns {Executor}
  */
-function arrivals(exec, seconds) {
+function arrivals(exec) {
+  const seconds = catalogued()?.arrival_s ?? 0;
   const { start, highest, stages: steps } = stages(plan.load.phases, 'rate');
   const enough = Math.max(10, Math.ceil(highest * seconds));
   const pool = { preAllocatedVUs: enough, maxVUs: enough, gracefulStop: GRACE };

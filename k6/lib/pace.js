@@ -154,7 +154,7 @@ export const watchRequests = () => {
 export const requestTime = () => requestMs;
 
 /** When each iteration was done, ms since its phase began. */
-export const DONE = 'chamiperf_done';
+const DONE = 'chamiperf_done';
 const done = new Trend(DONE, true);
 let tagged = '';
 

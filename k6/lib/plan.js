@@ -36,6 +36,7 @@
  * @property {'keep' | 'fresh'} connections
  * @property {{run_id: string, nodes: number, network: string, written_run_id: string}} identities
  * @property {Load} load
+ * @property {number[]} [quantiles] percentages of the summary's quantiles; absent: the usual ones
  * @property {{batch: number} | null} [seeding] by hand only: the script seeds in setup and removes in teardown
  * @property {{p99_ms: number, error_rate: number} | null} [limits] by hand only: k6 thresholds; 0 for none
  */
@@ -64,6 +65,8 @@
  */
 
 /** @typedef {{phase: string, window: string | null, endMs: number}} Slot a stretch of time in which the tags stay equal */
+
+/** @typedef {{index: number, of: number}} Shard one k6 process's share of a load: one of equal ones, from 0 */
 
 /** The phase that is compared; the others are shown. */
 export const MEASURED = 'sustained';
@@ -180,3 +183,33 @@ export function mixOf(shares) {
   const edges = entries.map(([name, share]) => ({ name, edge: (edge += share / sum) }));
   return (draw) => (edges.find((entry) => draw < entry.edge) ?? edges[edges.length - 1]).name;
 }
+
+/**
+ * A process's share of the load, by the execution segment that k6 was given.
+ * @param {string | null | undefined} segment such as `1/3:2/3`
+ * @returns {Shard}
+ */
+export function shardOf(segment) {
+  if (!segment) return { index: 0, of: 1 };
+  const [from, to] = segment.split(':').map((bound) => {
+    const [over, under = '1'] = bound.split('/');
+    return Number(over) / Number(under);
+  });
+  const of = Math.round(1 / (to - from));
+  const index = Math.round(from * of);
+  const isEqual = Math.abs(from * of - index) < 1e-6 && Math.abs((to - from) * of - 1) < 1e-6;
+  if (!isEqual) throw new Error(`execution segment ${segment} is not one of equal ones, such as 1/3:2/3`);
+  return { index, of };
+}
+
+/**
+ * Those of some items that k6 gives to a shard: it deals VUs and iterations out in turn.
+ * @template T
+ * @param {T[]} items
+ * @param {Shard} shard
+ * @returns {T[]}
+ */
+export const shareOf = (items, { index, of }) => items.filter((_, i) => i % of === index);
+
+/** @type {(count: number, shard: Shard) => number} how many of so many k6 gives to a shard */
+export const shareOfCount = (count, { index, of }) => Math.max(0, Math.ceil((count - index) / of));

@@ -1,10 +1,13 @@
 // What k6 asks a script for: options, setup, teardown, summary. Loaded only by the instance that is asked.
 import { seedOrder, shapeOf } from './api.js';
+import { sleep } from 'k6';
+import exec from 'k6/execution';
+import { Trend } from 'k6/metrics';
 import { authorize, shareCredential } from './credential.js';
-import { Figures } from './figures.js';
+import { ENDED, Figures } from './figures.js';
 import { kindOf, range, remove, removeEach, stored, storeEach } from './objects.js';
-import { executors, highestVus, optionsOf, whatIsDeclared } from './options.js';
-import { plan } from './plan.js';
+import { catalogued, executors, highestVus, optionsOf, requireAsCatalogued, whatIsDeclared } from './options.js';
+import { plan, shardOf, shareOf } from './plan.js';
 import { endpoint, jsonOf, nodeCount, seeded, send, written } from './request.js';
 import { summaryOf, write } from './summary.js';
 
@@ -14,6 +17,7 @@ import { summaryOf, write } from './summary.js';
  * @property {import('./credential.js').Shared} credential
  * @property {{what: string, reason: string}[]} unavailable
  * @property {string[]} warnings
+ * @property {{start_at: number | null, offset_s: number, began_at: number}} [clock] s since the epoch; see README.md
  */
 
 /**
@@ -29,18 +33,23 @@ import { summaryOf, write } from './summary.js';
 
 /** @param {Spec} spec */
 export function specOf(spec) {
+  requireAsCatalogued();
   declareSeeding();
+  const begin = startOf(__ENV.CHAMIPERF_START_AT, __ENV.CHAMIPERF_CLOCK_OFFSET_S);
+  const ended = new Trend(ENDED);
   for (const object of spec.makes ?? []) whatIsDeclared().kinds.add(shapeOf(object).kind);
   return {
     options: optionsOf(spec.runs(executors), spec.counts),
 
     setup() {
+      refuseSplitting();
       const setUp = prepare();
-      return { ...setUp, ...spec.setup?.(setUp, tools) };
+      return { ...setUp, ...spec.setup?.(setUp, tools), clock: begin() };
     },
 
     /** @param {SetUp} setUp */
     teardown(setUp) {
+      ended.add(Date.now());
       authorize(setUp.credential);
       spec.teardown?.(setUp, tools);
       cleanUp(setUp);
@@ -52,6 +61,40 @@ export function specOf(spec) {
       return write(summaryOf(figures, spec.figures?.(figures) ?? []));
     },
   };
+}
+
+/**
+ * How to wait for the instant at which all shards of a load begin.
+ * @param {string | undefined} at s since the epoch, by the clock that all shards agree on; nothing begins at once
+ * @param {string | undefined} offset s that this machine's clock is behind that one
+ */
+export function startOf(at, offset) {
+  const [startAt, offsetS] = [secondsIn('CHAMIPERF_START_AT', at), secondsIn('CHAMIPERF_CLOCK_OFFSET_S', offset) ?? 0];
+  const now = () => Date.now() / 1000 + offsetS;
+  return () => {
+    for (let left = (startAt ?? 0) - now(); left > 0; left = (startAt ?? 0) - now()) sleep(left);
+    return { start_at: startAt, offset_s: offsetS, began_at: now() };
+  };
+}
+
+/** @type {(variable: string, text: string | undefined) => number | null} */
+function secondsIn(variable, text) {
+  if (!text) return null;
+  if (Number.isFinite(Number(text))) return Number(text);
+  throw new Error(`${variable} is ${text}, expected a number of seconds`);
+}
+
+/** This process's share of the load; k6 says which only once it has read the options. */
+const ownShard = () => shardOf(exec.test.options.executionSegment);
+
+/** Refuse what no number of processes can do together. */
+function refuseSplitting() {
+  const { of } = ownShard();
+  if (of > 1 && catalogued()?.splits === false)
+    throw new Error(
+      `${whatIsDeclared().name} cannot be split: one VU does all of it. Run it without execution segment`,
+    );
+  if (of > 1 && plan.seeding) throw new Error('a load that is split is not seeded by hand. Run chamiperf seed first');
 }
 
 /**
@@ -123,4 +166,15 @@ function createAccount(index) {
 const removeAccount = (index, account) => remove(kindOf('service-account', written()), index, account.key);
 
 /** What a scenario may do in setup and teardown, out of what is measured. */
-const tools = { createAccount, highestVus, range, removeAccount, removeEach, whyAbsent };
+const tools = {
+  createAccount,
+  highestVus,
+  range,
+  removeAccount,
+  removeEach,
+  whyAbsent,
+  /** Which share of the load this process has. */
+  shard: ownShard,
+  /** @template T @param {T[]} items @returns {T[]} those that this process's VUs or iterations had, of all in order */
+  own: (items) => shareOf(items, ownShard()),
+};

@@ -1,6 +1,7 @@
 // The summary of a run: what k6 measured, in the names of the run's model. README.md states the format.
 import { APART, CONNECTION, HEALTH, OBJECTS, phaseNames, whatIsDeclared, WHY, windowNames } from './options.js';
-import { MEASURED, plan } from './plan.js';
+import crypto from 'k6/crypto';
+import { MEASURED, plan, shareOfCount } from './plan.js';
 
 /** @typedef {import('./figures.js').Figures} Figures */
 /** @typedef {import('./figures.js').Distribution} Distribution */
@@ -65,8 +66,19 @@ function windowSeconds(figures) {
     const measured = plan.load.phases.find(({ name }) => name === MEASURED);
     return names.map(() => (measured?.duration_s ?? 0) / names.length);
   }
-  const ends = names.map((window) => figures.distribution(progress, `window:${window}`)?.max ?? 0);
-  return ends.map((end, i) => Math.max(0, end - (ends[i - 1] ?? 0)) / 1000);
+  const ends = windowEnds(figures);
+  return ends.map((end, i) => Math.max(0, end - (ends[i - 1] ?? 0)));
+}
+
+/**
+ * When each window ended, s since its phase began, where windows are shares of the iterations; else nothing.
+ * @param {Figures} figures
+ * @returns {number[]}
+ */
+function windowEnds(figures) {
+  const { progress } = whatIsDeclared();
+  if (!progress) return [];
+  return windowNames().map((window) => (figures.distribution(progress, `window:${window}`)?.max ?? 0) / 1000);
 }
 
 /** @param {Figures} figures @returns {object[]} */
@@ -107,6 +119,37 @@ function objectsOf(figures) {
   });
 }
 
+/**
+ * The scenario's own figures, each whole. One that is no number (nothing was done, or all in the same millisecond) is left
+ * out, but for a shard, whose counts the others' are added to.
+ * @param {Figures} figures
+ * @param {import('./figures.js').Scalar[]} scalars
+ */
+const scalarsOf = ({ shard }, scalars) =>
+  scalars
+    .filter(({ value }) => shard.of > 1 || Number.isFinite(value))
+    .map((scalar) => ({
+      endpoint: '',
+      phase: MEASURED,
+      compared: false,
+      count: 1,
+      resolution: 0,
+      ...scalar,
+      value: Number.isFinite(scalar.value) ? scalar.value : 0,
+    }));
+
+/** @param {Figures} figures @returns {Record<string, Distribution>} */
+function progressOf(figures) {
+  const all = phaseNames().map((phase) => /** @type {const} */ ([phase, figures.progress(phase)]));
+  return Object.fromEntries(all.flatMap(([phase, found]) => (found ? [[phase, found]] : [])));
+}
+
+/** @param {Figures} figures */
+function clockOf({ clock }) {
+  const { seconds: _, ...stamps } = clock;
+  return stamps;
+}
+
 /** @type {(figures: Figures, ...tags: string[]) => object} */
 const healthOf = (figures, ...tags) => {
   const [overrun, stall] = HEALTH.map((part) => figures.distribution('chamiperf_health', ...tags, `part:${part}`));
@@ -116,8 +159,8 @@ const healthOf = (figures, ...tags) => {
 /** Metrics of one request, k6's and how it came by its connection, and of one iteration. */
 const PER_REQUEST = 10;
 const PER_ITERATION = 4;
-/** Metrics of a scenario's own that are not its Trends, the watched health, and what k6 says of VUs. */
-const OWN = 8;
+/** Metrics of a scenario's own that are not its Trends, the watched health, the end, and what k6 says of VUs. */
+const OWN = 9;
 
 /**
  * The most time series that k6 can hold while each endpoint answers with one status; it does not depend on the number
@@ -131,12 +174,14 @@ const mostTimeSeries = () => {
 
 /**
  * k6 counts the active VUs once a second, and phases that end with their iterations can be over in less. Those begin with
- * all of their VUs at once, so there it is the planned ones, as far as k6 made so many.
+ * all of their VUs at once, so there it is this process's share of the planned ones, as far as k6 made so many.
  * @param {Figures} figures
  * @returns {number}
  */
-const mostVus = ({ metrics }) => {
-  const atOnce = plan.load.phases.map(({ from_vus: vus = 1, iterations = 0 }) => Math.min(vus, iterations));
+const mostVus = ({ metrics, shard }) => {
+  const atOnce = plan.load.phases.map(({ from_vus: vus = 1, iterations = 0 }) =>
+    shareOfCount(Math.min(vus, iterations), shard),
+  );
   const made = Math.min(Math.max(...atOnce), metrics.vus_max?.values.max ?? 0);
   return Math.max(made, metrics.vus?.values.max ?? 0);
 };
@@ -153,21 +198,19 @@ export function summaryOf(figures, scalars) {
     scenario: name,
     scenario_version: version,
     profile: plan.profile,
-    duration_s: figures.seconds,
+    duration_s: figures.clock.seconds,
+    clock: clockOf(figures),
+    shard: figures.shard,
     iterations: figures.count('iterations'),
     dropped_iterations: figures.count('dropped_iterations'),
     max_vus: mostVus(figures),
     series: seriesOf(figures),
     traffic: trafficOf(figures),
-    scalars: scalars.map((scalar) => ({
-      endpoint: '',
-      phase: MEASURED,
-      compared: false,
-      count: 1,
-      resolution: 0,
-      ...scalar,
-    })),
+    good: figures.goodByPhase(),
+    scalars: scalarsOf(figures, scalars),
     objects: objectsOf(figures),
+    progress: progressOf(figures),
+    window_ends_s: windowEnds(figures),
     time_series: mostTimeSeries(),
     health: {
       ...healthOf(figures),
@@ -184,8 +227,20 @@ export function summaryOf(figures, scalars) {
  * @returns {Record<string, string>}
  */
 export function write(summary) {
+  const to = __ENV.CHAMIPERF_SUMMARY;
+  if (to === '-') return { stdout: enveloped(JSON.stringify(summary)) };
   const text = { stdout: textOf(summary) };
-  return __ENV.CHAMIPERF_SUMMARY ? { ...text, [__ENV.CHAMIPERF_SUMMARY]: JSON.stringify(summary) } : text;
+  return to ? { ...text, [to]: JSON.stringify(summary) } : text;
+}
+
+/**
+ * A summary as one line of a log that others write to as well: between two marks, with the checksum of what is between.
+ * Only ASCII, so that a log's encoding changes nothing.
+ * @param {string} json
+ */
+function enveloped(json) {
+  const text = json.replace(/[^ -~]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return `\nchamiperf-summary-begin sha256:${crypto.sha256(text, 'hex')} ${text} chamiperf-summary-end\n`;
 }
 
 /** Quantiles that a person is shown. */

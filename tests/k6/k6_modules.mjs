@@ -4,7 +4,7 @@ import { register } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const STUB = `
-export const sleep = () => {};
+export const sleep = (seconds) => globalThis.slept?.(seconds);
 export class Counter { add() {} }
 export class Trend extends Counter {}
 export class SharedArray extends Array {
@@ -12,7 +12,13 @@ export class SharedArray extends Array {
     super(...make());
   }
 }
-export default { setResponseCallback() {}, expectedStatuses() {} };
+import { createHash } from 'node:crypto';
+export default {
+  setResponseCallback() {},
+  expectedStatuses() {},
+  test: { options: {} },
+  sha256: (text, encoding) => createHash('sha256').update(text).digest(encoding),
+};
 `;
 
 const HOOKS = `

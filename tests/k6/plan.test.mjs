@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { mixOf, sequence, slotAt, stages, windowCount } from '../../k6/lib/plan.js';
+import { mixOf, sequence, shardOf, shareOf, shareOfCount, slotAt, stages, windowCount } from '../../k6/lib/plan.js';
 
 const storm = sequence([
   { name: 'ramp-up', duration_s: 1, from_vus: 0, to_vus: 200 },
@@ -103,3 +103,33 @@ test('an operation with no share is never drawn', () => {
 });
 
 test('a mix of nothing is refused', () => assert.throws(() => mixOf({ get: 0 }), /at least one share above 0/));
+
+test('a process without a segment has the whole load', () => assert.deepEqual(shardOf(null), { index: 0, of: 1 }));
+
+for (const [segment, shard] of /** @type {const} */ ([
+  ['0:1', { index: 0, of: 1 }],
+  ['0:1/2', { index: 0, of: 2 }],
+  ['1/3:2/3', { index: 1, of: 3 }],
+  ['2/3:1', { index: 2, of: 3 }],
+  ['5/256:6/256', { index: 5, of: 256 }],
+])) {
+  test(`segment ${segment} is shard ${shard.index} of ${shard.of}`, () => assert.deepEqual(shardOf(segment), shard));
+}
+
+for (const segment of ['0:2/3', '1/4:3/4', '1/3:3/4']) {
+  test(`segment ${segment} is refused, because it is not one of equal ones`, () =>
+    assert.throws(() => shardOf(segment), /is not one of equal ones/));
+}
+
+test("every item is one shard's, and as many as that shard counts", () => {
+  const items = Array.from({ length: 17 }, (_, i) => i);
+  const shares = [0, 1, 2].map((index) => shareOf(items, { index, of: 3 }));
+  assert.deepEqual(
+    shares.flat().toSorted((a, b) => a - b),
+    items,
+  );
+  assert.deepEqual(
+    shares.map(({ length }) => length),
+    [0, 1, 2].map((index) => shareOfCount(17, { index, of: 3 })),
+  );
+});

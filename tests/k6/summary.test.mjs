@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,8 @@ import { Figures } from '../../k6/lib/figures.js';
 import { optionsOf, QUANTILES } from '../../k6/lib/options.js';
 import { declared } from '../../k6/lib/plan.js';
 import { scenario } from '../../k6/lib/scenario.js';
-import { summaryOf } from '../../k6/lib/summary.js';
+import exec from 'k6/execution';
+import { summaryOf, write } from '../../k6/lib/summary.js';
 
 const plan = {
   format: 'chamiperf-plan',
@@ -128,6 +130,88 @@ test('objects that are left are those created and not removed', () => {
     })
   );
   assert.equal(objects[0].left, 3);
+});
+
+/** @param {string | null} segment @param {() => void} body */
+const asShard = (segment, body) => {
+  exec.test.options.executionSegment = segment;
+  try {
+    body();
+  } finally {
+    exec.test.options.executionSegment = null;
+  }
+};
+
+test('figures say how those of several shards become one', () => {
+  const figures = new Figures(handed({}));
+  const [sum, most, rate, remainder] = [
+    figures.lowerIsBetter('never', 'nodes', 3),
+    figures.lowerIsBetter('until', 's', figures.most(2)),
+    figures.higherIsBetter('rate', 'objects/s', figures.rate(5000, 2)),
+    figures.lowerIsBetter('not asked', 'nodes', figures.remainder(10, 4)),
+  ];
+  assert.deepEqual([sum.value, sum.merge], [3, { by: 'sum' }]);
+  assert.deepEqual([most.value, most.merge], [2, { by: 'max' }]);
+  assert.deepEqual([rate.value, rate.merge], [2500, { by: 'rate', amount: 5000, seconds: 2 }]);
+  assert.deepEqual([remainder.value, remainder.merge], [6, { by: 'remainder', whole: 10, part: 4 }]);
+});
+
+test('what is no number is left out, but a shard hands its counts over', () => {
+  /** @returns {any} */
+  const sums = () => {
+    const figures = new Figures(handed({}));
+    return summaryOf(figures, [figures.higherIsBetter('rate', 'objects/s', figures.rate(7, 0))]);
+  };
+  assert.deepEqual(sums().scalars, []);
+  asShard('1/2:1', () => {
+    const { shard, scalars } = sums();
+    assert.deepEqual([shard, scalars[0].value, scalars[0].merge.amount], [{ index: 1, of: 2 }, 0, 7]);
+  });
+});
+
+test('a load lasts from the end of setup to the beginning of teardown', () => {
+  const ended = { ...trend(1, 105_000) };
+  const clock = { start_at: 100, offset_s: 0.5, began_at: 100.5 };
+  const summary = /** @type {any} */ (
+    summaryOf(new Figures({ ...handed({ chamiperf_ended: ended }), setup_data: { clock } }), [])
+  );
+  assert.deepEqual(summary.clock, { ...clock, ended_at: 105.5 });
+  assert.equal(summary.duration_s, 5);
+});
+
+test('good answers are counted by phase', () => {
+  const where = 'name:bootscript,phase:sustained';
+  const found = /** @type {any} */ (
+    summed({
+      [`http_req_duration{${where}}`]: trend(10, 3),
+      [`chamiperf_failed{${where},why:content}`]: counter(4),
+      [`chamiperf_apart{${where},why:throttled}`]: counter(6),
+    })
+  );
+  assert.deepEqual(found.good, { sustained: 0 });
+});
+
+test('a summary for a log is one line of ASCII between two marks, with its checksum', () => {
+  Object.assign(__ENV, { CHAMIPERF_SUMMARY: '-' });
+  const summary = /** @type {any} */ ({ ...summed({}), warnings: ['größer\u2028'] });
+  const { stdout } = write(summary);
+  const [, sum, json] =
+    /^\nchamiperf-summary-begin sha256:([0-9a-f]{64}) ([ -~]*) chamiperf-summary-end\n$/.exec(stdout) ?? [];
+  assert.equal(sum, createHash('sha256').update(json).digest('hex'));
+  assert.deepEqual(JSON.parse(json), JSON.parse(JSON.stringify(summary)));
+});
+
+test('the quantiles that a plan asks for are those that the summary has', () => {
+  use({ quantiles: [10, 50, 99] });
+  scenario('boot_storm', 3);
+  try {
+    assert.deepEqual(optionsOf({}).summaryTrendStats, ['count', 'min', 'avg', 'med', 'max', 'p(10)', 'p(50)', 'p(99)']);
+  } finally {
+    use({});
+    scenario('boot_storm', 3);
+    declared?.endpoints.set('bootscript', 'bss');
+    declared?.kinds.add('components');
+  }
 });
 
 test('a Trend without the quantiles that were asked for is refused', () => {

@@ -8,7 +8,7 @@ import pytest
 from made_loads import distribution, series, summary, traffic
 
 from chamiperf_ci.adapters.k6 import K6Outcome, ProcessEnd
-from chamiperf_ci.models.run import Distribution, ObjectCount, Scalar
+from chamiperf_ci.models.run import Distribution, ObjectCount, ScriptScalar
 from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.steps.load.merging import at_share, merge, merged, pooled
 
@@ -66,7 +66,7 @@ def test_a_distribution_is_read_between_its_quantiles(share, value):
 
 
 def _scalar(name, value, unit):
-    return Scalar(name=name, unit=unit, direction=Direction.LOWER, value=value)
+    return ScriptScalar(name=name, unit=unit, direction=Direction.LOWER, value=value)
 
 
 def test_counts_add_up_and_the_slowest_part_decides_when_all_is_done():
