@@ -7,7 +7,7 @@ import { rollup } from 'rollup';
 import { minify } from 'terser';
 
 const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
-const scripts = [...Object.keys(read('profiles/full.json').scenarios)];
+const scripts = [...Object.keys(read('profiles/full.json').scenarios), 'probe'];
 const folder = process.env.BUILT ?? 'built';
 
 const EACH_TIME = /\b(begin|pace|sleepUntilDue|call|send|judge)\(/g;

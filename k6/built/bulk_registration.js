@@ -583,14 +583,11 @@
             },
             summaryTrendStats: [ "count", "min", "avg", "med", "max", ...quantiles().map(q => `p(${q})`) ],
             systemTags: [ "name", "status", "scenario" ],
-            maxRedirects: 0,
+            ...transportOf(tls),
             noConnectionReuse: fresh,
             noVUConnectionReuse: fresh,
-            insecureSkipTLSVerify: tls.insecure,
-            ...certificate(tls),
             setupTimeout: "30m",
             teardownTimeout: "30m",
-            userAgent: "chamiperf-k6",
             batch: 64,
             batchPerHost: 64
         };
@@ -637,13 +634,18 @@
         limits?.error_rate && (all[`http_req_failed{scenario:${name}}`] = [ `rate<${limits.error_rate}` ]), 
         all;
     }
-    function certificate({certificate_file: cert, key_file: key}) {
-        return cert && key ? {
-            tlsAuth: [ {
-                cert: open(cert),
-                key: open(key)
-            } ]
-        } : {};
+    function transportOf({insecure: insecure, certificate_file: cert, key_file: key}) {
+        return {
+            maxRedirects: 0,
+            insecureSkipTLSVerify: insecure,
+            userAgent: "chamiperf-k6",
+            ...cert && key ? {
+                tlsAuth: [ {
+                    cert: open(cert),
+                    key: open(key)
+                } ]
+            } : {}
+        };
     }
     const executors = {
         vus: exec => {

@@ -73,14 +73,11 @@ export function optionsOf(scenarios, counts = []) {
     },
     summaryTrendStats: ['count', 'min', 'avg', 'med', 'max', ...quantiles().map((q) => `p(${q})`)],
     systemTags: ['name', 'status', 'scenario'],
-    maxRedirects: 0,
+    ...transportOf(tls),
     noConnectionReuse: fresh,
     noVUConnectionReuse: fresh,
-    insecureSkipTLSVerify: tls.insecure,
-    ...certificate(tls),
     setupTimeout: '30m',
     teardownTimeout: '30m',
-    userAgent: 'chamiperf-k6',
     batch: 64,
     batchPerHost: 64,
   };
@@ -146,11 +143,13 @@ function limitsOf(limits) {
 }
 
 /**
+ * How requests reach a service, the load's and the probe's alike.
  * @param {import('./plan.js').Plan['tls']} tls
  * @returns {Options}
  */
-function certificate({ certificate_file: cert, key_file: key }) {
-  return cert && key ? { tlsAuth: [{ cert: open(cert), key: open(key) }] } : {};
+export function transportOf({ insecure, certificate_file: cert, key_file: key }) {
+  const certificate = cert && key ? { tlsAuth: [{ cert: open(cert), key: open(key) }] } : {};
+  return { maxRedirects: 0, insecureSkipTLSVerify: insecure, userAgent: 'chamiperf-k6', ...certificate };
 }
 
 // How k6 drives a scenario's functions: VUs or arrivals that follow the phases, or a number of iterations.
