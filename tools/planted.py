@@ -154,7 +154,7 @@ VERDICT = [
     ),
     Fault(
         "verdict: every creep is a drift",
-        "measured.p_worse < LARGEST_P and measured.d >= SMALLEST_DRIFT",
+        "measured.d >= SMALLEST_DRIFT",
         "measured.d >= 0",
         "verdict/test_drift.py",
     ),
@@ -404,12 +404,17 @@ def _is_red(copy: Path, fault: Fault) -> bool:
     return said == "red"
 
 
+def package_texts(tree: Path = ROOT) -> dict[Path, str]:
+    """The modules in which faults are planted, with their text."""
+    files = [path for package in PACKAGES for path in sorted((tree / package).rglob("*.py"))]
+    return {path: path.read_text(encoding="utf-8") for path in files}
+
+
 def _planted(copy: Path, fault: Fault) -> str:
-    files = [path for package in PACKAGES for path in (copy / package).rglob("*.py")]
-    texts = {path: path.read_text(encoding="utf-8") for path in files}
-    places = sum(text.count(fault.old) for text in texts.values())
-    if places != 1:
-        return "NO TEXT" if places == 0 else f"{places} TEXTS"
+    texts = package_texts(copy)
+    times = sum(text.count(fault.old) for text in texts.values())
+    if times != 1:
+        return f"{times} TEXTS" if times else "NO TEXT"
     path, text = next((path, text) for path, text in texts.items() if fault.old in text)
     path.write_text(text.replace(fault.old, fault.new), encoding="utf-8")
     try:
