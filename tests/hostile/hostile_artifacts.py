@@ -109,7 +109,7 @@ def archives():
         "is a bomb": (member(content=" " * (64 * MEGABYTE)), "holds a file of over 4,194,304 bytes"),
         "is a bomb that lies about its size": (false_size(), "is damaged"),
         "is nested a hundred thousand lists deep": (zipped({FILE: "[" * 100_000}), "not valid JSON"),
-        "is nested verdict in verdict": (nested(400), "first_look"),
+        "is nested verdict in verdict": (nested(400), "recursion limit exceeded"),
         "has NaN": (raw('"current": 9.4', '"current": NaN'), "NaN is not a number"),
         "has infinity": (raw('"current": 9.4', '"current": Infinity'), "Infinity is not a number"),
         "has infinity in disguise": (raw('"current": 9.4', '"current": 1e999'), "finite number"),
