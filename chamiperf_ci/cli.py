@@ -137,6 +137,7 @@ def _write_log() -> str:
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "From nothing to a verdict, on the embedded stack."),
+    "init": ("init", "Write the workflows into a repository."),
     "stack": ("stack", "Start, stop and disturb the embedded Chamicore stack."),
     "wait": ("wait", "Wait until the stack is ready."),
     "seed": ("seed", "Put nodes into the stack, or take them away again."),

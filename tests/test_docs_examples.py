@@ -52,7 +52,9 @@ def test_setup_checks_each_point_of_the_runners_page_and_links_to_it():
         if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("fail", "warn", "run")
         if call.args and isinstance(call.args[-1], ast.Constant)
     }
-    assert said == headings
+    # Whether there is a Python is asked before any can run.
+    assert said | {"python"} == headings
+    assert "docs/runner.md#python" in (ROOT / "actions" / "run").read_text()
 
 
 def test_each_page_of_github_names_the_messages_that_the_code_has():

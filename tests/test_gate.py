@@ -31,7 +31,9 @@ def gate(steps, tmp_path):
         pytest.param("load failure 3\ncompare success 0", 3, id="a failed load is never a pass"),
         pytest.param("smoke failure 1\nload skipped", 1, id="a red smoke test"),
         pytest.param("wait failure 2\nsmoke skipped", 2, id="no stack"),
-        pytest.param("deploy failure\nwait skipped", 70, id="a script that failed says no code"),
+        pytest.param("deploy failure\nwait skipped", 3, id="a script of the caller's that failed says no code"),
+        pytest.param("compare success 0\nteardown-old failure", 3, id="what was deployed may still be there"),
+        pytest.param("compare success 0\nupload failure", 4, id="GitHub did not take the files"),
         pytest.param("compare failure", 70, id="an action that could not start"),
         pytest.param("compare success 0\nunseed failure 1", 1, id="nodes stayed in the stack"),
         pytest.param("compare failure 1\nunseed failure 3", 1, id="tidying up does not hide a regression"),
@@ -51,21 +53,25 @@ def test_the_nights_code_follows_from_its_steps(steps, expected, tmp_path):
 
 
 def test_the_summary_says_what_stopped_the_load(tmp_path):
-    _, summary = gate("smoke failure 1\nload skipped\nconfirm skipped", tmp_path)
-    assert "| smoke | ended with 1 |\n| load | not run, because of smoke |\n| confirm | not needed |" in summary
+    _, summary = gate("wait success 0\nsmoke failure 1\nload skipped\ncompare skipped\nconfirm skipped", tmp_path)
+    assert "- **smoke** ended with 1\n- not run because of smoke: load, compare\n- done: wait\n" in summary
+
+
+def test_the_summary_folds_what_went_well_into_one_line(tmp_path):
+    _, summary = gate("wait success 0\nsmoke success 0\nload success 0\ncompare success 0\nconfirm skipped", tmp_path)
+    assert summary.startswith("### Steps\n\n- done: wait, smoke, load, compare\n\nExit code 0. ")
 
 
 def test_the_summary_sends_to_the_log_of_a_step_that_said_no_code(tmp_path):
     _, summary = gate("deploy failure\nwait skipped\ncompare skipped", tmp_path)
-    assert "| deploy | ended with 70: its log says why |\n| wait | not run, because of deploy |" in summary
+    assert (
+        "- **deploy** ended with an error of its own: its log says which\n- not run because of deploy: wait" in summary
+    )
 
 
 def test_after_a_drill_no_step_is_said_to_be_missing(tmp_path):
     _, summary = gate("load skipped\ndrill failure 1\ncompare skipped\nhand-over skipped", tmp_path)
-    assert (
-        "| load | not needed |\n| drill | ended with 1 |\n| compare | not needed |\n| hand-over | not needed |"
-        in summary
-    )
+    assert summary.startswith("### Steps\n\n- **drill** ended with 1\n\nExit code 1. ")
 
 
 def test_the_summary_ends_with_the_minutes_used(tmp_path):

@@ -1,10 +1,12 @@
-"""The script behind `actions/setup`: it checks the runner, and installs each state of the toolkit once."""
+"""The scripts behind every action: they check the runner, install the toolkit once a job, and start its commands."""
 
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ def setup(monkeypatch, tmp_path):
         monkeypatch.setenv(name, str(tmp_path / name))
         (tmp_path / name).touch()
     monkeypatch.setenv("RUNNER_TOOL_CACHE", str(tmp_path / "tools"))
+    monkeypatch.setenv("RUNNER_TEMP", str(tmp_path / "temp"))
     monkeypatch.setenv("CHAMIPERF_SETUP_CACHE", "true")
     return module
 
@@ -33,17 +36,39 @@ def written(tmp_path, name):
     return (tmp_path / name).read_text()
 
 
+def value(tmp_path, name):
+    """An output of the step."""
+    lines = written(tmp_path, "GITHUB_OUTPUT").splitlines()
+    return next(after for line, after in pairwise(lines) if line.startswith(f"{name}<<"))
+
+
+@pytest.fixture
+def job(setup, tmp_path):
+    """Notes an installation, as an earlier step of the job leaves it; the command writes down what it was given."""
+
+    def note(source=None):
+        command = setup.job_folder() / "env" / "path" / "chamiperf"
+        command.parent.mkdir(parents=True)
+        command.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/given\n')
+        command.chmod(0o755)
+        said = {"source": source or setup.own_digest(), "place": str(command.parents[1]), "origin": "octo/tool@v9",
+                "version": "9.9.9"}  # fmt: skip
+        (setup.job_folder() / "installed.json").write_text(json.dumps(said))
+        return command
+
+    return note
+
+
 def test_the_cache_is_named_by_the_lock_files(setup, tmp_path):
     setup.plan()
-    key = next(line for line in written(tmp_path, "GITHUB_OUTPUT").splitlines() if line.startswith("chamiperf-pip-"))
-    assert key.endswith(setup.digest(setup.locks())[:16])
+    assert value(tmp_path, "cache-key").startswith("chamiperf-packages-linux-")
+    assert value(tmp_path, "cache-key").endswith(setup.digest(setup.locks())[:16])
 
 
-def test_an_environment_that_is_there_needs_no_cache(setup, tmp_path):
-    setup.home().mkdir(parents=True)
-    (setup.home() / ".complete").touch()
+def test_packages_that_are_there_need_no_cache(setup, tmp_path):
+    setup.packages().mkdir(parents=True)
     setup.plan()
-    assert "\nfalse\n" in written(tmp_path, "GITHUB_OUTPUT")
+    assert value(tmp_path, "cache") == "false"
 
 
 @pytest.mark.parametrize("word", ["", "yes", "True", "1"])
@@ -55,17 +80,98 @@ def test_a_flag_that_is_neither_true_nor_false_is_exit_code_2(setup, word, monke
     assert "cache is neither true nor false" in capsys.readouterr().out
 
 
-def test_a_python_that_is_too_old_is_said_with_the_cure(setup, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(sys, "version_info", (3, 9, 0))
-    with pytest.raises(SystemExit) as ended:
-        setup.main()
-    assert ended.value.code == 2
-    said = capsys.readouterr().out
-    assert said.startswith(
-        "::error title=chamiperf setup::Python 3.9 is too old for chamiperf. Put `uses: actions/setup-"
+def started(tmp_path, *words, path="/usr/bin:/bin", **variables):
+    """Run `actions/run` as an action does; what is on the path is the test's."""
+    files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_PATH")}
+    environment = {"PATH": path, "RUNNER_TEMP": str(tmp_path / "temp"), "HOME": str(tmp_path), **files, **variables}
+    return subprocess.run(
+        ["/bin/bash", str(SCRIPT.parents[1] / "run"), *words],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
     )
-    assert said.rstrip().endswith("docs/runner.md#python")
-    assert "Python 3.9 is too old" in written(tmp_path, "GITHUB_STEP_SUMMARY")
+
+
+def test_without_any_python_an_action_says_so_and_does_not_end_in_127(tmp_path):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "dirname").symlink_to("/usr/bin/dirname")
+    ran = started(tmp_path, "run", "wait", path=str(tools))
+    assert ran.returncode == 2, ran.stderr
+    assert "there is no Python on this runner. Put `uses: actions/setup-python`" in ran.stdout
+    assert written(tmp_path, "GITHUB_OUTPUT") == "exit-code=2\n"
+    assert "there is no Python" in written(tmp_path, "GITHUB_STEP_SUMMARY")
+
+
+def test_a_python_that_is_too_old_is_said_with_the_cure(tmp_path):
+    old = tmp_path / "bin" / "python3"
+    old.parent.mkdir()
+    old.write_text('#!/bin/sh\ncase "$*" in *version_info*) echo 3 9 ;; *) echo 3.9.21 ;; esac\n')
+    old.chmod(0o755)
+    (old.parent / "dirname").symlink_to("/usr/bin/dirname")
+    ran = started(tmp_path, "run", "wait", path=str(old.parent))
+    assert ran.returncode == 2, ran.stderr
+    assert "::error title=chamiperf::Python 3.9.21 is too old for chamiperf. Put `uses: actions/setup-" in ran.stdout
+
+
+def test_a_newer_python_beside_one_that_is_too_old_is_found(tmp_path, job):
+    job()
+    old = tmp_path / "bin" / "python3"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho 3 9\n")
+    old.chmod(0o755)
+    (old.parent / "python3.11").symlink_to(sys.executable)
+    ran = started(tmp_path, "run", "wait", path=f"{old.parent}:/usr/bin:/bin")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_a_python_that_does_not_exist_is_named_by_its_input(tmp_path):
+    ran = started(tmp_path, "plan", CHAMIPERF_SETUP_PYTHON="python9.9", CHAMIPERF_SETUP_CACHE="true")
+    assert ran.returncode == 2
+    assert "the input python names no Python that runs: python9.9." in ran.stdout
+
+
+def test_an_action_starts_what_this_job_installed_with_the_words_of_args(tmp_path, job):
+    job()
+    given = "--spike-vus 20 --set 'a b' --pace=50ms"
+    ran = started(tmp_path, "run", "load", CHAMIPERF_ACTION_ARGS=given)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert written(tmp_path, "given").splitlines() == ["load", "--spike-vus", "20", "--set", "a b", "--pace=50ms"]
+
+
+def test_args_that_cannot_be_split_are_exit_code_2(tmp_path, job):
+    job()
+    ran = started(tmp_path, "run", "load", CHAMIPERF_ACTION_ARGS="--set 'a")
+    assert ran.returncode == 2
+    assert "the input args cannot be split into words: No closing quotation. Close each quotation mark." in ran.stdout
+
+
+def test_a_shell_in_args_is_a_word_like_any_other(tmp_path, job):
+    job()
+    ran = started(tmp_path, "run", "load", CHAMIPERF_ACTION_ARGS="$(touch planted) ; touch planted")
+    assert ran.returncode == 0
+    assert written(tmp_path, "given").splitlines() == ["load", "$(touch", "planted)", ";", "touch", "planted"]
+
+
+def test_actions_of_two_commits_in_one_job_are_refused(tmp_path, job):
+    job(source="another commit")
+    variables = {"CHAMIPERF_SETUP_REPOSITORY": "octo/tool", "CHAMIPERF_SETUP_REF": "v8"}
+    ran = started(tmp_path, "run", "load", **variables)
+    assert ran.returncode == 2
+    assert "this action is of octo/tool@v8, and the job has installed chamiperf from octo/tool@v9." in ran.stdout
+
+
+def test_a_chamiperf_on_the_path_that_setup_did_not_install_counts_for_nothing(setup, monkeypatch, tmp_path):
+    other = tmp_path / "bin" / "chamiperf"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{other.parent}:/usr/bin:/bin")
+    note = {"place": str(tmp_path), "source": setup.own_digest(), "version": "9.9.9"}
+    monkeypatch.setattr(setup, "build", lambda _: note)
+    assert setup.ready() == note
+    assert written(tmp_path, "GITHUB_PATH") == f"{tmp_path / 'path'}\n"
 
 
 def test_the_guide_is_that_of_the_actions_own_version(setup, monkeypatch):
@@ -164,7 +270,7 @@ def test_a_disk_that_is_nearly_full_is_a_warning_with_the_cure(setup, monkeypatc
     setup.check_disk()
     said = capsys.readouterr().out
     assert "MB are free in" in said
-    assert "Remove environments of old commits there" in said
+    assert "Remove files of old jobs there" in said
 
 
 def test_a_disk_with_room_is_not_mentioned(setup, monkeypatch, capsys):
@@ -190,15 +296,35 @@ def test_a_runner_that_cannot_say_its_version_has_none(setup, tmp_path):
 
 
 def test_two_states_of_the_toolkit_are_two_environments(setup, monkeypatch):
-    before = setup.home()
+    before = setup.own_digest()
     monkeypatch.setattr(setup, "source", lambda: b"another commit")
-    assert setup.home() != before
+    assert setup.own_digest() != before
 
 
-def test_two_lock_files_are_two_environments(setup, monkeypatch):
-    before = setup.home()
+def test_two_lock_files_are_two_environments_and_two_folders_of_packages(setup, monkeypatch):
+    before = setup.own_digest(), setup.packages()
     monkeypatch.setattr(setup, "locks", lambda: b"another lock")
-    assert setup.home() != before
+    assert setup.own_digest() != before[0]
+    assert setup.packages() != before[1]
+
+
+def test_what_an_earlier_job_planted_among_the_packages_is_not_installed(setup, monkeypatch, tmp_path):
+    # pip itself refuses a package of another hash; then everything is fetched anew.
+    (setup.packages() / "planted").mkdir(parents=True)
+    asked = []
+
+    def pip(command, **_):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 1 if "--no-index" in command and len(asked) == 2 else 0)
+
+    monkeypatch.setattr(setup.subprocess, "run", pip)
+    monkeypatch.setattr(setup, "fail", lambda *_: pytest.fail("nothing is wrong"))
+    with pytest.raises((AttributeError, FileNotFoundError)):
+        setup.build(tmp_path / "env")
+    verbs = [next(word for word in command if word in ("venv", "install", "download")) for command in asked]
+    assert verbs == ["venv", "install", "download", "install", "install"]
+    assert all("--require-hashes" in command for command in asked[1:4])
+    assert not (setup.packages() / "planted").exists()
 
 
 def test_packages_that_cannot_be_installed_are_exit_code_2(setup, capsys):
@@ -208,16 +334,11 @@ def test_packages_that_cannot_be_installed_are_exit_code_2(setup, capsys):
     assert "could not install the locked packages" in capsys.readouterr().out
 
 
-def test_what_was_installed_is_an_output_and_in_the_summary(setup, tmp_path):
-    command = setup.home() / "path" / "chamiperf"
-    command.parent.mkdir(parents=True)
-    command.write_text("#!/bin/sh\necho chamiperf, version 9.9.9\n")
-    command.chmod(0o755)
-    (setup.home() / ".complete").touch()
+def test_what_was_installed_is_an_output_and_in_the_summary(setup, job, tmp_path):
+    job()
     setup.install()
-    assert "\n9.9.9\n" in written(tmp_path, "GITHUB_OUTPUT")
-    assert written(tmp_path, "GITHUB_PATH") == f"{command.parent}\n"
-    assert written(tmp_path, "GITHUB_STEP_SUMMARY") == "Installed chamiperf, version 9.9.9.\n\n"
+    assert value(tmp_path, "version") == "9.9.9"
+    assert written(tmp_path, "GITHUB_STEP_SUMMARY") == "Installed chamiperf 9.9.9.\n\n"
 
 
 @pytest.mark.parametrize(

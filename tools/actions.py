@@ -3,6 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+PROJECT_URL = (
+    "${{ inputs.project-url || github.action_repository && "
+    "format('{0}/{1}/blob/{2}', github.server_url, github.action_repository, github.action_ref) || '' }}"
+)
+"""Where people read the files of the very version that ran; a local copy of an action does not know its place."""
+
 
 @dataclass(frozen=True)
 class Action:
@@ -10,6 +16,8 @@ class Action:
 
     name: str
     summary: str
+    inputs: tuple[str, ...]
+    """The command's options that are inputs, by name, eleven at most; every other option is given by `args`."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Output to its description; the command publishes them."""
     permissions: str = "none"
@@ -28,29 +36,63 @@ ACTIONS = (
     Action(
         "stack",
         "Start the embedded stack: a stand-in for Chamicore on loopback, for a repository that has none to drive.",
+        (
+            "ports",
+            "tls",
+            "gateway",
+            "service-time-ms",
+            "workers",
+            "without",
+            "dev-mode",
+            "keep-data",
+            "state-dir",
+            "env-file",
+        ),
         subcommand="up",
         # Printed, the variables would put the stack's token into the log.
         values={"env_file": "${{ inputs.env-file || format('{0}/chamiperf-stack.env', runner.temp) }}"},
     ),
-    Action("wait", "Wait until every service of the stack is ready."),
+    Action(
+        "wait",
+        "Wait until every service of the stack is ready.",
+        ("target", "config", "environment", "timeout"),
+    ),
     Action(
         "seed",
         "Put nodes into the stack through its own API, or take them away again.",
+        ("target", "config", "nodes", "shared-stack", "allow-dhcp", "remove", "sweep", "older-than", "dry-run", "out"),
+        # The command refuses it without `sweep`, so the default is not passed on.
+        values={"older_than": "${{ inputs.older-than != '24h' && inputs.older-than || '' }}"},
         outputs={"seed-path": "Path of seed.json, which says what is in the stack."},
     ),
     Action(
         "smoke",
         "Check that each service works at all; red where one does not.",
+        ("target", "config", "environment", "deadline", "out"),
         outputs={"smoke-path": "Path of smoke.json."},
     ),
     Action(
         "load",
         "Drive scenarios at the stack with k6.",
+        (
+            "target",
+            "scenario",
+            "profile",
+            "kind",
+            "vus",
+            "sustained",
+            "pairs",
+            "against",
+            "against-seed-file",
+            "dry-run",
+            "out",
+        ),
         outputs={"runs-path": "Folder with one JSON file for each run."},
     ),
     Action(
         "compare",
         "Judge runs against targets and baseline.",
+        ("runs", "baselines", "history", "gate", "fail-on", "explain", "out"),
         outputs={
             "verdict": "The verdict in a word or two, such as `pass`, `regression` or `target missed`.",
             "regressions": "How many rows are regressions.",
@@ -62,6 +104,18 @@ ACTIONS = (
     Action(
         "confirm",
         "Measure the suspects again and decide.",
+        (
+            "target",
+            "by",
+            "scenario",
+            "min-gap",
+            "baselines",
+            "history",
+            "redeploy",
+            "against",
+            "against-seed-file",
+            "out",
+        ),
         outputs={
             "verdict": "The verdict in a word or two, such as `pass`, `regression` or `target missed`.",
             "regressions": "How many rows are regressions.",
@@ -73,6 +127,7 @@ ACTIONS = (
     Action(
         "baselines",
         "Check baselines.json: gates weakened, runs edited by hand, metrics without a gate.",
+        ("baselines", "base", "runs"),
         subcommand="check",
         outputs={
             "broken": "How many findings must be put right; above 0 the exit code is 1.",
@@ -82,6 +137,7 @@ ACTIONS = (
     Action(
         "drill",
         "Prove that the gate catches what it should, on this set-up.",
+        ("target", "scenario", "profile", "vus", "runs", "comparisons", "effect", "max-duration", "baselines", "out"),
         outputs={
             "drill": "`proved`, `not proved` or `too few runs`.",
             "drill-path": "Path of drill.json.",
@@ -90,6 +146,8 @@ ACTIONS = (
     Action(
         "report",
         "Render a verdict: job summary, annotations, HTML and JUnit XML.",
+        ("verdict", "runs", "artifact", "project-url", "run-url", "report-url", "out"),
+        values={"project_url": PROJECT_URL},
         outputs={
             "summary-path": "Path of summary.md.",
             "report-path": "Path of report.html.",
@@ -99,6 +157,18 @@ ACTIONS = (
     Action(
         "comment",
         "Post a verdict as one sticky comment on its pull request.",
+        (
+            "verdict",
+            "artifact",
+            "pull-request",
+            "comment-key",
+            "without-verdict",
+            "report-url",
+            "project-url",
+            "dry-run",
+            "out",
+        ),
+        values={"project_url": PROJECT_URL},
         outputs={
             "posting": "What became of the comment: `created`, `updated`, `unchanged` or `skipped`.",
             "comment-url": "Address of the comment; empty when skipped.",
@@ -109,6 +179,19 @@ ACTIONS = (
     Action(
         "alert",
         "Open, update and close alerts for a night, or look whether nights are missing.",
+        (
+            "verdict",
+            "without-verdict",
+            "watch",
+            "environment",
+            "schedule",
+            "period",
+            "history-branch",
+            "project-url",
+            "dry-run",
+            "out",
+        ),
+        values={"project_url": PROJECT_URL},
         outputs={
             "opened": "How many issues were opened.",
             "closed": "How many issues were closed.",
@@ -120,6 +203,18 @@ ACTIONS = (
     Action(
         "update-baseline",
         "Open a pull request that accepts runs into baselines.json; a person merges it.",
+        (
+            "runs",
+            "reason",
+            "replace",
+            "overrule",
+            "baselines",
+            "history-branch",
+            "environment",
+            "branch",
+            "base",
+            "dry-run",
+        ),
         subcommand="pull-request",
         outputs={
             "pull-request": "Number of the pull request.",

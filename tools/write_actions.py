@@ -7,12 +7,12 @@ command by environment only (`CHAMIPERF_IN_<COMMAND>_<OPTION>`, read by click): 
 """
 
 import importlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from chamiperf_ci import __version__
 from chamiperf_ci.cli import COMMANDS
 from chamiperf_ci.options import Duration
 from tools.actions import ACTIONS, Action
@@ -20,14 +20,14 @@ from tools.actions_page import page
 
 ROOT = Path(__file__).resolve().parent.parent
 
-FOR_PEOPLE = frozenset({"form", "shape"})
-"""Options that change only what a terminal shows."""
-
-TARGET_INPUTS = frozenset({"target", "config", "environment"})
-"""Of the options that name a target, those that are inputs. The others come by variable: addresses and credentials are
-the same for every step of a job, and a secret is no input."""
-
+ARGS = "Further options of the command, quoted as in a shell; no secrets. An option given here wins over its input."
 WRITES_AS = "Token to write to GitHub with, such as an App's. Default: the job's own."
+
+ORIGIN = {
+    "CHAMIPERF_SETUP_REPOSITORY": "${{ github.action_repository }}",
+    "CHAMIPERF_SETUP_REF": "${{ github.action_ref }}",
+}
+"""Variable to the expression that says where the action lies, for messages."""
 
 EXIT_CODE = "0 fine, 1 a verdict says no, 2 usage or configuration, 3 the measurement is not valid, 4 GitHub failed."
 
@@ -37,8 +37,9 @@ def files() -> Iterator[tuple[Path, str]]:
     texts = {action.name: action_text(action) for action in ACTIONS}
     for name, text in texts.items():
         yield ROOT / "actions" / name / "action.yml", text
-    setup = (ROOT / "actions" / "setup" / "action.yml").read_text(encoding="utf-8")
-    yield ROOT / "docs" / "actions.md", page({"setup": setup, **texts})
+    places = {"": ROOT, "setup": ROOT / "actions" / "setup"}
+    by_hand = {name: (place / "action.yml").read_text(encoding="utf-8") for name, place in places.items()}
+    yield ROOT / "docs" / "actions.md", page({**by_hand, **texts})
 
 
 def command_of(action: Action) -> click.Command:
@@ -51,17 +52,13 @@ def command_of(action: Action) -> click.Command:
 
 
 def options_of(action: Action) -> list[click.Option]:
-    """The options that are inputs, in the command's own order.
+    """The options that are inputs, in the order of the table.
 
-    What the runner itself says (`GITHUB_ACTOR`) is no input: a step cannot set such a variable.
+    Raises:
+        KeyError: The table names an option that the command does not have.
     """
-    command = command_of(action)
-    options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
-    by_variable = {
-        option.name for option in options if option.envvar and option.name in _target_names()
-    } - TARGET_INPUTS
-    of_the_runner = {option.name for option in options if str(option.envvar).startswith("GITHUB_")}
-    return [option for option in options if option.name not in FOR_PEOPLE | by_variable | of_the_runner]
+    options = {input_name(option): option for option in command_of(action).params if isinstance(option, click.Option)}
+    return [options[name] for name in action.inputs]
 
 
 def input_name(option: click.Option) -> str:
@@ -77,35 +74,31 @@ def action_text(action: Action) -> str:
         f"# Written by tools/write_actions.py from `chamiperf {' '.join(words)}`; change its options, and `make docs`.",
         f"name: chamiperf {action.name}",
         f"description: {_quoted(action.summary)}",
+        "author: chamiperf-ci",
+        "branding:",
+        "  icon: activity",
+        "  color: blue",
         "inputs:",
     ]
     for option in options:
         lines += [f"  {input_name(option)}:", f"    description: {_quoted(_described(option))}"]
-        if option.required:
-            lines.append("    required: true")
-        else:
-            lines.append('    default: ""')
+        lines.append("    required: true" if option.required else f"    default: {_quoted(_default(option))}")
+    lines += ["  args:", f"    description: {_quoted(ARGS)}", '    default: ""']
     if action.writes:
-        lines += ["  token:", f"    description: {_quoted(WRITES_AS)}", '    default: ""']
+        lines += ["  token:", f"    description: {_quoted(WRITES_AS)}", "    default: ${{ github.token }}"]
     lines.append("outputs:")
     for name, text in {"exit-code": EXIT_CODE, **action.outputs}.items():
         value = "${{ steps.run.outputs." + name + " }}"
         lines += [f"  {name}:", f"    description: {_quoted(text)}", f"    value: {value}"]
-    lines += [
-        "runs:",
-        "  using: composite",
-        "  steps:",
-        "    - id: run",
-        "      shell: bash",
-        "      env:",
-        f'        CHAMIPERF_ACTION_VERSION: "{__version__}"',
-    ]
+    lines += ["runs:", "  using: composite", "  steps:", "    - id: run", "      shell: bash", "      env:"]
+    lines += [f"        {variable}: {value}" for variable, value in ORIGIN.items()]
     for option in options:
         variable, value = _environment(action, words, option)
         lines.append(f"        {variable}: {value}")
+    lines.append("        CHAMIPERF_ACTION_ARGS: ${{ inputs.args }}")
     if action.writes:
         lines.append("        GITHUB_TOKEN: ${{ inputs.token || github.token }}")
-    lines.append(f"      run: exec chamiperf {' '.join(words)}")
+    lines.append(f'      run: exec bash "$GITHUB_ACTION_PATH/../run" run {" ".join(words)}')
     return "\n".join(lines) + "\n"
 
 
@@ -116,21 +109,38 @@ def _environment(action: Action, words: list[str], option: click.Option) -> tupl
     """
     name = input_name(option)
     if isinstance(option.envvar, str):
-        variable, value = option.envvar, f"${{{{ inputs.{name} || env.{option.envvar} }}}}"
+        # At its default, an input leaves the word to the job's variable.
+        default = _default(option)
+        chosen = f"inputs.{name} != '{default}' && inputs.{name}" if default else f"inputs.{name}"
+        variable, value = (
+            option.envvar,
+            f"${{{{ {chosen} || env.{option.envvar}{' || inputs.' + name if default else ''} }}}}",
+        )
     else:
         variable = "_".join(["CHAMIPERF_IN", *words, option.name]).upper().replace("-", "_")
         value = f"${{{{ inputs.{name} }}}}"
     return variable, action.values.get(option.name, value)
 
 
+def _default(option: click.Option) -> str:
+    """The command's own default, as the input's; empty where the command decides by what it finds."""
+    default = option.get_default(click.Context(click.Command("none")), call=False)
+    if default is None or default == () or type(default).__name__ == "Sentinel":
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
 def _described(option: click.Option) -> str:
-    """The option's help with its default, its allowed values and how several are given."""
+    """The option's help in the words of an input: what it takes, how several are given, what empty means."""
     text, _, told = (option.help or "").partition("  [default:")
-    text = text.strip().rstrip(".").replace("; repeatable", "")
+    text = re.sub(r"\s*\[[A-Z_]+\]", "", text).strip().rstrip(".").replace("; repeatable", "")
+    text = _as_inputs(text)
     parts = [f"{text[:1].upper()}{text[1:]}."]
     if isinstance(option.type, click.Choice):
         parts.append(f"One of: {', '.join(option.type.choices)}.")
-    if isinstance(option.type, Duration) and "such as" not in text:
+    if isinstance(option.type, Duration) and "such as" not in text and not _default(option):
         parts.append("A duration, such as 90s or 2m.")
     if option.is_flag:
         parts.append("true or false.")
@@ -138,29 +148,26 @@ def _described(option: click.Option) -> str:
         separator = "colons" if isinstance(option.type, click.Path) else "blanks"
         parts.append(f"Several are separated by {separator}.")
     if isinstance(option.type, (click.IntRange, click.FloatRange)):
-        parts.append(f"Range: {option.type._describe_range()}.")  # noqa: SLF001 - as click's own help says it
-    default = option.get_default(click.Context(click.Command("none")), call=False)
-    if not option.required and default not in (None, (), "") and not _unset(default):
-        parts.append(f"Default: {_shown(default)}.")
-    elif told:
-        parts.append(f"Default: {told.strip().removesuffix(']')}.")
+        parts.append(_range(option.type))
+    if told and not _default(option):
+        parts.append(f"Empty: {_as_inputs(told.strip().removesuffix(']'))}.")
     return " ".join(parts)
 
 
-def _shown(default: object) -> str:
-    if isinstance(default, bool):
-        return str(default).lower()
-    return " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+def _as_inputs(text: str) -> str:
+    """Options of the command line in the words of a workflow; what is quoted stays a command line."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"--([a-z][a-z0-9-]*)", r"`\1`", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
-def _unset(default: object) -> bool:
-    return type(default).__name__ == "Sentinel" or str(default).startswith("Sentinel")
-
-
-def _target_names() -> frozenset[str]:
-    """The options that every command with a target has."""
-    wait = importlib.import_module("chamiperf_ci.commands.wait").wait
-    return frozenset(option.name for option in wait.params if option.name not in {"timeout", None})
+def _range(allowed: click.IntRange | click.FloatRange) -> str:
+    """What numbers are allowed, in words."""
+    if allowed.min is not None and allowed.max is not None:
+        return f"From {allowed.min} to {allowed.max}."
+    if allowed.min is not None:
+        return f"More than {allowed.min}." if allowed.min_open else f"{allowed.min} or more."
+    return f"Up to {allowed.max}."
 
 
 def _quoted(text: str) -> str:

@@ -3,36 +3,39 @@
 #
 # STEPS holds a line for each step: name, outcome (success, failure, cancelled, skipped), exit code if it said one.
 # A verdict outranks the steps before it: what `confirm` decided, else what `compare` or a `drill` did; a step that failed
-# before any verdict gives its own code. One that failed without a code (the runner could not start it) counts as 70.
+# before any verdict gives its own code. Without a code of its own, a script of the caller's counts as 3 (nothing could be
+# measured), an upload as 4 (GitHub), and anything else as 70.
 set -euo pipefail
 
-verdict='' first='' rows='' stopped=''
+verdict='' first='' ended='' stopped='' good='' left=''
 while read -r name outcome code; do
   [ -n "$name" ] || continue
   case "$outcome" in
-    success) said='done' ;;
+    success) good+="${good:+, }$name" ;;
     failure)
-      said="ended with ${code:-70: its log says why}"
-      code="${code:-70}"
+      said="ended with $code"
+      case "$code:$name" in
+        :deploy* | :teardown*) code=3 said='ended with an error of its own: its log says which' ;;
+        :upload* | :hand-over) code=4 said='was refused by GitHub: its log says why' ;;
+        :*) code=70 said='ended with 70: its log says why' ;;
+      esac
+      ended+="- **$name** $said"$'\n'
       # A drill that says no has ended all the same, and keeps nothing from running.
       [ "$name" = drill ] || : "${stopped:=$name}"
       ;;
     cancelled)
       code=3
-      said='cancelled'
+      ended+="- **$name** was cancelled"$'\n'
       : "${stopped:=$name}"
       ;;
     *)
       case "$name" in
         wait | smoke | lock | seed | load | compare | report | hand-over)
-          said="${stopped:+not run, because of $stopped}"
-          : "${said:=not needed}"
+          [ -z "$stopped" ] || left+="${left:+, }$name"
           ;;
-        *) said='not needed' ;;
       esac
       ;;
   esac
-  rows+="| $name | $said |"$'\n'
   case "$name:$outcome" in
     compare:success | confirm:success | compare:failure | confirm:failure | drill:success | drill:failure)
       verdict="${code:-0}"
@@ -47,8 +50,11 @@ result="${verdict:-${first:-70}}"
 
 minutes=$((($(date +%s) - ${STARTED:-$(date +%s)} + 59) / 60))
 {
-  printf '### Steps\n\n| step | how it ended |\n|---|---|\n%s\n' "$rows"
-  printf 'Exit code %s. Runner minutes used: %s.\n\n' "$result" "$minutes"
+  printf '### Steps\n\n%s' "$ended"
+  [ -z "$left" ] || printf -- '- not run because of %s: %s\n' "$stopped" "$left"
+  [ -z "$good" ] || printf -- '- done: %s\n' "$good"
+  [ -z "${NEXT:-}" ] || printf '\n### What comes next\n\n%s\n' "$NEXT"
+  printf '\nExit code %s. Runner minutes used: %s.\n\n' "$result" "$minutes"
 } >>"${GITHUB_STEP_SUMMARY:-/dev/stderr}"
 printf 'exit-code=%s\n' "$result" >>"${GITHUB_OUTPUT:-/dev/stderr}"
 exit "$result"

@@ -1,20 +1,23 @@
-"""Installs chamiperf-ci from the checkout that this action lies in, into an environment of its own.
+"""Installs chamiperf-ci from the checkout that this action lies in, and starts it.
 
-Standard library only, and importable by an older Python, so that the message about it is ours. Run by action.yml as
-`install.py plan` (checks the runner, names the cache) and `install.py install`.
+Standard library only. `actions/run` calls it: `install.py plan` checks the runner and names the cache, `install.py
+install` installs, and `install.py run COMMAND...` installs where no step of this job has, then becomes that command.
 
-The environment lies in the runner's tool cache under a name made of everything that goes into it; a runner that keeps
-its disk installs once. pip's own variables (PIP_INDEX_URL, PIP_FIND_LINKS, ...) reach pip untouched: docs/runner.md.
+Each job gets an environment of its own below RUNNER_TEMP, made from packages that pip checks against the hashes of the
+lock files. What a runner keeps from job to job is the packages alone: nobody's earlier job can leave code behind that
+runs. pip's own variables (PIP_INDEX_URL, PIP_FIND_LINKS, ...) reach pip untouched: docs/runner.md.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import resource
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,7 +26,8 @@ from typing import NoReturn
 
 TOOLKIT = Path(__file__).resolve().parent.parent.parent
 LOCKS = ("requirements/runtime.txt", "requirements/build.txt")
-OLDEST_PYTHON = (3, 11)
+PACKAGED = ("chamiperf_ci", "chamicore_standin", "k6", "workflows")
+"""Folders of this toolkit that its package is made of."""
 OLDEST_RUNNER = (2, 327, 1)
 """The pinned actions run on node24, which this version of the runner brought."""
 OPEN_FILES = 25_000
@@ -38,75 +42,149 @@ GUIDE = "https://github.com/{repository}/blob/{ref}/docs/runner.md"
 
 
 def main() -> None:
-    """Run one of the two steps."""
-    if sys.version_info < OLDEST_PYTHON:
-        fail(
-            "Python %d.%d is too old for chamiperf" % sys.version_info[:2],  # noqa: UP031 - for an old Python too
-            "Put `uses: actions/setup-python` with `python-version: '3.12'` before this step, or install Python "
-            "3.11 or newer on the runner.",
-            "python",
-        )
-    {"plan": plan, "install": install}[sys.argv[1]]()
+    """Run one of the steps."""
+    {"plan": plan, "install": install, "run": run_command}[sys.argv[1]]()
 
 
 def plan() -> None:
     """Check the runner and say what the cache is called."""
     cache = os.environ.get("CHAMIPERF_SETUP_CACHE", "")
     if cache not in ("true", "false"):
-        fail("cache is neither true nor false: %r" % cache, "Write `cache: true` or `cache: false`.", "inputs")  # noqa: UP031
+        fail(f"cache is neither true nor false: {cache!r}", "Write `cache: true` or `cache: false`.", "inputs")
     check_open_files()
     check_ports()
     check_runner()
     check_k6()
     check_disk()
-    ready = (home() / ".complete").exists()
-    output("cache", "false" if ready else cache)
-    output(
-        "cache-key",
-        f"chamiperf-pip-{sys.platform}-{os.uname().machine}-{sys.version_info[0]}.{sys.version_info[1]}-{digest(locks())[:16]}",
-    )
-    output("cache-path", os.environ.get("PIP_CACHE_DIR") or str(Path.home() / ".cache" / "pip"))
+    output("cache", "false" if installed() or packages().is_dir() else cache)
+    output("cache-key", f"chamiperf-packages-{packages().name}")
+    output("cache-path", str(packages()))
 
 
 def install() -> None:
-    """Make the environment, unless it is there, and put `chamiperf` on the path.
+    """Make the environment, unless a step of this job has, and put `chamiperf` on the path.
 
     Only `chamiperf` is: a k6 that the job has on its path stays the one that is used, and the caller's Python is left
     alone.
     """
-    place = home()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    # Two jobs of one machine may come here at once.
-    with (place.parent / ".lock").open("w") as lock:
+    version = ready()["version"]
+    output("version", version)
+    append("GITHUB_STEP_SUMMARY", f"Installed chamiperf {version}.\n\n")
+    print(f"chamiperf {version}", flush=True)
+
+
+def run_command() -> None:
+    """Become the command that follows `run`, with the words of the input `args` behind it."""
+    given = os.environ.pop("CHAMIPERF_ACTION_ARGS", "")
+    try:
+        words = shlex.split(given)
+    except ValueError as error:
+        fail(f"the input args cannot be split into words: {error}", "Close each quotation mark.", "inputs")
+    if "\0" in given:
+        fail("the input args holds a NUL", "Take it out.", "inputs")
+    command = str(Path(ready()["place"]) / "path" / "chamiperf")
+    os.execv(command, [command, *sys.argv[2:], *words])  # noqa: S606 - a list of arguments, which no shell reads
+
+
+def ready() -> dict[str, str]:
+    """What is installed in this job, after installing it if need be.
+
+    `chamiperf` on the path means nothing: whoever put it there. Ours is known by the note that this script left in the
+    job's own folder.
+    """
+    base = job_folder()
+    base.mkdir(parents=True, exist_ok=True)
+    # Two jobs of a machine without RUNNER_TEMP may come here at once.
+    with (base / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / ".complete").exists():
-            build(place)
-    append("GITHUB_PATH", f"{place / 'path'}\n")
-    version = subprocess.run(
-        [str(place / "path" / "chamiperf"), "--version"], capture_output=True, text=True, check=True
-    )
-    output("version", version.stdout.split()[-1])
-    append("GITHUB_STEP_SUMMARY", f"Installed {version.stdout.strip()}.\n\n")
-    print(version.stdout.strip(), flush=True)
+        note = installed()
+        # Outside a job nobody empties the folder.
+        if note is None or (note["source"] != own_digest() and "RUNNER_TEMP" not in os.environ):
+            note = build(base / own_digest()[:24])
+            (base / "installed.json").write_text(json.dumps(note), encoding="utf-8")
+            append("GITHUB_PATH", f"{Path(note['place']) / 'path'}\n")
+    if note["source"] != own_digest():
+        fail(
+            f"this action is of {origin()}, and the job has installed chamiperf from {note['origin']}",
+            "Give the same version behind the @ of every chamiperf action of the job.",
+            "inputs",
+        )
+    return note
 
 
-def build(place: Path) -> None:
+def installed() -> dict[str, str] | None:
+    """The note on what this job has installed; None before the first action."""
+    try:
+        note: dict[str, str] = json.loads((job_folder() / "installed.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return note if (Path(note["place"]) / "path" / "chamiperf").exists() else None
+
+
+def build(place: Path) -> dict[str, str]:
     """Install the locked packages, hash by hash, then the toolkit itself without resolving anything."""
     run([sys.executable, "-m", "venv", "--clear", str(place)], "make an environment", "venv")
-    pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    python = str(place / "bin" / "python")
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
     requirements = [argument for lock in LOCKS for argument in ("-r", str(TOOLKIT / lock))]
-    run([*pip, "--require-hashes", "--only-binary", ":all:", *requirements], "install the locked packages", "packages")
-    run([*pip, "--no-deps", "--no-build-isolation", str(TOOLKIT)], "install chamiperf", "packages")
+    hashed = ["--require-hashes", "--only-binary", ":all:", *requirements]
+    # Lazily compiled: most modules are never imported by the few commands of a job.
+    offline = [*pip, "install", "--no-compile", "--no-index", "--find-links", str(packages()), *hashed]
+    if not packages().is_dir() or subprocess.run(offline, check=False, capture_output=True).returncode != 0:
+        fetch(pip, hashed)
+        run(offline, "install the locked packages", "packages")
+    toolkit = [*pip, "install", "--no-compile", "--no-deps", "--no-index", "--no-build-isolation", str(TOOLKIT)]
+    run(toolkit, "install chamiperf", "packages")
     (place / "path").mkdir()
-    (place / "path" / "chamiperf").symlink_to(place / "bin" / "chamiperf")
-    (place / ".complete").touch()
+    command = place / "path" / "chamiperf"
+    # Isolated, so that no PYTHONPATH of the job puts other packages in front of the locked ones.
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(python)} -I -m chamiperf_ci "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    said = subprocess.run([str(command), "--version"], capture_output=True, text=True, check=False)
+    if said.returncode != 0:
+        fail(f"what was installed does not run: {said.stderr.strip()[-300:]}", "Report it with this log.", "packages")
+    return {"source": own_digest(), "place": str(place), "origin": origin(), "version": said.stdout.split()[-1]}
 
 
-def home() -> Path:
-    """Where the environment lies: a different place for each Python, lock file and state of the toolkit's own code."""
-    base = os.environ.get("RUNNER_TOOL_CACHE") or os.environ.get("RUNNER_TEMP") or str(Path.home() / ".cache")
-    name = digest(sys.version.encode(), sys.executable.encode(), locks(), source())
-    return Path(base) / "chamiperf-ci" / name[:24]
+def fetch(pip: list[str], hashed: list[str]) -> None:
+    """Download the locked packages to where the runner keeps them; what lay there is not what the lock files say."""
+    aside = packages().with_name(f".{packages().name}-{secrets.token_hex(4)}")
+    aside.mkdir(parents=True)
+    try:
+        # A name without a wheel for this machine is a failure here, with pip's own words.
+        run([*pip, "download", "--dest", str(aside), *hashed], "download the locked packages", "packages")
+        shutil.rmtree(packages(), ignore_errors=True)
+        aside.replace(packages())
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def job_folder() -> Path:
+    """Where this job's environment lies; the runner empties RUNNER_TEMP before each job."""
+    return Path(os.environ.get("RUNNER_TEMP") or tool_cache()) / "chamiperf-ci"
+
+
+def tool_cache() -> Path:
+    """What the runner keeps from job to job."""
+    return Path(os.environ.get("RUNNER_TOOL_CACHE") or Path.home() / ".cache")
+
+
+def packages() -> Path:
+    """The downloaded packages: a folder for each machine, Python and state of the lock files."""
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    name = f"{sys.platform}-{os.uname().machine}-{python}-{digest(locks())[:16]}"
+    return tool_cache() / "chamiperf-ci" / "packages" / name
+
+
+def own_digest() -> str:
+    """What this action would install: two commits are two environments, also of one version."""
+    return digest(locks(), source())
+
+
+def origin() -> str:
+    """Where this action comes from, for people."""
+    repository, ref = os.environ.get("CHAMIPERF_SETUP_REPOSITORY"), os.environ.get("CHAMIPERF_SETUP_REF")
+    return f"{repository}@{ref}" if repository and ref else str(TOOLKIT)
 
 
 def locks() -> bytes:
@@ -118,7 +196,7 @@ def source() -> bytes:
     """The toolkit's own files: two commits of one version are two environments."""
     files = sorted(
         path
-        for folder in ("chamiperf_ci", "k6")
+        for folder in PACKAGED
         for path in (TOOLKIT / folder).rglob("*")
         if path.is_file() and "node_modules" not in path.parts
     )
@@ -198,12 +276,12 @@ def check_k6() -> None:
 
 def check_disk() -> None:
     """A full disk ends a night in its middle."""
-    folder = next(path for path in home().parents if path.exists())
+    folder = next(path for path in (job_folder(), *job_folder().parents) if path.exists())
     free = shutil.disk_usage(folder).free
     if free < FREE_BYTES:
         warn(
             f"{free // 1_000_000:,} MB are free in {folder}: too few for an installation and a night's files",
-            "Remove environments of old commits there, or give the runner a larger disk.",
+            "Remove files of old jobs there, or give the runner a larger disk.",
             "disk",
         )
 

@@ -286,6 +286,21 @@ def default_baselines() -> Path:
     return _find("baselines.json")
 
 
+def workflow_templates() -> Path:
+    """The folder with the workflows that `init` writes.
+
+    Raises:
+        ConfigurationError: As `k6_folder`.
+    """
+    return _find("workflows/nightly.yml").parent
+
+
+def recorded_release() -> str | None:
+    """OWNER/REPO@SHA that this package was built from, as a release records it; None for any other build."""
+    place = _PACKAGE / "_data" / "release.txt"
+    return place.read_text(encoding="utf-8").strip() if place.is_file() else None
+
+
 def _find(name: str) -> Path:
     for folder in (_PACKAGE / "_data", _PACKAGE.parent):
         if (folder / name).is_file():

@@ -1,5 +1,6 @@
 """`chamiperf baselines`: check the file, begin one, import Chamicore's targets."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import click
 
 from chamiperf_ci.cli import run
-from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.options import source_options
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -75,6 +76,56 @@ def init(
         today=datetime.now(UTC).date(),
     )
     return ExitCode.OK
+
+
+@baselines.command("propose-first")
+@_baselines_option
+@source_options
+@click.option("--who", envvar="GITHUB_ACTOR", help="Who proposes it; default: this machine's user. [GITHUB_ACTOR]")
+@click.option("--repository", envvar="GITHUB_REPOSITORY", show_envvar=True, metavar="OWNER/NAME", help="Where.")
+def propose_first(
+    *,
+    sources: Any,  # noqa: ANN401 - imported on use
+    baselines: Path,
+    who: str | None,
+    repository: str | None,
+) -> ExitCode:
+    """Open a pull request with the first baseline once five valid nights are there; until then say how many are.
+
+    For the end of a night. It is opened once, and merged by a person. The token is read from GITHUB_TOKEN.
+    """
+    from chamiperf_ci.adapters import actions  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.adapters.github.api import connect, repository_named  # noqa: PLC0415
+    from chamiperf_ci.steps.baselines.first import propose_first as propose  # noqa: PLC0415
+    from chamiperf_ci.steps.baselines.update import Destination, user_name  # noqa: PLC0415
+
+    repository = repository_named(repository)
+    link = (
+        "/".join((os.environ.get("GITHUB_SERVER_URL") or "https://github.com", repository, "actions/runs"))
+        + f"/{os.environ.get('GITHUB_RUN_ID', '')}"
+    )
+    done = propose(
+        sources,
+        baselines,
+        Destination(repository, "", "", str(baselines), link),
+        connect(_token(), api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com"),
+        who=who or user_name(),
+        today=datetime.now(UTC).date(),
+    )
+    click.echo(done.sentence)
+    actions.append_summary(f"### First baseline\n\n{done.sentence}\n\n{done.text}")
+    actions.publish({"pull-request": done.opened.number if done.opened else ""})
+    return ExitCode.OK
+
+
+def _token() -> str:
+    if token := os.environ.get("GITHUB_TOKEN", "").strip():
+        return token
+    raise ConfigurationError(
+        "there is no token to open a pull request with",
+        where="GITHUB_TOKEN",
+        remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step.",
+    )
 
 
 @baselines.command("format")

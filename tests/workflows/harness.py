@@ -1,8 +1,8 @@
 """Runs the workflows that adopters copy, as they stand, with `act` in host mode, from a repository that is not ours.
 
-What is changed for `act`, and nothing else: `OWNER` stays and is mapped to a copy of this toolkit; `concurrency.queue`
-is taken out, and `job.workflow_repository`, `job.workflow_sha` and `runner.environment` are filled in, because `act`
-knows none of them.
+What is changed for `act`, and nothing else: `OWNER` and `COMMIT` stay and are mapped to a copy of this toolkit;
+`concurrency.queue` is taken out, and `job.workflow_repository`, `job.workflow_sha` and `runner.environment` are filled
+in, because `act` knows none of them.
 """
 
 import json
@@ -19,7 +19,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDINS = Path(__file__).with_name("standins")
-RELEASE = "OWNER/chamiperf-ci@v0.1.0"
+RELEASE = "OWNER/chamiperf-ci@COMMIT"
+COMMIT = "c0ffee" * 6 + "c0ff"
+"""The commit of a release, for what `chamiperf init` writes."""
 ADDRESS = "https://github.com/octo/stack.git"
 TIMEOUT_S = 420
 
@@ -102,7 +104,16 @@ class Adopter:
         for old, new in (edit or {}).items():
             assert old in text, f"{workflow} has no {old!r}"
             text = text.replace(old, new)
-        self.write(f".github/workflows/{workflow}", re.sub(r"\n +queue: max(?=\n)", "", text))
+        self.write(f".github/workflows/{placed(workflow)}", re.sub(r"\n +queue: max(?=\n)", "", text))
+
+    def init(self, *words):
+        """Write workflows as `chamiperf init` does; what it printed."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "chamiperf_ci", "init", "--toolkit", f"OWNER/chamiperf-ci@{COMMIT}", *words],
+            cwd=self.repository, capture_output=True, text=True, check=True,
+            env={**clean_environment(), "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        return ran.stdout
 
     def write(self, path, text, *, executable=False):
         """Put a file into the repository."""
@@ -119,10 +130,12 @@ class Adopter:
         self.copy("nightly.yml", edit={
             "      stack: embedded\n": "      target: lab\n      allow-dhcp: true\n      deploy-script: ./deploy\n"
             "      teardown-script: ./teardown\n",
-            "profile: full": f'profile: demo\n      nodes: "200"\n      {load}',
-            "scenarios: all": "scenarios: boot_storm\n      confirm: none",
+            "profile: demo": f"profile: demo\n      confirm: none\n      {load}",
+            '      vus: "50"\n      sustained: 30s\n': "",
+            'nodes: "2000"': 'nodes: "200"',
             "      history-branch: chamiperf-data\n": "",
-            "      nightly-workflow: nightly.yml": "      # no alerts",
+            "propose-first-baseline: true": "propose-first-baseline: false",
+            "      nightly-workflow: chamiperf-nightly.yml": "      # no alerts",
         })  # fmt: skip
 
     def environment(self):
@@ -155,11 +168,12 @@ class Adopter:
         }
         command = [
             str(Path(sys.executable).with_name("act")), event, "--json", "--no-cache-server", "--pull=false",
-            "--directory", str(self.repository), "--workflows", f".github/workflows/{workflow}",
+            "--directory", str(self.repository), "--workflows", f".github/workflows/{placed(workflow)}",
             "--eventpath", str(event_file), "--action-cache-path", str(self.cache), "--defaultbranch", "main",
             "--artifact-server-addr", "127.0.0.1",
             "--platform", "ubuntu-24.04=-self-hosted",
             "--local-repository", f"{RELEASE}={self.toolkit}",
+            "--local-repository", f"OWNER/chamiperf-ci@{COMMIT}={self.toolkit}",
         ]  # fmt: skip
         for action in third_party():
             command += ["--local-repository", f"{action}={STANDINS / action.split('@')[0].split('/')[1]}"]
@@ -180,6 +194,11 @@ class Adopter:
             finally:
                 act.kill()
         return read_log(act.returncode, printed.read_text(), self.artifacts)
+
+
+def placed(workflow):
+    """What a workflow of ours is called where an adopter puts it."""
+    return f"chamiperf-{workflow}" if (ROOT / "workflows" / workflow).exists() else workflow
 
 
 def read_log(code, printed, artifacts):
@@ -206,7 +225,13 @@ def read_log(code, printed, artifacts):
 def third_party():
     """The pinned actions that our workflows and actions use, as `uses:` names them."""
     found = set()
-    places = (".github/workflows/*.yml", "workflows/*.yml", "examples/workflows/*.yml", "actions/*/action.yml")
+    places = (
+        "action.yml",
+        ".github/workflows/*.yml",
+        "workflows/*.yml",
+        "examples/workflows/*.yml",
+        "actions/*/action.yml",
+    )
     for file in (file for place in places for file in ROOT.glob(place)):
         text = yaml.safe_load(file.read_text())
         jobs = text.get("jobs", {"": {"steps": text.get("runs", {}).get("steps", [])}})
@@ -230,7 +255,7 @@ def copy_toolkit(to):
     for old, new in {
         "      queue: max\n": "",
         "job.workflow_repository": "'OWNER/chamiperf-ci'",
-        "job.workflow_sha": "'v0.1.0'",
+        "job.workflow_sha": "'COMMIT'",
         "runner.environment": "env.HARNESS_RUNNER",
     }.items():
         assert old in text

@@ -122,4 +122,4 @@ def test_a_night_whose_load_is_killed_leaves_no_load_and_tidies_up(adopter):
     assert seen["k6"]
     require_tidied(ran)
     assert ran.jobs == {"measure": "failure"}
-    assert "| load | ended with " in ran.summaries["measure"]
+    assert "- **load** ended with " in ran.summaries["measure"]

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 JOBS = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())["jobs"]
 MEASURE = JOBS["measure"]
 STEPS = {step["id"]: step for step in MEASURE["steps"] if "id" in step}
-PREPARING = {"toolkit", "setup", "baselines"}
+PREPARING = {"toolkit", "given", "setup", "token", "baselines"}
 """Steps that end the job when they fail."""
 
 

@@ -19,7 +19,7 @@ jobs:
       - run: echo deployed
   smoke:
     needs: deploy
-    uses: ./.github/workflows/smoke.yml
+    uses: ./.github/workflows/chamiperf-smoke.yml
     permissions:
       contents: read
     secrets: inherit

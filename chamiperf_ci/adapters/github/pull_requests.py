@@ -79,6 +79,24 @@ def from_head(api: Api, repository: str, *, head_repository: str, branch: str) -
     )
 
 
+def any_from(api: Api, repository: str, branch: str) -> PullRequest | None:
+    """The newest pull request from a branch of the repository, open or closed; None if there never was one.
+
+    Raises:
+        GitHubFailed: They cannot be read.
+    """
+    listing = api.pages(
+        f"/repos/{repository}/pulls",
+        what=f"look for a pull request from {branch}",
+        permission=READ,
+        state="all",
+        head=f"{repository.partition('/')[0]}:{branch}",
+        sort="created",
+        direction="desc",
+    )
+    return next((pull for pull in map(_pull_request, listing) if pull.head_branch == branch), None)
+
+
 def open_or_update_pull_request(api: Api, repository: str, proposal: Proposal) -> PullRequest:
     """Put the files on a branch of their own and open a pull request, or update the one that is open.
 

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 if [ "$REPOSITORY" = OWNER/chamiperf-ci ]; then
-  [ "$REF" = v0.1.0 ] || { echo "no such ref: $REF"; exit 1; }
+  [ "$REF" = COMMIT ] || { echo "no such ref: $REF"; exit 1; }
   find "$HOME" "$TMPDIR" "$XDG_RUNTIME_DIR" -mindepth 1 -delete
   mkdir -p "$TO"
   cp -r "$HARNESS_TOOLKIT/." "$TO"

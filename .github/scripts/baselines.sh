@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Names the baselines to judge by: the caller's FILE, or the toolkit's own targets where there is none yet. Says in the
+# output `next` what a person can do next, for the end of the job summary.
+set -euo pipefail
+
+toolkit=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+docs="${PROJECT_URL:-chamiperf-ci}/docs"
+file="$FILE"
+next=''
+if [ "${STACK:-}" = embedded ]; then
+  next+="- This was a self-test of the toolkit: it measured the stand-in, not your stack. To measure your stack, describe it in \`chamiperf.toml\`, write \`target: NAME\` in place of \`stack: embedded\` in the workflow, and store its token as the secret \`CHAMICORE_INTERNAL_TOKEN\` ($docs/your-stack.md)."$'\n'
+fi
+if [ ! -f "$file" ]; then
+  file="$toolkit/baselines.json"
+  if [ "${PROPOSE:-}" = true ]; then
+    how="After the fifth valid night, a pull request with the first baseline opens by itself. Review and merge it."
+  else
+    how="After five valid nights, write the first baseline: $docs/first-night.md says how."
+  fi
+  echo "::notice title=chamiperf::$FILE does not exist: judged by the toolkit's targets alone, without a baseline. $how"
+  next+="- There is no \`baselines.json\` yet, so nothing is compared. $how"$'\n'
+fi
+printf 'file=%s\n' "$file" >>"$GITHUB_OUTPUT"
+printf 'next<<END-OF-NEXT\n%sEND-OF-NEXT\n' "$next" >>"$GITHUB_OUTPUT"

@@ -1,0 +1,372 @@
+"""The workflows that a repository takes from this toolkit: what to write, what is older, what a person must still do.
+
+Each file begins with a line that says which template it was made from, with which values, and the digest of the rest.
+So a later call can tell a copy that somebody edited from one that is merely older, and makes an older one anew with the
+values of the first time. Nothing of another's is ever overwritten, and a link is never followed.
+"""
+
+import difflib
+import hashlib
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+
+from chamiperf_ci import __version__
+from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters.files import recorded_release, workflow_templates
+from chamiperf_ci.errors import ConfigurationError
+
+_FOLDER = Path(".github/workflows")
+_TARGETS = Path("chamiperf.toml")
+_HEADER = re.compile(r"# Written by chamiperf init [^ ]+: (?P<words>.*); content (?P<digest>[0-9a-f]{16})\.\n")
+_PLACE = re.compile(r"(?P<repository>[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@(?P<commit>[0-9a-f]{40}|[0-9a-f]{64})")
+_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+HOSTED = "ubuntu-24.04"
+"""The runner of a copy that names none."""
+
+
+class State(StrEnum):
+    """What a file is, beside what it would be."""
+
+    NEW = "new"
+    CURRENT = "current"
+    OLDER = "older"
+    EDITED = "edited"
+    """By hand, from the current template: it stays."""
+    EDITED_OLDER = "edited, older"
+    """By hand, from an older template: a person must merge it."""
+    FOREIGN = "not ours"
+    """A file of that name which this toolkit did not write."""
+
+
+FINE = frozenset({State.CURRENT, State.EDITED})
+"""What `--check` has nothing to say about."""
+
+WAITING = frozenset({State.EDITED_OLDER, State.FOREIGN})
+"""What waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toolkit:
+    """Where the workflows get this toolkit from.
+
+    Args:
+        repository: OWNER/REPO.
+        commit: In full; a tag could be moved.
+    """
+
+    repository: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a copy is filled with, beside the toolkit's place.
+
+    Args:
+        runner: Labels of the runner.
+        target: A target of chamiperf.toml; empty for the embedded stack.
+    """
+
+    runner: tuple[str, ...] = (HOSTED,)
+    target: str = ""
+
+    def words(self) -> str:
+        """The options that say so."""
+        runner = [] if self.runner == (HOSTED,) else ["--runner", ",".join(self.runner)]
+        return shlex.join([*runner, *(["--target", self.target] if self.target else [])])
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One file.
+
+    Args:
+        path: In the repository.
+        text: As it would be written.
+        before: As it is; None where there is none.
+        state: How the two compare.
+    """
+
+    path: Path
+    text: str
+    before: str | None
+    state: State
+
+    @property
+    def diff(self) -> str:
+        """What writing it would change, as `diff -u` shows it; empty for a new file."""
+        if self.before is None:
+            return ""
+        lines = difflib.unified_diff(
+            self.before.splitlines(keepends=True),
+            self.text.splitlines(keepends=True),
+            f"a/{self.path}",
+            f"b/{self.path}",
+        )
+        return "".join(lines)
+
+
+def names() -> tuple[str, ...]:
+    """The workflows that can be asked for."""
+    return tuple(sorted(path.stem for path in workflow_templates().glob("*.yml")))
+
+
+def toolkit_named(given: str | None) -> Toolkit:
+    """The toolkit's place as it was given, else as its build recorded it.
+
+    Raises:
+        ConfigurationError: It is not OWNER/REPO@SHA, or nothing recorded it.
+    """
+    said = given or recorded_release() or _installed_from() or _checked_out()
+    if said is None:
+        raise ConfigurationError(
+            "this installation does not know where it comes from",
+            where="--toolkit",
+            remedy="Give the repository and the commit that workflows are to use, as --toolkit OWNER/REPO@SHA.",
+        )
+    match = _PLACE.fullmatch(said)
+    if match is None or match["repository"].rpartition("/")[2] in {".", ".."}:
+        raise ConfigurationError(
+            f"{said!r} is not OWNER/REPO@SHA",
+            where="--toolkit",
+            remedy="Give the commit in full, 40 hexadecimal digits: a tag or a branch can be moved.",
+        )
+    return Toolkit(match["repository"], match["commit"])
+
+
+def values_named(runner: str | None, target: str | None) -> Values:
+    """The values as they were given.
+
+    Raises:
+        ConfigurationError: A label or the target's name has a character that it cannot have.
+    """
+    labels = tuple(label.strip() for label in (runner or HOSTED).split(","))
+    for label in labels:
+        if not _LABEL.fullmatch(label):
+            raise ConfigurationError(
+                f"{label!r} is not a runner's label",
+                where="--runner",
+                remedy="Give labels of letters, digits, dots, dashes and underscores, separated by commas.",
+            )
+    if target and not _NAME.fullmatch(target):
+        raise ConfigurationError(
+            f"{target!r} is not a target's name",
+            where="--target",
+            remedy="Give a name of letters, digits, dots, dashes and underscores, as in [targets.NAME].",
+        )
+    return Values(labels, target or "")
+
+
+def root_of(folder: Path) -> Path:
+    """The repository that a folder lies in.
+
+    Raises:
+        ConfigurationError: It lies in none.
+    """
+    for place in (folder.resolve(), *folder.resolve().parents):
+        if (place / ".git").exists():
+            return place
+    raise ConfigurationError(
+        "this is not a git repository", where=str(folder), remedy="Go to the repository, or run `git init` first."
+    )
+
+
+def copies(root: Path, wanted: Sequence[str], toolkit: Toolkit, values: Values | None) -> tuple[Copy, ...]:
+    """The files of the workflows, and chamiperf.toml.
+
+    Args:
+        root: The repository.
+        wanted: Names of workflows; none for those that are there already, and in a repository without any the nightly.
+        toolkit: Where they get the toolkit from.
+        values: What they are filled with; None for each copy's own, as its first line says.
+
+    Raises:
+        ConfigurationError: A name is not known, or a link or a folder stands where a file would be written.
+    """
+    known = names()
+    for name in wanted:
+        if name not in known:
+            raise ConfigurationError(
+                f"there is no workflow {name!r}", where="--workflows", remedy=f"Choose from: {', '.join(known)}."
+            )
+    there = [name for name in known if (_header(root / _path(name)))]
+    made = [_copy(root, name, toolkit, values) for name in dict.fromkeys(wanted or there or ["nightly"])]
+    before = _read(root, _TARGETS)
+    targets = _targets(toolkit, with_pull_request=any(copy.path == _path("pull-request") for copy in made))
+    # Whatever it says is the repository's own.
+    settings = Copy(_TARGETS, before or targets, before, State.NEW if before is None else State.CURRENT)
+    return (*made, settings)
+
+
+def write(root: Path, planned: Sequence[Copy], *, force: bool) -> tuple[Copy, ...]:
+    """Write what is new or older, with `force` also what was edited by hand; return what was written."""
+    chosen = {State.NEW, State.OLDER} | (set(State) - {State.CURRENT} if force else set())
+    written = tuple(copy for copy in planned if copy.state in chosen)
+    for copy in written:
+        files.write_text(root / copy.path, copy.text)
+    return written
+
+
+def left_to_do(planned: Sequence[Copy], values: Values) -> tuple[str, ...]:
+    """What no file can do: sentences, in the order in which a person does it."""
+    there = {copy.path.stem.removeprefix("chamiperf-") for copy in planned if copy.path != _TARGETS}
+    todo = []
+    if values.target:
+        todo.append(f"Describe the target {values.target} in chamiperf.toml.")
+    if "pull-request" in there:
+        todo += [
+            "Describe the targets pull-request and pull-request-base in chamiperf.toml.",
+            "Commit .github/chamiperf/deploy, an executable script that starts the build it is called for: head, base.",
+            "Where both run already, remove deploy-script from chamiperf-pull-request.yml instead.",
+            "Create the label `performance`: a pull request that gets it is measured.",
+        ]
+    if values.target or "smoke" in there:
+        todo.append(
+            "Store the stack's token as the secret CHAMICORE_INTERNAL_TOKEN (Settings, Secrets and variables, Actions)."
+        )
+    if values.runner != (HOSTED,):
+        todo.append(f"Register a runner with the labels {', '.join(values.runner)}.")
+    if there & {"nightly", "update-baseline"}:
+        allow = "`Allow GitHub Actions to create and approve pull requests`"
+        todo.append(f"Tick {allow} under Settings, Actions, General, so that baselines can be proposed.")
+    if "fork" in there and "comment" not in there:
+        todo.append("Add the workflow comment: without it nobody sees the verdict on a fork's pull request.")
+    todo.append("Commit and push the files.")
+    if "nightly" in there:
+        todo.append("Start the first night by hand: Actions, chamiperf nightly, Run workflow.")
+    return tuple(todo)
+
+
+def _path(name: str) -> Path:
+    return _FOLDER / f"chamiperf-{name}.yml"
+
+
+def _copy(root: Path, name: str, toolkit: Toolkit, values: Values | None) -> Copy:
+    path = _path(name)
+    before = _read(root, path)
+    header = _header(root / path) if before is not None else None
+    if values is None:
+        values = _values_of(header["words"]) if header else Values()
+    text = _rendered(name, toolkit, values)
+    return Copy(path, text, before, _state(before, text))
+
+
+def _state(before: str | None, text: str) -> State:
+    if before is None:
+        return State.NEW
+    there, new = _HEADER.match(before), _HEADER.match(text)
+    if there is None or new is None:
+        return State.FOREIGN
+    is_edited = _digest(before[there.end() :]) != there["digest"]
+    is_older = there["digest"] != new["digest"]
+    if is_edited:
+        return State.EDITED_OLDER if is_older else State.EDITED
+    return State.OLDER if is_older else State.CURRENT
+
+
+def _rendered(name: str, toolkit: Toolkit, values: Values) -> str:
+    text = (workflow_templates() / f"{name}.yml").read_text(encoding="utf-8")
+    text = text.replace("OWNER/chamiperf-ci", toolkit.repository)
+    text = re.sub(r"@COMMIT\b", f"@{toolkit.commit} # v{__version__}", text)
+    runner = values.runner[0] if len(values.runner) == 1 else f"'{json.dumps(list(values.runner))}'"
+    text = text.replace(f"      runner: {HOSTED}\n", f"      runner: {runner}\n")
+    if values.target:
+        text = text.replace("      stack: embedded\n", f"      target: {values.target}\n")
+        text = re.sub(r"(default: |\|\| ')staging\b", rf"\g<1>{values.target}", text)
+    words = " ".join(filter(None, [name, values.words()]))
+    return f"# Written by chamiperf init {__version__}: {words}; content {_digest(text)}.\n{text}"
+
+
+def _targets(toolkit: Toolkit, *, with_pull_request: bool) -> str:
+    guide = f"https://github.com/{toolkit.repository}/blob/{toolkit.commit}/docs/your-stack.md"
+    named = ["staging", *(["pull-request", "pull-request-base"] if with_pull_request else [])]
+    examples = "".join(
+        f'#\n# [targets.{name}]\n# gateway = "https://{name}.example.org"\n# allowed_hosts = ["{name}.example.org"]\n'
+        for name in named
+    )
+    head = f"# The stacks that chamiperf may drive: {guide}\n# The self-test needs none. Uncomment one for your own.\n"
+    return head + examples
+
+
+def _header(file: Path) -> re.Match[str] | None:
+    """The first line of a copy of ours; None for any other file, or for none."""
+    try:
+        with file.open(encoding="utf-8") as lines:
+            return _HEADER.match(lines.readline(2_000))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _values_of(words: str) -> Values:
+    """The values in a first line; one that somebody has spoilt is as if nothing was given."""
+    given = dict(re.findall(r"--(runner|target) (\S+)", words))
+    try:
+        return values_named(given.get("runner"), given.get("target"))
+    except ConfigurationError:
+        return Values()
+
+
+def _read(root: Path, path: Path) -> str | None:
+    """A file of the repository as it is; None where there is none.
+
+    Raises:
+        ConfigurationError: A link, or something that is no file, stands in the way, or it cannot be read.
+    """
+    place = root
+    for part in path.parts:
+        place /= part
+        if place.is_symlink():
+            raise ConfigurationError(
+                "this is a link, and what it points to may lie elsewhere",
+                where=str(place.relative_to(root)),
+                remedy="Put a file or a folder of its own there.",
+            )
+    if not place.exists():
+        return None
+    try:
+        return place.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(
+            f"the file cannot be read: {why}", where=str(path), remedy="Move what stands there out of the way."
+        ) from error
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _installed_from() -> str | None:
+    """The place that pip wrote down when it installed from a repository on GitHub (PEP 610)."""
+    try:
+        said = json.loads(metadata.distribution("chamiperf-ci").read_text("direct_url.json") or "{}")
+        match = re.fullmatch(r"(?:https://|ssh://git@)[\w.-]+/([\w-]+/[\w.-]+?)(?:\.git)?/?", said["url"])
+        commit = said["vcs_info"]["commit_id"]
+    except (metadata.PackageNotFoundError, OSError, ValueError, KeyError, TypeError):
+        return None
+    return f"{match[1]}@{commit}" if match else None
+
+
+def _checked_out() -> str | None:
+    """The place of the clone that this package runs from, where its commit has been pushed."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+
+    def git(*words: str) -> str:
+        ran = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False, timeout=30)
+        return ran.stdout.strip() if ran.returncode == 0 else ""
+
+    address = r"(?:https://|ssh://git@|git@)github\.com[:/]([\w-]+/[\w.-]+?)(?:\.git)?/?"
+    match = re.fullmatch(address, git("remote", "get-url", "origin"))
+    commit = git("rev-parse", "HEAD")
+    return f"{match[1]}@{commit}" if match and commit and git("branch", "--remotes", "--contains", commit) else None

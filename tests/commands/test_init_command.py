@@ -1,0 +1,222 @@
+"""`chamiperf init` in a repository of somebody else's."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from chamiperf_ci.__main__ import main
+from chamiperf_ci.steps import init as step
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+NEWER = "1" * 40
+TOOLKIT = f"octo/chamiperf-ci@{COMMIT}"
+NIGHTLY = ".github/workflows/chamiperf-nightly.yml"
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """An empty repository, in which the command is called."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def init(repository, capsys):
+    """Calls the command; returns its exit code, its output and its messages."""
+    del repository
+
+    def call(*words, toolkit=TOOLKIT):
+        with pytest.raises(SystemExit) as ended:
+            main(["init", *words, *(["--toolkit", toolkit] if toolkit else [])])
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return call
+
+
+def test_an_empty_repository_gets_a_nightly_that_names_a_commit(init, repository):
+    code, out, _ = init()
+    assert code == 0
+    text = (repository / NIGHTLY).read_text()
+    assert f"uses: octo/chamiperf-ci/.github/workflows/pipeline.yml@{COMMIT} # v" in text
+    assert "OWNER" not in text
+    assert "COMMIT" not in text
+    assert out.startswith(f"{NIGHTLY}: written\nchamiperf.toml: written\n\nLeft to do:\n1. ")
+    assert out.rstrip().endswith("Start the first night by hand: Actions, chamiperf nightly, Run workflow.")
+
+
+@pytest.mark.parametrize("name", step.names())
+def test_each_workflow_is_whole(init, repository, name):
+    assert init("--workflows", name, "--target", "lab", "--runner", "self-hosted,perf")[0] == 0
+    text = (repository / f".github/workflows/chamiperf-{name}.yml").read_text()
+    workflow = yaml.safe_load(text)
+    assert workflow["name"].startswith("chamiperf ")
+    assert not re.search("OWNER|COMMIT|staging|stack: embedded", text.partition("name:")[2])
+    for job in workflow["jobs"].values():
+        if "pipeline.yml" in job.get("uses", ""):
+            assert job["with"]["runner"] == '["self-hosted", "perf"]'
+
+
+def test_a_second_call_changes_nothing(init, repository):
+    init("--workflows", "nightly,quick")
+    before = (repository / NIGHTLY).read_text()
+    code, out, _ = init()
+    assert (code, out.count(": current\n"), "Left to do" in out) == (0, 3, False)
+    assert (repository / NIGHTLY).read_text() == before
+
+
+def test_an_older_copy_is_told_by_check_and_made_anew_with_its_values(init, repository):
+    init("--runner", "perf", "--target", "lab")
+    newer = f"octo/chamiperf-ci@{NEWER}"
+    code, out, err = init("--check", toolkit=newer)
+    assert (code, f"{NIGHTLY}: older\n" in out) == (1, True)
+    assert "Run `chamiperf init` with the current toolkit" in err
+    assert NEWER not in (repository / NIGHTLY).read_text()
+    code, out, _ = init(toolkit=newer)
+    text = (repository / NIGHTLY).read_text()
+    assert (code, f"{NIGHTLY}: updated\n" in out) == (0, True)
+    assert f"+    uses: octo/chamiperf-ci/.github/workflows/pipeline.yml@{NEWER}" in out
+    assert NEWER in text
+    assert "      runner: perf\n" in text
+    assert "      target: lab\n" in text
+    assert init("--check", toolkit=newer)[0] == 0
+
+
+def test_a_copy_that_was_edited_stays_until_somebody_says_otherwise(init, repository):
+    init()
+    file = repository / NIGHTLY
+    file.write_text(file.read_text().replace("23 2 * * *", "5 1 * * *"))
+    assert init("--check")[0] == 0
+    newer = f"octo/chamiperf-ci@{NEWER}"
+    code, out, err = init(toolkit=newer)
+    assert (code, f"{NIGHTLY}: edited, older\n" in out) == (1, True)
+    assert "Merge the diff above by hand, or overwrite the file with --force." in err
+    assert "5 1 * * *" in file.read_text()
+    assert NEWER not in file.read_text()
+    assert init("--force", toolkit=newer)[0] == 0
+    assert "23 2 * * *" in file.read_text()
+
+
+def test_a_file_of_somebody_elses_is_never_written_over(init, repository):
+    file = repository / NIGHTLY
+    file.parent.mkdir(parents=True)
+    file.write_text("name: mine\n")
+    code, out, _ = init("--workflows", "nightly")
+    assert (code, f"{NIGHTLY}: not ours\n" in out) == (1, True)
+    assert file.read_text() == "name: mine\n"
+
+
+def test_targets_that_are_there_stay(init, repository):
+    (repository / "chamiperf.toml").write_text("[targets.lab]\n")
+    init()
+    assert (repository / "chamiperf.toml").read_text() == "[targets.lab]\n"
+
+
+def test_a_missing_copy_is_told_by_check(init):
+    code, out, _ = init("--check", "--workflows", "watch")
+    assert (code, "chamiperf-watch.yml: new\n" in out) == (1, True)
+
+
+def test_a_dry_run_writes_nothing(init, repository):
+    assert init("--dry-run")[0] == 0
+    assert [path.name for path in repository.iterdir()] == [".git"]
+
+
+@pytest.mark.parametrize("link", [".github", ".github/workflows", NIGHTLY, "chamiperf.toml"])
+def test_a_link_as_a_target_is_refused_and_nothing_is_written(init, repository, tmp_path_factory, link):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    place = repository / link
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(elsewhere / "planted" if link.endswith((".yml", ".toml")) else elsewhere)
+    code, _, err = init()
+    assert code == 2
+    assert f"this is a link, and what it points to may lie elsewhere ({link})." in err
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "toolkit", "said"),
+    [
+        ([], "octo/chamiperf-ci@v0.2.0", "is not OWNER/REPO@SHA (--toolkit). Give the commit in full"),
+        ([], "octo@" + COMMIT, "is not OWNER/REPO@SHA"),
+        ([], "octo/..@" + COMMIT, "is not OWNER/REPO@SHA"),
+        ([], f"octo/a b@{COMMIT}", "is not OWNER/REPO@SHA"),
+        ([], f"octo/a@{COMMIT}\nrun: evil", "is not OWNER/REPO@SHA"),
+        (
+            ["--workflows", "nightly,nonsense"],
+            TOOLKIT,
+            "there is no workflow 'nonsense' (--workflows). Choose from: comment,",
+        ),
+        (["--workflows", "../nightly"], TOOLKIT, "there is no workflow '../nightly'"),
+        (["--runner", "a b"], TOOLKIT, "'a b' is not a runner's label (--runner)"),
+        (["--runner", "a,,b"], TOOLKIT, "'' is not a runner's label"),
+        (["--runner", "${{ github.event.x }}"], TOOLKIT, "is not a runner's label"),
+        (["--target", "a: b"], TOOLKIT, "'a: b' is not a target's name (--target)"),
+        (["--target", "x\ny"], TOOLKIT, "is not a target's name"),
+    ],
+)
+def test_what_cannot_be_used_is_exit_code_2_and_writes_nothing(init, repository, words, toolkit, said):
+    code, _, err = init(*words, toolkit=toolkit)
+    assert (code, [path.name for path in repository.iterdir()]) == (2, [".git"])
+    assert said in err
+
+
+def test_an_installation_that_does_not_know_its_place_asks_for_it(init, monkeypatch):
+    for finder in ("recorded_release", "_installed_from", "_checked_out"):
+        monkeypatch.setattr(step, finder, lambda: None)
+    code, _, err = init(toolkit=None)
+    assert code == 2
+    assert "Give the repository and the commit that workflows are to use, as --toolkit OWNER/REPO@SHA." in err
+
+
+def test_what_the_build_recorded_is_used(init, repository, monkeypatch):
+    monkeypatch.setattr(step, "recorded_release", lambda: TOOLKIT)
+    assert init(toolkit=None)[0] == 0
+    assert COMMIT in (repository / NIGHTLY).read_text()
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("https://github.com/octo/chamiperf-ci.git", TOOLKIT),
+        ("ssh://git@github.com/octo/chamiperf-ci", TOOLKIT),
+        ("file:///somewhere", None),
+    ],
+)
+def test_an_installation_from_git_knows_its_place(monkeypatch, url, place):
+    class Installed:
+        def read_text(self, _):
+            return f'{{"url": "{url}", "vcs_info": {{"vcs": "git", "commit_id": "{COMMIT}"}}}}'
+
+    monkeypatch.setattr(step.metadata, "distribution", lambda _: Installed())
+    assert step._installed_from() == place  # noqa: SLF001 - what pip wrote is read nowhere else
+
+
+def test_outside_a_repository_it_says_so(init, tmp_path_factory, monkeypatch):
+    monkeypatch.chdir(tmp_path_factory.mktemp("nowhere"))
+    code, _, err = init()
+    assert code == 2
+    assert "this is not a git repository" in err
+
+
+def test_from_a_folder_below_it_writes_at_the_root(init, repository, monkeypatch):
+    (repository / "src").mkdir()
+    monkeypatch.chdir(repository / "src")
+    assert init()[0] == 0
+    assert (repository / NIGHTLY).is_file()
+
+
+def test_by_hand_one_sed_line_makes_the_same_workflow(init, repository):
+    init()
+    _, _, written = (repository / NIGHTLY).read_text().partition("\n")
+    page = (step.workflow_templates().parent / "docs" / "github.md").read_text()
+    (line,) = re.findall(r"(?m)^sed .*$", page)
+    line = line.replace("COMMIT-IN-FULL", COMMIT)
+    copied = repository / "workflows"
+    copied.mkdir()
+    (copied / "nightly.yml").write_text((step.workflow_templates() / "nightly.yml").read_text())
+    subprocess.run(["sh", "-c", line.replace(".github/workflows/chamiperf-*.yml", "workflows/*.yml")], check=True)
+    assert (copied / "nightly.yml").read_text() == re.sub(r" # v\d+\.\d+\.\d+(?=\n)", "", written, count=1)

@@ -1,0 +1,86 @@
+"""Each action as the only one of its job: it installs itself, and works or names what is missing."""
+
+import re
+
+import pytest
+import yaml
+
+pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(900)]
+
+ALONE = {
+    "stack": ({"ports": "ephemeral"}, "0"),
+    "wait": ({"target": "embedded", "timeout": "1s"}, "2"),
+    "seed": ({"target": "embedded"}, "2"),
+    "smoke": ({"target": "embedded"}, "2"),
+    "load": ({"dry-run": "true", "args": "--spike-vus 20"}, "0"),
+    "compare": ({}, "2"),
+    "confirm": ({"target": "embedded"}, "2"),
+    "baselines": ({}, "2"),
+    "drill": ({"target": "embedded"}, "2"),
+    "report": ({}, "2"),
+    "comment": ({}, "2"),
+    "alert": ({}, "2"),
+    "update-baseline": ({"reason": "the tests' own"}, "2"),
+}
+"""Action to its inputs and the exit code in an empty repository."""
+
+BAD_ARGS = {"args": "--no-such-option"}, "2"
+
+
+def job(name, given, expected, needs):
+    """A job with one action, and a step that looks at how it ended."""
+    then = f'[ "$CODE" = {expected} ] || {{ echo "the exit code was $CODE"; exit 1; }}'
+    if name == "stack":
+        # What it has put on the path serves the steps after it.
+        then = f"chamiperf stack down; {then}"
+    return {
+        "runs-on": "ubuntu-24.04",
+        "needs": needs,
+        "if": "always()",
+        "steps": [
+            {"id": "it", "continue-on-error": True, "uses": f"OWNER/chamiperf-ci/actions/{name}@COMMIT", "with": given},
+            {"run": then, "env": {"CODE": "${{ steps.it.outputs.exit-code }}"}},
+        ],
+    }
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_each_action_alone_works_or_names_what_is_missing(adopter, half):
+    jobs, last = {}, []
+    for name, (given, expected) in [*ALONE.items(), ("load", BAD_ARGS)][half::2]:
+        label = name if name not in jobs else f"{name}-again"
+        jobs[label] = job(name, given, expected, last)
+        last = [label]
+    text = yaml.safe_dump({"on": "workflow_dispatch", "permissions": {}, "jobs": jobs})
+    adopter.write(".github/workflows/alone.yml", text)
+    ran = adopter.run("alone.yml")
+    assert ran.jobs == dict.fromkeys(jobs, "success"), ran.log
+    assert not re.search("command not found|internal error|Traceback", ran.log)
+
+
+CHAIN = """
+on: workflow_dispatch
+permissions: {}
+jobs:
+  chain:
+    runs-on: ubuntu-24.04
+    steps:
+      - id: chain
+        uses: OWNER/chamiperf-ci@COMMIT
+        with: {vus: "50"}
+      - run: '[ "$VERDICT" = learning ] && [ -s "$REPORT" ]'
+        env:
+          VERDICT: ${{ steps.chain.outputs.verdict }}
+          REPORT: ${{ steps.chain.outputs.report-path }}
+"""
+
+
+def test_the_action_at_the_root_runs_the_whole_chain(adopter):
+    adopter.write(".github/workflows/chain.yml", CHAIN)
+    ran = adopter.run("chain.yml")
+    assert ran.jobs == {"chain": "success"}, ran.log
+    assert (ran.artifacts / "chamiperf" / "report.html").is_file()
+    assert (
+        "- done: stack, wait, smoke, lock, seed, load, compare, report, unlock, stop, upload\n"
+        in ran.summaries["chain"]
+    )
