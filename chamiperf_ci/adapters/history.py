@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,14 @@ from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
 SUFFIX = ".json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*\.json")
+"""A name that stays in its folder whatever it is joined to: no `..`, nothing hidden, nothing a shell would read."""
+_OURS = re.compile(r"[^/]+/.+\.json")
+"""What the history holds: a folder an environment, with runs by month and drills."""
+_BRANCH = re.compile(r"(?!.*(\.\.|@\{|//|\.lock(/|$)))[A-Za-z0-9_][A-Za-z0-9._/@+-]*(?<![./])")
+_REMOTE = re.compile(r"[A-Za-z0-9._/~\[][^\x00-\x20\x7f]*")
+_TRANSPORTS = "file:git:http:https:ssh"
+"""What git may speak: its other helpers run a command that the URL names."""
 
 
 class HistoryStore(Protocol):
@@ -49,6 +57,22 @@ def new_names(contents: Mapping[str, bytes], present: Mapping[str, bytes], *, wh
                 remedy="The history is never rewritten; a new measurement has a run id of its own.",
             )
     return tuple(sorted(name for name, content in contents.items() if present.get(name) != content))
+
+
+def require_names(names: Iterable[str], *, where: str) -> None:
+    """Refuse names that would leave the history's folder; they are made of what a run's file says of itself.
+
+    Raises:
+        ConfigurationError: One would.
+    """
+    for name in names:
+        if not _NAME.fullmatch(name) or ".." in name:
+            raise ConfigurationError(
+                f"{name!r} cannot name an entry of the history",
+                where=where,
+                remedy="A run's environment, scenario and run id consist of letters, digits, `-`, `_` and `.`. "
+                "This file was not written by `chamiperf load`: leave it out.",
+            )
 
 
 def nothing_here(where: str) -> ConfigurationError:
@@ -96,9 +120,11 @@ class FolderHistory:
         """Write what is not there yet, each file whole or not at all.
 
         Raises:
-            ConfigurationError: A name is there with other content, or the folder cannot be written.
+            ConfigurationError: A name is there with other content or would leave the folder, or the folder cannot be
+                written.
         """
         del message
+        require_names(contents, where=str(self.root))
         present = {name: path.read_bytes() for name in contents if (path := self.root / name).is_file()}
         new = new_names(contents, present, where=str(self.root))
         for name in new:
@@ -150,6 +176,25 @@ class BranchHistory:
     remote: str = "origin"
     sleep: Callable[[float], None] = time.sleep
 
+    def __post_init__(self) -> None:
+        """Refuse a branch or remote that git would read as an option, a revision or a command.
+
+        Raises:
+            ConfigurationError: It would.
+        """
+        if not _BRANCH.fullmatch(self.branch):
+            raise ConfigurationError(
+                f"{self.branch!r} cannot name a branch",
+                where="--history-branch",
+                remedy="Give a name such as perf-data.",
+            )
+        if not _REMOTE.fullmatch(self.remote) or "::" in self.remote:
+            raise ConfigurationError(
+                f"{_without_password(self.remote)!r} is neither the name nor the URL of a remote",
+                where="--remote",
+                remedy="Give the name of one, such as origin, or an https, ssh or file URL.",
+            )
+
     def require(self) -> None:
         """Refuse a branch that the remote does not have.
 
@@ -180,12 +225,16 @@ class BranchHistory:
         """Push one commit with what is not there yet; no commit when all of it is.
 
         Raises:
-            ConfigurationError: A name is there with other content.
+            ConfigurationError: A name is there with other content, or the branch is not the history's own.
             OutsideServiceError: The remote refuses, or other writers were faster every time.
         """
+        require_names(contents, where=self._place)
+        self._require_own_branch()
         refused_on: list[str | None] = []
         for attempt in range(ATTEMPTS):
             commit = self._fetch()
+            if commit is not None:
+                self._require_history(commit)
             present = dict(self._read(commit, sorted(set(contents) & set(self._names(commit))))) if commit else {}
             new = new_names(contents, present, where=f"branch {self.branch}")
             if not new:
@@ -207,17 +256,44 @@ class BranchHistory:
     def _place(self) -> str:
         return f"branch {self.branch} of {_without_password(self.remote)}"
 
+    def _require_own_branch(self) -> None:
+        """Refuse the branch that people work on: the remote's default, or the one that is checked out here."""
+        default = self._git("ls-remote", "--symref", "--end-of-options", self.remote, "HEAD").decode(errors="replace")
+        here = self._run("symbolic-ref", "--quiet", "HEAD").stdout.decode(errors="replace").strip()
+        full = f"refs/heads/{self.branch}"
+        is_default = f"ref: {full}\tHEAD" in default.splitlines()
+        if is_default or here == full:
+            what = "the remote's default branch" if is_default else "checked out here"
+            raise ConfigurationError(
+                f"the history needs a branch of its own, and {self.branch} is {what}",
+                where="--history-branch",
+                remedy="Give another name, such as perf-data; the branch is made when it is not there.",
+            )
+
+    def _require_history(self, commit: str) -> None:
+        """Refuse a branch that holds anything but a history: it would be mixed with what it holds."""
+        listed = self._git("ls-tree", "-r", "-z", "--name-only", commit).decode(errors="replace").split("\0")
+        foreign = [name for name in listed if name and not _OURS.fullmatch(name)]
+        if foreign:
+            raise ConfigurationError(
+                f"the branch holds something else: {foreign[0]!r} and {len(foreign) - 1} more"
+                if len(foreign) > 1
+                else f"the branch holds something else: {foreign[0]!r}",
+                where=self._place,
+                remedy="Give the history a branch of its own, such as perf-data.",
+            )
+
     def _fetch(self) -> str | None:
         """Return the branch's commit at the remote, its objects fetched; None when there is no such branch."""
         full = f"refs/heads/{self.branch}"
-        if not self._git("ls-remote", self.remote, full).strip():
+        if not self._git("ls-remote", "--end-of-options", self.remote, full).strip():
             return None
         # A name of its own, so that two processes in one clone do not take each other's.
         kept = f"refs/chamiperf/{uuid.uuid4().hex}"
         shallow = self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
         depth = ("--depth", "1") if shallow else ()
         quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=")
-        self._git("fetch", *quietly, *depth, self.remote, f"+{full}:{kept}")
+        self._git("fetch", *quietly, *depth, "--end-of-options", self.remote, f"+{full}:{kept}")
         commit = self._git("rev-parse", kept).strip().decode()
         self._git("update-ref", "-d", kept)
         return commit
@@ -255,7 +331,7 @@ class BranchHistory:
 
         The branch must be what the commit was built on, also when that was nothing: git refuses all else.
         """
-        result = self._run("push", "--porcelain", self.remote, f"{commit}:refs/heads/{self.branch}")
+        result = self._run("push", "--porcelain", "--end-of-options", self.remote, f"{commit}:refs/heads/{self.branch}")
         if result.returncode == 0:
             return None
         failure = self._failure("push", result)
@@ -275,6 +351,7 @@ class BranchHistory:
     ) -> subprocess.CompletedProcess[bytes]:
         ours = {
             "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ALLOW_PROTOCOL": _TRANSPORTS,
             **{f"GIT_{role}_NAME": "chamiperf" for role in ("AUTHOR", "COMMITTER")},
             **{f"GIT_{role}_EMAIL": "chamiperf@localhost" for role in ("AUTHOR", "COMMITTER")},
             "LC_ALL": "C",

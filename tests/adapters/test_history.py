@@ -107,6 +107,7 @@ def test_each_addition_is_one_commit_with_its_message(remote, clone):
 def test_a_shallow_clone_adds_and_stays_shallow(remote, clone, tmp_path):
     BranchHistory(clone("mine"), "data").add({"lab/a.json": b"1\n"}, message="Add")
     git(tmp_path, "clone", "--quiet", "--depth", "1", "--branch", "data", f"file://{remote}", "shallow")
+    git(tmp_path / "shallow", "checkout", "--quiet", "--detach")  # what is checked out is never written to
     store = BranchHistory(tmp_path / "shallow", "data")
     store.add({"lab/b.json": b"2\n"}, message="Add")
     assert contents_of(store) == {"lab/a.json": b"1\n", "lab/b.json": b"2\n"}
@@ -192,3 +193,66 @@ def test_a_password_in_the_remote_is_in_no_message(clone):
     with pytest.raises(OutsideServiceError) as caught:
         BranchHistory(clone("mine"), "data", remote="http://user:hunter2@127.0.0.1:9/x.git").names()
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/../../esc/x.json", "../x.json", "lab/../../x.json", "lab/.git/x.json", ".git/hooks/x.json", "/etc/x.json",
+        "lab//x.json", "lab/x.json/..", "lab/a\nb.json", "-x/a.json", "lab/-x.json", "lab/..a/x.json", "lab\\x.json",
+        "",
+    ],
+)  # fmt: skip
+def test_a_name_that_would_leave_the_history_is_refused_and_nothing_is_written(store, tmp_path, name):
+    with pytest.raises(ConfigurationError, match="cannot name an entry of the history"):
+        store.add({"lab/good.json": b"1\n", name: b"2\n"}, message="Add")
+    assert contents_of(store) == {}
+    assert not list(tmp_path.rglob("good.json"))
+
+
+@pytest.mark.parametrize(
+    "remote_name",
+    ["--upload-pack=touch pwned", "-c", "ext::sh -c touch% pwned", "fd::3", "or igin", "origin\n--all", ""],
+)
+def test_a_remote_that_git_would_take_for_an_option_or_a_command_is_refused(tmp_path, remote_name):
+    with pytest.raises(ConfigurationError, match="neither the name nor the URL of a remote"):
+        BranchHistory(tmp_path, "data", remote_name)
+
+
+@pytest.mark.parametrize(
+    "branch", ["--all", "-d", "a..b", "a b", "a:b", "+a", "a/", "a//b", "a.lock", "@{-1}", "a~1", ""]
+)
+def test_a_branch_that_git_would_take_for_something_else_is_refused(tmp_path, branch):
+    with pytest.raises(ConfigurationError, match="cannot name a branch"):
+        BranchHistory(tmp_path, branch)
+
+
+def _with_commit(folder, branch, name):
+    git(folder, "checkout", "--quiet", "-b", branch)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("{}")
+    git(folder, "add", "--all")
+    git(folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "Begin")
+    git(folder, "push", "--quiet", "origin", branch)
+
+
+def test_the_default_branch_and_the_one_checked_out_are_never_written_to(remote, clone):
+    mine = clone("mine")
+    _with_commit(mine, "trunk", "lab/a.json")
+    git(remote, "symbolic-ref", "HEAD", "refs/heads/trunk")
+    with pytest.raises(ConfigurationError, match="trunk is the remote's default branch"):
+        BranchHistory(clone("other"), "trunk").add({"lab/b.json": b"1\n"}, message="Add")
+    _with_commit(mine, "work", "lab/c.json")
+    with pytest.raises(ConfigurationError, match="work is checked out here"):
+        BranchHistory(mine, "work").add({"lab/b.json": b"1\n"}, message="Add")
+    assert "lab/b.json" not in git(remote, "ls-tree", "-r", "--name-only", "work")
+
+
+@pytest.mark.parametrize("name", ["src/main.py", "package.json", "docs/index.html"])
+def test_a_branch_that_holds_anything_else_is_left_alone(remote, clone, name):
+    mine = clone("mine")
+    _with_commit(mine, "data", name)
+    git(mine, "checkout", "--quiet", "--detach")
+    with pytest.raises(ConfigurationError, match=f"holds something else: '{name}'"):
+        BranchHistory(mine, "data").add({"lab/b.json": b"1\n"}, message="Add")
+    assert git(remote, "ls-tree", "-r", "--name-only", "data").split() == [name]
