@@ -181,7 +181,7 @@ class FaultEngine:
             self._leaked.append(random.randbytes(int(fault.mb_per_s * faults.POLL_S * (1 << 20))))  # noqa: S311
 
 
-VISIBLE = "NOT lost"
+VISIBLE = "lost = 0"
 """The SQL condition of a row that is not lost."""
 
 TOP_UP_S = 0.25
@@ -212,13 +212,13 @@ class Losses:
 
     def _top_up(self) -> None:
         if self._wanted is None:
-            self._database.write(f"UPDATE {self._table} SET lost = 0 WHERE lost")  # noqa: S608 - our own table
+            self._database.write(f"UPDATE {self._table} SET lost = 0 WHERE lost <> 0")  # noqa: S608 - our own table
             return
-        row = self._database.one(f"SELECT count(*) FROM {self._table} WHERE lost")  # noqa: S608
+        row = self._database.one(f"SELECT count(*) FROM {self._table} WHERE lost <> 0")  # noqa: S608
         short = self._wanted.count - (row[0] if row else 0)
         if short <= 0:
             return
-        present = [each[0] for each in self._database.all(f"SELECT seq FROM {self._table} WHERE NOT lost ORDER BY seq")]  # noqa: S608
+        present = [each[0] for each in self._database.all(f"SELECT seq FROM {self._table} WHERE lost = 0 ORDER BY seq")]  # noqa: S608
         chosen = random.Random(self._wanted.seed).sample(present, min(short, len(present)))  # noqa: S311
         with self._database.transaction():
             for seq in chosen:
@@ -244,7 +244,7 @@ class Swaps:
             return document
         for condition in ("seq > ?", "seq < ?"):
             other = self._database.one(
-                f"SELECT {column} FROM {self._table} WHERE {condition} AND NOT lost ORDER BY seq LIMIT 1",  # noqa: S608
+                f"SELECT {column} FROM {self._table} WHERE {condition} AND lost = 0 ORDER BY seq LIMIT 1",  # noqa: S608
                 (seq,),
             )
             if other is not None:

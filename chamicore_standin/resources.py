@@ -121,6 +121,9 @@ COMMON_COLUMNS = """
 """
 """What every resource's table has."""
 
+LOOKED_UP_COLUMNS = COMMON_COLUMNS.replace("id TEXT NOT NULL UNIQUE", "id TEXT NOT NULL")
+"""The same for a table whose index by id has a name of its own, so that a fault can drop it."""
+
 DEFAULT_LIMIT = 100
 _LIST_TAGS_KEPT = 512
 
@@ -145,14 +148,16 @@ class Resource:
     new_id: Callable[[Mapping[str, Any]], str] = random_id
     scopes: tuple[str, str] = ("admin", "admin")
     """To read and to write."""
-    visible: str = "1"
+    visible: str = "1 = 1"
     """An SQL condition: rows that fail it are not there."""
     keeps_id_in: str | None = None
     """The spec's key that repeats the id."""
     served: str = "spec"
-    """An SQL expression: the spec as a single resource shows it."""
-    listed: str | None = None
-    """The same for a list, where that differs."""
+    """An SQL expression: the spec, and what else `shown` makes a resource's spec of."""
+    shown: Callable[[str], str] | None = None
+    """What was served, as the spec that is shown."""
+    listed: Callable[[str], str] | None = None
+    """The spec that is shown, as a list shows it."""
 
 
 class Collection:
@@ -209,7 +214,7 @@ class Collection:
         )
         if row is None:
             raise Problem(404, f"{self.resource.kind} {ident} not found")
-        return row
+        return row if self.resource.shown is None else (row[0], self.resource.shown(row[1]), *row[2:])
 
     # Handlers
 
@@ -228,11 +233,13 @@ class Collection:
         count = self._database.one(f"SELECT count(*) FROM {self.resource.table} WHERE {where}", values)  # noqa: S608
         order = "" if request.query.get("sort") == "created_at" else " DESC"
         rows = self._database.all(
-            f"SELECT id, created_at, updated_at, {self.resource.listed or self.resource.served}"  # noqa: S608 - our own
+            f"SELECT id, created_at, updated_at, {self.resource.served}"  # noqa: S608 - our own
             f" FROM {self.resource.table}"
             f" WHERE {where} ORDER BY seq{order} LIMIT ? OFFSET ?",
             (*values, limit, offset),
         )
+        for change in filter(None, (self.resource.shown, self.resource.listed)):
+            rows = [(*row[:3], change(row[3])) for row in rows]
         body = self._list_body(rows, _fields_of(request.query), (count or (0,))[0], limit, offset)
         tag = etag_of(body)
         if len(self._tags) >= _LIST_TAGS_KEPT:

@@ -222,8 +222,8 @@ class SyncLoop:
 
 
 SYNC_SCHEMA = """
-CREATE TABLE IF NOT EXISTS sync_state (only INTEGER PRIMARY KEY CHECK (only = 1), report TEXT, calls INTEGER NOT NULL);
-INSERT OR IGNORE INTO sync_state (only, report, calls) VALUES (1, NULL, 0);
+CREATE TABLE IF NOT EXISTS sync_state (key INTEGER PRIMARY KEY CHECK (key = 1), report TEXT, calls INTEGER NOT NULL);
+INSERT INTO sync_state (key, report, calls) VALUES (1, NULL, 0) ON CONFLICT DO NOTHING;
 CREATE TABLE IF NOT EXISTS synced_components (id TEXT PRIMARY KEY, type TEXT, role TEXT, nid INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS synced_interfaces (mac TEXT PRIMARY KEY, component_id TEXT, ip TEXT) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS synced_interfaces_by_ip ON synced_interfaces (ip);
@@ -326,18 +326,24 @@ def batches(rows: list[tuple[Any, ...]], size: int = 500) -> Iterator[list[tuple
 
 Rows = dict[str, tuple[Any, ...]]
 
+_MIRRORED = {
+    "synced_components": ("id", "type", "role", "nid"),
+    "synced_interfaces": ("mac", "component_id", "ip"),
+}
+"""Table -> its columns, the first of which is the key."""
+
 
 class Mirror:
     """The copy, and the difference between it and a new reading."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._components: Rows = {
-            row[0]: row for row in database.all("SELECT id, type, role, nid FROM synced_components")
-        }
-        self._interfaces: Rows = {
-            row[0]: row for row in database.all("SELECT mac, component_id, ip FROM synced_interfaces")
-        }
+        self._components = self._read("synced_components")
+        self._interfaces = self._read("synced_interfaces")
+
+    def _read(self, table: str) -> Rows:
+        rows = self._database.all(f"SELECT {', '.join(_MIRRORED[table])} FROM {table}")  # noqa: S608 - our own tables
+        return {row[0]: row for row in rows}
 
     async def follow(self, inventory: Inventory) -> int:
         """Make the copy equal to a reading; the number of rows changed."""
@@ -355,8 +361,14 @@ class Mirror:
         """`old` becomes `new`; from a torn reading nothing is taken for gone."""
         written = [row for ident, row in new.items() if old.get(ident) != row]
         gone = [] if torn else [(ident,) for ident in old if ident not in new]
-        marks = ", ?" * (len(written[0]) - 1) if written else ""
-        await self.write(f"INSERT OR REPLACE INTO {table} VALUES (?{marks})", written)  # noqa: S608 - our own tables
+        columns = _MIRRORED[table]
+        marks = ", ".join("?" for _ in columns)
+        changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != key)
+        await self.write(
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own tables
+            f" ON CONFLICT ({key}) DO UPDATE SET {changes}",
+            written,
+        )
         await self.write(f"DELETE FROM {table} WHERE {key} = ?", gone)  # noqa: S608
         old.update({row[0]: row for row in written})
         for (ident,) in gone:

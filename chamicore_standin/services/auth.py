@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chamicore_standin.context import Context
-from chamicore_standin.http import Answer, Problem, Request, Route, encode
+from chamicore_standin.http import Answer, Problem, Request, Route, compact, encode
 from chamicore_standin.resources import COMMON_COLUMNS, Collection, Field, Resource, decode, now
 from chamicore_standin.service import Service
 from chamicore_standin.storage import Database
@@ -26,7 +26,7 @@ ROLES = ("admin", "operator", "viewer")
 
 ADMIN_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS casbin_rule ({COMMON_COLUMNS}, rule TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS device_credentials ({COMMON_COLUMNS}, name TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS device_credentials ({COMMON_COLUMNS}, name TEXT NOT NULL UNIQUE, tags TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS role_members (role TEXT NOT NULL, sub TEXT NOT NULL, PRIMARY KEY (role, sub)) WITHOUT ROWID;
 """
 
@@ -48,10 +48,13 @@ CREDENTIALS = Resource(
         Field("secret", required=True),
         Field("tags", "text map"),
     ),
-    columns=lambda spec: {"name": spec["name"]},
-    filters={"tag": "EXISTS (SELECT 1 FROM json_each(spec, '$.tags') t WHERE t.key || ':' || t.value = ?)"},
+    columns=lambda spec: {
+        "name": spec["name"],
+        "tags": "\n" + "".join(f"{key}:{value}\n" for key, value in spec.get("tags", {}).items()),
+    },
+    filters={"tag": "replace(tags, '\n' || ? || '\n', '') <> tags"},
     scopes=("read:credentials", "admin"),
-    listed="json_remove(spec, '$.secret')",
+    listed=lambda spec: compact({name: value for name, value in json.loads(spec).items() if name != "secret"}),
 )
 
 
@@ -87,7 +90,7 @@ class Roles:
         body = decode((Field("sub"),), request.json_object())
         if not body.get("sub"):
             raise Problem(422, "validation failed", errors=[("sub", "is required")])
-        self._database.write("INSERT OR IGNORE INTO role_members VALUES (?, ?)", (role, body["sub"]))
+        self._database.write("INSERT INTO role_members VALUES (?, ?) ON CONFLICT DO NOTHING", (role, body["sub"]))
         return Answer(204)
 
     def remove(self, request: Request) -> Answer:
@@ -129,8 +132,8 @@ SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS signing_keys (kid TEXT PRIMARY KEY, pem BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS service_accounts ({COMMON_COLUMNS},
     name TEXT NOT NULL UNIQUE,
-    salt BLOB NOT NULL DEFAULT x'',
-    secret_hash BLOB NOT NULL DEFAULT x''
+    salt BLOB NOT NULL DEFAULT '',
+    secret_hash BLOB NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS revoked_tokens ({COMMON_COLUMNS}, expires REAL NOT NULL);
 {ADMIN_SCHEMA}"""
@@ -250,16 +253,16 @@ class Issuer:
 
     async def _client_claims(self, body: Mapping[str, Any]) -> dict[str, Any]:
         row = self._database.one(
-            "SELECT id, spec ->> 'name', spec -> 'scopes', salt, secret_hash FROM service_accounts WHERE id = ?",
+            "SELECT id, spec, salt, secret_hash FROM service_accounts WHERE id = ?",
             (body.get("client_id", ""),),
         )
-        ident, name, scopes, salt, expected = row or ("", "", "[]", b"absent account!!", b"")
+        ident, text, salt, expected = row or ("", '{"name":""}', b"absent account!!", b"")
+        spec = json.loads(text)
         # An unknown client costs as much as a known one, so that the time taken tells nobody which ids exist.
         given = await asyncio.to_thread(self._hashed, body.get("client_secret") or "", salt)
         if not hmac.compare_digest(given, expected):
             raise Problem(401, "unknown client or wrong secret")
-        granted = " ".join(_texts(scopes))
-        return {"sub": ident, "scope": granted, "name": name, "sa": True}
+        return {"sub": ident, "scope": " ".join(spec.get("scopes", [])), "name": spec["name"], "sa": True}
 
     def _hashed(self, secret: str, salt: bytes) -> bytes:
         return hashlib.scrypt(secret.encode(), salt=salt, n=1 << self._context.options.password_cost, r=8, p=1)
@@ -295,8 +298,8 @@ class Issuer:
         at, stamp = now()
         expires = time.time() + self._context.options.token_lifetime_s
         self._database.write(
-            "INSERT OR IGNORE INTO revoked_tokens (id, spec, created_at, updated_at, updated_ns, expires)"
-            " VALUES (?, '{}', ?, ?, ?, ?)",
+            "INSERT INTO revoked_tokens (id, spec, created_at, updated_at, updated_ns, expires)"
+            " VALUES (?, '{}', ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (body.get("jti"), at, at, stamp, expires),
         )
         self._gatekeeper.revoked |= {str(body.get("jti"))}
@@ -312,10 +315,6 @@ class Issuer:
         metadata = {"total": len(items), "limit": len(items), "offset": 0}
         document = {"kind": "RevocationList", "apiVersion": "auth/v1", "metadata": metadata, "items": items}
         return Answer(200, encode(document))
-
-
-def _texts(document: str | None) -> list[str]:
-    return list(json.loads(document or "[]"))
 
 
 def build(context: Context, gatekeeper: Gatekeeper) -> Service:

@@ -5,28 +5,30 @@ from typing import Any
 
 from chamicore_standin.context import Context
 from chamicore_standin.fault_engine import VISIBLE, Losses, Swaps
-from chamicore_standin.http import TEXT, Answer, Problem, Request, Route
-from chamicore_standin.resources import COMMON_COLUMNS, MAC_PATTERN, Collection, Field, Resource, now, random_id
+from chamicore_standin.http import TEXT, Answer, Problem, Request, Route, compact
+from chamicore_standin.resources import LOOKED_UP_COLUMNS, MAC_PATTERN, Collection, Field, Resource, now, random_id
 from chamicore_standin.service import Service
 from chamicore_standin.sync import SYNC_SCHEMA, Inventory, Mirror, SyncLoop, SyncStore, sync_metrics
 from chamicore_standin.tokens import Gatekeeper
 
 SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS boot_params ({COMMON_COLUMNS},
+CREATE TABLE IF NOT EXISTS boot_params ({LOOKED_UP_COLUMNS},
     component_id TEXT NOT NULL,
-    mac TEXT UNIQUE,
+    mac TEXT,
     role TEXT,
     script BLOB NOT NULL,
     lost INTEGER NOT NULL DEFAULT 0
 );
+CREATE UNIQUE INDEX IF NOT EXISTS boot_params_by_id ON boot_params (id);
+CREATE UNIQUE INDEX IF NOT EXISTS boot_params_by_mac ON boot_params (mac);
 CREATE INDEX IF NOT EXISTS boot_params_by_component ON boot_params (component_id);
 CREATE INDEX IF NOT EXISTS boot_params_by_role ON boot_params (role) WHERE mac IS NULL;
-CREATE INDEX IF NOT EXISTS boot_params_lost ON boot_params (lost) WHERE lost;
+CREATE INDEX IF NOT EXISTS boot_params_lost ON boot_params (lost) WHERE lost <> 0;
 {SYNC_SCHEMA}"""
 
-_SCRIPT_OF_MAC = "SELECT script, seq FROM boot_params WHERE mac = ? AND NOT lost"
+_SCRIPT_OF_MAC = "SELECT script, seq FROM boot_params WHERE mac = ? AND lost = 0"
 _SCRIPT_OF_ROLE = (
-    "SELECT script, seq FROM boot_params WHERE role = ? AND mac IS NULL AND NOT lost ORDER BY seq DESC LIMIT 1"
+    "SELECT script, seq FROM boot_params WHERE role = ? AND mac IS NULL AND lost = 0 ORDER BY seq DESC LIMIT 1"
 )
 _ROLE_OF_MAC = (
     "SELECT c.role FROM synced_interfaces i JOIN synced_components c ON c.id = i.component_id WHERE i.mac = ?"
@@ -134,9 +136,8 @@ SELECT seq FROM boot_params p WHERE p.updated_ns < ? AND (
     OR (p.mac IS NOT NULL AND NOT EXISTS (SELECT 1 FROM synced_interfaces i WHERE i.mac = p.mac)))
 """
 _INSERT = (
-    "INSERT OR IGNORE INTO boot_params (id, spec, created_at, updated_at, updated_ns, component_id, mac, role, script)"
-    " VALUES (?, json_object('component_id', ?6, 'mac', ?7, 'role', ?8, 'kernel_uri', '', 'initrd_uri', ''),"
-    " ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    "INSERT INTO boot_params (id, spec, created_at, updated_at, updated_ns, component_id, mac, role, script)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 
 
@@ -152,14 +153,16 @@ def sync_loop(context: Context) -> Callable[[], Awaitable[None]]:
             orphans = database.all(_ORPHANS, (inventory.read_ns,))
             changed += await mirror.write("DELETE FROM boot_params WHERE seq = ?", orphans)
         if options.auto_rows:
-            at, stamp = now()
-            empty = script_of({})
-            rows = [
-                (random_id({}), None, at, at, stamp, component, mac, role or "", empty)
-                for mac, component, role in database.all(_MISSING)
-            ]
+            rows = [_empty_row(*missing) for missing in database.all(_MISSING)]
             changed += await mirror.write(_INSERT, rows)
         return changed
 
     store.forget()
     return SyncLoop(context, apply, save=store.save, asked=store.asked).follow
+
+
+def _empty_row(mac: str, component: str, role: str | None) -> tuple[str | int | bytes, ...]:
+    """Boot parameters as BSS makes them for an interface that nobody gave any: whose they are, and nothing to boot."""
+    at, stamp = now()
+    spec = {"component_id": component, "mac": mac, "role": role or "", "kernel_uri": "", "initrd_uri": ""}
+    return random_id({}), compact(spec), at, at, stamp, component, mac, role or "", script_of({})

@@ -8,21 +8,23 @@ from typing import Any
 from chamicore_standin.context import Context
 from chamicore_standin.fault_engine import VISIBLE, Losses, Swaps
 from chamicore_standin.http import JSON, TEXT, Answer, Problem, Request, Route
-from chamicore_standin.resources import COMMON_COLUMNS, Collection, Field, Resource, now, random_id
+from chamicore_standin.resources import LOOKED_UP_COLUMNS, Collection, Field, Resource, now, random_id
 from chamicore_standin.service import Service
 from chamicore_standin.sync import SYNC_SCHEMA, Inventory, Mirror, SyncLoop, SyncStore, sync_metrics
 from chamicore_standin.tokens import Gatekeeper
 
 SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS payloads ({COMMON_COLUMNS},
-    component_id TEXT NOT NULL UNIQUE,
+CREATE TABLE IF NOT EXISTS payloads ({LOOKED_UP_COLUMNS},
+    component_id TEXT NOT NULL,
     role TEXT,
     user_data TEXT NOT NULL,
     meta_data TEXT NOT NULL,
     vendor_data TEXT NOT NULL,
     lost INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS payloads_lost ON payloads (lost) WHERE lost;
+CREATE UNIQUE INDEX IF NOT EXISTS payloads_by_id ON payloads (id);
+CREATE UNIQUE INDEX IF NOT EXISTS payloads_by_component ON payloads (component_id);
+CREATE INDEX IF NOT EXISTS payloads_lost ON payloads (lost) WHERE lost <> 0;
 {SYNC_SCHEMA}"""
 
 _MARKER = re.compile(r"\{\{\s*\.(Role|NID|ID)\s*\}\}")
@@ -65,7 +67,7 @@ class Documents:
 
     def serve(self, column: str, content_type: str) -> Callable[[Request], Answer]:
         """A handler for one of the three documents."""
-        own = f"SELECT {column}, seq, role FROM payloads WHERE component_id = ? AND NOT lost"  # noqa: S608
+        own = f"SELECT {column}, seq, role FROM payloads WHERE component_id = ? AND lost = 0"  # noqa: S608
 
         def handler(request: Request) -> Answer:
             ident = request.args[0]
@@ -125,8 +127,8 @@ SELECT seq FROM payloads p WHERE p.updated_ns < ?
 AND NOT EXISTS (SELECT 1 FROM synced_components c WHERE c.id = p.component_id)
 """
 _INSERT = (
-    "INSERT OR IGNORE INTO payloads (id, spec, created_at, updated_at, updated_ns, component_id, role, user_data,"
-    " meta_data, vendor_data) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, '')"
+    "INSERT INTO payloads (id, spec, created_at, updated_at, updated_ns, component_id, role, user_data,"
+    " meta_data, vendor_data) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, '') ON CONFLICT DO NOTHING"
 )
 
 

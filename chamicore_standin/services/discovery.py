@@ -5,7 +5,7 @@ import json
 import time
 
 from chamicore_standin.context import Context
-from chamicore_standin.http import Answer, Problem, Request, Route, encode
+from chamicore_standin.http import Answer, Problem, Request, Route, compact, encode
 from chamicore_standin.resources import COMMON_COLUMNS, Collection, Field, Resource, decode
 from chamicore_standin.service import Service
 from chamicore_standin.storage import Database
@@ -87,18 +87,22 @@ class Scanning:
         return self._scans.single(202, self._scans.row(ident))
 
     def _end(self, state: str, condition: str, value: object) -> int:
-        return self._database.write(
-            "UPDATE scan_jobs SET spec = json_set(spec, '$.state', ?1), state = ?1, updated_ns = updated_ns + 1"  # noqa: S608
-            f" WHERE state = 'pending' AND {condition.replace('?', '?2')}",
-            (state, value),
+        """Bring the pending scans that fulfil a condition to an end; how many that were."""
+        open_scans = f"SELECT seq, spec FROM scan_jobs WHERE state = 'pending' AND {condition}"  # noqa: S608 - our own
+        return sum(
+            self._database.write(
+                "UPDATE scan_jobs SET spec = ?, state = ?, updated_ns = updated_ns + 1"
+                " WHERE seq = ? AND state = 'pending'",
+                (compact({**json.loads(spec), "state": state}), state, seq),
+            )
+            for seq, spec in self._database.all(open_scans, (value,))
         )
 
     async def finish(self) -> None:
         """Complete scans that have run long enough."""
         while True:
             await asyncio.sleep(SCAN_S / 2)
-            if self._database.one("SELECT 1 FROM scan_jobs WHERE state = 'pending' LIMIT 1"):
-                self._end("completed", "updated_ns < ?", time.time_ns() - int(SCAN_S * 1e9))
+            self._end("completed", "updated_ns < ?", time.time_ns() - int(SCAN_S * 1e9))
 
 
 def _drivers(_request: Request) -> Answer:

@@ -1,14 +1,16 @@
 """SMD: the inventory of components and their Ethernet interfaces (contract section 3.4)."""
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chamicore_standin.context import Context
-from chamicore_standin.http import Answer, Problem, Request, Route
+from chamicore_standin.http import Answer, Problem, Request, Route, compact
 from chamicore_standin.resources import (
     COMMON_COLUMNS,
     ID_PATTERN,
+    LOOKED_UP_COLUMNS,
     MAC_PATTERN,
     Collection,
     Field,
@@ -36,6 +38,15 @@ CREATE INDEX IF NOT EXISTS {members}_by_component ON {members} (component_id);
 SETS_SCHEMA = _tables("component_groups", "group_members", "") + _tables("partitions", "partition_members", "UNIQUE")
 
 
+_MEMBERS = "\n"
+"""What stands between a set's spec and its members' ids in a row; neither holds a line break."""
+
+
+def _with_members(text: str) -> str:
+    spec, _, members = text.partition(_MEMBERS)
+    return compact({**json.loads(spec), "members": members.split(",") if members else []})
+
+
 def _resource(kind: str, path: str, table: str, members: str) -> Resource:
     return Resource(
         kind=kind,
@@ -51,9 +62,10 @@ def _resource(kind: str, path: str, table: str, members: str) -> Resource:
         scopes=("read:components", "write:components"),
         keeps_id_in="name",
         served=(
-            "json_set(spec, '$.members', json((SELECT json_group_array(m.component_id)"  # noqa: S608 - our own
-            f" FROM {members} m WHERE m.owner = {table}.id)))"
+            f"spec || '{_MEMBERS}' || coalesce((SELECT group_concat(m.component_id, ',')"  # noqa: S608 - our own
+            f" FROM {members} m WHERE m.owner = {table}.id), '')"
         ),
+        shown=_with_members,
     )
 
 
@@ -141,10 +153,12 @@ CREATE TABLE IF NOT EXISTS components ({COMMON_COLUMNS},
 );
 CREATE INDEX IF NOT EXISTS components_by_type ON components (type);
 CREATE INDEX IF NOT EXISTS components_by_parent ON components (parent_id) WHERE parent_id IS NOT NULL;
-CREATE TABLE IF NOT EXISTS ethernet_interfaces ({COMMON_COLUMNS},
+CREATE TABLE IF NOT EXISTS ethernet_interfaces ({LOOKED_UP_COLUMNS},
     component_id TEXT NOT NULL REFERENCES components (id) ON DELETE CASCADE,
-    mac TEXT NOT NULL UNIQUE
+    mac TEXT NOT NULL
 );
+CREATE UNIQUE INDEX IF NOT EXISTS ethernet_interfaces_by_id ON ethernet_interfaces (id);
+CREATE UNIQUE INDEX IF NOT EXISTS ethernet_interfaces_by_mac ON ethernet_interfaces (mac);
 CREATE INDEX IF NOT EXISTS ethernet_interfaces_by_component ON ethernet_interfaces (component_id);
 {SETS_SCHEMA}"""
 
