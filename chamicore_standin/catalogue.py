@@ -34,6 +34,8 @@ class ServiceEntry:
     """Services without which it makes no sense; it is left out with them."""
     optional: bool = False
     """Started only when asked for."""
+    stores: bool = True
+    """Whether it has a database."""
 
 
 CATALOGUE: tuple[ServiceEntry, ...] = (
@@ -45,10 +47,10 @@ CATALOGUE: tuple[ServiceEntry, ...] = (
     ),
     ServiceEntry("discovery", 27776, "discovery/v1", "CHAMICORE_TEST_DISCOVERY_URL"),
     ServiceEntry("power", 27775, "power/v1", "CHAMICORE_TEST_POWER_URL"),
-    ServiceEntry("mcp", 27774, "mcp/v1", "CHAMICORE_TEST_MCP_URL"),
+    ServiceEntry("mcp", 27774, "mcp/v1", "CHAMICORE_TEST_MCP_URL", stores=False),
     ServiceEntry("kea", 8000, "kea", "CHAMIPERF_KEA_URL"),
-    ServiceEntry("kea-sync", 27773, "kea-sync", "CHAMIPERF_KEASYNC_URL", needs=("smd", "kea")),
-    ServiceEntry("gateway", 8080, "gateway", "CHAMIPERF_GATEWAY_URL", optional=True),
+    ServiceEntry("kea-sync", 27773, "kea-sync", "CHAMIPERF_KEASYNC_URL", needs=("smd", "kea"), stores=False),
+    ServiceEntry("gateway", 8080, "gateway", "CHAMIPERF_GATEWAY_URL", optional=True, stores=False),
 )
 
 
@@ -149,7 +151,9 @@ def _holder(port: int) -> str:
 
 LOG_FILE = "stack.log"
 LOCK_FILE = "lock"
-OWN_ENTRIES = (STATE_FILE, TOKEN_FILE, LOG_FILE, LOCK_FILE, "faults.json", "data", "metrics", "tls")
+READER_FILE = "postgres-reader-dsn"
+"""Mode 0600: how the read-only role of a private PostgreSQL connects."""
+OWN_ENTRIES = (STATE_FILE, TOKEN_FILE, LOG_FILE, LOCK_FILE, READER_FILE, "faults.json", "data", "metrics", "tls")
 """Everything a stack ever leaves in its folder; `down` removes these and nothing else."""
 KEPT_ENTRIES = ("data", TOKEN_FILE)
 """What outlives `down --keep-data`."""
@@ -236,6 +240,11 @@ def sizing(options: StackOptions) -> str:
             f"page clamp {options.page_clamp}",
             f"switches: {', '.join(switches) or 'none'}",
             f"without: {', '.join(sorted(options.without)) or 'nothing'}",
+            *(
+                [f"PostgreSQL, {options.database_connections} connections a service"]
+                if options.database == "postgres"
+                else []
+            ),
         )
     )
 

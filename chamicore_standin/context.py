@@ -8,12 +8,14 @@ import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from chamicore_standin import catalogue
-from chamicore_standin.storage import Database
+from chamicore_standin.postgres import connect, schema_of
+from chamicore_standin.storage import Database, PostgresDatabase, SqliteDatabase, make_tables
 from chamiperf_ci.models.target import StackOptions
 
 _LINE_LIMIT = 1 << 16
@@ -117,6 +119,8 @@ class Context:
     internal_token: str = field(repr=False)
     urls: dict[str, str] = field(default_factory=dict)
     ca_file: str | None = None
+    postgres_dsn: str | None = field(default=None, repr=False)
+    durability: str = ""
     sizing: str = ""
     commit: str = "unknown"
     build_date: str = "unknown"
@@ -127,10 +131,22 @@ class Context:
         return self.options.workers if catalogue.entry(self.name).worker_pool else 1
 
     def database(self, schema: str) -> Database:
-        """This service's database, its tables made if they are not there."""
+        """This service's database; in SQLite, its tables made if they are not there."""
+        if self.postgres_dsn is not None:
+            limit = max(1, self.options.database_connections // self.workers)
+            return PostgresDatabase(
+                self.postgres_dsn, schema_of(self.name), schema, connections=limit, application=f"chamicore-{self.name}"
+            )
         folder = self.state_dir / "data"
         folder.mkdir(exist_ok=True)
-        return Database(folder / f"{self.name}.db", schema)
+        return SqliteDatabase(folder / f"{self.name}.db", schema)
+
+    def make_tables(self, schema: str) -> None:
+        """Make this service's tables, before any of its processes needs them."""
+        if self.postgres_dsn is None:
+            self.database(schema).close()
+        else:
+            make_tables(partial(connect, self.postgres_dsn, schema_of(self.name)), schema)
 
     def client(self, service: str, *, internal: bool = True) -> Client:
         """A client of another service, carrying the internal token unless it speaks for somebody else."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chamicore_standin.http import TEXT, Answer, App, Problem, Replaced, Request, ResetConnection, Step
-from chamicore_standin.storage import Database
+from chamicore_standin.storage import Database, PostgresDatabase
 from chamiperf_ci.models import faults
 from chamiperf_ci.models.faults import Fault
 
@@ -250,3 +250,20 @@ class Swaps:
             if other is not None:
                 return other[0]
         return document
+
+
+class IndexDrops:
+    """Keeps the indexes dropped that faults name; only the leading worker drops and makes them."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+        self._dropped: frozenset[str] = frozenset()
+
+    def follow(self, active: tuple[faults.Fault, ...]) -> None:
+        """Drop what a fault names, and make again what none names any more."""
+        wanted = frozenset(fault.index for fault in active if isinstance(fault, faults.DropIndex))
+        if self._dropped - wanted:
+            self._database.restore_indexes()
+        for name in wanted:
+            self._database.drop_index(name)
+        self._dropped = wanted

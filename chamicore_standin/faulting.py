@@ -18,6 +18,8 @@ def set_fault(state: StackState, fault: Fault) -> Fault:
     _check_service(state, fault)
     if fault.service != "*" and (fault.lies_on_routes or fault.route != "*"):
         _check_route(state, fault)
+    if isinstance(fault, faults.DropIndex):
+        _check_index(state, fault)
     return faults.add(Path(state.state_dir), fault)
 
 
@@ -46,6 +48,18 @@ def _check_route(state: StackState, fault: Fault) -> None:
     if fault.route not in ("*", *known):
         raise ConfigurationError(
             f"{fault.service} has no route {fault.route}", where="--route", remedy=f"Choose from {', '.join(known)}."
+        )
+
+
+def _check_index(state: StackState, fault: faults.DropIndex) -> None:
+    known = version(state, fault.service)["indexes"] if fault.service != "*" else []
+    if fault.index not in known:
+        raise ConfigurationError(
+            f"{fault.service} has no index {fault.index} that can be dropped",
+            where="--drop-index",
+            remedy=f"Choose from {', '.join(known)}."
+            if known
+            else "Start the stack with --database postgres, and name a service that has a database.",
         )
 
 

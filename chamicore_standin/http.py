@@ -1,5 +1,6 @@
 """Requests, answers and refusals of a service, and the forms they have on the wire (contract section 1.5)."""
 
+import asyncio
 import ctypes
 import hashlib
 import inspect
@@ -12,8 +13,11 @@ from dataclasses import dataclass, field
 from json import JSONDecodeError, JSONEncoder, loads
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
@@ -331,6 +335,8 @@ class App:
         """By route name: what happens before the handler (service time, faults)."""
         self.fronts: dict[str, Step] = {}
         """By route name: what happens before the service notices the request, and is not part of its own timing."""
+        self.threads: ThreadPoolExecutor | None = None
+        """Where plain handlers run, if not in the event loop: those that wait for a database in another process."""
         self.active = 0
         """Requests in flight, the operational ones left out."""
 
@@ -373,6 +379,8 @@ class App:
             await interceptor(request)
         if route.waits:
             return await route.handler(request)  # type: ignore[misc, no-any-return]
+        if self.threads is not None:
+            return await asyncio.get_running_loop().run_in_executor(self.threads, route.handler, request)  # type: ignore[arg-type]
         return route.handler(request)  # type: ignore[return-value]
 
     def _send(self, proto: Any, request: Request, answer: Answer) -> int:  # noqa: ANN401

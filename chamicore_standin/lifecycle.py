@@ -18,13 +18,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from chamicore_standin import catalogue
-from chamicore_standin.supervisor import STOP_GRACE_S, Plan, stop
-from chamiperf_ci.errors import ConfigurationError, InternalError, StackUnreachable
+from chamicore_standin import catalogue, postgres
+from chamicore_standin.supervisor import POSTGRES_FAILED, STOP_GRACE_S, Plan, stop
+from chamiperf_ci.errors import ConfigurationError, InternalError, StackUnreachable, ToolkitError
 from chamiperf_ci.models.target import (
     STATE_FILE,
     TOKEN_FILE,
@@ -55,6 +55,7 @@ def up(
     *,
     state_dir: Path | None = None,
     internal_token: str | None = None,
+    postgres_dsn: str | None = None,
     keep_data: bool = False,
     ready_timeout_s: float = READY_TIMEOUT_S,
 ) -> StackState:
@@ -64,6 +65,7 @@ def up(
         options: What it is sized like.
         state_dir: Where it keeps its files; `default_state_dir` if None.
         internal_token: The shared secret; kept from before, or drawn, if None.
+        postgres_dsn: A PostgreSQL to be used in place of a private one, where the options ask for PostgreSQL.
         keep_data: Start on the data that an earlier stack left there, instead of empty.
         ready_timeout_s: Seconds after which a stack that is not ready is taken down again.
 
@@ -80,8 +82,11 @@ def up(
                 where=str(folder),
                 remedy="Take it down with `chamiperf stack down`, or give another --state-dir.",
             )
+        wanted = catalogue.wanted_ports(options)
         _sweep(folder, catalogue.KEPT_ENTRIES if keep_data else ())
-        return _start(folder, options, catalogue.wanted_ports(options), internal_token, ready_timeout_s)
+        if options.database == "postgres":
+            _prepare_postgres(folder, wanted, postgres_dsn, keep_data=keep_data)
+        return _start(folder, options, wanted, internal_token, ready_timeout_s)
 
 
 def restart(state_dir: Path | None = None, *, ready_timeout_s: float = READY_TIMEOUT_S) -> StackState:
@@ -112,6 +117,8 @@ def down(state_dir: Path | None = None, *, keep_data: bool = False) -> bool:
         state = catalogue.read_state(folder)
         if state is not None:
             _stop(state)
+        if not keep_data:
+            _forget_named_postgres(folder)
         _sweep(folder, catalogue.KEPT_ENTRIES if keep_data else ())
         (folder / catalogue.LOCK_FILE).unlink(missing_ok=True)
     if not any(folder.iterdir()):
@@ -185,6 +192,25 @@ def _start(
     return state
 
 
+def _prepare_postgres(folder: Path, services: Iterable[str], named: str | None, *, keep_data: bool) -> None:
+    """Make the private server's cluster, or see that the named server can be used and holds nothing of an old stack."""
+    known = postgres.prepare(folder / "data", named)
+    if known.dsn:
+        stores = [name for name in services if catalogue.entry(name).stores]
+        postgres.check_schemas(known.dsn, stores)
+        if not keep_data:
+            postgres.drop_schemas(known.dsn, stores)
+
+
+def _forget_named_postgres(folder: Path) -> None:
+    """Drop what a stack made in a named server; the server itself stays, and one that is gone has nothing of ours."""
+    known = postgres.Secrets.kept(folder / "data")
+    if known is not None and known.dsn:
+        with suppress(ConfigurationError):
+            postgres.check_named(known.dsn)
+            postgres.drop_schemas(known.dsn, [entry.name for entry in catalogue.CATALOGUE if entry.stores])
+
+
 def _spawn(plan: Plan, held: list[int]) -> ProcessRef:
     """Start the supervisor in a session of its own, so that it outlives this command and its terminal."""
     log = plan.state_dir / catalogue.LOG_FILE
@@ -211,8 +237,12 @@ def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _supervisor_ended(log: Path) -> InternalError:
+def _supervisor_ended(log: Path) -> ToolkitError:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["it said nothing"]
+    if lines[-1].startswith(POSTGRES_FAILED):
+        return ConfigurationError(
+            lines[-1], where=str(log), remedy=f"See there, or name a server by {postgres.DSN_VARIABLE}."
+        )
     return InternalError("the stack's supervisor ended", where=str(log), remedy=f"Its last line: {lines[-1]}")
 
 
@@ -229,8 +259,10 @@ def _stop(state: StackState) -> None:
     """End the supervisor, which ends its workers; then whatever of this stack should still run."""
     if state.boot_id != boot_id():
         return
-    stop([state.supervisor], STOP_GRACE_S + 1)
+    stop([state.supervisor], 2 * STOP_GRACE_S + 1)
     stop([ref for service in state.services for ref in service.processes], STOP_GRACE_S)
+    if state.postgres is not None:
+        stop([state.postgres], STOP_GRACE_S)
     (Path(state.state_dir) / STATE_FILE).unlink(missing_ok=True)
 
 
@@ -276,6 +308,8 @@ def _leads_to(path: Path, descriptor: int) -> bool:
 
 def _sweep(folder: Path, kept: Iterable[str]) -> None:
     """Remove what a stack left, but for what is kept, and nothing that is not a stack's."""
+    if "data" not in kept:
+        postgres.remove_cluster(folder / "data")
     for name in set(catalogue.OWN_ENTRIES) - {catalogue.LOCK_FILE, *kept}:
         path = folder / name
         if path.is_dir():

@@ -1,6 +1,6 @@
 """The figures that every service offers under `/metrics` (contract section 5), and the faults that lie on them.
 
-Request, query, sync and process figures are measured. The pool's are a stand-in's, since SQLite has no pool: they are
+Request, query, sync and process figures are measured, and on PostgreSQL the pool's. SQLite has no pool: there they are
 derived from the requests in flight and marked by `chamiperf_embedded_simulated`.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from chamicore_standin.context import Context
 from chamicore_standin.http import Answer, App, Request
-from chamicore_standin.storage import Database
+from chamicore_standin.storage import Database, PoolFigures
 from chamicore_standin.tokens import Gatekeeper
 from chamiperf_ci import __version__
 from chamiperf_ci.models import faults
@@ -286,8 +286,9 @@ class ServiceMetrics:
         app.observe = self._observe_request
         if database is not None:
             database.observe = self._observe_query
+            database.observe_wait = self.observe_pool_wait
         self.refresh_more: Callable[[], None] = _nothing
-        self._has_database = database is not None
+        self._database = database
 
     # Feeding
 
@@ -325,20 +326,29 @@ class ServiceMetrics:
         self._cpu.set(usage.ru_utime + usage.ru_stime)
         self._uptime.set(time.time() - self._started)
         self._info.set(1, (self._context.name, __version__, "embedded"))
-        if self._has_database:
-            self._refresh_pool()
+        if self._database is not None:
+            self._refresh_pool(self._database.pool())
         self.refresh_more()
 
-    def _refresh_pool(self) -> None:
-        size = POOL_SIZES.get(self._context.name, POOL_SIZES["discovery"]) // self._context.workers
+    def _refresh_pool(self, figures: PoolFigures | None) -> None:
+        """The figures of a real pool, or what a pool would have; every connection in use while a fault says so."""
+        if figures is not None and not self._exhausted:
+            self._set_pool(figures.limit, figures.in_use, figures.open - figures.in_use, figures.waiting)
+            return
+        size = (
+            figures.limit
+            if figures
+            else POOL_SIZES.get(self._context.name, POOL_SIZES["discovery"]) // self._context.workers
+        )
         in_use = size if self._exhausted else min(size, self._app.active)
-        self._pool["max"].set(size)
-        self._pool["active"].set(in_use)
-        self._pool["idle"].set(size - in_use)
-        self._pool["waiting"].set(self._app.active if self._exhausted else max(0, self._app.active - size))
-        for family in self._pool.values():
+        waiting = self._app.active if self._exhausted else max(0, self._app.active - size)
+        self._set_pool(size, in_use, size - in_use, waiting)
+        for family in (*self._pool.values(), self._pool_wait):
             self._simulated.set(1, (family.name,))
-        self._simulated.set(1, (self._pool_wait.name,))
+
+    def _set_pool(self, limit: int, active: int, idle: int, waiting: int) -> None:
+        for state, value in (("max", limit), ("active", active), ("idle", idle), ("waiting", waiting)):
+            self._pool[state].set(value)
 
     # Giving out
 

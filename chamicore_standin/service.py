@@ -12,6 +12,7 @@ import re
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +21,10 @@ from granian.server.embed import Server
 
 from chamicore_standin import catalogue, otlp
 from chamicore_standin.context import Context, Unreachable
-from chamicore_standin.fault_engine import FaultEngine
+from chamicore_standin.fault_engine import FaultEngine, IndexDrops
 from chamicore_standin.http import Answer, App, Problem, Request, Route, Step, encode
 from chamicore_standin.metrics import Registry, ServiceMetrics
-from chamicore_standin.storage import DURABILITY, Database
+from chamicore_standin.storage import Database, PostgresDatabase
 from chamicore_standin.tokens import Gatekeeper
 from chamiperf_ci import __version__
 from chamiperf_ci.models import faults
@@ -83,6 +84,8 @@ def description_routes(service: str, routes: Sequence[Route]) -> list[Route]:
 KEYS_RETRY_S = 0.1
 REVOCATIONS_REFRESH_S = 10.0
 _SERVICE_TIMES = 4096
+_WAITING_THREADS = 32
+"""Requests of a worker that may wait for a connection to PostgreSQL at once."""
 
 
 @dataclass
@@ -126,6 +129,11 @@ class Worker:
         self._engine = FaultEngine(context.name, context.state_dir, self.app, self._service.database, seed=seed)
         self._engine.base_steps = service_time_steps(self.app, context.options.service_time_ms, seed)
         self._engine.on_change.extend(self._service.on_faults)
+        if isinstance(self._service.database, PostgresDatabase):
+            # A thread waits for the database in the event loop's place, and more of them than there are connections.
+            self.app.threads = ThreadPoolExecutor(self._service.database.limit + _WAITING_THREADS)
+            if context.worker == 0:
+                self._engine.on_change.append(IndexDrops(self._service.database).follow)
         self._metrics = ServiceMetrics(context, self.app, self._service.database, self._gatekeeper)
         if self._service.metrics is not None:
             self._metrics.refresh_more = self._service.metrics(self._metrics.registry)
@@ -198,7 +206,8 @@ class Worker:
             "commit": context.commit,
             "buildDate": context.build_date,
             "sizing": context.sizing,
-            "durability": DURABILITY if self._service.database is not None else "holds nothing",
+            "durability": context.durability if self._service.database is not None else "holds nothing",
+            "indexes": sorted(self._service.database.droppable) if self._service.database is not None else [],
             "routes": sorted(route.name for route in self.app.router.routes if not route.operational),
             "worker": context.worker,
             "pid": os.getpid(),
@@ -260,7 +269,7 @@ def prepare(context: Context) -> None:
         return
     schema = getattr(importlib.import_module(module_of(context.name)), "SCHEMA", None)
     if schema is not None:
-        context.database(schema).close()
+        context.make_tables(schema)
 
 
 async def sync(context: Context) -> None:

@@ -21,9 +21,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from chamicore_standin import catalogue
+from chamicore_standin import catalogue, postgres
 from chamicore_standin.catalogue import build_date, commit, sizing
-from chamicore_standin.storage import DURABILITY
+from chamicore_standin.storage import durability
 from chamiperf_ci import __version__
 from chamiperf_ci.models.target import ProcessRef, ServiceState, StackOptions, StackState, boot_id
 
@@ -60,6 +60,8 @@ def stop(processes: Iterable[ProcessRef], grace_s: float) -> None:
 
 
 STOP_GRACE_S = 5.0
+POSTGRES_FAILED = "PostgreSQL did not start: "
+"""Begins the last line of a supervisor that ended for it."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +97,34 @@ class Plan:
 
 
 def run(plan: Plan) -> None:
-    """Fork the workers, record the stack, wait until told to stop, end the workers."""
-    catalogue.write_state(_recorded(plan, tuple(_start(plan, contexts) for contexts in _contexts(plan))))
-    _wait_for_the_end()
-    state = catalogue.read_state(plan.state_dir)
-    if state is not None:
-        stop([ref for service in state.services for ref in service.processes], STOP_GRACE_S)
+    """Start the database and fork the workers, record the stack, wait until told to stop, end them."""
+    server = _start_postgres(plan) if plan.options.database == "postgres" else None
+    try:
+        services = tuple(_start(plan, contexts) for contexts in _contexts(plan, server))
+        catalogue.write_state(_recorded(plan, services, server))
+        _wait_for_the_end()
+        stop([ref for service in services for ref in service.processes], STOP_GRACE_S)
+    finally:
+        if server is not None and server.pid is not None:
+            os.kill(server.pid, signal.SIGINT)  # PostgreSQL's fast shutdown: it waits for nobody's connection.
+            stop([ProcessRef.of(server.pid)], STOP_GRACE_S)
 
 
-def _contexts(plan: Plan) -> "list[list[Context]]":
+def _start_postgres(plan: Plan) -> postgres.Server:
+    data, stores = plan.state_dir / "data", [name for name in plan.ports if catalogue.entry(name).stores]
+    known = postgres.Secrets.kept(data) or postgres.Secrets()
+    try:
+        server = postgres.start(data, known, plan.options.database_connections * len(stores))
+    except RuntimeError as fault:
+        sys.exit(f"{POSTGRES_FAILED}{fault}")
+    postgres.make_schemas(server.dsn, stores)
+    reader = postgres.reader_dsn(server, known)
+    if reader is not None:
+        postgres.write_secret(plan.state_dir / catalogue.READER_FILE, reader + "\n")
+    return server
+
+
+def _contexts(plan: Plan, server: postgres.Server | None) -> "list[list[Context]]":
     """Per service, the context of each of its workers."""
     from chamicore_standin.context import Context  # noqa: PLC0415 - cryptography, only where a stack is served
 
@@ -120,6 +141,8 @@ def _contexts(plan: Plan) -> "list[list[Context]]":
                 internal_token=plan.internal_token,
                 urls=urls,
                 ca_file=str(catalogue.ca_file(plan.state_dir)) if plan.options.tls else None,
+                postgres_dsn=None if server is None else server.dsn,
+                durability=_durability(plan, server),
                 sizing=sizing(plan.options),
                 commit=commit(),
                 build_date=build_date(),
@@ -144,7 +167,12 @@ def _start(plan: Plan, contexts: "list[Context]") -> ServiceState:
     return ServiceState(name=name, url=first.urls[name], port=port, processes=tuple(refs))
 
 
-def _recorded(plan: Plan, services: tuple[ServiceState, ...]) -> StackState:
+def _durability(plan: Plan, server: postgres.Server | None) -> str:
+    return durability(plan.options.database, private=server is not None and server.pid is not None)
+
+
+def _recorded(plan: Plan, services: tuple[ServiceState, ...], server: postgres.Server | None) -> StackState:
+    private = server.pid if server is not None else None
     return StackState(
         version=__version__,
         commit=commit(),
@@ -153,10 +181,12 @@ def _recorded(plan: Plan, services: tuple[ServiceState, ...]) -> StackState:
         state_dir=str(plan.state_dir),
         options=plan.options,
         sizing=sizing(plan.options),
-        durability=DURABILITY,
+        durability=_durability(plan, server),
         supervisor=ProcessRef.of(os.getpid()),
         services=services,
         ca_file=str(catalogue.ca_file(plan.state_dir)) if plan.options.tls else None,
+        postgres=None if private is None else ProcessRef.of(private),
+        postgres_dsn_file=None if private is None else str(plan.state_dir / catalogue.READER_FILE),
     )
 
 

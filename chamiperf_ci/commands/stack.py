@@ -12,6 +12,7 @@ import click
 
 from chamicore_standin import faulting, lifecycle
 from chamicore_standin.catalogue import read_state
+from chamicore_standin.postgres import DSN_VARIABLE
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
@@ -103,6 +104,20 @@ def stack() -> None:
     show_default=True,
     help="Rounds of client-secret hashing, as a power of two.",
 )
+@click.option(
+    "--database",
+    type=click.Choice(["sqlite", "postgres"]),
+    default="sqlite",
+    show_default=True,
+    help="A file for each service, or one PostgreSQL with a schema for each.",
+)
+@click.option(
+    "--database-connections",
+    type=click.IntRange(1, 200),
+    default=20,
+    show_default=True,
+    help="Limit of each service's pool of connections to PostgreSQL.",
+)
 @click.option("--keep-data", is_flag=True, help="Start on the data that `down --keep-data` left.")
 @click.option(
     "--env-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the variables there (mode 0600)."
@@ -127,11 +142,13 @@ def up(
 ) -> ExitCode:
     """Start a stack, wait until it is ready, and print how to reach it.
 
-    The internal token is read from CHAMICORE_INTERNAL_TOKEN, or drawn.
+    The internal token is read from CHAMICORE_INTERNAL_TOKEN, or drawn. With --database postgres, a private server is
+    started from the binaries on this machine, unless CHAMIPERF_STACK_POSTGRES_DSN names one.
     """
     options = StackOptions(metrics=not no_metrics, without=without, **sizing)
     token = os.environ.get(lifecycle.TOKEN_VARIABLE) or None
-    state = lifecycle.up(options, state_dir=state_dir, internal_token=token, keep_data=keep_data)
+    dsn = os.environ.get(DSN_VARIABLE) or None
+    state = lifecycle.up(options, state_dir=state_dir, internal_token=token, postgres_dsn=dsn, keep_data=keep_data)
     said = f"embedded stack up: {_summary(state)}"
     click.echo(said, err=True)
     actions.show_in_summary("Stack", said)
@@ -250,6 +267,7 @@ def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 type=click.FloatRange(0),
                 help="Pool in use; wait so many ms for a connection.",
             ),
+            click.option("--drop-index", "index", metavar="NAME", help="Drop an index; on PostgreSQL alone."),
             click.option(
                 "--swap-scripts",
                 "swapped_share",
@@ -316,6 +334,7 @@ _RECIPES: tuple[tuple[str, Callable[[Given], Fault]], ...] = (
     ("slow_start_s", _recipe(faults.SlowStart, seconds="slow_start_s")),
     ("leak_mb_per_s", _recipe(faults.Leak, mb_per_s="leak_mb_per_s")),
     ("pool_wait_ms", _recipe(faults.PoolExhaustion, wait_ms="pool_wait_ms")),
+    ("index", _recipe(faults.DropIndex, index="index")),
     ("swapped_share", _recipe(faults.SwapScripts, share="swapped_share")),
     ("lost", _lose_sync),
     ("lost_between", _lose_sync),

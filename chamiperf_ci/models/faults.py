@@ -115,6 +115,14 @@ class PoolExhaustion(_Fault):
     wait_ms: Annotated[float, Field(ge=0)] = 100.0
 
 
+class DropIndex(_Fault):
+    """An index that is gone until the fault is cleared: who used it reads the whole table. On PostgreSQL alone."""
+
+    kind: Literal["drop-index"] = "drop-index"
+    index: str
+    """As `/version` lists it, such as `boot_params_by_id`."""
+
+
 class SwapScripts(_Fault):
     """A share of boot scripts or user-data that belong to another node, served with 200."""
 
@@ -174,6 +182,7 @@ Fault = Annotated[
     | SlowStart
     | Leak
     | PoolExhaustion
+    | DropIndex
     | SwapScripts
     | LoseSync
     | SyncStop

@@ -140,6 +140,9 @@ class StackOptions(Frozen):
     token_lifetime_s: Annotated[float, Field(gt=0)] = 1800.0
     password_cost: Annotated[int, Field(ge=4, le=16)] = 12
     """Rounds of client-secret hashing as a power of two, like bcrypt's cost; 12 takes some 10 ms of a core."""
+    database: Literal["sqlite", "postgres"] = "sqlite"
+    database_connections: Annotated[int, Field(ge=1, le=200)] = 20
+    """The limit of each service's pool; for PostgreSQL alone."""
 
 
 class ProcessRef(Frozen):
@@ -214,6 +217,10 @@ class StackState(Frozen):
     supervisor: ProcessRef
     services: tuple[ServiceState, ...]
     ca_file: str | None = None
+    postgres: ProcessRef | None = None
+    """The first process of the stack's private PostgreSQL."""
+    postgres_dsn_file: str | None = None
+    """A file of mode 0600: how a role that may only read connects to the private PostgreSQL and its statistics."""
 
     def url(self, service: str) -> str:
         """The base URL of a service, without a trailing slash.
