@@ -197,9 +197,9 @@ def _prepare_postgres(folder: Path, services: Iterable[str], named: str | None, 
     known = postgres.prepare(folder / "data", named)
     if known.dsn:
         stores = [name for name in services if catalogue.entry(name).stores]
-        postgres.check_schemas(known.dsn, stores)
+        postgres.check_schemas(known.dsn, stores, folder)
         if not keep_data:
-            postgres.drop_schemas(known.dsn, stores)
+            postgres.drop_schemas(known.dsn, stores, folder)
 
 
 def _forget_named_postgres(folder: Path) -> None:
@@ -208,7 +208,8 @@ def _forget_named_postgres(folder: Path) -> None:
     if known is not None and known.dsn:
         with suppress(ConfigurationError):
             postgres.check_named(known.dsn)
-            postgres.drop_schemas(known.dsn, [entry.name for entry in catalogue.CATALOGUE if entry.stores])
+            stores = [entry.name for entry in catalogue.CATALOGUE if entry.stores]
+            postgres.drop_schemas(known.dsn, stores, folder.absolute())
 
 
 def _spawn(plan: Plan, held: list[int]) -> ProcessRef:

@@ -46,8 +46,8 @@ _ACCOUNTS = ("postgres", "nobody")
 """Accounts by which root runs the server, the first that exists."""
 _DEBIAN_BINARIES = Path("/usr/lib/postgresql")
 """Debian keeps the server's binaries off PATH."""
-_OURS = "made by the chamiperf embedded stack"
-"""Comment on every schema that a stack made: no other is ever dropped."""
+_OURS = "made by the chamiperf embedded stack in "
+"""Begins the comment on every schema that a stack made, and names that stack's folder: no other is ever dropped."""
 _PR_SET_PDEATHSIG = 1
 
 _SETTINGS = {
@@ -309,27 +309,23 @@ def schema_of(service: str) -> str:
     return service.replace("-", "")
 
 
-def make_schemas(dsn: str, services: Iterable[str]) -> None:
-    """Make a schema for each service, marked as ours; one that a stack before this one left is kept.
+def make_schemas(dsn: str, services: Iterable[str], folder: Path) -> None:
+    """Make a schema for each service that has none yet, marked as this stack's."""
+    from psycopg import sql  # noqa: PLC0415 - extra `postgres`
 
-    Raises:
-        ConfigurationError: A schema of that name is there and is not a stack's.
-    """
     with connect(dsn) as connection:
         for name in map(schema_of, services):
-            comment = _comment(connection, name)
-            if comment is None:
+            if _comment(connection, name) is None:
                 connection.execute(f"CREATE SCHEMA {name}".encode())
-                connection.execute(f"COMMENT ON SCHEMA {name} IS '{_OURS}'".encode())
-            elif comment != _OURS:
-                raise _foreign(name)
+                mark = sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(name), f"{_OURS}{folder}")
+                connection.execute(mark)
 
 
-def drop_schemas(dsn: str, services: Iterable[str]) -> None:
-    """Drop the schemas that a stack made, and no other."""
+def drop_schemas(dsn: str, services: Iterable[str], folder: Path) -> None:
+    """Drop the schemas that this stack made, and no other."""
     with connect(dsn) as connection:
         for name in map(schema_of, services):
-            if _comment(connection, name) == _OURS:
+            if _comment(connection, name) == f"{_OURS}{folder}":
                 connection.execute(f"DROP SCHEMA {name} CASCADE".encode())
 
 
@@ -358,24 +354,23 @@ def check_named(dsn: str) -> None:
         ) from None
 
 
-def check_schemas(dsn: str, services: Iterable[str]) -> None:
-    """Refuse a server that has a schema of a service's name which no stack made.
+def check_schemas(dsn: str, services: Iterable[str], folder: Path) -> None:
+    """Refuse a server that has a schema of a service's name which this stack did not make.
 
     Raises:
         ConfigurationError: There is one.
     """
     with connect(dsn) as connection:
         for name in map(schema_of, services):
-            if _comment(connection, name) not in (None, _OURS):
-                raise _foreign(name)
-
-
-def _foreign(name: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"the schema {name} is there and was not made by an embedded stack",
-        where=DSN_VARIABLE,
-        remedy="Name a database of its own for the embedded stack.",
-    )
+            comment = _comment(connection, name)
+            if comment in (None, f"{_OURS}{folder}"):
+                continue
+            made = comment if comment and comment.startswith(_OURS) else "not made by an embedded stack"
+            raise ConfigurationError(
+                f"the schema {name} is there already, {made}",
+                where=DSN_VARIABLE,
+                remedy="Name a database of this stack's own; `chamiperf stack down` drops what its stack made.",
+            )
 
 
 def connect(dsn: str, schema: str = "public") -> "psycopg.Connection[tuple[Any, ...]]":

@@ -117,10 +117,10 @@ def _start_postgres(plan: Plan) -> postgres.Server:
         server = postgres.start(data, known, plan.options.database_connections * len(stores))
     except RuntimeError as fault:
         sys.exit(f"{POSTGRES_FAILED}{fault}")
-    postgres.make_schemas(server.dsn, stores)
+    postgres.make_schemas(server.dsn, stores, plan.state_dir)
     reader = postgres.reader_dsn(server, known)
     if reader is not None:
-        postgres.write_secret(plan.state_dir / catalogue.READER_FILE, reader + "\n")
+        postgres.write_secret(plan.state_dir / catalogue.READER_FILE, reader)
     return server
 
 

@@ -1,9 +1,12 @@
 """Each scenario, built and from its source, against a whole stack in good health."""
 
 import json
+from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
+from database_stack import needs_postgres
 from k6_runs import NODES, SCENARIOS, light, plan_of, seed, seeding, urls_of
 
 from chamicore_standin import lifecycle
@@ -37,6 +40,21 @@ def test_scenario_runs_without_an_error_and_leaves_what_it_says(scenario, built,
     asked = {row.endpoint for row in ended.sums.traffic if row.requests}
     assert asked == measured
     assert {each.kind for each in ended.sums.objects if each.left} == LEFT.get(scenario, set())
+
+
+@needs_postgres
+def test_database_stress_runs_on_postgresql_without_an_error(make_stack, run_k6, tmp_path):
+    state = make_stack(database="postgres", database_connections=4, sync_interval_s=1.0, password_cost=6)
+    run = seed(tmp_path / "seed", state, NODES)
+    plan = plan_of(state, "database_stress", light("database_stress"), run=run, nodes=NODES)
+    ended = run_k6(plan, state=state)
+    assert (ended.code, ended.lines("error", "warning")) == (0, [])
+    assert (ended.sums.unavailable, ended.unwell()) == ((), [])
+    assert {each.kind for each in ended.sums.objects if each.left} == LEFT["database_stress"]
+    with psycopg.connect(Path(state.postgres_dsn_file).read_text()) as reader:
+        asked = reader.execute("SELECT query FROM pg_stat_statements WHERE calls > 10").fetchall()
+    tables = ("boot_params", "payloads", "components", "ethernet_interfaces", "targets", "service_accounts")
+    assert [table for table in tables if not any(f"INSERT INTO {table} " in query for (query,) in asked)] == []
 
 
 @pytest.mark.parametrize("nodes", [20, NODES])
