@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A target that needs node, go or docker says so in its help line; `demo` and `test` need Python 3.11+, make and git.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo scenarios test test-unit test-e2e faults planted test-interrupts test-demo test-observability test-workflows \
-        lint format types-k6 k6-built lock schemas docs dashboards bench bench-verdict observability clean
+        lint format release-check types-k6 k6-built lock schemas docs dashboards bench bench-verdict observability clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "%-20s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ lint: $(VENV)/.dev types-k6 ## formatting, lint, types, import directions, workf
 
 k6-built: ## build k6/built, which `load` runs, from the k6 scripts (node)
 	cd k6 && npm ci --silent --no-audit --no-fund && npm run --silent build
+
+release-check: $(VENV)/.dev ## build the release, install it outside the checkout, and run demo, init and one action from it, 4 minutes
+	tools/release-check $(DIST)
 
 types-k6: ## type-check the k6 scripts, look for circles of imports, test their library, compare k6/built with them (node)
 	tools/types-k6

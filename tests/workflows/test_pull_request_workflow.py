@@ -101,3 +101,65 @@ def test_nothing_else_is_built_or_measured(adopter, pull, label, repository):
     payload = {"action": "labeled", "label": {"name": label}, "pull_request": pull}
     ran = adopter.run("pull-request.yml", event="pull_request", payload=payload)
     assert ran.jobs == {}
+
+
+MAKEFILE = "start:\n\t./start $(PORT)\n"
+START = """#!/bin/sh
+# What an adopter's own build does; a build is a file with one number, as above.
+set -e
+target=pull-request
+[ "$1" = 8080 ] || target=pull-request-base
+export CHAMIPERF_STATE_DIR="$HOME/$target"
+! env | grep -q canary-of-the-nightly
+chamiperf stack up --ports ephemeral --service-time-ms 8 --env-file "$HOME/$target.env"
+chamiperf stack fault set --service bss --route bootscript --latency-ms "$(cat compose.yaml)"
+. "$HOME/$target.env"
+cat >>"$GITHUB_WORKSPACE/chamiperf.toml" <<END
+[targets.$target.services]
+auth = "$CHAMICORE_TEST_AUTH_URL"
+smd = "$CHAMICORE_TEST_SMD_URL"
+bss = "$CHAMICORE_TEST_BSS_URL"
+cloud-init = "$CHAMICORE_TEST_CLOUDINIT_URL"
+END
+"""
+END = """#!/bin/sh
+export CHAMIPERF_STATE_DIR="$HOME/pull-request"
+[ "$1" = head ] || CHAMIPERF_STATE_DIR="$HOME/pull-request-base"
+exec chamiperf stack down
+"""
+
+
+def test_a_deploy_script_of_five_lines_is_enough(adopter, hub, pull):
+    deploy = (harness.ROOT / "examples" / "deploy" / "deploy").read_text()
+    assert len([line for line in deploy.splitlines() if line and not line.startswith("# ")]) == 5
+    adopter.init("--workflows", "pull-request", "--force")
+    written = (adopter.repository / ".github/workflows/chamiperf-pull-request.yml").read_text()
+    short = {key: text for key, text in SHORT.items() if "deploy" not in key}
+    # The teardown is the test's, which leaves no process behind.
+    short["environment:"] = "teardown-script: ./end\n      environment:"
+    for old, new in short.items():
+        assert old in written
+        written = written.replace(old, new)
+    adopter.write(".github/workflows/chamiperf-pull-request.yml", written)
+    adopter.write(".github/chamiperf/deploy", deploy, executable=True)
+    for name, text in {"Makefile": MAKEFILE, "start": START, "end": END}.items():
+        adopter.write(name, text, executable=name != "Makefile")
+    commit = push(adopter, "topic", "8")
+    push(adopter, "develop", "0.1")
+    hub.pulls[0]["commit"] = pull["head"]["sha"] = commit
+    payload = {"action": "labeled", "label": {"name": "performance"}, "pull_request": pull}
+    ran = adopter.run("pull-request.yml", event="pull_request", payload=payload)
+    text = (ran.artifacts / "chamiperf-verdict-pull-request-1" / "verdict.json").read_text()
+    assert Verdict.model_validate(json.loads(text)).outcome.word == "regression", ran.log
+    (comment,) = hub.comments
+    assert comment["pull"] == 7
+
+
+def test_what_the_caller_forgot_is_named_before_anything_else(adopter, hub, pull):
+    adopter.init("--workflows", "pull-request", "--force")
+    payload = {"action": "labeled", "label": {"name": "performance"}, "pull_request": pull}
+    ran = adopter.run("pull-request.yml", event="pull_request", payload=payload)
+    assert "deploy-script: .github/chamiperf/deploy does not exist" in ran.summaries["measure"]
+    assert "Install" not in ran.steps
+    assert ran.jobs == {"measure": "failure", "comment": "success"}
+    assert "This run brought no verdict." in hub.comments[0]["body"]
