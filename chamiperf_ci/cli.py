@@ -229,11 +229,3 @@ def cli() -> None:
     Exit codes: 0 fine; 1 a verdict says no; 2 usage or configuration; 3 the measurement is not valid; 4 a service
     outside failed; 70 internal error.
     """
-    # A composite action says which version it belongs to; `setup` of another one would be a silent mixture.
-    wanted = os.environ.get("CHAMIPERF_ACTION_VERSION")
-    if wanted and wanted != __version__:
-        raise ConfigurationError(
-            f"the action is of version {wanted}, the installed chamiperf is {__version__}",
-            where="uses:",
-            remedy="Give the same version behind the @ of every chamiperf action of the job, `setup` included.",
-        )

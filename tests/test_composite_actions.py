@@ -251,11 +251,3 @@ def test_a_flag_is_what_it_says(word, lines, monkeypatch, capsys, tmp_path):
     with pytest.raises(SystemExit) as ended:
         main(["load"])
     assert (ended.value.code, len(capsys.readouterr().out.splitlines())) == (0 if lines else 2, lines)
-
-
-def test_an_action_of_another_version_is_refused(monkeypatch, capsys):
-    monkeypatch.setenv("CHAMIPERF_ACTION_VERSION", "9.9.9")
-    with pytest.raises(SystemExit) as ended:
-        main(["history", "list"])
-    assert ended.value.code == 2
-    assert "the action is of version 9.9.9, the installed chamiperf is" in capsys.readouterr().err
