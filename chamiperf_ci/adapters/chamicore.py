@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,7 @@ from urllib.parse import urlencode, urljoin
 
 import httpx
 
-from chamiperf_ci.adapters import actions, http_client
+from chamiperf_ci.adapters import actions, bounds, http_client
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.http_client import Answer, Connections, Resource, failure, host_of, refuse_redirect, urls_of
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, UnexpectedAnswer
@@ -117,11 +118,11 @@ def _read(answer: httpx.Response) -> tuple[str, float]:
     if not answer.is_success:
         return "", 0.0
     try:
-        body = answer.json()
+        body = bounds.parse_json(answer.content)
     except ValueError:
         return "", 0.0
     token = body.get("access_token") if isinstance(body, dict) else None
-    if not isinstance(token, str):
+    if not isinstance(token, str) or not _USABLE.fullmatch(token):
         return "", 0.0
     life_s = body.get("expires_in")
     if isinstance(life_s, int | float) and life_s > 0:
@@ -133,18 +134,22 @@ def _life_in(token: str) -> float:
     """A JWT's lifetime by its own claims (`exp` - `iat`), unverified: it only decides when to renew."""
     try:
         part = token.split(".")[1]
-        claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        claims: dict[str, Any] = bounds.parse_json(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
         return max(0.0, float(claims["exp"]) - float(claims["iat"]))
-    except (IndexError, ValueError, KeyError, TypeError):
+    except (IndexError, ValueError, KeyError, TypeError, OverflowError):
         return DEFAULT_LIFE_S
 
 
+_USABLE: Final = re.compile(r"[!-~]+")
+"""A token that a header can carry."""
 _RETRIED: Final = frozenset({429, 502, 503, 504})
 _REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _REPEATABLE: Final = frozenset({"GET", "DELETE", "PUT", "PATCH"})
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _LONGEST_WAIT_S: Final = 10.0
 _REDIRECTS: Final = 3
+_LONGEST_SHOWN: Final = 200
+"""Characters of a URL in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,7 @@ class Patience:
     """How long a client waits and how often it tries again (the services' own clients: 30 s, three times)."""
 
     timeout_s: float = 30.0
-    """Bounds connecting, and each wait for bytes."""
+    """Bounds a request from connecting to the last byte of its answer; all tries together take at most twice that."""
     retries: int = 3
     first_wait_s: float = 0.2
 
@@ -216,8 +221,9 @@ class Sender:
     def _try(self, request: Request, credential: Mapping[str, str]) -> Answer:
         """Send until an answer counts; the wait doubles, with a random part, and is at least Retry-After's."""
         attempt = 0
+        end = time.monotonic() + 2 * self._patience.timeout_s
         while True:
-            last = attempt >= self._patience.retries
+            last = attempt >= self._patience.retries or time.monotonic() > end
             wait_s = self._patience.first_wait_s * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
             try:
                 answer = self._follow(request, {**request.headers, **credential})
@@ -233,20 +239,27 @@ class Sender:
             attempt += 1
 
     def _follow(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        """Send, and follow what a GET is redirected to; the credential stays with the scheme and host it was for."""
+        """Send, and follow what a GET is redirected to; the credential stays with its scheme, host and port."""
         sent = {**headers, **({} if request.content is None else {"Content-Type": "application/json"})}
-        url = request.url
+        url, withheld = request.url, False
         for _ in range(_REDIRECTS + 1):
-            response = self._http.request(request.method, url, content=request.content, headers=sent)
+            try:
+                response = self._http.request(request.method, url, content=request.content, headers=sent)
+            except (httpx.InvalidURL, UnicodeError) as error:
+                raise UnexpectedAnswer(
+                    f"this cannot be asked: {error}", where=url[:_LONGEST_SHOWN], remedy="See what the service answers."
+                ) from error
             answer = Answer(request.method, url, response.status_code, response.headers, response.content)
             if not response.has_redirect_location:
+                if withheld and answer.status in _REFUSED:
+                    raise _moved(request.url, url, answer)
                 return answer
             following = _following(answer)
             refuse_redirect(url, following, self._hosts)
             if request.method != "GET":
                 raise answer.unexpected(f"a write is redirected to {following}")
-            if (following.partition(":")[0], host_of(following)) != (url.partition(":")[0], host_of(url)):
-                sent.pop("Authorization", None)
+            if _origin(following) != _origin(url):
+                withheld = sent.pop("Authorization", None) is not None or withheld
             url = following
         raise answer.unexpected("redirects without an end")
 
@@ -260,6 +273,15 @@ class Sender:
         )
 
 
+def _moved(asked: str, found: str, answer: Answer) -> ConfigurationError:
+    """What a 401 means at the end of a redirect that the credential did not follow."""
+    return ConfigurationError(
+        f"the service redirects to {found[:_LONGEST_SHOWN]}, and no credential is sent along to another host or port",
+        where=f"GET {asked}, status {answer.status} in the end",
+        remedy="Give the URL of the service itself, with https where it redirects to https.",
+    )
+
+
 def _following(answer: Answer) -> str:
     """The URL that an answer redirects to.
 
@@ -267,9 +289,18 @@ def _following(answer: Answer) -> str:
         UnexpectedAnswer: It is none.
     """
     try:
-        return urljoin(answer.url, answer.headers["location"])
-    except ValueError as error:
+        following = urljoin(answer.url, answer.headers["location"])
+        if httpx.URL(following).scheme in ("http", "https"):
+            return following
+    except (ValueError, httpx.InvalidURL) as error:
         raise answer.unexpected("redirects to what is no URL") from error
+    raise answer.unexpected("redirects to what is not an http or https URL")
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port, as far as a credential is for them."""
+    parts = httpx.URL(url)
+    return parts.scheme, parts.host, parts.port
 
 
 def _retry_after(answer: Answer) -> float:

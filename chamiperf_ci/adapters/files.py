@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from chamiperf_ci import __version__
+from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.actions import mask
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Dialect
@@ -126,7 +127,7 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -238,13 +239,15 @@ def _checked(model: type[D], data: Any, text: str, *, where: str, remedy: str) -
 
 def _read_text(path: Path, remedy: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return bounds.read(path)
     except FileNotFoundError as error:
         raise ConfigurationError("the file does not exist", where=str(path), remedy=remedy) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(
             "the file cannot be read: it is not UTF-8 text", where=str(path), remedy=remedy
         ) from error
+    except ValueError as error:
+        raise ConfigurationError(f"the file cannot be read: {error}", where=str(path), remedy=remedy) from error
     except OSError as error:
         wrong = f"the file cannot be read: {error.strerror or error}"
         raise ConfigurationError(wrong, where=str(path), remedy=remedy) from error
@@ -252,12 +255,12 @@ def _read_text(path: Path, remedy: str) -> str:
 
 def _parse(text: str, *, where: str, remedy: str) -> Any:  # noqa: ANN401 - as read_json
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return bounds.parse_json(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise ConfigurationError(
             f"not valid JSON: {error.msg}", where=f"{where}, line {error.lineno}, column {error.colno}", remedy=remedy
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ConfigurationError(f"not valid JSON: {error}", where=where, remedy=remedy) from error
 
 
@@ -310,6 +313,9 @@ def _find(name: str) -> Path:
     )
 
 
+_LONGEST_SECRET: Final = 100_000
+
+
 def read_secret(path: Path, *, option: str) -> SecretStr:
     """The secret in a file, without the line end after it.
 
@@ -317,9 +323,9 @@ def read_secret(path: Path, *, option: str) -> SecretStr:
         ConfigurationError: The file is missing, unreadable or empty, or holds what no HTTP header can carry.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        text = bounds.read(path, most=_LONGEST_SECRET)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text, or too long"
         raise ConfigurationError(
             f"the secret cannot be read: {reason}", where=f"{option}, {path}", remedy="Name a file that holds it."
         ) from error
@@ -367,7 +373,7 @@ def read_targets(path: Path | None) -> TargetsFile:
     """
     where = str(path or DEFAULT)
     try:
-        text = (path or DEFAULT).read_text(encoding="utf-8")
+        text = bounds.read(path or DEFAULT)
     except FileNotFoundError as error:
         if path is None:
             return TargetsFile()
@@ -376,9 +382,11 @@ def read_targets(path: Path | None) -> TargetsFile:
         raise ConfigurationError(f"the file cannot be read: {error.strerror}", where=where, remedy=_REMEDY) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError("the file is not UTF-8 text", where=where, remedy=_REMEDY) from error
+    except ValueError as error:
+        raise ConfigurationError(f"the file cannot be read: {error}", where=where, remedy=_REMEDY) from error
     try:
         return TargetsFile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(f"not valid TOML: {error}", where=where, remedy=_REMEDY) from error
     except ValidationError as error:
         raise ConfigurationError(first_wrong(error, TargetsFile), where=where, remedy=_REMEDY) from error
@@ -394,7 +402,7 @@ def read_manifest(path: Path) -> dict[str, Identity]:
         ConfigurationError: It cannot be read, or is anything but such an object.
     """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = bounds.parse_json(bounds.read(path))
     except (OSError, ValueError) as error:
         wrong = error.strerror if isinstance(error, OSError) else "it is no JSON"
         raise _unusable(path, str(wrong)) from error

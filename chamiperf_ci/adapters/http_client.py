@@ -1,18 +1,26 @@
 """HTTP to a stack: which hosts are allowed, what the connection checks, what an answer says."""
 
+import contextlib
 import ipaddress
-import json
+import math
+import re
 import ssl
+import time
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import SplitResult, urlsplit
 
+import httpcore
 import httpx
 
+from chamiperf_ci.adapters import bounds
 from chamiperf_ci.errors import (
     CertificateRefused,
     ConfigurationError,
@@ -94,22 +102,27 @@ def refuse_redirect(url: str, location: str, allowed_hosts: Iterable[str]) -> No
 
 
 def _problem(url: str) -> str | None:
+    """What is wrong with a URL; never repeats it, for it may hold a password."""
+    url = url.strip()
+    if not url.isprintable() or any(character.isspace() for character in url):
+        return "the URL holds blanks or characters that cannot be printed"
     try:
-        parts = urlsplit(url.strip())
-        return _problem_of(parts)
+        return _problem_of(urlsplit(url)) or (None if httpx.URL(url).host else "the URL has no usable host")
+    except httpx.InvalidURL:
+        return "not a URL that can be asked"
     except ValueError as error:
         return f"not a URL: {error}"
 
 
 def _problem_of(parts: SplitResult) -> str | None:
-    """What is wrong with a URL; never repeats it, for it may hold a password.
+    """What is wrong with a URL.
 
     Raises:
         ValueError: The port is not a number from 0 to 65535.
     """
     if parts.scheme not in ("http", "https"):
         return "not an http or https URL"
-    if not parts.hostname or any(character.isspace() for character in parts.netloc + parts.path):
+    if not parts.hostname:
         return "the URL has no usable host"
     if parts.port == 0:
         return "the port of the URL is 0"
@@ -117,10 +130,31 @@ def _problem_of(parts: SplitResult) -> str | None:
         return "the URL carries a user or a password, which belong into the credential"
     if parts.query or parts.fragment:
         return "a base URL has no query and no fragment"
+    return _problem_of_host(parts.hostname)
+
+
+def _problem_of_host(host: str) -> str | None:
+    """Names and addresses that Python, curl and Go would each take for another host are refused."""
+    if ":" in host:
+        address = host.partition("%")[0]
+    elif re.fullmatch(r"(0x[0-9a-f]*|\d+)", host.rstrip(".").rpartition(".")[2]):
+        # By the last label it is an address: `0177.0.0.1` is 127.0.0.1 for Python, and a name for Go.
+        address = host
+    elif len(host) > _LONGEST_NAME or not _NAME.fullmatch(host):
+        return "the URL's host is not a name"
+    else:
+        return None
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return "the URL's host is not an address in its usual form"
     return None
 
 
+_LONGEST_NAME: Final = 253
+_NAME: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?")
 _CONNECTIONS: Final = 64
+_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----")
 
 
 class Connections(ABC):
@@ -137,19 +171,145 @@ class Connections(ABC):
         """Close the connections."""
 
 
-def client(target: Target, *, timeout_s: float) -> httpx.Client:
-    """An HTTP client for a target; `timeout_s` bounds connecting and each wait for bytes.
+_DEADLINE: ContextVar[float] = ContextVar("deadline", default=math.inf)
+"""`time.monotonic` until which the request under way must have been answered."""
+
+
+class Client(httpx.Client):
+    """A client whose requests end: in time, and with a body of bounded size.
+
+    httpx bounds each wait for bytes alone, so that a byte a second keeps it waiting for ever, and it decompresses
+    without a bound. It reads no proxy from the environment: what is checked here must be the road that k6 takes.
+
+    Args:
+        verify: How certificates are checked.
+        timeout_s: Bounds a request from connecting to the last byte of its answer.
+        most_bytes: Of an answer's body.
+    """
+
+    def __init__(self, verify: ssl.SSLContext, *, timeout_s: float, most_bytes: int = bounds.MOST_BYTES) -> None:
+        transport = httpx.HTTPTransport(
+            verify=verify,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
+        )
+        # httpx has no public way to its pool's backend; `test_a_dripping_head_ends_in_time` sees when this goes.
+        transport._pool._network_backend = _Backend()  # noqa: SLF001
+        headers = {"Accept-Encoding": bounds.ACCEPT_ENCODING}
+        super().__init__(
+            transport=transport, timeout=timeout_s, follow_redirects=False, trust_env=False, headers=headers
+        )
+        self._total_s = timeout_s
+        self._most_bytes = most_bytes
+
+    def send(self, request: httpx.Request, **how: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own arguments
+        """As httpx's; the answer is read whole.
+
+        Raises:
+            httpx.HTTPError: As httpx's; `ReadTimeout` also for an answer that does not end, `DecodingError` for one
+                that is too long or compressed in a way that was not asked for.
+        """
+        token = _DEADLINE.set(time.monotonic() + self._total_s)
+        try:
+            with contextlib.closing(super().send(request, **{**how, "stream": True})) as response:
+                return self._whole(response)
+        finally:
+            _DEADLINE.reset(token)
+
+    def _whole(self, response: httpx.Response) -> httpx.Response:
+        encoding = response.headers.get("content-encoding", "")
+        try:
+            content = bounds.decoded(response.iter_raw(), encoding, most=self._most_bytes)
+        except (bounds.TooMuchError, zlib.error) as error:
+            raise httpx.DecodingError(str(error), request=response.request) from error
+        headers = [
+            (name, value)
+            for name, value in response.headers.multi_items()
+            if name not in ("content-encoding", "content-length", "transfer-encoding")
+        ]
+        return httpx.Response(
+            response.status_code,
+            headers=headers,
+            content=content,
+            request=response.request,
+            extensions=response.extensions,
+        )
+
+
+def _left(timeout: float | None, error: type[Exception]) -> float:
+    left = _DEADLINE.get() - time.monotonic()
+    if left <= 0:
+        raise error("the answer takes too long")
+    return left if timeout is None else min(timeout, left)
+
+
+class _Backend(httpcore.SyncBackend):
+    """Connections that look at the deadline of the request that uses them."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        left = _left(timeout, httpcore.ConnectTimeout)
+        try:
+            return _Stream(super().connect_tcp(host, port, left, local_address, socket_options))
+        except UnicodeError as error:
+            # What Python says of a host's name that cannot be looked up, in place of an OSError.
+            raise httpcore.ConnectError(f"no name of a host: {error}") from error
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, _left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own
+        return self._inner.get_extra_info(info)
+
+
+def client(target: Target, *, timeout_s: float, most_bytes: int = bounds.MOST_BYTES) -> Client:
+    """An HTTP client for a target; `timeout_s` bounds a request from connecting to its last byte.
 
     Raises:
         ConfigurationError: A certificate or key file is not one.
     """
-    return httpx.Client(
-        verify=tls_context(target.tls),
-        timeout=timeout_s,
-        limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
-        follow_redirects=False,
-        trust_env=False,
-    )
+    return Client(tls_context(target.tls), timeout_s=timeout_s, most_bytes=most_bytes)
+
+
+def read_ca(path: Path) -> str:
+    """The certificates of a CA file, in the one form that Python and k6 read alike.
+
+    OpenSSL and Go disagree on a byte order mark, on line ends, and on text around certificates.
+
+    Raises:
+        ConfigurationError: It cannot be read, or holds no certificate.
+    """
+    try:
+        found = _CERTIFICATE.findall(bounds.read(path).replace("\r\n", "\n").replace("\r", "\n"))
+    except (OSError, ValueError) as error:
+        reason = "it is not PEM text" if isinstance(error, UnicodeDecodeError) else _reason(error)
+        raise _bad_file("--ca-file", path, reason) from error
+    if not found:
+        raise _bad_file("--ca-file", path, "it holds no certificate (-----BEGIN CERTIFICATE-----)")
+    return "\n".join(found) + "\n"
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
@@ -159,9 +319,11 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         ConfigurationError: A certificate or key file is not one, or the key is of another certificate.
     """
     try:
-        context = ssl.create_default_context(cafile=None if tls.ca_file is None else str(tls.ca_file))
-    except (OSError, ssl.SSLError) as error:
+        context = ssl.create_default_context(cadata=None if tls.ca_file is None else read_ca(tls.ca_file))
+    except ssl.SSLError as error:
         raise _bad_file("--ca-file", tls.ca_file, error) from error
+    # As Go has it, and with it k6: a name counts only where it stands among the alternative names.
+    context.hostname_checks_common_name = False
     if tls.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -177,6 +339,12 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
 def failure(url: str, error: httpx.HTTPError) -> ToolkitError:
     """What it means that a request got no answer: a certificate that is not trusted, or a stack that is not there."""
     for cause in _chain(error):
+        if isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in _OTHER_NAME:
+            return CertificateRefused(
+                f"the certificate is of another host: {cause.verify_message}",
+                where=url,
+                remedy="Use a certificate with this host among its alternative names (SAN); k6 takes no common name.",
+            )
         if isinstance(cause, ssl.SSLCertVerificationError):
             return CertificateRefused(
                 f"the certificate is not trusted: {cause.verify_message}",
@@ -196,13 +364,13 @@ def failure(url: str, error: httpx.HTTPError) -> ToolkitError:
     )
 
 
-def _bad_file(option: str, path: object, error: Exception) -> ConfigurationError:
+def _bad_file(option: str, path: object, error: object) -> ConfigurationError:
     return ConfigurationError(
         f"not a usable certificate or key: {error}", where=f"{option} {path}", remedy="Give unencrypted PEM files."
     )
 
 
-def _reason(error: httpx.HTTPError) -> str:
+def _reason(error: Exception) -> str:
     """The operating system's words where there are any; httpx's otherwise."""
     for cause in _chain(error):
         if isinstance(cause, OSError) and cause.strerror:
@@ -218,6 +386,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen = seen.__cause__ or seen.__context__
 
 
+_OTHER_NAME: Final = frozenset({62, 64})
+"""OpenSSL's codes for a certificate that does not name the host, or the address."""
 _SHOWN: Final = 200
 
 
@@ -286,8 +456,8 @@ class Answer:
 
     def _json(self) -> Any:  # noqa: ANN401 - whatever was sent
         try:
-            return json.loads(self.content)
-        except (ValueError, RecursionError):
+            return bounds.parse_json(self.content)
+        except ValueError:
             return None
 
     def _resource(self, body: object) -> "Resource":
@@ -295,7 +465,10 @@ class Answer:
         spec = body.get("spec") if isinstance(body, dict) else None
         if not isinstance(metadata, dict) or not isinstance(metadata.get("id"), str) or not isinstance(spec, dict):
             raise self.unexpected("the answer is not an object with metadata.id and spec")
-        return Resource(metadata["id"], str(metadata.get("etag", "")), _moment(metadata.get("createdAt")), spec)
+        etag = str(metadata.get("etag", ""))
+        # It goes back in a header, which takes no other characters.
+        etag = etag if etag.isascii() and etag.isprintable() else ""
+        return Resource(metadata["id"], etag, _moment(metadata.get("createdAt")), spec)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Final, Self, TypeVar
 import httpx
 from pydantic import SecretStr
 
-from chamiperf_ci.adapters import http_client
+from chamiperf_ci.adapters import bounds, http_client
 from chamiperf_ci.errors import OutsideServiceError, StackUnreachable, UnexpectedAnswer
 from chamiperf_ci.models.target import Service, Target
 
@@ -111,8 +111,8 @@ class Prometheus(http_client.Connections):
                 remedy="See whether it is up and the URL is right.",
             ) from error
         try:
-            return tuple(read(each) for each in response.json()["data"]["result"])
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            return tuple(read(each) for each in bounds.parse_json(response.content)["data"]["result"])
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
             raise OutsideServiceError(
                 f"Prometheus refused a query with status {response.status_code}: {response.text[:_SHOWN]}",
                 where=where,
@@ -139,6 +139,8 @@ def _secret(text: SecretStr | None) -> str:
 
 
 PATH: Final = "/metrics"
+_MOST_BYTES: Final = 16_000_000
+"""Of one exposition; a large service takes 0.1 MB."""
 _SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{((?:[^\"}]|\"(?:\\.|[^\"\\])*\")*)\})?[ \t]+(\S+)", re.ASCII)
 _LABEL = re.compile(r"([a-zA-Z_]\w*)\s*=\s*\"((?:\\.|[^\"\\])*)\"", re.ASCII)
 _ESCAPED = re.compile(r"\\(.)")
@@ -183,7 +185,7 @@ class Scraper(http_client.Connections):
     """Reads `/metrics` of one target's services. Safe to use from several threads; use it in a `with`, or close it."""
 
     def __init__(self, target: Target, *, timeout_s: float) -> None:
-        self._http = http_client.client(target, timeout_s=timeout_s)
+        self._http = http_client.client(target, timeout_s=timeout_s, most_bytes=_MOST_BYTES)
 
     def close(self) -> None:
         """Close the connections."""

@@ -15,6 +15,7 @@ from chamiperf_ci.errors import StackUnreachable, ToolkitError, UnexpectedAnswer
 from chamiperf_ci.models.target import Service, StackKind, Target
 
 K = TypeVar("K")
+T = TypeVar("T")
 _LOOK_S = 0.1
 
 
@@ -60,6 +61,17 @@ def side_by_side(
             raise error
         open_jobs.discard(name)
     return frozenset(open_jobs)
+
+
+def ask(job: Callable[[], T], *, seconds: float, over: Callable[[], bool] = lambda: False) -> T | None:
+    """What a job gives; None when the time is over before it has ended, or there is no more use for it.
+
+    Raises:
+        BaseException: Whatever the job raised.
+    """
+    given: list[T] = []
+    side_by_side({"ask": lambda: given.append(job())}, seconds, over=over)
+    return given[0] if given else None
 
 
 _EVERY_S: Final = 0.25

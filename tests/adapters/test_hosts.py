@@ -23,7 +23,9 @@ def _target(url, *allowed):
         pytest.param("smd.example:27779", "not an http or https URL", id="no scheme"),
         pytest.param("ftp://smd.example", "not an http or https URL", id="other scheme"),
         pytest.param("http://", "the URL has no usable host", id="no host"),
-        pytest.param("http://smd example/", "the URL has no usable host", id="blank in host"),
+        pytest.param(
+            "http://smd example/", "the URL holds blanks or characters that cannot be printed", id="blank in host"
+        ),
         pytest.param(
             "http://smd.example:port", "not a URL: Port could not be cast to integer value as 'port'", id="port"
         ),
@@ -90,3 +92,23 @@ def test_a_redirect_to_a_host_that_is_not_listed_is_refused():
     with pytest.raises(LoadNotAllowed) as refused:
         refuse_redirect("http://127.0.0.1:1/health", "http://prod.example/health", ())
     assert refused.value.where == "http://127.0.0.1:1/health redirects to it"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://a..b", "http://0177.0.0.1", "http://127.1", "http://0x7f.0.0.1", "http://2130706433", "http://xn--"),
+        *("http://.", "http://-a", "http://a-", f"http://{'a' * 64}.b", "http://a\u00a0b", "http://a\nb", "http://ä.b"),
+        *("http://\udcff", "http://[fe80::1%25eth0]:x", "http://[1]", "http://1.2.3", "http://a_b.c/\x00", "http://%"),
+    ],
+)
+def test_a_host_that_python_and_go_would_not_read_alike_is_refused(url):
+    with pytest.raises(ConfigurationError):
+        check_url(url, where="--smd-url")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://smd", "http://a_b.c.", "http://[::1]:1", "https://xn--mnchen-3ya.example/a b"[:-2]]
+)
+def test_usual_hosts_are_taken(url):
+    assert check_url(f" {url}/ ", where="--smd-url") == url

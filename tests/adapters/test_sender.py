@@ -6,7 +6,14 @@ from scripted_server import Reply, serving
 
 from chamiperf_ci.adapters.chamicore import Patience, Request, Sender
 from chamiperf_ci.adapters.files import dialect
-from chamiperf_ci.errors import CredentialRefused, LoadNotAllowed, StackUnreachable, UnexpectedAnswer
+from chamiperf_ci.errors import (
+    ConfigurationError,
+    CredentialRefused,
+    LoadNotAllowed,
+    StackUnreachable,
+    ToolkitError,
+    UnexpectedAnswer,
+)
 from chamiperf_ci.models.target import Credential, CredentialKind, Service
 
 
@@ -147,6 +154,31 @@ def test_the_credential_does_not_follow_a_redirect_to_another_host(sender_of):
         with serving(Reply(307, headers={"Location": elsewhere})) as here:
             sender_of(here.url).send(Request("GET", here.url))
     assert "authorization" not in there.asked[0].headers
+
+
+def test_the_credential_does_not_follow_a_redirect_to_another_port(sender_of):
+    with serving(Reply(200)) as there, serving(Reply(307, headers={"Location": there.url})) as here:
+        sender_of(here.url).send(Request("GET", here.url))
+    assert "authorization" not in there.asked[0].headers
+
+
+def test_a_redirect_that_loses_the_credential_is_named_and_not_called_a_refused_credential(sender_of):
+    with (
+        serving(Reply(401)) as there,
+        serving(Reply(307, headers={"Location": there.url})) as here,
+        pytest.raises(ConfigurationError, match="no credential is sent along") as moved,
+    ):
+        sender_of(here.url).send(Request("GET", here.url))
+    assert "Give the URL of the service itself" in str(moved.value)
+
+
+@pytest.mark.parametrize(
+    "location", ["ftp://127.0.0.1/x", "http://127.0.0.1:99999/", "http://127.0.0.1:x/", "http://xn--/"]
+)
+def test_a_redirect_to_what_cannot_be_asked_is_one_line(sender_of, location):
+    with serving(Reply(307, headers={"Location": location})) as here, pytest.raises(ToolkitError) as refused:
+        sender_of(here.url).send(Request("GET", here.url))
+    assert refused.value.exit_code in (2, 3)
 
 
 def test_a_redirected_write_is_not_sent_on(sender_of):

@@ -7,6 +7,7 @@ import pytest
 
 ENDS = """
 import signal, sys
+{before}
 from chamiperf_ci.adapters.k6 import StopRequest
 with StopRequest() as stop:
     {within}
@@ -15,8 +16,8 @@ sys.exit(3)
 """
 
 
-def code_of(within: str, after: str) -> int:
-    script = ENDS.format(within=within, after=after)
+def code_of(within: str, after: str, before: str = "") -> int:
+    script = ENDS.format(before=before, within=within, after=after)
     return subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode
 
 
@@ -33,3 +34,12 @@ def test_one_within_another_hands_back_to_it():
     first, second = "signal.raise_signal(signal.SIGINT)", "signal.raise_signal(signal.SIGTERM)"
     within = f"inner = StopRequest()\n    with inner: {first}\n    {second}"
     assert code_of(within, "assert stop.requested and inner.by == 'SIGINT' and stop.by == 'SIGTERM'") == 3
+
+
+def test_a_hangup_stops_as_a_termination_does():
+    assert code_of("signal.raise_signal(signal.SIGHUP); assert stop.by == 'SIGHUP'", "") == 3
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored():
+    within = "signal.raise_signal(signal.SIGHUP); assert not stop.requested"
+    assert code_of(within, "", before="signal.signal(signal.SIGHUP, signal.SIG_IGN)") == 3

@@ -94,10 +94,11 @@ def _dotted(numbers: tuple[int, ...]) -> str:
 
 
 # k6 takes dozens of settings from K6_*; since 1.5 two of them change what handleSummary receives. A load script needs
-# none of what surrounds it either (a runner's tokens are there), so only what the process itself needs is passed on.
+# none of what surrounds it either (a runner's tokens are there), so only what the process itself needs is passed on. No
+# proxy is: the checks go to the services themselves, so the load must, and its token to nobody else.
 _PASSED_ON = (
     "PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "XDG_CONFIG_HOME", "GOMAXPROCS", "GOGC", "GOMEMLIMIT",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
 
 # Later versions of k6 fetch extensions that a script imports; nothing is fetched in a measurement.
@@ -171,6 +172,11 @@ class K6Run:
         return self.folder / "summary.partial"
 
     @property
+    def trusted(self) -> Path:
+        """The certificates of `ca_file` in the form in which the checks read them."""
+        return self.folder / "k6.ca"
+
+    @property
     def config(self) -> Path:
         """An empty configuration, so that the user's own does not take part."""
         return self.folder / "k6.config"
@@ -203,5 +209,6 @@ def environment(run: K6Run) -> dict[str, str]:
     if run.plan is not None:
         ours["CHAMIPERF_PLAN"] = str(run.plan)
     if run.ca_file is not None:
-        ours["SSL_CERT_FILE"] = str(run.ca_file)
+        # Nobody else is trusted, as in the checks: Go would read the system's folders in addition.
+        ours |= {"SSL_CERT_FILE": str(run.trusted), "SSL_CERT_DIR": str(run.folder)}
     return {**passed_on, **_ALWAYS, **run.environment, **ours}

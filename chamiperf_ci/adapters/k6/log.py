@@ -1,6 +1,5 @@
 """What k6 says while it runs: its log lines, and the progress shown from them."""
 
-import json
 import os
 import sys
 import time
@@ -12,6 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import click
+
+from chamiperf_ci.adapters import bounds
 
 MARK = "chamiperf-"
 """Begins a line that a script wrote for its caller."""
@@ -86,7 +87,7 @@ def _lines(path: Path) -> Iterator[_Line]:
 
 def _parse(line: str) -> _Line:
     try:
-        entry = json.loads(line)
+        entry = bounds.parse_json(line)
         level, text = str(entry["level"]), str(entry["msg"])
         reason = entry.get("error")
         # k6 marks what an iteration threw by its source, and what ended the run by its hint.

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import psutil
 
+from chamiperf_ci.adapters.http_client import read_ca
 from chamiperf_ci.adapters.k6.command import K6Run, arguments, environment
 from chamiperf_ci.adapters.machine import available_mb
 from chamiperf_ci.errors import ConfigurationError, Interrupted
@@ -104,6 +105,8 @@ class K6Process:
             run.folder.mkdir(parents=True, exist_ok=True)
             run.summary.unlink(missing_ok=True)
             run.config.write_text("{}\n", encoding="utf-8")
+            if run.ca_file is not None:
+                run.trusted.write_text(read_ca(run.ca_file), encoding="ascii")
             with run.log.open("wb") as log:
                 self._process = subprocess.Popen(
                     arguments(run, address=address, parent=os.getpid()),
@@ -166,10 +169,11 @@ class StopOrder:
 
 
 class StopRequest:
-    """Set by the first SIGINT or SIGTERM while it is entered; further signals change nothing, nor do they afterwards.
+    """Set by the first SIGINT, SIGTERM or SIGHUP while it is entered; later signals change nothing, nor after that.
 
     After a signal the command only leaves: GitHub's second one must not end it with another code than its own.
-    Outside the main thread, where Python allows no signal handlers, it is never set by a signal.
+    Outside the main thread, where Python allows no signal handlers, it is never set by a signal. A SIGHUP
+    that is ignored already, as under `nohup`, stays ignored.
     """
 
     def __init__(self) -> None:
@@ -180,8 +184,9 @@ class StopRequest:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._on_signal)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(

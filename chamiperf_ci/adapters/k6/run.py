@@ -1,6 +1,5 @@
 """k6 from start to end: what it was told, what became of it, what its exit code means."""
 
-import json
 import os
 import signal
 import time
@@ -11,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.k6.command import K6Run
 from chamiperf_ci.adapters.k6.log import Said, progress, read_log
 from chamiperf_ci.adapters.k6.process import K6Process, Pulse, StopOrder, StopRequest, Vitals
@@ -341,7 +341,7 @@ def _words(observation: Observation) -> str:
 def _take_summary(run: K6Run) -> dict[str, Any] | None:
     """Read the summary and remove its file: what is kept of it is the caller's document."""
     try:
-        summary = json.loads(run.summary.read_text(encoding="utf-8"))
+        summary = bounds.parse_json(bounds.read(run.summary))
     except (OSError, ValueError):
         return None
     run.summary.unlink(missing_ok=True)

@@ -34,8 +34,9 @@ from chamiperf_ci.steps.load.plan import (
     seconds_of,
 )
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, Overrides, refuse_thresholds
-from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, not_driven, run_file, run_scenario
+from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, forget, not_driven, run_file, run_scenario
 from chamiperf_ci.steps.load.stack_state import look_around
+from chamiperf_ci.steps.load.volume import SCENARIOS, in_order
 from chamiperf_ci.steps.lock import Claim, Held, hold
 from chamiperf_ci.steps.readiness import Readiness
 from chamiperf_ci.steps.targets import GivenTarget, resolve
@@ -283,6 +284,10 @@ def drive(given: Given, voice: Voice, collectors: Collectors | None = None) -> E
     Raises:
         ToolkitError: Nothing could be measured; says why.
     """
+    if not given.dry_run:
+        # First of all: a load that is refused, or killed before k6 runs, leaves no older run to be judged in its place.
+        for scenario in SCENARIOS if request.ALL in given.scenarios else in_order(given.scenarios):
+            forget(given.out, scenario, file_ending=given.file_ending, pairs=given.pairs is not None)
     refuse_thresholds(os.environ, BASELINES)
     _check_pairs(given)
     profile = request.read_profile(given.profile)

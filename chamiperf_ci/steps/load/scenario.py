@@ -1,17 +1,20 @@
 """One scenario driven: handed to k6, watched, collected, written."""
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from chamiperf_ci.adapters import machine, stack_state
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import PRODUCER, remove, write_document, write_text
 from chamiperf_ci.adapters.k6 import K6Outcome, K6Run, Segment, StopRequest, Vitals, marked, run_k6
 from chamiperf_ci.adapters.machine import machine_class
+from chamiperf_ci.errors import StackUnreachable, ToolkitError
 from chamiperf_ci.models.dialect import Identities, new_run_id
 from chamiperf_ci.models.plan import SUSTAINED, Load, PlanIdentities, PlanTls, ScriptPlan
 from chamiperf_ci.models.run import (
@@ -36,7 +39,7 @@ from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, labe
 from chamiperf_ci.steps.load.stack_state import Surroundings, look_around, require_seeded
 from chamiperf_ci.steps.load.validity import MOST_SAMPLES, failure_samples
 from chamiperf_ci.steps.load.volume import arrivals_per_s
-from chamiperf_ci.steps.readiness import Readiness
+from chamiperf_ci.steps.readiness import Readiness, ask, side_by_side
 from chamiperf_ci.steps.targets import k6_environment
 
 SYNC_INTERVAL = "sync_interval_s"
@@ -293,6 +296,10 @@ def _vus(phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequenc
     return round(max(vus, default=min(planned, summary.max_vus)))
 
 
+_BEFORE_S = 120.0
+"""For all questions before the load together."""
+_AFTER_S = 90.0
+"""For all questions after the load together, on top of the rest before the checks."""
 _ROOM_BYTES = 1_000_000
 """A run's file takes a tenth of this."""
 
@@ -315,10 +322,27 @@ def run_file(job: Job, scenario: str) -> Path:
     return job.out / "runs" / f"{scenario}{job.file_ending}.json"
 
 
+def forget(out: Path, scenario: str, *, file_ending: str = "", pairs: bool = False) -> None:
+    """Remove what an earlier load left of a scenario, so that nobody takes it for what is measured next.
+
+    The repeats of an earlier run belong to that run and go with it; pairs replace pairs.
+
+    Raises:
+        ConfigurationError: It cannot be removed.
+    """
+    folder = out / "runs"
+    patterns = ["pair-*"] if pairs else [] if file_ending else ["repeat-*"]
+    earlier = [path for pattern in patterns for path in sorted(folder.glob(f"{scenario}.{pattern}.json"))]
+    for path in [*earlier, *([] if pairs else [folder / f"{scenario}{file_ending}.json"])]:
+        remove(path)
+
+
 def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
     """Drive one scenario and write its run, whatever becomes of it once the load has begun.
 
-    The file of an earlier run is removed when the load begins, so that it cannot be taken for this one's.
+    The run is written as soon as k6 has ended, before anybody is asked anything, as one that is not complete; what the
+    services and Prometheus say is added under one deadline. So nothing that was measured hangs on their answers, and
+    whatever ends this process meanwhile leaves no run that looks whole.
 
     Raises:
         ConfigurationError: The output folder, the seed, the credential or k6 cannot be used.
@@ -329,13 +353,10 @@ def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
     path = run_file(job, assignment.scenario)
     run_id = new_run_id("w")
     plan = job.out / "k6" / f"{assignment.scenario}{job.file_ending}" / "plan.json"
+    remove(path)
     write_plan(plan, script_plan(job, assignment, run_id))
     _require_writable(path.parent)
-    around = look_around(client)
-    require_seeded(client, job.seed, around.stack_kind)
-    before = cooldown.look(client, job.seed, assignment.services)
-    stop.check("before the load")
-    remove(path)
+    around, before = _look_before(job, assignment, clients)
     if clients.server is not None:
         clients.server.start()
     readiness = Readiness(client, assignment.services)
@@ -350,10 +371,45 @@ def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
             beside=around.processes,
         )
     names = tuple(Identities(client.dialect.identity, run, job.seed.network) for run in (job.seed.run_id, run_id))
-    found = _Aftermath(job, assignment, clients, outcome, brake, readiness, before, names).findings()
-    run = run_of(job, assignment, around, run_id, found)
+    aftermath = _Aftermath(job, assignment, clients, outcome, brake, readiness, before, names)
+    found = aftermath.measured()
+    write_document(path, run_of(job, assignment, around, run_id, _unfinished(found)))
+    run = run_of(job, assignment, around, run_id, aftermath.looked_after(found))
     write_document(path, run)
     return run
+
+
+def _look_before(job: Job, assignment: Assignment, clients: Clients) -> tuple[Surroundings, cooldown.Before]:
+    """What the stack is before the load; a service that drips its answer holds up no signal.
+
+    Raises:
+        StackUnreachable: It takes too long to say so. And what `look_around` and `require_seeded` raise.
+        Interrupted: Asked to stop meanwhile.
+    """
+    client, stop = clients.chamicore, clients.stop
+
+    def look() -> tuple[Surroundings, cooldown.Before]:
+        around = look_around(client)
+        require_seeded(client, job.seed, around.stack_kind)
+        return around, cooldown.look(client, job.seed, assignment.services)
+
+    found = ask(look, seconds=_BEFORE_S, over=lambda: stop.requested)
+    stop.check("before the load")
+    if found is None:
+        raise StackUnreachable(
+            f"the stack does not say within {_BEFORE_S:.0f} s what it is",
+            where=", ".join(filter(None, map(client.target.url, assignment.services))),
+            remedy="See the services' logs.",
+        )
+    return found
+
+
+def _unfinished(found: Findings) -> Findings:
+    """What was measured, as it stands until somebody has looked at the stack."""
+    if not found.complete:
+        return found
+    problem = RunProblem(reason=RunReason.INCOMPLETE, text="the command was ended before it had looked at the stack")
+    return replace(found, complete=False, problems=(*found.problems, problem))
 
 
 def not_driven(job: Job, assignment: Assignment, problem: RunProblem, around: Surroundings) -> Run:
@@ -378,8 +434,8 @@ class _Aftermath:
     names: tuple[Identities, ...]
     """Of the seeded nodes, and of those that the scenario wrote."""
 
-    def findings(self) -> Findings:
-        """Read what k6 left, look after the stack, and judge whether it was a measurement."""
+    def measured(self) -> Findings:
+        """Read what k6 left and judge whether it was a measurement; asks nobody anything."""
         outcome = self.outcome
         summary, warnings = merging.merged(outcome)
         ended = validity.ended_badly(outcome, has_summary=summary is not None)
@@ -402,20 +458,49 @@ class _Aftermath:
         # What a load says that was stopped, or threw as a whole, is in its one problem already.
         thrown = outcome.thrown if ended is None else ()
         more = validity.problems(summary, plan, judged, sustained, arrivals=arrivals, thrown=thrown)
-        more = (*more, *self._another_load())
-        server = self._server()
-        checks, down = self._checks(summary) if ended is None else ((), ())
         return replace(
             found,
-            problems=(*found.problems, *more, *down),
+            problems=(*found.problems, *more),
             summary=summary,
             health=judged,
             phases=phases,
-            checks=checks,
-            server=server,
             warnings=(*found.warnings, *validity.other_phases(summary)),
             foreign_cpu_percent=validity.foreign_cpu_percent(self._under_load()),
         )
+
+    def looked_after(self, found: Findings) -> Findings:
+        """Add what the services, Prometheus and the lock say now: side by side, under one deadline.
+
+        A signal ends the asking at once, and leaves a run that says that it is not complete.
+        """
+        summary, stop = found.summary, self.clients.stop
+        if summary is not None and not stop.requested:
+            seen = _Seen(found)
+            over = threading.Event()
+            jobs: dict[str, Callable[[], None]] = {
+                "the lock": lambda: seen.take(problems=self._another_load()),
+                "the services' metrics": lambda: seen.take(server=self._server()),
+            }
+            if found.complete:
+                jobs["the checks after the load"] = lambda: seen.take(**self._checks(summary, over))
+            settling_s = self.job.settling_s(self.assignment.load) if found.complete else 0.0
+            try:
+                late = side_by_side(
+                    {name: partial(seen.unless_it_fails, name, job) for name, job in jobs.items()},
+                    settling_s + _AFTER_S,
+                    over=lambda: stop.requested,
+                )
+            finally:
+                over.set()
+            found = seen.so_far()
+            if late and not stop.requested:
+                text = f"{' and '.join(sorted(late))} did not come within {_AFTER_S:.0f} s and are left out"
+                found = replace(found, warnings=(*found.warnings, text))
+        if stop.requested and found.complete:
+            text = f"interrupted by {stop.by} after the load, before the stack had been looked at"
+            problem = RunProblem(reason=RunReason.INCOMPLETE, text=text)
+            found = replace(found, complete=False, problems=(*found.problems, problem))
+        return found
 
     def _under_load(self) -> list[Vitals]:
         """The vitals of the sustained phase, else of the load; before it VUs are made, after it the summary is."""
@@ -437,7 +522,7 @@ class _Aftermath:
 
     def _server(self) -> tuple[ServerMetric, ...]:
         began = self.outcome.load_started_at
-        if self.clients.server is None or began is None or self.clients.stop.requested:
+        if self.clients.server is None or began is None:
             return ()
         spans = [
             Span(
@@ -450,24 +535,43 @@ class _Aftermath:
         ]
         return self.clients.server.stop(spans)
 
-    def _checks(self, summary: ScriptSummary) -> tuple[tuple[Check, ...], tuple[RunProblem, ...]]:
+    def _checks(self, summary: ScriptSummary, over: threading.Event) -> dict[str, Any]:
         """Wait a while, then see whether the services stand and answer as they did at first."""
-        stop, client = self.clients.stop, self.clients.chamicore
-        if stop.wait(self.job.settling_s(self.assignment.load)):
-            return (), ()
+        if over.wait(self.job.settling_s(self.assignment.load)):
+            return {}
         down = self.readiness.red()
         if down:
             text = f"after the load {', '.join(down)} did not say that it is ready"
-            return (), (RunProblem(reason=RunReason.STACK_UNREACHABLE, text=text),)
-        checks = cooldown.check(
-            client,
-            self.job.seed,
-            self.before,
-            summary,
-            self.assignment.services,
-            over=lambda: stop.requested,
-        )
-        return (() if stop.requested else checks), ()
+            return {"problems": (RunProblem(reason=RunReason.STACK_UNREACHABLE, text=text),)}
+        client, services = self.clients.chamicore, self.assignment.services
+        return {"checks": cooldown.check(client, self.job.seed, self.before, summary, services, over=over.is_set)}
+
+
+class _Seen:
+    """What those who were asked after the load have said so far; each from a thread of its own."""
+
+    def __init__(self, found: Findings) -> None:
+        self._found = found
+        self._lock = threading.Lock()
+
+    def take(self, *, problems: tuple[RunProblem, ...] = (), warnings: tuple[str, ...] = (), **changes: Any) -> None:  # noqa: ANN401 - fields of Findings
+        """Add problems and warnings, and set other fields."""
+        with self._lock:
+            found = self._found
+            problems, warnings = (*found.problems, *problems), (*found.warnings, *warnings)
+            self._found = replace(found, problems=problems, warnings=warnings, **changes)
+
+    def so_far(self) -> Findings:
+        """What was said until now; what comes later is not waited for."""
+        with self._lock:
+            return self._found
+
+    def unless_it_fails(self, name: str, job: Callable[[], None]) -> None:
+        """Do a job; what was measured does not hang on it."""
+        try:
+            job()
+        except ToolkitError as error:
+            self.take(warnings=(f"{name} could not be had: {error}",))
 
 
 def _said(outcome: K6Outcome) -> list[str]:

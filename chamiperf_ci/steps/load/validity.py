@@ -1,6 +1,5 @@
 """Whether a run may be judged: the generator's health and the reasons against."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Final
 import numpy as np
 from pydantic import ValidationError
 
+from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.k6 import Ending, K6Outcome, Said, Vitals
 from chamiperf_ci.models.dialect import Identities
 from chamiperf_ci.models.plan import SUSTAINED
@@ -173,7 +173,7 @@ def failure_samples(lines: tuple[str, ...], ours: tuple[Identities, ...]) -> tup
     samples = []
     for line in lines[:MOST_SAMPLES]:
         try:
-            sample = FailureSample.model_validate(json.loads(line))
+            sample = FailureSample.model_validate(bounds.parse_json(line))
         except (ValueError, ValidationError):
             continue
         body = sample.body.encode(errors="replace")[:_BODY_BYTES].decode(errors="ignore")
@@ -251,6 +251,7 @@ def problems(
         *_dropped(summary, arrivals, limits),
         *([] if sustained is None else _not_reached(plan, health, sustained, limits)),
         *(_few_windows(summary, plan, limits) if _asked_anything(summary) else (_nothing(summary),)),
+        *_no_good_answer(summary),
         *_answers(summary, limits),
         *_cut_short(summary, thrown, limits),
     )
@@ -265,6 +266,14 @@ def _nothing(summary: ScriptSummary) -> RunProblem:
     why = "; ".join(f"{each.what}: {each.reason}" for each in summary.unavailable)
     text = f"nothing was measured ({why})" if why else "nothing was measured"
     return RunProblem(reason=RunReason.INCOMPLETE, text=text)
+
+
+def _no_good_answer(summary: ScriptSummary) -> Iterator[RunProblem]:
+    """A load of which nothing came back says nothing of how fast or how reliable the stack is, however short it was."""
+    requests = sum(traffic.requests for traffic in summary.traffic)
+    if requests and requests == sum(traffic.failed + traffic.throttled for traffic in summary.traffic):
+        text = f"not one of {requests:,} requests got a good answer"
+        yield RunProblem(reason=RunReason.INCOMPLETE, text=text)
 
 
 def _saturated(health: GeneratorHealth) -> Iterator[RunProblem]:

@@ -1,0 +1,125 @@
+"""What an answer or a file may say at most: its bytes, its nesting, its numbers, its text.
+
+Everything that was written elsewhere comes through here, so that nothing of it can take the memory of this machine or
+end a command in another way than by a message. The bounds are wide: a page of 10,000 objects takes some 7 MB and
+100,000 values, a run's file 0.1 MB.
+"""
+
+import json
+import math
+import re
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+MOST_BYTES: Final = 64_000_000
+"""Of one file, or of one answer's body after decompression."""
+MOST_VALUES: Final = 5_000_000
+"""Of one JSON text; each takes some 60 bytes of memory."""
+MOST_DEPTH: Final = 100
+"""Of JSON; ours have at most 12 levels."""
+_LARGEST: Final = 2**64
+_LONE: Final = re.compile("[\ud800-\udfff]")
+_ENCODINGS: Final = {"": None, "identity": None, "gzip": 31, "x-gzip": 31, "deflate": 15}
+"""Content codings with zlib's window bits; one that was not asked for is refused, and so are two of them."""
+ACCEPT_ENCODING: Final = "gzip"
+
+
+class TooMuchError(ValueError):
+    """What was sent or written is beyond what anybody means; the text says what."""
+
+
+def decoded(chunks: Iterable[bytes], encoding: str, *, most: int = MOST_BYTES) -> bytes:
+    """The body of an answer, decompressed piece by piece and never beyond `most` bytes.
+
+    Args:
+        chunks: The body as it comes over the wire.
+        encoding: The answer's Content-Encoding; empty for none.
+        most: Bytes of the result.
+
+    Raises:
+        TooMuchError: The result would be longer, or the encoding is not one that was asked for.
+        zlib.error: The body is not what the encoding says.
+    """
+    name = encoding.strip().lower()
+    if name not in _ENCODINGS:
+        raise TooMuchError(f"the answer is encoded as {name[:40]!r}, which was not asked for")
+    bits = _ENCODINGS[name]
+    unpack = None if bits is None else zlib.decompressobj(bits)
+    found = bytearray()
+    for chunk in chunks:
+        found += chunk if unpack is None else unpack.decompress(chunk, most + 1 - len(found))
+        if len(found) > most:
+            raise TooMuchError(f"the answer is longer than {most / 1e6:.0f} MB")
+    return bytes(found)
+
+
+def read(path: Path, *, most: int = MOST_BYTES) -> str:
+    """The text of a file, with or without a byte order mark.
+
+    Raises:
+        OSError: It cannot be read.
+        UnicodeDecodeError: It is not UTF-8.
+        TooMuchError: It is longer than `most` bytes.
+    """
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise TooMuchError(f"the file is longer than {most / 1e6:.0f} MB")
+    return content.decode("utf-8-sig")
+
+
+def parse_json(text: str | bytes, **hooks: Any) -> Any:  # noqa: ANN401 - any JSON
+    """JSON, within bounds; half a character (a lone surrogate) becomes U+FFFD.
+
+    Args:
+        text: The JSON; bytes are UTF-8, with or without a byte order mark.
+        hooks: Further arguments of `json.loads`, such as `parse_constant`.
+
+    Raises:
+        ValueError: It is not JSON (json.JSONDecodeError tells where), not UTF-8, or a number in it is none that can be
+            counted with.
+        TooMuchError: It is too long, too deep, or has too many values.
+    """
+    if len(text) > MOST_BYTES:
+        raise TooMuchError(f"longer than {MOST_BYTES / 1e6:.0f} MB")
+    text = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
+    if text.count(",") + text.count("[") + text.count("{") > MOST_VALUES:
+        raise TooMuchError(f"more than {MOST_VALUES:,} values")
+    try:
+        value = json.loads(text, **hooks)
+    except RecursionError:
+        raise TooMuchError(f"nested deeper than {MOST_DEPTH} levels") from None
+    _check(value)
+    return _mended(value) if "\\u" in text or _LONE.search(text) else value
+
+
+def _check(value: Any) -> None:  # noqa: ANN401 - any JSON
+    """Refuse what is nested too deep, and numbers that are none."""
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                below.extend(each.values())
+            elif isinstance(each, list):
+                below.extend(each)
+            elif isinstance(each, float) and not math.isfinite(each):
+                raise ValueError("a number in it is too large")
+            elif isinstance(each, int) and not -_LARGEST < each < _LARGEST:
+                raise ValueError("a whole number in it has more than 19 digits")
+        if depth > MOST_DEPTH and below:
+            raise TooMuchError(f"nested deeper than {MOST_DEPTH} levels")
+        level = below
+
+
+def _mended(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, str):
+        return _LONE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_mended(each) for each in value]
+    if isinstance(value, dict):
+        return {_mended(name): _mended(each) for name, each in value.items()}
+    return value
