@@ -70,11 +70,12 @@ def read(path: Path, *, most: int = MOST_BYTES) -> str:
     return content.decode("utf-8-sig")
 
 
-def parse_json(text: str | bytes, **hooks: Any) -> Any:  # noqa: ANN401 - any JSON
+def parse_json(text: str | bytes, *, numbers: bool = True, **hooks: Any) -> Any:  # noqa: ANN401 - any JSON
     """JSON, within bounds; half a character (a lone surrogate) becomes U+FFFD.
 
     Args:
         text: The JSON; bytes are UTF-8, with or without a byte order mark.
+        numbers: Whether to refuse those that nobody can count with; a model that comes after names their place.
         hooks: Further arguments of `json.loads`, such as `parse_constant`.
 
     Raises:
@@ -91,11 +92,11 @@ def parse_json(text: str | bytes, **hooks: Any) -> Any:  # noqa: ANN401 - any JS
         value = json.loads(text, **hooks)
     except RecursionError:
         raise TooMuchError(f"nested deeper than {MOST_DEPTH} levels") from None
-    _check(value)
+    _check(value, numbers=numbers)
     return _mended(value) if "\\u" in text or _LONE.search(text) else value
 
 
-def _check(value: Any) -> None:  # noqa: ANN401 - any JSON
+def _check(value: Any, *, numbers: bool) -> None:  # noqa: ANN401 - any JSON
     """Refuse what is nested too deep, and numbers that are none."""
     level, depth = [value], 0
     while level:
@@ -106,9 +107,9 @@ def _check(value: Any) -> None:  # noqa: ANN401 - any JSON
                 below.extend(each.values())
             elif isinstance(each, list):
                 below.extend(each)
-            elif isinstance(each, float) and not math.isfinite(each):
+            elif numbers and isinstance(each, float) and not math.isfinite(each):
                 raise ValueError("a number in it is too large")
-            elif isinstance(each, int) and not -_LARGEST < each < _LARGEST:
+            elif numbers and isinstance(each, int) and not -_LARGEST < each < _LARGEST:
                 raise ValueError("a whole number in it has more than 19 digits")
         if depth > MOST_DEPTH and below:
             raise TooMuchError(f"nested deeper than {MOST_DEPTH} levels")

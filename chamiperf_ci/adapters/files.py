@@ -199,7 +199,7 @@ def parse_document(text: str, model: type[D], *, where: str, remedy: str) -> D:
     Raises:
         ConfigurationError: Not JSON, of another kind or schema version, or a field is wrong; says which, on what line.
     """
-    data = _parse(text, where=where, remedy=remedy)
+    data = _parse(text, where=where, remedy=remedy, numbers=False)
     if not isinstance(data, dict) or data.get("kind") != model.KIND:
         found = data.get("kind") if isinstance(data, dict) else type(data).__name__
         raise ConfigurationError(f"expected a {model.KIND} file, found {found!r}", where=where, remedy=remedy)
@@ -253,9 +253,9 @@ def _read_text(path: Path, remedy: str) -> str:
         raise ConfigurationError(wrong, where=str(path), remedy=remedy) from error
 
 
-def _parse(text: str, *, where: str, remedy: str) -> Any:  # noqa: ANN401 - as read_json
+def _parse(text: str, *, where: str, remedy: str, numbers: bool = True) -> Any:  # noqa: ANN401 - as read_json
     try:
-        return bounds.parse_json(text, parse_constant=_refuse_constant)
+        return bounds.parse_json(text, numbers=numbers, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise ConfigurationError(
             f"not valid JSON: {error.msg}", where=f"{where}, line {error.lineno}, column {error.colno}", remedy=remedy
@@ -325,7 +325,7 @@ def read_secret(path: Path, *, option: str) -> SecretStr:
     try:
         text = bounds.read(path, most=_LONGEST_SECRET)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text, or too long"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigurationError(
             f"the secret cannot be read: {reason}", where=f"{option}, {path}", remedy="Name a file that holds it."
         ) from error

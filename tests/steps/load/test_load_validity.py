@@ -64,7 +64,9 @@ def test_one_arrival_in_a_thousand_may_be_dropped(dropped, expected):
         ({"throttled": 6}, []),
         ({"throttled": 7}, [RunReason.THROTTLED]),
         ({"refused": 7}, [RunReason.AUTH_EXPIRED]),
-        ({"failed": 6000}, []),
+        ({"failed": 5999}, []),
+        ({"failed": 6000}, [RunReason.INCOMPLETE]),
+        ({"failed": 5000, "throttled": 1000}, [RunReason.INCOMPLETE, RunReason.THROTTLED]),
     ],
 )
 def test_throttling_and_refused_credentials_spoil_a_run_and_failures_are_judged(counts, expected):
