@@ -21,6 +21,7 @@ from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.vocabulary import DEFAULT_TOLERANCE, Direction, MetricClass, Statistic
 
+_SLOW_QUARTER = "slow-quarter "
 _UNITS_OF_TIME = frozenset({"ns", "us", "ms", "s", "min", "h"})
 _COMPARED_QUANTILES = frozenset({"p50", "p95", "p99"})
 
@@ -281,7 +282,8 @@ class Baselines(Document):
         """
         chain = _chain(self.rules, scenario, endpoint, metric, phase)
         quantile = metric.rsplit(" ", 1)[-1]
-        target = _last(chain, "target")
+        # A part of a run obeys the tolerance of the whole, whose target users see in the whole alone.
+        target = None if _SLOW_QUARTER in metric else _last(chain, "target")
         return Policy(
             tolerance=_last(chain, "tolerance", DEFAULT_TOLERANCE),
             tolerance_source=_last(chain, "tolerance_source", "ADR-012"),
@@ -386,7 +388,8 @@ def fingerprint_key(fingerprint: Fingerprint) -> str:
 def _chain(rules: Rules, scenario: str, endpoint: str, metric: str, phase: str) -> tuple[Rule, ...]:
     """The rules that bear on a metric, the most general first."""
     suffix = "" if phase == SUSTAINED else f" ({phase})"
-    names = dict.fromkeys((metric.split(" ", 1)[0] + suffix, metric + suffix))
+    whole = metric.replace(_SLOW_QUARTER, "")
+    names = dict.fromkeys(name + suffix for name in (whole.split(" ", 1)[0], whole, metric))
     levels: list[Level] = [rules.defaults]
     if (of_scenario := rules.scenarios.get(scenario)) is not None:
         levels.append(of_scenario)

@@ -15,6 +15,7 @@ from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.vocabulary import (
     Direction,
+    RowKind,
     RowReason,
     RowVerdict,
     RunReason,
@@ -28,6 +29,10 @@ Word = Literal[
 """The gravest thing that a night has seen, whether or not it fails the night."""
 
 
+SLOW_QUARTER = "slow-quarter "
+"""Before a quantile's name: what the slowest quarter of a run's windows reaches."""
+
+
 class RowKey(Value):
     """Names a row."""
 
@@ -36,6 +41,11 @@ class RowKey(Value):
     metric: str
     """`p50`, `p99`, `throughput`, `errors`, `stalled-windows`; other Trends `<trend> p99`; server metrics by name."""
     phase: str = SUSTAINED
+
+    @property
+    def whole(self) -> "RowKey":
+        """The row of the whole run, of which this is the slow quarter; itself where it is none."""
+        return self.model_copy(update={"metric": self.metric.replace(SLOW_QUARTER, "")})
 
     @property
     def text(self) -> str:
@@ -102,6 +112,8 @@ class Row(Value):
     """One metric's verdict."""
 
     key: RowKey
+    kind: RowKind = RowKind.QUANTITY
+    """How it is judged."""
     unit: str
     direction: Direction
     statistic: Statistic

@@ -84,6 +84,8 @@ class RowReason(StrEnum):
     NOISY = "noisy"
     THIN_BASELINE = "thin-baseline"
     TOO_FEW_PAIRS = "too-few-pairs"
+    PART_OF_RUN = "part-of-run"
+    NO_EARLIER_FIGURE = "no-earlier-figure"
     # pass, improvement, regression
     WITHIN_TOLERANCE = "within-tolerance"
     SLOWER_WITHIN_TOLERANCE = "slower-within-tolerance"
@@ -94,6 +96,8 @@ class RowReason(StrEnum):
     SLOWER_THAN_HALF_AGAIN = "slower-than-half-again"
     MORE_STALLED_WINDOWS = "more-stalled-windows"
     MORE_ERRORS = "more-errors"
+    SLOWER_CONNECTIONS = "slower-connections"
+    LOWER_RATE = "lower-rate"
     ABOVE_TOLERANCE = "above-tolerance"
     DRIFT = "drift"
 
@@ -109,11 +113,17 @@ UNKNOWN_BASELINE = frozenset({RowReason.NO_BASELINE, RowReason.FINGERPRINT_MISMA
 
 
 class RowKind(StrEnum):
-    """How a row is judged: by the change of a quantity, by stalled windows, or by failures (verdict.md 3, 4, 8)."""
+    """How a row is judged: by the change of a quantity, by stalled windows or failures, or by a difference.
+
+    A difference is for what is often nothing, so that no ratio can be formed: the time until there is a connection,
+    and the share of the planned rate that was achieved.
+    """
 
     QUANTITY = "quantity"
     STALLED_WINDOWS = "stalled-windows"
     ERRORS = "errors"
+    CONNECTION = "connection"
+    RATE = "rate"
 
 
 class FailOn(StrEnum):
@@ -127,10 +137,11 @@ class FailOn(StrEnum):
 
 
 class Statistic(StrEnum):
-    """How a run's number was formed: the median of its windows, or the phase's pooled quantile."""
+    """How a run's number was formed: the median of its windows, what the slowest quarter of them reaches, or pooled."""
 
     MEDIAN_OF_WINDOWS = "median-of-windows"
     POOLED = "pooled"
+    SLOW_QUARTER = "slow-quarter"
     VALUE = "value"
 
 

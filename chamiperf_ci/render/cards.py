@@ -233,6 +233,20 @@ UNDECIDED: dict[str, Card] = {
         "The baseline was begun and not completed.",
         f"Add the nights measured since: `{ADD}`, then `{APPLY}`.",
     ),
+    "part-of-run": Card(
+        "A quarter of the windows or more is at least 30 % slower than the run's own median window and than the "
+        "accepted runs; the median of windows does not see it. The accepted runs were stored before windows were "
+        "compared, so the row is named and not judged.",
+        "A service that slows down in a part of the run: a cache that fills, a queue that grows, a job beside it.",
+        f"Look at the windows in report.html. With accepted runs of this version the row is judged: `{REPLACE}`.",
+    ),
+    "no-earlier-figure": Card(
+        "Requests wait for a connection (p95 above 1 ms and above 20 % of the endpoint's own p95), and neither the "
+        "baseline nor the history says what it was before. Named and not judged; never a pass.",
+        "A listener that accepts slowly, a proxy or TLS on the way.",
+        "Look at blocked_ms and connecting_ms in the run's file. With accepted runs of this version the row is "
+        f"judged: `{REPLACE}`.",
+    ),
     "too-few-pairs": Card(
         "Fewer than five pairs could be used; so few agree by luck, and neither clear nor condemn.",
         "Fewer were asked for, or some were invalid and are left out.",
@@ -282,6 +296,19 @@ DECIDED: dict[str, Card] = {
         "In every run clearly more requests failed than in the accepted runs, and more than 0.05 %.",
         "A fault that shows under load.",
         "Look at the failure samples of the run's file.",
+    ),
+    "slower-connections": Card(
+        "In every run requests waited longer for a connection (p95 of blocked or connecting) than in any accepted run, "
+        "by more than 1 ms and by more than the tolerance. Latency leaves that wait out.",
+        "A listener that accepts slowly, a proxy or TLS on the way, connections that are not kept open.",
+        "Compare blocked_ms and connecting_ms in the run's file; look at the backlog of the service and at what stands "
+        "before it.",
+    ),
+    "lower-rate": Card(
+        "Every run achieved less than 95 % of its planned rate, and at least 5 points less than any accepted run, with "
+        "a healthy generator: the service kept the virtual users waiting.",
+        "A service that answers so slowly that the pace cannot be kept, or a queue that is full.",
+        "Look at the latency of the same run, and at the service's processor and connection pools.",
     ),
     "above-tolerance": Card(
         "One run exceeds the tolerance over the median of the accepted (gate `adr`).",

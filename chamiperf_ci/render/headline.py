@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 
 from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Word
-from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, RowReason, RowVerdict, Statistic, TargetVerdict
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.sentences import RUNS_WANTED, accept_command, row_sentence
 
@@ -134,7 +134,8 @@ def _is_doubtful(scenario: ScenarioOutcome, rows: Sequence[Row]) -> bool:
 
 
 def _regressed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
-    found = [row for row in rows if has_regressed(row)]
+    regressed = [row for row in rows if has_regressed(row)]
+    found = [row for row in regressed if not _said_by_the_whole(row, regressed)]
     first = worst_first(found)[0]
     name = numbers.title(first.key, with_scenario=several)
     if first.change is None:
@@ -145,6 +146,13 @@ def _regressed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], sever
         between = _between(first, first.change)
         sentence = f"{name} {rose} {size} % ({between}), {_seen(first)}; {numbers.tolerance(first)} is allowed."
     return f"{sentence}{_more(len(found) - 1, 'row regressed', 'rows regressed')}{_also_missed(rows)}"
+
+
+def _said_by_the_whole(row: Row, rows: Sequence[Row]) -> bool:
+    """Whether the row is of a part of the run, and that of the whole run has the same verdict: one fact, said once."""
+    if row.statistic is not Statistic.SLOW_QUARTER:
+        return False
+    return any(other.key == row.key.whole and other.verdict is row.verdict for other in rows)
 
 
 def _between(row: Row, change: Change) -> str:
@@ -268,10 +276,17 @@ def _drifting(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], severa
     return f"Nothing regressed tonight, but {numbers.title(first.key, with_scenario=several)}: {first.sentence}{more}"
 
 
+_NAMED = frozenset({RowReason.PART_OF_RUN, RowReason.NO_EARLIER_FIGURE})
+
+
 def _undecided(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
     if beyond := [row for row in rows if row.surely_beyond]:
         return f"Not confirmed: {_one_run(beyond, several)} {_targets_met(rows)}"
     compared = [row for row in rows if row.compared]
+    if named := [row for row in compared if row.reason in _NAMED]:
+        first = max(named, key=lambda row: ((row.current or 0.0) / (row.baseline or 1.0), row.key.text))
+        more = _more(len(named) - 1, "row like it", "rows like it")
+        return f"{numbers.title(first.key, with_scenario=several)}: {first.sentence}{more} {_targets_met(rows)}"
     open_rows = [row for row in compared if row.verdict is RowVerdict.INCONCLUSIVE]
     suspects = sum(row.suspect for row in open_rows)
     again = f" {numbers.counted(suspects, 'row is', 'rows are')} worth measuring again." if suspects else ""

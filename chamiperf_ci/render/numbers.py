@@ -151,6 +151,7 @@ _READABLE = {
     "bootscript": "boot script",
     "stalled-windows": "stalled windows",
     "errors": "error rate",
+    "achieved-rate": "achieved rate",
     "bss": "BSS",
     "smd": "SMD",
     "auth": "Auth",
@@ -182,7 +183,8 @@ def is_worse(ratio: float, direction: Direction) -> bool:
 
 def title(key: RowKey, *, with_scenario: bool = False) -> str:
     """Return a row's name as a sentence begins: `Boot script p99`, `Boot script p99 (spike) in boot_storm`."""
-    parts = [_READABLE.get(part, part) for part in (key.endpoint, key.metric) if part]
+    metric = key.metric if key.whole == key else f"{key.whole.metric} of the slowest quarter"
+    parts = [_READABLE.get(part, part) for part in (key.endpoint, metric) if part]
     phase = "" if key.phase == "sustained" else f" ({key.phase})"
     scenario = f" in {key.scenario}" if with_scenario else ""
     name = " ".join(parts)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from chamiperf_ci.models.drill import Drill
 from chamiperf_ci.models.verdict import Change, Row, ScenarioOutcome, TargetResult, Verdict
-from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.vocabulary import FailOn, RowKind, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import numbers
 
 STALE_AFTER = timedelta(days=90)
@@ -273,20 +273,42 @@ def _drift(row: Row) -> str:
 
 
 def _counts(row: Row) -> str:
-    """What a row of stalled windows or errors says: the numbers of both sides."""
-    now = f"{_range(row.current_values, row.unit)} now"
+    """What a row that is judged by no ratio says: the numbers of both sides."""
+    now = f"{_range(row.current_values, row)} now"
     if not row.baseline_values:
         return f"{now}."
     before = numbers.counted(len(row.baseline_values), "old run" if row.by_pairs else "accepted run")
-    return f"{now}, {_range(row.baseline_values, row.unit)} in {before}."
+    return f"{now}, {_range(row.baseline_values, row)} in {before}."
 
 
-def _range(values: Sequence[float], unit: str) -> str:
-    """The least and the most: `2 to 4 stalled windows`, `0.1 % of requests failed`."""
-    ends = dict.fromkeys((min(values, default=0.0), max(values, default=0.0)))
-    what = "of requests failed" if unit == "share" else f"stalled window{'' if tuple(ends) == (1.0,) else 's'}"
-    said = (numbers.share(end) if unit == "share" else f"{end:g}" for end in ends)
+def _range(values: Sequence[float], row: Row) -> str:
+    """The least and the most: `2 to 4 stalled windows`, `0.1 % of requests failed`, `0.09 to 0.12 ms`."""
+    ends = tuple(dict.fromkeys((min(values, default=0.0), max(values, default=0.0))))
+    if row.kind is RowKind.CONNECTION:
+        return " to ".join(amount(end, row.unit) for end in ends)
+    if row.unit == "share":
+        what = "of the planned rate" if row.kind is RowKind.RATE else "of requests failed"
+    else:
+        what = f"stalled window{'' if ends == (1.0,) else 's'}"
+    said = (numbers.share(end) if row.unit == "share" else f"{end:g}" for end in ends)
     return f"{' to '.join(said)} {what}"
+
+
+def _part_of_run(row: Row) -> str:
+    """A quarter of the windows far above the accepted runs' median window; their own quarters are not known."""
+    if row.current is None or not row.baseline:
+        return "A quarter of the windows is far slower than the others."
+    more = numbers.percent(row.current / row.baseline - 1)
+    return (
+        f"In a quarter of the windows {amount(row.current, row.unit)} or more, {more} % above the accepted runs' "
+        f"median window ({amount(row.baseline, row.unit)}). No accepted run says how its windows differed, so this is "
+        "named and not judged."
+    )
+
+
+def _no_earlier_figure(row: Row) -> str:
+    waited = "" if row.current is None else f"{amount(row.current, row.unit)} (p95) until there is a connection. "
+    return f"{waited}No accepted run says what it was before, so this is named and not judged."
 
 
 def _vanished(row: Row) -> str:
@@ -349,6 +371,8 @@ _SENTENCES: Mapping[RowReason, Callable[[Row], str]] = MappingProxyType(
         RowReason.NOISY: _of_change(_noisy),
         RowReason.THIN_BASELINE: _thin,
         RowReason.TOO_FEW_PAIRS: _of_change(_few_pairs),
+        RowReason.PART_OF_RUN: _part_of_run,
+        RowReason.NO_EARLIER_FIGURE: _no_earlier_figure,
         RowReason.WITHIN_TOLERANCE: _of_change(_pass),
         RowReason.SLOWER_WITHIN_TOLERANCE: _of_change(_slower_within),
         RowReason.FASTER: _of_change(_improvement),
@@ -358,6 +382,8 @@ _SENTENCES: Mapping[RowReason, Callable[[Row], str]] = MappingProxyType(
         RowReason.SLOWER_THAN_HALF_AGAIN: _of_change(_thin_regression),
         RowReason.MORE_STALLED_WINDOWS: _counts,
         RowReason.MORE_ERRORS: _counts,
+        RowReason.SLOWER_CONNECTIONS: _counts,
+        RowReason.LOWER_RATE: _counts,
         RowReason.ABOVE_TOLERANCE: _of_change(_above_tolerance),
         RowReason.DRIFT: _drift,
     }

@@ -1,4 +1,4 @@
-"""Counts: Wilson's interval, error rates, and windows that stalled."""
+"""Counts and differences: error rates, stalled windows, waiting for connections, the share of the planned rate."""
 
 import math
 from collections.abc import Sequence
@@ -156,3 +156,89 @@ def compare_stalled(baseline: Sequence[int], current: Sequence[int]) -> StalledC
         raise ValueError(message)
     more = min(current) >= FEWEST_STALLED and min(current) > max(baseline)
     return StalledComparison(tuple(baseline), tuple(current), more)
+
+
+SMALLEST_WAIT_MS = 1.0
+"""By which the p95 of the time for a connection must rise to be worth a word; unslowed it is some hundredths."""
+NAMED_SHARE = 0.20
+"""Share of an endpoint's own p95 from which the time for a connection is named where nothing says what it was."""
+LOWEST_RATE = 0.95
+RATE_DROP = 0.05
+"""Share of the planned rate below which, and by which below the lowest accepted run, a rate is a regression."""
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceComparison:
+    """A number of each run that may be 0, so that it is compared by its difference; `more`: worse in every run."""
+
+    baseline: tuple[float, ...]
+    current: tuple[float, ...]
+    more: bool
+    found: RowReason
+
+    @property
+    def verdict(self) -> tuple[RowVerdict, RowReason]:
+        """As of stalled windows: three baseline and three current runs make a regression."""
+        if not self.more:
+            return RowVerdict.PASS, RowReason.WITHIN_TOLERANCE
+        if len(self.baseline) < BASELINE_RUNS_NEEDED:
+            return RowVerdict.INCONCLUSIVE, RowReason.THIN_BASELINE
+        if len(self.current) < RUNS_TO_DECIDE:
+            return RowVerdict.INCONCLUSIVE, RowReason.SUSPECT_NOT_REPEATED
+        return RowVerdict.REGRESSION, self.found
+
+
+def compare_connections(
+    baseline: Sequence[float], current: Sequence[float], *, tolerance: float
+) -> DifferenceComparison:
+    """Compare the p95 of the time for a connection, milliseconds, one a run, at least one run each.
+
+    It is worse when every current run lies above the centre of the accepted ones by more than 1 ms and by more than
+    the tolerance, and above each of them.
+
+    Raises:
+        ValueError: One side has no run.
+    """
+    _require(baseline, current)
+    middle = median(baseline)
+    limit = max(middle + SMALLEST_WAIT_MS, (1 + tolerance) * middle, *baseline)
+    return DifferenceComparison(
+        tuple(baseline), tuple(current), min(current) > limit, found=RowReason.SLOWER_CONNECTIONS
+    )
+
+
+def waits_for_connections(waited_ms: float, own_p95: float | None) -> bool:
+    """Say whether a p95 of the time for a connection is worth a word where nothing says what it was before."""
+    return waited_ms > max(SMALLEST_WAIT_MS, NAMED_SHARE * (own_p95 or 0.0))
+
+
+def compare_rates(baseline: Sequence[float], current: Sequence[float]) -> DifferenceComparison:
+    """Compare shares of the planned rate that were achieved, one a run, at least one run each.
+
+    It is worse when every current run lies below 0.95 and at least 0.05 below the lowest accepted run.
+
+    Raises:
+        ValueError: One side has no run.
+    """
+    _require(baseline, current)
+    # A run that achieved 0.95 of 1.00 is not below it for want of a binary fraction.
+    limit = min(LOWEST_RATE, min(baseline) - RATE_DROP + 1e-9)
+    return DifferenceComparison(tuple(baseline), tuple(current), max(current) < limit, found=RowReason.LOWER_RATE)
+
+
+def fewer_requests(accepted: Sequence[int], now: int) -> float:
+    """Return the requests of a run as a share of the accepted run with fewest, as far as counting can tell them apart.
+
+    A plan that draws its requests scatters by the root of their number: a share that lies within five of those is 1.
+    """
+    least = min(accepted, default=0)
+    if least <= 0 or now >= least:
+        return 1.0
+    luck = 5 * math.sqrt(least) / least
+    return now / least if 1 - now / least > luck else 1.0
+
+
+def _require(baseline: Sequence[float], current: Sequence[float]) -> None:
+    if not baseline or not current:
+        message = "a difference is formed between at least one run each"
+        raise ValueError(message)

@@ -20,7 +20,16 @@ from chamiperf_ci.models.vocabulary import (
     TargetVerdict,
 )
 from chamiperf_ci.verdict.change import PAIRS_TO_DECIDE, RUNS_TO_DECIDE, THIN_FACTORS, Change, change, change_of_pairs
-from chamiperf_ci.verdict.counts import ErrorComparison, Failures, StalledComparison, compare_errors, compare_stalled
+from chamiperf_ci.verdict.counts import (
+    DifferenceComparison,
+    ErrorComparison,
+    Failures,
+    StalledComparison,
+    compare_connections,
+    compare_errors,
+    compare_rates,
+    compare_stalled,
+)
 from chamiperf_ci.verdict.distributions import median
 from chamiperf_ci.verdict.statistic import PRIOR_SD, as_shown, as_worse, is_quantity, log_tolerance
 
@@ -41,9 +50,14 @@ VERDICT_WITHOUT_JUDGEMENT = MappingProxyType(
         RowReason.NOT_MEASURED: RowVerdict.UNAVAILABLE,
         RowReason.SIMULATED: RowVerdict.UNAVAILABLE,
         RowReason.TOO_SHORT: RowVerdict.UNAVAILABLE,
+        RowReason.PART_OF_RUN: RowVerdict.INCONCLUSIVE,
+        RowReason.NO_EARLIER_FIGURE: RowVerdict.INCONCLUSIVE,
     }
 )
-"""The reasons for which a row is not judged, and the verdict each gives."""
+"""The reasons for which a row is not judged, and the verdict each gives.
+
+The last two are named although there is nothing to judge them by: never a pass, and no failure either.
+"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,11 +76,12 @@ class RowInput:
 
     Attributes:
         key: Which number.
-        kind: How it is judged: a quantity by its change, stalled windows and errors by their counts.
+        kind: How it is judged: a quantity by its change, stalled windows and errors by their counts, connections and
+            rates by their difference.
         metric_class: Decides the prior spread of a quantity; another Trend takes the class of its quantile.
         direction: Which way is good.
         tolerance: Slowdown accepted, as a fraction above 0.
-        baseline: A quantity's accepted runs.
+        baseline: A quantity's accepted runs; of a connection or a rate too, and then 0 is a value.
         history: A quantity's valid nights before the judged ones, oldest first.
         current: A quantity's current runs: the night's run first, then the repeats.
         pairs: (old, new) of each pair. When there are any, a quantity is judged on them alone.
@@ -111,6 +126,9 @@ def unjudgeable(row: RowInput) -> RowReason | None:
         known = [window for window in row.baseline_failures if window.requests > 0]
         measured = busy if len(busy) == len(row.current_failures) else ()
         return _flawed(good=good) or _missing(known, measured)
+    if row.kind in (RowKind.CONNECTION, RowKind.RATE):
+        good = all(0 <= value < math.inf for value in (*row.baseline, *row.current))
+        return _flawed(good=good) or _missing(row.baseline, row.current)
     if row.pairs:
         return _flawed(good=all(is_quantity(value) for pair in row.pairs for value in pair))
     good = all(map(is_quantity, (*row.baseline, *row.current)))
@@ -167,6 +185,7 @@ class RowDecision:
         change: The change with its interval; None where nothing was compared, or counts were.
         stalled: The counts, for a row of stalled windows.
         errors: The rates, for a row of errors.
+        difference: The numbers, for a row of connections or of a rate.
         suspect: One run can neither clear nor condemn it, and another run would help.
         above_tolerance: The estimate exceeds the tolerance and the row is no regression (the ADR's literal comparison).
         repeated: Decided anew with repeats or pairs.
@@ -182,6 +201,7 @@ class RowDecision:
     change: Change | None = None
     stalled: StalledComparison | None = None
     errors: ErrorComparison | None = None
+    difference: DifferenceComparison | None = None
     suspect: bool = False
     above_tolerance: bool = False
     repeated: bool = False
@@ -383,6 +403,13 @@ def decide_row(row: RowInput) -> RowDecision:
     if row.kind is RowKind.ERRORS:
         errors = compare_errors(row.baseline_failures, row.current_failures)
         return replace(_counted(blank, *errors.verdict), errors=errors)
+    if row.kind in (RowKind.CONNECTION, RowKind.RATE):
+        difference = (
+            compare_rates(row.baseline, row.current)
+            if row.kind is RowKind.RATE
+            else compare_connections(row.baseline, row.current, tolerance=row.tolerance)
+        )
+        return replace(_counted(blank, *difference.verdict), difference=difference)
     measured = (
         change_of_pairs(row.pairs, direction=row.direction)
         if row.pairs

@@ -213,7 +213,7 @@ def _coverage(baselines: Baselines, runs: Sequence[Run]) -> Iterator[Finding]:
             key, kind = found.key, run.fingerprint.stack_kind
             row = row_of(found) if run.valid and is_compared(found, baselines, kind) else None
             policy = baselines.policy(key.scenario, key.endpoint, key.metric, key.phase, stack_kind=kind)
-            if row is None or policy.exempt or (accepted is not None and accepted.rows(*row.key)):
+            if row is None or found.came_later or policy.exempt or (accepted is not None and accepted.rows(*row.key)):
                 continue
             yield Finding(
                 Gravity.BROKEN if accepted is not None else Gravity.NOTE,

@@ -57,7 +57,8 @@ def acknowledge(row: Row, problems: Sequence[KnownProblem], *, environment: str,
     notes = list(row.notes)
     covered, missed = row.acknowledged, row.target.acknowledged
     for problem in problems:
-        if not _concerns(problem, row, environment) or not applies(problem, row):
+        mine = _concerns(problem, row.key, environment) or _concerns(problem, row.key.whole, environment)
+        if not mine or not applies(problem, row):
             continue
         why_not = _why_not(problem, row, night)
         if why_not:
@@ -84,7 +85,7 @@ def no_longer_applying(
         for problem in problems
         if problem.environment == environment
         and problem.scenario in scenarios
-        and _is_over(problem, [row for row in rows if _concerns(problem, row, environment)])
+        and _is_over(problem, [row for row in rows if _concerns(problem, row.key, environment)])
     )
 
 
@@ -102,13 +103,13 @@ def _is_over(problem: KnownProblem, rows: Sequence[Row]) -> bool:
     return any(row.verdict in (RowVerdict.PASS, RowVerdict.IMPROVEMENT) for row in rows)
 
 
-def _concerns(problem: KnownProblem, row: Row, environment: str) -> bool:
+def _concerns(problem: KnownProblem, key: RowKey, environment: str) -> bool:
     return problem.environment == environment and (
         problem.scenario,
         problem.endpoint,
         problem.metric,
         problem.phase,
-    ) == (row.key.scenario, row.key.endpoint, row.key.metric, row.key.phase)
+    ) == (key.scenario, key.endpoint, key.metric, key.phase)
 
 
 def _why_not(problem: KnownProblem, row: Row, night: date) -> str:

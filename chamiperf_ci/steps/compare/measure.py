@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Judged, Run, Scalar, Series, ServerMetric, Traffic
-from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.models.verdict import SLOW_QUARTER, RowKey
 from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowKind, RowReason, Statistic
 from chamiperf_ci.verdict.counts import Failures, count_stalled
 from chamiperf_ci.verdict.statistic import (
@@ -14,6 +14,7 @@ from chamiperf_ci.verdict.statistic import (
     RunStatistic,
     Window,
     quantile_statistic,
+    slow_quarter_statistic,
     throughput_statistic,
     value_statistic,
 )
@@ -23,8 +24,13 @@ THROUGHPUT = "throughput"
 SERVICE_THROUGHPUT = "service throughput"
 ERRORS = "errors"
 STALLED = "stalled-windows"
+ACHIEVED = "achieved-rate"
+CONNECTIONS = ("blocked p95", "connecting p95")
 QUANTILES = ("p50", "p95", "p99", "p99.9")
 """Those that a row is made of, where the file has them; a run's file holds a finer grid."""
+
+_PARTS = ("p50", "p95")
+"""Quantiles whose slow quarter is a row; p99 has its stalled windows."""
 
 _CHANGING_LEVEL = ("ramp", "cool")
 
@@ -68,6 +74,11 @@ class Measurement:
     judged: Judged | None = None
 
     @property
+    def came_later(self) -> bool:
+        """Whether entries of a baseline may lack it that were written before it was measured, without any news."""
+        return self.formed.statistic is Statistic.SLOW_QUARTER or self.kind in (RowKind.CONNECTION, RowKind.RATE)
+
+    @property
     def shown(self) -> float | None:
         """The number to show even where none could be judged: the statistic, else the pooled value."""
         return self.pooled if self.formed.value is None else self.formed.value
@@ -90,11 +101,14 @@ def _measurements(run: Run) -> Iterator[Measurement]:
     for series in run.series:
         service = _service(run, series.endpoint)
         yield from _quantiles(run.scenario, series, service)
+        yield from _slow_quarters(run.scenario, series, service)
         if series.metric == LATENCY:
             if not is_paced(run):
                 yield _throughput(run.scenario, series, service)
             yield _stalled(run.scenario, series, service)
             yield _errors(run.scenario, series, run.traffic, service)
+    yield from _connections(run)
+    yield from _achieved(run)
     yield from _rates(run)
     yield from (_scalar(run.scenario, scalar) for scalar in run.scalars)
     yield from (_server(run.scenario, metric) for metric in run.server)
@@ -126,6 +140,77 @@ def _quantiles(scenario: str, series: Series, service: str) -> Iterator[Measurem
                 notes=_notes(formed, len(series.windows)) if phase == SUSTAINED else (),
                 service=service,
             )
+
+
+def _slow_quarters(scenario: str, series: Series, service: str) -> Iterator[Measurement]:
+    for name in _PARTS:
+        windows = [Window(w.quantiles.get(name), w.count, w.failed, w.seconds) for w in series.windows]
+        if not any(window.value is not None for window in windows):
+            continue
+        formed = slow_quarter_statistic(windows, MetricClass(name), direction=series.direction)
+        yield Measurement(
+            key=RowKey(scenario=scenario, endpoint=series.endpoint, metric=_metric(series, f"{SLOW_QUARTER}{name}")),
+            kind=RowKind.QUANTITY,
+            direction=series.direction,
+            unit=series.unit,
+            formed=formed,
+            count=sum(window.requests for window in windows),
+            resolution=series.resolution,
+            # Where the windows are too thin for a median of them, they are so for their slow quarter.
+            comparable=series.compared and formed.value is not None,
+            service=service,
+        )
+
+
+def _connections(run: Run) -> Iterator[Measurement]:
+    """The time until a request has a connection, which http_req_duration leaves out."""
+    for traffic in run.traffic:
+        for metric, waited in zip(CONNECTIONS, (traffic.blocked_ms, traffic.connecting_ms), strict=True):
+            if traffic.phase != SUSTAINED or waited is None or "p95" not in waited.quantiles:
+                continue
+            yield Measurement(
+                key=RowKey(scenario=run.scenario, endpoint=traffic.endpoint, metric=metric),
+                kind=RowKind.CONNECTION,
+                direction=Direction.LOWER,
+                unit="ms",
+                formed=_counted(waited.quantiles["p95"], None),
+                count=waited.count,
+                resolution=0.001,
+                service=traffic.service,
+            )
+
+
+def _achieved(run: Run) -> Iterator[Measurement]:
+    """The share of the planned rate that the sustained phase achieved, where there is a plan of one."""
+    outcome = next((phase for phase in run.phases if phase.name == SUSTAINED), None)
+    if outcome is None or outcome.offered_per_s <= 0 or not is_paced(run):
+        return
+    yield Measurement(
+        key=RowKey(scenario=run.scenario, endpoint="", metric=ACHIEVED),
+        kind=RowKind.RATE,
+        direction=Direction.HIGHER,
+        unit="share",
+        formed=_counted(max(0.0, outcome.achieved_per_s / outcome.offered_per_s), None),
+        count=sum(requests_of(run).values()),
+    )
+
+
+def requests_of(run: Run) -> dict[str, int]:
+    """Return how often each endpoint was asked in the sustained phase: as the phase and its windows agree, else less.
+
+    The windows need not cover the phase; their rate is taken for all of it.
+    """
+    seconds = sum(phase.duration_s for phase in run.plan.phases if phase.name == SUSTAINED)
+    found = {}
+    for series in run.series:
+        if series.metric != LATENCY:
+            continue
+        counts = [series.phases[SUSTAINED].count] if SUSTAINED in series.phases else []
+        covered = sum(window.seconds for window in series.windows)
+        if covered > 0 and seconds > 0:
+            counts.append(round(sum(window.count for window in series.windows) * max(1.0, seconds / covered)))
+        found[series.endpoint] = min(counts, default=0)
+    return found
 
 
 def _by_windows(series: Series, name: str) -> RunStatistic | None:

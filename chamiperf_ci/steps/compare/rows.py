@@ -11,14 +11,28 @@ from chamiperf_ci.models.run import Judged, Run
 from chamiperf_ci.models.verdict import RowKey, TargetResult
 from chamiperf_ci.models.vocabulary import Direction, RowKind, RowReason, RowVerdict, Statistic, TargetVerdict
 from chamiperf_ci.render.sentences import row_sentence, target_sentence
-from chamiperf_ci.steps.compare.measure import ERRORS, STALLED, Measurement, measure
+from chamiperf_ci.steps.compare.measure import (
+    ACHIEVED,
+    CONNECTIONS,
+    ERRORS,
+    STALLED,
+    Measurement,
+    measure,
+    requests_of,
+)
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, Sitting, alike, series
 from chamiperf_ci.verdict import row as row_input
 from chamiperf_ci.verdict.change import MOST_HISTORY, Change
-from chamiperf_ci.verdict.counts import Failures, share_interval
+from chamiperf_ci.verdict.counts import (
+    BASELINE_RUNS_NEEDED,
+    Failures,
+    fewer_requests,
+    share_interval,
+    waits_for_connections,
+)
 from chamiperf_ci.verdict.distributions import centre
 from chamiperf_ci.verdict.row import RowDecision, RowInput
-from chamiperf_ci.verdict.statistic import PRIOR_SD, as_worse, is_quantity
+from chamiperf_ci.verdict.statistic import PRIOR_SD, as_worse, is_quantity, part_stands_out
 from chamiperf_ci.verdict.target import TargetDecision, judge_error_rate, judge_rate, judge_target
 from chamiperf_ci.verdict.validity import Limits, RowFacts, is_offered, row_reason
 
@@ -118,7 +132,12 @@ class _Pairer:
         # What is baselined and marked uncompared now was not measured as it was: its gate is gone, and that is news.
         first = None
         if policy.compared and (now is None or now.comparable or known):
-            first = self._first(key, policy, now, known, direction)
+            later = now is not None and now.came_later and not known and not self.sitting.only_pairs
+            first = (
+                self._later(key, policy, now, direction)
+                if now is not None and later
+                else self._first(key, policy, now, known, direction)
+            )
         if first is not None and self.sitting.only_pairs:
             first = self._by_pairs(key, first)
         return Pairing(
@@ -206,10 +225,76 @@ class _Pairer:
         elif kind is RowKind.ERRORS:
             failures = (Failures(round(row.value), row.count) for row in known)
             filled = replace(blank, baseline_failures=tuple(failures))
+        elif kind is RowKind.RATE:
+            filled = replace(blank, baseline=tuple(row.value for row in known))
+            return self._with_rates(filled, (self.sitting.night,)) if now else filled
+        elif kind is RowKind.CONNECTION:
+            filled = replace(blank, baseline=tuple(row.value for row in known))
         else:
             nights = series(self.nights, key, statistic, now.unit if now else "")
             filled = replace(blank, baseline=tuple(row.value for row in known), history=nights)
         return _with_current(filled, [now] if now else [])
+
+    def _later(self, key: RowKey, policy: Policy, now: Measurement, direction: Direction) -> RowInput | None:
+        """A row that the accepted runs lack, since it was not measured then: judged by what else is known, or named.
+
+        None where it is only shown: nothing says what it was before, and it does not stand out.
+        """
+        if self.accepted is None or not self.sitting.night.valid or now.formed.value is None:
+            return None
+        blank = RowInput(
+            key=row_input.RowKey(key.scenario, key.endpoint, key.metric, key.phase),
+            kind=now.kind,
+            metric_class=policy.metric_class,
+            direction=direction,
+            tolerance=policy.tolerance,
+        )
+        if now.kind is RowKind.RATE:
+            return self._with_rates(replace(blank, baseline=(1.0,) * len(self.accepted.runs)), (self.sitting.night,))
+        if now.kind is RowKind.CONNECTION:
+            return self._later_connection(key, blank, now, now.formed.value)
+        return self._later_part(key, blank, now, now.formed.value)
+
+    def _later_connection(self, key: RowKey, blank: RowInput, now: Measurement, waited_ms: float) -> RowInput | None:
+        nights = series(self.nights, key, now.formed.statistic, now.unit)
+        if len(nights) >= BASELINE_RUNS_NEEDED:
+            return _with_current(replace(blank, baseline=nights), [now])
+        own = self.measured.get(key.model_copy(update={"metric": "p95"}))
+        if not waits_for_connections(waited_ms, own.pooled if own else None):
+            return None
+        return replace(blank, current=(waited_ms,), reason=RowReason.NO_EARLIER_FIGURE)
+
+    def _later_part(self, key: RowKey, blank: RowInput, now: Measurement, reached: float) -> RowInput | None:
+        whole = key.whole
+        own = self.measured.get(whole)
+        known = [row for row in self._known(whole) if row.statistic is Statistic.MEDIAN_OF_WINDOWS]
+        accepted = tuple(row.value for row in known if alike(row.unit, now.unit) and is_quantity(row.value))
+        if own is None or own.formed.value is None or not accepted or now.direction is Direction.HIGHER:
+            return None
+        if not part_stands_out([reached], [own.formed.value], accepted):
+            return None
+        return replace(blank, baseline=accepted, current=(reached,), reason=RowReason.PART_OF_RUN)
+
+    def _with_rates(self, row: RowInput, runs: Sequence[Run]) -> RowInput:
+        """Fill in the share of the planned rate of each run: what it says itself, and what its requests say.
+
+        A run whose phase claims the planned rate and whose windows hold fewer requests than those of every accepted
+        run has achieved less.
+        """
+        known = self._known(_model_key(row.key))
+        counts = {
+            endpoint: [accepted.count for accepted in self._known(_p50_of(row.key.scenario, endpoint))]
+            for endpoint in requests_of(self.sitting.night)
+        }
+        shares = []
+        for run in runs:
+            own = _by_key(run).get(_model_key(row.key))
+            said = own.formed.value if own is not None and known else None
+            asked = requests_of(run)
+            fewer = min((fewer_requests(counts[one], asked.get(one, 0)) for one in counts), default=1.0)
+            found = [fewer * min(row.baseline, default=1.0)] if fewer < 1 else []
+            shares.append(min(found if said is None else [said, *found], default=1.0))
+        return replace(row, current=tuple(shares))
 
     def _unlike(self, key: RowKey, now: Measurement, known: Sequence[AcceptedRow]) -> tuple[str, ...]:
         """How the units or directions of what is compared differ: no ratio of minutes and seconds means anything."""
@@ -235,9 +320,14 @@ class _Pairer:
             return replace(filled, baseline_stalled=tuple(int(count) for count in counts if count is not None))
         if blank.kind is RowKind.ERRORS:
             return replace(filled, baseline_failures=tuple(failures for one in before for failures in one.failures))
+        if blank.kind in (RowKind.CONNECTION, RowKind.RATE):
+            levels = (one.formed.value for one in before)
+            return replace(filled, baseline=tuple(level for level in levels if level is not None))
         return filled
 
     def _again(self, key: RowKey, first: RowInput) -> RowInput:
+        if first.kind is RowKind.RATE and not self.pairs:
+            return self._with_rates(first, (self.sitting.night, *self.sitting.repeats))
         if not self.pairs:
             return _with_current(first, [run[key] for run in (self.measured, *self.repeats) if key in run])
         both = [(old[key], new[key]) for old, new in self.pairs if key in old and key in new]
@@ -263,7 +353,17 @@ def _unit(key: RowKey, known: Sequence[AcceptedRow]) -> str:
 
 def _kind(key: RowKey) -> RowKind:
     """How a row that was not measured is judged, by its name."""
-    return {STALLED: RowKind.STALLED_WINDOWS, ERRORS: RowKind.ERRORS}.get(key.metric, RowKind.QUANTITY)
+    kinds = {STALLED: RowKind.STALLED_WINDOWS, ERRORS: RowKind.ERRORS, ACHIEVED: RowKind.RATE}
+    return kinds.get(key.metric, RowKind.CONNECTION if key.metric in CONNECTIONS else RowKind.QUANTITY)
+
+
+def _model_key(key: row_input.RowKey) -> RowKey:
+    return RowKey(scenario=key.scenario, endpoint=key.endpoint, metric=key.metric, phase=key.phase)
+
+
+def _p50_of(scenario: str, endpoint: str) -> RowKey:
+    """The row whose count says how often an endpoint was asked."""
+    return RowKey(scenario=scenario, endpoint=endpoint, metric="p50")
 
 
 def _with_current(row: RowInput, runs: Sequence[Measurement]) -> RowInput:
@@ -418,6 +518,7 @@ def row(
     change = decision.change if decision else None
     unjudged = model.Row(
         key=pairing.key,
+        kind=now.kind if now else _kind(pairing.key),
         unit=pairing.unit,
         direction=pairing.direction,
         statistic=now.formed.statistic if now else Statistic.VALUE,

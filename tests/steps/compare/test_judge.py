@@ -240,7 +240,7 @@ def test_a_vanished_metric_is_not_valid_and_shown_with_what_it_was():
     gone = row(judged)
     assert (judged.outcome.exit_code, gone.reason, gone.current) == (3, RowReason.NOT_MEASURED, None)
     assert gone.baseline == pytest.approx(12.4, rel=0.1)
-    assert judged.counts.not_measured == 5
+    assert judged.counts.not_measured == 7
 
 
 INVALID = {"problems": (RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %"),)}
@@ -511,7 +511,7 @@ def test_an_accepted_run_edited_by_hand_is_noticed():
 def test_disjoint_sets_of_metrics_are_unavailable_on_both_sides():
     series = night().series[0].model_copy(update={"endpoint": "another"})
     judged = verdict(night(series=(series,)))
-    compared = [row for row in judged.rows if row.compared]
+    compared = [row for row in judged.rows if row.compared and row.key.endpoint]
     assert {row.verdict for row in compared} == {RowVerdict.UNAVAILABLE}
     assert {row.reason for row in compared} == {RowReason.NO_BASELINE, RowReason.NOT_MEASURED}
 
