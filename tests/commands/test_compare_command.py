@@ -56,7 +56,7 @@ def ending(capsys, command, *arguments):
 
 def test_the_result_goes_to_standard_output_and_the_sentence_to_standard_error(folder, capsys):
     code, out, err = ending(capsys, compare)
-    assert (code, err) == (0, "None of 5 rows got worse by 20 % or more. All 4 targets judged are met.\n")
+    assert (code, err) == (0, "None of 8 rows got worse by 20 % or more. All 4 targets judged are met.\n")
     assert "boot_storm / bootscript p99" in out
     assert (folder / "out" / "verdict.json").exists()
 

@@ -274,7 +274,8 @@ def drift_rows(
     found = []
     for pairing, drifting in zip(pairings, rows, strict=True):
         judged = pairing.first
-        if judged is None or judged.reason is not None or judged.kind is not RowKind.QUANTITY:
+        is_part = pairing.key != pairing.key.whole
+        if judged is None or judged.reason is not None or judged.kind is not RowKind.QUANTITY or is_part:
             continue
         alike = [n for n in before if _value(n, drifting) is not None]
         values = [value for n in alike if (value := _value(n, drifting)) is not None]
@@ -424,6 +425,7 @@ def _judgement(
         pairing.key: _believed(question.gate, pairing, decision, beside[pairing.key.scenario])
         for pairing, decision in zip(compared, night.decisions, strict=True)
     }
+    decisions = {key: decision for key, decision in decisions.items() if not _echoes(key, decisions)}
     nights = environment_nights(question, found)
     is_learning = nights is not None and nights <= LEARNING_NIGHTS
     scenarios = tuple(
@@ -477,6 +479,16 @@ def _judgement(
         first_look=first_look,
     )
     return Judgement(verdict, night, keyed, decisions)
+
+
+def _echoes(key: RowKey, decisions: Mapping[RowKey, RowDecision]) -> bool:
+    """Whether a slow quarter says what the whole run says already: one slow-down is one finding."""
+    part, whole = decisions[key], decisions.get(key.whole)
+    if key.whole == key or whole is None or part.change is None or whole.change is None:
+        return False
+    found = (RowVerdict.REGRESSION, RowVerdict.INCONCLUSIVE)
+    alike = part.verdict is whole.verdict or whole.verdict is RowVerdict.REGRESSION
+    return part.verdict in found and alike and part.change.d - whole.change.d < part.theta / 2
 
 
 def environment_nights(question: Question, found: Sequence[Sitting]) -> int | None:

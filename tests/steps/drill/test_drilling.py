@@ -158,7 +158,7 @@ def test_on_a_deployed_stack_the_power_is_computed_and_says_so(drills):
 
 def test_the_smallest_change_of_each_row_is_computed_from_the_unchanged_runs(drills):
     _, found = drills(World(), deployed)
-    assert [row.key.metric for row in found.rows] == ["p50", "p95", "p99"]
+    assert [row.key.metric for row in found.rows] == ["p50", "p95", "p99", "slow-quarter p50", "slow-quarter p95"]
     assert all(0 < row.smallest_confirmed < 0.4 for row in found.rows)
 
 
