@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from chamicore_standin import lifecycle
+from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.k6 import K6Run, StopRequest, find_k6, run_k6
 from chamiperf_ci.models.plan import Load, Phase, PlanIdentities, ScriptPlan
 from chamiperf_ci.models.target import CredentialKind, Service, StackOptions
@@ -35,7 +36,7 @@ def main() -> int:
 def _measure(folder: Path, bss: str, vus: int) -> bool:
     phase = Phase(name="sustained", duration_s=SECONDS, from_vus=vus, to_vus=vus)
     load = Load(model="closed", pace_s=PACE_S, phases=(phase,))
-    planned = volume.volume_of(load, work_of("boot_storm", load)).memory_mb
+    planned = volume.volume_of(load, work_of("boot_storm", load, dialect())).memory_mb
     held = _held_mb(folder, bss, load)
     print(f"{vus:,} VUs: {held:,.0f} MB, planned {planned:,.0f} MB", flush=True)
     return held <= planned

@@ -292,6 +292,13 @@ _OPTIONS: Final[tuple[Callable[[Command], Command], ...]] = (
         metavar="NAME",
         help="Name under which runs and baselines are kept.",
     ),
+    click.option(
+        "--dialect",
+        envvar="CHAMIPERF_DIALECT",
+        show_envvar=True,
+        metavar="NAME",
+        help="What the services speak: chamicore (the default), openchami, openchami-shared or openchami-fabrica.",
+    ),
     *(
         _url_option(f"{service}-url", variable, f"Base URL of {service}.")
         for service, variable in URL_VARIABLES.items()
@@ -342,7 +349,7 @@ _OPTIONS: Final[tuple[Callable[[Command], Command], ...]] = (
     ),
 )
 _NAMES: Final = (
-    *("target", "config", "environment", "gateway", "without", "network"),
+    *("target", "config", "environment", "dialect", "gateway", "without", "network"),
     *("kea_url", "kea_sync_url", "prometheus_url", "grafana_url"),
     *("credential", "internal_token_file", "token_file", "client_id", "client_secret_file"),
     *("ca_file", "client_certificate", "client_key", "insecure", "stack_manifest"),
@@ -358,6 +365,7 @@ def _given(values: Mapping[str, Any], context: click.Context) -> GivenTarget:
         name=values["target"],
         config=values["config"],
         environment=values["environment"],
+        dialect=values["dialect"],
         services={
             service: values[name]
             for service, name in services.items()

@@ -12,9 +12,9 @@
 //   full     closed  10 -> 50 -> 200 -> 4  unpaced       smd unpaced             40,000   0     4 min
 //   soak     closed  10 -> 50 -> 200 -> 4  unpaced       smd unpaced             40,000   0     4 min
 import { authorize } from './lib/credential.js';
-import { countCreated, kindOf, store } from './lib/objects.js';
+import { bulkOf, countCreated, kindOf, range, store } from './lib/objects.js';
 import { declareProgress, enterShare, finishShare } from './lib/pace.js';
-import { call, nodeCount, route, send, written } from './lib/request.js';
+import { call, nodeCount, send, written } from './lib/request.js';
 import { parameter, plan, scenario, spec } from './lib/scenario.js';
 
 scenario('bulk_registration', 1);
@@ -23,7 +23,7 @@ declareProgress();
 const BULK = 'bulk';
 const BULK_ITEMS = parameter('bulk_items', 100);
 const COMPONENT = kindOf('component', written(), ['create']);
-const ROUTE = route('component-bulk', { names: written(), contains: ['"failed":0'] });
+const MANY = bulkOf(COMPONENT, 'component-bulk');
 let next = nodeCount();
 /** Each phase registers nodes of its own. */
 const phases = plan.load.phases.map(({ name, iterations: count = 0 }) => {
@@ -36,11 +36,11 @@ const firstOf = Object.fromEntries(phases.map(({ name, first }) => [name, first]
 export const { options, setup, teardown, handleSummary } = spec({
   runs: ({ iterations }) => iterations((phase) => (phase === BULK ? 'registerMany' : 'registerOne')),
   setup: () => {
-    const { status } = send(ROUTE, 0, undefined, '[]');
+    const { status } = send(MANY.to, 0, undefined, MANY.body([]));
     const bulk = ![404, 405, 501].includes(status);
     return bulk ? { bulk } : { bulk, unavailable: [{ what: 'bulk route', reason: `answers ${status}` }] };
   },
-  teardown: ({ credential }, { own, range, removeEach }) =>
+  teardown: ({ credential }, { own, removeEach }) =>
     phases.forEach(({ first, count, items }) => {
       const nodes = own(range(0, count)).flatMap((turn) => range(first + turn * items, items));
       removeEach(COMPONENT, nodes, credential);
@@ -72,8 +72,7 @@ export const registerMany = ({ credential, bulk }) => {
   if (!bulk) return;
   authorize(credential);
   const first = firstOf[BULK] + enterShare().turn * BULK_ITEMS;
-  const bodies = Array.from({ length: BULK_ITEMS }, (_, i) => COMPONENT.to('create').body?.(first + i));
-  if (!call(ROUTE, 0, undefined, `[${bodies.join(',')}]`)) return;
+  if (!call(MANY.to, 0, undefined, MANY.body(range(first, BULK_ITEMS)))) return;
   countCreated(COMPONENT, BULK_ITEMS);
   finishShare();
 };

@@ -12,6 +12,7 @@
 //                                              bss/cloud-init/discovery 250 -> 500, power 100 -> 200
 //   soak     closed  60          10            auth 30, smd 100, bss/cloud-init/discovery 50, power 20  256,200  36,600  1 h 2 min
 import { Counter } from 'k6/metrics';
+import { stressed } from './lib/api.js';
 import { authorize } from './lib/credential.js';
 import { kindOf, remove, storeKeyed } from './lib/objects.js';
 import { begin, iterationNumber, pace } from './lib/pace.js';
@@ -19,17 +20,14 @@ import { call, judge, nodeCount, send, written } from './lib/request.js';
 import { scenario, spec } from './lib/scenario.js';
 
 scenario('database_stress', 1);
-const ALL = /** @type {import('./lib/objects.js').Verb[]} */ (['create', 'get', 'change', 'delete']);
 /** What is written in which schema; in an order in which nothing lacks what it refers to. */
-const SCHEMAS = [
-  { schema: 'smd', object: 'component', does: ALL },
-  { schema: 'smd', object: 'interface', does: ALL },
-  { schema: 'bss', object: 'bootparams', does: ALL },
-  { schema: 'cloudinit', object: 'payload', does: ALL },
-  { schema: 'discovery', object: 'target', does: ALL },
-  { schema: 'power', object: 'transition', does: ALL.slice(0, 2) },
-  { schema: 'auth', object: 'service-account', does: ALL.filter((verb) => verb !== 'change') },
-].map((entry) => ({ ...entry, kind: kindOf(entry.object, written(), entry.does), tags: { schema: entry.schema } }));
+const SCHEMAS = stressed().map(({ schema, object, verbs }) => ({
+  schema,
+  object,
+  does: verbs,
+  kind: kindOf(object, written(), verbs),
+  tags: { schema },
+}));
 const NAMES = [...new Set(SCHEMAS.map(({ schema }) => schema))];
 const violations = new Counter('chamiperf_violations');
 

@@ -14,9 +14,8 @@
 import { sleep } from 'k6';
 import { Counter } from 'k6/metrics';
 
-import { seedOrder } from './lib/api.js';
 import { authorize } from './lib/credential.js';
-import { kindOf, removeInReverse, storeInOrder } from './lib/objects.js';
+import { removeInReverse, seedKinds, storeInOrder } from './lib/objects.js';
 import { begin, iterationNumber, pace, requestTime, timeRequests, trend } from './lib/pace.js';
 import { call, judge, nodeCount, route, send, shows, written } from './lib/request.js';
 import { parameter, scenario, spec } from './lib/scenario.js';
@@ -27,7 +26,7 @@ timeRequests();
 const FIRST = nodeCount();
 const WAIT_MS = parameter('wait_s', 90) * 1000;
 const RETRY_S = parameter('retry_s', 0.25);
-const KINDS = seedOrder().map((name) => kindOf(name, written(), ['create']));
+const KINDS = seedKinds(written(), ['create']);
 const BOOTSCRIPT = route('bootscript', { names: written() });
 const LOOK_AGAIN = route('bootscript', { names: written(), name: 'bootscript-again', measured: false });
 const USER_DATA = route('user-data', { names: written() });

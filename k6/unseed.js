@@ -4,9 +4,8 @@
 //   parameter  first  index of the first node (0); `iterations` of the phase says how many
 import { Counter } from 'k6/metrics';
 
-import { seedOrder } from './lib/api.js';
 import { authorize } from './lib/credential.js';
-import { kindOf, removeAll } from './lib/objects.js';
+import { removeAll, seedKinds } from './lib/objects.js';
 import { enterWindow, iterationNumber } from './lib/pace.js';
 import { seeded } from './lib/request.js';
 import { parameter, scenario, spec } from './lib/scenario.js';
@@ -14,9 +13,7 @@ import { parameter, scenario, spec } from './lib/scenario.js';
 scenario('unseed', 1);
 
 const FIRST = parameter('first', 0);
-const KINDS = seedOrder()
-  .toReversed()
-  .map((name) => kindOf(name, seeded(), ['find', 'delete']));
+const KINDS = seedKinds(seeded(), ['find', 'delete']).toReversed();
 const gone = new Counter('chamiperf_nodes_gone');
 
 export const { options, setup, teardown, handleSummary } = spec({

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlencode, urljoin
 
 import httpx
@@ -18,7 +18,7 @@ from chamiperf_ci.adapters import actions, bounds, http_client
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.http_client import Answer, Connections, Resource, failure, host_of, refuse_redirect, urls_of
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, UnexpectedAnswer
-from chamiperf_ci.models.dialect import Dialect, Shape, fill
+from chamiperf_ci.models.dialect import Dialect, Probe, Route, Shape, fill
 from chamiperf_ci.models.target import Credential, CredentialKind, Service, Target
 
 DEFAULT_LIFE_S: Final = 900.0
@@ -174,8 +174,8 @@ class Request:
 
     @property
     def content(self) -> bytes | None:
-        """The body's bytes; None where the method has no body."""
-        if self.method not in _WITH_BODY:
+        """The body's bytes; None where there is none, as with a GET and with most deletions."""
+        if self.method not in _WITH_BODY and self.body is None:
             return None
         return b"" if self.body is None else json.dumps(self.body).encode()
 
@@ -313,6 +313,10 @@ PAGE: Final = 10_000
 """Items asked for at once; a stack that gives fewer is followed by its metadata."""
 
 
+ProbeName = Literal["health", "readiness", "version"]
+PLAIN: Final = "plain"
+
+
 class Chamicore(Connections):
     """One target's services. Safe to use from several threads; close it, or use it in a `with`."""
 
@@ -320,7 +324,7 @@ class Chamicore(Connections):
         self, target: Target, *, patience: Patience | None = None, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self.target = target
-        self.dialect = dialect()
+        self.dialect = dialect(target.dialect)
         self._sender = Sender(target, self.dialect, patience or Patience(), sleep=sleep)
 
     def close(self) -> None:
@@ -349,11 +353,43 @@ class Chamicore(Connections):
             )
         return self._sender.send(Request(method, f"{base}{path}", body, headers or {}), authorised=authorised)
 
-    def operational(self, service: Service, name: str) -> Answer:
-        """Ask for `health`, `readiness` or `version`; behind a gateway they have paths of their own (contract 1.3)."""
-        direct = self.target.services.get(service)
-        url = f"{direct}/{name}" if direct else f"{self.target.gateway}/_ops/{service}/{name}"
-        return self._sender.send(Request("GET", url), authorised=False)
+    def operational(self, service: Service, name: ProbeName) -> Answer:
+        """Ask for `health`, `readiness` or `version`; a service without a version is asked for its health.
+
+        Behind a gateway they may have paths of their own (contract 1.3).
+        """
+        path, prefix = self._probe(service, name).path, self.dialect.gateway.probes
+        behind = service not in self.target.services and prefix
+        base = f"{self.target.gateway}{fill(prefix, {'service': service})}" if behind else self.target.url(service)
+        return self._sender.send(Request("GET", f"{base}{path}"), authorised=False)
+
+    def is_good(self, service: Service, name: ProbeName, answer: Answer) -> bool:
+        """Whether an answer to `operational` is a good one: some services answer 200 to whatever they are asked."""
+        probe = self._probe(service, name)
+        return answer.status == probe.status and probe.contains.encode() in answer.content
+
+    def version(self, service: Service, answer: Answer) -> dict[str, Any]:
+        """What a service says of itself in its answer to `version`; the field that names it has the usual name.
+
+        Raises:
+            UnexpectedAnswer: It is no JSON object.
+        """
+        probe = self.dialect.probes[service].version
+        if probe is None or not answer.ok:
+            return {}
+        said = answer.json_object()
+        return {**said, "version": said.get(probe.key)} if probe.key else said
+
+    def _probe(self, service: Service, name: ProbeName) -> Probe:
+        probes = self.dialect.probes[service]
+        found: Probe | None = getattr(probes, name)
+        return found or probes.health
+
+    def serve(self, route: Route, values: Mapping[str, str]) -> Answer:
+        """Ask for what is served to a node."""
+        headers = fill(route.headers, values)
+        path = fill(route.path, values)
+        return self.send(route.method, route.service, path, authorised=not route.open, headers=headers)
 
     def create(self, shape: Shape, values: Mapping[str, str]) -> Resource:
         """Create an object; one of the same node that is there already is changed into it (contract 3.10).
@@ -361,13 +397,13 @@ class Chamicore(Connections):
         Raises:
             UnexpectedAnswer: It is refused, or an object of another node is in the way. And what `send` raises.
         """
-        body = fill(shape.body, values)
-        answer = self.send("POST", shape.service, shape.path, body)
-        if answer.status == HTTPStatus.CONFLICT:
+        key = fill(shape.key, values)
+        answer = self._send_about(shape, "create", key, values, method="POST", path=shape.path, body=shape.body)
+        if answer.status in shape.conflict:
             return self._resolve(shape, values, answer)
         if not answer.ok:
             raise answer.unexpected("the object could not be created")
-        return answer.resource()
+        return self._stored(shape, key, answer)
 
     def find(self, shape: Shape, values: Mapping[str, str]) -> list[Resource]:
         """The objects of one kind that a node has; a node that the key names is found by it.
@@ -375,6 +411,9 @@ class Chamicore(Connections):
         Raises:
             UnexpectedAnswer: The service answers something else. And what `send` raises.
         """
+        if not shape.ours and self.dialect.envelope == PLAIN:
+            wanted = fill(shape.owner, values)
+            return [each for each in self.items(shape) if shape.owner_of(each.key, each.spec) == wanted]
         if shape.find:
             answer = self.send("GET", shape.service, shape.path + fill(shape.find, values))
             if not answer.ok:
@@ -389,11 +428,14 @@ class Chamicore(Connections):
         Raises:
             UnexpectedAnswer: The service answers something else. And what `send` raises.
         """
-        answer = self.send("GET", shape.service, f"{shape.path}/{key}")
+        answer = self.send("GET", shape.service, shape.path_of(key))
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
         if not answer.ok:
             raise answer.unexpected("the object cannot be read")
+        if self.dialect.envelope == PLAIN:
+            found = answer.plain_list(shape) if shape.each else [answer.plain_object(shape)]
+            return next((each for each in found if each.key == key), None)
         resource = answer.resource()
         return replace(resource, etag=answer.headers.get("etag", resource.etag))
 
@@ -403,8 +445,8 @@ class Chamicore(Connections):
         Raises:
             UnexpectedAnswer: Any status but a success and 404. And what `send` raises.
         """
-        answer = self.send("DELETE", shape.service, f"{shape.path}/{key}")
-        if answer.status == HTTPStatus.NOT_FOUND:
+        answer = self._send_about(shape, "delete", key, {}, method="DELETE", path=shape.path_of(key))
+        if answer.status in shape.gone:
             return False
         if not answer.ok:
             raise answer.unexpected("the object could not be deleted")
@@ -416,6 +458,8 @@ class Chamicore(Connections):
         Raises:
             UnexpectedAnswer: The list has no total. And what `send` raises.
         """
+        if self.dialect.envelope == PLAIN:
+            return sum(1 for _ in self.items(shape))
         return self._page(shape, {"limit": 1})[1]
 
     def items(self, shape: Shape) -> Iterator[Resource]:
@@ -424,6 +468,12 @@ class Chamicore(Connections):
         Raises:
             UnexpectedAnswer: A page is no list. And what `send` raises.
         """
+        if self.dialect.envelope == PLAIN:
+            answer = self.send("GET", shape.service, shape.listing or shape.path)
+            if not answer.ok:
+                raise answer.unexpected("the list cannot be read")
+            yield from answer.plain_list(shape)
+            return
         offset = 0
         while True:
             resources, total = self._page(shape, {"limit": PAGE, "offset": offset, "sort": "created_at"})
@@ -438,8 +488,49 @@ class Chamicore(Connections):
             raise answer.unexpected("the list cannot be read")
         return answer.page()
 
+    def replace(self, shape: Shape, values: Mapping[str, str]) -> Resource:
+        """Put an object in the place of one that has its key.
+
+        Raises:
+            UnexpectedAnswer: It is refused. And what `send` raises.
+        """
+        key = fill(shape.key, values)
+        answer = self._send_about(shape, "put", key, values, method="PUT", path=shape.path_of(key), body=shape.body)
+        if not answer.ok:
+            raise answer.unexpected("the object in the way could not be replaced")
+        return self._stored(shape, key, answer)
+
+    def change(self, shape: Shape, values: Mapping[str, str]) -> Answer:
+        """PATCH an object as the dialect changes it."""
+        key = fill(shape.key, values)
+        path = shape.path_of(key)
+        return self._send_about(shape, "change", key, values, method="PATCH", path=path, body=shape.change)
+
+    def _send_about(
+        self,
+        shape: Shape,
+        verb: str,
+        key: str,
+        values: Mapping[str, str],
+        *,
+        method: str,
+        path: str,
+        body: object = None,
+    ) -> Answer:
+        """Send a request about one object, the way the dialect has it."""
+        asked = shape.request(verb, key, method=method, path=path, body=body)
+        return self.send(asked[0], shape.service, fill(asked[1], values), fill(asked[2], values))
+
+    def _stored(self, shape: Shape, key: str, answer: Answer) -> Resource:
+        """What was stored: as the service answers, or, where it says nothing of use, by its key alone."""
+        if self.dialect.envelope != PLAIN:
+            return answer.resource()
+        return Resource(key, "", None, {}) if shape.ours else answer.plain_object(shape)
+
     def _resolve(self, shape: Shape, values: Mapping[str, str], conflict: Answer) -> Resource:
         """Change the node's own object that is in the way; where PATCH refuses a field, PUT carries it."""
+        if shape.settle == "put":
+            return self.replace(shape, values)
         found = self.find(shape, values)
         if not found:
             raise conflict.unexpected("an object of another node is in the way")

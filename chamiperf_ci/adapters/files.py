@@ -272,12 +272,12 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def k6_folder() -> Path:
-    """The folder with the k6 scripts, `api.json` and the profiles.
+    """The folder with the k6 scripts, the dialects and the profiles.
 
     Raises:
         ConfigurationError: Neither the package nor the checkout has it; the installation is broken.
     """
-    return _find("k6/api.json").parent
+    return _find("k6/dialects/chamicore.json").parents[1]
 
 
 def default_baselines() -> Path:
@@ -346,14 +346,32 @@ def check_secret(text: str, *, where: str) -> SecretStr:
     return SecretStr(text)
 
 
-@cache
-def dialect() -> Dialect:
-    """The dialect of the services that are driven.
+CHAMICORE: Final = "chamicore"
+
+
+def dialects() -> tuple[str, ...]:
+    """The names of the dialects that there are.
 
     Raises:
-        ConfigurationError: The file is missing, or is not one; the installation is broken.
+        ConfigurationError: The files are missing; the installation is broken.
     """
-    path = k6_folder() / "api.json"
+    return tuple(sorted(path.stem for path in (k6_folder() / "dialects").glob("*.json")))
+
+
+@cache
+def dialect(name: str = CHAMICORE) -> Dialect:
+    """A dialect, from its file in `k6/dialects/`.
+
+    Raises:
+        ConfigurationError: There is none of this name; or the file is not one, and the installation is broken.
+    """
+    if name not in dialects():
+        raise ConfigurationError(
+            f"there is no dialect {name!r}",
+            where="--dialect, CHAMIPERF_DIALECT or chamiperf.toml",
+            remedy=f"Give one of {', '.join(dialects())}.",
+        )
+    path = k6_folder() / "dialects" / f"{name}.json"
     remedy = "Install chamiperf-ci again; the package is damaged."
     try:
         return Dialect.model_validate(read_json(path, remedy=remedy))

@@ -29,6 +29,7 @@ from chamiperf_ci.errors import (
     ToolkitError,
     UnexpectedAnswer,
 )
+from chamiperf_ci.models.dialect import Shape, field_of
 from chamiperf_ci.models.target import Target, Tls
 
 
@@ -425,6 +426,30 @@ class Answer:
         """
         return self._resource(self.json_object())
 
+    def plain_object(self, shape: Shape) -> "Resource":
+        """The body as one object without an envelope.
+
+        Raises:
+            UnexpectedAnswer: It is something else, such as nothing at all.
+        """
+        return self._plain(self.json_object(), shape)
+
+    def plain_list(self, shape: Shape) -> list["Resource"]:
+        """The body as a whole list of objects without envelopes; `null` is an empty one.
+
+        Raises:
+            UnexpectedAnswer: It is something else, such as nothing at all.
+        """
+        body = self._json()
+        items = field_of(body, shape.items) if shape.items else body
+        if items is None and (shape.items in body if isinstance(body, dict) else self.content.strip() == b"null"):
+            return []
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise self.unexpected("the answer is not a list")
+        if shape.each:
+            return [Resource(str(key), "", None, item) for item in items for key in item.get(shape.each) or ()]
+        return [self._plain(item, shape) for item in items]
+
     def page(self) -> tuple[list["Resource"], int]:
         """The body as a page of a list, and how many objects the whole list has.
 
@@ -459,6 +484,12 @@ class Answer:
             return bounds.parse_json(self.content)
         except ValueError:
             return None
+
+    def _plain(self, body: dict[str, Any], shape: Shape) -> "Resource":
+        key = field_of(body, shape.id)
+        if not isinstance(key, str):
+            raise self.unexpected(f"the answer has an object without {shape.id}")
+        return Resource(key, "", _moment(field_of(body, "metadata.createdAt")), body)
 
     def _resource(self, body: object) -> "Resource":
         metadata = body.get("metadata") if isinstance(body, dict) else None

@@ -24,9 +24,6 @@ from chamiperf_ci.steps.seed.fill import Wish, carry_out, intend, require_servic
 from chamiperf_ci.steps.seed.inventory import in_words
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
-_PER_NODE = 4
-"""Component, interface, boot parameters, payload."""
-
 
 @click.command
 @target_options
@@ -104,7 +101,7 @@ def _lock(client: Chamicore, claim: GivenClaim) -> AbstractContextManager[object
 def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, dry_run: bool) -> ExitCode:
     intention = intend(client, path, wish, driver.stop)
     missing = intention.stretch.nodes
-    what = f"{missing:,} nodes ({missing * _PER_NODE:,} objects), {intention.there:,} are there"
+    what = f"{missing:,} nodes ({missing * len(client.dialect.seed_order):,} objects), {intention.there:,} are there"
     if dry_run:
         click.echo(f"would seed {what}, on {client.target.environment}")
         return ExitCode.OK

@@ -142,6 +142,15 @@ class AcceptedRow(Value):
         return self.direction or usual_direction(self.unit, self.statistic)
 
 
+class AcceptedStatement(Value):
+    """What a database statement took in an accepted run."""
+
+    fingerprint: str
+    """As in the run."""
+    typical_ms: float
+    calls: int
+
+
 class AcceptedRun(Value):
     """One run that a person accepted."""
 
@@ -158,6 +167,8 @@ class AcceptedRun(Value):
     identities: tuple[Identity, ...]
     machine: Machine
     rows: tuple[AcceptedRow, ...]
+    statements: tuple[AcceptedStatement, ...] = ()
+    """What database statements took; empty where no PostgreSQL was read."""
     digest: str
     """SHA-256 of all other fields; differs after an edit by hand."""
 

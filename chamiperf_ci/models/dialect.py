@@ -4,11 +4,11 @@ import ipaddress
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from chamiperf_ci.models.target import Service
 
@@ -28,6 +28,7 @@ class Vector(_Part):
     id: str
     mac: str
     ip: str
+    bmc: str = ""
 
 
 class IdentityRules(_Part):
@@ -36,11 +37,57 @@ class IdentityRules(_Part):
     run_id: str
     """Regular expression of a run id."""
     id: str
-    """Template with `{run}` and `{index}`, decimal and not padded."""
+    """Template with `{run}` or, as the decimal number that it is in base 36, `{run36}`; and `{index}`, not padded."""
+    bmc: str = ""
+    """The same for the node's controller; empty where the dialect has none."""
     mac: str
     ip: str
     max_index: int
     vectors: tuple[Vector, ...]
+
+
+class Probe(_Part):
+    """One operational route, and what a good answer looks like: a service may answer 200 to any path."""
+
+    path: str
+    status: int = 200
+    contains: str = ""
+    """Text that a good body holds; empty where the status says it all."""
+    key: str = ""
+    """Of a version: the field that names it; empty for the usual ones."""
+
+
+class Probes(_Part):
+    """A service's operational routes; None for one that it does not have."""
+
+    health: Probe
+    readiness: Probe
+    version: Probe | None = None
+
+
+class Gateway(_Part):
+    """How paths behind a gateway differ from those of the services themselves."""
+
+    prefixes: dict[Service, str] = {}
+    """Put before every path of a service."""
+    probes: str = ""
+    """Put before the probes of a service, `{service}` for its name; empty where they are where the service has them."""
+
+
+class Ask(_Part):
+    """A request of no object: its body is empty."""
+
+    service: Service
+    method: str
+    path: str
+
+
+class ShapeRequest(_Part):
+    """How one request about an object differs from the usual; `{key}` is the object's own key."""
+
+    method: str | None = None
+    path: str | None = None
+    body: dict[str, Any] | None = None
 
 
 class Shape(_Part):
@@ -49,13 +96,66 @@ class Shape(_Part):
     kind: str
     service: Service
     path: str
+    """Of the collection."""
     key: str = "{key}"
-    """The last part of an object's own path."""
+    """An object's key, where it follows from the node; `{key}` where the server makes it."""
+    one: str = ""
+    """Path of one object by its `{key}`; empty: the collection's with the key behind it."""
+    listing: str = ""
+    """Path and query that list all; empty: the collection's."""
     find: str = ""
     """Query that lists a node's objects; empty where the key follows from the node."""
     body: dict[str, Any]
+    shows: dict[str, Any] | None = None
+    """What an object that is read back has at least; None: what was sent."""
+    change: dict[str, Any] | None = None
+    """Body of a PATCH that changes it visibly."""
     patch: tuple[str, ...] = ()
     """Fields of the body that a PATCH carries to make an object that is in the way ours."""
+    requests: dict[str, ShapeRequest] = {}
+    """By verb: `create`, `get`, `change`, `patch`, `put`, `delete`."""
+    items: str = "items"
+    """Of plain lists: the field that holds the objects; empty where the answer is the list itself."""
+    id: str = ""
+    """Of plain objects: path of the field with the key."""
+    each: str = ""
+    """Of plain objects: a field whose entries are the keys of as many objects, which the service tells as one."""
+    owner: str = "{id}"
+    """Which of a node's names says whose an object is."""
+    owner_field: str = ""
+    """Path of the field with that name; empty: the key is it."""
+    mac_field: str = ""
+    conflict: tuple[int, ...] = (409,)
+    """Statuses that say that such an object is there already."""
+    gone: tuple[int, ...] = (404,)
+    """Statuses of a DELETE that say that there was none."""
+    settle: Literal["find and patch", "put"] = "find and patch"
+    """How an object that is in the way is made ours."""
+    implied: bool = False
+    """The creation of another object makes it."""
+    listed: bool = True
+    """Whether it can be read back at all."""
+    removable: bool = True
+
+    @property
+    def ours(self) -> bool:
+        """Whether its key follows from the node."""
+        return self.key != "{key}"
+
+    def path_of(self, key: str) -> str:
+        """The path of one object."""
+        return (self.one or f"{self.path}/{{key}}").replace("{key}", key)
+
+    def owner_of(self, key: str, spec: Mapping[str, Any]) -> str:
+        """The name, of a plain object, that says whose it is; empty where there is none."""
+        named = field_of(spec, self.owner_field) if self.owner_field else key
+        return named if isinstance(named, str) else ""
+
+    def request(self, verb: str, key: str, *, method: str, path: str, body: object = None) -> tuple[str, str, object]:
+        """Method, path and body of a request about an object: those given, unless the dialect has its own."""
+        own = self.requests.get(verb, ShapeRequest())
+        mine = body if own.body is None else own.body
+        return own.method or method, fill(own.path or path, {"key": key}), fill(mine, {"key": key})
 
 
 class Route(_Part):
@@ -66,8 +166,17 @@ class Route(_Part):
     path: str
     open: bool = False
     """Whether it needs no credential."""
+    headers: dict[str, str] = {}
+    """By name, with templates."""
     contains: tuple[str, ...] = ()
     """What a good answer contains."""
+    not_yet: tuple[str, ...] = ()
+    """Texts of an answer that means: not yet."""
+    not_yet_status: tuple[int, ...] = ()
+
+    def is_not_yet(self, status: int, content: bytes) -> bool:
+        """Whether an answer says that the service does not know the node yet."""
+        return status in self.not_yet_status or any(text.encode() in content for text in self.not_yet)
 
 
 class Kea(_Part):
@@ -77,18 +186,69 @@ class Kea(_Part):
     body: dict[str, Any]
 
 
+class SmokeStep(_Part):
+    """One operation of the smoke test: its name, and the strategy that carries it out."""
+
+    name: str
+    do: Literal[
+        "health", "token", "bad token", "create the node", "create", "read back", "serve", "serve byte for byte",
+        "dry run", "tools",
+    ]  # fmt: skip
+    objects: tuple[str, ...] = ()
+    route: str = ""
+    path: str = ""
+
+
+class Stress(_Part):
+    """One kind of object that `database_stress` writes, and what it does with it."""
+
+    schema_: str = Field(alias="schema")
+    object: str
+    verbs: tuple[str, ...]
+
+
 class Dialect(_Part):
     """The whole file."""
 
     format_version: int
     dialect: str
+    envelope: Literal["chamicore", "plain"]
+    """`chamicore`: objects with `metadata` and `spec`, lists with a total; `plain`: neither."""
+    services: tuple[Service, ...]
+    """Those that there are; the absence of another is no failure."""
+    not_described: dict[Service, str] = {}
+    """Services that there are and that the dialect cannot drive yet, by what they are called."""
+    probes: dict[Service, Probes]
+    gateway: Gateway = Gateway()
     identity: IdentityRules
     objects: dict[str, Shape]
     seed_order: tuple[str, ...]
     """Objects in the order in which a node gets them; they are removed in the opposite one."""
+    after_seed: tuple[Ask, ...] = ()
+    """Sent once when all nodes are written."""
+    settle_s: float = 0.0
+    """Seconds until every service knows a node that was written, at the longest."""
+    periods_s: dict[Service, float] = {}
+    """How often a service does what stops it for a moment, s; a phase that is compared spans whole periods."""
+    served: tuple[str, ...]
+    """Routes that serve what was written."""
+    stress: tuple[Stress, ...]
+    leaves: dict[str, str] = {}
+    """What each request of an endpoint leaves behind for good."""
     routes: dict[str, Route]
     grants: dict[str, dict[str, str]]
-    kea: Kea
+    kea: Kea | None = None
+    smoke: dict[Service, tuple[SmokeStep, ...]]
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The objects of a node that can be read back."""
+        return tuple(name for name in self.seed_order if self.objects[name].listed)
+
+    @property
+    def created(self) -> tuple[str, ...]:
+        """The objects of a node that are written; others come with them."""
+        return tuple(name for name in self.seed_order if not self.objects[name].implied)
 
 
 def fill(template: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401 - a template is any JSON
@@ -104,10 +264,19 @@ def fill(template: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401 - a t
     return template
 
 
+def field_of(body: Any, path: str) -> Any:  # noqa: ANN401 - whatever a service sent
+    """What stands at a path such as `metadata.uid`; None where nothing does."""
+    for name in path.split("."):
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
 _FNV_OFFSET = 2166136261
 _FNV_PRIME = 16777619
 _32_BITS = 0xFFFFFFFF
 _20_BITS = 0xFFFFF
+_READ = {"{run}": "(?P<run>.+)", "{run36}": r"(?P<number>\d{1,20})", "{index}": r"(?P<n>\d{1,9})"}
+"""What stands for each placeholder when a name is read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +295,7 @@ class Identities:
 
     def id(self, index: int) -> str:
         """The component id of a node, `index` from 0."""
-        return self.rules.id.replace("{run}", self.run_id).replace("{index}", str(index))
+        return self.named(self.rules.id, index)
 
     def mac(self, index: int) -> str:
         """The MAC of a node, in lower case with colons; locally administered."""
@@ -141,7 +310,19 @@ class Identities:
     def values(self, index: int) -> dict[str, str]:
         """What the dialect's templates take."""
         mac = self.mac(index)
-        return {"id": self.id(index), "mac": mac, "mac_encoded": mac.replace(":", "%3A"), "ip": self.ip(index)}
+        return {
+            "id": self.id(index),
+            "bmc": self.named(self.rules.bmc, index),
+            "mac": mac,
+            "mac_encoded": mac.replace(":", "%3A"),
+            "mac_plain": mac.replace(":", ""),
+            "ip": self.ip(index),
+        }
+
+    def named(self, form: str, index: int) -> str:
+        """The name that a template with `{run}` or `{run36}`, and `{index}`, gives a node."""
+        number = str(int(self.run_id, 36)) if "{run36}" in form else ""
+        return form.replace("{run}", self.run_id).replace("{run36}", number).replace("{index}", str(index))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,18 +333,52 @@ class Owner:
     index: int
 
 
-def owner_of(component_id: str, rules: IdentityRules) -> Owner | None:
-    """Read an id back; None for one that the formula does not make, down to a padded index."""
-    pattern = (
-        re.escape(rules.id).replace(re.escape("{run}"), "(?P<run>.+)").replace(re.escape("{index}"), r"(?P<n>\d+)")
-    )
-    match = re.fullmatch(pattern, component_id, re.ASCII)
-    if match is None or re.fullmatch(rules.run_id.removeprefix("^").removesuffix("$"), match["run"]) is None:
+def owner_of(name: str, rules: IdentityRules, form: str = "") -> Owner | None:
+    """Read an id back, or another name made by `form`; None for one that the formula does not make, down to padding."""
+    pattern = re.escape(form or rules.id)
+    for placeholder, group in _READ.items():
+        pattern = pattern.replace(re.escape(placeholder), group)
+    match = re.fullmatch(pattern, name, re.ASCII)
+    if match is None:
         return None
-    index = int(match["n"])
-    if str(index) != match["n"] or index > rules.max_index:
+    found = match.groupdict()
+    run = found["run"] if "run" in found else _base36(int(found["number"]))
+    index = int(found["n"])
+    if re.fullmatch(rules.run_id.removeprefix("^").removesuffix("$"), run) is None or index > rules.max_index:
         return None
-    return Owner(match["run"], index)
+    made = Identities(rules, run, "0.0.0.0/0")
+    return Owner(run, index) if made.named(form or rules.id, index) == name else None
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Tells whose an object is by whichever of a node's names it has.
+
+    Args:
+        rules: As the dialect states them.
+        runs: Run ids that are known; of a MAC, which holds but a hash, the run can only be one of them.
+    """
+
+    rules: IdentityRules
+    runs: Collection[str]
+
+    def of(self, kind: str, name: str) -> Owner | None:
+        """The owner by a name of this kind: `{id}`, `{bmc}` or `{mac}`; None for what is nobody's of ours."""
+        match kind:
+            case "{id}":
+                return owner_of(name, self.rules)
+            case "{bmc}":
+                return owner_of(name, self.rules, self.rules.bmc)
+            case "{mac}":
+                return self._of_mac(name.lower())
+        return None
+
+    def _of_mac(self, mac: str) -> Owner | None:
+        if re.fullmatch(r"02(?::[0-9a-f]{2}){5}", mac) is None:
+            return None
+        digits = mac.replace(":", "")
+        run = next((run for run in self.runs if f"{fold(run):05x}" == digits[2:7]), None)
+        return None if run is None else Owner(run, int(digits[7:], 16))
 
 
 def fold(run_id: str) -> int:

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import AwareDatetime
 
+from chamiperf_ci.models.baselines import AcceptedStatement
 from chamiperf_ci.models.document import Count, Document, Number, Value
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
@@ -51,6 +52,8 @@ class HistoryEntry(Document):
     injected_faults: tuple[str, ...] = ()
     rows: tuple[HistoryRow, ...]
     """Empty for a run that could not be judged."""
+    statements: tuple[AcceptedStatement, ...] = ()
+    """What database statements took; empty where no PostgreSQL was read."""
     word: str = ""
     """The night's outcome in one word, if it was judged."""
     exit_code: int | None = None

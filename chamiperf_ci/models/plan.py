@@ -147,6 +147,7 @@ class ScriptPlan(Value):
     format_version: Literal[1] = 1
     scenario: str
     profile: str
+    dialect: str = "chamicore"
     urls: dict[Service | Literal["kea"], str]
     tls: PlanTls = PlanTls()
     credential: CredentialKind

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from statistics import median
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
@@ -206,6 +207,38 @@ class ServerMetric(Value):
     """The verdict on its target, where the value alone does not decide it; None: the rules of baselines.json do."""
 
 
+class StatementPoint(Value):
+    """One stretch of the sustained phase."""
+
+    at_s: float
+    """Its end, seconds since the phase began: the time axis of the latency's windows."""
+    calls: int
+    mean_ms: float
+
+
+class Statement(Value):
+    """What one database statement took over the sustained phase, as PostgreSQL counted it."""
+
+    fingerprint: str
+    """Sixteen hex digits of role, database and text: the same from run to run."""
+    text: str
+    """Normalized, without literals; a SELECT, INSERT, UPDATE or DELETE."""
+    role: str
+    database: str
+    calls: int
+    mean_ms: float
+    """A mean; the server knows no quantiles."""
+    total_ms: float
+    """Its whole time over the phase, all its calls together."""
+    rows: int
+    points: tuple[StatementPoint, ...] = ()
+
+    @property
+    def typical_ms(self) -> float:
+        """The median of its means over the phase's stretches, which one stall of the machine leaves as it is."""
+        return median(point.mean_ms for point in self.points) if self.points else self.mean_ms
+
+
 class Check(Value):
     """Something verified around the load, such as the cooldown."""
 
@@ -280,6 +313,8 @@ class Run(Document):
     objects: tuple[ObjectCount, ...] = ()
     checks: tuple[Check, ...] = ()
     server: tuple[ServerMetric, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    """Those that took most of the database's time, the most first; empty where no PostgreSQL was read."""
     generator: GeneratorHealth | None
     """None when the generator left no summary."""
     unavailable: tuple[Unavailable, ...] = ()

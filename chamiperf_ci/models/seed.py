@@ -23,7 +23,7 @@ class Lock(Value):
 
 
 class Formula(Value):
-    """How a node's names follow from the run id and its index, as `k6/api.json` states it."""
+    """How a node's names follow from the run id and its index, as the dialect states it."""
 
     id: str
     mac: str
@@ -68,6 +68,7 @@ class Seed(Document):
     kind: Literal["seed"] = "seed"
     run_id: str
     environment: str
+    dialect: str = "chamicore"
     stack_kind: StackKind
     nodes: int
     counts: dict[str, int]

@@ -34,6 +34,8 @@ class Fingerprint(Value):
     """
 
     environment: str
+    dialect: str = "chamicore"
+    """What the services speak; a baseline of one dialect never meets runs of another."""
     stack_kind: StackKind
     stack_sizing: str
     """Sizing of the stack as it describes itself, such as `bss: workers 1, service time 8 ms`; empty if unknown."""
@@ -280,9 +282,13 @@ class Target(Value):
 
     environment: str
     stack_kind: StackKind
+    dialect: str = "chamicore"
+    """Which dialect its services speak: the name of a file of `k6/dialects/`."""
     services: dict[Service, str]
     """Base URLs without a trailing slash; a service that is not configured is absent."""
     gateway: str | None = None
+    gateway_prefixes: dict[Service, str] = Field(default_factory=dict)
+    """What the gateway has before a service's own paths."""
     kea: str | None = None
     kea_sync: str | None = None
     """Where Kea-Sync serves its metrics; it has no other HTTP interface."""
@@ -304,13 +310,17 @@ class Target(Value):
         """The base URL of a service: its own, else the gateway's, else None."""
         if service in self.without:
             return None
-        return self.services.get(service, self.gateway)
+        own = self.services.get(service)
+        if own is not None or self.gateway is None:
+            return own
+        return f"{self.gateway}{self.gateway_prefixes.get(service, '')}"
 
 
 class TargetEntry(Value):
     """`[targets.NAME]` of `chamiperf.toml`: a target without its secrets, which come by variable or by file."""
 
     environment: str | None = None
+    dialect: str | None = None
     services: dict[Service, str] = Field(default_factory=dict)
     gateway: str | None = None
     kea: str | None = None

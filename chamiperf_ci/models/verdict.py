@@ -209,6 +209,26 @@ class ScenarioOutcome(Value):
     """A quick run without accepted runs of its own profile: nothing was compared, and the first sentence says so."""
 
 
+class StatementChange(Value):
+    """A database statement that takes several times as long as in the accepted runs; it decides nothing by itself."""
+
+    scenario: str
+    fingerprint: str
+    text: str
+    """Normalized, without literals."""
+    role: str
+    database: str
+    before_ms: float
+    """Median over the accepted runs of what it typically took."""
+    now_ms: float
+    factor: float
+    """`now_ms` over `before_ms`."""
+    calls: int
+    """In the night's sustained phase."""
+    total_ms: float
+    """Its whole time in that phase."""
+
+
 class Counts(Value):
     """How many rows of each verdict."""
 
@@ -246,6 +266,8 @@ class Verdict(Document):
     counts: Counts
     scenarios: tuple[ScenarioOutcome, ...]
     rows: tuple[Row, ...]
+    statements: tuple[StatementChange, ...] = ()
+    """Database statements that became slower, the slowest first; empty where no PostgreSQL was read."""
     suspects: tuple[RowKey, ...]
     suspect_scenarios: tuple[str, ...]
     """Scenarios worth repeating, the most suspect first; `confirm` takes as many as its budget allows."""

@@ -29,7 +29,7 @@ from chamiperf_ci.models.verdict import Row, RowKey, Verdict
 from chamiperf_ci.models.vocabulary import TargetVerdict
 from chamiperf_ci.render.baselines import laid_out
 from chamiperf_ci.render.escaping import plain
-from chamiperf_ci.steps.baselines.entry import rounded, row_of
+from chamiperf_ci.steps.baselines.entry import rounded, row_of, stored_statements
 from chamiperf_ci.steps.compare.measure import measure
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue, read_runs
 from chamiperf_ci.steps.drill import measure as kept
@@ -135,6 +135,7 @@ def entry_of(run: Run, verdict: Verdict | None = None, *, link: str = "") -> tup
             for found in sorted(measured, key=lambda found: (found.key.endpoint, found.key.metric))
             if (row := row_of(found)) is not None
         ),
+        statements=stored_statements(run) if run.valid else (),
         word=judged.outcome.word if judged else "",
         exit_code=judged.outcome.exit_code if judged else None,
         baselines_digest=judged.baselines_digest if judged else "",

@@ -19,7 +19,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore
 from chamiperf_ci.adapters.http_client import Answer, Resource
 from chamiperf_ci.errors import StackLocked, ToolkitError
 from chamiperf_ci.models.dialect import fill
@@ -32,6 +32,10 @@ NOBODY: Final = "nobody"
 _PUT_OFF_S: Final = 120.0
 _ABSENT: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 _TRIES: Final = 5
+_APART: Final = "|"
+"""Between the parts of a lock that is one text."""
+_MOST_TEXT: Final = 255
+"""Characters that a group's description may have."""
 
 Say = Callable[[str], None]
 
@@ -127,7 +131,10 @@ def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
         if found is None:
             continue
         _take_from(_lock_in(found), claim, say)
-        if _replace(client, wanted, found).ok:
+        if client.dialect.envelope == PLAIN:
+            # Without ETags only a creation is refused to the second of two.
+            client.delete(shape, found.key)
+        elif _replace(client, wanted, found).ok:
             return wanted
     raise answer.unexpected("the lock changes hands faster than it can be taken")
 
@@ -210,6 +217,8 @@ def _release_quietly(client: Chamicore, run: str, say: Say) -> None:
 
 def _replace(client: Chamicore, lock: Lock, found: Resource) -> Answer:
     shape = client.dialect.objects["lock"]
+    if client.dialect.envelope == PLAIN:
+        return client.change(shape, _values(lock))
     path = f"{shape.path}/{found.key}"
     return client.send("PUT", shape.service, path, _body(client, lock), headers={"If-Match": found.etag})
 
@@ -220,13 +229,22 @@ def _read(client: Chamicore) -> Resource | None:
 
 
 def _body(client: Chamicore, lock: Lock) -> object:
-    values = {"run": lock.run, "owner": lock.owner, "process": lock.process}
-    return fill(client.dialect.objects["lock"].body, {**values, "expires": lock.expires.isoformat(timespec="seconds")})
+    return fill(client.dialect.objects["lock"].body, _values(lock))
+
+
+def _values(lock: Lock) -> dict[str, str]:
+    """What the dialect's templates take: the lock's parts, and all of it as one text."""
+    parts = {"run": lock.run, "expires": lock.expires.isoformat(timespec="seconds"), "process": lock.process}
+    return {**parts, "owner": lock.owner, "lock": _APART.join((*parts.values(), lock.owner))[:_MOST_TEXT]}
 
 
 def _lock_in(found: Resource) -> Lock | None:
+    tags = found.spec.get("tags")
+    if not tags:
+        parts = str(found.spec.get("description")).split(_APART, maxsplit=3)
+        tags = dict(zip(("run", "expires", "process", "owner"), parts, strict=False))
     try:
-        return Lock.model_validate(found.spec.get("tags"))
+        return Lock.model_validate(tags)
     except ValidationError:
         return None
 

@@ -132,7 +132,7 @@ def _state(client: Chamicore, service: Service) -> str | None:
         answer = client.operational(service, "readiness")
     except (StackUnreachable, UnexpectedAnswer) as error:
         return error.wrong
-    if answer.status == HTTPStatus.OK:
+    if client.is_good(service, "readiness", answer):
         return None
     return f"status {answer.status}, {answer.detail() or 'without a word'}"
 
@@ -174,7 +174,7 @@ def describe(client: Chamicore) -> Description:
 def _version(client: Chamicore, service: Service) -> dict[str, Any]:
     try:
         answer = client.operational(service, "version")
-        return answer.json_object() if answer.ok else {"kind": answer.headers.get(_KIND)}
+        return client.version(service, answer) if answer.ok else {"kind": answer.headers.get(_KIND)}
     except UnexpectedAnswer:
         return {}
 

@@ -39,7 +39,7 @@ def report(path: Path, runs: Path, *, out: Path, context: Context, drill: Path |
     text = summary(verdict, context=context)
     files.write_text(out / "summary.md", text)
     judged = _runs_of(verdict, runs)
-    splits = [split for run in judged for split in joined(run, dialect())]
+    splits = [split for run in judged for split in joined(run, dialect(run.fingerprint.dialect))]
     files.write_text(out / "report.html", page(verdict, judged, context=context, splits=splits))
     files.write_text(out / "junit.xml", junit(verdict))
     click.echo(actions.quoted(terminal(verdict)))

@@ -14,7 +14,7 @@ from chamiperf_ci.adapters.files import PRODUCER
 from chamiperf_ci.adapters.http_client import Answer, Resource
 from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.errors import ConfigurationError, Interrupted, ToolkitError
-from chamiperf_ci.models.dialect import Identities, Shape, fill
+from chamiperf_ci.models.dialect import Dialect, Identities, Shape, SmokeStep, fill
 from chamiperf_ci.models.seed import Smoke, SmokeCheck
 from chamiperf_ci.models.target import CredentialKind, Service
 from chamiperf_ci.steps.readiness import configured, side_by_side
@@ -66,12 +66,22 @@ class Bench:
         made.key = resource.key
         return resource
 
+    def note_implied(self) -> None:
+        """Note the objects that have come with the node, so that they are read back and taken away."""
+        dialect = self.client.dialect
+        for name in dialect.seed_order:
+            shape = dialect.objects[name]
+            if shape.implied:
+                self.made.append(Made(shape, fill(shape.key, self.values)))
+
     def made_by(self, service: Service) -> list[Made]:
         """What was made in a service, the latest first."""
         return [made for made in reversed(self.made) if made.shape.service is service]
 
 
 _NODE_WAIT_S: Final = 2.0
+_LOOKS_AGAIN: Final = 5
+_AGAIN_S: Final = 0.4
 _BAD_TOKEN: Final = "not-a-token-of-this-stack"  # noqa: S105 - meant to be refused
 PUBLISHED_TOKEN: Final = "0123456789abcdef" * 4
 """The internal token that Chamicore's own tests use by default (contract 2.1); everybody knows it."""
@@ -85,78 +95,96 @@ class Operation:
     run: Callable[[Bench], None]
 
 
-def _health(service: Service) -> Operation:
-    def run(bench: Bench) -> None:
-        answer = bench.client.operational(service, "health")
-        if answer.status != HTTPStatus.OK:
-            raise answer.unexpected("not healthy")
-
-    return Operation("health", run)
+def operations_of(dialect: Dialect, service: Service) -> tuple[Operation, ...]:
+    """What is checked of a service, in order; after a failure the rest of the service's are not looked at."""
+    return tuple(
+        Operation(step.name, partial(_STRATEGIES[step.do], service, step)) for step in dialect.smoke.get(service, ())
+    )
 
 
-def _create_node(bench: Bench) -> None:
+def _health(service: Service, step: SmokeStep, bench: Bench) -> None:
+    del step
+    answer = bench.client.operational(service, "health")
+    if not bench.client.is_good(service, "health", answer):
+        raise answer.unexpected("not healthy")
+
+
+def _create_node(service: Service, step: SmokeStep, bench: Bench) -> None:
+    del service
     try:
-        _equal(bench, bench.create("component"), "component")
-        _equal(bench, bench.create("interface"), "interface")
+        for name in step.objects:
+            _equal(bench, bench.create(name), name)
+        bench.note_implied()
     finally:
         bench.node_settled.set()
 
 
-def _create(name: str) -> Callable[[Bench], None]:
-    def run(bench: Bench) -> None:
-        if bench.client.target.url(Service.SMD) is not None:
-            bench.node_settled.wait(_NODE_WAIT_S)
+def _create(service: Service, step: SmokeStep, bench: Bench) -> None:
+    del service
+    if bench.client.target.url(Service.SMD) is not None:
+        bench.node_settled.wait(_NODE_WAIT_S)
+    for name in step.objects:
         _equal(bench, bench.create(name), name)
 
-    return run
 
-
-def _read_back(*names: str) -> Callable[[Bench], None]:
-    def run(bench: Bench) -> None:
-        for name in names:
-            shape = bench.shape(name)
-            key = next(made.key for made in bench.made if made.shape == shape)
-            answer = bench.client.send("GET", shape.service, f"{shape.path}/{key}")
-            if not answer.ok:
-                raise answer.unexpected(f"the {name} that was created cannot be read back")
-            _equal(bench, answer.resource(), name, answer)
-
-    return run
+def _read_back(service: Service, step: SmokeStep, bench: Bench) -> None:
+    del service
+    for name in step.objects:
+        shape = bench.shape(name)
+        key = next(made.key for made in bench.made if made.shape == shape)
+        if key is None:
+            raise NotChecked(f"the {name} was not created")
+        found = bench.client.read(shape, key)
+        if found is None:
+            where = Answer("GET", f"{bench.client.target.url(shape.service)}{shape.path_of(key)}", 404, {}, b"")
+            raise where.unexpected(f"the {name} that was created cannot be read back")
+        _equal(bench, found, name)
 
 
 def _equal(bench: Bench, resource: Resource, name: str, answer: Answer | None = None) -> None:
     """Hold an object against what was sent; the service may add fields, not change them."""
-    sent = fill(bench.shape(name).body, bench.values)
+    shape = bench.shape(name)
+    sent = fill(shape.body if shape.shows is None else shape.shows, bench.values)
     different = [key for key, value in sent.items() if key in resource.spec and resource.spec[key] != value]
     if different:
-        shape = bench.shape(name)
         where = answer or Answer("POST", f"{bench.client.target.url(shape.service)}{shape.path}", 201, {}, b"")
         raise where.unexpected(f"the {name} has another {', '.join(different)} than was sent")
 
 
-def _bootscript(bench: Bench) -> None:
-    answer = _served(bench, "bootscript")
-    for line in fill(bench.client.dialect.routes["bootscript"].contains, bench.values):
+def _serve(service: Service, step: SmokeStep, bench: Bench) -> None:
+    answer = _served(bench, service, step)
+    for line in fill(bench.client.dialect.routes[step.route].contains, bench.values):
         if line.encode() not in answer.content:
-            raise answer.unexpected(f"the boot script lacks {line.strip()!r}")
+            what = "boot script" if step.route == "bootscript" else step.route
+            raise answer.unexpected(f"the {what} lacks {line.strip()!r}")
 
 
-def _user_data(bench: Bench) -> None:
-    answer = _served(bench, "user-data")
+def _serve_byte_for_byte(service: Service, step: SmokeStep, bench: Bench) -> None:
+    answer = _served(bench, service, step)
     if answer.content != fill(bench.shape("payload").body["user_data"], bench.values).encode():
         raise answer.unexpected("the user-data is not byte-equal to what was stored")
 
 
-def _served(bench: Bench, route_name: str) -> Answer:
-    route = bench.client.dialect.routes[route_name]
-    answer = bench.client.send(route.method, route.service, fill(route.path, bench.values), authorised=not route.open)
+def _served(bench: Bench, service: Service, step: SmokeStep) -> Answer:
+    """The answer to the node; where the service does not know it yet, it is told to look again, and asked again."""
+    route = bench.client.dialect.routes[step.route]
+    answer = bench.client.serve(route, bench.values)
+    for _ in range(_LOOKS_AGAIN):
+        if not route.is_not_yet(answer.status, answer.content):
+            break
+        for ask in bench.client.dialect.after_seed:
+            if ask.service is service:
+                bench.client.send(ask.method, ask.service, ask.path)
+        time.sleep(_AGAIN_S)
+        answer = bench.client.serve(route, bench.values)
     if answer.status != HTTPStatus.OK:
-        raise answer.unexpected(f"no {route_name} for the node that was created")
+        raise answer.unexpected(f"no {step.route} for the node that was created")
     return answer
 
 
-def _token(bench: Bench) -> None:
+def _token(service: Service, step: SmokeStep, bench: Bench) -> None:
     """A token is issued: in dev mode, for our own client credentials, or for a service account made for it."""
+    del service, step
     if _ask_for_token(bench, bench.client.dialect.grants["dev-mode"]).ok:
         bench.warnings.append("auth is in dev mode: no credential is checked, so nothing is proved about it")
         return
@@ -178,35 +206,34 @@ def _ask_for_token(bench: Bench, body: object) -> Answer:
     return bench.client.send(route.method, route.service, route.path, body, authorised=False)
 
 
-def _bad_token(service: Service, object_name: str) -> Operation:
+def _bad_token(service: Service, step: SmokeStep, bench: Bench) -> None:
     """Whether a protected list is closed to a token that nobody issued."""
-
-    def run(bench: Bench) -> None:
-        if _list_with(bench, service, object_name, _BAD_TOKEN).status == HTTPStatus.UNAUTHORIZED:
-            _warn_of_published_token(bench, service, object_name)
-            return
-        if bench.client.target.url(Service.AUTH) and _ask_for_token(bench, bench.client.dialect.grants["dev-mode"]).ok:
-            raise NotChecked("dev mode: every token is taken")
-        answer = _list_with(bench, service, object_name, _BAD_TOKEN)
-        raise answer.unexpected("a bad token is not answered with 401")
-
-    return Operation("refuse a bad token", run)
+    if _list_with(bench, service, step, _BAD_TOKEN).status == HTTPStatus.UNAUTHORIZED:
+        _warn_of_published_token(bench, service, step)
+        return
+    if bench.client.target.url(Service.AUTH) and _ask_for_token(bench, bench.client.dialect.grants["dev-mode"]).ok:
+        raise NotChecked("dev mode: every token is taken")
+    if Service.AUTH not in bench.client.dialect.services and _list_with(bench, service, step, None).ok:
+        raise NotChecked("the service asks nobody for a token")
+    answer = _list_with(bench, service, step, _BAD_TOKEN)
+    raise answer.unexpected("a bad token is not answered with 401")
 
 
-def _warn_of_published_token(bench: Bench, service: Service, object_name: str) -> None:
-    if _list_with(bench, service, object_name, PUBLISHED_TOKEN).ok:
+def _warn_of_published_token(bench: Bench, service: Service, step: SmokeStep) -> None:
+    if _list_with(bench, service, step, PUBLISHED_TOKEN).ok:
         bench.warnings.append(
             f"{service} takes the default internal token that Chamicore has published: everybody knows it, set another"
         )
 
 
-def _list_with(bench: Bench, service: Service, object_name: str, token: str) -> Answer:
-    path = f"{bench.shape(object_name).path}?limit=1"
-    return bench.client.send("GET", service, path, authorised=False, headers={"Authorization": f"Bearer {token}"})
+def _list_with(bench: Bench, service: Service, step: SmokeStep, token: str | None) -> Answer:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return bench.client.send("GET", service, step.path, authorised=False, headers=headers)
 
 
-def _dry_run(bench: Bench) -> None:
+def _dry_run(service: Service, step: SmokeStep, bench: Bench) -> None:
     """A power transition that touches nothing. It stays in the service's history, which has no way to remove it."""
+    del service, step
     shape = bench.shape("transition")
     answer = bench.client.send("POST", shape.service, shape.path, fill(shape.body, bench.values))
     if not answer.ok:
@@ -215,7 +242,8 @@ def _dry_run(bench: Bench) -> None:
         raise answer.unexpected("the power transition is not a dry run")
 
 
-def _tools(bench: Bench) -> None:
+def _tools(service: Service, step: SmokeStep, bench: Bench) -> None:
+    del service, step
     answer = bench.client.send("GET", Service.MCP, "/mcp/v1/tools", authorised=False)
     if answer.status == HTTPStatus.NOT_FOUND:
         raise NotChecked("the service has no list of tools")
@@ -223,39 +251,19 @@ def _tools(bench: Bench) -> None:
         raise answer.unexpected("no list of tools")
 
 
-OPERATIONS: Final[Mapping[Service, tuple[Operation, ...]]] = {
-    Service.AUTH: (
-        _health(Service.AUTH),
-        Operation("give a token", _token),
-        _bad_token(Service.AUTH, "service-account"),
-    ),
-    Service.SMD: (
-        _health(Service.SMD),
-        Operation("create a node", _create_node),
-        Operation("read it back", _read_back("component", "interface")),
-        _bad_token(Service.SMD, "component"),
-    ),
-    Service.BSS: (
-        _health(Service.BSS),
-        Operation("create boot parameters", _create("bootparams")),
-        Operation("read them back", _read_back("bootparams")),
-        Operation("serve the boot script", _bootscript),
-    ),
-    Service.CLOUD_INIT: (
-        _health(Service.CLOUD_INIT),
-        Operation("create a payload", _create("payload")),
-        Operation("read it back", _read_back("payload")),
-        Operation("serve the user-data", _user_data),
-    ),
-    Service.DISCOVERY: (
-        _health(Service.DISCOVERY),
-        Operation("create a target", _create("target")),
-        Operation("read it back", _read_back("target")),
-    ),
-    Service.POWER: (_health(Service.POWER), Operation("plan a dry run", _dry_run)),
-    Service.MCP: (_health(Service.MCP), Operation("list its tools", _tools)),
+_STRATEGIES: Final[Mapping[str, Callable[[Service, SmokeStep, Bench], None]]] = {
+    "health": _health,
+    "token": _token,
+    "bad token": _bad_token,
+    "create the node": _create_node,
+    "create": _create,
+    "read back": _read_back,
+    "serve": _serve,
+    "serve byte for byte": _serve_byte_for_byte,
+    "dry run": _dry_run,
+    "tools": _tools,
 }
-"""What is checked of each service, in order; after a failure the rest of the service's are not looked at."""
+"""How an operation that a dialect names is carried out."""
 
 
 _TIDYING_SHARE: Final = 0.25
@@ -308,7 +316,9 @@ def smoke(client: Chamicore, *, run_id: str, deadline_s: float, stop: StopReques
     values = Identities(client.dialect.identity, run_id, client.target.network).values(0)
     bench = Bench(client, values)
     services = configured(client.target)
-    checks = _Checks([_Row(service, operation) for service in services for operation in OPERATIONS[service]])
+    checks = _Checks(
+        [_Row(service, operation) for service in services for operation in operations_of(client.dialect, service)]
+    )
     checking_s = deadline_s * (1 - _TIDYING_SHARE)
 
     side_by_side(
@@ -327,7 +337,7 @@ def smoke(client: Chamicore, *, run_id: str, deadline_s: float, stop: StopReques
         )
     results += [
         SmokeCheck(service=service, operation="health", outcome="skipped", duration_ms=0.0, problem="not configured")
-        for service in Service
+        for service in client.dialect.services
         if service not in services
     ]
     document = Smoke(
@@ -408,6 +418,9 @@ def _tidy(bench: Bench, services: tuple[Service, ...], seconds: float) -> list[s
 
 def _remove(bench: Bench, made: Made) -> None:
     """Delete an object; one whose creation was not answered is looked for by its node."""
+    if not made.shape.removable:
+        bench.warnings.append(f"{_name(bench, made)} stays: the service cannot remove it")
+        return
     if made.key is not None:
         bench.client.delete(made.shape, made.key)
         return

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -11,9 +11,10 @@ from typing import Final
 from pydantic import SecretStr
 
 from chamiperf_ci.adapters import stack_state
-from chamiperf_ci.adapters.files import DEFAULT, read_secret, read_targets
+from chamiperf_ci.adapters.files import CHAMICORE, DEFAULT, dialect, read_secret, read_targets
 from chamiperf_ci.adapters.http_client import check_url, host_of, is_loopback
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.target import (
     TOKEN_FILE,
     Credential,
@@ -190,6 +191,7 @@ class GivenTarget:
     name: str | None = None
     config: Path | None = None
     environment: str | None = None
+    dialect: str | None = None
     services: Mapping[Service, str] = field(default_factory=dict)
     gateway: str | None = None
     kea: str | None = None
@@ -221,6 +223,17 @@ def resolve(given: GivenTarget) -> Target:
     return _fill(given, _entry(given.name, file, path), file, path)
 
 
+def dialect_of(given: GivenTarget) -> str:
+    """The name of the dialect that a target speaks, of one that need not be there.
+
+    Raises:
+        ConfigurationError: As `resolve`, for the dialect.
+    """
+    file, path = read_targets(given.config), given.config or DEFAULT
+    entry = TargetEntry() if given.name == NAME else _entry(given.name, file, path)
+    return _dialect(given, entry).dialect
+
+
 def check_form(given: GivenTarget) -> None:
     """Refuse what no stack could make right: an unknown name, a malformed URL, environment or network.
 
@@ -232,6 +245,7 @@ def check_form(given: GivenTarget) -> None:
     file, path = read_targets(given.config), given.config or DEFAULT
     entry = TargetEntry() if given.name == NAME else _entry(given.name, file, path)
     place = f"{path}, targets.{given.name}"
+    _dialect(given, entry)
     _services(given, entry, place)
     _other_urls(given, entry, place)
     _usable(given.environment or entry.environment or given.name or NAME)
@@ -253,19 +267,71 @@ def _fill(given: GivenTarget, entry: TargetEntry, file: TargetsFile, path: Path)
             remedy="Set them, or give --target with a name from chamiperf.toml, or --target embedded.",
         )
     on_this_host = entry.generator_on_target_host
+    spoken = _dialect(given, entry)
+    credential = choose(given.credential, filed(entry, path.parent))
+    _require_spoken(spoken, services, others["kea"], credential)
     return Target(
         environment=_environment(given, entry, urls),
         stack_kind=StackKind.EMBEDDED if serves(urls) else StackKind.DEPLOYED,
+        dialect=spoken.dialect,
         services=services,
         **others,
+        gateway_prefixes=spoken.gateway.prefixes,
         tls=_tls(given.tls, entry, path.parent),
-        credential=choose(given.credential, filed(entry, path.parent)),
+        credential=credential,
         allowed_hosts=(*file.allowed_hosts, *entry.allowed_hosts),
         network=check_network(given.network or entry.network or NETWORK),
         generator_on_target_host=_on_this_host(urls) if on_this_host is None else on_this_host,
-        without=given.without or entry.without,
+        without=_absent(given.without or entry.without, spoken),
         stack_manifest=given.stack_manifest or _beside(path.parent, entry.stack_manifest),
     )
+
+
+def _dialect(given: GivenTarget, entry: TargetEntry) -> Dialect:
+    """The dialect of the stack.
+
+    Raises:
+        ConfigurationError: There is none of this name, or it is not that of the embedded stack.
+    """
+    spoken = dialect(given.dialect or entry.dialect or CHAMICORE)
+    if given.name == NAME and spoken.dialect != CHAMICORE:
+        raise ConfigurationError(
+            f"the embedded stack speaks {CHAMICORE}, not {spoken.dialect}",
+            where="--dialect or CHAMIPERF_DIALECT",
+            remedy="Leave it out.",
+        )
+    return spoken
+
+
+def _require_spoken(spoken: Dialect, services: Mapping[Service, str], kea: str | None, credential: Credential) -> None:
+    """Stop where something is given that no stack of this dialect has.
+
+    Raises:
+        ConfigurationError: Names it.
+    """
+    where = f"dialect {spoken.dialect}"
+    given = [*services, *(["kea"] if kea and spoken.kea is None else [])]
+    unknown = [str(name) for name in given if (name != "kea" and Service(name) not in spoken.services) or name == "kea"]
+    if unknown:
+        described = ", ".join(spoken.not_described.get(Service(name), name) for name in unknown if name != "kea")
+        wrong = f"{described} is not described yet" if spoken.not_described.keys() & set(services) else ""
+        raise ConfigurationError(
+            wrong or f"a stack of this dialect has no {' and no '.join(unknown)}",
+            where=where,
+            remedy=f"Leave out {', '.join(f'--{name}-url and its variable' for name in unknown)}.",
+        )
+    if credential.kind in (CredentialKind.CLIENT_CREDENTIALS, CredentialKind.DEV_MODE) and not spoken.grants:
+        raise ConfigurationError(
+            f"no service of this stack issues tokens for {credential.kind}",
+            where=where,
+            remedy="Give a token in CHAMICORE_TOKEN, or none.",
+        )
+
+
+def _absent(without: Sequence[Service], spoken: Dialect) -> tuple[Service, ...]:
+    """The services that the stack behind a gateway does not have, those among them that its dialect does not know."""
+    unspoken = (service for service in Service if service not in spoken.services)
+    return tuple(dict.fromkeys((*without, *unspoken)))
 
 
 def _entry(name: str | None, file: TargetsFile, path: Path) -> TargetEntry:

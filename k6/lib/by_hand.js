@@ -53,6 +53,7 @@ export function planByHand(name) {
   return {
     scenario: name,
     profile,
+    dialect: __ENV.CHAMIPERF_DIALECT ?? 'chamicore',
     urls: Object.fromEntries(Object.entries(URLS).map(([key, [variable, port]]) => [key, urlOf(variable) ?? port])),
     tls: { insecure: false, certificate_file: null, key_file: null },
     credential: credentialOf(__ENV.CHAMIPERF_CREDENTIAL, !seededBefore || !OPEN.includes(name)),

@@ -78,7 +78,7 @@ const lifeOf = (token) => {
 
 /**
  * The JSON body of a token request.
- * @param {string} grant key of `grants` in api.json
+ * @param {string} grant key of `grants` in the dialect
  * @param {{id?: string, secret?: string}} [account] another account than the environment's
  */
 export const grantBody = (grant, account = {}) => {

@@ -1,6 +1,6 @@
 // How a node's id, MAC and address follow from a run id and an index, and texts with placeholders for them.
 // Knows nothing of k6.
-// The formula is stated in api.json under `identity`; its vectors are tested here and in Python.
+// The formula is stated in the dialects under `identity`; their vectors are tested here and in Python.
 
 /** The highest index that fits into a MAC. */
 export const MAX_INDEX = 0xfffff;
@@ -25,6 +25,8 @@ const fiveDigits = (value) => (value | 0x100000).toString(16).slice(1);
  * @property {(index: number) => string} id
  * @property {(index: number) => string} mac lower case, with colons
  * @property {(index: number) => string} mac_encoded the MAC as a query parameter
+ * @property {(index: number) => string} mac_plain the MAC without colons
+ * @property {(index: number) => string} bmc the name of the node's controller; empty where the dialect has none
  * @property {(index: number) => string} ip dotted decimal; repeats when the network is too small
  */
 
@@ -53,18 +55,35 @@ const addressesOf = (network) => {
   };
 };
 
+/** @type {(runId: string) => string} a run id as the decimal number that it is in base 36: more than a double can hold */
+const decimal = (runId) => {
+  let value = BigInt(0);
+  for (let i = 0; i < runId.length; i += 1) value = value * BigInt(36) + BigInt(parseInt(runId[i], 36));
+  return String(value);
+};
+
+/** @type {(form: string, runId: string) => (index: number) => string} */
+const namedBy = (form, runId) => {
+  const [before, after = ''] = form.split('{index}');
+  const named = before.replace('{run}', runId);
+  const prefix = named.includes('{run36}') ? named.replace('{run36}', decimal(runId)) : named;
+  return after === '' ? (index) => prefix + index : (index) => prefix + index + after;
+};
+
 /**
  * @param {string} runId
  * @param {string} network CIDR
+ * @param {{id: string, bmc?: string | null}} forms templates with `{run}` or `{run36}`, and `{index}`
  * @returns {Names}
  */
-export const namesOf = (runId, network) => {
+export const namesOf = (runId, network, forms) => {
   const hash = fiveDigits(fold(runId));
-  const prefix = `chamiperf-${runId}-`;
   return {
-    id: (index) => prefix + index,
+    id: namedBy(forms.id, runId),
+    bmc: namedBy(forms.bmc ?? '', runId),
     mac: macsOf(hash, ':'),
     mac_encoded: macsOf(hash, '%3A'),
+    mac_plain: macsOf(hash, ''),
     ip: addressesOf(network),
   };
 };
@@ -73,7 +92,8 @@ export const namesOf = (runId, network) => {
  * @typedef {(index: number, key?: string) => string} Filled the text for a node; `key` is the server's id of an object */
 
 /**
- * @param {string} text with `{id}`, `{mac}`, `{mac_encoded}`, `{ip}`, `{key}` or `{offset}` (the index as a number)
+ * @param {string} text with `{id}`, `{bmc}`, `{mac}`, `{mac_encoded}`, `{mac_plain}`, `{ip}`, `{key}` or `{offset}` (the
+ *   index as a number)
  * @param {Names} names
  * @returns {Filled}
  */
@@ -142,6 +162,8 @@ const valueOf = (placeholder, names) => {
     case 'id':
     case 'mac':
     case 'mac_encoded':
+    case 'mac_plain':
+    case 'bmc':
     case 'ip':
       return names[placeholder];
     default:

@@ -1,14 +1,15 @@
 // Objects that a script writes and removes: one node's component, interface, boot parameters, payload and the rest.
 // A 409 does not mean that our data is stored, because BSS and Cloud-Init make rows by themselves: it is settled by
-// list and PATCH.
+// list and PATCH, or by PUT where the dialect says so. Some dialects have another status for it.
 import { sleep } from 'k6';
 import http from 'k6/http';
 import { Counter } from 'k6/metrics';
-import { shapeOf } from './api.js';
+import { routeOf, seedOrder, shapeOf } from './api.js';
 import { authorize } from './credential.js';
 import { clock, spent } from './pace.js';
+import { template } from './identity.js';
 import { declared } from './plan.js';
-import { endpoint, fail, jsonOf, judge, send } from './request.js';
+import { endpoint, fail, jsonOf, judge, paramsOf, route, send } from './request.js';
 
 /** @typedef {import('./request.js').Endpoint} Endpoint */
 /** @typedef {import('./request.js').Response} Response */
@@ -19,7 +20,7 @@ const TRIES = 4;
 
 const objects = new Counter('chamiperf_objects');
 
-/** @typedef {'create' | 'find' | 'get' | 'change' | 'patch' | 'put' | 'delete'} Verb */
+/** @typedef {import('./api.js').Verb} Verb */
 
 /** @type {Record<Verb, (shape: import('./api.js').Shape, one: string) => object>} what an endpoint's request looks like */
 const REQUESTS = {
@@ -32,19 +33,22 @@ const REQUESTS = {
   delete: (_, one) => ({ method: 'DELETE', path: one }),
 };
 
+/** @type {(body: any, path: string) => unknown} what stands at a path such as `metadata.id` */
+const fieldOf = (body, path) => path.split('.').reduce((part, name) => part?.[name], body);
+
 /** @type {(body: Record<string, unknown>, fields: string[]) => Record<string, unknown>} */
 const pick = (body, fields) => Object.fromEntries(fields.map((field) => [field, body[field]]));
 
 /** How one kind of object is written, read and removed. Endpoints are made when first asked for: few VUs need many. */
 class Kind {
   /**
-   * @param {string} name key of `objects` in api.json
+   * @param {string} name key of `objects` in the dialect
    * @param {import('./identity.js').Names} names
    * @param {Verb[]} measured
    * @param {Partial<Record<Verb, number>>} tolerates
    */
   constructor(name, names, measured, tolerates) {
-    const { kind, key, patch = [] } = shapeOf(name);
+    const { kind, key, find, patch = [], conflict = [409], gone = [404], settle, removable = true, id } = shapeOf(name);
     this.name = name;
     this.names = names;
     this.measured = measured;
@@ -53,6 +57,17 @@ class Kind {
     this.ours = key !== undefined;
     /** A PATCH can make an object that is in its place ours. */
     this.yields = patch.length > 0;
+    /** A PUT can. */
+    this.puts = settle === 'put';
+    this.conflict = conflict;
+    this.gone = gone;
+    this.removable = removable;
+    /** Its keys can be had: by the formula, or from a list of the node's. */
+    this.known = key !== undefined || find !== undefined;
+    /** Where an object's key stands in it. */
+    this.id = id ?? 'metadata.id';
+    /** Another object's creation makes it, so that it is only removed; see `seedKinds`. */
+    this.implied = false;
     this.tags = {
       created: { kind, what: 'created' },
       resolved: { kind, what: 'resolved' },
@@ -83,18 +98,20 @@ class Kind {
    */
   endpoint(verb, more) {
     const shape = shapeOf(this.name);
-    const request = REQUESTS[verb](shape, `${shape.path}/${shape.key ?? '{key}'}`);
+    const one = shape.one ?? `${shape.path}/{key}`;
+    const asked = { ...REQUESTS[verb](shape, one), ...shape.requests?.[verb] };
+    const request = shape.key === undefined ? asked : JSON.parse(JSON.stringify(asked).replaceAll('{key}', shape.key));
     const of = {
       name: `${this.name}-${verb}`,
       measured: this.measured.includes(verb),
       tolerates: this.tolerates[verb],
     };
-    return endpoint({ ...of, service: shape.service, names: this.names, .../** @type {any} */ (request), ...more });
+    return endpoint({ ...of, service: shape.service, names: this.names, ...request, ...more });
   }
 }
 
 /**
- * @param {string} name key of `objects` in api.json
+ * @param {string} name key of `objects` in the dialect
  * @param {import('./identity.js').Names} names
  * @param {Verb[]} [measured] verbs whose latency belongs in the summary
  * @param {Partial<Record<Verb, number>>} [tolerates] by verb, a status that is counted apart and is no failure
@@ -108,10 +125,25 @@ export const kindOf = (name, names, measured = [], tolerates = {}) => {
 };
 
 /**
+ * The objects of a node, in the order in which they are created.
+ * @param {import('./identity.js').Names} names
+ * @param {Verb[]} [measured]
+ * @returns {Kind[]}
+ */
+export const seedKinds = (names, measured = []) =>
+  seedOrder().map((name) => {
+    const { implied = false } = shapeOf(name);
+    const kind = kindOf(name, names, implied ? measured.filter((verb) => verb !== 'create') : measured);
+    kind.implied = implied;
+    return kind;
+  });
+
+/**
  * Create an object, or make the one that is in its place ours.
  * @type {(kind: Kind, index: number) => boolean} whether our data is stored
  */
 export const store = (kind, index) =>
+  kind.implied ||
   stored(
     kind,
     index,
@@ -123,11 +155,12 @@ export const store = (kind, index) =>
  * @type {(kind: Kind, index: number) => string | null} the server's id; null if our data is not stored
  */
 export const storeKeyed = (kind, index) => {
+  if (kind.implied) return '';
   const response = patiently(() => send(kind.to('create'), index));
   if (!stored(kind, index, response)) return null;
   if (kind.ours) return '';
-  if (response.status === 409) return keysOf(kind, index)?.[0] ?? null;
-  const key = jsonOf(response)?.metadata?.id;
+  if (kind.conflict.includes(response.status)) return keysOf(kind, index)?.[0] ?? null;
+  const key = fieldOf(jsonOf(response), kind.id);
   if (typeof key === 'string') return key;
   fail(kind.to('create'), response, 'content');
   return null;
@@ -152,7 +185,7 @@ export const storeInOrder = (kinds, index) => {
  * @type {(kind: Kind, index: number, response: Response) => boolean} whether our data is stored
  */
 export const stored = (kind, index, response) => {
-  if (response.status === 409) {
+  if (kind.conflict.includes(response.status)) {
     const settled = settle(kind, index);
     objects.add(1, settled ? kind.tags.resolved : kind.tags.failed);
     return settled;
@@ -163,6 +196,21 @@ export const stored = (kind, index, response) => {
 };
 
 /**
+ * The bulk route of a kind, and its body for some nodes.
+ * @type {(kind: Kind, name: string) => {to: Endpoint, body: (nodes: number[]) => string}}
+ */
+export const bulkOf = (kind, name) => {
+  const { items: field } = routeOf(name);
+  const item = template(JSON.stringify(shapeOf(kind.name).body), kind.names);
+  /** @param {number[]} nodes */
+  const listed = (nodes) => `[${nodes.map((node) => item(node)).join(',')}]`;
+  return {
+    to: route(name, { names: kind.names }),
+    body: (nodes) => (field ? `{"${field}":${listed(nodes)}}` : listed(nodes)),
+  };
+};
+
+/**
  * Count objects that were created by other means than `store`.
  * @type {(kind: Kind, count: number) => void}
  */
@@ -170,6 +218,13 @@ export const countCreated = (kind, count) => objects.add(count, kind.tags.create
 
 /** @type {(kind: Kind, index: number) => boolean} */
 const settle = (kind, index) => {
+  if (kind.puts) {
+    return judge(
+      kind.to('put'),
+      patiently(() => send(kind.to('put'), index, '')),
+      index,
+    );
+  }
   const key = kind.ours ? '' : keysOf(kind, index)?.[0];
   if (key === undefined || !kind.yields) return false;
   const patched = patiently(() => send(kind.to('patch'), index, key));
@@ -210,6 +265,7 @@ export const keysOf = (kind, index, answer) => {
  * @type {(kind: Kind, index: number) => boolean} whether they are gone
  */
 export const removeAll = (kind, index) => {
+  if (!kind.removable || !kind.known) return true;
   const keys = kind.ours ? [''] : keysOf(kind, index);
   if (keys === null) objects.add(1, kind.tags.failed);
   return keys !== null && keys.map((key) => remove(kind, index, key)).every(Boolean);
@@ -225,6 +281,7 @@ export const removeInReverse = (kinds, index, keys) => {
 
 /** @type {(kind: Kind, index: number, key: string) => boolean} whether it is gone */
 export const remove = (kind, index, key) =>
+  !kind.removable ||
   removed(
     kind,
     index,
@@ -237,7 +294,7 @@ export const remove = (kind, index, key) =>
  * @type {(kind: Kind, index: number, key: string, response: Response) => boolean} whether it is gone
  */
 export const removed = (kind, index, key, response) => {
-  if (response.status === 404) return true;
+  if (kind.gone.includes(response.status)) return true;
   const good = judge(kind.to('delete'), response, index, key);
   objects.add(1, good ? kind.tags.removed : kind.tags.failed);
   return good;
@@ -284,7 +341,7 @@ export function each(items, request, receive, credential, atOnce = AT_ONCE) {
         method: to.method,
         url: to.url(index, key),
         body: body ?? (to.body && to.body(index, key)),
-        params: to.params,
+        params: paramsOf(to, index, key),
       };
     });
     const answers = http.batch(requests);
@@ -319,6 +376,7 @@ export function storeEach(kind, nodes, credential, atOnce) {
  * @param {import('./credential.js').Shared} credential
  */
 export function removeEach(kind, nodes, credential) {
+  if (!kind.removable || !kind.known) return;
   /** @type {{node: number, key: string}[]} */
   const found = kind.ours ? nodes.map((node) => ({ node, key: '' })) : [];
   if (!kind.ours) {

@@ -1,5 +1,6 @@
 // k6's options for a script, among them the sub-metrics that the summary needs.
 // A sub-metric exists only where a threshold names it, so thresholds here never fail: `max>=0`, `count>=0`.
+import { scenarioOf } from './api.js';
 import { declared, plan, stages, windows } from './plan.js';
 
 /** @typedef {import('k6/options').Options} Options */
@@ -37,7 +38,10 @@ export const CONNECTION = ['blocked', 'connecting'];
 const CATALOGUE = JSON.parse(open(import.meta.resolve('../scenarios.json'))).scenarios;
 
 /** @type {() => Catalogued | undefined} what the catalogue says of this scenario; seed and unseed are not in it */
-export const catalogued = () => CATALOGUE[whatIsDeclared().name];
+export const catalogued = () => {
+  const { name } = whatIsDeclared();
+  return name in CATALOGUE ? { ...CATALOGUE[name], ...scenarioOf(name) } : undefined;
+};
 
 /** Refuse a script that measures other requests than the catalogue says: the plan would be of another load. */
 export function requireAsCatalogued() {

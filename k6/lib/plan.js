@@ -30,6 +30,7 @@
  * @typedef {object} Plan
  * @property {string} scenario
  * @property {string} profile
+ * @property {string} [dialect] name of a file of dialects/; absent: chamicore
  * @property {Record<string, string>} urls by service; an absent service is not there
  * @property {{insecure: boolean, certificate_file: string | null, key_file: string | null}} tls
  * @property {'none' | 'internal-token' | 'bearer' | 'client-credentials' | 'dev-mode'} credential

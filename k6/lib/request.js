@@ -2,7 +2,7 @@
 // pays nothing for the counting. No check(): it would add a sample to every request.
 import http from 'k6/http';
 import { Counter } from 'k6/metrics';
-import { routeOf } from './api.js';
+import { identityOf, routeOf } from './api.js';
 import { namesOf, template } from './identity.js';
 import { clock, spent } from './pace.js';
 import { declared, plan } from './plan.js';
@@ -22,6 +22,7 @@ import { declared, plan } from './plan.js';
  * @property {Filled[]} contains what a good answer contains
  * @property {Filled | null} one the same, of a GET whose good answer contains one text
  * @property {number | null} tolerates a status that is counted apart and is no failure
+ * @property {[string, Filled][] | null} own headers that differ from node to node
  * @property {import('k6/http').RefinedParams<'text'> & {tags: Record<string, string>}} params
  */
 
@@ -45,13 +46,14 @@ let gaveEvidence = false;
  * @param {import('./identity.js').Names} given.names whose ids and MACs fill the templates
  * @param {unknown} [given.body] JSON value with templates in its strings
  * @param {boolean} [given.open] no credential is sent
+ * @param {Record<string, string>} [given.headers] templates by name
  * @param {string[]} [given.contains] templates
  * @param {number} [given.tolerates]
  * @param {boolean} [given.measured] its latency belongs in the summary
  * @returns {Endpoint}
  */
 export const endpoint = ({ name, service, method, path, names, body, contains = [], ...more }) => {
-  const { open = false, tolerates = null, measured = true } = more;
+  const { open = false, headers, tolerates = null, measured = true } = more;
   const timeout = 1000 * (plan.load.request_timeout_s ?? 30);
   const withBody = method !== 'GET' && method !== 'DELETE';
   declared?.names.add(name);
@@ -66,8 +68,9 @@ export const endpoint = ({ name, service, method, path, names, body, contains = 
     url: template(plan.urls[service] + path, names),
     body: body === undefined ? null : template(JSON.stringify(body), names),
     contains: texts,
-    one: method === 'GET' && texts.length === 1 ? texts[0] : null,
+    one: method === 'GET' && texts.length === 1 && headers === undefined ? texts[0] : null,
     tolerates,
+    own: headers === undefined ? null : Object.entries(headers).map(([key, text]) => [key, template(text, names)]),
     params: {
       tags: { name },
       timeout,
@@ -80,13 +83,13 @@ export const endpoint = ({ name, service, method, path, names, body, contains = 
 export const nodeCount = () => plan.identities.nodes;
 
 /** Names of the seeded nodes. */
-export const seeded = () => namesOf(plan.identities.run_id, plan.identities.network);
+export const seeded = () => namesOf(plan.identities.run_id, plan.identities.network, identityOf());
 
 /** Names of the nodes that the scenario itself writes. */
-export const written = () => namesOf(plan.identities.written_run_id, plan.identities.network);
+export const written = () => namesOf(plan.identities.written_run_id, plan.identities.network, identityOf());
 
 /**
- * An endpoint of api.json, about seeded nodes unless it says otherwise.
+ * An endpoint of the dialect, about seeded nodes unless it says otherwise.
  * @param {string} name key of `routes`
  * @param {Partial<Parameters<typeof endpoint>[0]>} [more]
  */
@@ -118,6 +121,15 @@ export const call = (to, index, key, body) => {
   return judge(to, response, index, key) ? response : null;
 };
 
+/** @type {(to: Endpoint, index: number, key?: string) => Endpoint['params']} what goes with a request about a node */
+export const paramsOf = ({ own, params }, index, key) =>
+  own === null
+    ? params
+    : {
+        ...params,
+        headers: { ...params.headers, ...Object.fromEntries(own.map(([name, text]) => [name, text(index, key)])) },
+      };
+
 /**
  * Send a request without judging its answer.
  * @param {Endpoint} to
@@ -127,7 +139,8 @@ export const call = (to, index, key, body) => {
  * @returns {Response}
  */
 export const send = (to, index, key, body) => {
-  const { method, params } = to;
+  const { method } = to;
+  const params = to.own === null ? to.params : paramsOf(to, index, key);
   const url = to.url(index, key);
   const response =
     method === 'GET' ? get(url, params) : request(method, url, body ?? (to.body && to.body(index, key)), params);

@@ -1,11 +1,11 @@
 // What k6 asks a script for: options, setup, teardown, summary. Loaded only by the instance that is asked.
-import { seedOrder, shapeOf } from './api.js';
+import { shapeOf } from './api.js';
 import { sleep } from 'k6';
 import exec from 'k6/execution';
 import { Trend } from 'k6/metrics';
 import { authorize, shareCredential } from './credential.js';
 import { ENDED, Figures } from './figures.js';
-import { kindOf, range, remove, removeEach, stored, storeEach } from './objects.js';
+import { kindOf, range, remove, removeEach, seedKinds, stored, storeEach } from './objects.js';
 import { catalogued, executors, highestVus, optionsOf, requireAsCatalogued, whatIsDeclared } from './options.js';
 import { plan, shardOf, shareOf } from './plan.js';
 import { endpoint, jsonOf, nodeCount, seeded, send, written } from './request.js';
@@ -25,7 +25,7 @@ import { summaryOf, write } from './summary.js';
  * @typedef {object} Spec
  * @property {(by: typeof executors) => Record<string, import('k6/options').Scenario>} runs k6's scenarios, by name
  * @property {(figures: Figures) => import('./figures.js').Scalar[]} [figures] the scenario's own, when the load is over
- * @property {string[]} [makes] kinds of object, by key of `objects` in api.json, that only setup and teardown touch
+ * @property {string[]} [makes] kinds of object, by key of `objects` in the dialect, that only setup and teardown touch
  * @property {string[]} [counts] Counters by tag that the figures look up, as k6 spells sub-metrics
  * @property {(setUp: SetUp, by: typeof tools) => object | void} [setup] before the load; what it returns goes to the VUs
  * @property {(setUp: any, by: typeof tools) => void} [teardown] after the load
@@ -104,14 +104,14 @@ function refuseSplitting() {
 let kinds = [];
 
 function declareSeeding() {
-  if (plan.seeding) kinds = seedOrder().map((name) => kindOf(name, seeded()));
+  if (plan.seeding) kinds = seedKinds(seeded());
 }
 
 /** @returns {SetUp} with a credential for all VUs; where the run is by hand, after seeding */
 function prepare() {
   const setUp = { credential: shareCredential(), unavailable: [], warnings: [] };
   authorize(setUp.credential);
-  for (const kind of kinds) storeEach(kind, range(0, nodeCount()), setUp.credential, plan.seeding?.batch);
+  for (const kind of kinds.filter(({ implied }) => !implied)) storeEach(kind, range(0, nodeCount()), setUp.credential, plan.seeding?.batch);
   return setUp;
 }
 
@@ -127,7 +127,7 @@ function cleanUp({ credential }) {
 
 /**
  * Why the stack does not have a kind of object at all.
- * @param {string} object key of `objects` in api.json
+ * @param {string} object key of `objects` in the dialect
  * @returns {string} empty if it has it
  */
 function whyAbsent(object) {

@@ -1,39 +1,44 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { fold, MAX_INDEX, namesOf, template } from '../../k6/lib/identity.js';
 
-const { identity } = JSON.parse(readFileSync(new URL('../../k6/api.json', import.meta.url), 'utf8'));
+const DIALECTS = new URL('../../k6/dialects/', import.meta.url);
+/** @type {(name: string) => any} */
+const identityOf = (name) => JSON.parse(readFileSync(new URL(name, DIALECTS), 'utf8')).identity;
+const identity = identityOf('chamicore.json');
 
-for (const vector of identity.vectors) {
-  test(`run ${vector.run} names node ${vector.index} in ${vector.network} as api.json says`, () => {
-    const names = namesOf(vector.run, vector.network);
-    const { id, mac, ip } = vector;
-    assert.deepEqual(
-      { id: names.id(vector.index), mac: names.mac(vector.index), ip: names.ip(vector.index) },
-      { id, mac, ip },
-    );
-  });
+for (const file of readdirSync(DIALECTS)) {
+  const rules = identityOf(file);
+  test(`${file} has vectors`, () => assert.ok(rules.vectors.length > 3));
+  for (const vector of rules.vectors) {
+    test(`${file}: run ${vector.run} names node ${vector.index} in ${vector.network} as it says`, () => {
+      const names = namesOf(vector.run, vector.network, rules);
+      const { id, mac, ip, bmc = '' } = vector;
+      const { index } = vector;
+      assert.deepEqual(
+        { id: names.id(index), mac: names.mac(index), ip: names.ip(index), bmc: rules.bmc ? names.bmc(index) : '' },
+        { id, mac, ip, bmc },
+      );
+    });
+  }
+  test(`${file}: the highest index is the one that it states`, () => assert.equal(MAX_INDEX, rules.max_index));
 }
 
-test('the highest index is the one that api.json states', () => {
-  assert.equal(MAX_INDEX, identity.max_index);
-});
-
 test('an encoded MAC is the MAC with its colons escaped', () => {
-  const { mac, mac_encoded: encoded } = namesOf('r2026a', '198.18.0.0/15');
+  const { mac, mac_encoded: encoded } = namesOf('r2026a', '198.18.0.0/15', identity);
   assert.equal(encoded(0xabcde), encodeURIComponent(mac(0xabcde)));
 });
 
 test('no two nodes of a run share a MAC', () => {
-  const { mac } = namesOf('r2026a', '198.18.0.0/15');
+  const { mac } = namesOf('r2026a', '198.18.0.0/15', identity);
   const macs = new Set(Array.from({ length: 50_000 }, (_, i) => mac(i)));
   assert.equal(macs.size, 50_000);
 });
 
 test('addresses leave out the network and its broadcast, and start again at the end', () => {
-  const { ip } = namesOf('r2026a', '192.0.2.0/30');
+  const { ip } = namesOf('r2026a', '192.0.2.0/30', identity);
   assert.deepEqual([0, 1, 2].map(ip), ['192.0.2.1', '192.0.2.2', '192.0.2.1']);
 });
 
@@ -42,7 +47,7 @@ test('run ids that differ in their last letter have different hashes', () => {
   assert.equal(hashes.size, 36);
 });
 
-const names = namesOf('r2026a', '198.18.0.0/15');
+const names = namesOf('r2026a', '198.18.0.0/15', identity);
 /** @param {string} text @param {string} [key] */
 const filled = (text, key) => template(text, names)(7, key);
 
@@ -57,6 +62,8 @@ test('two placeholders are replaced', () => {
 test('the same placeholder three times is replaced three times', () => {
   assert.equal(filled('a{id}b{id}c{id}d'), 'achamiperf-r2026a-7bchamiperf-r2026a-7cchamiperf-r2026a-7d');
 });
+
+test('a MAC without colons is the MAC', () => assert.equal(filled('{mac_plain}'), filled('{mac}').replaceAll(':', '')));
 
 test('the key of an object comes from the call', () => assert.equal(filled('/payloads/{key}', 'k-1'), '/payloads/k-1'));
 

@@ -14,6 +14,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import (
     AcceptedRow,
     AcceptedRun,
+    AcceptedStatement,
     Baselines,
     Bound,
     EnvironmentBaseline,
@@ -28,7 +29,7 @@ from chamiperf_ci.models.vocabulary import TargetVerdict
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.render.sentences import target_sentence
 from chamiperf_ci.steps import history
-from chamiperf_ci.steps.baselines.entry import compared_rows, shown_value, stored_row
+from chamiperf_ci.steps.baselines.entry import compared_rows, shown_value, stored_row, stored_statements
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.measure import ERRORS, STALLED
 from chamiperf_ci.steps.compare.scenarios import read_runs
@@ -96,6 +97,7 @@ class Candidate:
         rows: Its numbers.
         objections: Each reason why it should not be accepted, with a sentence; empty for a good candidate.
         missed: The targets among them.
+        statements: What its database statements took.
     """
 
     run_id: str
@@ -107,6 +109,7 @@ class Candidate:
     rows: tuple[AcceptedRow, ...]
     objections: tuple[Objection, ...]
     missed: tuple[MissedTarget, ...] = ()
+    statements: tuple[AcceptedStatement, ...] = ()
 
 
 def from_run(run: Run, baselines: Baselines) -> Candidate:
@@ -131,6 +134,7 @@ def from_run(run: Run, baselines: Baselines) -> Candidate:
         rows=compared_rows(run, baselines),
         objections=tuple(found),
         missed=missed,
+        statements=stored_statements(run),
     )
 
 
@@ -163,6 +167,7 @@ def from_history(entry: HistoryEntry, baselines: Baselines) -> Candidate:
         ),
         objections=tuple(found),
         missed=missed,
+        statements=entry.statements,
     )
 
 

@@ -6,7 +6,7 @@ The numbers are those that `compare` forms from a run, so that a run compared wi
 import math
 from collections.abc import Iterable
 
-from chamiperf_ci.models.baselines import AcceptedRow, Baselines, usual_direction
+from chamiperf_ci.models.baselines import AcceptedRow, AcceptedStatement, Baselines, usual_direction
 from chamiperf_ci.models.history import HistoryRow
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.target import StackKind
@@ -20,6 +20,14 @@ DIGITS = 6
 def compared_rows(run: Run, baselines: Baselines) -> tuple[AcceptedRow, ...]:
     """Return the rows of a run that the rules of `baselines` compare, as they are stored."""
     return rows_of(found for found in measure(run) if is_compared(found, baselines, run.fingerprint.stack_kind))
+
+
+def stored_statements(run: Run) -> tuple[AcceptedStatement, ...]:
+    """Return what the run's database statements took, as it is stored."""
+    return tuple(
+        AcceptedStatement(fingerprint=each.fingerprint, typical_ms=rounded(each.typical_ms, 0.0), calls=each.calls)
+        for each in run.statements
+    )
 
 
 def stored_row(row: HistoryRow) -> AcceptedRow:

@@ -269,6 +269,7 @@ def accepted_run(candidate: Candidate, intent: Intent) -> AcceptedRun:
         identities=candidate.identities,
         machine=candidate.machine,
         rows=candidate.rows,
+        statements=candidate.statements,
         digest="",
     )
     return entry.model_copy(update={"digest": entry.computed_digest()})

@@ -37,6 +37,7 @@ from chamiperf_ci.steps.compare.scenarios import (
     scenario_outcome,
     sittings,
 )
+from chamiperf_ci.steps.compare.statements import slower_statements
 from chamiperf_ci.verdict.drift import Drift, find_drift
 from chamiperf_ci.verdict.night import Night, confirm_night, judge_night, stale_baseline
 from chamiperf_ci.verdict.row import (
@@ -463,6 +464,7 @@ def _judgement(
         counts=tally(rows),
         scenarios=scenarios,
         rows=rows,
+        statements=tuple(change for sitting in found for change in slower_statements(sitting, question.baselines)),
         suspects=tuple(row.key for row in rows if row.suspect and not first_look),
         suspect_scenarios=tuple(suspect.scenario for suspect in night.suspects) if question.gate == "verdict" else (),
         confirmed_by=_confirmed_by(found) if first_look or any(sitting.only_pairs for sitting in found) else "",

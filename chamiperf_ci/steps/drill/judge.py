@@ -34,7 +34,7 @@ from chamiperf_ci.steps.load.drive import Given, drive
 from chamiperf_ci.steps.load.plan import assign, seconds_of
 from chamiperf_ci.steps.load.request import Overrides, choose_scenarios, read_profile
 from chamiperf_ci.steps.published import published
-from chamiperf_ci.steps.targets import resolve
+from chamiperf_ci.steps.targets import dialect_of, resolve
 from chamiperf_ci.verdict.power import WANTED_POWER, GatePower, gate_power
 from chamiperf_ci.verdict.row import RowInput
 from chamiperf_ci.verdict.statistic import is_quantity
@@ -336,7 +336,7 @@ def drill(asked: Asked, out: Path, drives: Drives = drive, finds: Finds = measur
     rules = files.read_document(asked.baselines or default_baselines(), Baselines)
     place = finds(resolve(asked.load.target), scenario)
     injects = isinstance(place, measure.Injection)
-    seconds = seconds_of(assign(profile, scenario, Overrides()))
+    seconds = seconds_of(assign(profile, scenario, Overrides(), dialect_of(asked.load.target)))
     effects = sorted(set(asked.effects))
     parts = measure.schedule(asked.runs, asked.comparisons if injects else 0, effects)
     asked.say(

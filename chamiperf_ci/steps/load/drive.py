@@ -12,14 +12,14 @@ from pydantic import SecretStr
 from tabulate import tabulate
 
 from chamiperf_ci.adapters.chamicore import Chamicore, Patience
-from chamiperf_ci.adapters.files import read_document
+from chamiperf_ci.adapters.files import dialect, read_document
 from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement, StackUnreachable, ToolkitError
 from chamiperf_ci.models.plan import SUSTAINED, Parameter, Profile
 from chamiperf_ci.models.run import Run, RunKind, RunProblem
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import CredentialKind, Target
+from chamiperf_ci.models.target import CredentialKind, Service, Target
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load import request
 from chamiperf_ci.steps.load.brake import Limits
@@ -31,15 +31,16 @@ from chamiperf_ci.steps.load.plan import (
     duration,
     plan_table,
     require_possible,
+    rows_left,
     seconds_of,
 )
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, Overrides, refuse_thresholds
 from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, forget, not_driven, run_file, run_scenario
 from chamiperf_ci.steps.load.stack_state import look_around
-from chamiperf_ci.steps.load.volume import SCENARIOS, in_order
+from chamiperf_ci.steps.load.volume import KEA, SCENARIOS, in_order
 from chamiperf_ci.steps.lock import Claim, Held, hold
 from chamiperf_ci.steps.readiness import Readiness
-from chamiperf_ci.steps.targets import GivenTarget, resolve
+from chamiperf_ci.steps.targets import GivenTarget, dialect_of, resolve
 
 
 class Word(StrEnum):
@@ -100,7 +101,7 @@ def _one(job: Job, assignment: Assignment, clients: Clients, fit: Fit, *, alone:
     missing = assignment.missing(job.target)
     try:
         if missing:
-            text = f"the stack has no {' and no '.join(missing)}"
+            text = why_missing(job.target, missing)
             return _not_driven(job, assignment, clients, RunReason.NOT_POSSIBLE, text)
         if not fit.fits:
             return _not_driven(job, assignment, clients, RunReason.NOT_RUN_BUDGET, fit.text)
@@ -111,6 +112,20 @@ def _one(job: Job, assignment: Assignment, clients: Clients, fit: Fit, *, alone:
         if alone or clients.stop.requested:
             raise
         return _not_driven(job, assignment, clients, why_not_driven(error), str(error))
+
+
+def why_missing(target: Target, missing: Sequence[str]) -> str:
+    """Why a scenario is not possible on a stack: what it needs and the stack does not have, or nobody can drive."""
+    spoken = dialect(target.dialect)
+    undescribed = [what for service, what in spoken.not_described.items() if service in missing]
+    if undescribed:
+        return f"not possible on this stack: its {' and '.join(undescribed)} is not described yet"
+    by_nature = [
+        need for need in missing if (spoken.kea is None if need == KEA else Service(need) not in spoken.services)
+    ]
+    if by_nature:
+        return f"not possible on this stack: {target.dialect} has no {' and no '.join(by_nature)}"
+    return f"the stack has no {' and no '.join(missing)}"
 
 
 def why_not_driven(error: ToolkitError) -> RunReason:
@@ -217,7 +232,7 @@ def run_pairs(old: Side, new: Side, scenarios: Sequence[str], pairs: int, budget
             word = kind.removeprefix("pair-")
             side.clients.say(f"{scenario}: pair {number} of {pairs}, {word}")
             job = replace(shortened(side.job, scenario), kind=kind, file_ending=f".pair-{number}.{word}")
-            assignment = assign(job.profile, scenario, job.overrides)
+            assignment = assign(job.profile, scenario, job.overrides, job.target.dialect)
             ends.extend(run_night(job, [assignment], side.clients, budget, began=began))
     return ends
 
@@ -293,16 +308,17 @@ def drive(given: Given, voice: Voice, collectors: Collectors | None = None) -> E
     profile = request.read_profile(given.profile)
     scenarios = request.choose_scenarios(given.scenarios, profile)
     if given.dry_run:
-        _show([assign(profile, each, _overrides(given)) for each in scenarios], given, voice.result)
+        spoken = dialect_of(given.target)
+        _show([assign(profile, each, _overrides(given), spoken) for each in scenarios], given, spoken, voice.result)
         return ExitCode.OK
     target = resolve(given.target)
     require_allowed(target)
     job = _job(given, target, profile, _seed(given.seed_file or given.out / "seed.json"))
-    assignments = [assign(profile, each, job.overrides) for each in scenarios]
+    assignments = [assign(profile, each, job.overrides, target.dialect) for each in scenarios]
     for warning in job.k6.warnings:
         voice.progress(warning)
-    budget = _show(assignments, given, voice.progress)
-    if len(assignments) == 1:
+    budget = _show(assignments, given, target.dialect, voice.progress)
+    if len(assignments) == 1 and not assignments[0].missing(target):
         require_possible(job, assignments[0], many_objects=job.many_objects)
     with StopRequest() as stop, ExitStack() as held:
 
@@ -394,13 +410,16 @@ def _seed(path: Path) -> Seed:
     return read_document(path, Seed, remedy="Run `chamiperf seed` first, or name its file with --seed-file.")
 
 
-def _show(assignments: list[Assignment], given: Given, say: Callable[[str], None]) -> Budget:
+def _show(assignments: list[Assignment], given: Given, spoken: str, say: Callable[[str], None]) -> Budget:
     """Say the plan and how long it takes, and keep the time."""
     runs = 2 * given.pairs if given.pairs else 1
     night = given.kind == RunKind.NIGHT
     confirmation = confirmation_of(assignments) if night else 0.0
     total = runs * sum(seconds_of(each) for each in assignments)
     say(plan_table(assignments))
+    for assignment in assignments:
+        for what, count in rows_left(assignment, spoken).items():
+            say(f"{assignment.scenario} leaves about {count:,.0f} {what} behind, for good")
     say(
         f"about {duration(round(total))} in all"
         + (f", and up to {duration(round(confirmation))} for a confirmation" if night else "")

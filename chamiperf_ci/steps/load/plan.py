@@ -9,14 +9,16 @@ from urllib.parse import urlsplit
 from tabulate import tabulate
 
 from chamiperf_ci.adapters import machine
+from chamiperf_ci.adapters.files import CHAMICORE, dialect
 from chamiperf_ci.adapters.http_client import is_loopback
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED, Profile
+from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import StackKind, Target
 from chamiperf_ci.steps.load import request
 from chamiperf_ci.steps.load import volume as arithmetic
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, Overrides, usual_rest_s
-from chamiperf_ci.steps.load.volume import Volume, iterations_per_s, sent_per_s, work_of
+from chamiperf_ci.steps.load.volume import ITERATION_ASKS, Volume, iterations_per_s, sent_per_s, work_of
 
 FILES_KEPT = 500
 """Open files that a k6 process needs beside its connections."""
@@ -240,14 +242,14 @@ MOST_CREATED = 300_000
 _TW_REUSE = Path("/proc/sys/net/ipv4/tcp_tw_reuse")
 
 
-def assign(profile: Profile, scenario: str, changes: Overrides) -> Assignment:
-    """Plan one scenario.
+def assign(profile: Profile, scenario: str, changes: Overrides, spoken: str = CHAMICORE) -> Assignment:
+    """Plan one scenario, on a stack of the dialect that is spoken.
 
     Raises:
         ConfigurationError: An override does not fit it.
     """
     load = request.apply(profile.scenarios[scenario], changes, scenario=scenario)
-    work = work_of(scenario, load)
+    work = work_of(scenario, load, dialect(spoken))
     whole = arithmetic.volume_of(load, work)
     segments = segments_needed(whole, machine.most_open_files())
     volume = arithmetic.volume_of(load, work, segments=segments)
@@ -277,6 +279,12 @@ def require_possible(job: Job, assignment: Assignment, *, many_objects: bool = F
         )
     if assignment.work.addresses:
         _refuse_dhcp(job, assignment.scenario)
+    if job.kind is RunKind.NIGHT and (broken := period_warnings(job, assignment)):
+        raise ConfigurationError(
+            broken[0],
+            where=f"the plan of {assignment.scenario}",
+            remedy="Give such a --sustained, or make it a quick run.",
+        )
     if assignment.exchanges_token and job.subject_token is None:
         raise ConfigurationError(
             "there is no token to exchange",
@@ -289,6 +297,29 @@ def require_possible(job: Job, assignment: Assignment, *, many_objects: bool = F
         fresh=job.connections == "fresh",
         addresses=len(addresses(job.target, assignment)),
     )
+
+
+def period_warnings(job: Job, assignment: Assignment) -> tuple[str, ...]:
+    """Why the sustained phase can hold more or less of what a service does now and then; empty where it cannot."""
+    phase = assignment.load.phase(SUSTAINED)
+    if phase is None or phase.iterations:
+        return ()
+    return tuple(
+        f"{service} stops for a moment every {period:g} s: only a sustained phase of whole periods compares,"
+        f" this one takes {phase.duration_s:g} s"
+        for service, period in dialect(job.target.dialect).periods_s.items()
+        if service in assignment.services and phase.duration_s % period
+    )
+
+
+def rows_left(assignment: Assignment, spoken: str) -> dict[str, float]:
+    """What the load will leave behind for good beside objects, by what it is; as far as the plan fixes it."""
+    left: dict[str, float] = {}
+    for endpoint, what in dialect(spoken).leaves.items():
+        times = ITERATION_ASKS.get((assignment.scenario, endpoint), 0)
+        if times and assignment.volume.iterations:
+            left[what] = left.get(what, 0.0) + times * assignment.volume.iterations
+    return left
 
 
 def _refuse_dhcp(job: Job, scenario: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from chamiperf_ci.adapters import machine, stack_state
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.files import PRODUCER, remove, write_document, write_text
+from chamiperf_ci.adapters.files import PRODUCER, dialect, remove, write_document, write_text
 from chamiperf_ci.adapters.k6 import K6Outcome, K6Run, Segment, StopRequest, Vitals, marked, run_k6
 from chamiperf_ci.adapters.machine import machine_class
 from chamiperf_ci.errors import StackUnreachable, ToolkitError
@@ -22,6 +22,7 @@ from chamiperf_ci.models.run import (
     FailureSample,
     GeneratorHealth,
     LoadPlan,
+    ObjectCount,
     PhaseOutcome,
     PhasePlan,
     Run,
@@ -29,12 +30,14 @@ from chamiperf_ci.models.run import (
     ScriptSummary,
     Series,
     ServerMetric,
+    Statement,
 )
 from chamiperf_ci.models.target import Fingerprint, Service, StackKind, Target
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load import merging, request, validity
 from chamiperf_ci.steps.load import stack_state as cooldown
 from chamiperf_ci.steps.load.brake import COUNTERS, Brake, Seen
+from chamiperf_ci.steps.load.plan import period_warnings
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, labels
 from chamiperf_ci.steps.load.stack_state import Surroundings, look_around, require_seeded
 from chamiperf_ci.steps.load.validity import MOST_SAMPLES, failure_samples
@@ -56,6 +59,7 @@ def script_plan(job: Job, assignment: Assignment, run_id: str) -> ScriptPlan:
     return ScriptPlan(
         scenario=assignment.scenario,
         profile=job.profile.name,
+        dialect=target.dialect,
         urls={**urls, **({"kea": target.kea} if target.kea else {})},
         tls=PlanTls(
             insecure=tls.insecure, certificate_file=_path(tls.client_certificate), key_file=_path(tls.client_key)
@@ -139,6 +143,7 @@ class Findings:
     phases: tuple[PhaseOutcome, ...] = ()
     checks: tuple[Check, ...] = ()
     server: tuple[ServerMetric, ...] = ()
+    statements: tuple[Statement, ...] = ()
     failures: tuple[FailureSample, ...] = ()
     warnings: tuple[str, ...] = ()
     foreign_cpu_percent: float | None = None
@@ -167,15 +172,32 @@ def run_of(job: Job, assignment: Assignment, around: Surroundings, run_id: str, 
         series=tuple(_series(each) for each in summary.series) if summary else (),
         traffic=summary.traffic if summary else (),
         scalars=summary.scalars if summary else (),
-        objects=summary.objects if summary else (),
+        objects=(*summary.objects, *_rows_left(job, summary)) if summary else (),
         checks=found.checks,
         server=found.server,
+        statements=found.statements,
         generator=found.health,
         unavailable=summary.unavailable if summary else (),
         failures=found.failures,
-        warnings=(*around.warnings, *job.k6.warnings, *(summary.warnings if summary else ()), *found.warnings),
+        warnings=(
+            *around.warnings,
+            *job.k6.warnings,
+            *period_warnings(job, assignment),
+            *(summary.warnings if summary else ()),
+            *found.warnings,
+        ),
         injected_faults=around.faults,
     )
+
+
+def _rows_left(job: Job, summary: ScriptSummary) -> tuple[ObjectCount, ...]:
+    """What requests have left behind for good beside objects, such as a row for each boot script that was served."""
+    left: dict[str, int] = {}
+    for traffic in summary.traffic:
+        what = dialect(job.target.dialect).leaves.get(traffic.endpoint)
+        if what is not None:
+            left[what] = left.get(what, 0) + traffic.requests - traffic.failed
+    return tuple(ObjectCount(kind=kind, created=count, left=count) for kind, count in left.items())
 
 
 def _series(series: Series) -> Series:
@@ -186,6 +208,7 @@ def _fingerprint(job: Job, assignment: Assignment, around: Surroundings, summary
     target = job.target
     return Fingerprint(
         environment=target.environment,
+        dialect=target.dialect,
         stack_kind=around.stack_kind,
         stack_sizing=around.sizing,
         scenario=assignment.scenario,
@@ -222,6 +245,9 @@ class Span:
 
 class ServerCollector(Protocol):
     """Reads the services' own metrics over a load; neither method raises for a service that does not answer."""
+
+    statements: tuple[Statement, ...]
+    """What the database says of its statements, after `stop`; empty where nobody reads one."""
 
     def start(self) -> None:
         """Called just before k6 is started; must come back at once."""
@@ -479,7 +505,7 @@ class _Aftermath:
             over = threading.Event()
             jobs: dict[str, Callable[[], None]] = {
                 "the lock": lambda: seen.take(problems=self._another_load()),
-                "the services' metrics": lambda: seen.take(server=self._server()),
+                "the services' metrics": lambda: seen.take(**self._server()),
             }
             if found.complete:
                 jobs["the checks after the load"] = lambda: seen.take(**self._checks(summary, over))
@@ -520,10 +546,11 @@ class _Aftermath:
         text = f"the stack's lock was taken under load, now it is held by {whose}; two loads at once measure each other"
         return (RunProblem(reason=RunReason.LOCK_LOST, text=text),)
 
-    def _server(self) -> tuple[ServerMetric, ...]:
-        began = self.outcome.load_started_at
-        if self.clients.server is None or began is None:
-            return ()
+    def _server(self) -> dict[str, Any]:
+        """What the services, and the database behind them, say of themselves."""
+        began, collector = self.outcome.load_started_at, self.clients.server
+        if collector is None or began is None:
+            return {}
         spans = [
             Span(
                 phase.name,
@@ -533,7 +560,7 @@ class _Aftermath:
             for phase in self.assignment.load.phases
             if began + timedelta(seconds=phase.start_s) < self.outcome.ended_at
         ]
-        return self.clients.server.stop(spans)
+        return {"server": collector.stop(spans), "statements": collector.statements}
 
     def _checks(self, summary: ScriptSummary, over: threading.Event) -> dict[str, Any]:
         """Wait a while, then see whether the services stand and answer as they did at first."""

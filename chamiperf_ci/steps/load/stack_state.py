@@ -126,6 +126,12 @@ def require_seeded(client: Chamicore, seed: Seed, stack_kind: StackKind) -> None
     """
     remedy = "Run `chamiperf seed` again, and give its file with --seed-file."
     target = client.target
+    if seed.dialect != target.dialect:
+        raise ConfigurationError(
+            f"the seed file is of the dialect {seed.dialect}",
+            where=f"the target speaks {target.dialect}",
+            remedy=remedy,
+        )
     if (seed.environment, seed.stack_kind) != (target.environment, stack_kind):
         raise ConfigurationError(
             f"the seed file is of {seed.environment} ({seed.stack_kind})",
@@ -149,8 +155,7 @@ def require_seeded(client: Chamicore, seed: Seed, stack_kind: StackKind) -> None
 
 def _identity(client: Chamicore, service: Service) -> Identity:
     try:
-        answer = client.operational(service, "version")
-        said = answer.json_object() if answer.ok else {}
+        said = client.version(service, client.operational(service, "version"))
     except InvalidMeasurement:
         said = {}
     return Identity(
@@ -182,7 +187,7 @@ def _embedded(target: Target) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
 
 
 _GET = "-get"
-_OF_A_NODE = ("id", "mac", "mac_encoded", "ip")
+_OF_A_NODE = ("id", "bmc", "mac", "mac_encoded", "mac_plain", "ip")
 _PLACEHOLDER = re.compile(r"\{\w+\}")
 PROBES = 100
 MOST_FAILED = 1
@@ -275,7 +280,7 @@ def route_again(dialect: Dialect, endpoint: str) -> Route | None:
     route = dialect.routes.get(endpoint)
     shape = dialect.objects.get(endpoint.removesuffix(_GET))
     if route is None and shape is not None and endpoint.endswith(_GET):
-        route = Route(service=shape.service, method="GET", path=f"{shape.path}/{shape.key}")
+        route = Route(service=shape.service, method="GET", path=shape.path_of(shape.key))
     if route is None or route.method != "GET":
         return None
     return None if _PLACEHOLDER.search(fill(route.path, dict.fromkeys(_OF_A_NODE, ""))) else route
@@ -307,7 +312,7 @@ def counts(client: Chamicore, seed: Seed) -> dict[str, int]:
     """
     found = {}
     for shape in client.dialect.objects.values():
-        if client.target.url(shape.service) is None:
+        if client.target.url(shape.service) is None or not shape.listed:
             continue
         try:
             found[shape.kind] = client.count(shape)
@@ -345,7 +350,7 @@ def _ask(client: Chamicore, seed: Seed, route: Route, over: Callable[[], bool]) 
         values = names.values(number * seed.nodes // PROBES)
         started = time.monotonic()
         try:
-            answer = client.send("GET", route.service, fill(route.path, values), authorised=not route.open)
+            answer = client.serve(route, values)
         except ToolkitError:
             took.append(None)
             continue

@@ -183,7 +183,7 @@ def failure_samples(lines: tuple[str, ...], ours: tuple[Identities, ...]) -> tup
 
 def _names_others(body: str, ours: tuple[Identities, ...]) -> bool:
     macs = tuple(_digits(names.mac(0))[:7] for names in ours)
-    ids = tuple(names.id(0).removesuffix("0") for names in ours)
+    ids = tuple(names.named(names.rules.id.partition("{index}")[0], 0) for names in ours)
     return any(not _digits(mac).startswith(macs) for mac in _MAC.findall(body)) or any(
         not name.startswith(ids) and not _MADE_BY_THE_SERVER.fullmatch(name) for name in _NAMED.findall(body)
     )

@@ -1,9 +1,10 @@
 """What each scenario sends, creates and leaves behind, and what that needs of a machine; pure."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import Load, Phase
 from chamiperf_ci.models.run import LoadPlan, PhasePlan
 from chamiperf_ci.models.target import Service
@@ -48,21 +49,22 @@ class Work:
         return tuple(service for service in Service if service in {**self.requests, **self.of_arrival()})
 
 
-def _boot_storm(load: Load) -> Work:
-    del load
+def _boot_storm(load: Load, dialect: Dialect) -> Work:
+    del load, dialect
     return Work("a node fetching its boot script", {Service.BSS: 1}, needs=(Service.BSS,))
 
 
-def _cloud_init_storm(load: Load) -> Work:
-    del load
+def _cloud_init_storm(load: Load, dialect: Dialect) -> Work:
+    del load, dialect
     return Work("a node fetching its three documents", {Service.CLOUD_INIT: 3}, needs=(Service.CLOUD_INIT,))
 
 
-def _inventory_scale(load: Load) -> Work:
+def _inventory_scale(load: Load, dialect: Dialect) -> Work:
     shares = {name: _number(load, name) for name in ("get", "list", "put", "patch", "churn")}
     whole = sum(shares.values()) or 1.0
-    # A PUT needs the ETag of a GET before it.
-    requests = (whole + shares["put"]) / whole
+    # A PUT needs the ETag of a GET before it, where there are ETags.
+    read_before = 0.0 if dialect.envelope == "plain" else shares["put"]
+    requests = (whole + read_before) / whole
     return Work(
         "a client with one operation",
         {Service.SMD: requests},
@@ -71,13 +73,15 @@ def _inventory_scale(load: Load) -> Work:
     )
 
 
-def _bulk_registration(load: Load) -> Work:
+def _bulk_registration(load: Load, dialect: Dialect) -> Work:
+    del dialect
     bulk = load.phase(BULK)
     more = 0.0 if bulk is None else (bulk.iterations or 0) * (_number(load, "bulk_items") - 1)
     return Work("a registration", {Service.SMD: 1}, creates=1, once=more, needs=(Service.SMD,))
 
 
-def _dhcp_sync_burst(load: Load) -> Work:
+def _dhcp_sync_burst(load: Load, dialect: Dialect) -> Work:
+    del dialect
     changes = _number(load, "changes")
     return Work(
         "a burst of changes",
@@ -89,7 +93,8 @@ def _dhcp_sync_burst(load: Load) -> Work:
     )
 
 
-def _auth_under_load(load: Load) -> Work:
+def _auth_under_load(load: Load, dialect: Dialect) -> Work:
+    del dialect
     return Work(
         "a node fetching its boot script; an arrival is a token",
         {Service.BSS: 1},
@@ -99,32 +104,47 @@ def _auth_under_load(load: Load) -> Work:
     )
 
 
-def _mixed_boot_path(load: Load) -> Work:
+def _mixed_boot_path(load: Load, dialect: Dialect) -> Work:
     del load
+    created = [dialect.objects[name] for name in dialect.created]
+    removed = [shape for name in dialect.seed_order if (shape := dialect.objects[name]).removable]
+    # Beside what is created, a script and a document are fetched.
+    services = [*(shape.service for shape in created), Service.BSS, Service.CLOUD_INIT]
     return Work(
         "a node's whole way",
-        {Service.SMD: 2, Service.BSS: 2, Service.CLOUD_INIT: 2},
-        beside={Service.SMD: 2, Service.BSS: 1, Service.CLOUD_INIT: 1},
-        creates=4,
+        _each_service(services),
+        beside=_each_service([shape.service for shape in removed]),
+        creates=len(created),
+        leaves=sum(not shape.removable for shape in created),
         addresses=True,
         needs=(Service.SMD, Service.BSS, Service.CLOUD_INIT),
     )
 
 
-def _database_stress(load: Load) -> Work:
+def _database_stress(load: Load, dialect: Dialect) -> Work:
     del load
-    each = {Service.SMD: 10, Service.BSS: 5, Service.CLOUD_INIT: 5, Service.DISCOVERY: 5, Service.POWER: 2}
+    # What is changed is read again.
+    services = [
+        dialect.objects[entry.object].service
+        for entry in dialect.stress
+        for _ in range(len(entry.verbs) + ("change" in entry.verbs))
+    ]
     return Work(
         "a cycle of writes and reads of all schemas",
-        {**each, Service.AUTH: 3},
-        creates=7,
-        leaves=1,
+        _each_service(services),
+        creates=len(dialect.stress),
+        leaves=sum("delete" not in entry.verbs for entry in dialect.stress),
         addresses=True,
         needs=(Service.SMD,),
     )
 
 
-SCENARIOS: Mapping[str, Callable[[Load], Work]] = {
+def _each_service(services: Sequence[Service]) -> dict[Service, float]:
+    """How often each is named."""
+    return {service: services.count(service) for service in Service if service in services}
+
+
+SCENARIOS: Mapping[str, Callable[[Load, Dialect], Work]] = {
     "boot_storm": _boot_storm,
     "cloud_init_storm": _cloud_init_storm,
     "auth_under_load": _auth_under_load,
@@ -137,15 +157,26 @@ SCENARIOS: Mapping[str, Callable[[Load], Work]] = {
 """In the order in which they disturb each other least: what only reads comes first, what writes most comes last."""
 
 
+ITERATION_ASKS: Mapping[tuple[str, str], float] = {
+    ("boot_storm", "bootscript"): 1,
+    ("auth_under_load", "bootscript"): 1,
+    ("mixed_boot_path", "bootscript"): 1,
+    ("mixed_boot_path", "bootparams-create"): 1,
+    ("database_stress", "bootparams-create"): 1,
+    ("database_stress", "bootparams-change"): 1,
+}
+"""Requests of one iteration that may leave more behind than objects, by scenario and endpoint."""
+
+
 def in_order(scenarios: Iterable[str]) -> tuple[str, ...]:
     """Scenarios in the order of the catalogue, each once."""
     asked = set(scenarios)
     return tuple(name for name in SCENARIOS if name in asked)
 
 
-def work_of(scenario: str, load: Load) -> Work:
-    """What a scenario does under this load."""
-    return SCENARIOS[scenario](load)
+def work_of(scenario: str, load: Load, dialect: Dialect) -> Work:
+    """What a scenario does under this load, on a stack of this dialect."""
+    return SCENARIOS[scenario](load, dialect)
 
 
 def iterations_per_s(load: Load, phase: Phase) -> float:

@@ -72,7 +72,7 @@ def remove_run(
         if not left.entries:
             break
         problems = _remove(client, driver, run_id, left, look)
-        left = take_widely(client, look=look).of_run(run_id)
+        left = take_widely(client, look=look, runs=(run_id,)).of_run(run_id)
     return Removal(
         run_id=run_id,
         found=found.counts(client.dialect),
@@ -90,7 +90,7 @@ def _remove(client: Chamicore, driver: Driver, run_id: str, found: Inventory, lo
         first, nodes = min(indexes), max(indexes) - min(indexes) + 1
         driver.remove(Stretch(run_id, client.target.network, first, nodes))
         look()
-        found = take_widely(client, look=look).of_run(run_id)
+        found = take_widely(client, look=look, runs=(run_id,)).of_run(run_id)
     problems = []
     for name in (*BEYOND, *reversed(client.dialect.seed_order)):
         for entry in found.entries:
@@ -169,7 +169,7 @@ def choose_own(client: Chamicore, driver: Driver, path: Path, run_id: str | None
     if seed is not None:
         _require_same_environment(seed, client.target, path)
     chosen = run_id or (seed.run_id if seed else "")
-    found = take_widely(client, look=_look(driver))
+    found = take_widely(client, look=_look(driver), runs=(chosen,))
     return Doomed(chosen, found.of_run(chosen), seed)
 
 
@@ -188,7 +188,7 @@ def remove_own(client: Chamicore, driver: Driver, path: Path, doomed: Doomed) ->
     if doomed.seed is None:
         return removal, changed
     if doomed.seed.shared is not None:
-        others = take(client, look=look).of_others(doomed.run_id)
+        others = take(client, look=look, runs=(doomed.run_id,)).of_others(doomed.run_id)
         changed = inventory.differences(client, doomed.seed.shared, others)
     noted = {
         "complete": False,

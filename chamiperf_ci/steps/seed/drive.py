@@ -125,6 +125,7 @@ class Driver:
         return ScriptPlan(
             scenario=script,
             profile=script,
+            dialect=self.target.dialect,
             urls={service: url for service in Service if (url := self.target.url(service)) is not None},
             tls=PlanTls(
                 insecure=tls.insecure,

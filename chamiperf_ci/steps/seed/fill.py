@@ -7,19 +7,18 @@ from pathlib import Path
 from typing import Final
 
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.files import write_document
+from chamiperf_ci.adapters.files import dialect, write_document
 from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, Interrupted, InvalidMeasurement
 from chamiperf_ci.models.dialect import Identities, new_run_id
 from chamiperf_ci.models.seed import Seed, SeedRate
-from chamiperf_ci.models.target import Service, StackKind, Target
+from chamiperf_ci.models.target import StackKind, Target
 from chamiperf_ci.steps.readiness import describe
 from chamiperf_ci.steps.seed import inventory
 from chamiperf_ci.steps.seed.drive import Driven, Driver, Stretch
 from chamiperf_ci.steps.seed.inventory import Inventory, in_words, take, verify
 
 _AGAIN: Final = "Run the same command again: it goes on where it stopped. Or take the nodes away with --remove."
-_NEEDED: Final = (Service.SMD, Service.BSS, Service.CLOUD_INIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,9 @@ def require_services(target: Target) -> None:
     Raises:
         ConfigurationError: Names those that are not.
     """
-    missing = [service for service in _NEEDED if target.url(service) is None]
+    spoken = dialect(target.dialect)
+    needed = dict.fromkeys(spoken.objects[name].service for name in spoken.seed_order)
+    missing = [service for service in needed if target.url(service) is None]
     if missing:
         raise ConfigurationError(
             f"seeding needs {', '.join(missing)}",
@@ -80,8 +81,8 @@ def intend(client: Chamicore, path: Path, wish: Wish, stop: StopRequest) -> Inte
     description = describe(client)
     if not wish.allow_dhcp:
         _refuse_dhcp(target, description.kind)
-    found = take(client, look=lambda: stop.check("reading what is in the stack"))
     run_id = earlier.run_id if earlier else new_run_id("r")
+    found = take(client, look=lambda: stop.check("reading what is in the stack"), runs=(run_id,))
     ours, others = found.of_run(run_id), found.of_others(run_id)
     _refuse_neighbours(target, others, wish, others.counts(dialect))
     if earlier is not None:
@@ -127,6 +128,10 @@ def carry_out(client: Chamicore, driver: Driver, path: Path, intention: Intentio
         _refuse_refusal(driven, client.target)
         if driven.interrupted:
             raise Interrupted(driven.stopped.text if driven.stopped else "interrupted", where=str(path), remedy=_AGAIN)
+    for ask in client.dialect.after_seed:
+        answer = client.send(ask.method, ask.service, ask.path)
+        if not answer.ok:
+            raise answer.unexpected("the service does not read the nodes that were written")
     identities = Identities(client.dialect.identity, seed.run_id, seed.network)
     verification = verify(
         client,

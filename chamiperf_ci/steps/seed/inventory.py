@@ -2,19 +2,30 @@
 
 import hashlib
 import random
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore
 from chamiperf_ci.adapters.files import PRODUCER, read_document
 from chamiperf_ci.adapters.http_client import Resource
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, StackUnreachable, UnexpectedAnswer
-from chamiperf_ci.models.dialect import Dialect, Identities, IdentityRules, Owner, Shape, fill, owner_of
+from chamiperf_ci.models.dialect import (
+    Dialect,
+    Identities,
+    IdentityRules,
+    Owner,
+    Owners,
+    Shape,
+    field_of,
+    fill,
+    owner_of,
+)
 from chamiperf_ci.models.seed import Formula, Seed, SharedStack, Verification
 from chamiperf_ci.models.target import StackKind, Target
 
@@ -30,6 +41,12 @@ def previous(path: Path, target: Target) -> Seed | None:
     seed = read_document(path, Seed, remedy="Name another folder with --out, or move the file away.")
     if seed.removed_at is not None:
         return None
+    if seed.dialect != target.dialect:
+        raise ConfigurationError(
+            f"the file is of the dialect {seed.dialect}, this target speaks {target.dialect}",
+            where=str(path),
+            remedy="Name another folder with --out, or remove those nodes first (chamiperf seed --remove).",
+        )
     if seed.environment != target.environment:
         raise ConfigurationError(
             f"the file is of the environment {seed.environment}, this is {target.environment}",
@@ -56,9 +73,10 @@ def begun(
         producer=PRODUCER,
         run_id=run_id,
         environment=target.environment,
+        dialect=target.dialect,
         stack_kind=kind,
         nodes=nodes,
-        counts={dialect.objects[name].kind: 0 for name in dialect.seed_order},
+        counts={dialect.objects[name].kind: 0 for name in dialect.listed},
         formula=Formula(id=dialect.identity.id, mac=dialect.identity.mac, ip=dialect.identity.ip),
         network=target.network,
         created_at=created_at,
@@ -121,14 +139,14 @@ class Inventory:
     def counts(self, dialect: Dialect) -> dict[str, int]:
         """Objects by kind, also of seeded kinds that have none."""
         found = Counter(entry.shape for entry in self.entries)
-        beyond = sorted(set(found) - set(dialect.seed_order))
-        return {dialect.objects[name].kind: found[name] for name in (*dialect.seed_order, *beyond)}
+        beyond = sorted(set(found) - set(dialect.listed))
+        return {dialect.objects[name].kind: found[name] for name in (*dialect.listed, *beyond)}
 
     def complete_nodes(self, dialect: Dialect) -> frozenset[int]:
         """Indexes of the nodes that have an object of every kind."""
         seen = Counter({(entry.owner.index, entry.shape) for entry in self.entries if entry.owner is not None})
         per_node = Counter(index for index, _ in seen)
-        return frozenset(index for index, kinds in per_node.items() if kinds == len(dialect.seed_order))
+        return frozenset(index for index, kinds in per_node.items() if kinds == len(dialect.listed))
 
     def highest(self) -> int:
         """The highest index among the objects; -1 if there is none."""
@@ -141,36 +159,42 @@ class Inventory:
         return max(known) if known and len(known) == len(moments) else None
 
 
-def take(client: Chamicore, *, look: Callable[[], None]) -> Inventory:
+def take(client: Chamicore, *, look: Callable[[], None], runs: Collection[str] = ()) -> Inventory:
     """List every object of the kinds that are seeded.
 
     Args:
         client: Of the stack.
         look: Called now and then; raises to stop.
+        runs: Run ids that are known; an object whose MAC alone says whose it is may be of one of them.
 
     Raises:
         StackUnreachable, UnexpectedAnswer, ConfigurationError: As `Chamicore.items`.
     """
-    return Inventory(tuple(entry for name in client.dialect.seed_order for entry in _entries(client, name, look)))
+    entries: list[Entry] = []
+    for name in client.dialect.listed:
+        known = {*runs, *(entry.owner.run_id for entry in entries if entry.owner is not None)}
+        entries.extend(_entries(client, name, look, known))
+    return Inventory(tuple(entries))
 
 
-def take_widely(client: Chamicore, *, look: Callable[[], None]) -> Inventory:
+def take_widely(client: Chamicore, *, look: Callable[[], None], runs: Collection[str] = ()) -> Inventory:
     """As `take`, and also what scenarios create elsewhere, where the stack has such services and shows their objects.
 
     Raises:
         StackUnreachable, UnexpectedAnswer, ConfigurationError: As `take`.
     """
-    entries = list(take(client, look=look).entries)
+    entries = list(take(client, look=look, runs=runs).entries)
     for name in BEYOND:
-        if client.target.url(client.dialect.objects[name].service) is not None:
+        shape = client.dialect.objects.get(name)
+        if shape is not None and client.target.url(shape.service) is not None:
             with suppress(UnexpectedAnswer, CredentialRefused, StackUnreachable):
-                entries.extend(_entries(client, name, look))
+                entries.extend(_entries(client, name, look, set()))
     return Inventory(tuple(entries))
 
 
 def counts(client: Chamicore) -> dict[str, int]:
     """How many objects of each kind there are, ours and others'."""
-    shapes = [client.dialect.objects[name] for name in client.dialect.seed_order]
+    shapes = [client.dialect.objects[name] for name in client.dialect.listed]
     return {shape.kind: client.count(shape) for shape in shapes}
 
 
@@ -179,9 +203,9 @@ def in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{kind} {count:,}" for kind, count in counts.items() if count) or "nothing"
 
 
-def _entries(client: Chamicore, name: str, look: Callable[[], None]) -> Iterator[Entry]:
+def _entries(client: Chamicore, name: str, look: Callable[[], None], runs: Collection[str]) -> Iterator[Entry]:
     shape = client.dialect.objects[name]
-    named = {template: field for field, template in shape.body.items() if isinstance(template, str)}
+    owners = Owners(client.dialect.identity, runs)
     seen: set[str] = set()
     for number, resource in enumerate(client.items(shape)):
         if number % _LOOK_EVERY == 0:
@@ -189,10 +213,22 @@ def _entries(client: Chamicore, name: str, look: Callable[[], None]) -> Iterator
         # A list that grows while it is paged through may show an object twice.
         if resource.key not in seen:
             seen.add(resource.key)
-            yield _entry(name, resource, named, shape, client.dialect.identity)
+            if client.dialect.envelope == PLAIN:
+                yield _plain_entry(name, resource, shape, owners)
+            else:
+                yield _entry(name, resource, shape, client.dialect.identity)
 
 
-def _entry(name: str, resource: Resource, named: dict[str, str], shape: Shape, rules: IdentityRules) -> Entry:
+def _plain_entry(name: str, resource: Resource, shape: Shape, owners: Owners) -> Entry:
+    mac = _text(field_of(resource.spec, shape.mac_field)) if shape.mac_field else ""
+    named = shape.owner_of(resource.key, resource.spec)
+    mac = named if shape.owner == "{mac}" else mac
+    owner = owners.of(shape.owner, named)
+    return Entry(name, resource.key, owner, mac.lower() or None, resource.created_at)
+
+
+def _entry(name: str, resource: Resource, shape: Shape, rules: IdentityRules) -> Entry:
+    named = {template: field for field, template in shape.body.items() if isinstance(template, str)}
     component = resource.key if shape.key == "{id}" else _text(resource.spec.get(named["{id}"]))
     mac = _text(resource.spec.get(named["{mac}"])) if "{mac}" in named else ""
     return Entry(name, resource.key, owner_of(component, rules), mac.lower() or None, resource.created_at)
@@ -240,12 +276,15 @@ def _digest(client: Chamicore, mac: str) -> str:
     route = client.dialect.routes["bootscript"]
     path = fill(route.path, {"mac": mac, "mac_encoded": mac.replace(":", "%3A")})
     answer = client.send(route.method, route.service, path, authorised=not route.open)
-    return hashlib.sha256(answer.content).hexdigest() if answer.ok else _UNSERVED
+    if not answer.ok or route.is_not_yet(answer.status, answer.content):
+        return _UNSERVED
+    return hashlib.sha256(answer.content).hexdigest()
 
 
 MOST_NAMED: Final = 20
 """Wrong samples that are written out; of more, only how many."""
-_SERVED: Final = ("bootscript", "user-data", "meta-data", "vendor-data")
+_AGAIN_S: Final = 1.0
+"""Between two looks at what a service does not know yet."""
 
 
 def verify(
@@ -273,9 +312,10 @@ def verify(
     counted = _count(client, identities.run_id, nodes=nodes, others=others, look=look)
     wrong = [f"{count:,} {kind} instead of {nodes:,}" for kind, count in counted.items() if count != nodes]
     indexes = sorted(random.sample(range(nodes), min(sample, nodes)))
+    settled_at = time.monotonic() + client.dialect.settle_s
     for index in indexes:
         look()
-        wrong.extend(_wrong_with(client, identities, index))
+        wrong.extend(_wrong_with(client, identities, index, settled_at, look))
     named = wrong[:MOST_NAMED]
     if len(wrong) > MOST_NAMED:
         named.append(f"and {len(wrong) - MOST_NAMED:,} more")
@@ -289,25 +329,32 @@ def _count(
     totals = counts(client)
     if all(total == others.get(kind, 0) + nodes for kind, total in totals.items()):
         return dict.fromkeys(totals, nodes)
-    return take(client, look=look).of_run(run_id).counts(client.dialect)
+    return take(client, look=look, runs=(run_id,)).of_run(run_id).counts(client.dialect)
 
 
-def _wrong_with(client: Chamicore, identities: Identities, index: int) -> Iterator[str]:
+def _wrong_with(
+    client: Chamicore, identities: Identities, index: int, settled_at: float, look: Callable[[], None]
+) -> Iterator[str]:
     """Sentences on one node's objects and on what is served of them."""
     values = identities.values(index)
-    for name in client.dialect.seed_order:
+    for name in client.dialect.listed:
         shape = client.dialect.objects[name]
         try:
             found = client.find(shape, values)
         except UnexpectedAnswer as error:
             yield f"{name} of {values['id']}: {error.wrong}"
             continue
-        sent = fill(shape.body, values)
+        sent = fill(shape.body if shape.shows is None else shape.shows, values)
         if not any(_agrees(resource, sent) for resource in found):
             yield f"{name} of {values['id']} is {'different' if found else 'missing'}"
-    for name in _SERVED:
+    for name in client.dialect.served:
         route = client.dialect.routes[name]
-        answer = client.send(route.method, route.service, fill(route.path, values), authorised=not route.open)
+        answer = client.serve(route, values)
+        # A service that does not know the node yet says so with a status of success, or has a status for it.
+        while route.is_not_yet(answer.status, answer.content) and time.monotonic() < settled_at:
+            look()
+            time.sleep(_AGAIN_S)
+            answer = client.serve(route, values)
         if not answer.ok or not all(text.encode() in answer.content for text in fill(route.contains, values)):
             yield f"{name} of {values['id']} is not served as it was written (status {answer.status})"
 

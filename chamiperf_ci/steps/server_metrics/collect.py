@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
+from chamiperf_ci.adapters import postgres
 from chamiperf_ci.adapters.prometheus import PATH, Access, Prometheus, RawSeries, Sample, Scraper, scraped
 from chamiperf_ci.errors import OutsideServiceError, ToolkitError
-from chamiperf_ci.models.run import ServerMetric
+from chamiperf_ci.models.run import ServerMetric, Statement
 from chamiperf_ci.models.target import Service, Target
 from chamiperf_ci.steps.load.scenario import ServerCollector, Span
 from chamiperf_ci.steps.server_metrics import tracks as families
-from chamiperf_ci.steps.server_metrics.figures import phase_of, told
+from chamiperf_ci.steps.server_metrics.figures import TARGETED, phase_of, told
+from chamiperf_ci.steps.server_metrics.postgres import PostgresWatch
 from chamiperf_ci.steps.server_metrics.tracks import Recorder, Recording, Track
 
 _LONGEST_S = 86_400.0
@@ -38,6 +40,8 @@ class StoredCollector:
         services: Those whose figures are wanted.
         clock: Unix seconds.
     """
+
+    statements: tuple[Statement, ...] = ()
 
     def __init__(self, store: Store, services: Sequence[str], *, clock: Callable[[], float] = time.time) -> None:
         self._store = store
@@ -144,6 +148,8 @@ class DirectCollector:
         urls: Base URL by service.
     """
 
+    statements: tuple[Statement, ...] = ()
+
     def __init__(self, source: Source, urls: Mapping[str, str]) -> None:
         self._source = source
         self._watched = {service: _Watched(service, url, source) for service, url in urls.items()}
@@ -199,7 +205,7 @@ class _Watched:
         while not over.is_set():
             asked = time.monotonic()
             self._look(over)
-            over.wait(max(0.0, _distance(asked - began) - (time.monotonic() - asked)))
+            over.wait(max(0.0, distance(asked - began) - (time.monotonic() - asked)))
 
     def _look(self, over: threading.Event) -> None:
         asked = time.time()
@@ -216,7 +222,8 @@ class _Watched:
                 self.recorder.add((asked + time.time()) / 2, wanted)
 
 
-def _distance(elapsed_s: float) -> float:
+def distance(elapsed_s: float) -> float:
+    """Seconds until the next look, so many after the first."""
     return next((every for until, every in _EVERY_S if elapsed_s < until), _LATER_S)
 
 
@@ -224,8 +231,51 @@ _TIMEOUT_S = 5.0
 """A service that takes longer for its own figures is looked at again at the next turn."""
 
 
+class WithDatabase:
+    """What the services say of themselves, and what the PostgreSQL behind them says.
+
+    Args:
+        services: Collects the former.
+        database: Looks at the latter.
+    """
+
+    def __init__(self, services: ServerCollector, database: PostgresWatch) -> None:
+        self.statements: tuple[Statement, ...] = ()
+        self._services = services
+        self._database = database
+
+    def start(self) -> None:
+        """Begin to look at both."""
+        self.statements = ()
+        self._services.start()
+        self._database.start()
+
+    def stop(self, spans: Sequence[Span]) -> tuple[ServerMetric, ...]:
+        """End looking; a figure with a target is the database's only where no service states it."""
+        figures, phase = self._services.stop(spans), phase_of(spans)
+        if phase is None:
+            return figures
+        seen = self._database.stop(phase.started_at.timestamp(), phase.ended_at.timestamp())
+        self.statements = seen.statements
+        stated = {figure.name for figure in figures if figure.value is not None}
+        targeted = {name for name, _ in TARGETED}
+        return (*figures, *(each for each in seen.metrics if each.name not in targeted or each.name not in stated))
+
+
 def collector(target: Target) -> ServerCollector:
-    """A collector for all loads of one call."""
+    """A collector for all loads of one call.
+
+    Raises:
+        ConfigurationError: A variable of the PostgreSQL that is to be read cannot be used.
+    """
+    database = postgres.from_environment()
+    services = _of_services(target)
+    if database is None:
+        return services
+    return WithDatabase(services, PostgresWatch(database, postgres.pool_limits(), distance))
+
+
+def _of_services(target: Target) -> ServerCollector:
     if target.prometheus is None:
         return DirectCollector(Scraper(target, timeout_s=_TIMEOUT_S), scraped(target))
     services = [str(service) for service in Service if target.url(service) is not None]

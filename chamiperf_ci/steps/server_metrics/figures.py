@@ -354,7 +354,7 @@ def _seen(decision: MemoryDecision) -> str:
     return f"growth per {needed} minutes; saw {saw} without a restart"
 
 
-_TARGETED = (("db_query_p99", "ms"), ("pool_utilisation", "share"))
+TARGETED = (("db_query_p99", "ms"), ("pool_utilisation", "share"))
 """Figures with a target: they are missed by name where a service says nothing."""
 _FEWEST_LOOKS = 2
 
@@ -386,7 +386,7 @@ def told(
             yield from figures
         elif service not in WITHOUT_DATABASE:
             seen = f"its metrics were read {len(within.looks)} times in the phase, and a rate needs two"
-            for name, unit in _TARGETED:
+            for name, unit in TARGETED:
                 yield unavailable(service, name, unit, "; ".join(part for part in (problem, seen) if part))
     # Of a service that was left alone, a look that is too short for a slope is no news.
     yield from (

@@ -1,0 +1,278 @@
+"""PostgreSQL watched over a load: which statements took how long, how many connections were in use, what went wrong.
+
+`pg_stat_statements` knows means and no quantiles, so a p99 stays unavailable: a mean is never called one. Nor does a
+server know how large its clients' pools are; `max_connections` is another limit.
+"""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from chamiperf_ci.adapters.postgres import (
+    POOLS_VARIABLE,
+    DatabaseTotals,
+    Look,
+    StatementKey,
+    StatementText,
+    StatementTotals,
+)
+from chamiperf_ci.errors import ToolkitError
+from chamiperf_ci.models.run import ServerMetric, Statement, StatementPoint
+from chamiperf_ci.models.vocabulary import Direction
+
+SERVICE: Final = "postgres"
+MOST_STATEMENTS: Final = 20
+"""Statements that are kept, those that took most of the time."""
+MOST_POINTS: Final = 20
+_WAIT_FOR_SESSION_S: Final = 6.0
+_BUSY: Final = ("active", "idle in transaction", "idle in transaction (aborted)", "fastpath function call")
+_OWN_WAITS: Final = ("", "Client", "Activity", "Timeout", "Extension")
+"""Kinds of event that are no wait for the server: idle, or waiting for the client itself."""
+_STATEMENTS_SOURCE: Final = "pg_stat_statements"
+_ACTIVITY_SOURCE: Final = "pg_stat_activity"
+_DATABASE_SOURCE: Final = "pg_stat_database"
+
+
+class Source(Protocol):
+    """Where looks come from."""
+
+    statements_problem: str
+
+    def look(self) -> Look:
+        """Sample once."""
+
+    def max_connections(self) -> int:
+        """How many sessions the server takes."""
+
+    def texts(self, keys: Sequence[StatementKey]) -> dict[StatementKey, StatementText]:
+        """What statements are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of the server over a phase."""
+
+    metrics: tuple[ServerMetric, ...] = ()
+    statements: tuple[Statement, ...] = ()
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One load's looks, each with its moment."""
+
+    over: threading.Event = field(default_factory=threading.Event)
+    looks: list[tuple[float, Look]] = field(default_factory=list)
+    problem: str = ""
+
+
+class PostgresWatch:
+    """Looks at a server again and again, from a thread of its own.
+
+    Args:
+        source: Of the looks.
+        pools: The limit of each role's pool, where somebody stated it.
+        distance: Seconds until the next look, by the seconds since the first.
+    """
+
+    def __init__(self, source: Source, pools: Mapping[str, int], distance: Callable[[float], float]) -> None:
+        self._source = source
+        self._pools = pools
+        self._distance = distance
+        self._lock = threading.Lock()
+        self._watch = _Watch()
+
+    def start(self) -> None:
+        """Begin to look, and forget the load before."""
+        self._watch.over.set()
+        self._watch = _Watch()
+        threading.Thread(target=self._follow, args=(self._watch,), name="postgres", daemon=True).start()
+
+    def stop(self, started_at: float, ended_at: float) -> Seen:
+        """End looking, and say what was seen between two moments (Unix seconds); never raises for the server."""
+        watch = self._watch
+        watch.over.set()
+        looks = [(at, look) for at, look in watch.looks if started_at <= at <= ended_at]
+        if len(looks) < 2:  # noqa: PLR2004 - a difference
+            seen = f"it was read {len(looks)} times in the phase, and a difference needs two"
+            reason = "; ".join(part for part in (watch.problem, seen) if part)
+            return Seen((_missing("db_query_p99", "ms", reason), _missing("pool_utilisation", "share", reason)))
+        if not self._lock.acquire(timeout=_WAIT_FOR_SESSION_S):
+            reason = "the server does not answer"
+            return Seen((_missing("db_query_p99", "ms", reason), _missing("pool_utilisation", "share", reason)))
+        try:
+            statements, problem = self._statements(looks, started_at)
+            most = self._most()
+        finally:
+            self._lock.release()
+        return Seen(tuple(_metrics(looks, self._pools, most, problem)), statements)
+
+    def _follow(self, watch: _Watch) -> None:
+        began = time.monotonic()
+        while not watch.over.is_set():
+            asked = time.monotonic()
+            with self._lock:
+                try:
+                    before = time.time()
+                    look = self._source.look()
+                    watch.looks.append(((before + time.time()) / 2, look))
+                    watch.problem = self._source.statements_problem
+                except ToolkitError as error:
+                    watch.problem = error.wrong
+            watch.over.wait(max(0.05, self._distance(asked - began) - (time.monotonic() - asked)))
+
+    def _statements(self, looks: Sequence[tuple[float, Look]], started_at: float) -> tuple[tuple[Statement, ...], str]:
+        """The statements that took most of the phase, and why there are none if there are none."""
+        (_, first), (_, last) = looks[0], looks[-1]
+        if not last.statements:
+            return (), self._source.statements_problem or "no statement was counted"
+        spent = {key: rise for key in last.statements if (rise := _rise(first, last, key)) is not None}
+        keys = sorted(spent, key=lambda key: -spent[key].total_ms)[: 2 * MOST_STATEMENTS]
+        try:
+            texts = self._source.texts(keys)
+        except ToolkitError as error:
+            return (), error.wrong
+        together: dict[str, list[StatementKey]] = {}
+        for key in keys:
+            if key in texts:
+                together.setdefault(texts[key].fingerprint, []).append(key)
+        found = [
+            _statement(texts[same[0]], same, spent, _points(looks, same, started_at)) for same in together.values()
+        ]
+        problem = "" if found else "the role may not see the statements' texts (GRANT pg_read_all_stats)"
+        return tuple(sorted(found, key=lambda each: -each.total_ms)[:MOST_STATEMENTS]), problem
+
+    def _most(self) -> int | None:
+        try:
+            return self._source.max_connections()
+        except ToolkitError:
+            return None
+
+
+def _rise(first: Look, last: Look, key: StatementKey) -> StatementTotals | None:
+    """What a statement took between two looks; None where it was not called, or its statistics were reset."""
+    before, after = first.statements.get(key, StatementTotals(0, 0.0, 0)), last.statements.get(key)
+    if after is None or after.calls <= before.calls or after.total_ms < before.total_ms:
+        return None
+    return StatementTotals(after.calls - before.calls, after.total_ms - before.total_ms, after.rows - before.rows)
+
+
+def _statement(
+    text: StatementText,
+    keys: Sequence[StatementKey],
+    spent: Mapping[StatementKey, StatementTotals],
+    points: tuple[StatementPoint, ...],
+) -> Statement:
+    calls = sum(spent[key].calls for key in keys)
+    total = sum(spent[key].total_ms for key in keys)
+    return Statement(
+        fingerprint=text.fingerprint,
+        text=text.text,
+        role=text.role,
+        database=text.database,
+        calls=calls,
+        mean_ms=total / calls,
+        total_ms=total,
+        rows=sum(spent[key].rows for key in keys),
+        points=points,
+    )
+
+
+def _points(
+    looks: Sequence[tuple[float, Look]], keys: Sequence[StatementKey], started_at: float
+) -> tuple[StatementPoint, ...]:
+    """The statement's mean over the phase, in at most 20 stretches of about equal length."""
+    step = max(1, -(-(len(looks) - 1) // MOST_POINTS))
+    chosen = [*looks[:-1:step], looks[-1]]
+    found = []
+    for (_, first), (at, last) in itertools.pairwise(chosen):
+        rises = [rise for key in keys if (rise := _rise(first, last, key)) is not None]
+        calls = sum(rise.calls for rise in rises)
+        if calls:
+            mean = sum(rise.total_ms for rise in rises) / calls
+            found.append(StatementPoint(at_s=round(at - started_at, 3), calls=calls, mean_ms=mean))
+    return tuple(found)
+
+
+def _metrics(
+    looks: Sequence[tuple[float, Look]], pools: Mapping[str, int], most: int | None, problem: str
+) -> Iterator[ServerMetric]:
+    observed = looks[-1][0] - looks[0][0]
+    why = problem or f"{_STATEMENTS_SOURCE} tells means, no quantiles; a mean is not a p99"
+    yield _missing("db_query_p99", "ms", why)
+    yield from _connections(looks, pools, most, observed)
+    yield from _databases(looks[0][1], looks[-1][1], observed)
+
+
+def _connections(
+    looks: Sequence[tuple[float, Look]], pools: Mapping[str, int], most: int | None, observed: float
+) -> Iterator[ServerMetric]:
+    roles = sorted({each.role for _, look in looks for each in look.sessions if each.role})
+    for role in roles:
+        opened = max(sum(each.count for each in look.sessions if each.role == role) for _, look in looks)
+        in_use = max(
+            sum(each.count for each in look.sessions if each.role == role and each.state in _BUSY) for _, look in looks
+        )
+        if not in_use and role not in pools:
+            continue
+        labels = {"role": role}
+        yield _figure("connections_open", "connections", opened, _ACTIVITY_SOURCE, observed=observed, labels=labels)
+        yield _figure("connections_in_use", "connections", in_use, _ACTIVITY_SOURCE, observed=observed, labels=labels)
+        if role in pools:
+            yield _figure(
+                "pool_utilisation", "share", in_use / pools[role], _ACTIVITY_SOURCE, observed=observed, labels=labels
+            )
+        else:
+            known = "" if most is None else f"; max_connections is {most:,}, which is another limit"
+            yield _missing(
+                "pool_utilisation", "share", f"the limit of the pool is not known (see {POOLS_VARIABLE}){known}", labels
+            )
+    waiting = max(sum(each.count for each in look.sessions if each.waits_for not in _OWN_WAITS) for _, look in looks)
+    yield _figure("sessions_waiting", "sessions", waiting, _ACTIVITY_SOURCE, observed=observed)
+
+
+def _databases(first: Look, last: Look, observed: float) -> Iterator[ServerMetric]:
+    def rise(of: Callable[[DatabaseTotals], int]) -> int:
+        return sum(
+            max(0, of(after) - of(first.databases[name]))
+            for name, after in last.databases.items()
+            if name in first.databases
+        )
+
+    figures = (
+        ("sessions_opened", "sessions", rise(lambda each: each.sessions)),
+        ("rollbacks", "transactions", rise(lambda each: each.rollbacks)),
+        ("deadlocks", "deadlocks", rise(lambda each: each.deadlocks)),
+        ("temporary_files", "files", rise(lambda each: each.temporary_files)),
+    )
+    for name, unit, value in figures:
+        yield _figure(name, unit, value, _DATABASE_SOURCE, observed=observed)
+
+
+def _figure(
+    name: str, unit: str, value: float, source: str, *, observed: float, labels: Mapping[str, str] | None = None
+) -> ServerMetric:
+    return ServerMetric(
+        service=SERVICE,
+        name=name,
+        unit=unit,
+        direction=Direction.LOWER,
+        value=float(value),
+        source=source,
+        observed_s=round(observed, 3),
+        labels=dict(labels or {}),
+    )
+
+
+def _missing(name: str, unit: str, reason: str, labels: Mapping[str, str] | None = None) -> ServerMetric:
+    return ServerMetric(
+        service=SERVICE,
+        name=name,
+        unit=unit,
+        direction=Direction.LOWER,
+        value=None,
+        reason=reason,
+        labels=dict(labels or {}),
+    )
