@@ -19,7 +19,7 @@ from chamiperf_ci.adapters.actions import mask
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.document import Document
-from chamiperf_ci.models.target import Identity, TargetsFile
+from chamiperf_ci.models.target import CHAMICORE, Identity, TargetsFile
 
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(r"[ \t\n\r]*")
@@ -344,9 +344,6 @@ def check_secret(text: str, *, where: str) -> SecretStr:
     # Every secret comes through here before its first use; a runner then keeps it out of the log.
     mask(text)
     return SecretStr(text)
-
-
-CHAMICORE: Final = "chamicore"
 
 
 def dialects() -> tuple[str, ...]:

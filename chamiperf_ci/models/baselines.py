@@ -167,7 +167,7 @@ class AcceptedRun(Value):
     identities: tuple[Identity, ...]
     machine: Machine
     rows: tuple[AcceptedRow, ...]
-    statements: tuple[AcceptedStatement, ...] = ()
+    statements: tuple[AcceptedStatement, ...] = Field(default=(), exclude_if=lambda found: not found)
     """What database statements took; empty where no PostgreSQL was read."""
     digest: str
     """SHA-256 of all other fields; differs after an edit by hand."""

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import ClassVar, Literal, NamedTuple
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from chamiperf_ci.models.baselines import AcceptedStatement
 from chamiperf_ci.models.document import Count, Document, Number, Value
@@ -52,7 +52,7 @@ class HistoryEntry(Document):
     injected_faults: tuple[str, ...] = ()
     rows: tuple[HistoryRow, ...]
     """Empty for a run that could not be judged."""
-    statements: tuple[AcceptedStatement, ...] = ()
+    statements: tuple[AcceptedStatement, ...] = Field(default=(), exclude_if=lambda found: not found)
     """What database statements took; empty where no PostgreSQL was read."""
     word: str = ""
     """The night's outcome in one word, if it was judged."""

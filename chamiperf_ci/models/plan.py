@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from chamiperf_ci.models.document import Value
-from chamiperf_ci.models.target import CredentialKind, Service
+from chamiperf_ci.models.target import CHAMICORE, CredentialKind, Service
 
 Parameter = bool | int | float | str
 """A scenario's own setting."""
@@ -147,7 +147,7 @@ class ScriptPlan(Value):
     format_version: Literal[1] = 1
     scenario: str
     profile: str
-    dialect: str = "chamicore"
+    dialect: str = CHAMICORE
     urls: dict[Service | Literal["kea"], str]
     tls: PlanTls = PlanTls()
     credential: CredentialKind

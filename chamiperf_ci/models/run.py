@@ -313,7 +313,7 @@ class Run(Document):
     objects: tuple[ObjectCount, ...] = ()
     checks: tuple[Check, ...] = ()
     server: tuple[ServerMetric, ...] = ()
-    statements: tuple[Statement, ...] = ()
+    statements: tuple[Statement, ...] = Field(default=(), exclude_if=lambda found: not found)
     """Those that took most of the database's time, the most first; empty where no PostgreSQL was read."""
     generator: GeneratorHealth | None
     """None when the generator left no summary."""

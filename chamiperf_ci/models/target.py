@@ -3,11 +3,14 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from chamiperf_ci.models.document import Value
+
+CHAMICORE: Final = "chamicore"
+"""The dialect of a stack that names none; it is left out of documents, so that those of before stay as they are."""
 
 
 class StackKind(StrEnum):
@@ -34,7 +37,7 @@ class Fingerprint(Value):
     """
 
     environment: str
-    dialect: str = "chamicore"
+    dialect: str = Field(default=CHAMICORE, exclude_if=lambda spoken: spoken == CHAMICORE)
     """What the services speak; a baseline of one dialect never meets runs of another."""
     stack_kind: StackKind
     stack_sizing: str
@@ -282,7 +285,7 @@ class Target(Value):
 
     environment: str
     stack_kind: StackKind
-    dialect: str = "chamicore"
+    dialect: str = CHAMICORE
     """Which dialect its services speak: the name of a file of `k6/dialects/`."""
     services: dict[Service, str]
     """Base URLs without a trailing slash; a service that is not configured is absent."""

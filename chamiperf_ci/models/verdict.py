@@ -8,7 +8,7 @@ negative throughput change is less.
 import math
 from typing import ClassVar, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from chamiperf_ci.models.document import Document, Value
 from chamiperf_ci.models.plan import SUSTAINED
@@ -266,7 +266,7 @@ class Verdict(Document):
     counts: Counts
     scenarios: tuple[ScenarioOutcome, ...]
     rows: tuple[Row, ...]
-    statements: tuple[StatementChange, ...] = ()
+    statements: tuple[StatementChange, ...] = Field(default=(), exclude_if=lambda found: not found)
     """Database statements that became slower, the slowest first; empty where no PostgreSQL was read."""
     suspects: tuple[RowKey, ...]
     suspect_scenarios: tuple[str, ...]

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from tabulate import tabulate
 
 from chamiperf_ci.adapters import machine
-from chamiperf_ci.adapters.files import CHAMICORE, dialect
+from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.http_client import is_loopback
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED, Profile
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.models.target import StackKind, Target
+from chamiperf_ci.models.target import CHAMICORE, StackKind, Target
 from chamiperf_ci.steps.load import request
 from chamiperf_ci.steps.load import volume as arithmetic
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, Overrides, usual_rest_s

@@ -1,7 +1,7 @@
 import pytest
 from made_runs import made_run
 
-from chamiperf_ci.steps import confirm
+from chamiperf_ci.steps.confirm import replay
 from chamiperf_ci.steps.load.request import Overrides, apply, describe, read_profile
 
 PROFILES = [
@@ -16,7 +16,7 @@ def load_of(profile, scenario):
 def again(load, done, profile, scenario):
     """The load that `load` would make of the options that replay gives for a run with these parameters."""
     run = made_run(0, scenario=scenario, fingerprint={"profile": profile, "parameters": done})
-    given = confirm(run, load)
+    given = replay(run, load)
     settings = dict(text.split("=", 1) for text in given["settings"])
     overrides = Overrides(
         vus=given.get("vus"),
@@ -37,9 +37,7 @@ def again(load, done, profile, scenario):
 @pytest.mark.parametrize(("profile", "scenario"), PROFILES)
 def test_a_run_of_the_bare_profile_is_repeated_without_an_option(profile, scenario):
     load = load_of(profile, scenario)
-    given = confirm(
-        made_run(0, scenario=scenario, fingerprint={"profile": profile, "parameters": describe(load)}), load
-    )
+    given = replay(made_run(0, scenario=scenario, fingerprint={"profile": profile, "parameters": describe(load)}), load)
     assert (given["durations_s"], given["settings"]) == ({}, ())
     assert given.keys() == {"scenarios", "profile", "connections", "durations_s", "settings"}
 
