@@ -11,12 +11,11 @@
 //   quick    open   -    50 -> 100     smd 200 -> 400, bss/cloud-init 150 -> 300  35,000   0     2 min 40 s
 //   full     open   -    100 -> 200    smd 400 -> 800, bss/cloud-init 300 -> 600  282,000  0     11 min 30 s
 //   soak     open   -    20            smd 80, bss/cloud-init 60                  292,800  0     1 h 2 min
-import { sleep } from 'k6';
 import { Counter } from 'k6/metrics';
 
 import { authorize } from './lib/credential.js';
 import { removeInReverse, seedKinds, storeInOrder } from './lib/objects.js';
-import { begin, iterationNumber, pace, requestTime, timeRequests, trend } from './lib/pace.js';
+import { begin, iterationNumber, pace, requestTime, rest, timeRequests, trend } from './lib/pace.js';
 import { call, judge, nodeCount, route, send, shows, written } from './lib/request.js';
 import { parameter, scenario, spec } from './lib/scenario.js';
 
@@ -63,7 +62,7 @@ const waitForScript = (node) => {
   let answer = send(BOOTSCRIPT, node);
   if (answer.status === 200 && shows(BOOTSCRIPT, answer, node)) return 0;
   while (Date.now() - since < WAIT_MS) {
-    sleep(RETRY_S);
+    rest(RETRY_S);
     const waste = requestTime() - before;
     answer = send(LOOK_AGAIN, node);
     if (answer.status !== 200 || !shows(LOOK_AGAIN, answer, node)) continue;

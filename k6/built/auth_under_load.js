@@ -336,12 +336,12 @@
     };
     let paceMs = 0;
     const herds = [];
-    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0;
+    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, restMs = 0;
     const begin = () => {
         due < 0 && firstStart();
         const now = Date.now();
         now >= windowEndsAt && (windowEndsAt = enterWindow()), untilWatched -= 1, watched = untilWatched <= 0, 
-        watched && (clock.runs = !0, beganAt = now, requestMs = 0);
+        watched && (clock.runs = !0, beganAt = now, requestMs = 0, restMs = 0);
     }, firstStart = () => {
         paceMs = 1e3 * plan.load.pace_s;
         const now = elapsedMs(), {phases: phases} = plan.load;
@@ -355,7 +355,7 @@
         due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
         due > now && sleepUntilDue(now);
     }, pace = () => {
-        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs), {
+        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs - restMs), {
             part: "overrun"
         }), iterationsWatched += 1, untilWatched = 16, clock.runs = !1), 0 === paceMs) return;
         const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
@@ -1651,12 +1651,12 @@
     };
     let paceMs = 0;
     const herds = [];
-    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0;
+    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, restMs = 0;
     const begin = () => {
         due < 0 && firstStart();
         const now = Date.now();
         now >= windowEndsAt && (windowEndsAt = enterWindow()), untilWatched -= 1, watched = untilWatched <= 0, 
-        watched && (clock.runs = !0, beganAt = now, requestMs = 0);
+        watched && (clock.runs = !0, beganAt = now, requestMs = 0, restMs = 0);
     }, firstStart = () => {
         paceMs = 1e3 * plan.load.pace_s;
         const now = elapsedMs(), {phases: phases} = plan.load;
@@ -1670,7 +1670,7 @@
         due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
         due > now && sleepUntilDue(now);
     }, pace = () => {
-        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs), {
+        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs - restMs), {
             part: "overrun"
         }), iterationsWatched += 1, untilWatched = 16, clock.runs = !1), 0 === paceMs) return;
         const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;

@@ -47,7 +47,7 @@
     };
     let paceMs = 0;
     const herds = [];
-    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, always = !1;
+    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, restMs = 0, always = !1;
     const begin = () => {
         due < 0 && firstStart();
         const now = Date.now();
@@ -76,7 +76,7 @@
                 tags.phase = phase, null === window ? delete tags.window : tags.window = window;
             })(phase, window), startedAt + endMs;
         })()), untilWatched -= 1, watched = untilWatched <= 0, (watched || always) && (clock.runs = !0, 
-        beganAt = now, requestMs = 0);
+        beganAt = now, requestMs = 0, restMs = 0);
     }, firstStart = () => {
         paceMs = 1e3 * plan.load.pace_s;
         const now = elapsedMs(), {phases: phases} = plan.load;
@@ -90,7 +90,7 @@
         due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
         due > now && sleepUntilDue(now);
     }, pace = () => {
-        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs), {
+        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs - restMs), {
             part: "overrun"
         }), iterationsWatched += 1, untilWatched = 16, clock.runs = always), 0 === paceMs) return;
         const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
@@ -1355,7 +1355,7 @@
     };
     let paceMs = 0;
     const herds = [];
-    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, always = !1;
+    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, restMs = 0, always = !1;
     const begin = () => {
         due < 0 && firstStart();
         const now = Date.now();
@@ -1384,7 +1384,7 @@
                 tags.phase = phase, null === window ? delete tags.window : tags.window = window;
             })(phase, window), startedAt + endMs;
         })()), untilWatched -= 1, watched = untilWatched <= 0, (watched || always) && (clock.runs = !0, 
-        beganAt = now, requestMs = 0);
+        beganAt = now, requestMs = 0, restMs = 0);
     }, firstStart = () => {
         paceMs = 1e3 * plan.load.pace_s;
         const now = elapsedMs(), {phases: phases} = plan.load;
@@ -1398,7 +1398,7 @@
         due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
         due > now && sleepUntilDue(now);
     }, pace = () => {
-        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs), {
+        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs - restMs), {
             part: "overrun"
         }), iterationsWatched += 1, untilWatched = 16, clock.runs = always), 0 === paceMs) return;
         const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;

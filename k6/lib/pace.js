@@ -68,6 +68,7 @@ let untilWatched = 1 + Math.floor(Math.random() * WATCH_EVERY);
 let iterationsWatched = Math.floor(Math.random() * CONNECTION_EVERY);
 let beganAt = 0;
 let requestMs = 0;
+let restMs = 0;
 let always = false;
 
 /** Start an iteration: the first one waits for its random point, at the longest to the end of the phase it starts in. */
@@ -81,6 +82,7 @@ export const begin = () => {
   clock.runs = true;
   beganAt = now;
   requestMs = 0;
+  restMs = 0;
 };
 
 const firstStart = () => {
@@ -105,7 +107,7 @@ const firstStart = () => {
  */
 export const pace = () => {
   if (watched) {
-    health.add(Math.max(0, Date.now() - beganAt - requestMs), { part: 'overrun' });
+    health.add(Math.max(0, Date.now() - beganAt - requestMs - restMs), { part: 'overrun' });
     iterationsWatched += 1;
     untilWatched = WATCH_EVERY;
     clock.runs = always;
@@ -148,6 +150,12 @@ export const watchRequests = () => {
   clock.runs = true;
   watched = true;
   iterationsWatched = 0;
+};
+
+/** @type {(seconds: number) => void} sleep within an iteration, because the stack is not ready: no work of the generator's */
+export const rest = (seconds) => {
+  sleep(seconds);
+  restMs += 1000 * seconds;
 };
 
 /** Milliseconds that this iteration has spent in requests so far; waits and the generator's own time are not in it. */

@@ -7,7 +7,7 @@ import pytest
 from oddities import Oddities, openchami
 
 STILL = ("--profile", "demo", "--ramp-up", "0", "--spike", "0", "--cooldown", "0", "--settle", "0")
-LIGHT = (*STILL, "--vus", "4", "--sustained", "1s")
+LIGHT = (*STILL, "--vus", "4", "--sustained", "1s", "--windows", "2")
 ARRIVALS = (*STILL, "--rate", "5", "--sustained", "2s")
 
 

@@ -107,7 +107,7 @@ def test_a_delay_script_fails_a_storm_although_its_status_is_200(site_with):
     run = run_file(site, "boot_storm")
     failed = sum(each["failed_by"]["content"] for each in run["traffic"])
     requests = sum(each["requests"] for each in run["traffic"])
-    assert failed == requests // 10 > 0
+    assert abs(failed - requests / 10) < 2
 
 
 def test_a_connection_that_is_closed_without_an_answer_is_a_failure_of_its_own(site):
@@ -187,11 +187,11 @@ def test_a_stack_behind_its_gateway_has_other_paths(site):
 
 
 def test_the_lock_is_a_group_that_one_of_two_gets(site):
-    site.done("lock", "acquire", "--run-id", "night1")
+    site.done("lock", "acquire", "--lock-run", "night1")
     assert "in use: run night1" in site.done("seed", "--nodes", 2, code=3)
-    site.done("lock", "acquire", "--run-id", "night2", "--break-lock")
+    site.done("lock", "acquire", "--lock-run", "night2", "--break-lock")
     assert "run night2" in site.done("lock", "show")
-    site.done("lock", "release", "--run-id", "night2")
+    site.done("lock", "release", "--lock-run", "night2")
     assert site.stack.smd.groups == {}
 
 
