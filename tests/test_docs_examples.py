@@ -3,13 +3,22 @@
 import ast
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
+from chamiperf_ci.cli import cli
+
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "docs" / name for name in ("github.md", "runner.md", "actions.md", "not-seen-on-github.md")]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "examples").glob("*/README.md")),
+]
 FILES = [*(ROOT / "workflows").glob("*.yml"), *(ROOT / "examples").rglob("*.yml")]
 SCRIPTS = sorted(path for path in (ROOT / "examples" / "compose").iterdir() if path.suffix == "")
 
@@ -25,7 +34,7 @@ def is_part_of(excerpt, text):
     return any(there[start : start + len(wanted)] == wanted for start in range(len(there)))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_an_example_on_a_page_stands_in_a_file_that_is_linted(page):
     for excerpt in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL):
         parts = re.split(r"(?m)^(?=- name:)", excerpt)
@@ -33,10 +42,39 @@ def test_an_example_on_a_page_stands_in_a_file_that_is_linted(page):
             assert any(is_part_of(part, file.read_text()) for file in FILES), part
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_link_on_a_page_leads_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
-        assert (page.parent / target).exists()
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]+))?\)", page.read_text()):
+        if "://" in target:
+            continue
+        there = page.parent / target if target else page
+        assert there.exists(), target
+        if anchor:
+            headings = re.findall(r"(?m)^#+ (.*)$", there.read_text())
+            assert anchor in [re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings], anchor
+
+
+COMMANDS = [
+    pytest.param(line.strip(), id=f"{page.name}: {line.strip()}")
+    for page in PAGES
+    for block in re.findall(r"(?ms)^ *```sh\n(.*?)^ *```", page.read_text())
+    for line in block.splitlines()
+    if re.match(r" *(chamiperf|make) ", line)
+]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_on_a_page_is_one_that_can_be_run(line):
+    words = shlex.split(line, comments=True)
+    if words[0] == "make":
+        assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text()
+        return
+    command = cli
+    words = words[1:]
+    while isinstance(command, click.Group):
+        command, words = command.get_command(click.Context(cli), words[0]), words[1:]
+        assert command is not None, line
+    command.make_context(line, words)
 
 
 def test_setup_checks_each_point_of_the_runners_page_and_links_to_it():
