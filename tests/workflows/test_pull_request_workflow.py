@@ -103,7 +103,7 @@ def test_nothing_else_is_built_or_measured(adopter, pull, label, repository):
     assert ran.jobs == {}
 
 
-MAKEFILE = "start:\n\t./start $(PORT)\n"
+MAKEFILE = ".PHONY: start\nstart:\n\t./start $(PORT)\n"
 START = """#!/bin/sh
 # What an adopter's own build does; a build is a file with one number, as above.
 set -e
@@ -149,6 +149,7 @@ def test_a_deploy_script_of_five_lines_is_enough(adopter, hub, pull):
     hub.pulls[0]["commit"] = pull["head"]["sha"] = commit
     payload = {"action": "labeled", "label": {"name": "performance"}, "pull_request": pull}
     ran = adopter.run("pull-request.yml", event="pull_request", payload=payload)
+    assert ran.steps["Deploy the old side"] == "success", ran.log
     text = (ran.artifacts / "chamiperf-verdict-pull-request-1" / "verdict.json").read_text()
     assert Verdict.model_validate(json.loads(text)).outcome.word == "regression", ran.log
     (comment,) = hub.comments
@@ -160,6 +161,6 @@ def test_what_the_caller_forgot_is_named_before_anything_else(adopter, hub, pull
     payload = {"action": "labeled", "label": {"name": "performance"}, "pull_request": pull}
     ran = adopter.run("pull-request.yml", event="pull_request", payload=payload)
     assert "deploy-script: .github/chamiperf/deploy does not exist" in ran.summaries["measure"]
-    assert "Install" not in ran.steps
+    assert "Deploy" not in ran.steps
     assert ran.jobs == {"measure": "failure", "comment": "success"}
     assert "This run brought no verdict." in hub.comments[0]["body"]
