@@ -251,3 +251,64 @@ def test_a_flag_is_what_it_says(word, lines, monkeypatch, capsys, tmp_path):
     with pytest.raises(SystemExit) as ended:
         main(["load"])
     assert (ended.value.code, len(capsys.readouterr().out.splitlines())) == (0 if lines else 2, lines)
+
+
+@pytest.mark.parametrize("path", workflows(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_job_that_may_write_restores_no_cache(path):
+    for job in yaml.safe_load(path.read_text())["jobs"].values():
+        if "write" not in job.get("permissions", {}).values():
+            continue
+        for step in job.get("steps", []):
+            assert "actions/cache" not in step.get("uses", "")
+            if "/actions/setup" in step.get("uses", ""):
+                assert step["with"]["cache"] == "false"
+
+
+PIPELINE = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())["jobs"]
+CALLERS_CODE = {"deploy", "deploy-old", "teardown", "teardown-old"}
+
+
+def test_a_secret_of_the_stack_is_at_the_steps_that_need_it_and_nowhere_else():
+    job = PIPELINE["measure"]
+    assert "secrets." not in yaml.safe_dump(job["env"])
+    for step in job["steps"]:
+        seen = set(re.findall(r"secrets\.(\w+)", yaml.safe_dump(step)))
+        if step.get("id") in CALLERS_CODE:
+            # What is deployed is told its own token, and no credential of anybody's.
+            assert seen == {"CHAMICORE_INTERNAL_TOKEN"}
+        elif seen:
+            words = step.get("uses", step.get("run", ""))
+            assert re.search("actions/(wait|smoke|seed|load|drill|confirm)|chamiperf (lock|seed)", words), step["name"]
+
+
+def test_code_under_review_is_given_no_secret_of_the_nightly():
+    job = yaml.safe_load((ROOT / "workflows/pull-request.yml").read_text())["jobs"]["measure"]
+    assert "secrets" not in job
+    assert job["with"]["environment"] == "chamiperf-pull-request"
+    assert job["with"]["own-token"] is True
+
+
+def test_what_is_proposed_is_made_in_a_job_that_runs_nothing_of_the_callers():
+    job = PIPELINE["propose"]
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands == ["exec chamiperf baselines propose-first"]
+    assert all(
+        step["with"]["persist-credentials"] is False for step in job["steps"] if "checkout" in step.get("uses", "")
+    )
+
+
+def test_two_comments_of_one_pull_request_are_made_one_after_the_other():
+    group = PIPELINE["comment"]["concurrency"]
+    assert group["group"] == "chamiperf-comment-${{ inputs.pull-request }}-${{ inputs.comment-key }}"
+    assert group["cancel-in-progress"] is False
+
+
+def test_two_targets_or_two_callers_of_the_smoke_test_do_not_cancel_each_other():
+    group = yaml.safe_load((ROOT / "workflows/smoke.yml").read_text())["concurrency"]["group"]
+    assert "inputs.target" in group
+    assert "github.workflow " in group
+
+
+def test_a_dead_runners_lock_can_be_broken_from_the_workflow():
+    (step,) = [step for step in PIPELINE["measure"]["steps"] if step.get("id") == "lock"]
+    assert step["env"]["CHAMIPERF_IN_LOCK_ACQUIRE_BREAK_LOCK"] == "${{ inputs.break-lock }}"

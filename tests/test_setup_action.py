@@ -327,6 +327,16 @@ def test_what_an_earlier_job_planted_among_the_packages_is_not_installed(setup, 
     assert not (setup.packages() / "planted").exists()
 
 
+@pytest.mark.parametrize(
+    ("ref", "recorded"), [("c0ffee" * 6 + "c0ff", True), ("v0.2.0", False), ("main", False), (None, False)]
+)
+def test_the_package_records_where_it_comes_from_where_that_cannot_move(setup, monkeypatch, ref, recorded):
+    if ref:
+        monkeypatch.setenv("CHAMIPERF_SETUP_REPOSITORY", "octo/chamiperf-ci")
+        monkeypatch.setenv("CHAMIPERF_SETUP_REF", ref)
+    assert setup.release() == (f"octo/chamiperf-ci@{ref}" if recorded else "")
+
+
 def test_packages_that_cannot_be_installed_are_exit_code_2(setup, capsys):
     with pytest.raises(SystemExit) as ended:
         setup.run(["false"], "install the locked packages", "packages")

@@ -134,7 +134,7 @@ def build(place: Path) -> dict[str, str]:
         fetch(pip, hashed)
         run(offline, "install the locked packages", "packages")
     toolkit = [*pip, "install", "--no-compile", "--no-deps", "--no-index", "--no-build-isolation", str(TOOLKIT)]
-    run(toolkit, "install chamiperf", "packages")
+    run(toolkit, "install chamiperf", "packages", environment={**os.environ, "CHAMIPERF_RELEASE": release()})
     (place / "path").mkdir()
     command = place / "path" / "chamiperf"
     # Isolated, so that no PYTHONPATH of the job puts other packages in front of the locked ones.
@@ -185,6 +185,11 @@ def origin() -> str:
     """Where this action comes from, for people."""
     repository, ref = os.environ.get("CHAMIPERF_SETUP_REPOSITORY"), os.environ.get("CHAMIPERF_SETUP_REF")
     return f"{repository}@{ref}" if repository and ref else str(TOOLKIT)
+
+
+def release() -> str:
+    """Where this action comes from, for the package to record; empty unless a commit says it in full."""
+    return origin() if re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+@[0-9a-f]{40}", origin()) else ""
 
 
 def locks() -> bytes:
@@ -307,9 +312,9 @@ def runner_version(process: int) -> tuple[int, ...] | None:
     return None
 
 
-def run(command: list[str], what: str, anchor: str) -> None:
+def run(command: list[str], what: str, anchor: str, *, environment: dict[str, str] | None = None) -> None:
     """Run a program; its own output is the explanation when it fails."""
-    if subprocess.run(command, check=False).returncode != 0:
+    if subprocess.run(command, check=False, env=environment).returncode != 0:
         fail(f"could not {what}", "Its own message stands above.", anchor)
 
 
