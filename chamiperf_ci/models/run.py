@@ -268,6 +268,19 @@ class ObjectCount(Value):
     """Created and not removed."""
 
 
+class Uncertain(Value):
+    """A quantile of several shards together that is known only to lie between two values, more than 1 % apart."""
+
+    endpoint: str
+    metric: str
+    phase: str
+    window: Count | None = None
+    """From 0; None for the whole phase."""
+    quantile: str
+    low: Number
+    high: Number
+
+
 class Unavailable(Value):
     """Something that was meant to be measured and was not."""
 

@@ -5,12 +5,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made_loads import distribution, series, summary, traffic
 
 from chamiperf_ci.adapters.k6 import K6Outcome, ProcessEnd
-from chamiperf_ci.models.run import Distribution, ObjectCount, ScriptScalar
+from chamiperf_ci.models.run import Distribution, Merge, ObjectCount, ScriptScalar, Unavailable, Window
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.steps.load.merging import at_share, merge, merged, pooled
+from chamiperf_ci.steps.load.merging import (
+    QUANTILES,
+    SHARD_QUANTILES,
+    at_share,
+    curve,
+    merge,
+    merged,
+    pooled,
+    pooled_quantiles,
+    uncertain,
+)
 
 GRID = (1, 5, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9)
 
@@ -65,17 +77,18 @@ def test_a_distribution_is_read_between_its_quantiles(share, value):
     assert at_share(distribution(100, 1.0, 100.0), share) == pytest.approx(value)
 
 
-def _scalar(name, value, unit):
-    return ScriptScalar(name=name, unit=unit, direction=Direction.LOWER, value=value)
+def _scalar(name, value, unit, **merge):
+    how = Merge.model_validate({"by": "sum", **merge})
+    return ScriptScalar(name=name, unit=unit, direction=Direction.LOWER, value=value, merge=how)
 
 
 def test_counts_add_up_and_the_slowest_part_decides_when_all_is_done():
     part = summary(
-        scalars=(_scalar("nodes booted", 10, "nodes"), _scalar("time until nodes booted", 3, "s")),
+        scalars=(_scalar("nodes booted", 10, "nodes"), _scalar("time until nodes booted", 3, "s", by="max")),
         objects=(ObjectCount(kind="components", created=4, removed=3, left=1),),
         traffic=(traffic(100, failed=2, failed_by={"status": 2}),),
     )
-    other = part.model_copy(update={"scalars": (part.scalars[0], _scalar("time until nodes booted", 5, "s"))})
+    other = part.model_copy(update={"scalars": (part.scalars[0], _scalar("time until nodes booted", 5, "s", by="max"))})
     whole = merge([part, other])
     assert [scalar.value for scalar in whole.scalars] == [20, 5]
     assert (whole.objects[0].created, whole.objects[0].left) == (8, 2)
@@ -83,11 +96,127 @@ def test_counts_add_up_and_the_slowest_part_decides_when_all_is_done():
     assert whole.max_vus == 400
 
 
-def test_what_no_part_can_tell_is_unavailable_and_not_a_number():
-    part = summary(scalars=(_scalar("nodes not asked", 10, "nodes"),))
-    whole = merge([part, part])
-    assert whole.scalars == ()
-    assert [each.what for each in whole.unavailable] == ["nodes not asked"]
+def test_what_is_left_is_cut_off_at_nothing_after_summing():
+    """One shard removed what the other had made: 5 of 5 are gone, though each alone would say something else."""
+    made = summary(objects=(ObjectCount(kind="components", created=5, removed=0, left=5),))
+    gone = summary(objects=(ObjectCount(kind="components", created=0, removed=5, left=0),))
+    assert merge([made, gone]).objects[0].left == 0
+
+
+def test_a_rate_is_of_all_that_was_done_over_the_longest_time():
+    """5,000 in 2 s and 5,000 in 10 s are 1,000 a second, not the 3,000 that the rates add up to."""
+    quick = summary(scalars=(_scalar("registered", 2500, "objects/s", by="rate", amount=5000, seconds=2),))
+    slow = summary(scalars=(_scalar("registered", 500, "objects/s", by="rate", amount=5000, seconds=10),))
+    idle = summary(scalars=(_scalar("registered", 0, "objects/s", by="rate", amount=0, seconds=None),))
+    assert [scalar.value for scalar in merge([quick, slow, idle]).scalars] == [1000]
+    assert merge([idle, idle]).scalars == ()
+
+
+def test_what_is_missing_of_the_whole_is_the_whole_less_all_parts():
+    parts = [
+        summary(scalars=(_scalar("nodes not asked", 0, "nodes", by="remainder", whole=100, part=n),)) for n in (40, 55)
+    ]
+    assert [scalar.value for scalar in merge(parts).scalars] == [5]
+
+
+def test_a_change_between_phases_is_read_off_the_merged_latencies():
+    """Percentages of shards are never added: +100 % in each is +100 % of both."""
+    phases = {"before": distribution(100, 1.0, 100.0), "sustained": distribution(100, 2.0, 200.0)}
+    shape = series(windows=2).model_copy(update={"phases": phases})
+    rule = {"by": "change", "endpoint": shape.endpoint, "quantile": "p95", "from": "before", "to": "sustained"}
+    part = summary(series=(shape,), scalars=(_scalar("p95 gained", 100, "%", **rule),))
+    assert [scalar.value for scalar in merge([part, part]).scalars] == [pytest.approx(100)]
+    empty = shape.model_copy(update={"phases": {}})
+    assert merge([part.model_copy(update={"series": (empty,)})] * 2).scalars == ()
+
+
+def test_a_spread_is_of_all_that_was_done_between_the_tenth_and_the_ninetieth_of_all():
+    rule = {"by": "spread", "amount": 500.0, "phase": "bulk"}
+    early = summary(scalars=(_scalar("registration rate", 1, "objects/s", **rule),)).model_copy(
+        update={"progress": {"bulk": distribution(500, 0.0, 1000.0)}}
+    )
+    late = early.model_copy(update={"progress": {"bulk": distribution(500, 1000.0, 2000.0)}})
+    # 1,000 objects evenly over 2 s: 80 % of them within the 1.6 s from p10 to p90.
+    assert merge([early, late]).scalars[0].value == pytest.approx(500, rel=0.01)
+
+
+def test_a_window_of_iterations_ends_when_the_last_shard_is_through_it():
+    part = summary(series=(series(windows=2),))
+    early, late = (part.model_copy(update={"window_ends_s": ends}) for ends in ((1.0, 2.0), (1.5, 4.0)))
+    assert [window.seconds for window in merge([early, late]).series[0].windows] == [1.5, 2.5]
+
+
+def test_what_only_one_shard_lacked_is_said_once():
+    gap = Unavailable(what="bulk", reason="the stack has no bulk route")
+    part = summary().model_copy(update={"unavailable": (gap,)})
+    assert merge([part, part, summary()]).unavailable == (gap,)
+
+
+def _window(values, quantiles):
+    return Window(
+        index=0, seconds=1, count=len(values), failed=0,
+        quantiles={f"p{q:g}": float(np.percentile(values, q, method="inverted_cdf")) for q in quantiles},
+    )  # fmt: skip
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    sizes=st.lists(st.integers(300, 3000), min_size=2, max_size=5),
+    stalled=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_true_quantile_lies_in_the_certain_interval_and_within_one_percent_where_nothing_stalls(
+    seed, sizes, stalled
+):
+    random = np.random.default_rng(seed)
+    parts = [random.lognormal(2, 0.4, size) + index for index, size in enumerate(sizes)]
+    if stalled:
+        parts[0][: len(parts[0]) // 50] += 1000
+    known = [(len(part), curve(_window(part, SHARD_QUANTILES).quantiles, part.min(), part.max())) for part in parts]
+    together = np.concatenate(parts)
+    for key, (value, low, high) in pooled_quantiles(known, ["p50", "p95", "p99"]).items():
+        true = float(np.percentile(together, float(key[1:]), method="inverted_cdf"))
+        assert low <= value <= high
+        assert low - 1e-9 <= true <= high + 1e-9, key
+        assert abs(value - true) <= max(high - low, 1e-9)
+
+
+def test_merged_quantiles_of_a_window_are_within_one_percent_of_all_observations():
+    random = np.random.default_rng(11)
+    parts = [random.lognormal(2, 0.4, 6000), random.lognormal(2.2, 0.5, 4000)]
+    known = [(len(part), curve(_window(part, SHARD_QUANTILES).quantiles)) for part in parts]
+    together = np.concatenate(parts)
+    for key, (value, _, _) in pooled_quantiles(known, ["p50", "p95", "p99"]).items():
+        assert value == pytest.approx(float(np.percentile(together, float(key[1:]))), rel=0.01)
+
+
+def test_a_stall_in_one_shard_marks_the_quantile_that_it_leaves_open():
+    calm = np.linspace(1, 2, 1000)
+    stalled = np.concatenate([calm[:985], np.full(15, 500.0)])
+    parts = [
+        summary(series=(series(windows=1).model_copy(update={"windows": (_window(v, (50, 90, 99.9)),)}),))
+        for v in (calm, stalled)
+    ]
+    marked = {each.quantile for each in uncertain(parts) if each.window == 0}
+    assert "p99" in marked
+    dense = [
+        summary(series=(series(windows=1).model_copy(update={"windows": (_window(v, SHARD_QUANTILES),)}),))
+        for v in (calm, stalled)
+    ]
+    assert {each.quantile for each in uncertain(dense) if each.window == 0} <= {"p99"}
+
+
+def test_a_run_keeps_the_usual_quantiles_of_the_many_that_shards_send():
+    part = summary(
+        series=(series(windows=1).model_copy(update={"windows": (_window(np.arange(1, 2000), SHARD_QUANTILES),)}),)
+    )
+    assert list(merge([part, part]).series[0].windows[0].quantiles) == [f"p{q:g}" for q in QUANTILES]
+
+
+def test_the_grid_is_dense_from_the_ninetieth_and_holds_the_usual_quantiles():
+    assert set(QUANTILES) <= set(SHARD_QUANTILES)
+    assert 350 <= len(SHARD_QUANTILES) <= 450
+    assert list(SHARD_QUANTILES) == sorted(SHARD_QUANTILES)
 
 
 def test_windows_keep_their_order_and_add_their_counts():
