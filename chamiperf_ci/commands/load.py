@@ -14,6 +14,7 @@ from chamiperf_ci.steps.lock import Claim
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.targets import GivenTarget, check_form
 
+_MOST_SHARDS = 16
 _PHASES = ("ramp-up", "sustained", "spike", "cooldown")
 
 
@@ -22,6 +23,20 @@ class _DurationOrNone(Duration):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
         return 0.0 if str(value).strip() in ("0", "0s") else super().convert(value, param, ctx)
+
+
+class _Shards(click.ParamType[int]):
+    """`local` for one process a core (0), or how many."""
+
+    name = "shards"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        """The number of processes."""
+        if value in ("local", 0):
+            return 0
+        if str(value).isdecimal() and 1 <= int(value) <= _MOST_SHARDS:
+            return int(value)
+        return self.fail(f"{value!r} is neither `local` nor a number from 1 to {_MOST_SHARDS}.", param, ctx)
 
 
 @click.command
@@ -141,6 +156,13 @@ class _DurationOrNone(Duration):
 )
 @click.option(
     "--native-histograms", is_flag=True, help="As --remote-write, with Trends as native histograms of Prometheus."
+)
+@click.option(
+    "--shards",
+    type=_Shards(),
+    metavar="local|N",
+    help="k6 processes that share the load on this machine: `local` for one a core, or how many.  "
+    "[default: one, or as many as the limit of open files asks for]",
 )
 @click.option("--pairs", type=click.IntRange(1, 20), help="Run so many pairs, old against new, alternating.")
 @click.option("--against", metavar="TARGET", help="The old side of the pairs, a target of chamiperf.toml.")

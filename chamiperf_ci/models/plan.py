@@ -153,4 +153,6 @@ class ScriptPlan(Value):
     credential: CredentialKind
     connections: Literal["keep", "fresh"] = "keep"
     identities: PlanIdentities
+    quantiles: tuple[float, ...] | None = None
+    """Percentages of the summary's quantiles, ascending; None for the usual ones."""
     load: Load

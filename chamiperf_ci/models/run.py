@@ -330,6 +330,8 @@ class Run(Document):
     """Those that took most of the database's time, the most first; empty where no PostgreSQL was read."""
     generator: GeneratorHealth | None
     """None when the generator left no summary."""
+    uncertain: tuple[Uncertain, ...] = Field(default=(), exclude_if=lambda found: not found)
+    """Merged quantiles that the shards leave open by more than 1 %."""
     unavailable: tuple[Unavailable, ...] = ()
     failures: tuple[FailureSample, ...] = ()
     warnings: tuple[str, ...] = ()

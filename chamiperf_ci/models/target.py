@@ -57,6 +57,8 @@ class Fingerprint(Value):
     tls: Literal["none", "verified", "insecure"]
     connections: Literal["keep", "fresh"]
     generator_on_target_host: bool
+    shards: int = Field(default=1, exclude_if=lambda number: number == 1)
+    """k6 processes that shared the load; each adds its own scheduling, so figures of one are not those of four."""
 
     def differences(self, other: "Fingerprint") -> tuple[str, ...]:
         """Name each field that differs, with both values, as `profile: quick here, full there`.

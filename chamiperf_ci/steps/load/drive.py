@@ -276,6 +276,7 @@ class Given:
     outputs: tuple[str, ...] = ()
     remote_write: bool = False
     native_histograms: bool = False
+    shards: int | None = None
     pairs: int | None = None
     against: str | None = None
     against_seed_file: Path | None = None
@@ -378,6 +379,7 @@ def _overrides(given: Given) -> Overrides:
         herd=given.herd,
         request_timeout_s=given.request_timeout,
         parameters=dict(_setting(text) for text in given.settings),
+        shards=given.shards,
     )
 
 

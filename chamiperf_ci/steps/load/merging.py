@@ -161,23 +161,28 @@ def _leftmost(values: Sequence[float], shares: Sequence[float]) -> list[float]:
     return list(lowest.values())
 
 
-def merged(outcome: K6Outcome) -> tuple[ScriptSummary | None, tuple[str, ...]]:
-    """The load's summary, None where a process left none that can be read; and what there is to warn of."""
+def merged(outcome: K6Outcome) -> tuple[ScriptSummary | None, tuple[Uncertain, ...], tuple[str, ...]]:
+    """The load's summary, None where a process left none that can be read; what it leaves open; what to warn of."""
     summaries = []
     for end in outcome.ends:
         if end.summary is None:
-            return None, ()
+            return None, (), ()
         try:
             summaries.append(ScriptSummary.model_validate(end.summary))
         except ValidationError as error:
-            return None, (f"the script's summary cannot be read: {first_wrong(error, ScriptSummary)}",)
+            return None, (), (f"the script's summary cannot be read: {first_wrong(error, ScriptSummary)}",)
     if len(summaries) == 1:
-        return summaries[0], ()
-    warning = (
-        f"the load was split over {len(summaries)} processes: counts are exact, quantiles are read off the sum of "
-        "their distributions and approximate"
-    )
-    return merge(summaries), (warning,)
+        return summaries[0], (), ()
+    unsure = uncertain(summaries)
+    warning = f"{len(summaries)} processes shared the load: counts are exact, quantiles read off their distributions"
+    if unsure:
+        worst = max(unsure, key=lambda each: each.high / each.low if each.low else math.inf)
+        where = worst.phase if worst.window is None else f"window {worst.window}"
+        warning += (
+            f"; {len(unsure)} are known to more than 1 %, of {worst.endpoint} {worst.quantile} ({where}) only that it "
+            f"lies between {worst.low:.3g} and {worst.high:.3g}"
+        )
+    return merge(summaries), unsure, (warning,)
 
 
 def merge(parts: Sequence[ScriptSummary]) -> ScriptSummary:

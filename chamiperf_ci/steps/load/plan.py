@@ -18,7 +18,7 @@ from chamiperf_ci.models.target import CHAMICORE, StackKind, Target
 from chamiperf_ci.steps.load import request
 from chamiperf_ci.steps.load import volume as arithmetic
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, Overrides, usual_rest_s
-from chamiperf_ci.steps.load.volume import ITERATION_ASKS, Volume, iterations_per_s, sent_per_s, work_of
+from chamiperf_ci.steps.load.volume import ITERATION_ASKS, Volume, Work, iterations_per_s, sent_per_s, work_of
 
 FILES_KEPT = 500
 """Open files that a k6 process needs beside its connections."""
@@ -251,7 +251,7 @@ def assign(profile: Profile, scenario: str, changes: Overrides, spoken: str = CH
     load = request.apply(profile.scenarios[scenario], changes, scenario=scenario)
     work = work_of(scenario, load, dialect(spoken))
     whole = arithmetic.volume_of(load, work)
-    segments = segments_needed(whole, machine.most_open_files())
+    segments = _shards(scenario, work, whole, changes.shards)
     volume = arithmetic.volume_of(load, work, segments=segments)
     return Assignment(
         scenario=scenario,
@@ -261,6 +261,23 @@ def assign(profile: Profile, scenario: str, changes: Overrides, spoken: str = CH
         volume=volume,
         segments=segments,
         plan=arithmetic.load_plan(load, work, memory_mb=volume.memory_mb, segments=segments),
+    )
+
+
+def _shards(scenario: str, work: Work, whole: Volume, asked: int | None) -> int:
+    """Into how many processes the load is split."""
+    needed = segments_needed(whole, machine.most_open_files())
+    shards = needed if asked is None else max(needed, asked or machine.cores())
+    # More processes than VUs would leave some without work.
+    shards = min(shards, max(1, whole.vus))
+    if work.splits or shards == 1:
+        return shards
+    if needed == 1 and not asked:
+        return 1
+    raise ConfigurationError(
+        f"{scenario} cannot be split over {shards} processes: only one can see when the whole is done",
+        where="--shards" if needed == 1 else "preflight: open files",
+        remedy="Leave --shards out." if needed == 1 else "Raise the limit with `ulimit -n`, or lower --vus.",
     )
 
 

@@ -106,6 +106,8 @@ class Overrides:
     herd: bool | None = None
     request_timeout_s: float | None = None
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    shards: int | None = None
+    """k6 processes that share the load; 0 for one a core, None for as many as the limit of open files asks for."""
 
 
 def apply(load: Load, overrides: Overrides, *, scenario: str) -> Load:

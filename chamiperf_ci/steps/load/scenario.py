@@ -31,6 +31,7 @@ from chamiperf_ci.models.run import (
     Series,
     ServerMetric,
     Statement,
+    Uncertain,
 )
 from chamiperf_ci.models.target import Fingerprint, Service, StackKind, Target
 from chamiperf_ci.models.vocabulary import RunReason
@@ -69,6 +70,7 @@ def script_plan(job: Job, assignment: Assignment, run_id: str) -> ScriptPlan:
         identities=PlanIdentities(
             run_id=job.seed.run_id, nodes=job.seed.nodes, network=job.seed.network, written_run_id=run_id
         ),
+        quantiles=merging.SHARD_QUANTILES if assignment.segments > 1 else None,
         load=_with_sync_interval(target, assignment.load),
     )
 
@@ -146,6 +148,7 @@ class Findings:
     statements: tuple[Statement, ...] = ()
     failures: tuple[FailureSample, ...] = ()
     warnings: tuple[str, ...] = ()
+    uncertain: tuple[Uncertain, ...] = ()
     foreign_cpu_percent: float | None = None
     """As in the machine's model."""
 
@@ -178,6 +181,7 @@ def run_of(job: Job, assignment: Assignment, around: Surroundings, run_id: str, 
         statements=found.statements,
         generator=found.health,
         unavailable=summary.unavailable if summary else (),
+        uncertain=found.uncertain,
         failures=found.failures,
         warnings=(
             *around.warnings,
@@ -224,6 +228,7 @@ def _fingerprint(job: Job, assignment: Assignment, around: Surroundings, summary
         tls=_tls(job, assignment),
         connections="fresh" if job.connections == "fresh" else "keep",
         generator_on_target_host=target.generator_on_target_host,
+        shards=assignment.segments,
     )
 
 
@@ -463,7 +468,7 @@ class _Aftermath:
     def measured(self) -> Findings:
         """Read what k6 left and judge whether it was a measurement; asks nobody anything."""
         outcome = self.outcome
-        summary, warnings = merging.merged(outcome)
+        summary, unsure, warnings = merging.merged(outcome)
         ended = validity.ended_badly(outcome, has_summary=summary is not None)
         found = Findings(
             started_at=outcome.started_at,
@@ -488,6 +493,7 @@ class _Aftermath:
             found,
             problems=(*found.problems, *more),
             summary=summary,
+            uncertain=unsure,
             health=judged,
             phases=phases,
             warnings=(*found.warnings, *validity.other_phases(summary)),

@@ -36,6 +36,8 @@ class Work:
     """Seconds that it waits at the longest before its phases."""
     addresses: bool = False
     """Whether it writes interfaces, whose addresses reach a DHCP server by themselves."""
+    splits: bool = True
+    """Whether several processes can share it; what one process alone can see of the whole cannot be split."""
     needs: tuple[Service | str, ...] = ()
     """Services without which the scenario has nothing to measure; `kea` is one."""
 
@@ -89,6 +91,7 @@ def _dhcp_sync_burst(load: Load, dialect: Dialect) -> Work:
         creates=2 * changes,
         setup_s=_number(load, "settle_s"),
         addresses=True,
+        splits=False,
         needs=(Service.SMD, KEA),
     )
 

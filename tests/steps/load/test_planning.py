@@ -64,3 +64,22 @@ def test_what_writes_no_interface_needs_no_leave():
 
 def test_a_stand_ins_kea_is_nobodys_network():
     _require("dhcp_sync_burst", kea=KEA, seed={"stack_kind": StackKind.EMBEDDED})
+
+
+@pytest.mark.parametrize(("asked", "cores", "shards"), [(None, 4, 1), (0, 4, 4), (3, 4, 3), (1, 4, 1)])
+def test_a_load_is_split_into_as_many_processes_as_are_asked_for(monkeypatch, asked, cores, shards):
+    monkeypatch.setattr("chamiperf_ci.adapters.machine.cores", lambda: cores)
+    planned = assign(read_profile("demo"), "boot_storm", Overrides(shards=asked))
+    assert (planned.segments, planned.plan.segments) == (shards, shards)
+
+
+def test_a_load_has_no_more_processes_than_vus():
+    assert assign(read_profile("demo"), "boot_storm", Overrides(shards=16, vus=3, spike_vus=3)).segments == 3
+
+
+def test_what_cannot_be_split_is_refused_by_number_and_left_whole_by_local(monkeypatch):
+    monkeypatch.setattr("chamiperf_ci.adapters.machine.cores", lambda: 4)
+    profile = read_profile("demo")
+    assert assign(profile, "dhcp_sync_burst", Overrides(shards=0)).segments == 1
+    with pytest.raises(ConfigurationError, match="dhcp_sync_burst cannot be split over 2 processes"):
+        assign(profile, "dhcp_sync_burst", Overrides(shards=2, vus=2))
