@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A target that needs node, go or docker says so in its help line; `demo` and `test` need Python 3.11+, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo scenarios test test-unit test-e2e faults planted test-interrupts test-demo test-observability test-workflows \
+.PHONY: help setup demo scenarios test test-unit test-e2e faults planted test-interrupts test-demo test-observability test-workflows test-openchami \
         lint format release-check types-k6 k6-built lock schemas docs dashboards bench bench-verdict observability clean
 
 help: ## list the targets
@@ -57,6 +57,9 @@ test-observability: $(VENV)/.dev ## tests that need the real Prometheus and the 
 
 test-workflows: $(VENV)/.dev ## runs the actions and workflows with act in host mode
 	$(BIN)/pytest -m needs_act
+
+test-openchami: $(VENV)/.dev ## smoke, seed, two storms, a comparison and the removal on a running OpenCHAMI (docs/openchami.md)
+	CHAMIPERF_DIALECT=$${CHAMIPERF_DIALECT:-openchami} $(BIN)/pytest -q -p no:randomly tests/openchami/running_stack.py
 
 lint: $(VENV)/.dev types-k6 ## formatting, lint, types, import directions, workflows
 	$(BIN)/ruff format --check .
