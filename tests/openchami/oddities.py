@@ -39,6 +39,8 @@ class Oddities:
     refuse_scripts: int = 0
     """Of so many boot scripts one finds the database full; 0 for none."""
     impersonation: bool = True
+    unknown_looks: int = 0
+    """So many questions by address come before cloud-init's cache knows the nodes."""
 
 
 @dataclass(frozen=True)
@@ -470,6 +472,7 @@ class CloudInit:
         self.cache = threading.Lock()
         self.refreshed_at = time.monotonic() - options.refresh_every_s
         self.refreshes = 0
+        self.looks = 0
 
     def answer(self, request):
         """Route a request; what is not routed is 404."""
@@ -503,6 +506,9 @@ class CloudInit:
                             self.nodes_by_ip[address["IPAddress"]] = each["ComponentID"]
                 self.refreshed_at = time.monotonic()
                 self.refreshes += 1
+            self.looks += 1
+            if self.looks <= self.options.unknown_looks:
+                return None
         forwarded = request.headers.get("x-forwarded-for", request.peer)
         return self.nodes_by_ip.get(forwarded.split(",")[0].strip())
 

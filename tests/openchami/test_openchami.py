@@ -79,6 +79,11 @@ def test_a_seed_that_was_interrupted_is_completed(seeded):
     assert len(seeded.stack.bss.parameters) == len(seeded.stack.smd.interfaces) == NODES
 
 
+def test_a_node_that_cloud_init_does_not_know_yet_is_asked_for_again_while_seeding(site_with):
+    site = site_with(unknown_looks=2)
+    assert "1 nodes compared, nothing wrong" in site.done("seed", "--nodes", 1)
+
+
 def test_nodes_of_others_stay_and_are_looked_after(site):
     url = f"{site.stack.urls['smd']}/hsm/v2/State/Components"
     httpx.post(url, json={"Components": [{"ID": "x1000c0s1b0n0", "Type": "Node", "State": "Ready"}]}).raise_for_status()

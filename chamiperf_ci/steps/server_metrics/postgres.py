@@ -27,6 +27,8 @@ SERVICE: Final = "postgres"
 MOST_STATEMENTS: Final = 20
 """Statements that are kept, those that took most of the time."""
 MOST_POINTS: Final = 20
+FEWEST: Final = 10
+"""Calls that make a role one that is under load."""
 _WAIT_FOR_SESSION_S: Final = 6.0
 _BUSY: Final = ("active", "idle in transaction", "idle in transaction (aborted)", "fastpath function call")
 _OWN_WAITS: Final = ("", "Client", "Activity", "Timeout", "Extension")
@@ -107,7 +109,7 @@ class PostgresWatch:
             most = self._most()
         finally:
             self._lock.release()
-        return Seen(tuple(_metrics(looks, self._pools, most, problem)), statements)
+        return Seen(tuple(_metrics(looks, statements, self._pools, most, problem)), statements)
 
     def _follow(self, watch: _Watch) -> None:
         began = time.monotonic()
@@ -197,25 +199,35 @@ def _points(
 
 
 def _metrics(
-    looks: Sequence[tuple[float, Look]], pools: Mapping[str, int], most: int | None, problem: str
+    looks: Sequence[tuple[float, Look]],
+    statements: Sequence[Statement],
+    pools: Mapping[str, int],
+    most: int | None,
+    problem: str,
 ) -> Iterator[ServerMetric]:
     observed = looks[-1][0] - looks[0][0]
     why = problem or f"{_STATEMENTS_SOURCE} tells means, no quantiles; a mean is not a p99"
     yield _missing("db_query_p99", "ms", why)
-    yield from _connections(looks, pools, most, observed)
+    yield from _connections(looks, statements, pools, most, observed)
     yield from _databases(looks[0][1], looks[-1][1], observed)
 
 
 def _connections(
-    looks: Sequence[tuple[float, Look]], pools: Mapping[str, int], most: int | None, observed: float
+    looks: Sequence[tuple[float, Look]],
+    statements: Sequence[Statement],
+    pools: Mapping[str, int],
+    most: int | None,
+    observed: float,
 ) -> Iterator[ServerMetric]:
+    """Of the roles that were under load: seen at work, or with some statements."""
     roles = sorted({each.role for _, look in looks for each in look.sessions if each.role})
+    busy = {each.role for each in statements if each.calls >= FEWEST}
     for role in roles:
         opened = max(sum(each.count for each in look.sessions if each.role == role) for _, look in looks)
         in_use = max(
             sum(each.count for each in look.sessions if each.role == role and each.state in _BUSY) for _, look in looks
         )
-        if not in_use and role not in pools:
+        if not in_use and role not in busy:
             continue
         labels = {"role": role}
         yield _figure("connections_open", "connections", opened, _ACTIVITY_SOURCE, observed=observed, labels=labels)
