@@ -195,7 +195,8 @@ class Readiness:
 
     def __init__(self, client: Chamicore, services: Sequence[Service]) -> None:
         self._client = client
-        self._services = services
+        # A service that the stack does not have is no service that is not ready.
+        self._services = tuple(service for service in services if client.target.url(service) is not None)
         self._red_since: float | None = None
         self._over = threading.Event()
 

@@ -71,11 +71,14 @@ def test_a_seed_that_was_interrupted_is_completed(seeded):
     document = seeded.folder / "out" / "seed.json"
     gone = next(iter(seeded.stack.smd.interfaces))
     # What is left of a node whose removal was cut off: BSS answers its duplicate with 400, SMD the endpoint's with 409.
-    for mac in list(seeded.stack.bss.parameters)[:3]:
+    for mac in sorted(seeded.stack.bss.parameters)[:3]:
         del seeded.stack.bss.parameters[mac]
     del seeded.stack.smd.interfaces[gone]
     assert json.loads(document.read_text())["complete"]
     assert "nothing wrong" in seeded.done("seed", "--nodes", NODES)
+    rates = {each["kind"]: each for each in json.loads(document.read_text())["rates"]}
+    assert [rates[kind]["failed"] for kind in rates] == [0] * len(rates)
+    assert (rates["endpoints"]["resolved"], rates["bootparams"]["resolved"]) == (NODES, NODES - 3)
     assert len(seeded.stack.bss.parameters) == len(seeded.stack.smd.interfaces) == NODES
 
 

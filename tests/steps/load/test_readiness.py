@@ -17,6 +17,7 @@ class Answering:
 
     def __init__(self, answer=HTTPStatus.OK):
         self.answer = answer
+        self.target = SimpleNamespace(url={Service.BSS: "http://bss.example"}.get)
         self.asked = threading.Event()
         self.go_on = threading.Event()
         self.go_on.set()
@@ -42,6 +43,10 @@ class Answering:
 )
 def test_a_service_is_red_when_it_says_so_or_does_not_answer(answer, red):
     assert Readiness(Answering(answer), [Service.BSS]).red() == red
+
+
+def test_a_service_that_the_stack_does_not_have_is_not_red():
+    assert Readiness(Answering(HTTPStatus.SERVICE_UNAVAILABLE), [Service.BSS, Service.POWER]).red() == (Service.BSS,)
 
 
 def test_a_question_that_outlives_the_load_meets_a_closed_client_in_silence(monkeypatch):
