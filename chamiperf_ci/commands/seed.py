@@ -136,6 +136,9 @@ def _remove(client: Chamicore, driver: Driver, path: Path, run_id: str | None, *
     removal, changed = remove_own(client, driver, path, doomed)
     for sentence in changed:
         click.echo(f"changed: {sentence}", err=True)
+    for shape in map(client.dialect.objects.__getitem__, client.dialect.seed_order):
+        if not shape.removable:
+            click.echo(f"{shape.kind} stay: {shape.service} cannot remove them", err=True)
     return _report([removal], also_red=bool(changed))
 
 

@@ -62,6 +62,7 @@ def test_a_seed_is_read_back_known_again_and_removed(site):
     assert all(re.fullmatch(r"x9999c0s\d+b\d+n0", name) for name in site.stack.smd.components)
     told = site.done("seed", "--remove")
     assert f"removed endpoints {NODES}, components {NODES}, interfaces {NODES}, bootparams {NODES}" in told
+    assert "payloads stay: cloud-init cannot remove them" in told
     assert not site.stack.smd.endpoints | site.stack.smd.components | site.stack.smd.interfaces
     assert site.stack.bss.parameters == {}
     assert len(site.stack.cloud_init.instance_info) == NODES

@@ -1,0 +1,129 @@
+"""A real PostgreSQL read beside a real load: a lost index is named, unchanged runs name nothing, no secret gets out."""
+
+import json
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+import command_line
+import psutil
+import pytest
+from database_stack import needs_postgres
+
+from chamicore_standin import faulting, lifecycle
+from chamicore_standin.catalogue import READER_FILE
+from chamiperf_ci.models.faults import DropIndex
+from chamiperf_ci.models.target import StackOptions
+
+pytestmark = [pytest.mark.e2e, needs_postgres]
+
+NODES = 1500
+"""Enough rows that reading them all takes several times as long as reading one."""
+SCENARIO = "database_stress"
+LOAD = ("--scenario", SCENARIO, "--profile", "demo", "--vus", "4", "--pace", "200ms", "--ramp-up", "0", "--spike", "0",
+        "--cooldown", "0", "--sustained", "5s", "--windows", "2", "--settle", "0")  # fmt: skip
+BARE = {"kind": "baselines", "schema_version": 1, "producer": "chamiperf"}
+
+
+class Measured:
+    """A stack on PostgreSQL with nodes, and the commands that measure it."""
+
+    def __init__(self, state, folder):
+        self.state, self.folder = state, folder
+        self.dsn = (folder / "state" / READER_FILE).read_text().strip()
+
+    def run(self, name, *arguments, **variables):
+        """Run a command that reads the database."""
+        ours = {"CHAMIPERF_POSTGRES_DSN": self.dsn, **variables}
+        return command_line.command(name, *arguments, cwd=self.folder, state=self.state, **ours)
+
+    def load(self, name):
+        """Drive the scenario; its run's file, under another name."""
+        ended = self.run("load", *LOAD)
+        written = self.folder / "out" / "runs" / f"{SCENARIO}.json"
+        assert written.exists(), f"{ended.stdout}\n{ended.stderr}"
+        kept = self.folder / f"{name}.json"
+        written.rename(kept)
+        return kept
+
+    def slower(self, run):
+        """The statements that a comparison with the first run names."""
+        self.run("compare", "--runs", run, "--baselines", self.folder / "baselines.json")
+        verdict = json.loads((self.folder / "out" / "verdict.json").read_text())
+        return verdict.get("statements", [])
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("postgres")
+    few = ("discovery", "power", "mcp", "kea", "kea-sync")
+    options = StackOptions(ports="ephemeral", password_cost=4, without=few, database="postgres")
+    state = lifecycle.up(options, state_dir=folder / "state")
+    found = Measured(state, folder)
+    seeded = found.run("seed", "--nodes", NODES, "--sample", 3)
+    assert seeded.returncode == 0, seeded.stderr
+    yield found
+    lifecycle.down(folder / "state")
+
+
+def test_a_lost_index_is_named_with_its_factor_and_unchanged_runs_name_nothing(measured):
+    first, *unchanged = (measured.load(f"unchanged-{number}") for number in range(4))
+    baselines = measured.folder / "baselines.json"
+    baselines.write_text(json.dumps(BARE))
+    link = ("--link", "https://example.org/accepted")
+    begun = measured.run("baselines", "init", "--runs", first, *link, "--baselines", baselines)
+    assert begun.returncode == 0, begun.stderr
+    assert [measured.slower(run) for run in unchanged] == [[], [], []]
+    faulting.set_fault(measured.state, DropIndex(service="bss", index="boot_params_by_id"))
+    try:
+        named = measured.slower(measured.load("lost"))
+    finally:
+        faulting.clear_faults(measured.state)
+    assert named
+    assert all("boot_params" in each["text"] and each["factor"] >= 3 for each in named), named
+
+
+def test_what_the_database_says_stands_in_the_run(measured):
+    run = json.loads(measured.load("stated").read_text())
+    assert all(
+        each["text"].split()[0].upper() in {"SELECT", "INSERT", "UPDATE", "DELETE"} for each in run["statements"]
+    )
+    assert all(each["calls"] > 0 and each["mean_ms"] > 0 and each["points"] for each in run["statements"])
+    figures = {each["name"]: each["value"] for each in run["server"] if each["service"] == "postgres"}
+    assert figures["connections_open"] > 0
+    # The services state their pools and statements themselves, so no target is judged by the database's word.
+    assert "pool_utilisation" not in figures
+
+
+def test_no_secret_of_the_connection_string_gets_out(measured):
+    secret = urlsplit(measured.dsn).password
+    assert secret
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chamiperf_ci.commands.load", *LOAD],
+        cwd=measured.folder,
+        env=command_line.environment(measured.state, cwd=measured.folder, CHAMIPERF_POSTGRES_DSN=measured.dsn),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    shown = []
+    while process.poll() is None:
+        shown += [" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])]
+        for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else ():
+            shown += _environment(child)
+        time.sleep(0.2)
+    shown.append(process.stdout.read())
+    shown += [path.read_text(errors="replace") for path in (measured.folder / "out").rglob("*") if path.is_file()]
+    wrong = measured.dsn.replace(secret, "not-the-password")
+    refused = measured.run("load", *LOAD, CHAMIPERF_POSTGRES_DSN=wrong)
+    shown += [refused.stdout, refused.stderr]
+    assert [text for text in shown if secret in text or "not-the-password" in text] == []
+    assert "the password is refused" in (measured.folder / "out" / "runs" / f"{SCENARIO}.json").read_text()
+
+
+def _environment(process):
+    try:
+        return list(process.environ().values())
+    except psutil.Error:
+        return []
