@@ -355,6 +355,7 @@ class Run(Document):
             "phases": (phase.name for phase in self.phases),
             "series": (f"{series.endpoint} {series.metric}" for series in self.series),
             "traffic": (f"{traffic.endpoint} ({traffic.phase})" for traffic in self.traffic),
+            "identities": (identity.service for identity in self.identities),
             "scalars": (f"{scalar.endpoint} {scalar.name} ({scalar.phase})" for scalar in self.scalars),
             "server": (f"{each.service} {each.name} {sorted(each.labels.items())}" for each in self.server),
         }

@@ -586,9 +586,21 @@ def _warnings(
         environment=found[0].night.fingerprint.environment,
         scenarios=[sitting.scenario for sitting in found],
     )
+    coarse = [
+        row.key.text for row in rows if row.compared and row.reason is RowReason.RESOLUTION and row.baseline_values
+    ]
+    blunt = (f"Not judged, although accepted runs have it: {', '.join(coarse)}: its steps are too coarse.",)
     adr = (ADR_FALSE_NIGHTS,) if question.gate == "adr" else ()
     uncounted = (UNCOUNTED,) if is_learning and question.past is None else ()
-    return (*adr, *uncounted, *question.warnings, *edited, *over, *_stale(rows, decisions, found[0].night))
+    return (
+        *(blunt if coarse else ()),
+        *adr,
+        *uncounted,
+        *question.warnings,
+        *edited,
+        *over,
+        *_stale(rows, decisions, found[0].night),
+    )
 
 
 def _stale(rows: Sequence[Row], decisions: dict[RowKey, RowDecision], night: Run) -> tuple[str, ...]:

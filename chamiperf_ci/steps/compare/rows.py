@@ -440,6 +440,9 @@ def _judged(
         return TargetDecision(TargetVerdict.UNAVAILABLE, None, limit), phase, RowReason.NOT_MEASURED
     if now.simulated:
         return TargetDecision(TargetVerdict.UNAVAILABLE, now.pooled, limit), phase, RowReason.SIMULATED
+    if now.pooled is None and now.formed.value is not None:
+        # Windows without the phase that they are of: the value that users saw is lost, and its target with it.
+        return TargetDecision(TargetVerdict.INVALID, None, limit), phase, RowReason.NOT_MEASURED
     if now.formed.reason is RowReason.TOO_FEW_REQUESTS:
         return TargetDecision(TargetVerdict.INVALID, now.pooled, limit), phase, RowReason.TOO_FEW_REQUESTS
     sigma = decision.change.spread if decision and decision.change else PRIOR_SD[row.policy.metric_class]

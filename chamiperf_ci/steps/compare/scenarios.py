@@ -10,12 +10,14 @@ from statistics import median
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
 from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline
-from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.plan import SUSTAINED
+from chamiperf_ci.models.run import Run, RunKind, Series
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.verdict import RowKey, ScenarioOutcome, TargetResult
 from chamiperf_ci.models.vocabulary import RowReason, RunReason, Statistic, TargetVerdict
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.sentences import NEWEST, filled_in
+from chamiperf_ci.steps.compare.measure import LATENCY
 from chamiperf_ci.verdict.night import RUNS_WANTED, is_old
 from chamiperf_ci.verdict.validity import OtherWork
 
@@ -396,10 +398,47 @@ def _warnings(sitting: Sitting, accepted: EnvironmentBaseline | None) -> Iterato
         yield from (f"{check.name}: {check.problem or 'failed'}" for check in run.checks if check.ok is False)
         yield from (f"{check.name} could not be checked: {check.problem}" for check in run.checks if check.ok is None)
         yield from (f"not measured: {missing.what}: {missing.reason}" for missing in run.unavailable)
+        yield from (f"missing in run {run.run_id}: {what}" for what in lost(run))
         if run.injected_faults:
             yield f"faults were injected on purpose: {', '.join(run.injected_faults)}"
     yield from sitting.set_aside
     yield from _ageing(sitting.night, accepted)
+
+
+def lost(run: Run) -> Iterator[str]:
+    """Say what a run's file should hold and does not: no comparison passes over a gap without a word."""
+    planned = {phase.name for phase in run.plan.phases}
+    if SUSTAINED in planned and SUSTAINED not in {phase.name for phase in run.phases}:
+        yield f"what rate the phase {SUSTAINED} achieved"
+    for series in run.series:
+        yield from _lost_windows(series, run.plan.windows)
+        if series.metric == LATENCY:
+            yield from _lost_phases(series, run)
+
+
+def _lost_windows(series: Series, planned: int) -> Iterator[str]:
+    name = f"{series.endpoint} {series.metric}"
+    absent = sorted(set(range(planned)) - {window.index for window in series.windows})
+    if series.windows and absent:
+        yield f"{len(absent)} of {planned} windows of {name} ({', '.join(map(str, absent))})"
+    usual = {quantile for window in series.windows for quantile in window.quantiles}
+    bare = [window.index for window in series.windows if window.count > 0 and usual - window.quantiles.keys()]
+    if bare:
+        yield f"quantiles of {name} in windows {', '.join(map(str, bare))}"
+    if SUSTAINED in series.phases and (gone := sorted(usual - series.phases[SUSTAINED].quantiles.keys())):
+        yield f"{', '.join(gone)} of {name} over the whole phase"
+
+
+def _lost_phases(series: Series, run: Run) -> Iterator[str]:
+    recorded = {traffic.phase: traffic for traffic in run.traffic if traffic.endpoint == series.endpoint}
+    if SUSTAINED not in series.phases and any(window.count for window in series.windows):
+        yield f"the responses of {series.endpoint} over the whole phase {SUSTAINED}"
+    for phase in series.phases:
+        if phase not in recorded:
+            yield f"how often {series.endpoint} was asked in phase {phase}, and how often it failed"
+    for phase, traffic in recorded.items():
+        if traffic.requests > traffic.failed and phase not in series.phases:
+            yield f"the responses of {series.endpoint} in phase {phase}"
 
 
 def _oldest_first(accepted: EnvironmentBaseline | None) -> list[AcceptedRun]:
@@ -426,6 +465,8 @@ def _reported(night: Run, newest: AcceptedRun | Run | None, there: str) -> tuple
         return tuple(found)
     found += _machine(night.machine, newest.machine, there)
     before = {identity.service: identity for identity in newest.identities}
+    named = {identity.service for identity in night.identities}
+    found += [f"{service}: no build is named here" for service in before if service not in named]
     for identity in night.identities:
         then = before.get(identity.service)
         if then is not None and then != identity:

@@ -1,0 +1,91 @@
+"""Whatever is wrong with a run or a baseline: no traceback, and no exit 0 without a word about what was lost.
+
+Two thousand inputs, each valid but for one change, from fixed seeds: a failure names its seed.
+"""
+
+import json
+import random
+
+import pytest
+from made_runs import accepting, made_run, shipped_baselines
+from mutated import mutated
+
+from chamiperf_ci.adapters import files
+from chamiperf_ci.errors import ExitCode, ToolkitError
+from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
+from chamiperf_ci.steps.compare.judge import Question, judge
+
+ENDPOINTS = ("bootscript", "token")
+NIGHT = made_run(20, noise=0.02, endpoints=ENDPOINTS)
+SHIPPED = shipped_baselines()
+# The rules of one scenario are as good as those of eight, and read in a tenth of the time.
+OF_ONE = {name: rules for name, rules in SHIPPED.rules.scenarios.items() if name == "boot_storm"}
+RULES = SHIPPED.model_copy(update={"rules": SHIPPED.rules.model_copy(update={"scenarios": OF_ONE})})
+ACCEPTED = accepting(RULES, [made_run(n, noise=0.02, endpoints=ENDPOINTS) for n in range(5)])
+DOCUMENTS = {"run": json.loads(files.dumps(NIGHT)), "baselines": json.loads(files.dumps(ACCEPTED))}
+JUDGED = {RowVerdict.PASS, RowVerdict.REGRESSION, RowVerdict.IMPROVEMENT, RowVerdict.INCONCLUSIVE}
+SEEN = {TargetVerdict.MET, TargetVerdict.MISSED, TargetVerdict.AT_THE_LIMIT}
+MEASURED = ("windows", "traffic", "series", "phases")
+CHUNK = 250
+
+
+def concluded(run, baselines):
+    runs = [files.parse_document(json.dumps(run), Run, where="run.json", remedy="Look.")]
+    accepted = files.parse_document(json.dumps(baselines), Baselines, where="baselines.json", remedy="Look.")
+    verdict = judge(Question(runs=runs, baselines=accepted)).verdict
+    files.dumps(verdict)
+    return verdict
+
+
+def answers(verdict):
+    """Everything that was judged, and everything that was said beside it."""
+    judged = {(row.key.text, "row") for row in verdict.rows if row.compared and row.verdict in JUDGED}
+    judged |= {(row.key.text, "target") for row in verdict.rows if row.target.verdict in SEEN}
+    beside = (text for each in verdict.scenarios for text in (*each.warnings, *each.reported_differences))
+    return judged, {*verdict.warnings, *beside}
+
+
+@pytest.mark.parametrize("first", range(0, 2_000, CHUNK))
+def test_one_change_is_refused_judged_or_said(first):
+    judged_before, said_before = answers(concluded(**DOCUMENTS))
+    for seed in range(first, first + CHUNK):
+        luck = random.Random(seed)  # noqa: S311 - draws, not secrets
+        which = "run" if luck.random() < 0.65 else "baselines"
+        changed, what = mutated(DOCUMENTS[which], luck)
+        case = f"seed {seed}: {which}: {what}"
+        verdict = refusal = None
+        try:
+            verdict = concluded(**(DOCUMENTS | {which: changed}))
+        except ToolkitError as error:
+            refusal = error
+        if verdict is None:
+            assert refusal.exit_code in (ExitCode.CONFIGURATION, ExitCode.INVALID), case
+            assert len(str(refusal).splitlines()) == 1, case
+            continue
+        if verdict.outcome.exit_code != 0 or verdict.outcome.word != "pass":
+            continue
+        judged, said = answers(verdict)
+        assert judged_before <= judged or said - said_before, case
+        if which == "run" and what.split()[0] == "drop" and any(name in what for name in MEASURED):
+            assert said - said_before, case
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("count", True), ("count", "3000"), ("count", -1), ("count", 10**400), ("failed", 10**9), ("seconds", 1e300)],
+)
+def test_a_number_that_cannot_be_is_refused_with_its_place(field, value):
+    run = json.loads(files.dumps(NIGHT))
+    run["series"][0]["windows"][3][field] = value
+    with pytest.raises(ToolkitError) as refused:
+        concluded(run, DOCUMENTS["baselines"])
+    assert "run.json" in str(refused.value)
+    assert "window" in str(refused.value)
+
+
+def test_a_run_that_ended_before_it_began_is_refused():
+    run = DOCUMENTS["run"] | {"started_at": DOCUMENTS["run"]["ended_at"], "ended_at": DOCUMENTS["run"]["started_at"]}
+    with pytest.raises(ToolkitError, match="before it began"):
+        concluded(run, DOCUMENTS["baselines"])
