@@ -152,6 +152,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("history", "Keep and read the nightly runs."),
     "drill": ("drill", "Prove that the gate catches what it should."),
     "alert": ("alert", "Open, update and close alerts for a night."),
+    "doctor": ("doctor", "Check this machine and the road to the stack."),
     "lock": ("lock", "Hold or inspect the lock on a shared stack."),
 }
 """Command name to its module in `chamiperf_ci.commands` and its one line of help; the function is the module's name."""

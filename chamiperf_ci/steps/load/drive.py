@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from tabulate import tabulate
 
+from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore, Patience
 from chamiperf_ci.adapters.files import dialect, read_document
 from chamiperf_ci.adapters.http_client import require_allowed
@@ -29,6 +30,7 @@ from chamiperf_ci.steps.load.plan import (
     assign,
     confirmation_of,
     duration,
+    limits,
     plan_table,
     require_possible,
     rows_left,
@@ -36,6 +38,7 @@ from chamiperf_ci.steps.load.plan import (
 )
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, Overrides, refuse_thresholds
 from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, forget, not_driven, run_file, run_scenario
+from chamiperf_ci.steps.load.sizing import too_large
 from chamiperf_ci.steps.load.stack_state import look_around
 from chamiperf_ci.steps.load.volume import KEA, SCENARIOS, in_order
 from chamiperf_ci.steps.lock import Claim, Held, hold
@@ -419,6 +422,8 @@ def _show(assignments: list[Assignment], given: Given, spoken: str, say: Callabl
     confirmation = confirmation_of(assignments) if night else 0.0
     total = runs * sum(seconds_of(each) for each in assignments)
     say(plan_table(assignments))
+    for warning in too_large(assignments, cores=machine.cores(), limits=limits(None)):
+        say(f"warning: {warning}")
     for assignment in assignments:
         for what, count in rows_left(assignment, spoken).items():
             say(f"{assignment.scenario} leaves about {count:,.0f} {what} behind, for good")

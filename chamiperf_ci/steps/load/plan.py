@@ -355,13 +355,13 @@ def addresses(target: Target, assignment: Assignment) -> frozenset[str]:
     return frozenset(urlsplit(url).netloc for url in urls if url)
 
 
-def limits(target: Target) -> MachineLimits:
-    """What this machine gives to a load of this target."""
+def limits(target: Target | None) -> MachineLimits:
+    """What this machine gives to a load of this target; None for one that is not known yet."""
     return MachineLimits(
         available_mb=machine.available_mb(),
         open_files=machine.most_open_files(),
         local_ports=machine.local_ports(),
-        ports_reused_at_once=_reused(target),
+        ports_reused_at_once=target is not None and _reused(target),
     )
 
 

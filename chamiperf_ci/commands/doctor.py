@@ -1,0 +1,65 @@
+"""`chamiperf doctor`: what this machine gives to a load, and what a plan would need."""
+
+import json
+
+import click
+from tabulate import tabulate
+
+from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.cli import run
+from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import target_options
+from chamiperf_ci.steps.doctor import Examination, State, examine
+from chamiperf_ci.steps.targets import GivenTarget, dialect_of, resolve
+
+_ONE_TRY = Patience(timeout_s=5.0, retries=0)
+_WIDEST = 60
+
+
+@click.command
+@target_options
+@click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Scenario to size, or `all`; repeatable.")
+@click.option("--profile", default="full", show_default=True, help="Load shapes to size it by.")
+@click.option("--k6", help="k6 to look at.  [default: CHAMIPERF_K6, PATH, the k6 package]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, such as for a bug report.")
+def doctor(given: GivenTarget, scenarios: tuple[str, ...], profile: str, k6: str | None, *, as_json: bool) -> ExitCode:
+    """Check this machine and the road to the stack, and size a load against them.
+
+    Sends one request to each service of the target, if one is given, and changes nothing. Exits 3 when no valid
+    measurement is to be had: a service or k6 is missing, or the plan is too large for this machine.
+    """
+    from chamiperf_ci.steps.load.plan import assign, limits  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.load.request import Overrides, choose_scenarios, read_profile  # noqa: PLC0415 - as above
+
+    target = resolve(given) if given.name or given.services or given.gateway else None
+    shapes = read_profile(profile)
+    spoken = dialect_of(given)
+    chosen = choose_scenarios(scenarios, shapes) if scenarios else ()
+    planned = [assign(shapes, each, Overrides(), spoken) for each in chosen]
+    if target is None:
+        found = examine(k6, None, planned, limits(None))
+    else:
+        with Chamicore(target, patience=_ONE_TRY) as client:
+            found = examine(k6, client, planned, limits(target))
+    click.echo(json.dumps(found.facts(), indent=2) if as_json else _table(found))
+    return ExitCode.INVALID if found.worst is State.BAD else ExitCode.OK
+
+
+def _table(found: Examination) -> str:
+    rows = [(each.what, each.state, each.text, each.remedy) for each in found.conditions]
+    rows += [
+        (
+            each.scenario,
+            State.GOOD if each.fits else State.BAD,
+            f"{each.peak_per_s:,.0f} requests/s need {each.needs}" if each.peak_per_s else f"unpaced; {each.needs}",
+            "" if each.fits else "Use a machine of that size, or a smaller --profile.",
+        )
+        for each in found.plan
+    ]
+    return tabulate(
+        rows, headers=("", "", "found", "to do"), tablefmt="simple", maxcolwidths=[None, None, _WIDEST, _WIDEST]
+    )
+
+
+if __name__ == "__main__":
+    run(doctor)
