@@ -98,3 +98,39 @@ def test_artifacts_over_the_budget_are_red_and_named(tmp_path):
     summary = (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
     assert "the limit is 20971520: the report is kept, the runs are not. Drive fewer scenarios" in summary
     assert "22020096 large.json" in summary
+
+
+BASELINES = GATE.with_name("baselines.sh")
+
+
+def chosen(tmp_path, **given):
+    """The outputs of the choice of baselines, and its log."""
+    output = tmp_path / "GITHUB_OUTPUT"
+    environment = {"PATH": "/usr/bin:/bin", "GITHUB_OUTPUT": str(output), "FILE": "baselines.json", **given}
+    ran = subprocess.run([str(BASELINES)], env=environment, cwd=tmp_path, check=True, capture_output=True, text=True)
+    return output.read_text(), ran.stdout
+
+
+def test_the_callers_own_baselines_are_used_and_nothing_is_said(tmp_path):
+    (tmp_path / "baselines.json").write_text("{}")
+    output, log = chosen(tmp_path, STACK="")
+    assert output == "file=baselines.json\nnext<<END-OF-NEXT\nEND-OF-NEXT\n"
+    assert log == ""
+
+
+def test_without_any_the_toolkits_targets_judge_and_the_way_to_a_baseline_is_said(tmp_path):
+    output, log = chosen(tmp_path, STACK="", PROPOSE="true")
+    assert output.startswith(f"file={BASELINES.parents[2]}/baselines.json\n")
+    assert "After the fifth valid night, a pull request with the first baseline opens by itself." in output
+    assert "baselines.json does not exist" in log
+
+
+def test_pairs_need_no_baseline_and_are_told_of_none(tmp_path):
+    output, log = chosen(tmp_path, STACK="", PAIRS="5")
+    assert ("baseline opens" in output, log) == (False, "")
+
+
+def test_a_self_test_says_what_to_change_for_a_stack_of_ones_own(tmp_path):
+    output, _ = chosen(tmp_path, STACK="embedded", PROJECT_URL="https://example.org/blob/v1")
+    assert "This was a self-test" in output
+    assert "https://example.org/blob/v1/docs/your-stack.md" in output

@@ -17,8 +17,11 @@ if [ ! -f "$file" ]; then
   else
     how="After five valid nights, write the first baseline: $docs/first-night.md says how."
   fi
-  echo "::notice title=chamiperf::$FILE does not exist: judged by the toolkit's targets alone, without a baseline. $how"
-  next+="- There is no \`baselines.json\` yet, so nothing is compared. $how"$'\n'
+  # Pairs are compared with each other.
+  if [ -z "${PAIRS:-}" ]; then
+    echo "::notice title=chamiperf::$FILE does not exist: judged by the toolkit's targets alone, without a baseline. $how"
+    next+="- There is no \`baselines.json\` yet, so nothing is compared. $how"$'\n'
+  fi
 fi
 printf 'file=%s\n' "$file" >>"$GITHUB_OUTPUT"
 printf 'next<<END-OF-NEXT\n%sEND-OF-NEXT\n' "$next" >>"$GITHUB_OUTPUT"

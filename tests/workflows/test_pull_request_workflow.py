@@ -149,9 +149,13 @@ def test_a_deploy_script_of_five_lines_is_enough(adopter, hub, pull):
     hub.pulls[0]["commit"] = pull["head"]["sha"] = commit
     payload = {"action": "labeled", "label": {"name": "performance"}, "pull_request": pull}
     ran = adopter.run("pull-request.yml", event="pull_request", payload=payload)
-    assert ran.steps["Deploy the old side"] == "success", ran.log
+    assert ran.steps["Deploy"] == ran.steps["Deploy the old side"] == ran.steps["Seed the old side"] == "success", (
+        ran.log
+    )
+    # What the numbers say is the machine's affair here; the scripts of examples/compose above have a verdict asserted.
     text = (ran.artifacts / "chamiperf-verdict-pull-request-1" / "verdict.json").read_text()
-    assert Verdict.model_validate(json.loads(text)).outcome.word == "regression", ran.log
+    assert Verdict.model_validate(json.loads(text)).environment == "pull-request"
+    assert ran.jobs["comment"] == "success"
     (comment,) = hub.comments
     assert comment["pull"] == 7
 
