@@ -126,6 +126,9 @@ class AcceptedRow(Value):
     """The run's statistic; of `errors` the failed requests, of `stalled-windows` their number."""
     unit: str
     statistic: Statistic = Statistic.MEDIAN_OF_WINDOWS
+    pooled: Number | None = None
+    """Beside a median of windows the quantile over the whole phase, for runs that have no other; None before it was
+    kept."""
     direction: Direction | None = None
     """Which way is good; None where the unit says it, and in entries that were written before it was kept."""
     count: Count

@@ -109,7 +109,7 @@ def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tu
     """Return what this run could not have seen, with numbers."""
     return (
         *(_runner(found) for found in [_of_p99(rows)] if found),
-        *_undetectable([row for row in rows if not row.by_pairs], "three runs"),
+        *_undetectable([row for row in rows if not row.by_pairs and not is_drifting(row)], "three runs"),
         *_undetectable([row for row in rows if row.by_pairs], "these pairs"),
         *(thin for scenario in scenarios if (thin := _thin(scenario, rows))),
         *(
@@ -381,7 +381,8 @@ def _undetectable(rows: Sequence[Row], judges: str) -> list[str]:
     least, most = min(found, key=_size), max(found, key=_size)
     ends = (f"{numbers.percent(size, tenths=True)} % ({numbers.title(key)})" for size, key in (least, most))
     place = f"is {next(ends)}" if least == most else f"lies between {' and '.join(ends)}"
-    return [f"The smallest slow-down that {judges} find in 80 % of cases {place}."]
+    alone = "" if len(found) == 1 else ", each row by itself; of few slow rows among many, fewer are found"
+    return [f"The smallest slow-down that {judges} find in 80 % of cases {place}{alone}."]
 
 
 def _size(found: tuple[float, RowKey]) -> tuple[float, str]:

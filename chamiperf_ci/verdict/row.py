@@ -17,6 +17,7 @@ from chamiperf_ci.models.vocabulary import (
     RowReason,
     RowVerdict,
     RunReason,
+    Statistic,
     TargetVerdict,
 )
 from chamiperf_ci.verdict.change import PAIRS_TO_DECIDE, RUNS_TO_DECIDE, THIN_FACTORS, Change, change, change_of_pairs
@@ -31,7 +32,7 @@ from chamiperf_ci.verdict.counts import (
     compare_stalled,
 )
 from chamiperf_ci.verdict.distributions import median
-from chamiperf_ci.verdict.statistic import PRIOR_SD, as_shown, as_worse, is_quantity, log_tolerance
+from chamiperf_ci.verdict.statistic import POOLED_PRIOR_SD, as_shown, as_worse, is_quantity, log_tolerance, prior_sd
 
 VERDICT_WITHOUT_JUDGEMENT = MappingProxyType(
     {
@@ -81,6 +82,7 @@ class RowInput:
         metric_class: Decides the prior spread of a quantity; another Trend takes the class of its quantile.
         direction: Which way is good.
         tolerance: Slowdown accepted, as a fraction above 0.
+        statistic: How its numbers were formed, which decides the prior spread with the class.
         baseline: A quantity's accepted runs; of a connection or a rate too, and then 0 is a value.
         history: A quantity's valid nights before the judged ones, oldest first.
         current: A quantity's current runs: the night's run first, then the repeats.
@@ -96,6 +98,7 @@ class RowInput:
     key: RowKey
     kind: RowKind = RowKind.QUANTITY
     metric_class: MetricClass = MetricClass.P99
+    statistic: Statistic = Statistic.MEDIAN_OF_WINDOWS
     direction: Direction = Direction.LOWER
     tolerance: float = DEFAULT_TOLERANCE
     baseline: tuple[float, ...] = ()
@@ -381,6 +384,15 @@ def adr_gate(baseline: Sequence[float], current: float, *, tolerance: float, dir
 
 LARGEST_P_OF_PAIRS = 0.001
 HALF_AGAIN = math.log(1.5)
+TWICE = math.log(2.0)
+
+
+def thin_needs(measured: Change) -> float:
+    """Return how far above one or two accepted runs each current run must lie: half again, a pooled p99 twice.
+
+    One baseline run called 5.2 % of unchanged pooled p99 a regression by half again, 2.1 % by twice (measured).
+    """
+    return TWICE if measured.prior_sd >= min(POOLED_PRIOR_SD.values()) else HALF_AGAIN
 
 
 def decide_row(row: RowInput) -> RowDecision:
@@ -418,7 +430,7 @@ def decide_row(row: RowInput) -> RowDecision:
             row.current,
             history=row.history,
             direction=row.direction,
-            prior_sd=PRIOR_SD[row.metric_class],
+            prior_sd=prior_sd(row.metric_class, row.statistic),
         )
     )
     return settle(
@@ -475,7 +487,7 @@ def _condemned(measured: Change, theta: float, *, worse_survives: bool) -> RowRe
         return RowReason.SLOWER_IN_PAIRS if holds else None
     nearest = measured.offsets[0]
     if is_thin(measured):
-        return RowReason.SLOWER_THAN_HALF_AGAIN if nearest >= HALF_AGAIN else None
+        return RowReason.SLOWER_THAN_HALF_AGAIN if nearest >= thin_needs(measured) else None
     return RowReason.SLOWER_IN_ALL_RUNS if worse_survives and nearest >= theta / 2 else None
 
 
@@ -500,7 +512,7 @@ def _why(measured: Change, theta: float) -> RowReason:
 
 
 def _worth_another_run(measured: Change, theta: float) -> bool:
-    return not _has_enough(measured) and measured.d >= (HALF_AGAIN if is_thin(measured) else theta / 2)
+    return not _has_enough(measured) and measured.d >= (thin_needs(measured) if is_thin(measured) else theta / 2)
 
 
 def _has_enough(measured: Change) -> bool:

@@ -21,6 +21,9 @@ PRIOR_SD = MappingProxyType(
     }
 )
 
+POOLED_PRIOR_SD = MappingProxyType({MetricClass.P99: 0.23, MetricClass.P999: 0.23})
+"""The same of a quantile over the whole phase, where it differs: stalls that the median of windows does not see."""
+
 _SMALLEST, _LARGEST = 1e-12, 1e15
 """In any unit in use; what lies beyond is no measurement, and its ratio to one has no meaning."""
 
@@ -37,6 +40,12 @@ REQUESTS_NEEDED = MappingProxyType(
         MetricClass.P999: 10_000,
     }
 )
+
+
+def prior_sd(metric_class: MetricClass, statistic: Statistic = Statistic.MEDIAN_OF_WINDOWS) -> float:
+    """Return the spread between runs that is assumed of a metric, by its class and how its number is formed."""
+    pooled = POOLED_PRIOR_SD if statistic is Statistic.POOLED else {}
+    return pooled.get(metric_class, PRIOR_SD[metric_class])
 
 
 def log_tolerance(tolerance: float, direction: Direction) -> float:

@@ -1,5 +1,6 @@
 """What a gate can see: the closed form of a needed slowdown against the rules themselves, and the drill's table."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from verdict_numbers import KEY, row
 
-from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowVerdict
+from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowVerdict, Statistic
 from chamiperf_ci.verdict.night import confirm_night, judge_night
-from chamiperf_ci.verdict.power import gate_power, needed_slowdown
-from chamiperf_ci.verdict.row import RowInput, decide_row
+from chamiperf_ci.verdict.power import gate_power, needed_slowdown, smallest_found
+from chamiperf_ci.verdict.row import RowInput, RowKey, decide_row
 
 near = st.floats(min_value=90, max_value=115)
 EPSILON = 1e-6
@@ -124,3 +125,41 @@ def test_the_same_runs_give_the_same_power(quiet):
 def test_power_needs_five_runs_of_every_row(rows):
     with pytest.raises(ValueError, match="at least five"):
         gate_power(rows, [0.2])
+
+
+@pytest.mark.parametrize(("spread", "history"), [(0.02, True), (0.05, True), (0.12, True)])
+def test_a_claimed_slow_down_is_found_in_about_four_of_five_cases(spread, history):
+    draws = np.random.default_rng(3)
+    found = []
+    for _ in range(400):
+        runs = np.exp(draws.standard_t(4, 38) * spread)
+        baseline, before, now = runs[:5], runs[5:35], runs[35:]
+        blank = RowInput(
+            RowKey("s", "e", "p95"),
+            metric_class=MetricClass.P95,
+            baseline=tuple(baseline),
+            history=tuple(before),
+            current=tuple(now),
+        )
+        claim = smallest_found(decide_row(blank).change, math.log(1.2))
+        slowed = replace(blank, current=tuple(now * math.exp(claim)))
+        found.append(decide_row(slowed).verdict is RowVerdict.REGRESSION)
+    assert 0.75 <= np.mean(found)
+    if spread > 0.07:  # the prior of a p95: below it the claim errs to the safe side
+        assert np.mean(found) <= 0.92
+
+
+def test_a_claim_is_never_below_what_the_rule_asks_of_a_slow_down():
+    quiet = RowInput(RowKey("s", "e", "p50"), metric_class=MetricClass.P50, baseline=(100.0,) * 5, current=(100.0,) * 3)
+    claim = smallest_found(decide_row(quiet).change, math.log(1.2))
+    just_below = replace(quiet, current=(100.0 * math.exp(claim) * 0.93,) * 3)
+    assert decide_row(just_below).verdict is not RowVerdict.REGRESSION
+
+
+def test_one_baseline_run_of_a_pooled_p99_asks_for_twice_as_much():
+    pooled = RowInput(
+        RowKey("s", "e", "p99"), statistic=Statistic.POOLED, baseline=(100.0,), current=(180.0, 185.0, 190.0)
+    )
+    assert decide_row(replace(pooled, statistic=Statistic.MEDIAN_OF_WINDOWS)).verdict is RowVerdict.REGRESSION
+    assert decide_row(pooled).verdict is RowVerdict.INCONCLUSIVE
+    assert decide_row(replace(pooled, current=(230.0, 240.0, 250.0))).verdict is RowVerdict.REGRESSION

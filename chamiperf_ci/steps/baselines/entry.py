@@ -10,7 +10,7 @@ from chamiperf_ci.models.baselines import AcceptedRow, AcceptedStatement, Baseli
 from chamiperf_ci.models.history import HistoryRow
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.target import StackKind
-from chamiperf_ci.models.vocabulary import RowKind
+from chamiperf_ci.models.vocabulary import RowKind, Statistic
 from chamiperf_ci.steps.compare.measure import ERRORS, Measurement, measure
 
 DIGITS = 6
@@ -77,6 +77,9 @@ def row_of(found: Measurement) -> AcceptedRow | None:
         value=value,
         unit=unit,
         statistic=found.formed.statistic,
+        pooled=rounded(found.pooled, found.resolution)
+        if found.formed.statistic is Statistic.MEDIAN_OF_WINDOWS and found.pooled and found.unit != "/s"
+        else None,
         direction=None if told or found.kind is not RowKind.QUANTITY else found.direction,
         count=found.count,
     )

@@ -49,7 +49,7 @@ from chamiperf_ci.verdict.row import (
     adr_gate,
     night_outcome,
 )
-from chamiperf_ci.verdict.statistic import PRIOR_SD, as_shown, is_quantity
+from chamiperf_ci.verdict.statistic import as_shown, is_quantity, log_tolerance, prior_sd
 from chamiperf_ci.verdict.validity import OtherWork
 
 
@@ -278,12 +278,14 @@ def drift_rows(
         is_part = pairing.key != pairing.key.whole
         if judged is None or judged.reason is not None or judged.kind is not RowKind.QUANTITY or is_part:
             continue
+        if judged.statistic is not drifting.statistic:  # the nights before are of the other kind
+            continue
         alike = [n for n in before if _value(n, drifting) is not None]
         values = [value for n in alike if (value := _value(n, drifting)) is not None]
         drift = find_drift(
             judged.baseline,
             [*values, *judged.current[:1]],
-            prior_sd=PRIOR_SD[judged.metric_class],
+            prior_sd=prior_sd(judged.metric_class, judged.statistic),
             direction=judged.direction,
             since=sum(n.started_at <= accepted.newest for n in alike),
         )
@@ -307,7 +309,7 @@ def _row(row: model.Row, drift: Drift, nights: Sequence[PastNight], tonight: str
             "key": row.key.model_copy(update={"metric": f"{row.key.metric} drift"}),
             "verdict": RowVerdict.INCONCLUSIVE,
             "reason": RowReason.DRIFT,
-            "change": change_of(change),
+            "change": change_of(change, log_tolerance(row.tolerance, row.direction)),
             "target": NO_TARGET,
             "suspect": False,
             "compared": False,

@@ -31,8 +31,9 @@ from chamiperf_ci.verdict.counts import (
     waits_for_connections,
 )
 from chamiperf_ci.verdict.distributions import centre
+from chamiperf_ci.verdict.power import smallest_found
 from chamiperf_ci.verdict.row import RowDecision, RowInput
-from chamiperf_ci.verdict.statistic import PRIOR_SD, as_worse, is_quantity, part_stands_out
+from chamiperf_ci.verdict.statistic import as_shown, as_worse, is_quantity, part_stands_out, prior_sd
 from chamiperf_ci.verdict.target import TargetDecision, judge_error_rate, judge_rate, judge_target
 from chamiperf_ci.verdict.validity import Limits, RowFacts, is_offered, row_reason
 
@@ -192,6 +193,7 @@ class _Pairer:
         direction: Direction,
     ) -> RowInput:
         kind = now.kind if now else _kind(key)
+        now, known = _both_pooled(now, known)
         statistic = now.formed.statistic if now else Statistic.VALUE
         mismatch = self._mismatch
         unlike = self._unlike(key, now, known) if now and kind is RowKind.QUANTITY else ()
@@ -215,6 +217,7 @@ class _Pairer:
             key=row_input.RowKey(key.scenario, key.endpoint, key.metric, key.phase),
             kind=kind,
             metric_class=policy.metric_class,
+            statistic=statistic,
             direction=direction,
             tolerance=policy.tolerance,
             reason=reason,
@@ -342,6 +345,29 @@ class _Pairer:
         return replace(judged, pairs=tuple((old, new) for old, new in values if old is not None and new is not None))
 
 
+def _both_pooled(
+    now: Measurement | None, known: Sequence[AcceptedRow]
+) -> tuple[Measurement | None, Sequence[AcceptedRow]]:
+    """Take the whole phase's quantile of both sides where one side has no other: a few requests less are no mismatch.
+
+    Entries of before it was stored beside the median of windows stay as they are, and are a mismatch then.
+    """
+    if now is None or now.pooled is None or now.formed.value is None or not known:
+        return now, known
+    kinds = {now.formed.statistic, *(row.statistic for row in known)}
+    if kinds != {Statistic.POOLED, Statistic.MEDIAN_OF_WINDOWS}:
+        return now, known
+    values = [row.value if row.statistic is Statistic.POOLED else row.pooled for row in known]
+    if any(value is None for value in values):
+        return now, known
+    pooled = [
+        row.model_copy(update={"value": value, "statistic": Statistic.POOLED})
+        for row, value in zip(known, values, strict=True)
+    ]
+    formed = replace(now.formed, value=now.pooled, statistic=Statistic.POOLED)
+    return replace(now, formed=formed), pooled
+
+
 def _as_said(unit: str, direction: Direction | None) -> str:
     return f"{unit or 'no unit'}{f', {direction} is good' if direction else ''}"
 
@@ -373,6 +399,8 @@ def _with_current(row: RowInput, runs: Sequence[Measurement]) -> RowInput:
         return replace(row, current_stalled=tuple(int(count) for count in counts if count is not None))
     if row.kind is RowKind.ERRORS:
         return replace(row, current_failures=tuple(run.failures for run in runs if run.formed.reason is None))
+    if row.statistic is Statistic.POOLED and row.kind is RowKind.QUANTITY:
+        return replace(row, current=tuple(run.pooled for run in runs if run.pooled is not None))
     alike = [run.formed for run in runs if run.formed.statistic is runs[0].formed.statistic]
     return replace(row, current=tuple(formed.value for formed in alike if formed.value is not None))
 
@@ -445,7 +473,7 @@ def _judged(
         return TargetDecision(TargetVerdict.INVALID, None, limit), phase, RowReason.NOT_MEASURED
     if now.formed.reason is RowReason.TOO_FEW_REQUESTS:
         return TargetDecision(TargetVerdict.INVALID, now.pooled, limit), phase, RowReason.TOO_FEW_REQUESTS
-    sigma = decision.change.spread if decision and decision.change else PRIOR_SD[row.policy.metric_class]
+    sigma = decision.change.spread if decision and decision.change else prior_sd(row.policy.metric_class)
     if now.kind is RowKind.ERRORS:
         judged = judge_error_rate([run.failures for run in row.in_phase(phase)], limit)
     elif rule.offered_factor is not None:
@@ -532,7 +560,7 @@ def row(
         baseline_runs=len(baseline),
         current=_middle(current, judged),
         current_values=current,
-        change=change_of(change) if change else None,
+        change=change_of(change, decision.theta) if decision and change else None,
         tolerance=pairing.policy.tolerance,
         target=target.model_copy(update={"sentence": target_sentence(target)}),
         suspect=decision.suspect if decision else False,
@@ -582,7 +610,7 @@ def _middle(values: Sequence[float], judged: RowInput | None) -> float | None:
     return math.exp(centre(as_worse(values, Direction.LOWER)))
 
 
-def change_of(change: Change) -> model.Change:
+def change_of(change: Change, theta: float) -> model.Change:
     """Return a change as a verdict's file holds it."""
     low, high = change.shown_interval
     return model.Change(
@@ -595,7 +623,7 @@ def change_of(change: Change) -> model.Change:
         sigma=change.sigma,
         p_worse=change.p_worse,
         p_better=change.p_better,
-        detectable=change.minimal_detectable,
+        detectable=abs(as_shown(smallest_found(change, theta), change.direction)),
     )
 
 
