@@ -134,3 +134,20 @@ def test_a_self_test_says_what_to_change_for_a_stack_of_ones_own(tmp_path):
     output, _ = chosen(tmp_path, STACK="embedded", PROJECT_URL="https://example.org/blob/v1")
     assert "This was a self-test" in output
     assert "https://example.org/blob/v1/docs/your-stack.md" in output
+
+
+@pytest.mark.parametrize("word", ["yes", "1", "True", "", "true false"])
+def test_a_flag_of_the_chain_that_is_neither_true_nor_false_is_refused(word, tmp_path):
+    files = {name: str(tmp_path / name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
+    environment = {"PATH": "/usr/bin:/bin", "FLAGS": f"confirm true\ncomment {word}\n", **files}
+    ran = subprocess.run(
+        [str(GATE.with_name("flags.sh"))], env=environment, check=False, capture_output=True, text=True
+    )
+    assert ran.returncode == 2
+    assert f"comment: '{word}' is neither true nor false." in ran.stdout
+    assert (tmp_path / "GITHUB_OUTPUT").read_text() == "exit-code=2\n"
+
+
+def test_flags_of_the_chain_that_are_true_or_false_pass():
+    environment = {"PATH": "/usr/bin:/bin", "FLAGS": "confirm true\ncomment false\n"}
+    assert subprocess.run([str(GATE.with_name("flags.sh"))], env=environment, check=False).returncode == 0

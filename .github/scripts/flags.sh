@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Refuses a flag that is neither true nor false: it would be taken for false without a word. FLAGS has a line for each: its
+# name, a blank, its value.
+set -euo pipefail
+
+while read -r name value; do
+  case "$name:$value" in
+    : | *:true | *:false) continue ;;
+  esac
+  said="$name: '$value' is neither true nor false. Write one of them under with:"
+  echo "::error title=chamiperf::${said//%/%25}"
+  printf '### chamiperf stopped\n\n````text\n%s\n````\n\n' "${said//\`\`\`\`/}" >>"${GITHUB_STEP_SUMMARY:-/dev/stderr}"
+  printf 'exit-code=2\n' >>"${GITHUB_OUTPUT:-/dev/stderr}"
+  exit 2
+done <<<"$FLAGS"
