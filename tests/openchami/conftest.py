@@ -19,12 +19,12 @@ class Site:
 
     def run(self, name, *arguments, **variables):
         """Run a command at this stack."""
-        urls = self.stack.urls
+        urls, fabrica = self.stack.urls, self.dialect == "openchami-fabrica"
         ours = {
             "CHAMIPERF_DIALECT": self.dialect,
             "CHAMICORE_TEST_SMD_URL": urls["smd"],
-            "CHAMICORE_TEST_BSS_URL": urls["bss"],
-            **({} if self.dialect == "openchami-fabrica" else {"CHAMICORE_TEST_CLOUDINIT_URL": urls["cloud-init"]}),
+            "CHAMICORE_TEST_BSS_URL": urls["boot-service" if fabrica else "bss"],
+            **({} if fabrica else {"CHAMICORE_TEST_CLOUDINIT_URL": urls["cloud-init"]}),
         }
         return command_line.command(name, *arguments, cwd=self.folder, **{**ours, **variables})
 

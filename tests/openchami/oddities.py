@@ -525,6 +525,79 @@ class CloudInit:
         return Reply(200, ("\n".join([*lines, f"cluster-name: {info.get('cluster-name', '')}"]) + "\n").encode(), YAML)
 
 
+class BootService:
+    """The boot-service of later releases: nodes and configurations under keys of its own, and BSS's old routes."""
+
+    def __init__(self):
+        self.lock = threading.RLock()
+        self.nodes, self.configurations = {}, []
+        self.made = 0
+
+    def answer(self, request):
+        """Route a request; what is not routed is 404."""
+        reply = said(404, "404 page not found\n")
+        with self.lock:
+            match request.method, request.path.strip("/").split("/"):
+                case "GET", ["health"]:
+                    reply = as_json({"status": "ok", "service": "boot-service"})
+                case "GET", ["service", "status"]:
+                    reply = as_json({"service_status": "running"})
+                case "GET", ["service", "version"]:
+                    reply = as_json({"service_version": "2.0.0", "git_commit": "main"})
+                case "GET", ["nodes"]:
+                    reply = as_json(list(self.nodes.values()))
+                case "POST", ["nodes"]:
+                    reply = self._add_node(request.json())
+                case "GET", ["nodes", uid] if uid in self.nodes:
+                    reply = as_json(self.nodes[uid])
+                case "DELETE", ["nodes", uid] if uid in self.nodes:
+                    del self.nodes[uid]
+                    reply = as_json({"message": "Node deleted successfully", "uid": uid})
+                case "GET", ["boot", "v1", "bootscript"]:
+                    reply = self._script(request.query["mac"][0])
+                case _, ["boot", "v1", "bootparameters"]:
+                    reply = self._parameters(request)
+        return reply
+
+    def _add_node(self, body):
+        self.made += 1
+        uid, moment = f"node-{self.made:08x}", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        metadata = {**body["metadata"], "uid": uid, "createdAt": moment, "updatedAt": moment}
+        self.nodes[uid] = {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": body["spec"], "status": {}}
+        return as_json(self.nodes[uid], 201)
+
+    def _parameters(self, request):
+        """A second POST makes a second configuration; nothing is a conflict."""
+        wanted = request.query.get("mac")
+        found = [each for each in self.configurations if not wanted or wanted[0] in each["macs"]]
+        match request.method:
+            case "POST":
+                self.configurations.append(request.json())
+                return as_json({"boot-parameters": [{**request.json(), "meta": {}}]}, 201)
+            case "DELETE":
+                self.configurations = [each for each in self.configurations if each not in found]
+                return (
+                    as_json({"boot-parameters": found}) if found else problem(404, "No matching boot parameters found")
+                )
+            case "GET":
+                return as_json({"boot-parameters": found or None})
+        return Reply(405)
+
+    def _script(self, mac):
+        node = next((each["spec"] for each in self.nodes.values() if each["spec"]["bootMac"] == mac), None)
+        boot = next((each for each in self.configurations if mac in each["macs"]), None)
+        if node is None or boot is None:
+            return said(200, "#!ipxe\n# Error iPXE Boot Script\necho Boot script generation failed\nhalt\n")
+        lines = [
+            f"set kernel {boot['kernel']}",
+            f"set initrd {boot['initrd']}",
+            f"set params {boot['params']} BOOTIF=01",
+        ]
+        return said(
+            200, "\n".join(["#!ipxe", f"# Node: {node['xname']}", *lines, "kernel ${kernel} ${params}", "boot", ""])
+        )
+
+
 @dataclass
 class OpenChami:
     """The running stack."""
@@ -532,6 +605,7 @@ class OpenChami:
     smd: Smd
     bss: Bss
     cloud_init: CloudInit
+    boot_service: BootService
     urls: dict
     """Base URL by service, and of the gateway."""
     asked: list
@@ -575,7 +649,7 @@ def openchami(options=None):
     """Serve all three services, each on a port of its own, and once more behind a gateway with the release's paths."""
     options = options or Oddities()
     smd = Smd(options)
-    bss, cloud_init = Bss(options, smd), CloudInit(options, smd)
+    bss, cloud_init, boot_service = Bss(options, smd), CloudInit(options, smd), BootService()
     asked = []
 
     def gateway(path):
@@ -590,7 +664,8 @@ def openchami(options=None):
             "smd": lambda path: (smd, path),
             "bss": lambda path: (bss, path),
             "cloud-init": lambda path: (cloud_init, path),
+            "boot-service": lambda path: (boot_service, path),
             "gateway": gateway,
         }
         urls = {name: stack.enter_context(served_by(_handler(route, asked))) for name, route in routes.items()}
-        yield OpenChami(smd, bss, cloud_init, urls, asked)
+        yield OpenChami(smd, bss, cloud_init, boot_service, urls, asked)

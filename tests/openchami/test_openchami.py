@@ -236,6 +236,21 @@ def test_what_the_dialect_does_not_have_is_one_clear_line(name, arguments, wrong
     assert "Traceback" not in told
 
 
+def test_a_boot_service_makes_its_keys_itself_and_answers_200_for_a_node_it_does_not_know(site_with):
+    site = site_with("openchami-fabrica")
+    assert "7 ok, 1 skipped" in site.done("smoke")
+    site.done("seed", "--nodes", NODES)
+    site.done("load", *LIGHT)
+    assert failures(run_file(site, "boot_storm")) == {}
+    told = site.done("load", "--scenario", "mixed_boot_path", "--profile", "demo", code=3)
+    assert "not possible on this stack: its metadata-service is not described yet" in told
+    del site.stack.boot_service.configurations[0]
+    site.run("load", *LIGHT)
+    assert failures(run_file(site, "boot_storm"))["bootscript"] > 0
+    site.done("seed", "--remove")
+    assert (site.stack.boot_service.nodes, site.stack.boot_service.configurations) == ({}, [])
+
+
 def test_the_metadata_service_is_not_described_yet(site_with):
     site = site_with("openchami-fabrica")
     told = site.done("smoke", "--cloud-init-url", "http://127.0.0.1:1", code=2)

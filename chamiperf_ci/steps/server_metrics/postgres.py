@@ -100,10 +100,10 @@ class PostgresWatch:
         if len(looks) < 2:  # noqa: PLR2004 - a difference
             seen = f"it was read {len(looks)} times in the phase, and a difference needs two"
             reason = "; ".join(part for part in (watch.problem, seen) if part)
-            return Seen((_missing("db_query_p99", "ms", reason), _missing("pool_utilisation", "share", reason)))
+            return Seen(_unread(reason))
         if not self._lock.acquire(timeout=_WAIT_FOR_SESSION_S):
             reason = "the server does not answer"
-            return Seen((_missing("db_query_p99", "ms", reason), _missing("pool_utilisation", "share", reason)))
+            return Seen(_unread(reason))
         try:
             statements, problem = self._statements(looks, started_at)
             most = self._most()
@@ -151,6 +151,12 @@ class PostgresWatch:
             return self._source.max_connections()
         except ToolkitError:
             return None
+
+
+def _unread(reason: str) -> tuple[ServerMetric, ...]:
+    """What a server that was not read leaves open, and why."""
+    figures = (("statements", "statements"), ("db_query_p99", "ms"), ("pool_utilisation", "share"))
+    return tuple(_missing(name, unit, reason) for name, unit in figures)
 
 
 def _rise(first: Look, last: Look, key: StatementKey) -> StatementTotals | None:
@@ -207,6 +213,8 @@ def _metrics(
 ) -> Iterator[ServerMetric]:
     observed = looks[-1][0] - looks[0][0]
     why = problem or f"{_STATEMENTS_SOURCE} tells means, no quantiles; a mean is not a p99"
+    if problem:
+        yield _missing("statements", "statements", problem)
     yield _missing("db_query_p99", "ms", why)
     yield from _connections(looks, statements, pools, most, observed)
     yield from _databases(looks[0][1], looks[-1][1], observed)

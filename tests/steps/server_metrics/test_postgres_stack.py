@@ -1,9 +1,9 @@
 """A real PostgreSQL read beside a real load: a lost index is named, unchanged runs name nothing, no secret gets out."""
 
-import json
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import command_line
@@ -13,8 +13,13 @@ from database_stack import needs_postgres
 
 from chamicore_standin import faulting, lifecycle
 from chamicore_standin.catalogue import READER_FILE
+from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.models.faults import DropIndex
+from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.target import StackOptions
+from chamiperf_ci.steps.baselines.entry import stored_statements
+from chamiperf_ci.steps.compare.scenarios import sittings
+from chamiperf_ci.steps.compare.statements import slower_statements
 
 pytestmark = [pytest.mark.e2e, needs_postgres]
 
@@ -23,7 +28,6 @@ NODES = 1500
 SCENARIO = "database_stress"
 LOAD = ("--scenario", SCENARIO, "--profile", "demo", "--vus", "4", "--pace", "200ms", "--ramp-up", "0", "--spike", "0",
         "--cooldown", "0", "--sustained", "5s", "--windows", "2", "--settle", "0")  # fmt: skip
-BARE = {"kind": "baselines", "schema_version": 1, "producer": "chamiperf"}
 
 
 class Measured:
@@ -47,17 +51,33 @@ class Measured:
         written.rename(kept)
         return kept
 
-    def slower(self, run):
-        """The statements that a comparison with the first run names."""
-        self.run("compare", "--runs", run, "--baselines", self.folder / "baselines.json")
-        verdict = json.loads((self.folder / "out" / "verdict.json").read_text())
-        return verdict.get("statements", [])
+
+class Accepted:
+    """A baseline of one run, however busy the machine was that made it."""
+
+    def __init__(self, run):
+        self.runs = [SimpleNamespace(statements=stored_statements(run))]
+
+    def accepted(self, _fingerprint):
+        """The one run, whatever is compared with it."""
+        return self
+
+
+def read(path):
+    """A run as it was written."""
+    return read_document(path, Run)
+
+
+def slower(run, baseline):
+    """The statements that are named, by what became of them."""
+    (sitting,) = sittings([run])
+    return slower_statements(sitting, Accepted(baseline))
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("postgres")
-    few = ("discovery", "power", "mcp", "kea", "kea-sync")
+    few = ("mcp", "kea", "kea-sync")
     options = StackOptions(ports="ephemeral", password_cost=4, without=few, database="postgres")
     state = lifecycle.up(options, state_dir=folder / "state")
     found = Measured(state, folder)
@@ -67,30 +87,31 @@ def measured(tmp_path_factory):
     lifecycle.down(folder / "state")
 
 
-def test_a_lost_index_is_named_with_its_factor_and_unchanged_runs_name_nothing(measured):
-    first, *unchanged = (measured.load(f"unchanged-{number}") for number in range(4))
-    baselines = measured.folder / "baselines.json"
-    baselines.write_text(json.dumps(BARE))
-    link = ("--link", "https://example.org/accepted")
-    begun = measured.run("baselines", "init", "--runs", first, *link, "--baselines", baselines)
-    assert begun.returncode == 0, begun.stderr
-    assert [measured.slower(run) for run in unchanged] == [[], [], []]
+@pytest.fixture(scope="module")
+def alike(measured):
+    """Runs of a stack that nothing happens to."""
+    return [read(measured.load(f"unchanged-{number}")) for number in range(4)]
+
+
+def test_a_lost_index_is_named_with_its_factor_and_unchanged_runs_name_nothing(measured, alike):
+    first, *unchanged = alike
+    assert [slower(run, first) for run in unchanged] == [(), (), ()]
     faulting.set_fault(measured.state, DropIndex(service="bss", index="boot_params_by_id"))
     try:
-        named = measured.slower(measured.load("lost"))
+        named = slower(read(measured.load("lost")), first)
     finally:
         faulting.clear_faults(measured.state)
     assert named
-    assert all("boot_params" in each["text"] and each["factor"] >= 3 for each in named), named
+    assert all("boot_params" in each.text and each.factor >= 3 for each in named), named
 
 
-def test_what_the_database_says_stands_in_the_run(measured):
-    run = json.loads(measured.load("stated").read_text())
-    words = {each["text"].split()[0].upper() for each in run["statements"]}
+def test_what_the_database_says_stands_in_the_run(alike):
+    run = alike[0]
+    words = {each.text.split()[0].upper() for each in run.statements}
     assert words
     assert words <= {"SELECT", "INSERT", "UPDATE", "DELETE"}
-    assert all(each["calls"] > 0 and each["mean_ms"] > 0 and each["points"] for each in run["statements"])
-    figures = {each["name"]: each["value"] for each in run["server"] if each["service"] == "postgres"}
+    assert all(each.calls > 0 and each.mean_ms > 0 and each.points for each in run.statements)
+    figures = {each.name: each.value for each in run.server if each.service == "postgres"}
     assert figures["connections_open"] > 0
     # The services state their pools and statements themselves, so no target is judged by the database's word.
     assert "pool_utilisation" not in figures

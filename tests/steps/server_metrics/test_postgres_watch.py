@@ -133,7 +133,8 @@ def test_what_went_wrong_is_counted_over_the_phase():
 def test_a_server_that_does_not_answer_is_named_and_is_no_error():
     found = seen(Server(OutsideServiceError("the password is refused", where="x", remedy="y.")))
     assert found.statements == ()
-    assert {each.name: each.value for each in found.metrics} == {"db_query_p99": None, "pool_utilisation": None}
+    expected = {"statements": None, "db_query_p99": None, "pool_utilisation": None}
+    assert {each.name: each.value for each in found.metrics} == expected
     assert all(each.reason.startswith("the password is refused") for each in found.metrics)
 
 
@@ -141,5 +142,5 @@ def test_without_the_extension_connections_are_still_told():
     bare = Look(look().sessions, look().databases, {})
     found = seen(Server(bare, bare, problem="the extension pg_stat_statements is not installed in this database"))
     assert found.statements == ()
-    assert "not installed" in values(found, "db_query_p99")[""][1]
+    assert "not installed" in values(found, "statements")[""][1]
     assert values(found, "connections_in_use")["bss"][0] == 1
