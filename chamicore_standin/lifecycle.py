@@ -84,9 +84,14 @@ def up(
             )
         wanted = catalogue.wanted_ports(options)
         _sweep(folder, catalogue.KEPT_ENTRIES if keep_data else ())
-        if options.database == "postgres":
-            _prepare_postgres(folder, wanted, postgres_dsn, keep_data=keep_data)
-        return _start(folder, options, wanted, internal_token, ready_timeout_s)
+        try:
+            if options.database == "postgres":
+                _prepare_postgres(folder, wanted, postgres_dsn, keep_data=keep_data)
+            return _start(folder, options, wanted, internal_token, ready_timeout_s)
+        except BaseException:
+            if not keep_data:
+                _sweep(folder, (catalogue.LOG_FILE,))
+            raise
 
 
 def restart(state_dir: Path | None = None, *, ready_timeout_s: float = READY_TIMEOUT_S) -> StackState:

@@ -117,7 +117,11 @@ def prepare(data: Path, named: str | None) -> Secrets:
     if known.dsn:
         check_named(known.dsn)
     elif not (data / "postgres").exists():
-        _make_cluster(data, known.owner)
+        try:
+            _make_cluster(data, known.owner)
+        except OSError as fault:
+            remove_cluster(data)
+            raise _not_made(str(fault)) from None
     return known
 
 
@@ -183,11 +187,15 @@ def _make_cluster(data: Path, password: str) -> None:
     if made.returncode:
         remove_cluster(data)
         last = (made.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise ConfigurationError(
-            f"the private PostgreSQL could not be made: {last}",
-            where=str(cluster),
-            remedy=f"Make room or give rights there (TMPDIR), or name a server by {DSN_VARIABLE}.",
-        )
+        raise _not_made(last)
+
+
+def _not_made(why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the private PostgreSQL could not be made: {why}",
+        where="--database postgres",
+        remedy=f"Give another place (TMPDIR as root, else --state-dir), or name a server by {DSN_VARIABLE}.",
+    )
 
 
 def _environment() -> dict[str, str]:
@@ -287,7 +295,9 @@ def _set_up(dsn: str, reader_password: str) -> None:
     with connect(f"{dsn}/postgres") as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
             connection.execute(f"CREATE DATABASE {DATABASE}".encode())
-            connection.execute(f"CREATE ROLE {READER} LOGIN PASSWORD '{reader_password}'".encode())  # hexadecimal
+            # As a hash: statistics of statements keep what a statement of this kind says.
+            secret = connection.pgconn.encrypt_password(reader_password.encode(), READER.encode(), b"scram-sha-256")
+            connection.execute(f"CREATE ROLE {READER} LOGIN PASSWORD '{secret.decode()}'".encode())
             connection.execute(f"ALTER ROLE {READER} SET default_transaction_read_only = on".encode())
             connection.execute(f"GRANT pg_monitor TO {READER}".encode())
     with connect(f"{dsn}/{DATABASE}") as connection:

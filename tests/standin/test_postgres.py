@@ -1,8 +1,10 @@
 """The stand-in on PostgreSQL: private or named, a pool with real figures, an index that goes and returns."""
 
 import concurrent.futures
+import errno
 import json
 import os
+import signal
 from pathlib import Path
 
 import psycopg
@@ -62,6 +64,21 @@ def test_no_password_is_where_others_read(stack):
     processes = [stack.supervisor, stack.postgres, *(ref for each in stack.services for ref in each.processes)]
     seen += [Path(f"/proc/{ref.pid}/{name}").read_bytes() for ref in processes for name in ("cmdline", "environ")]
     assert [text for text in seen for secret in secrets if secret in text] == []
+
+
+def test_no_password_is_in_the_statistics_of_statements(stack, reader):
+    known = json.loads((Path(stack.state_dir) / "data" / postgres.SECRETS_FILE).read_text())
+    said = " ".join(query for (query,) in reader.execute("SELECT query FROM pg_stat_statements").fetchall())
+    assert "CREATE ROLE" in said
+    assert [name for name in ("owner", "reader") if known[name] in said] == []
+
+
+def test_the_server_ends_with_a_supervisor_that_is_killed(make_stack):
+    state = make_stack(database="postgres", without=FEW)
+    cluster = Path(os.path.realpath(Path(state.state_dir) / "data" / "postgres"))
+    os.kill(state.supervisor.pid, signal.SIGKILL)
+    assert eventually(lambda: not state.postgres.is_running())
+    assert (lifecycle.down(Path(state.state_dir)), cluster.exists()) == (True, False)
 
 
 def test_the_pools_figures_are_its_own_and_not_marked_as_simulated(stack, api):
@@ -188,7 +205,7 @@ def test_a_schema_that_no_stack_made_is_neither_used_nor_dropped(named, tmp_path
         connection.execute("CREATE TABLE bss.boot_params (precious text)")
     with pytest.raises(ConfigurationError, match="the schema bss is there already"):
         lifecycle.up(OPTIONS, state_dir=tmp_path / "state", postgres_dsn=named)
-    lifecycle.down(tmp_path / "state")
+    assert list((tmp_path / "state").iterdir()) == [tmp_path / "state" / "lock"]
     with psycopg.connect(named) as connection:
         assert connection.execute("SELECT count(*) FROM bss.boot_params").fetchone() == (0,)
 
@@ -207,8 +224,29 @@ def test_a_named_server_that_cannot_be_used_is_refused_without_its_password(tmp_
     assert "hidden-word" not in str(refused.value) + refused.value.remedy
 
 
+def test_a_place_that_cannot_be_written_is_refused_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(postgres, "_account", _no_room)
+    with pytest.raises(ConfigurationError, match=r"could not be made: .*No space left"):
+        postgres.prepare(tmp_path, None)
+
+
+def _no_room(*_given, **_named):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_a_missing_server_program_is_named_with_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(postgres, "_DEBIAN_BINARIES", tmp_path)
     with pytest.raises(ConfigurationError, match="initdb is not installed"):
         lifecycle.up(OPTIONS, state_dir=tmp_path / "state")
+
+
+def test_a_stack_that_does_not_become_ready_leaves_no_cluster(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        lifecycle, "wait_until_ready", lambda _service, state, _deadline: made.append(state) or _no_room()
+    )
+    with pytest.raises(OSError, match="No space left"):
+        lifecycle.up(OPTIONS, state_dir=tmp_path / "state")
+    assert not made[0].postgres.is_running()
+    assert {entry.name for entry in (tmp_path / "state").iterdir()} == {"lock", "stack.log"}
