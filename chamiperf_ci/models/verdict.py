@@ -149,6 +149,10 @@ class Row(Value):
     """The nights before, oldest first, at most 30: they widen or narrow the interval, and a chart shows them."""
     detail: str = ""
     """What goes with the reason, such as the field of the fingerprint that differs."""
+    already_there: bool = False
+    """A regression that the seven nights before tonight had as well; it is no news, and stays red."""
+    already_there_since: str = ""
+    """ISO date of the night it began in, where a change point tells it; empty: for at least seven nights."""
     far_above: bool = False
     """One run lies so far above the baseline that nothing was decided until it is measured again."""
 

@@ -89,6 +89,7 @@ class RowReason(StrEnum):
     # pass, improvement, regression
     WITHIN_TOLERANCE = "within-tolerance"
     SLOWER_WITHIN_TOLERANCE = "slower-within-tolerance"
+    WITHIN_OVER_NIGHTS = "within-tolerance-over-nights"
     FASTER = "faster"
     ONE_RUN = "one-run"
     SLOWER_IN_ALL_RUNS = "slower-in-all-runs"

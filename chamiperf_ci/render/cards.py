@@ -261,6 +261,12 @@ DECIDED: dict[str, Card] = {
         "A small slow-down.",
         "Look at it before the next one joins it; drift adds them up.",
     ),
+    "within-tolerance-over-nights": Card(
+        "Tonight's runs alone cannot tell, but the seven nights before exclude the tolerance, and tonight's runs do so "
+        "against those nights.",
+        "Runs that differ more than the tolerance allows to see in one night.",
+        "Nothing; a drift says when the level creeps.",
+    ),
     "faster": Card(
         "Certainly faster in every run.",
         "A change made it better.",

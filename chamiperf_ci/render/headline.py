@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Word
 from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, RowReason, RowVerdict, Statistic, TargetVerdict
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.sentences import RUNS_WANTED, accept_command, row_sentence
+from chamiperf_ci.render.sentences import RUNS_WANTED, accept_command, row_sentence, there_since
 
 
 def has_regressed(row: Row) -> bool:
@@ -144,8 +144,21 @@ def _regressed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], sever
         rose = numbers.words_for(first.unit, first.direction).worsened
         size = numbers.percent(first.change.ratio, beside=first.tolerance)
         between = _between(first, first.change)
-        sentence = f"{name} {rose} {size} % ({between}), {_seen(first)}; {numbers.tolerance(first)} is allowed."
+        allowed = f"{numbers.tolerance(first)} is allowed"
+        if abs(first.change.ratio) < first.tolerance and first.verdict is RowVerdict.REGRESSION:
+            # Red below the tolerance: certainly worse, and the interval does not exclude more than is tolerated.
+            allowed = f"it may exceed the {numbers.tolerance(first)} that are allowed"
+        sentence = f"{name} {rose} {size} % ({between}), {_seen(first)}; {allowed}.{_old_news(first)}"
     return f"{sentence}{_more(len(found) - 1, 'row regressed', 'rows regressed')}{_also_missed(rows)}"
+
+
+def _old_news(row: Row) -> str:
+    if not row.already_there:
+        return ""
+    return (
+        f" It was already there {there_since(row)}: mend it, acknowledge it in baselines.json, or accept runs as they "
+        "are now."
+    )
 
 
 def _said_by_the_whole(row: Row, rows: Sequence[Row]) -> bool:

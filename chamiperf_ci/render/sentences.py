@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from chamiperf_ci.models.drill import Drill
 from chamiperf_ci.models.verdict import Change, Row, ScenarioOutcome, TargetResult, Verdict
-from chamiperf_ci.models.vocabulary import FailOn, RowKind, RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, FailOn, RowKind, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import numbers
 
 STALE_AFTER = timedelta(days=90)
@@ -196,7 +196,14 @@ def _of_change(say: Callable[[Row, Change], str]) -> Callable[[Row], str]:
 
 def _regression(row: Row, change: Change) -> str:
     runs = f"seen in all {len(row.current_values)} runs"
+    if row.already_there:
+        return f"{_sure(row, change)}, {runs}; already there {there_since(row)}, so not new tonight."
     return f"{_sure(row, change)}, {runs}; tolerance {numbers.tolerance(row)} cannot be excluded."
+
+
+def there_since(row: Row) -> str:
+    """Since when a regression has been there, as far as the nights before tell."""
+    return f"since {row.already_there_since}" if row.already_there_since else "for at least seven nights"
 
 
 def _by_pairs(row: Row, change: Change) -> str:
@@ -223,6 +230,11 @@ def _pass(row: Row, change: Change) -> str:
 def _slower_within(row: Row, change: Change) -> str:
     worse = numbers.words_for(row.unit, row.direction).worse
     return f"{_sure(row, change)}: {worse}, within tolerance ({numbers.tolerance(row)})."
+
+
+def _within_over_nights(row: Row, change: Change) -> str:
+    worse = numbers.words_for(row.unit, row.direction).worse
+    return f"{_plain(row, change)}: {worse}, within {numbers.tolerance(row)} over {DRIFT_NIGHTS + 1} nights."
 
 
 def _not_repeated(row: Row) -> str:
@@ -375,6 +387,7 @@ _SENTENCES: Mapping[RowReason, Callable[[Row], str]] = MappingProxyType(
         RowReason.NO_EARLIER_FIGURE: _no_earlier_figure,
         RowReason.WITHIN_TOLERANCE: _of_change(_pass),
         RowReason.SLOWER_WITHIN_TOLERANCE: _of_change(_slower_within),
+        RowReason.WITHIN_OVER_NIGHTS: _of_change(_within_over_nights),
         RowReason.FASTER: _of_change(_improvement),
         RowReason.ONE_RUN: _of_change(_improvement),
         RowReason.SLOWER_IN_ALL_RUNS: _of_change(_regression),

@@ -161,10 +161,11 @@ def find_drift(
     )
     if not (measured.p_worse < DRIFT_P and measured.d >= SMALLEST_DRIFT):
         return Drift(alarm=False, change=measured)
-    return Drift(alarm=True, change=measured, began=_located(nights, since, direction))
+    return Drift(alarm=True, change=measured, began=locate(nights, since, direction))
 
 
-def _located(nights: Sequence[float], since: int, direction: Direction) -> ChangePoint | None:
+def locate(nights: Sequence[float], since: int, direction: Direction) -> ChangePoint | None:
+    """Return the last change point of the nights from place `since` on; None below 14 of them, or without one."""
     if len(nights) - since < FEWEST_TO_LOCATE:
         return None
     places = [place for place in range(since, len(nights)) if is_quantity(nights[place])]

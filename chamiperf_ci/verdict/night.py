@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chamiperf_ci.models.vocabulary import Direction
+from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, Direction, RowReason, RowVerdict
 from chamiperf_ci.verdict.change import Change, change
 from chamiperf_ci.verdict.distributions import median
 from chamiperf_ci.verdict.row import (
@@ -16,7 +16,10 @@ from chamiperf_ci.verdict.row import (
     survivors,
     suspect_scenarios,
 )
-from chamiperf_ci.verdict.statistic import as_shown, as_worse
+from chamiperf_ci.verdict.statistic import as_shown, as_worse, is_quantity, prior_sd
+
+NEW_P = 0.05
+"""Below this p tonight is worse than the nights before, and a regression is a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ def judge_night(rows: Sequence[RowInput]) -> Night:
     if len({row.key for row in rows}) < len(rows):
         message = "two rows of a night have the same key"
         raise ValueError(message)
-    decisions = _survive([decide_row(row) for row in rows])
+    settled = _survive([decide_row(row) for row in rows])
+    decisions = tuple(over_nights(decision, row) for decision, row in zip(settled, rows, strict=True))
     return Night(decisions, suspect_scenarios(decisions))
 
 
@@ -62,8 +66,38 @@ def confirm_night(first: Night, repeated: Sequence[RowInput]) -> Night:
         for decision in first.decisions
     ]
     settled = _survive(decided)
-    decisions = (new if new.repeated else old for new, old in zip(settled, first.decisions, strict=True))
+    decisions = (
+        over_nights(new, anew[new.key]) if new.repeated else old
+        for new, old in zip(settled, first.decisions, strict=True)
+    )
     return Night(tuple(decisions), ())
+
+
+def over_nights(decision: RowDecision, row: RowInput) -> RowDecision:
+    """Return what many nights add to what one says: a slow-down that was there before, or a level that is tolerated.
+
+    The last seven nights before tonight stand against the baseline, and tonight's runs against them. A regression that
+    those nights alone would be (p_worse below 0.01, at least theta/2 worse), and that tonight does not exceed with
+    p below 0.05, is no new one; it stays red. A row that is neither cleared nor condemned passes where those nights
+    exclude the tolerance (U95 below theta) and tonight's runs do so against them, at less than theta/2: a fresh
+    +20 % passes so in 0.1 to 1.2 % of draws, and of unchanged rows some 4 in 100 more are decided (docs/verdict.md).
+    """
+    measured = decision.change
+    if measured is None or not decision.in_family or len(row.history) < DRIFT_NIGHTS:
+        return decision
+    recent, before = row.history[-DRIFT_NIGHTS:], row.history[:-DRIFT_NIGHTS]
+    if not all(map(is_quantity, recent)):
+        return decision
+    spread = prior_sd(row.metric_class, row.statistic)
+    past = change(row.baseline, recent, history=before, prior_sd=spread, direction=row.direction)
+    tonight = change(recent, row.current, history=before, prior_sd=spread, direction=row.direction)
+    if decision.verdict is RowVerdict.REGRESSION:
+        was_there = past.p_worse < LARGEST_P and past.d >= decision.theta / 2
+        return replace(decision, already_there=was_there and tonight.p_worse >= NEW_P)
+    steady = tonight.high < decision.theta and tonight.d < decision.theta / 2
+    if decision.verdict is RowVerdict.INCONCLUSIVE and past.high < decision.theta and steady:
+        return replace(decision, verdict=RowVerdict.PASS, reason=RowReason.WITHIN_OVER_NIGHTS, suspect=False)
+    return decision
 
 
 def _survive(decisions: Sequence[RowDecision]) -> tuple[RowDecision, ...]:

@@ -192,6 +192,7 @@ class RowDecision:
         suspect: One run can neither clear nor condemn it, and another run would help.
         above_tolerance: The estimate exceeds the tolerance and the row is no regression (the ADR's literal comparison).
         repeated: Decided anew with repeats or pairs.
+        already_there: Of a regression: the seven nights before had it, and tonight adds nothing to it.
         detail: What goes with the reason.
     """
 
@@ -208,6 +209,7 @@ class RowDecision:
     suspect: bool = False
     above_tolerance: bool = False
     repeated: bool = False
+    already_there: bool = False
     detail: str = ""
 
     @property

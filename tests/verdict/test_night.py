@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from verdict_numbers import key, row
 
-from chamiperf_ci.models.vocabulary import RowKind, RowReason, RowVerdict
+from chamiperf_ci.models.vocabulary import MetricClass, RowKind, RowReason, RowVerdict
 from chamiperf_ci.verdict.night import confirm_night, judge_night
-from chamiperf_ci.verdict.row import decide_row, settle
+from chamiperf_ci.verdict.row import RowInput, RowKey, decide_row, settle
 
 SLOWER = (97.0, 101.0, 99.0)  # worked example 3: p 0.001034
 SAME = (82.0, 82.5, 81.5)
@@ -148,3 +148,38 @@ def test_the_final_decision_counts_the_first_p_of_the_rows_that_were_not_repeate
 
 def test_after_the_repeats_nothing_is_left_to_repeat(confirming):
     assert confirm_night(judge_night(confirming.rows), []).suspects == ()
+
+
+def many_nights(baseline, nights, current, **changes):
+    return RowInput(
+        RowKey("s", "e", "p95"),
+        metric_class=MetricClass.P95,
+        baseline=baseline,
+        history=nights,
+        current=current,
+        **changes,
+    )
+
+
+LUCKY, USUAL = (80.0, 81.0, 79.0, 80.0, 80.5), tuple(97.0 + place % 3 for place in range(30))
+
+
+def test_a_regression_that_the_nights_before_had_is_no_new_one_and_stays_red():
+    [decision] = judge_night([many_nights(LUCKY, USUAL, (98.0, 97.5, 98.5))]).decisions
+    assert (decision.verdict, decision.already_there) == (RowVerdict.REGRESSION, True)
+
+
+def test_a_regression_beyond_what_the_nights_before_had_is_new():
+    [decision] = judge_night([many_nights(LUCKY, USUAL, (130.0, 131.0, 129.0))]).decisions
+    assert (decision.verdict, decision.already_there) == (RowVerdict.REGRESSION, False)
+
+
+def test_a_row_that_the_nights_clear_passes_and_a_slow_night_does_not():
+    noisy = (70.0, 90.0, 80.0, 76.0, 85.0)
+    level = tuple(80.0 + place % 5 for place in range(30))
+    calm, slow = many_nights(noisy, level, (85.0,)), many_nights(noisy, level, (104.0,))
+    assert decide_row(calm).verdict is RowVerdict.INCONCLUSIVE
+    assert [judge_night([row]).decisions[0].reason for row in (calm, slow)] == [
+        RowReason.WITHIN_OVER_NIGHTS,
+        RowReason.SUSPECT_NOT_REPEATED,
+    ]

@@ -127,8 +127,8 @@ def test_power_needs_five_runs_of_every_row(rows):
         gate_power(rows, [0.2])
 
 
-@pytest.mark.parametrize(("spread", "history"), [(0.02, True), (0.05, True), (0.12, True)])
-def test_a_claimed_slow_down_is_found_in_about_four_of_five_cases(spread, history):
+@pytest.mark.parametrize("spread", [0.02, 0.05, 0.12])
+def test_a_claimed_slow_down_is_found_in_about_four_of_five_cases(spread):
     draws = np.random.default_rng(3)
     found = []
     for _ in range(400):
@@ -144,7 +144,7 @@ def test_a_claimed_slow_down_is_found_in_about_four_of_five_cases(spread, histor
         claim = smallest_found(decide_row(blank).change, math.log(1.2))
         slowed = replace(blank, current=tuple(now * math.exp(claim)))
         found.append(decide_row(slowed).verdict is RowVerdict.REGRESSION)
-    assert 0.75 <= np.mean(found)
+    assert np.mean(found) >= 0.75
     if spread > 0.07:  # the prior of a p95: below it the claim errs to the safe side
         assert np.mean(found) <= 0.92
 

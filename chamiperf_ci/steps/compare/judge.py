@@ -38,7 +38,7 @@ from chamiperf_ci.steps.compare.scenarios import (
     sittings,
 )
 from chamiperf_ci.steps.compare.statements import slower_statements
-from chamiperf_ci.verdict.drift import Drift, find_drift
+from chamiperf_ci.verdict.drift import Drift, find_drift, locate
 from chamiperf_ci.verdict.night import Night, confirm_night, judge_night, stale_baseline
 from chamiperf_ci.verdict.row import (
     DEFAULT_FAIL_ON,
@@ -541,7 +541,22 @@ def _rows(
                 night=night.started_at.date(),
             )
         )
-    return [*rows, *drift_rows(sitting, mine, rows, question.baselines, question.past or Past())]
+    past = question.past or Past()
+    rows = [_dated(each, sitting, question.baselines, past) if each.already_there else each for each in rows]
+    return [*rows, *drift_rows(sitting, mine, rows, question.baselines, past)]
+
+
+def _dated(row: Row, sitting: Sitting, baselines: Baselines, past: Past) -> Row:
+    """The row with the night in which its regression began, where the nights since the baseline tell it."""
+    accepted = baselines.accepted(sitting.night.fingerprint)
+    newest = accepted.newest if accepted else None
+    alike = [n for n in past.alike(sitting.night.fingerprint, sitting.night.started_at) if _value(n, row) is not None]
+    values = [value for n in alike if (value := _value(n, row)) is not None]
+    since = sum(newest is not None and n.started_at <= newest for n in alike)
+    began = locate(values, since, row.direction)
+    if began is None:
+        return row
+    return row.model_copy(update={"already_there_since": alike[began.place].started_at.date().isoformat()})
 
 
 def _believed(gate: Gate, pairing: Pairing, decision: RowDecision, beside: OtherWork | None) -> RowDecision:

@@ -575,6 +575,7 @@ def row(
         history_values=judged.history[-MOST_HISTORY:] if judged else (),
         detail=detail or (decision.detail if decision else ""),
         far_above=decision is not None and decision.is_far_above,
+        already_there=decision is not None and decision.already_there,
     )
     return unjudged.model_copy(update={"sentence": row_sentence(unjudged)})
 
