@@ -12,18 +12,20 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from tabulate import tabulate
 
-from bench.verdict import drift_replay, nights, simulated
+from bench.verdict import drift_replay, fresh, nights, simulated
 from bench.verdict.required import (
     COST_AT_MOST_S,
     COVERED_AT_LEAST,
     EFFECTS,
     FALSE_NIGHTS_AT_MOST,
+    NOT_DECIDED_AT_MOST,
     OURS,
     OURS_BY_PAIRS,
     OURS_PAIRS_ALONE,
     PASS_AT_20_AT_MOST,
     PLAIN_RULE_ON_OTEL_AT_LEAST,
     SIMULATED_AT_20,
+    SLOW_QUARTERS_ADD_AT_MOST,
     THIN_FALSE_AT_MOST,
     THIN_FOUND_AT_LEAST,
     Shortfalls,
@@ -56,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table += _simulated_rows(options.trials // 4, shortfalls)
     notes += _night_notes(options.nights, shortfalls)
     notes += _drift_notes(known, options.trials // 40, shortfalls)
+    notes += fresh.notes(options.trials, shortfalls)
     header = ["source", "rule", "false", "+10", "+20", "+30", "+50", "inconclusive at 0 / +20"]
     print(tabulate(table, header, tablefmt="github", disable_numparse=True, colalign=("left", "left", *["right"] * 6)))
     print("\nAll figures in percent of trials.", *notes, sep="\n")
@@ -158,6 +161,10 @@ def _night_notes(count: int, shortfalls: Shortfalls) -> list[str]:
     repeated, procedure = with_any(lambda night: night.false_repeated), with_any(lambda night: night.false)
     shortfalls.at_most("nights of 192 rows with a false row, all repeated, %", 100 * repeated, FALSE_NIGHTS_AT_MOST)
     shortfalls.at_most("nights of 192 rows with a false row, %", 100 * procedure, FALSE_NIGHTS_AT_MOST)
+    far_first, far_left = with_any(lambda night: night.far_first), with_any(lambda night: night.far_left)
+    shortfalls.at_most("unchanged nights that end not decided, %", 100 * far_left, NOT_DECIDED_AT_MOST)
+    plain, with_parts = nights.false_with_slow_quarters(count // 3, SEED)
+    shortfalls.at_most("false nights that slow quarters add, points", with_parts - plain, SLOW_QUARTERS_ADD_AT_MOST)
     rows = 3 * nights.SERIES
     suspects = np.mean([night.suspects for night in unchanged])
     inconclusive = float(np.mean([night.inconclusive for night in unchanged])) / rows
@@ -167,6 +174,14 @@ def _night_notes(count: int, shortfalls: Shortfalls) -> list[str]:
             f"repeated of {suspects:.1f} suspect), {_percent(repeated)} were every row repeated; the plain rule "
             f"{_percent(with_any(lambda night: night.false_plain))}, the ADR's letter "
             f"{_percent(with_any(lambda night: night.false_adr))}; rows left inconclusive {_percent(inconclusive)}"
+        ),
+        (
+            f"the same nights with one run so far above that they are not decided: {_percent(far_first)} before "
+            f"anything is repeated, {_percent(far_left)} after two scenarios were"
+        ),
+        (
+            f"simulated nights of {nights.SERIES} endpoints with a false row: {plain:.1f} by p50, p95 and p99, "
+            f"{with_parts:.1f} with the slow quarters of p50 and p95"
         ),
     ]
     for effect in (0.20, 0.30, 0.50):

@@ -10,15 +10,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.verdict.fast import Judged, judge
 from bench.verdict.series import Floats, residuals, web_sittings
+from bench.verdict.simulated import windows_of_runs
 from bench.verdict.trials import BASELINE, CURRENT, HISTORY, LEVEL
 from bench.verdict.usual_rules import TOLERANCE
 from chamiperf_ci.models.vocabulary import MetricClass, RowVerdict
+from chamiperf_ci.verdict.distributions import tails
 from chamiperf_ci.verdict.night import Night, confirm_night, judge_night
-from chamiperf_ci.verdict.row import MOST_SCENARIOS, RowInput, RowKey
+from chamiperf_ci.verdict.row import LARGEST_P, MOST_SCENARIOS, RowInput, RowKey, survivors
+from chamiperf_ci.verdict.statistic import PRIOR_SD
 
 SERIES = 64
 SCENARIOS = 8
+Called = tuple[Judged, NDArray[np.bool_]]
+"""Rows of one kind, and which of them are regressions when alone."""
 FRAMEWORKS = 41
 """The frameworks with most sittings; they have 155 in common."""
 CLASSES = {"p50_us": MetricClass.P50, "p90_us": MetricClass.P90, "p99_us": MetricClass.P99}
@@ -36,6 +42,8 @@ class Count:
         false: False rows of the whole procedure.
         inconclusive: Rows that the procedure leaves inconclusive.
         suspects: Scenarios with a suspect row at the first look.
+        far_first: Rows that one run saw so far above that the night is not decided, before anything is repeated.
+        far_left: The same when two scenarios were repeated.
         false_plain: False rows of the rule "one run > 20 % over one run".
         false_adr: False rows of the ADR's letter, one run against the median of five.
     """
@@ -47,6 +55,8 @@ class Count:
     false: int
     inconclusive: int
     suspects: int
+    far_first: int
+    far_left: int
     false_plain: int
     false_adr: int
 
@@ -104,9 +114,46 @@ def simulate(noise: tuple[Floats, ...], effect: float, *, nights: int, seed: int
             false=int(np.sum(_regressions(final) & ~np.array(slowed))),
             inconclusive=sum(decision.verdict is RowVerdict.INCONCLUSIVE for decision in final.decisions),
             suspects=len(first.suspects),
+            far_first=sum(decision.is_far_above for decision in first.decisions),
+            far_left=sum(decision.is_far_above for decision in final.decisions),
             false_plain=int(np.sum(now - accepted[:, 0] > TOLERANCE)),
             false_adr=int(np.sum(now - np.median(accepted, axis=1) > TOLERANCE)),
         )
+
+
+def false_with_slow_quarters(nights: int, seed: int) -> tuple[float, float]:
+    """Percent of unchanged nights of 64 endpoints with a false row, without and with the rows of slow quarters.
+
+    Simulated runs with a spread of 0.055 between them; an endpoint's p50, p95 and p99 share the luck of their run.
+    """
+    random = np.random.default_rng(seed)
+    plain = with_parts = 0
+    kinds = (MetricClass.P50, MetricClass.P95, MetricClass.P99)
+    for _ in range(nights):
+        whole: list[Called] = []
+        parts: list[Called] = []
+        runs = [windows_of_runs(random, SERIES * 38, 0.055).reshape(SERIES, 38, 20) for _ in range(2)]
+        for metric_class in kinds:
+            shared = np.median(runs[0], axis=-1)[..., None]
+            own = runs[1] - np.median(runs[1], axis=-1)[..., None]
+            windows = shared + own * (1 if metric_class is MetricClass.P50 else 1.5)
+            for family, level in ((whole, np.median(windows, axis=-1)), (parts, np.sort(windows, axis=-1)[..., 15])):
+                if family is parts and metric_class is MetricClass.P99:
+                    continue
+                found = judge(level[:, :5], level[:, 35:], PRIOR_SD[metric_class], level[:, 5:35])
+                family.append((found, found.regressions()))
+            runs[1] = random.permuted(runs[1], axis=-1)
+        plain += _any_survives(whole)
+        with_parts += _any_survives(whole + parts)
+    return 100 * plain / nights, 100 * with_parts / nights
+
+
+def _any_survives(family: list[Called]) -> bool:
+    p_values = [
+        tails(float(d / se), found.nu)[0] for found, _ in family for d, se in zip(found.d, found.se, strict=True)
+    ]
+    kept = survivors(p_values, largest_p=LARGEST_P)
+    return bool(np.any(np.array(kept) & np.concatenate([called for _, called in family])))
 
 
 def _row(drawn: tuple[RowKey, MetricClass, Floats], slowdown: float) -> RowInput:
