@@ -334,6 +334,7 @@ class ServiceMetrics:
         """The figures of a real pool, or what a pool would have; every connection in use while a fault says so."""
         if figures is not None and not self._exhausted:
             self._set_pool(figures.limit, figures.in_use, figures.open - figures.in_use, figures.waiting)
+            self._simulated.values.clear()
             return
         size = (
             figures.limit

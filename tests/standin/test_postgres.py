@@ -14,7 +14,7 @@ from stack_api import eventually
 
 from chamicore_standin import faulting, lifecycle, postgres
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.faults import DropIndex
+from chamiperf_ci.models.faults import DropIndex, PoolExhaustion
 from chamiperf_ci.models.target import StackOptions
 
 pytestmark = [pytest.mark.e2e, needs_postgres]
@@ -91,6 +91,17 @@ def test_the_pools_figures_are_its_own_and_not_marked_as_simulated(stack, api):
     assert 1 <= opened <= 3
     assert int(figures["db_pool_wait_duration_seconds_count"]) >= 200
     assert [name for name in figures if name.startswith("chamiperf_embedded_simulated")] == []
+
+
+def test_an_exhausted_pool_is_marked_as_simulated_while_it_lasts(make_stack, api):
+    state = make_stack(database="postgres", database_connections=3, without=FEW)
+    client = api(state)
+    fault = faulting.set_fault(state, PoolExhaustion(service="smd", wait_ms=1))
+    text = client.get("smd", "/metrics").text
+    assert "db_pool_connections_active 3\n" in text
+    assert 'chamiperf_embedded_simulated{family="db_pool_connections_active"} 1' in text
+    faulting.clear_faults(state, fault.id)
+    assert "chamiperf_embedded_simulated" not in client.get("smd", "/metrics").text
 
 
 def test_a_taken_mac_and_a_value_that_does_not_fit_are_refused_as_on_sqlite(stack, api):
