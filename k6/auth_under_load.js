@@ -12,8 +12,8 @@
 //   full     open   2,000  2,100         auth 100, bss 2,000     1        0     18 min
 //   soak     open   500    520           auth 20, bss 500        1        0     1 h 12 min
 import { grantBody } from './lib/credential.js';
-import { begin, enterWindow, iterationNumber, pace, watchRequests } from './lib/pace.js';
-import { call, nodeCount, route } from './lib/request.js';
+import { begin, enterWindow, nextNode, pace, watchRequests } from './lib/pace.js';
+import { asking, call, nodeCount, route } from './lib/request.js';
 import { parameter, plan, scenario, spec } from './lib/scenario.js';
 
 scenario('auth_under_load', 1);
@@ -21,7 +21,7 @@ scenario('auth_under_load', 1);
 const NODES = nodeCount();
 const GRANT = parameter('grant', 'client-credentials');
 const OWN_ACCOUNT = GRANT === 'client-credentials' && !__ENV.CHAMIPERF_CLIENT_ID;
-const BOOTSCRIPT = route('bootscript');
+const askForScript = asking(route('bootscript'));
 const TOKEN = route('token');
 
 export const { options, setup, teardown, handleSummary } = spec({
@@ -49,7 +49,7 @@ export const { options, setup, teardown, handleSummary } = spec({
 
 export const bootOneNode = () => {
   begin();
-  call(BOOTSCRIPT, iterationNumber() % NODES);
+  askForScript(nextNode(NODES));
   pace();
 };
 

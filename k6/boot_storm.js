@@ -12,8 +12,8 @@
 //   soak     closed  2,000             2,000             bss 2,000               0        0     1 h 2 min
 import { Counter, Trend } from 'k6/metrics';
 
-import { begin, elapsedMs, iterationNumber, pace } from './lib/pace.js';
-import { call, nodeCount, route } from './lib/request.js';
+import { begin, elapsedMs, isFirstPass, nextNode, pace } from './lib/pace.js';
+import { asking, nodeCount, route } from './lib/request.js';
 import { scenario, spec } from './lib/scenario.js';
 
 scenario('boot_storm', 1);
@@ -22,7 +22,7 @@ scenario('boot_storm', 1);
 const ASK_AGAIN_EVERY = 8;
 
 const NODES = nodeCount();
-const BOOTSCRIPT = route('bootscript');
+const askForScript = asking(route('bootscript'));
 const booted = new Trend('chamiperf_node_booted', true);
 const nodes = new Counter('chamiperf_nodes');
 
@@ -48,16 +48,16 @@ let later = 0;
 
 export const bootOneNode = () => {
   begin();
-  const turn = iterationNumber();
-  if (turn < NODES) bootForTheFirstTime(turn);
+  const node = nextNode(NODES);
+  if (isFirstPass) bootForTheFirstTime(node);
   else if (unserved.length > 0 && (later += 1) % ASK_AGAIN_EVERY === 0) bootAgain();
-  else call(BOOTSCRIPT, turn % NODES);
+  else askForScript(node);
   pace();
 };
 
 /** @type {(node: number) => void} */
 const bootForTheFirstTime = (node) => {
-  if (call(BOOTSCRIPT, node)) booted.add(elapsedMs());
+  if (askForScript(node)) booted.add(elapsedMs());
   else {
     nodes.add(1, { what: 'missed' });
     unserved.push(node);
@@ -66,7 +66,7 @@ const bootForTheFirstTime = (node) => {
 
 const bootAgain = () => {
   const node = /** @type {number} */ (unserved.shift());
-  if (call(BOOTSCRIPT, node)) {
+  if (askForScript(node)) {
     nodes.add(1, { what: 'recovered' });
     booted.add(elapsedMs());
   } else unserved.push(node);

@@ -8,17 +8,17 @@
 //   quick    closed  1,000 -> 2,000    1,000 -> 2,000    cloud-init 3,000 -> 6,000    0        0     2 min 50 s
 //   full     closed  10,000 -> 20,000  10,000 -> 20,000  cloud-init 30,000 -> 60,000  0        0     15 min
 //   soak     closed  1,000             1,000             cloud-init 3,000             0        0     1 h 2 min
-import { begin, iterationNumber, pace, requestTime, timeRequests, trend } from './lib/pace.js';
-import { call, nodeCount, route } from './lib/request.js';
+import { begin, nextNode, pace, requestTime, timeRequests, trend } from './lib/pace.js';
+import { asking, nodeCount, route } from './lib/request.js';
 import { scenario, spec } from './lib/scenario.js';
 
 scenario('cloud_init_storm', 1);
 timeRequests();
 
 const NODES = nodeCount();
-const META_DATA = route('meta-data');
-const USER_DATA = route('user-data');
-const VENDOR_DATA = route('vendor-data');
+const askForMetaData = asking(route('meta-data'));
+const askForUserData = asking(route('user-data'));
+const askForVendorData = asking(route('vendor-data'));
 const allThree = trend('all three documents', 0.001);
 
 export const { options, setup, teardown, handleSummary } = spec({
@@ -27,10 +27,10 @@ export const { options, setup, teardown, handleSummary } = spec({
 
 export const fetchDocuments = () => {
   begin();
-  const node = iterationNumber() % NODES;
-  const meta = call(META_DATA, node);
-  const user = call(USER_DATA, node);
-  const vendor = call(VENDOR_DATA, node);
+  const node = nextNode(NODES);
+  const meta = askForMetaData(node);
+  const user = askForUserData(node);
+  const vendor = askForVendorData(node);
   if (meta && user && vendor) allThree.add(requestTime());
   pace();
 };

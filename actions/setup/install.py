@@ -140,9 +140,7 @@ def build(place: Path) -> dict[str, str]:
     # Isolated, so that no PYTHONPATH of the job puts other packages in front of the locked ones.
     command.write_text(f'#!/bin/sh\nexec {shlex.quote(python)} -I -m chamiperf_ci "$@"\n', encoding="utf-8")
     command.chmod(0o755)
-    # Without the step's files: what it would write there is the answer of another command.
-    quiet = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
-    said = subprocess.run([str(command), "--version"], capture_output=True, text=True, check=False, env=quiet)
+    said = subprocess.run([str(command), "--version"], capture_output=True, text=True, check=False)
     if said.returncode != 0:
         fail(f"what was installed does not run: {said.stderr.strip()[-300:]}", "Report it with this log.", "packages")
     return {"source": own_digest(), "place": str(place), "origin": origin(), "version": said.stdout.split()[-1]}

@@ -17,7 +17,7 @@ from chamiperf_ci import __version__
 from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.actions import mask
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.dialect import Dialect
+from chamiperf_ci.models.dialect import Catalogue, Dialect
 from chamiperf_ci.models.document import Document
 from chamiperf_ci.models.target import CHAMICORE, Identity, TargetsFile
 
@@ -374,6 +374,20 @@ def dialect(name: str = CHAMICORE) -> Dialect:
         return Dialect.model_validate(read_json(path, remedy=remedy))
     except ValidationError as error:
         raise ConfigurationError(first_wrong(error, Dialect), where=str(path), remedy=remedy) from error
+
+
+@cache
+def catalogue() -> Catalogue:
+    """What each scenario does, from `k6/scenarios.json`, which the scripts read as well.
+
+    Raises:
+        ConfigurationError: The file is not one; the installation is broken.
+    """
+    path, remedy = k6_folder() / "scenarios.json", "Install chamiperf-ci again; the package is damaged."
+    try:
+        return Catalogue.model_validate(read_json(path, remedy=remedy))
+    except ValidationError as error:
+        raise ConfigurationError(first_wrong(error, Catalogue), where=str(path), remedy=remedy) from error
 
 
 DEFAULT: Final = Path("chamiperf.toml")

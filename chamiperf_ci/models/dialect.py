@@ -207,6 +207,69 @@ class Stress(_Part):
     verbs: tuple[str, ...]
 
 
+class Operations(_Part):
+    """Requests by endpoint: all of `each`, and one of `in_turn`."""
+
+    each: tuple[str, ...] = ()
+    in_turn: tuple[str, ...] = ()
+    times: str = ""
+    """The parameter that says how often; empty for once."""
+    items: str = ""
+    """The parameter that says how many objects one request creates; empty for one."""
+
+
+class CreatedOnce(_Part):
+    """Objects that are created before or beside the iterations, where the load's parameters are these."""
+
+    creates: float
+    where: dict[str, str] = {}
+
+
+class CreatedEach(_Part):
+    """Objects that an iteration creates, where its own requests do not say it."""
+
+    each: float
+    times: str
+    """The parameter by which it is multiplied."""
+
+
+class Catalogued(_Part):
+    """What one iteration of a scenario sends and makes."""
+
+    what: str
+    """What a VU or an arrival is."""
+    iteration: Operations = Operations()
+    mix: dict[str, Operations] = {}
+    """In place of `iteration`: one of these, in the shares that the parameters of these names say."""
+    phases: dict[str, Operations] = {}
+    """Phases whose iterations do something else."""
+    arrival: Operations | None = None
+    """Of one arrival, where VUs do something else."""
+    arrival_s: float = 0.0
+    """Seconds that an arrival may take: VUs are provided for it."""
+    beside: Operations = Operations()
+    """What is sent and not measured: what was written is removed."""
+    creates: CreatedEach | None = None
+    clears: bool = False
+    """What iterations leave is removed afterwards."""
+    once: CreatedOnce | None = None
+    setup_s: str = ""
+    """The parameter that says how long it waits at most before its phases."""
+    addresses: bool = False
+    """It writes interfaces, whose addresses reach a DHCP server by themselves."""
+    splits: bool = True
+    """Whether several processes can share it."""
+    needs: tuple[Service | Literal["kea"], ...] = ()
+    """Without which it has nothing to measure."""
+
+
+class Catalogue(_Part):
+    """The file `k6/scenarios.json`, in the order in which scenarios disturb each other least."""
+
+    format_version: int
+    scenarios: dict[str, Catalogued]
+
+
 class Dialect(_Part):
     """The whole file."""
 
@@ -239,6 +302,13 @@ class Dialect(_Part):
     grants: dict[str, dict[str, str]]
     kea: Kea | None = None
     smoke: dict[Service, tuple[SmokeStep, ...]]
+    scenarios: dict[str, dict[str, Any]] = {}
+    """By scenario, what stands in place of the catalogue's fields."""
+
+    def service_of(self, endpoint: str) -> Service | None:
+        """The service of a route, or of a request about an object (`component-get`); None if there is neither."""
+        entry = self.routes.get(endpoint) or self.objects.get(endpoint.rpartition("-")[0])
+        return None if entry is None else entry.service
 
     @property
     def listed(self) -> tuple[str, ...]:

@@ -29,11 +29,6 @@ _PLACE = re.compile(r"(?P<repository>[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@(
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
-_SELF_TEST_LOAD = re.compile(
-    r"      # Your own stack: quick or full[^\n]*\n      profile: demo\n(?:      (?:vus|sustained|nodes): [^\n]*\n)+"
-)
-"""What a template drives at the stand-in on a shared machine, with the comment above it."""
-
 HOSTED = "ubuntu-24.04"
 """The runner of a copy that names none."""
 
@@ -286,9 +281,6 @@ def _rendered(name: str, toolkit: Toolkit, values: Values) -> str:
     text = text.replace(f"      runner: {HOSTED}\n", f"      runner: {runner}\n")
     if values.target:
         text = text.replace("      stack: embedded\n", f"      target: {values.target}\n")
-        text = _SELF_TEST_LOAD.sub(
-            "      # Or full: ten minutes of 10,000 nodes, and a spike of 20,000.\n      profile: quick\n", text
-        )
         text = re.sub(r"(default: |\|\| ')staging\b", rf"\g<1>{values.target}", text)
     words = " ".join(filter(None, [name, values.words()]))
     return f"# Written by chamiperf init {__version__}: {words}; content {_digest(text)}.\n{text}"

@@ -304,10 +304,8 @@
           default:
             return;
         }
-    }, health = new metrics.Trend("chamiperf_health", !0), clock = {
-        runs: !1
-    };
-    let watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
+    }, health = new metrics.Trend("chamiperf_health", !0);
+    let isTimed = !1, watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
     const spent = ({timings: timings}, tags) => {
         requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
             ...tags,
@@ -320,7 +318,7 @@
     let tagged = "";
     const enterShare = () => {
         const {name: phase, iterationInTest: turn} = exec.scenario, all = plan.load.phases.find(({name: name}) => name === phase)?.iterations ?? 1, share = "sustained" === phase ? String(Math.floor(turn * windows / all)) : null;
-        return tagged !== `${phase} ${share}` && (tagged = `${phase} ${share}`, clock.runs = !0, 
+        return tagged !== `${phase} ${share}` && (tagged = `${phase} ${share}`, isTimed = !0, 
         watched = !0, iterationsWatched = 0, ((phase, window) => {
             const {tags: tags} = exec.vu.metrics;
             tags.phase = phase, null === window ? delete tags.window : tags.window = window;
@@ -348,7 +346,6 @@
             url: template(plan.urls[service] + path, names),
             body: void 0 === body ? null : template(JSON.stringify(body), names),
             contains: texts,
-            one: "GET" === method && 1 === texts.length && void 0 === headers ? texts[0] : null,
             tolerates: tolerates,
             own: void 0 === headers ? null : Object.entries(headers).map(([key, text]) => [ key, template(text, names) ]),
             params: {
@@ -369,12 +366,8 @@
     }), {get: get, request: request$1} = http;
     __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
     const call = (to, index, key, body) => {
-        if (!to.one) {
-            const response = send(to, index, key, body);
-            return judge(to, response, index, key) ? response : null;
-        }
-        const response = get(to.url(index, key), to.params);
-        return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
+        const response = send(to, index, key, body);
+        return judge(to, response, index, key) ? response : null;
     }, paramsOf = ({own: own, params: params}, index, key) => null === own ? params : {
         ...params,
         headers: {
@@ -383,7 +376,7 @@
         }
     }, send = (to, index, key, body) => {
         const {method: method} = to, params = null === to.own ? to.params : paramsOf(to, index, key), url = to.url(index, key), response = "GET" === method ? get(url, params) : request$1(method, url, body ?? (to.body && to.body(index, key)), params);
-        return clock.runs && spent(response, params.tags), response;
+        return isTimed && spent(response, params.tags), response;
     }, judge = (to, response, index, key) => {
         const {status: status} = response;
         return 200 === status || status > 200 && status < 300 && "GET" !== to.method ? shows(to, response, index, key) || fail(to, response, "content") : (429 === status ? apart.add(1, {
@@ -602,7 +595,7 @@
                 };
             }), answers = http.batch(requests);
             some.forEach((item, i) => {
-                clock.runs && spent(answers[i], requests[i].params.tags), receive(item, answers[i]);
+                isTimed && spent(answers[i], requests[i].params.tags), receive(item, answers[i]);
             });
         }
     }
@@ -682,6 +675,7 @@
                 each: [ "payload-delete", "bootparams-delete", "interface-delete", "component-delete" ]
             },
             arrival_s: 2,
+            addresses: !0,
             needs: [ "smd", "bss", "cloud-init" ]
         },
         bulk_registration: {
@@ -711,6 +705,7 @@
             },
             clears: !0,
             setup_s: "settle_s",
+            addresses: !0,
             splits: !1,
             needs: [ "smd", "kea" ]
         },
@@ -719,6 +714,7 @@
             iteration: {
                 each: [ "component-create", "component-get", "component-change", "component-get", "component-delete", "interface-create", "interface-get", "interface-change", "interface-get", "interface-delete", "bootparams-create", "bootparams-get", "bootparams-change", "bootparams-get", "bootparams-delete", "payload-create", "payload-get", "payload-change", "payload-get", "payload-delete", "target-create", "target-get", "target-change", "target-get", "target-delete", "transition-create", "transition-get", "service-account-create", "service-account-get", "service-account-delete" ]
             },
+            addresses: !0,
             needs: [ "smd" ]
         }
     }, catalogued = () => {
@@ -1616,23 +1612,13 @@
           default:
             return;
         }
-    }, health = new metrics.Trend("chamiperf_health", !0), clock = {
-        runs: !1
-    };
-    let watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
-    const spent = ({timings: timings}, tags) => {
-        requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
-            ...tags,
-            part: "blocked"
-        }), health.add(timings.connecting, {
-            ...tags,
-            part: "connecting"
-        }));
-    }, done = new metrics.Trend("chamiperf_done", !0);
+    }, health = new metrics.Trend("chamiperf_health", !0);
+    let isTimed = !1, watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
+    const done = new metrics.Trend("chamiperf_done", !0);
     let tagged = "";
     const enterShare = () => {
         const {name: phase, iterationInTest: turn} = exec.scenario, all = plan.load.phases.find(({name: name}) => name === phase)?.iterations ?? 1, share = "sustained" === phase ? String(Math.floor(turn * windows / all)) : null;
-        return tagged !== `${phase} ${share}` && (tagged = `${phase} ${share}`, clock.runs = !0, 
+        return tagged !== `${phase} ${share}` && (tagged = `${phase} ${share}`, isTimed = !0, 
         watched = !0, iterationsWatched = 0, ((phase, window) => {
             const {tags: tags} = exec.vu.metrics;
             tags.phase = phase, null === window ? delete tags.window : tags.window = window;
@@ -1658,7 +1644,6 @@
             url: template(plan.urls[service] + path, names),
             body: void 0 === body ? null : template(JSON.stringify(body), names),
             contains: texts,
-            one: "GET" === method && 1 === texts.length && void 0 === headers ? texts[0] : null,
             tolerates: tolerates,
             own: void 0 === headers ? null : Object.entries(headers).map(([key, text]) => [ key, template(text, names) ]),
             params: {
@@ -1679,12 +1664,8 @@
     }), {get: get, request: request$1} = http;
     __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
     const call = (to, index, key, body) => {
-        if (!to.one) {
-            const response = send(to, index, key, body);
-            return judge(to, response, index, key) ? response : null;
-        }
-        const response = get(to.url(index, key), to.params);
-        return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
+        const response = send(to, index, key, body);
+        return judge(to, response, index, key) ? response : null;
     }, send = (to, index, key, body) => {
         const {method: method} = to, params = null === to.own ? to.params : (({own: own, params: params}, index, key) => null === own ? params : {
             ...params,
@@ -1693,7 +1674,15 @@
                 ...Object.fromEntries(own.map(([name, text]) => [ name, text(index, key) ]))
             }
         })(to, index, key), url = to.url(index, key), response = "GET" === method ? get(url, params) : request$1(method, url, body ?? (to.body && to.body(index, key)), params);
-        return clock.runs && spent(response, params.tags), response;
+        return isTimed && (({timings: timings}, tags) => {
+            requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
+                ...tags,
+                part: "blocked"
+            }), health.add(timings.connecting, {
+                ...tags,
+                part: "connecting"
+            }));
+        })(response, params.tags), response;
     }, judge = (to, response, index, key) => {
         const {status: status} = response;
         return 200 === status || status > 200 && status < 300 && "GET" !== to.method ? shows(to, response, index, key) || fail(to, response, "content") : (429 === status ? apart.add(1, {

@@ -39,19 +39,27 @@
             of: of
         };
     }
-    const shareOfCount = (count, {index: index, of: of}) => Math.max(0, Math.ceil((count - index) / of));
+    const shareOfCount = (count, {index: index, of: of}) => Math.max(0, Math.ceil((count - index) / of)), clock = Date.now;
     let startedAt = 0, scenario$1 = null;
     const elapsedMs = () => (0 === startedAt && (startedAt = exec.scenario.startTime), 
-    Date.now() - startedAt), health = new metrics.Trend("chamiperf_health", !0), clock = {
-        runs: !1
-    };
-    let paceMs = 0;
+    clock() - startedAt);
+    let node = 0, step = 0, isFirstPass = !0;
+    const nextNode = nodes => isFirstPass ? (scenario$1 ??= exec.scenario, node = scenario$1.iterationInTest, 
+    node < nodes || (isFirstPass = !1, node %= nodes, step = (() => {
+        let most = 0;
+        for (let i = 0; i < plan.load.phases.length; i += 1) {
+            const {from_vus: from = 0, to_vus: to = 0} = plan.load.phases[i];
+            most = Math.max(most, from, to);
+        }
+        return most;
+    })() % nodes), node) : (node += step, node >= nodes && (node -= nodes), node), health = new metrics.Trend("chamiperf_health", !0);
+    let isTimed = !1, paceMs = 0;
     const herds = [];
-    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, restMs = 0, always = !1;
+    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, restMs = 0, wokeAt = 0, always = !1;
     const begin = () => {
         due < 0 && firstStart();
-        const now = Date.now();
-        now >= windowEndsAt && (windowEndsAt = (() => {
+        const now = wokeAt > 0 ? wokeAt : clock();
+        wokeAt = 0, now >= windowEndsAt && (windowEndsAt = (() => {
             const {phase: phase, window: window, endMs: endMs} = ((phases, windows, elapsedMs) => {
                 let current = 0;
                 for (;current < phases.length - 1 && elapsedMs >= 1e3 * phases[current + 1].start_s; ) current += 1;
@@ -75,7 +83,7 @@
                 const {tags: tags} = exec.vu.metrics;
                 tags.phase = phase, null === window ? delete tags.window : tags.window = window;
             })(phase, window), startedAt + endMs;
-        })()), untilWatched -= 1, watched = untilWatched <= 0, (watched || always) && (clock.runs = !0, 
+        })()), untilWatched -= 1, watched = untilWatched <= 0, (watched || always) && (isTimed = !0, 
         beganAt = now, requestMs = 0, restMs = 0);
     }, firstStart = () => {
         paceMs = 1e3 * plan.load.pace_s;
@@ -90,14 +98,14 @@
         due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
         due > now && sleepUntilDue(now);
     }, pace = () => {
-        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs - restMs), {
+        if (watched && (health.add(Math.max(0, clock() - beganAt - requestMs - restMs), {
             part: "overrun"
-        }), iterationsWatched += 1, untilWatched = 16, clock.runs = always), 0 === paceMs) return;
+        }), iterationsWatched += 1, untilWatched = 16, isTimed = always), 0 === paceMs) return;
         const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
         fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
     }, sleepUntilDue = now => {
-        k6.sleep((due - now) / 1e3);
-        const late = elapsedMs() - due;
+        k6.sleep((due - now) / 1e3), wokeAt = clock();
+        const late = wokeAt - startedAt - due;
         (watched || late > 50) && health.add(Math.max(0, late), {
             part: "stall"
         });
@@ -394,7 +402,6 @@
             url: template(plan.urls[service] + path, names),
             body: void 0 === body ? null : template(JSON.stringify(body), names),
             contains: texts,
-            one: "GET" === method && 1 === texts.length && void 0 === headers ? texts[0] : null,
             tolerates: tolerates,
             own: void 0 === headers ? null : Object.entries(headers).map(([key, text]) => [ key, template(text, names) ]),
             params: {
@@ -415,21 +422,23 @@
     }), {get: get, request: request$1} = http;
     __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
     const call = (to, index, key, body) => {
-        if (!to.one) {
-            const response = send(to, index, key);
-            return judge(to, response, index, key) ? response : null;
-        }
-        const response = get(to.url(index, key), to.params);
-        return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
+        const response = send(to, index, key);
+        return judge(to, response, index, key) ? response : null;
     }, paramsOf = ({own: own, params: params}, index, key) => null === own ? params : {
         ...params,
         headers: {
             ...params.headers,
             ...Object.fromEntries(own.map(([name, text]) => [ name, text(index, key) ]))
         }
+    }, asking = to => {
+        const {url: url, params: params, contains: contains, own: own} = to, text = contains[0];
+        return 1 !== contains.length || null !== own ? index => call(to, index) : index => {
+            const response = get(url(index), params);
+            return isTimed && spent(response, params.tags), 200 === response.status && response.body?.includes(text(index)) || judge(to, response, index) ? response : null;
+        };
     }, send = (to, index, key, body) => {
         const {method: method} = to, params = null === to.own ? to.params : paramsOf(to, index, key), url = to.url(index, key), response = "GET" === method ? get(url, params) : request$1(method, url, to.body && to.body(index, key), params);
-        return clock.runs && spent(response, params.tags), response;
+        return isTimed && spent(response, params.tags), response;
     }, judge = (to, response, index, key) => {
         const {status: status} = response;
         return 200 === status || status > 200 && status < 300 && "GET" !== to.method ? shows(to, response, index, key) || fail(to, response, "content") : (429 === status ? apart.add(1, {
@@ -565,6 +574,7 @@
                 each: [ "payload-delete", "bootparams-delete", "interface-delete", "component-delete" ]
             },
             arrival_s: 2,
+            addresses: !0,
             needs: [ "smd", "bss", "cloud-init" ]
         },
         bulk_registration: {
@@ -594,6 +604,7 @@
             },
             clears: !0,
             setup_s: "settle_s",
+            addresses: !0,
             splits: !1,
             needs: [ "smd", "kea" ]
         },
@@ -602,6 +613,7 @@
             iteration: {
                 each: [ "component-create", "component-get", "component-change", "component-get", "component-delete", "interface-create", "interface-get", "interface-change", "interface-get", "interface-delete", "bootparams-create", "bootparams-get", "bootparams-change", "bootparams-get", "bootparams-delete", "payload-create", "payload-get", "payload-change", "payload-get", "payload-delete", "target-create", "target-get", "target-change", "target-get", "target-delete", "transition-create", "transition-get", "service-account-create", "service-account-get", "service-account-delete" ]
             },
+            addresses: !0,
             needs: [ "smd" ]
         }
     }, catalogued = () => {
@@ -1010,7 +1022,7 @@
                 };
             }), answers = http.batch(requests);
             some.forEach((item, i) => {
-                clock.runs && spent(answers[i], requests[i].params.tags), receive(item, answers[i]);
+                isTimed && spent(answers[i], requests[i].params.tags), receive(item, answers[i]);
             });
         }
     }
@@ -1023,10 +1035,14 @@
             node: node,
             key: ""
         })) : [];
-        kind.ours || each(nodes, node => [ kind.to("find"), node ], (node, answer) => keysOf(kind, node, answer)?.forEach(key => found.push({
-            node: node,
-            key: key
-        })), credential), each(found, ({node: node, key: key}) => [ kind.to("delete"), node, key ], ({node: node, key: key}, answer) => removed(kind, node, key, answer), credential);
+        if (!kind.ours) {
+            const list = (node, answer) => keysOf(kind, node, answer)?.forEach(key => found.push({
+                node: node,
+                key: key
+            }));
+            each(nodes, node => [ kind.to("find"), node ], list, credential);
+        }
+        each(found, ({node: node, key: key}) => [ kind.to("delete"), node, key ], ({node: node, key: key}, answer) => removed(kind, node, key, answer), credential);
     }
     function seriesOf(figures) {
         const http = {
@@ -1226,7 +1242,7 @@
         kinds: new Set,
         progress: ""
     }, always = !0;
-    const NODES = nodeCount(), META_DATA = route("meta-data"), USER_DATA = route("user-data"), VENDOR_DATA = route("vendor-data"), allThree = ((name, resolution, {compared: compared = !0} = {}) => {
+    const NODES = nodeCount(), askForMetaData = asking(route("meta-data")), askForUserData = asking(route("user-data")), askForVendorData = asking(route("vendor-data")), allThree = ((name, resolution, {compared: compared = !0} = {}) => {
         const metric = `chamiperf_${name.split(" ").join("_")}`;
         return declared?.trends.push({
             metric: metric,
@@ -1341,25 +1357,35 @@
     }) : {};
     exports.fetchDocuments = () => {
         begin();
-        const node = (scenario$1 ??= exec.scenario, scenario$1.iterationInTest % NODES), meta = call(META_DATA, node), user = call(USER_DATA, node), vendor = call(VENDOR_DATA, node);
+        const node = nextNode(NODES), meta = askForMetaData(node), user = askForUserData(node), vendor = askForVendorData(node);
         meta && user && vendor && allThree.add(requestMs), pace();
     }, exports.handleSummary = handleSummary, exports.options = options, exports.setup = setup, 
     exports.teardown = teardown;
 })() : (() => {
     "use strict";
     var k6 = require("k6"), exec = require("k6/execution"), metrics = require("k6/metrics"), http = require("k6/http");
-    let plan, windows = 0, startedAt = 0, scenario$1 = null;
+    let plan, windows = 0;
+    const clock = Date.now;
+    let startedAt = 0, scenario$1 = null;
     const elapsedMs = () => (0 === startedAt && (startedAt = exec.scenario.startTime), 
-    Date.now() - startedAt), health = new metrics.Trend("chamiperf_health", !0), clock = {
-        runs: !1
-    };
-    let paceMs = 0;
+    clock() - startedAt);
+    let node = 0, step = 0, isFirstPass = !0;
+    const nextNode = nodes => isFirstPass ? (scenario$1 ??= exec.scenario, node = scenario$1.iterationInTest, 
+    node < nodes || (isFirstPass = !1, node %= nodes, step = (() => {
+        let most = 0;
+        for (let i = 0; i < plan.load.phases.length; i += 1) {
+            const {from_vus: from = 0, to_vus: to = 0} = plan.load.phases[i];
+            most = Math.max(most, from, to);
+        }
+        return most;
+    })() % nodes), node) : (node += step, node >= nodes && (node -= nodes), node), health = new metrics.Trend("chamiperf_health", !0);
+    let isTimed = !1, paceMs = 0;
     const herds = [];
-    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, restMs = 0, always = !1;
+    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, restMs = 0, wokeAt = 0, always = !1;
     const begin = () => {
         due < 0 && firstStart();
-        const now = Date.now();
-        now >= windowEndsAt && (windowEndsAt = (() => {
+        const now = wokeAt > 0 ? wokeAt : clock();
+        wokeAt = 0, now >= windowEndsAt && (windowEndsAt = (() => {
             const {phase: phase, window: window, endMs: endMs} = ((phases, windows, elapsedMs) => {
                 let current = 0;
                 for (;current < phases.length - 1 && elapsedMs >= 1e3 * phases[current + 1].start_s; ) current += 1;
@@ -1383,7 +1409,7 @@
                 const {tags: tags} = exec.vu.metrics;
                 tags.phase = phase, null === window ? delete tags.window : tags.window = window;
             })(phase, window), startedAt + endMs;
-        })()), untilWatched -= 1, watched = untilWatched <= 0, (watched || always) && (clock.runs = !0, 
+        })()), untilWatched -= 1, watched = untilWatched <= 0, (watched || always) && (isTimed = !0, 
         beganAt = now, requestMs = 0, restMs = 0);
     }, firstStart = () => {
         paceMs = 1e3 * plan.load.pace_s;
@@ -1398,14 +1424,14 @@
         due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
         due > now && sleepUntilDue(now);
     }, pace = () => {
-        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs - restMs), {
+        if (watched && (health.add(Math.max(0, clock() - beganAt - requestMs - restMs), {
             part: "overrun"
-        }), iterationsWatched += 1, untilWatched = 16, clock.runs = always), 0 === paceMs) return;
+        }), iterationsWatched += 1, untilWatched = 16, isTimed = always), 0 === paceMs) return;
         const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
         fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
     }, sleepUntilDue = now => {
-        k6.sleep((due - now) / 1e3);
-        const late = elapsedMs() - due;
+        k6.sleep((due - now) / 1e3), wokeAt = clock();
+        const late = wokeAt - startedAt - due;
         (watched || late > 50) && health.add(Math.max(0, late), {
             part: "stall"
         });
@@ -1682,7 +1708,6 @@
             url: template(plan.urls[service] + path, names),
             body: void 0 === body ? null : template(JSON.stringify(body), names),
             contains: texts,
-            one: "GET" === method && 1 === texts.length && void 0 === headers ? texts[0] : null,
             tolerates: tolerates,
             own: void 0 === headers ? null : Object.entries(headers).map(([key, text]) => [ key, template(text, names) ]),
             params: {
@@ -1720,12 +1745,14 @@
     }), {get: get, request: request} = http;
     __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
     const call = (to, index, key, body) => {
-        if (!to.one) {
-            const response = send(to, index, key);
-            return judge(to, response, index, key) ? response : null;
-        }
-        const response = get(to.url(index, key), to.params);
-        return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
+        const response = send(to, index, key);
+        return judge(to, response, index, key) ? response : null;
+    }, asking = to => {
+        const {url: url, params: params, contains: contains, own: own} = to, text = contains[0];
+        return 1 !== contains.length || null !== own ? index => call(to, index) : index => {
+            const response = get(url(index), params);
+            return isTimed && spent(response, params.tags), 200 === response.status && response.body?.includes(text(index)) || judge(to, response, index) ? response : null;
+        };
     }, send = (to, index, key, body) => {
         const {method: method} = to, params = null === to.own ? to.params : (({own: own, params: params}, index, key) => null === own ? params : {
             ...params,
@@ -1734,7 +1761,7 @@
                 ...Object.fromEntries(own.map(([name, text]) => [ name, text(index, key) ]))
             }
         })(to, index, key), url = to.url(index, key), response = "GET" === method ? get(url, params) : request(method, url, to.body && to.body(index, key), params);
-        return clock.runs && spent(response, params.tags), response;
+        return isTimed && spent(response, params.tags), response;
     }, judge = (to, response, index, key) => {
         const {status: status} = response;
         return 200 === status || status > 200 && status < 300 && "GET" !== to.method ? shows(to, response, index, key) || fail(to, response, "content") : (429 === status ? apart.add(1, {
@@ -1778,13 +1805,13 @@
         }
         return 0;
     })(plan.load.phases, plan.load.windows), always = !0;
-    const NODES = plan.identities.nodes, META_DATA = route("meta-data"), USER_DATA = route("user-data"), VENDOR_DATA = route("vendor-data"), allThree = ((name, resolution, {compared: compared = !0} = {}) => {
+    const NODES = plan.identities.nodes, askForMetaData = asking(route("meta-data")), askForUserData = asking(route("user-data")), askForVendorData = asking(route("vendor-data")), allThree = ((name, resolution, {compared: compared = !0} = {}) => {
         const metric = `chamiperf_${name.split(" ").join("_")}`;
         return new metrics.Trend(metric, !0);
     })("all three documents"), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = {};
     exports.fetchDocuments = () => {
         begin();
-        const node = (scenario$1 ??= exec.scenario, scenario$1.iterationInTest % NODES), meta = call(META_DATA, node), user = call(USER_DATA, node), vendor = call(VENDOR_DATA, node);
+        const node = nextNode(NODES), meta = askForMetaData(node), user = askForUserData(node), vendor = askForVendorData(node);
         meta && user && vendor && allThree.add(requestMs), pace();
     }, exports.handleSummary = handleSummary, exports.options = options, exports.setup = setup, 
     exports.teardown = teardown;

@@ -304,19 +304,17 @@
           default:
             return;
         }
-    };
+    }, clock = Date.now;
     let startedAt = 0, scenario$1 = null;
     const elapsedMs = () => (0 === startedAt && (startedAt = exec.scenario.startTime), 
-    Date.now() - startedAt), health = new metrics.Trend("chamiperf_health", !0), clock = {
-        runs: !1
-    };
-    let paceMs = 0;
+    clock() - startedAt), health = new metrics.Trend("chamiperf_health", !0);
+    let isTimed = !1, paceMs = 0;
     const herds = [];
-    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, restMs = 0;
+    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, restMs = 0, wokeAt = 0;
     const begin = () => {
         due < 0 && firstStart();
-        const now = Date.now();
-        now >= windowEndsAt && (windowEndsAt = (() => {
+        const now = wokeAt > 0 ? wokeAt : clock();
+        wokeAt = 0, now >= windowEndsAt && (windowEndsAt = (() => {
             const {phase: phase, window: window, endMs: endMs} = ((phases, windows, elapsedMs) => {
                 let current = 0;
                 for (;current < phases.length - 1 && elapsedMs >= 1e3 * phases[current + 1].start_s; ) current += 1;
@@ -340,7 +338,7 @@
                 const {tags: tags} = exec.vu.metrics;
                 tags.phase = phase, null === window ? delete tags.window : tags.window = window;
             })(phase, window), startedAt + endMs;
-        })()), untilWatched -= 1, watched = untilWatched <= 0, watched && (clock.runs = !0, 
+        })()), untilWatched -= 1, watched = untilWatched <= 0, watched && (isTimed = !0, 
         beganAt = now, requestMs = 0, restMs = 0);
     }, firstStart = () => {
         paceMs = 1e3 * plan.load.pace_s;
@@ -355,14 +353,14 @@
         due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
         due > now && sleepUntilDue(now);
     }, pace = () => {
-        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs - restMs), {
+        if (watched && (health.add(Math.max(0, clock() - beganAt - requestMs - restMs), {
             part: "overrun"
-        }), iterationsWatched += 1, untilWatched = 16, clock.runs = !1), 0 === paceMs) return;
+        }), iterationsWatched += 1, untilWatched = 16, isTimed = !1), 0 === paceMs) return;
         const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
         fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
     }, sleepUntilDue = now => {
-        k6.sleep((due - now) / 1e3);
-        const late = elapsedMs() - due;
+        k6.sleep((due - now) / 1e3), wokeAt = clock();
+        const late = wokeAt - startedAt - due;
         (watched || late > 50) && health.add(Math.max(0, late), {
             part: "stall"
         });
@@ -394,7 +392,6 @@
             url: template(plan.urls[service] + path, names),
             body: void 0 === body ? null : template(JSON.stringify(body), names),
             contains: texts,
-            one: "GET" === method && 1 === texts.length && void 0 === headers ? texts[0] : null,
             tolerates: tolerates,
             own: void 0 === headers ? null : Object.entries(headers).map(([key, text]) => [ key, template(text, names) ]),
             params: {
@@ -410,12 +407,8 @@
     }, nodeCount = () => plan.identities.nodes, written = () => namesOf(plan.identities.written_run_id, plan.identities.network, identityOf()), {get: get, request: request$1} = http;
     __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
     const call = (to, index, key, body) => {
-        if (!to.one) {
-            const response = send(to, index, key);
-            return judge(to, response, index, key) ? response : null;
-        }
-        const response = get(to.url(index, key), to.params);
-        return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
+        const response = send(to, index, key);
+        return judge(to, response, index, key) ? response : null;
     }, paramsOf = ({own: own, params: params}, index, key) => null === own ? params : {
         ...params,
         headers: {
@@ -424,7 +417,7 @@
         }
     }, send = (to, index, key, body) => {
         const {method: method} = to, params = null === to.own ? to.params : paramsOf(to, index, key), url = to.url(index, key), response = "GET" === method ? get(url, params) : request$1(method, url, to.body && to.body(index, key), params);
-        return clock.runs && spent(response, params.tags), response;
+        return isTimed && spent(response, params.tags), response;
     }, judge = (to, response, index, key) => {
         const {status: status} = response;
         return 200 === status || status > 200 && status < 300 && "GET" !== to.method ? shows(to, response, index, key) || fail(to, response, "content") : (429 === status ? apart.add(1, {
@@ -643,7 +636,7 @@
                 };
             }), answers = http.batch(requests);
             some.forEach((item, i) => {
-                clock.runs && spent(answers[i], requests[i].params.tags), receive(item, answers[i]);
+                isTimed && spent(answers[i], requests[i].params.tags), receive(item, answers[i]);
             });
         }
     }
@@ -723,6 +716,7 @@
                 each: [ "payload-delete", "bootparams-delete", "interface-delete", "component-delete" ]
             },
             arrival_s: 2,
+            addresses: !0,
             needs: [ "smd", "bss", "cloud-init" ]
         },
         bulk_registration: {
@@ -752,6 +746,7 @@
             },
             clears: !0,
             setup_s: "settle_s",
+            addresses: !0,
             splits: !1,
             needs: [ "smd", "kea" ]
         },
@@ -760,6 +755,7 @@
             iteration: {
                 each: [ "component-create", "component-get", "component-change", "component-get", "component-delete", "interface-create", "interface-get", "interface-change", "interface-get", "interface-delete", "bootparams-create", "bootparams-get", "bootparams-change", "bootparams-get", "bootparams-delete", "payload-create", "payload-get", "payload-change", "payload-get", "payload-delete", "target-create", "target-get", "target-change", "target-get", "target-delete", "transition-create", "transition-get", "service-account-create", "service-account-get", "service-account-delete" ]
             },
+            addresses: !0,
             needs: [ "smd" ]
         }
     }, catalogued = () => {
@@ -1628,19 +1624,17 @@
           default:
             return;
         }
-    };
+    }, clock = Date.now;
     let startedAt = 0, scenario$1 = null;
     const elapsedMs = () => (0 === startedAt && (startedAt = exec.scenario.startTime), 
-    Date.now() - startedAt), health = new metrics.Trend("chamiperf_health", !0), clock = {
-        runs: !1
-    };
-    let paceMs = 0;
+    clock() - startedAt), health = new metrics.Trend("chamiperf_health", !0);
+    let isTimed = !1, paceMs = 0;
     const herds = [];
-    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, restMs = 0;
+    let due = -1, fromHerd = !1, windowEndsAt = 0, watched = !1, untilWatched = 1 + Math.floor(16 * Math.random()), iterationsWatched = Math.floor(4 * Math.random()), beganAt = 0, requestMs = 0, restMs = 0, wokeAt = 0;
     const begin = () => {
         due < 0 && firstStart();
-        const now = Date.now();
-        now >= windowEndsAt && (windowEndsAt = (() => {
+        const now = wokeAt > 0 ? wokeAt : clock();
+        wokeAt = 0, now >= windowEndsAt && (windowEndsAt = (() => {
             const {phase: phase, window: window, endMs: endMs} = ((phases, windows, elapsedMs) => {
                 let current = 0;
                 for (;current < phases.length - 1 && elapsedMs >= 1e3 * phases[current + 1].start_s; ) current += 1;
@@ -1664,7 +1658,7 @@
                 const {tags: tags} = exec.vu.metrics;
                 tags.phase = phase, null === window ? delete tags.window : tags.window = window;
             })(phase, window), startedAt + endMs;
-        })()), untilWatched -= 1, watched = untilWatched <= 0, watched && (clock.runs = !0, 
+        })()), untilWatched -= 1, watched = untilWatched <= 0, watched && (isTimed = !0, 
         beganAt = now, requestMs = 0, restMs = 0);
     }, firstStart = () => {
         paceMs = 1e3 * plan.load.pace_s;
@@ -1679,25 +1673,17 @@
         due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
         due > now && sleepUntilDue(now);
     }, pace = () => {
-        if (watched && (health.add(Math.max(0, Date.now() - beganAt - requestMs - restMs), {
+        if (watched && (health.add(Math.max(0, clock() - beganAt - requestMs - restMs), {
             part: "overrun"
-        }), iterationsWatched += 1, untilWatched = 16, clock.runs = !1), 0 === paceMs) return;
+        }), iterationsWatched += 1, untilWatched = 16, isTimed = !1), 0 === paceMs) return;
         const now = elapsedMs(), next = due + (fromHerd ? Math.random() : 1) * paceMs, herd = herds.length > 0 ? herds.find(start => due < start && start <= next) : void 0;
         fromHerd = void 0 !== herd, due = Math.max(herd ?? next, now), due > now && sleepUntilDue(now);
     }, sleepUntilDue = now => {
-        k6.sleep((due - now) / 1e3);
-        const late = elapsedMs() - due;
+        k6.sleep((due - now) / 1e3), wokeAt = clock();
+        const late = wokeAt - startedAt - due;
         (watched || late > 50) && health.add(Math.max(0, late), {
             part: "stall"
         });
-    }, spent = ({timings: timings}, tags) => {
-        requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
-            ...tags,
-            part: "blocked"
-        }), health.add(timings.connecting, {
-            ...tags,
-            part: "connecting"
-        }));
     };
     new metrics.Trend("chamiperf_done", !0);
     const failed = new metrics.Counter("chamiperf_failed"), apart = new metrics.Counter("chamiperf_apart"), authorized = {
@@ -1709,12 +1695,8 @@
     const {get: get, request: request$1} = http;
     __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
     const call = (to, index, key, body) => {
-        if (!to.one) {
-            const response = send(to, index, key);
-            return judge(to, response, index, key) ? response : null;
-        }
-        const response = get(to.url(index, key), to.params);
-        return clock.runs && spent(response, to.params.tags), 200 === response.status && response.body?.includes(to.one(index, key)) || judge(to, response, index, key) ? response : null;
+        const response = send(to, index, key);
+        return judge(to, response, index, key) ? response : null;
     }, send = (to, index, key, body) => {
         const {method: method} = to, params = null === to.own ? to.params : (({own: own, params: params}, index, key) => null === own ? params : {
             ...params,
@@ -1723,7 +1705,15 @@
                 ...Object.fromEntries(own.map(([name, text]) => [ name, text(index, key) ]))
             }
         })(to, index, key), url = to.url(index, key), response = "GET" === method ? get(url, params) : request$1(method, url, to.body && to.body(index, key), params);
-        return clock.runs && spent(response, params.tags), response;
+        return isTimed && (({timings: timings}, tags) => {
+            requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
+                ...tags,
+                part: "blocked"
+            }), health.add(timings.connecting, {
+                ...tags,
+                part: "connecting"
+            }));
+        })(response, params.tags), response;
     }, judge = (to, response, index, key) => {
         const {status: status} = response;
         return 200 === status || status > 200 && status < 300 && "GET" !== to.method ? shows(to, response, index, key) || fail(to, response, "content") : (429 === status ? apart.add(1, {
@@ -1881,7 +1871,6 @@
                     url: template(plan.urls[service] + path, names),
                     body: void 0 === body ? null : template(JSON.stringify(body), names),
                     contains: texts,
-                    one: "GET" === method && 1 === texts.length && void 0 === headers ? texts[0] : null,
                     tolerates: tolerates,
                     own: void 0 === headers ? null : Object.entries(headers).map(([key, text]) => [ key, template(text, names) ]),
                     params: {

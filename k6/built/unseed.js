@@ -304,7 +304,7 @@
           default:
             return;
         }
-    };
+    }, clock = Date.now;
     let startedAt = 0, scenario$1 = null;
     new metrics.Trend("chamiperf_health", !0), new metrics.Trend("chamiperf_done", !0);
     const failed = new metrics.Counter("chamiperf_failed"), apart = new metrics.Counter("chamiperf_apart"), authorized = {
@@ -325,7 +325,6 @@
             url: template(plan.urls[service] + path, names),
             body: void 0 === body ? null : template(JSON.stringify(body), names),
             contains: texts,
-            one: "GET" === method && 1 === texts.length && void 0 === headers ? texts[0] : null,
             tolerates: tolerates,
             own: void 0 === headers ? null : Object.entries(headers).map(([key, text]) => [ key, template(text, names) ]),
             params: {
@@ -650,6 +649,7 @@
                 each: [ "payload-delete", "bootparams-delete", "interface-delete", "component-delete" ]
             },
             arrival_s: 2,
+            addresses: !0,
             needs: [ "smd", "bss", "cloud-init" ]
         },
         bulk_registration: {
@@ -679,6 +679,7 @@
             },
             clears: !0,
             setup_s: "settle_s",
+            addresses: !0,
             splits: !1,
             needs: [ "smd", "kea" ]
         },
@@ -687,6 +688,7 @@
             iteration: {
                 each: [ "component-create", "component-get", "component-change", "component-get", "component-delete", "interface-create", "interface-get", "interface-change", "interface-get", "interface-delete", "bootparams-create", "bootparams-get", "bootparams-change", "bootparams-get", "bootparams-delete", "payload-create", "payload-get", "payload-change", "payload-get", "payload-delete", "target-create", "target-get", "target-change", "target-get", "target-delete", "transition-create", "transition-get", "service-account-create", "service-account-get", "service-account-delete" ]
             },
+            addresses: !0,
             needs: [ "smd" ]
         }
     }, catalogued = () => {
@@ -1274,7 +1276,7 @@
                     endMs: last ? 1 / 0 : 1e3 * (start + duration * (window + 1) / windows)
                 };
             })(plan.load.phases, windows, (0 === startedAt && (startedAt = exec.scenario.startTime), 
-            Date.now() - startedAt));
+            clock() - startedAt));
             ((phase, window) => {
                 const {tags: tags} = exec.vu.metrics;
                 tags.phase = phase, null === window ? delete tags.window : tags.window = window;
@@ -1538,7 +1540,7 @@
           default:
             return;
         }
-    };
+    }, clock = Date.now;
     let startedAt = 0, scenario$1 = null;
     new metrics.Trend("chamiperf_health", !0), new metrics.Trend("chamiperf_done", !0);
     const failed = new metrics.Counter("chamiperf_failed"), apart = new metrics.Counter("chamiperf_apart"), authorized = {
@@ -1715,7 +1717,6 @@
                     url: template(plan.urls[service] + path, names),
                     body: void 0 === body ? null : template(JSON.stringify(body), names),
                     contains: texts,
-                    one: "GET" === method && 1 === texts.length && void 0 === headers ? texts[0] : null,
                     tolerates: tolerates,
                     own: void 0 === headers ? null : Object.entries(headers).map(([key, text]) => [ key, template(text, names) ]),
                     params: {
@@ -1812,7 +1813,7 @@
                     endMs: last ? 1 / 0 : 1e3 * (start + duration * (window + 1) / windows)
                 };
             })(plan.load.phases, windows, (0 === startedAt && (startedAt = exec.scenario.startTime), 
-            Date.now() - startedAt));
+            clock() - startedAt));
             ((phase, window) => {
                 const {tags: tags} = exec.vu.metrics;
                 tags.phase = phase, null === window ? delete tags.window : tags.window = window;

@@ -59,7 +59,12 @@ const read = () =>
     const named = Object.entries({ routes, objects, grants }).flatMap(([section, all]) =>
       Object.entries(all).map(([name, entry]) => [`${section}.${name}`, entry]),
     );
-    named.push(...['seed_order', 'kea', 'stress', 'id', 'bmc', 'envelope', 'scenarios'].map((name) => [name, entryOf(name, rest)]));
+    named.push(
+      ...['seed_order', 'kea', 'stress', 'id', 'bmc', 'envelope', 'scenarios'].map((name) => [
+        name,
+        entryOf(name, rest),
+      ]),
+    );
     return [named.map(([name]) => name), ...named.map(([, entry]) => entry)];
   });
 

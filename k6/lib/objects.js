@@ -6,8 +6,8 @@ import http from 'k6/http';
 import { Counter } from 'k6/metrics';
 import { routeOf, seedOrder, shapeOf } from './api.js';
 import { authorize } from './credential.js';
-import { clock, spent } from './pace.js';
 import { template } from './identity.js';
+import { isTimed, spent } from './pace.js';
 import { declared } from './plan.js';
 import { endpoint, fail, jsonOf, judge, paramsOf, route, send } from './request.js';
 
@@ -346,7 +346,7 @@ export function each(items, request, receive, credential, atOnce = AT_ONCE) {
     });
     const answers = http.batch(requests);
     some.forEach((item, i) => {
-      if (clock.runs) spent(answers[i], requests[i].params.tags);
+      if (isTimed) spent(answers[i], requests[i].params.tags);
       receive(item, answers[i]);
     });
   }

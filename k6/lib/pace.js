@@ -3,7 +3,10 @@
 import { sleep } from 'k6';
 import exec from 'k6/execution';
 import { Trend } from 'k6/metrics';
-import { declared, MEASURED, plan, slotAt, windows } from './plan.js';
+import { declared, MEASURED, mostVus, plan, slotAt, windows } from './plan.js';
+
+/** Looked up once: each look-up of a global and of its property costs a VU as much as the call. */
+const clock = Date.now;
 
 let startedAt = 0;
 /** @type {typeof exec.scenario | null} kept, because k6 builds it anew each time: 10 % of the cost of a request */
@@ -12,13 +15,38 @@ let scenario = null;
 /** Milliseconds since the scenario started. */
 export const elapsedMs = () => {
   if (startedAt === 0) startedAt = exec.scenario.startTime;
-  return Date.now() - startedAt;
+  return clock() - startedAt;
 };
 
 /** @returns {number} this iteration's number over all VUs and k6 processes, from 0, in order */
 export const iterationNumber = () => {
   scenario ??= exec.scenario;
   return scenario.iterationInTest;
+};
+
+let node = 0;
+let step = 0;
+/** Whether the node of this turn is asked for the first time. */
+export let isFirstPass = true;
+
+/**
+ * The node whose turn it is: all VUs together walk through the nodes. In the first pass k6 counts, so that each node comes
+ * exactly once; afterwards each VU steps by itself over as many nodes as there are VUs, because asking k6 costs more.
+ * @param {number} nodes
+ * @returns {number}
+ */
+export const nextNode = (nodes) => {
+  if (!isFirstPass) {
+    node += step;
+    if (node >= nodes) node -= nodes;
+    return node;
+  }
+  node = iterationNumber();
+  if (node < nodes) return node;
+  isFirstPass = false;
+  node %= nodes;
+  step = mostVus() % nodes;
+  return node;
 };
 
 /**
@@ -54,8 +82,8 @@ const STALL_MS = 50;
  * `connecting`, for which k6's own Trends, by phase, would keep each request once more. */
 const health = new Trend('chamiperf_health', true);
 
-/** Whether requests add up what they take; an object, because each request looks at it. */
-export const clock = { runs: false };
+/** Whether requests add up what they take. */
+export let isTimed = false;
 
 let paceMs = 0;
 /** @type {number[]} starts of the phases that begin with all VUs at once, ms */
@@ -69,17 +97,20 @@ let iterationsWatched = Math.floor(Math.random() * CONNECTION_EVERY);
 let beganAt = 0;
 let requestMs = 0;
 let restMs = 0;
+/** When the pacing sleep before this iteration ended; 0 where there was none. */
+let wokeAt = 0;
 let always = false;
 
 /** Start an iteration: the first one waits for its random point, at the longest to the end of the phase it starts in. */
 export const begin = () => {
   if (due < 0) firstStart();
-  const now = Date.now();
+  const now = wokeAt > 0 ? wokeAt : clock();
+  wokeAt = 0;
   if (now >= windowEndsAt) windowEndsAt = enterWindow();
   untilWatched -= 1;
   watched = untilWatched <= 0;
   if (!watched && !always) return;
-  clock.runs = true;
+  isTimed = true;
   beganAt = now;
   requestMs = 0;
   restMs = 0;
@@ -107,10 +138,10 @@ const firstStart = () => {
  */
 export const pace = () => {
   if (watched) {
-    health.add(Math.max(0, Date.now() - beganAt - requestMs - restMs), { part: 'overrun' });
+    health.add(Math.max(0, clock() - beganAt - requestMs - restMs), { part: 'overrun' });
     iterationsWatched += 1;
     untilWatched = WATCH_EVERY;
-    clock.runs = always;
+    isTimed = always;
   }
   if (paceMs === 0) return;
   const now = elapsedMs();
@@ -124,7 +155,8 @@ export const pace = () => {
 /** @type {(now: number) => void} */
 const sleepUntilDue = (now) => {
   sleep((due - now) / 1000);
-  const late = elapsedMs() - due;
+  wokeAt = clock();
+  const late = wokeAt - startedAt - due;
   if (watched || late > STALL_MS) health.add(Math.max(0, late), { part: 'stall' });
 };
 
@@ -147,7 +179,7 @@ export const timeRequests = () => {
 
 /** Watch every request, where iterations are few or neither begin nor end here. */
 export const watchRequests = () => {
-  clock.runs = true;
+  isTimed = true;
   watched = true;
   iterationsWatched = 0;
 };

@@ -132,6 +132,16 @@ export const slotAt = (phases, windows, elapsedMs) => {
   };
 };
 
+/** @returns {number} the highest number of VUs that the phases plan */
+export const mostVus = () => {
+  let most = 0;
+  for (let i = 0; i < plan.load.phases.length; i += 1) {
+    const { from_vus: from = 0, to_vus: to = 0 } = plan.load.phases[i];
+    most = Math.max(most, from, to);
+  }
+  return most;
+};
+
 /**
  * Fill in when each phase starts.
  * @param {Omit<Phase, 'start_s'>[]} phases

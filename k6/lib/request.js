@@ -4,7 +4,7 @@ import http from 'k6/http';
 import { Counter } from 'k6/metrics';
 import { identityOf, routeOf } from './api.js';
 import { namesOf, template } from './identity.js';
-import { clock, spent } from './pace.js';
+import { isTimed, spent } from './pace.js';
 import { declared, plan } from './plan.js';
 
 /** @typedef {import('k6/http').RefinedResponse<'text'>} Response */
@@ -20,7 +20,6 @@ import { declared, plan } from './plan.js';
  * @property {Filled} url
  * @property {Filled | null} body
  * @property {Filled[]} contains what a good answer contains
- * @property {Filled | null} one the same, of a GET whose good answer contains one text
  * @property {number | null} tolerates a status that is counted apart and is no failure
  * @property {[string, Filled][] | null} own headers that differ from node to node
  * @property {import('k6/http').RefinedParams<'text'> & {tags: Record<string, string>}} params
@@ -68,7 +67,6 @@ export const endpoint = ({ name, service, method, path, names, body, contains = 
     url: template(plan.urls[service] + path, names),
     body: body === undefined ? null : template(JSON.stringify(body), names),
     contains: texts,
-    one: method === 'GET' && texts.length === 1 && headers === undefined ? texts[0] : null,
     tolerates,
     own: headers === undefined ? null : Object.entries(headers).map(([key, text]) => [key, template(text, names)]),
     params: {
@@ -109,15 +107,7 @@ else http.setResponseCallback(/** @type {any} */ (null));
  * @returns {Response | null} the answer if it is good, else null
  */
 export const call = (to, index, key, body) => {
-  if (!to.one) {
-    const response = send(to, index, key, body);
-    return judge(to, response, index, key) ? response : null;
-  }
-  // What a storm does most, in as few calls as possible: between two turns of a VU ten thousand others have used the
-  // processor's caches, so each function and object touched costs many times what a loop over it shows.
-  const response = get(to.url(index, key), to.params);
-  if (clock.runs) spent(response, to.params.tags);
-  if (response.status === 200 && response.body?.includes(to.one(index, key))) return response;
+  const response = send(to, index, key, body);
   return judge(to, response, index, key) ? response : null;
 };
 
@@ -129,6 +119,25 @@ export const paramsOf = ({ own, params }, index, key) =>
         ...params,
         headers: { ...params.headers, ...Object.fromEntries(own.map(([name, text]) => [name, text(index, key)])) },
       };
+
+/**
+ * As `call`, of a GET, made once per script. It is what a storm does most, so where a good answer contains one text it
+ * touches as little as possible: between two turns of a VU ten thousand others have used the processor's caches, and each
+ * function, object and property touched costs many times what a loop over it shows.
+ * @param {Endpoint} to
+ * @returns {(index: number) => Response | null}
+ */
+export const asking = (to) => {
+  const { url, params, contains, own } = to;
+  const text = contains[0];
+  if (contains.length !== 1 || own !== null) return (index) => call(to, index);
+  return (index) => {
+    const response = get(url(index), params);
+    if (isTimed) spent(response, params.tags);
+    if (response.status === 200 && response.body?.includes(text(index))) return response;
+    return judge(to, response, index) ? response : null;
+  };
+};
 
 /**
  * Send a request without judging its answer.
@@ -144,7 +153,7 @@ export const send = (to, index, key, body) => {
   const url = to.url(index, key);
   const response =
     method === 'GET' ? get(url, params) : request(method, url, body ?? (to.body && to.body(index, key)), params);
-  if (clock.runs) spent(response, params.tags);
+  if (isTimed) spent(response, params.tags);
   return response;
 };
 

@@ -111,7 +111,8 @@ function declareSeeding() {
 function prepare() {
   const setUp = { credential: shareCredential(), unavailable: [], warnings: [] };
   authorize(setUp.credential);
-  for (const kind of kinds.filter(({ implied }) => !implied)) storeEach(kind, range(0, nodeCount()), setUp.credential, plan.seeding?.batch);
+  for (const kind of kinds.filter(({ implied }) => !implied))
+    storeEach(kind, range(0, nodeCount()), setUp.credential, plan.seeding?.batch);
   return setUp;
 }
 

@@ -42,6 +42,14 @@ def test_settings_and_secrets_of_the_surroundings_stay_outside(tmp_path, monkeyp
     assert name not in environment(_run(tmp_path))
 
 
+def test_the_users_own_collector_wins_over_the_plans(tmp_path, monkeypatch):
+    monkeypatch.delenv("GOGC", raising=False)
+    assert "GOGC" not in environment(_run(tmp_path))
+    assert environment(_run(tmp_path, gogc=400))["GOGC"] == "400"
+    monkeypatch.setenv("GOGC", "50")
+    assert environment(_run(tmp_path, gogc=400))["GOGC"] == "50"
+
+
 def test_settings_of_an_output_that_is_wanted_are_passed_on(tmp_path):
     run = K6Run(Path("k6"), Path("s.js"), tmp_path, environment={"K6_PROMETHEUS_RW_SERVER_URL": "http://127.0.0.1:9"})
     assert environment(run)["K6_PROMETHEUS_RW_SERVER_URL"] == "http://127.0.0.1:9"

@@ -60,13 +60,6 @@ def test_each_workflow_is_whole(init, repository, name):
             assert job["with"]["runner"] == '["self-hosted", "perf"]'
 
 
-def test_a_target_of_ones_own_is_driven_at_its_own_scale(init, repository):
-    init("--target", "lab")
-    (job,) = yaml.safe_load((repository / NIGHTLY).read_text())["jobs"].values()
-    assert job["with"]["profile"] == "quick"
-    assert {"vus", "sustained", "nodes", "stack"}.isdisjoint(job["with"])
-
-
 def test_a_second_call_changes_nothing(init, repository):
     init("--workflows", "nightly,quick")
     before = (repository / NIGHTLY).read_text()

@@ -44,10 +44,10 @@ def job(name, given, expected, needs):
     }
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_each_action_alone_works_or_names_what_is_missing(adopter, part):
+@pytest.mark.parametrize("half", [0, 1])
+def test_each_action_alone_works_or_names_what_is_missing(adopter, half):
     jobs, last = {}, []
-    for name, (given, expected) in [*ALONE.items(), ("load", BAD_ARGS)][part::4]:
+    for name, (given, expected) in [*ALONE.items(), ("load", BAD_ARGS)][half::2]:
         label = name if name not in jobs else f"{name}-again"
         jobs[label] = job(name, given, expected, last)
         last = [label]

@@ -160,6 +160,8 @@ class K6Run:
     ca_file: Path | None = None
     insecure: bool = False
     segment: Segment = Segment()
+    gogc: int | None = None
+    """How rarely k6 collects its garbage, unless the environment says it (GOGC); None for its own default."""
 
     @property
     def log(self) -> Path:
@@ -205,10 +207,11 @@ def arguments(run: K6Run, *, address: str, parent: int) -> list[str]:
 def environment(run: K6Run) -> dict[str, str]:
     """The whole environment of the process."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    rarely = {} if run.gogc is None else {"GOGC": str(run.gogc)}
     ours = {"CHAMIPERF_SUMMARY": str(run.summary)}
     if run.plan is not None:
         ours["CHAMIPERF_PLAN"] = str(run.plan)
     if run.ca_file is not None:
         # Nobody else is trusted, as in the checks: Go would read the system's folders in addition.
         ours |= {"SSL_CERT_FILE": str(run.trusted), "SSL_CERT_DIR": str(run.folder)}
-    return {**passed_on, **_ALWAYS, **run.environment, **ours}
+    return {**rarely, **passed_on, **_ALWAYS, **run.environment, **ours}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from chamiperf_ci.adapters.files import catalogue
 from chamiperf_ci.models.baselines import (
     AcceptedRun,
     Baselines,
@@ -22,7 +23,6 @@ from chamiperf_ci.render.baselines import Finding, Gravity
 from chamiperf_ci.render.numbers import counted, percent, significant
 from chamiperf_ci.steps.baselines.entry import is_compared, row_of
 from chamiperf_ci.steps.compare.measure import measure
-from chamiperf_ci.steps.load.volume import SCENARIOS
 from chamiperf_ci.verdict.night import RUNS_WANTED, is_old
 
 _NAMED = 3
@@ -199,8 +199,8 @@ def _misnamed(baselines: Baselines) -> Iterator[Finding]:
     named = [(f"rules, {name}", name) for name in baselines.rules.scenarios]
     named += [(f"acknowledgement of {name_of(problem)}", problem.scenario) for problem in baselines.acknowledgements]
     for where, name in named:
-        if name not in SCENARIOS:
-            near = difflib.get_close_matches(name, SCENARIOS, n=1)
+        if name not in catalogue().scenarios:
+            near = difflib.get_close_matches(name, catalogue().scenarios, n=1)
             now = f"is {near[0]} meant?" if near else "there is no such scenario"
             yield Finding(Gravity.BROKEN, "no such scenario", where, now=now)
 

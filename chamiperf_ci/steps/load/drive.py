@@ -13,7 +13,7 @@ from tabulate import tabulate
 
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore, Patience
-from chamiperf_ci.adapters.files import dialect, read_document
+from chamiperf_ci.adapters.files import catalogue, dialect, read_document
 from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement, StackUnreachable, ToolkitError
@@ -40,7 +40,7 @@ from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, Over
 from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, forget, not_driven, run_file, run_scenario
 from chamiperf_ci.steps.load.sizing import too_large
 from chamiperf_ci.steps.load.stack_state import look_around
-from chamiperf_ci.steps.load.volume import KEA, SCENARIOS, in_order
+from chamiperf_ci.steps.load.volume import KEA, in_order
 from chamiperf_ci.steps.lock import Claim, Held, hold
 from chamiperf_ci.steps.readiness import Readiness
 from chamiperf_ci.steps.targets import GivenTarget, dialect_of, resolve
@@ -305,7 +305,7 @@ def drive(given: Given, voice: Voice, collectors: Collectors | None = None) -> E
     """
     if not given.dry_run:
         # First of all: a load that is refused, or killed before k6 runs, leaves no older run to be judged in its place.
-        for scenario in SCENARIOS if request.ALL in given.scenarios else in_order(given.scenarios):
+        for scenario in catalogue().scenarios if request.ALL in given.scenarios else in_order(given.scenarios):
             forget(given.out, scenario, file_ending=given.file_ending, pairs=given.pairs is not None)
     refuse_thresholds(os.environ, BASELINES)
     _check_pairs(given)

@@ -18,7 +18,7 @@ from chamiperf_ci.models.target import CHAMICORE, StackKind, Target
 from chamiperf_ci.steps.load import request
 from chamiperf_ci.steps.load import volume as arithmetic
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, Overrides, usual_rest_s
-from chamiperf_ci.steps.load.volume import ITERATION_ASKS, Volume, Work, iterations_per_s, sent_per_s, work_of
+from chamiperf_ci.steps.load.volume import Volume, Work, iterations_per_s, sent_per_s, work_of
 
 FILES_KEPT = 500
 """Open files that a k6 process needs beside its connections."""
@@ -252,7 +252,8 @@ def assign(profile: Profile, scenario: str, changes: Overrides, spoken: str = CH
     work = work_of(scenario, load, dialect(spoken))
     whole = arithmetic.volume_of(load, work)
     segments = _shards(scenario, work, whole, changes.shards)
-    volume = arithmetic.volume_of(load, work, segments=segments)
+    room_mb = machine.available_mb() * _MEMORY_SHARE
+    volume = arithmetic.volume_of(load, work, segments=segments, room_mb=room_mb)
     return Assignment(
         scenario=scenario,
         script=request.script_of(scenario),
@@ -333,7 +334,7 @@ def rows_left(assignment: Assignment, spoken: str) -> dict[str, float]:
     """What the load will leave behind for good beside objects, by what it is; as far as the plan fixes it."""
     left: dict[str, float] = {}
     for endpoint, what in dialect(spoken).leaves.items():
-        times = ITERATION_ASKS.get((assignment.scenario, endpoint), 0)
+        times = assignment.work.endpoints.get(endpoint, 0)
         if times and assignment.volume.iterations:
             left[what] = left.get(what, 0.0) + times * assignment.volume.iterations
     return left

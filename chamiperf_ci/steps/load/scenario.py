@@ -107,6 +107,7 @@ def k6_runs(job: Job, assignment: Assignment, plan: Path, run_id: str) -> tuple[
             ca_file=job.target.tls.ca_file and job.target.tls.ca_file.resolve(),
             insecure=job.target.tls.insecure,
             segment=Segment(index, assignment.segments),
+            gogc=assignment.volume.gogc,
         )
         for index, part in enumerate(parts)
     )

@@ -1,17 +1,17 @@
 """What each scenario sends, creates and leaves behind, and what that needs of a machine; pure."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from chamiperf_ci.models.dialect import Dialect
+from chamiperf_ci.adapters.files import catalogue
+from chamiperf_ci.models.dialect import Catalogued, CreatedEach, Dialect, Operations
 from chamiperf_ci.models.plan import Load, Phase
 from chamiperf_ci.models.run import LoadPlan, PhasePlan
 from chamiperf_ci.models.target import Service
 
 KEA = "kea"
-BULK = "bulk"
-"""The phase of bulk_registration in which one request registers many components."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,16 @@ class Work:
     """Objects that are created once, before or beside the iterations."""
     setup_s: float = 0.0
     """Seconds that it waits at the longest before its phases."""
+    arrival_s: float = 2.0
+    """Seconds that an arrival may take: the scripts provide VUs for it."""
     addresses: bool = False
     """Whether it writes interfaces, whose addresses reach a DHCP server by themselves."""
     splits: bool = True
     """Whether several processes can share it; what one process alone can see of the whole cannot be split."""
     needs: tuple[Service | str, ...] = ()
     """Services without which the scenario has nothing to measure; `kea` is one."""
+    endpoints: Mapping[str, float] = field(default_factory=dict)
+    """Of one iteration of a VU, by endpoint."""
 
     def of_arrival(self) -> Mapping[Service, float]:
         """Requests of one arrival, by service."""
@@ -51,135 +55,81 @@ class Work:
         return tuple(service for service in Service if service in {**self.requests, **self.of_arrival()})
 
 
-def _boot_storm(load: Load, dialect: Dialect) -> Work:
-    del load, dialect
-    return Work("a node fetching its boot script", {Service.BSS: 1}, needs=(Service.BSS,))
-
-
-def _cloud_init_storm(load: Load, dialect: Dialect) -> Work:
-    del load, dialect
-    return Work("a node fetching its three documents", {Service.CLOUD_INIT: 3}, needs=(Service.CLOUD_INIT,))
-
-
-def _inventory_scale(load: Load, dialect: Dialect) -> Work:
-    shares = {name: _number(load, name) for name in ("get", "list", "put", "patch", "churn")}
-    whole = sum(shares.values()) or 1.0
-    # A PUT needs the ETag of a GET before it, where there are ETags.
-    read_before = 0.0 if dialect.envelope == "plain" else shares["put"]
-    requests = (whole + read_before) / whole
-    return Work(
-        "a client with one operation",
-        {Service.SMD: requests},
-        creates=shares["churn"] / whole / 2,
-        needs=(Service.SMD,),
-    )
-
-
-def _bulk_registration(load: Load, dialect: Dialect) -> Work:
-    del dialect
-    bulk = load.phase(BULK)
-    more = 0.0 if bulk is None else (bulk.iterations or 0) * (_number(load, "bulk_items") - 1)
-    return Work("a registration", {Service.SMD: 1}, creates=1, once=more, needs=(Service.SMD,))
-
-
-def _dhcp_sync_burst(load: Load, dialect: Dialect) -> Work:
-    del dialect
-    changes = _number(load, "changes")
-    return Work(
-        "a burst of changes",
-        {Service.SMD: changes},
-        creates=2 * changes,
-        setup_s=_number(load, "settle_s"),
-        addresses=True,
-        splits=False,
-        needs=(Service.SMD, KEA),
-    )
-
-
-def _auth_under_load(load: Load, dialect: Dialect) -> Work:
-    del dialect
-    return Work(
-        "a node fetching its boot script; an arrival is a token",
-        {Service.BSS: 1},
-        {Service.AUTH: 1},
-        once=1.0 if load.parameters.get("grant") == "client-credentials" else 0.0,
-        needs=(Service.AUTH, Service.BSS),
-    )
-
-
-def _mixed_boot_path(load: Load, dialect: Dialect) -> Work:
-    del load
-    created = [dialect.objects[name] for name in dialect.created]
-    removed = [shape for name in dialect.seed_order if (shape := dialect.objects[name]).removable]
-    # Beside what is created, a script and a document are fetched.
-    services = [*(shape.service for shape in created), Service.BSS, Service.CLOUD_INIT]
-    return Work(
-        "a node's whole way",
-        _each_service(services),
-        beside=_each_service([shape.service for shape in removed]),
-        creates=len(created),
-        leaves=sum(not shape.removable for shape in created),
-        addresses=True,
-        needs=(Service.SMD, Service.BSS, Service.CLOUD_INIT),
-    )
-
-
-def _database_stress(load: Load, dialect: Dialect) -> Work:
-    del load
-    # What is changed is read again.
-    services = [
-        dialect.objects[entry.object].service
-        for entry in dialect.stress
-        for _ in range(len(entry.verbs) + ("change" in entry.verbs))
-    ]
-    return Work(
-        "a cycle of writes and reads of all schemas",
-        _each_service(services),
-        creates=len(dialect.stress),
-        leaves=sum("delete" not in entry.verbs for entry in dialect.stress),
-        addresses=True,
-        needs=(Service.SMD,),
-    )
-
-
-def _each_service(services: Sequence[Service]) -> dict[Service, float]:
-    """How often each is named."""
-    return {service: services.count(service) for service in Service if service in services}
-
-
-SCENARIOS: Mapping[str, Callable[[Load, Dialect], Work]] = {
-    "boot_storm": _boot_storm,
-    "cloud_init_storm": _cloud_init_storm,
-    "auth_under_load": _auth_under_load,
-    "inventory_scale": _inventory_scale,
-    "mixed_boot_path": _mixed_boot_path,
-    "bulk_registration": _bulk_registration,
-    "dhcp_sync_burst": _dhcp_sync_burst,
-    "database_stress": _database_stress,
-}
-"""In the order in which they disturb each other least: what only reads comes first, what writes most comes last."""
-
-
-ITERATION_ASKS: Mapping[tuple[str, str], float] = {
-    ("boot_storm", "bootscript"): 1,
-    ("auth_under_load", "bootscript"): 1,
-    ("mixed_boot_path", "bootscript"): 1,
-    ("mixed_boot_path", "bootparams-create"): 1,
-    ("database_stress", "bootparams-create"): 1,
-    ("database_stress", "bootparams-change"): 1,
-}
-"""Requests of one iteration that may leave more behind than objects, by scenario and endpoint."""
-
-
 def in_order(scenarios: Iterable[str]) -> tuple[str, ...]:
-    """Scenarios in the order of the catalogue, each once."""
+    """Scenarios in the order in which they disturb each other least, each once: what only reads comes first."""
     asked = set(scenarios)
-    return tuple(name for name in SCENARIOS if name in asked)
+    return tuple(name for name in catalogue().scenarios if name in asked)
 
 
 def work_of(scenario: str, load: Load, dialect: Dialect) -> Work:
     """What a scenario does under this load, on a stack of this dialect."""
-    return SCENARIOS[scenario](load, dialect)
+    fields = catalogue().scenarios[scenario].model_dump() | dialect.scenarios.get(scenario, {})
+    entry = Catalogued.model_validate(fields)
+    sent = _mixed(entry.mix, load) if entry.mix else _sent(entry.iteration, load)
+    beside = _sent(entry.beside, load)
+    created = {name.removesuffix("-create"): times for name, times in sent.items() if name.endswith("-create")}
+    kept = [_kept(times, f"{name}-delete", sent, beside) for name, times in created.items()]
+    once = entry.once
+    is_once = once is not None and all(load.parameters.get(name) == value for name, value in once.where.items())
+    return Work(
+        entry.what,
+        _by_service(sent, dialect),
+        None if entry.arrival is None else _by_service(_sent(entry.arrival, load), dialect),
+        beside=_by_service(beside, dialect),
+        creates=sum(created.values()) if entry.creates is None else _times(entry.creates, load) * entry.creates.each,
+        leaves=0.0 if entry.clears else sum(kept),
+        once=(once.creates if once is not None and is_once else 0.0) + sum(_more(entry, load)),
+        setup_s=_number(load, entry.setup_s),
+        arrival_s=entry.arrival_s,
+        addresses=entry.addresses,
+        splits=entry.splits,
+        needs=entry.needs,
+        endpoints=sent,
+    )
+
+
+def _sent(operations: Operations, load: Load) -> dict[str, float]:
+    """How often each endpoint is asked."""
+    sent: defaultdict[str, float] = defaultdict(float)
+    for name in operations.each:
+        sent[name] += _times(operations, load)
+    for name in operations.in_turn:
+        sent[name] += _times(operations, load) / len(operations.in_turn)
+    return sent
+
+
+def _mixed(mix: Mapping[str, Operations], load: Load) -> dict[str, float]:
+    """How often each endpoint is asked by one of several operations, the mean over all."""
+    whole = sum(_number(load, name) for name in mix) or 1.0
+    sent: defaultdict[str, float] = defaultdict(float)
+    for name, operations in mix.items():
+        for endpoint, times in _sent(operations, load).items():
+            sent[endpoint] += times * _number(load, name) / whole
+    return sent
+
+
+def _kept(created: float, delete: str, *sent: Mapping[str, float]) -> float:
+    """Of so many created objects, those that nothing removes."""
+    return max(0.0, created - sum(each.get(delete, 0.0) for each in sent))
+
+
+def _times(of: Operations | CreatedEach, load: Load) -> float:
+    return _number(load, of.times) if of.times else 1
+
+
+def _more(entry: Catalogued, load: Load) -> Iterable[float]:
+    """What each phase creates beyond one object an iteration."""
+    for phase in load.phases:
+        operations = entry.phases.get(phase.name)
+        if operations is not None and operations.items:
+            yield (phase.iterations or 0) * (_number(load, operations.items) - 1)
+
+
+def _by_service(sent: Mapping[str, float], dialect: Dialect) -> dict[Service, float]:
+    """The same by service; operations that nothing asks for are left out."""
+    asked = [(dialect.service_of(endpoint), times) for endpoint, times in sent.items()]
+    sums = {service: sum(times for each, times in asked if each is service) for service in Service}
+    return {service: times for service, times in sums.items() if times}
 
 
 def iterations_per_s(load: Load, phase: Phase) -> float:
@@ -233,12 +183,15 @@ MB_PER_VU = 0.40
 boot storm; `inventory_scale` holds 0.1 MB more)."""
 BYTES_PER_REQUEST = 160.0
 """Samples of the Trends of one request, kept until the end (measured: 74 MB after 76,000, 115 MB after 332,000)."""
+RARE_COLLECTION = 400
+"""GOGC of k6 where the memory suffices: the heap grows by four times what lives before it is collected. With k6's own
+100, paced VUs take 317 µs of processor time a request at 5,000 and 256 at 10,000, with this 250 and 206."""
+RARE_COLLECTION_MEMORY = 1.3
+"""By how much that raises what k6 holds (measured: 1.15 at 5,000 paced VUs, 1.30 at 10,000)."""
 UNPACED_PER_VU_S = 100.0
 """Iterations a second of an unpaced VU, as far as memory is planned; a guess on the high side."""
 MOST_PER_S = 20_000.0
 """Iterations a second that no generator of today exceeds; bounds the guess above."""
-ARRIVAL_S = 2.0
-"""Seconds that the scripts allow an arrival to take when they provide VUs for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +207,7 @@ class Volume:
     vus: int
     """VUs that k6 must hold: the planned ones, and those it needs for arrivals."""
     memory_mb: float
+    """With the collector as `gogc` has it."""
     connections: int
     """The most connections at the same time, to all services together."""
     peak_requests_per_s: dict[Service, float]
@@ -262,6 +216,8 @@ class Volume:
     """To all services together, as far as a rate that nothing fixes can be guessed; 0 where all rates are fixed."""
     requests: float = math.inf
     """Of the whole load, with the same guess."""
+    gogc: int | None = None
+    """How rarely k6 collects its garbage; None for its own default."""
 
 
 def iterations_in(load: Load, phase: Phase) -> float:
@@ -269,18 +225,27 @@ def iterations_in(load: Load, phase: Phase) -> float:
     return float(phase.iterations or iterations_per_s(load, phase) * phase.duration_s)
 
 
-def volume_of(load: Load, work: Work, *, segments: int = 1) -> Volume:
-    """Add a load up."""
+def volume_of(load: Load, work: Work, *, segments: int = 1, room_mb: float = 0.0) -> Volume:
+    """Add a load up.
+
+    Args:
+        load: What is asked of the stack.
+        work: What one iteration of it does.
+        segments: How many processes share it.
+        room_mb: Memory that k6 may take; where it suffices, garbage is collected more rarely.
+    """
     iterations = sum(iterations_in(load, phase) for phase in load.phases)
-    vus = _vus(load)
+    vus = _vus(load, work)
     offered = [sent_per_s(load, phase, work) for phase in load.phases]
     requests = _requests(load, work)
+    memory_mb = segments * MB_PER_PROCESS + vus * MB_PER_VU + requests * BYTES_PER_REQUEST / 1e6
+    is_roomy = memory_mb * RARE_COLLECTION_MEMORY <= room_mb
     return Volume(
         iterations=iterations,
         creates=iterations * work.creates + work.once,
         leaves=iterations * work.leaves,
         vus=vus,
-        memory_mb=segments * MB_PER_PROCESS + vus * MB_PER_VU + requests * BYTES_PER_REQUEST / 1e6,
+        memory_mb=memory_mb * RARE_COLLECTION_MEMORY if is_roomy else memory_mb,
         connections=_connections(load, work),
         peak_requests_per_s={
             service: max(rates.get(service, 0.0) for rates in offered)
@@ -292,6 +257,7 @@ def volume_of(load: Load, work: Work, *, segments: int = 1) -> Volume:
             (_guessed_per_s(phase) for phase, rates in zip(load.phases, offered, strict=True) if not rates), default=0.0
         ),
         requests=requests,
+        gogc=RARE_COLLECTION if is_roomy else None,
     )
 
 
@@ -323,13 +289,13 @@ def _phase_plan(load: Load, phase: Phase, work: Work) -> PhasePlan:
     )
 
 
-def _vus(load: Load) -> int:
+def _vus(load: Load, work: Work) -> int:
     arriving = max((max(phase.rate.start, phase.rate.end) for phase in load.phases if phase.rate), default=0.0)
-    return load.max_vus + math.ceil(arriving * ARRIVAL_S)
+    return load.max_vus + math.ceil(arriving * work.arrival_s)
 
 
 def _connections(load: Load, work: Work) -> int:
-    return _vus(load) * max(1, len(work.services))
+    return _vus(load, work) * max(1, len(work.services))
 
 
 def _requests(load: Load, work: Work) -> float:

@@ -5,7 +5,7 @@ from made_loads import storm
 
 from chamiperf_ci.models.plan import Phase
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load.volume import MB_PER_PROCESS, MB_PER_VU, Work, load_plan
+from chamiperf_ci.steps.load.volume import MB_PER_PROCESS, MB_PER_VU, RARE_COLLECTION_MEMORY, Work, load_plan
 from chamiperf_ci.steps.load.volume import volume_of as volume
 
 STORM = Work("a node", {Service.BSS: 1})
@@ -22,6 +22,14 @@ def test_the_busiest_phase_is_known_by_service():
 
 def test_memory_is_that_of_the_process_its_vus_and_its_samples():
     assert volume(storm(), STORM).memory_mb == pytest.approx(MB_PER_PROCESS + 200 * MB_PER_VU + 9000 * 160 / 1e6)
+
+
+def test_garbage_is_collected_rarely_where_the_memory_for_it_is_there_and_planned():
+    usual = volume(storm(), STORM)
+    needed = usual.memory_mb * RARE_COLLECTION_MEMORY
+    roomy, tight = volume(storm(), STORM, room_mb=needed), volume(storm(), STORM, room_mb=0.999 * needed)
+    assert (roomy.gogc, roomy.memory_mb) == (400, needed)
+    assert (tight.gogc, tight.memory_mb) == (usual.gogc, usual.memory_mb) == (None, usual.memory_mb)
 
 
 def test_an_unpaced_load_fixes_no_iterations_but_needs_memory_for_them():

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters.files import catalogue
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.steps.load.request import choose_scenarios, read_profile, script_of
-from chamiperf_ci.steps.load.volume import SCENARIOS
 
 PROFILES = ("demo", "quick", "full", "soak")
 
@@ -47,8 +47,8 @@ def test_seeding_is_no_scenario_although_profiles_shape_it():
 
 
 def test_all_means_the_eight_of_the_adr():
-    assert choose_scenarios(["all"], read_profile("full")) == tuple(SCENARIOS)
-    assert len(SCENARIOS) == 8
+    assert choose_scenarios(["all"], read_profile("full")) == tuple(catalogue().scenarios)
+    assert len(catalogue().scenarios) == 8
 
 
 def test_scenarios_run_once_and_in_the_order_that_disturbs_least():
@@ -56,6 +56,6 @@ def test_scenarios_run_once_and_in_the_order_that_disturbs_least():
     assert chosen == ("boot_storm", "database_stress")
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", catalogue().scenarios)
 def test_each_scenario_has_its_script(name):
     assert script_of(name).is_file()
