@@ -5,28 +5,30 @@ from typing import Any
 
 from made_runs import made_fingerprint
 
+from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.target import Identity, Machine
 from chamiperf_ci.models.verdict import (
     Acknowledgement,
     Change,
     Counts,
+    Fact,
     Outcome,
     Row,
     RowKey,
     ScenarioOutcome,
+    Sensitivity,
     TargetResult,
     Verdict,
 )
 from chamiperf_ci.models.vocabulary import (
     Direction,
+    FactWord,
     RowReason,
     RowVerdict,
     RunReason,
     Statistic,
     TargetVerdict,
 )
-from chamiperf_ci.render.headline import blind_spots, headline
-from chamiperf_ci.render.sentences import row_sentence, target_sentence
 from chamiperf_ci.steps.compare.judge import tally
 
 NO_TARGET = TargetResult(verdict=TargetVerdict.NONE)
@@ -42,8 +44,7 @@ def made_change(ratio: float = 0.207, low: float = 0.082, high: float = 0.347, *
 
 def made_target(verdict: TargetVerdict = TargetVerdict.MET, value: float = 99.0, **changes: Any) -> TargetResult:
     fields = {"limit": 100.0, "unit": "ms", "phase": "sustained", "source": "ADR-012"}
-    target = TargetResult(verdict=verdict, value=value, **(fields | changes))
-    return target.model_copy(update={"sentence": target_sentence(target)})
+    return TargetResult(verdict=verdict, value=value, **(fields | changes))
 
 
 def made_row(
@@ -66,10 +67,8 @@ def made_row(
         "change": made_change(),
         "tolerance": 0.2,
         "target": NO_TARGET,
-        "sentence": "",
     }
-    row = Row(verdict=verdict, reason=reason, **(fields | changes))
-    return row.model_copy(update={"sentence": changes.get("sentence") or row_sentence(row)})
+    return Row(verdict=verdict, reason=reason, **(fields | changes))
 
 
 def made_scenario(scenario: str = "boot_storm", **changes: Any) -> ScenarioOutcome:
@@ -91,15 +90,15 @@ def made_scenario(scenario: str = "boot_storm", **changes: Any) -> ScenarioOutco
 
 
 def made_verdict(rows: tuple[Row, ...], **changes: Any) -> Verdict:
-    """A verdict around rows, its sentence and counts made of them."""
+    """A verdict around rows, its counts made of them."""
     scenarios = changes.pop("scenarios", (made_scenario(),))
     self_test = changes.pop("self_test", False)
     word = changes.pop("word", "regression")
     outcome = Outcome(
         exit_code=changes.pop("exit_code", 1),
         word=word,
-        sentence=changes.pop("sentence", None) or headline(word, rows, scenarios, self_test=self_test),
-        what_could_not_be_seen=blind_spots(rows, scenarios),
+        nothing_judged=changes.pop("nothing_judged", False),
+        environment_nights=changes.pop("nights", None),
     )
     fields = {
         "producer": "chamiperf 0.1.0",
@@ -216,7 +215,12 @@ def everything() -> Verdict:
             reason=RowReason.DRIFT,
             compared=False,
             change=made_change(0.122, 0.03, 0.21, d=0.115),
-            detail="It began about the night of 2026-03-11, between bss 1a2b3c4 and bss 9f8e7d6.",
+            notes=(
+                Fact(
+                    word=FactWord.DRIFT_BEGAN,
+                    values={"night": "2026-03-11", "before": "bss 1a2b3c4", "after": "bss 9f8e7d6"},
+                ),
+            ),
         ),
         made_row(
             scenario="auth_under_load",
@@ -230,20 +234,27 @@ def everything() -> Verdict:
             baseline_runs=0,
             current=31.0,
             current_values=(31.0,),
-            detail="the load generator was the bottleneck: CPU 97 %",
             target=made_target(TargetVerdict.INVALID, 31.0, reason=RowReason.RUN_INVALID),
         ),
     )
     scenarios = (
-        made_scenario(repeated=2, same_sitting=True, warnings=("k6 said 3 times: something odd",)),
         made_scenario(
-            storm, baseline_runs=2, reported_differences=("CPU model: A here, B in the newest accepted run",)
+            repeated=2,
+            same_sitting=True,
+            warnings=(Fact(word=FactWord.RUN_WARNING, values={"text": "k6 said 3 times: something odd"}),),
+        ),
+        made_scenario(
+            storm,
+            baseline_runs=2,
+            reported_differences=(
+                Fact(word=FactWord.MACHINE_DIFFERS, values={"kernel": 0, "here": "A", "there": "B", "pairs": 0}),
+            ),
         ),
         made_scenario(
             "auth_under_load",
             valid=False,
             reasons=(RunReason.GENERATOR_SATURATED,),
-            problems=("the load generator was the bottleneck: CPU 97 %",),
+            problems=(RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %"),),
             baseline_runs=0,
         ),
     )
@@ -252,6 +263,21 @@ def everything() -> Verdict:
         scenarios=scenarios,
         stage="confirmed",
         confirmed_by="repeats",
-        warnings=("an acknowledged one is over",),
-        gate_sight=("This gate sees +8 % on bootscript p50 of boot_storm, measured on 2026-03-19.",),
+        warnings=(
+            Fact(word=FactWord.ACKNOWLEDGEMENT_OVER, values={"target": 0, "row": "boot_storm / bootscript p95"}),
+        ),
+        sensitivity=(
+            Sensitivity(
+                scenario="boot_storm",
+                measured_on="2026-03-19",
+                word="proved",
+                endpoint="bootscript",
+                metric="p50",
+                smallest=0.08,
+                effect=0.2,
+                caught=3,
+                comparisons=3,
+                unchanged_comparisons=2,
+            ),
+        ),
     )

@@ -21,7 +21,7 @@ def a_row(**changes):
     return Row(
         key=RowKey(scenario="boot_storm", endpoint="bootscript", metric="p99"), unit="ms", direction=Direction.LOWER,
         statistic=Statistic.MEDIAN_OF_WINDOWS, verdict=RowVerdict.UNAVAILABLE, reason=RowReason.NO_BASELINE,
-        sentence="Nothing to compare with.", baseline=None, baseline_runs=0, current=9.4, current_values=(9.4,),
+        baseline=None, baseline_runs=0, current=9.4, current_values=(9.4,),
         change=None, tolerance=0.2, target=TargetResult(verdict=TargetVerdict.NONE),
     ).model_copy(update=changes)  # fmt: skip
 
@@ -35,12 +35,7 @@ def a_verdict(**changes):
     )  # fmt: skip
     return Verdict(
         producer="chamiperf 0.1.0", environment="staging", self_test=True, stage="first look",
-        outcome=Outcome(
-            exit_code=0,
-            word="learning",
-            sentence="Self-test: no product was measured. Learning: 1 of 5 runs.",
-            what_could_not_be_seen=(),
-        ),
+        outcome=Outcome(exit_code=0, word="learning"),
         counts=Counts(by_verdict={RowVerdict.UNAVAILABLE: 1}, targets_missed=0, targets_met=0, not_measured=0),
         scenarios=(scenario,), rows=(a_row(),), suspects=(), suspect_scenarios=(), baselines_digest="",
     ).model_copy(update=changes)  # fmt: skip

@@ -12,9 +12,11 @@ from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.history import HistoryEntry
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.schemas import documents, exported
+from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.steps.compare.judge import Question, judge
 
 V1 = Path(__file__).parent / "golden" / "v1"
+V2 = V1.parent / "v2"
 MODELS = {model.KIND: model for model in documents()}
 
 
@@ -25,21 +27,36 @@ def test_every_kind_of_document_has_a_golden_file_of_version_1():
 @pytest.mark.parametrize("kind", MODELS)
 def test_a_file_of_version_1_is_still_read(kind):
     document = files.read_document(V1 / f"{kind}.json", MODELS[kind])
-    assert document.schema_version == 1
+    assert document.schema_version == MODELS[kind].SCHEMA_VERSION
 
 
-@pytest.mark.parametrize("kind", MODELS)
+def test_a_verdict_of_version_1_keeps_its_facts_and_loses_its_sentences():
+    said = json.loads((V1 / "verdict.json").read_text())
+    verdict = files.read_document(V1 / "verdict.json", Verdict)
+    assert [row.current for row in verdict.rows] == [row["current"] for row in said["rows"]]
+    kept = verdict.model_dump_json()
+    assert not [row["sentence"] for row in said["rows"] if row["sentence"] in kept]
+
+
+def test_a_verdict_of_version_2_is_still_read_and_fits_the_exported_schema():
+    verdict = files.read_document(V2 / "verdict.json", Verdict)
+    assert (verdict.schema_version, verdict.outcome.word) == (2, "regression")
+    jsonschema.validate(json.loads((V2 / "verdict.json").read_text()), json.loads(exported()["verdict.schema.json"]))
+
+
+@pytest.mark.parametrize("kind", [kind for kind, model in MODELS.items() if model.SCHEMA_VERSION == 1])
 def test_a_file_of_version_1_fits_the_exported_schema(kind):
     data = json.loads((V1 / f"{kind}.json").read_text())
     jsonschema.validate(data, json.loads(exported()[f"{kind}.schema.json"]))
 
 
 @pytest.mark.parametrize("kind", MODELS)
-@pytest.mark.parametrize("version", [2, 0, None, "1"])
+@pytest.mark.parametrize("version", ["newer", 0, None, "1"])
 def test_another_version_is_refused_and_names_the_one_that_wrote_it(kind, version, tmp_path):
-    data = json.loads((V1 / f"{kind}.json").read_text()) | {"schema_version": version, "producer": "chamiperf 9.9.9"}
+    given = MODELS[kind].SCHEMA_VERSION + 1 if version == "newer" else version
+    data = json.loads((V1 / f"{kind}.json").read_text()) | {"schema_version": given, "producer": "chamiperf 9.9.9"}
     (tmp_path / "newer.json").write_text(json.dumps(data))
-    wanted = "Install the version that wrote it: chamiperf 9.9.9" if version == 2 else "is not known"
+    wanted = "Install the version that wrote it: chamiperf 9.9.9" if version == "newer" else "is not known"
     with pytest.raises(ConfigurationError, match=wanted):
         files.read_document(tmp_path / "newer.json", MODELS[kind])
 

@@ -204,6 +204,10 @@ def parse_document(text: str, model: type[D], *, where: str, remedy: str) -> D:
         found = data.get("kind") if isinstance(data, dict) else type(data).__name__
         raise ConfigurationError(f"expected a {model.KIND} file, found {found!r}", where=where, remedy=remedy)
     version = data.get("schema_version")
+    if isinstance(version, int) and version < model.SCHEMA_VERSION:
+        older = model.upgraded(data, version)
+        if older is not None:
+            return _checked(model, older, "", where=where, remedy=remedy)
     if version != model.SCHEMA_VERSION:
         newer = isinstance(version, int) and version > model.SCHEMA_VERSION
         raise ConfigurationError(

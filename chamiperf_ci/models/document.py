@@ -4,7 +4,7 @@ A change that an old reader would misread raises the version; a reader refuses a
 Version history: 1 (first).
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,6 +36,12 @@ class Document(Value):
     """Version of the file's layout."""
     producer: str
     """Program and version that wrote the file, such as `chamiperf 0.1.0`."""
+
+    @classmethod
+    def upgraded(cls, data: dict[str, Any], version: int) -> dict[str, Any] | None:
+        """Return the data of an older version as this one's; None where that version is not read any more."""
+        del data, version
+        return None
 
     def contradiction(self) -> str:
         """Return in what the file contradicts itself, with the place, or nothing; a reader refuses such a file.

@@ -3,12 +3,13 @@
 Written by `chamiperf drill` as `drill.json`. Effects, changes and spreads are fractions (0.2 is 20 %).
 """
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
 from chamiperf_ci.models.document import Document, Value
 from chamiperf_ci.models.target import Fingerprint, Identity
-from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.models.verdict import RowKey, ScenarioOutcome, Sensitivity
 
 Method = Literal["injected", "computed"]
 """Injected: slow-downs were made on the stack, measured and judged. Computed: recorded runs were scaled."""
@@ -97,3 +98,58 @@ class Drill(Document):
     """Nights of a month with a false regression, computed from those trials; None where there are none."""
     false_alarms_a_month_at_most: float | None = None
     """The upper end of its 95 % interval."""
+
+
+STALE_AFTER = timedelta(days=90)
+"""Age at the night from which a drill is named stale."""
+
+MOST_SEEN = 10.0
+"""A smallest change of more than this is none that a gate can be said to see."""
+
+
+def sensitivity(scenarios: Iterable[ScenarioOutcome], drills: Iterable[Drill]) -> tuple[Sensitivity, ...]:
+    """Return what drills have shown of each scenario that one was made of; of several the newest that fits counts.
+
+    Args:
+        scenarios: A night's scenarios.
+        drills: In any order; those of other scenarios say nothing here.
+    """
+    newest_first = sorted(drills, key=lambda drill: (drill.started_at, drill.sentence), reverse=True)
+    found = []
+    for scenario in scenarios:
+        mine = [drill for drill in newest_first if drill.scenario == scenario.scenario]
+        fitting = [drill for drill in mine if drill.fingerprint == scenario.fingerprint]
+        if mine:
+            found.append(_of_drill(scenario, (fitting or mine)[0], fits=bool(fitting)))
+    return tuple(found)
+
+
+def _of_drill(scenario: ScenarioOutcome, drill: Drill, *, fits: bool) -> Sensitivity:
+    age = scenario.started_at - drill.started_at
+    seen = min(drill.rows, key=lambda row: row.smallest_confirmed, default=None)
+    known = seen if drill.word == "proved" and seen is not None and seen.smallest_confirmed <= MOST_SEEN else None
+    there = drill.fingerprint
+    return Sensitivity(
+        scenario=scenario.scenario,
+        measured_on=f"{drill.started_at:%Y-%m-%d}",
+        word=_word(drill, fits=fits, known=known is not None),
+        endpoint=known.key.endpoint if known else "",
+        metric=known.key.metric if known else "",
+        smallest=known.smallest_confirmed if known else None,
+        method=drill.method,
+        effect=drill.effects[-1].effect if drill.effects else 0.0,
+        caught=drill.effects[-1].caught if drill.effects else 0,
+        comparisons=drill.effects[-1].comparisons if drill.effects else 0,
+        false_alarms=drill.unchanged.caught,
+        unchanged_comparisons=drill.unchanged.comparisons,
+        differences=() if fits or there is None else scenario.fingerprint.differences(there),
+        stale_days=age.days if fits and age > STALE_AFTER else None,
+    )
+
+
+def _word(
+    drill: Drill, *, fits: bool, known: bool
+) -> Literal["proved", "not proved", "too few runs", "unknown", "other circumstances"]:
+    if not fits:
+        return "other circumstances"
+    return "unknown" if drill.word == "proved" and not known else drill.word

@@ -168,6 +168,10 @@ class GeneratorHealth(Value):
     saturated: bool
     reasons: tuple[str, ...]
     """Why it counts as saturated, with numbers; empty if it does not."""
+    late_ms: Number | None = None
+    """How late iterations or wake-ups were in the phase that is compared, 99th percentile, the later of the two, ms."""
+    tolerated_ms: Number | None = None
+    """Lateness up to which the generator is not the bottleneck, ms."""
 
 
 class Judged(Value):
@@ -253,6 +257,9 @@ class RunProblem(Value):
 
     reason: RunReason
     text: str
+    """For the run's own log and file; where a verdict is shown, it is data."""
+    measured: dict[str, Number] = Field(default_factory=dict)
+    """The numbers behind it, such as `late_ms` and `tolerated_ms` of a generator that was the bottleneck."""
 
 
 class ObjectCount(Value):

@@ -1,20 +1,26 @@
 """What `compare` and `confirm` conclude: one row per metric, the suspects, and the night's outcome.
 
+Facts alone: words, reasons, numbers, names. Every sentence is written where it is shown (`render/`), so that nothing a
+file says can pass for the toolkit's own words.
+Version history: 1 (first, with sentences); 2 (facts only).
+
 Byte-equal for equal inputs: it holds no clock of its own. `confirm` replaces the file by rename and keeps the first
 look inside. Changes are fractions (0.2 is 20 %) in the metric's own direction: a positive latency change is slower, a
 negative throughput change is less.
 """
 
 import math
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
-from chamiperf_ci.models.document import Document, Value
+from chamiperf_ci.models.document import Document, Number, Value
 from chamiperf_ci.models.plan import SUSTAINED
+from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.vocabulary import (
     Direction,
+    FactWord,
     RowKind,
     RowReason,
     RowVerdict,
@@ -55,6 +61,14 @@ class RowKey(Value):
         return f"{where} {self.metric}{phase}"
 
 
+class Fact(Value):
+    """One thing to know beside the numbers; the sentence is written where it is shown."""
+
+    word: FactWord
+    values: dict[str, Number | str] = Field(default_factory=dict)
+    """Text among them is data (a name, a date, what another program said) and is shown as data, never as a sentence."""
+
+
 class TargetResult(Value):
     """A row's target (SLO), apart from its comparison."""
 
@@ -66,7 +80,6 @@ class TargetResult(Value):
     phase: str = ""
     source: str = ""
     """Where the limit comes from, such as `ADR-012`."""
-    sentence: str = ""
     bound: Literal["below", "at least"] = "below"
     """On which side of the limit the good values lie."""
     reason: RowReason | None = None
@@ -119,8 +132,6 @@ class Row(Value):
     statistic: Statistic
     verdict: RowVerdict
     reason: RowReason
-    sentence: str
-    """What a person reads, without markup."""
     baseline: float | None
     """Centre of the accepted runs."""
     baseline_runs: int
@@ -134,7 +145,7 @@ class Row(Value):
     suspect: bool = False
     by_pairs: bool = False
     history_nights: int = 0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     acknowledged: Acknowledgement | None = None
     simulated: bool = False
     above_tolerance_unconfirmed: bool = False
@@ -155,6 +166,8 @@ class Row(Value):
     """ISO date of the night it began in, where a change point tells it; empty: for at least seven nights."""
     far_above: bool = False
     """One run lies so far above the baseline that nothing was decided until it is measured again."""
+    forgiven: bool = False
+    """That it has no baseline costs the night nothing: it needs none, or the environment is learning."""
 
     @property
     def worse_at_least(self) -> float:
@@ -177,8 +190,8 @@ class ScenarioOutcome(Value):
     scenario: str
     valid: bool
     reasons: tuple[RunReason, ...]
-    problems: tuple[str, ...]
-    """Sentences, one per reason."""
+    problems: tuple[RunProblem, ...]
+    """One per reason, as the run's file has them; their texts are data."""
     runs: tuple[str, ...]
     """Run ids that were judged, in order."""
     fingerprint: Fingerprint
@@ -199,12 +212,12 @@ class ScenarioOutcome(Value):
     """Runs of the environment are accepted, of this scenario or another."""
     same_build: bool = False
     """Both sides have equal identities: an A/A comparison."""
-    reported_differences: tuple[str, ...] = ()
+    reported_differences: tuple[Fact, ...] = ()
     """Differences that do not forbid a comparison (CPU model, load average, stack version)."""
     started_at: AwareDatetime
     repeated: int = 0
     same_sitting: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Fact, ...] = ()
     baseline_commits: tuple[str, ...] = ()
     """Commits (or images) of the accepted runs, as `bss 1a2b3c4`, without repetition."""
     repeat_reasons: tuple[RunReason, ...] = ()
@@ -248,20 +261,62 @@ class Outcome(Value):
 
     exit_code: Literal[0, 1, 3]
     word: Word
-    sentence: str
-    """The verdict in one sentence."""
     nothing_judged: bool = False
     """No row was compared and no target judged, outside the learning nights."""
-    what_could_not_be_seen: tuple[str, ...]
-    """Sentences about what this run could not have seen, with numbers."""
+    environment_nights: int | None = None
+    """Nights of the environment with tonight; None where they cannot be counted."""
+
+
+class Sensitivity(Value):
+    """What a drill has shown of this gate for one scenario, or why it does not count."""
+
+    scenario: str
+    measured_on: str
+    """ISO date of the drill."""
+    word: Literal["proved", "not proved", "too few runs", "unknown", "other circumstances"]
+    endpoint: str = ""
+    metric: str = ""
+    smallest: float | None = None
+    """Smallest slow-down that the gate found, as a fraction; None where it is not known."""
+    method: Literal["injected", "computed"] = "injected"
+    effect: float = 0.0
+    """Largest slow-down that was tried, as a fraction."""
+    caught: int = 0
+    comparisons: int = 0
+    """With the largest slow-down."""
+    false_alarms: int = 0
+    unchanged_comparisons: int = 0
+    differences: tuple[str, ...] = ()
+    """How the circumstances differ; data."""
+    stale_days: int | None = None
+    """Age at the night in days, where it is stale."""
+
+
+_SENTENCES_OF_VERSION_1 = frozenset(
+    {
+        "sentence", "what_could_not_be_seen", "notes", "detail", "problems", "reported_differences", "warnings",
+        "gate_sight",
+    }
+)  # fmt: skip
+
+
+def _facts_of(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """What version 1 holds beside its sentences."""
+    if isinstance(value, list):
+        return [_facts_of(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _facts_of(item) for name, item in value.items() if name not in _SENTENCES_OF_VERSION_1}
+    return value
 
 
 class Verdict(Document):
-    """See the module."""
+    """A judged night, as `verdict.json` holds it."""
 
     KIND: ClassVar[str] = "verdict"
+    SCHEMA_VERSION: ClassVar[int] = 2
 
     kind: Literal["verdict"] = "verdict"
+    schema_version: int = 2
     environment: str
     self_test: bool
     stage: Literal["first look", "confirmed"]
@@ -279,7 +334,22 @@ class Verdict(Document):
     baselines_digest: str
     """SHA-256 of the baselines file that was compared with; empty if there is none."""
     fail_on: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    gate_sight: tuple[str, ...] = ()
-    """What a drill has shown that this gate sees, or why a drill does not count; a sentence a scenario."""
+    warnings: tuple[Fact, ...] = ()
+    sensitivity: tuple[Sensitivity, ...] = ()
+    """What drills have shown of this gate, at most one a scenario."""
     first_look: "Verdict | None" = None
+
+    @classmethod
+    def upgraded(cls, data: dict[str, Any], version: int) -> dict[str, Any] | None:
+        """Return version 1 as version 2: its facts, without its sentences; None for any other version."""
+        if version != 1:
+            return None
+        facts: dict[str, Any] = _facts_of(data)
+        for look in (facts, facts.get("first_look")):
+            if isinstance(look, dict):
+                look["schema_version"] = 2
+                scenarios = look.get("scenarios")
+                for scenario in scenarios if isinstance(scenarios, list) else ():
+                    if isinstance(scenario, dict):
+                        scenario["problems"] = []
+        return facts

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 # Control and format characters, surrogates, private use, line and paragraph separators: among them newlines,
 # terminal escapes, zero-width characters and the marks that reverse the direction of writing.
@@ -46,6 +46,50 @@ def html(raw: str, *, longest: int = 2_000) -> str:
     for char, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;")):
         text = text.replace(char, entity)
     return text
+
+
+# Private use characters, which `plain` lets through nowhere: no text of others can begin or end data of its own.
+_DATA_BEGINS, _DATA_ENDS = "\ue000", "\ue001"
+_DATA = re.compile(f"{_DATA_BEGINS}([^{_DATA_ENDS}]*){_DATA_ENDS}")
+LONGEST_DATA = 80
+
+
+def data(raw: str, *, longest: int = LONGEST_DATA) -> str:
+    """Mark text of others inside a sentence of ours, so that every place shows it as data, cut to `longest`."""
+    return f"{_DATA_BEGINS}{plain(raw, longest=longest)}{_DATA_ENDS}"
+
+
+def sentence_in_markdown(text: str) -> str:
+    """Return a sentence of ours for markdown, the data in it as code.
+
+    Code by HTML tags: backticks in a name could end a code span, and inside code nobody is mentioned.
+    """
+    return _with_data(text, markdown, lambda found: f"<code>{markdown(found)}</code>")
+
+
+def sentence_in_html(text: str) -> str:
+    """Return a sentence of ours for HTML, the data in it as code with a direction of its own."""
+    return _with_data(text, html, lambda found: f'<code dir="ltr">{html(found)}</code>')
+
+
+def sentence_in_plain_text(text: str) -> str:
+    """Return a sentence of ours for places without markup, the data in it as it is where it is a mere name."""
+    return _with_data(text, plain, lambda found: found if _NAME_LIKE.fullmatch(found) else f"“{found}”")
+
+
+_NAME_LIKE = re.compile(r"[\w./:@+-]{1,40}(?: / [\w./:@+-]{1,40})?(?: [\w./:@+-]{1,20}){0,2}")
+
+
+def _with_data(text: str, ours: Callable[[str], str], theirs: Callable[[str], str]) -> str:
+    shown = []
+    for place, part in enumerate(_DATA.split(text)):
+        if place % 2:
+            shown.append(theirs(part))
+        else:
+            # Blanks beside data are ours, and every escape strips them.
+            inner = ours(part)
+            shown.append(f"{' ' * part[:1].isspace()}{inner}{' ' * (bool(inner) and part[-1:].isspace())}")
+    return "".join(shown)
 
 
 def _defuse(match: re.Match[str]) -> str:

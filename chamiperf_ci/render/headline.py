@@ -1,12 +1,23 @@
 """The first sentence of a verdict, and how rows are grouped below it."""
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Word
+from chamiperf_ci.models.target import Identity
+from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Verdict, Word
 from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, RowReason, RowVerdict, Statistic, TargetVerdict
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.sentences import RUNS_WANTED, accept_command, row_sentence, there_since
+from chamiperf_ci.render.cards import CARDS, plain_text
+from chamiperf_ci.render.escaping import data
+from chamiperf_ci.render.facts import reason_words, why_invalid
+from chamiperf_ci.render.sentences import (
+    RUNS_WANTED,
+    accept_command,
+    amounts,
+    row_sentence,
+    target_sentence,
+    there_since,
+)
 
 
 def has_regressed(row: Row) -> bool:
@@ -65,44 +76,104 @@ CONFIRM = "chamiperf confirm"
 SELF_TEST = "Self-test: no product was measured."
 
 
-def headline(
-    word: Word,
-    rows: Sequence[Row],
-    scenarios: Sequence[ScenarioOutcome],
-    *,
-    self_test: bool,
-    nights: int | None = None,
-    nothing_judged: bool = False,
-) -> str:
-    """Return the verdict in one sentence, behind the words that no product was measured where that is so.
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """A night's finding, in sentences of ours; data in them is marked.
 
-    Args:
-        word: The gravest thing seen.
-        rows: All rows.
-        scenarios: Each scenario's outcome.
-        self_test: The stack was the embedded one.
-        nights: Nights of the environment with tonight; None where they cannot be counted.
-        nothing_judged: No row was compared and no target judged, and no run was invalid.
+    Attributes:
+        icon: A coloured sign; never alone.
+        title: What happened, in a few words.
+        lead: The finding itself, for places that can set words in bold.
+        rest: The rest of that sentence, and what follows from it; begins with what parts it from the lead.
+        more: How much else is like it; for places without a table of the rows.
+        do: The one thing to do; empty where nothing is to be done.
     """
+
+    icon: str
+    title: str
+    lead: str
+    rest: str = ""
+    more: str = ""
+    do: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Everything, for places that have nothing beside it."""
+        return " ".join(part for part in (f"{self.lead}{self.rest}", self.more, self.do) if part)
+
+
+def headline(verdict: Verdict) -> Headline:
+    """Return a verdict's finding."""
+    outcome = verdict.outcome
+    rows, scenarios = verdict.rows, verdict.scenarios
     several = len(scenarios) > 1
-    by_word: dict[str, Callable[[Sequence[Row], Sequence[ScenarioOutcome], bool], str]] = {
-        "regression": _regressed,
-        "target missed": _missed,
-        "invalid": _nothing_judged if nothing_judged else functools.partial(_not_judged, nights=nights),
-        "not decided": _far_above,
-        "learning": _learning,
-        "drift": _drifting,
-        "inconclusive": _undecided,
+    by_word: dict[Word, Callable[[], Headline]] = {
+        "regression": lambda: _regressed(rows, scenarios, several),
+        "target missed": lambda: _missed(rows, several),
+        "invalid": lambda: (
+            _nothing_judged(rows, scenarios) if outcome.nothing_judged else _not_judged(verdict, several)
+        ),
+        "not decided": lambda: _far_above(rows, several),
+        "learning": lambda: _learning(rows, scenarios),
+        "drift": lambda: _drifting(rows, several),
+        "inconclusive": lambda: _undecided(rows, several),
+        "targets only": lambda: _targets_only(rows, scenarios),
+        "pass": lambda: _nothing(rows),
     }
-    sentence = by_word[word](rows, scenarios, several) if word in by_word else _nothing(rows, scenarios)
-    return f"{SELF_TEST} {sentence}" if self_test else sentence
+    return by_word[outcome.word]() if _bears_out(verdict) else _unborne(outcome.word)
 
 
-def targets_only(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], *, self_test: bool) -> str:
-    """Return the sentence of a quick run that has no accepted runs of its own profile."""
-    profiles = ", ".join(sorted({scenario.fingerprint.profile for scenario in scenarios}))
-    sentence = f"Targets only: no run of profile {profiles} is accepted, so nothing was compared. {_targets_met(rows)}"
-    return f"{SELF_TEST} {sentence}" if self_test else sentence
+def _bears_out(verdict: Verdict) -> bool:
+    """Whether the rows hold what the word says; a file that `compare` has written always does."""
+    rows, scenarios, word = verdict.rows, verdict.scenarios, verdict.outcome.word
+    held: dict[Word, bool] = {
+        "regression": any(map(has_regressed, rows)),
+        "target missed": any(map(misses_target, rows)),
+        "invalid": verdict.outcome.nothing_judged or _has_invalid(rows, scenarios),
+        "not decided": any(row.far_above for row in rows),
+        "drift": any(map(is_drifting, rows)),
+    }
+    return held.get(word, True)
+
+
+def _has_invalid(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> bool:
+    broken = any(not scenario.valid or scenario.repeat_reasons for scenario in scenarios)
+    return broken or any(
+        row.target.verdict is TargetVerdict.INVALID or has_vanished(row) or (is_not_judged(row) and not row.forgiven)
+        for row in rows
+    )
+
+
+def _unborne(word: Word) -> Headline:
+    return Headline(
+        "⚪",
+        "the file contradicts itself",
+        f"The verdict says {word}, and none of its rows does",
+        ". Nothing can be concluded from it.",
+        do="Look at the run that wrote it.",
+    )
+
+
+def night_sentence(verdict: Verdict) -> str:
+    """Return the verdict in a sentence or two, behind the words that no product was measured where that is so."""
+    unbased = [scenario.scenario for scenario in verdict.scenarios if scenario.judged_targets_only]
+    partly = bool(unbased) and verdict.outcome.word != "targets only"
+    parts = (
+        SELF_TEST if verdict.self_test else "",
+        f"Targets only for {', '.join(map(data, sorted(unbased)))}." if partly else "",
+        headline(verdict).sentence,
+    )
+    return " ".join(part for part in parts if part)
+
+
+def _targets_only(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> Headline:
+    profiles = ", ".join(map(data, sorted({scenario.fingerprint.profile for scenario in scenarios})))
+    return Headline(
+        "🟢",
+        "targets met, nothing compared",
+        "Targets only",
+        f": no run of profile {profiles} is accepted, so nothing was compared. {_targets_met(rows)}",
+    )
 
 
 def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tuple[str, ...]:
@@ -113,13 +184,13 @@ def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tu
         *_undetectable([row for row in rows if row.by_pairs], "these pairs"),
         *(thin for scenario in scenarios if (thin := _thin(scenario, rows))),
         *(
-            f"A slow drift of {scenario.scenario} shows in {DRIFT_NIGHTS} nights; "
+            f"A slow drift of {data(scenario.scenario)} shows in {DRIFT_NIGHTS} nights; "
             f"{scenario.drift_nights} of them {'is' if scenario.drift_nights == 1 else 'are'} known."
             for scenario in scenarios
             if scenario.drift_nights is not None and scenario.drift_nights < DRIFT_NIGHTS
         ),
         *(
-            f"{scenario.scenario}: both sides are the same build (A/A), so a difference is noise."
+            f"{data(scenario.scenario)}: both sides are the same build (A/A), so a difference is noise."
             for scenario in scenarios
             if scenario.same_build and not _is_doubtful(scenario, rows)
         ),
@@ -133,23 +204,59 @@ def _is_doubtful(scenario: ScenarioOutcome, rows: Sequence[Row]) -> bool:
     )
 
 
-def _regressed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
+def signed(row: Row, change: Change) -> str:
+    """Return the change with its sign, such as `+66 %`; `±0 %` where it rounds to nothing."""
+    size = numbers.percent(change.ratio, beside=row.tolerance)
+    if float(size.replace(",", "")) == 0:
+        return "±0 %"
+    return f"{'+' if change.ratio > 0 else MINUS}{size} %"
+
+
+def signed_interval(row: Row, change: Change, *, to: str = " to ") -> str:
+    """Return the 95 % interval, the lower end first: `57 to 76 %`, both with a sign where it holds no change."""
+    sizes = [numbers.percent(end, beside=row.tolerance) for end in (change.low, change.high)]
+    if change.low > 0 or (change.high < 0 and change.ratio < 0):
+        ordered = sizes if change.low > 0 else sizes[::-1]
+        return f"{ordered[0]}{to}{ordered[1]} %"
+    signs = [MINUS if end < 0 else "+" for end in (change.low, change.high)]
+    return f"{signs[0]}{sizes[0]}{to}{signs[1]}{sizes[1]} %"
+
+
+def _name(row: Row, several: bool) -> str:
+    return numbers.title(row.key, with_scenario=several)
+
+
+def _who(rows: Sequence[Row]) -> str:
+    """The scenarios that rows are of: `boot_storm`, `boot_storm and 2 more`."""
+    names = list(dict.fromkeys(row.key.scenario for row in rows))
+    return f"{data(names[0])}{f' and {len(names) - 1} more' if len(names) > 1 else ''}"
+
+
+def _worsened(rows: Sequence[Row]) -> str:
+    return "slower" if all(numbers.words_for(row.unit, row.direction).worse == "slower" for row in rows) else "worse"
+
+
+def _regressed(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], several: bool) -> Headline:
     regressed = [row for row in rows if has_regressed(row)]
-    found = [row for row in regressed if not _said_by_the_whole(row, regressed)]
-    first = worst_first(found)[0]
-    name = numbers.title(first.key, with_scenario=several)
+    found = worst_first(row for row in regressed if not _said_by_the_whole(row, regressed))
+    first = found[0]
+    more = f"{_more(len(found) - 1, 'row regressed', 'rows regressed')}{_also_missed(rows)}".strip()
+    title = f"{_who(found)} got {_worsened(found)}"
     if first.change is None:
-        sentence = f"{name}: {row_sentence(first)}"
-    else:
-        rose = numbers.words_for(first.unit, first.direction).worsened
-        size = numbers.percent(first.change.ratio, beside=first.tolerance)
-        between = _between(first, first.change)
-        allowed = f"{numbers.tolerance(first)} is allowed"
-        if abs(first.change.ratio) < first.tolerance and first.verdict is RowVerdict.REGRESSION:
-            # Red below the tolerance: certainly worse, and the interval does not exclude more than is tolerated.
-            allowed = f"it may exceed the {numbers.tolerance(first)} that are allowed"
-        sentence = f"{name} {rose} {size} % ({between}), {_seen(first)}; {allowed}.{_old_news(first)}"
-    return f"{sentence}{_more(len(found) - 1, 'row regressed', 'rows regressed')}{_also_missed(rows)}"
+        return Headline("🔴", title, _name(first, several), f": {row_sentence(first)}", more)
+    allowed = f"{numbers.tolerance(first)} is allowed"
+    if abs(first.change.ratio) < first.tolerance and first.verdict is RowVerdict.REGRESSION:
+        # Red below the tolerance: certainly worse, and the interval does not exclude more than is tolerated.
+        allowed = f"it may exceed the {numbers.tolerance(first)} that are allowed"
+    values = from_to(first)
+    rest = (
+        f" ({signed_interval(first, first.change)}): {values + ', ' if values else ''}{_seen(first)}; "
+        f"{allowed}.{_old_news(first)}"
+    )
+    mine = next((scenario for scenario in scenarios if scenario.scenario == first.key.scenario), None)
+    changed = builds(mine) if mine is not None else ""
+    lead = f"{_name(first, several)} {signed(first, first.change)}"
+    return Headline("🔴", title, lead, f"{rest}{' ' + changed if changed else ''}", more)
 
 
 def _old_news(row: Row) -> str:
@@ -168,161 +275,261 @@ def _said_by_the_whole(row: Row, rows: Sequence[Row]) -> bool:
     return any(other.key == row.key.whole and other.verdict is row.verdict for other in rows)
 
 
-def _between(row: Row, change: Change) -> str:
-    ends = sorted((abs(change.low), abs(change.high)))
-    if change.low < 0 < change.high:
-        return numbers.interval(row, change)
-    low, high = (numbers.percent(end, beside=row.tolerance) for end in ends)
-    return f"between {low} and {high} %"
+def from_to(row: Row) -> str:
+    """Return both levels: `9.63 → 16.0 ms`."""
+    if row.baseline is None or row.current is None:
+        return ""
+    before, now = amounts((row.baseline, row.current), row.unit)
+    unit = now.partition(" ")[2]
+    return f"{before.removesuffix(' ' + unit) if unit else before} → {now}"
+
+
+def builds(scenario: ScenarioOutcome) -> str:
+    """Return which builds differ from those of the newest accepted run, old and new of each."""
+    before = {each.service: each for each in scenario.baseline_identities}
+    known = [each for each in scenario.identities if (each.commit or each.image) and each.service in before]
+    if not known:
+        return ""
+    changed = [each for each in known if each != before[each.service]]
+    if not changed:
+        return "Both sides are the same build."
+    shown = ", ".join(
+        f"{data(each.service)} {data(_build(before[each.service]))} → {data(_build(each))}"
+        for each in changed[:_MOST_BUILDS]
+    )
+    if len(changed) > _MOST_BUILDS:
+        return f"{shown} and {len(changed) - _MOST_BUILDS} more services changed."
+    return f"{shown}; no other service changed."
+
+
+_MOST_BUILDS = 3
+MINUS = "\N{MINUS SIGN}"
+
+
+def _build(identity: Identity) -> str:
+    """A build's shortest name."""
+    return identity.commit[:12] or identity.image or identity.version or "unknown build"
 
 
 def _seen(row: Row) -> str:
     if row.reason is RowReason.ABOVE_TOLERANCE:
-        return "by one run alone (gate: adr)"
-    return f"seen by {len(row.current_values)} pairs" if row.by_pairs else f"seen in all {len(row.current_values)} runs"
+        return "in one run alone (gate `adr`)"
+    if not row.by_pairs:
+        return f"in all {len(row.current_values)} runs"
+    pairs = list(zip(row.baseline_values, row.current_values, strict=False))
+    return f"in {sum(numbers.is_worse(new - old, row.direction) for old, new in pairs)} of {len(pairs)} pairs"
 
 
-def _missed(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
-    found = [row for row in rows if misses_target(row)]
-    first = min(found, key=lambda row: row.key.text)
-    more = _more(len(found) - 1, "target is missed", "targets are missed")
-    return f"{numbers.title(first.key, with_scenario=several)} misses its target: {first.target.sentence}{more}"
-
-
-def _nothing_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], _several: bool) -> str:
-    names = ", ".join(scenario.scenario for scenario in scenarios)
-    why = "no metric has an accepted run" if any(row.current is not None for row in rows) else "nothing was measured"
-    return f"Nothing was judged: of {names} no row was compared and no target judged ({why})."
-
-
-def _far_above(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
-    """One run far above its baseline: neither good news nor proof, so what to do stands beside the size."""
-    found = [row for row in rows if row.far_above]
-    return f"Not decided: {_one_run(found, several)}"
-
-
-def _one_run(found: Sequence[Row], several: bool) -> str:
-    first = worst_first(found)[0]
-    change = first.change
-    if change is None:
-        return ""
-    rose = numbers.words_for(first.unit, first.direction).worsened
-    size = numbers.percent(change.ratio, beside=first.tolerance)
-    name = numbers.title(first.key, with_scenario=several)
-    return (
-        f"{name} {rose} {size} % ({_between(first, change)}) in one run. One run proves nothing: measure again with "
-        f"`{CONFIRM}`.{_more_rows(len(found) - 1)}"
+def _missed(rows: Sequence[Row], several: bool) -> Headline:
+    found = sorted((row for row in rows if misses_target(row)), key=lambda row: row.key.text)
+    first = found[0]
+    title = "a target is missed" if len(found) == 1 else f"{len(found)} targets are missed"
+    return Headline(
+        "🔴",
+        title,
+        f"{_name(first, several)} misses its target",
+        f": {target_sentence(first.target)}",
+        _more(len(found) - 1, "target is missed", "targets are missed").strip(),
     )
 
 
-def _not_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], several: bool, *, nights: int | None) -> str:
-    broken = [scenario for scenario in scenarios if not scenario.valid]
-    if broken:
-        first = broken[0]
-        more = _more(len(broken) - 1, "scenario was not judged", "scenarios were not judged")
-        return f"Not judged: {first.scenario}: {first.problems[0].rstrip('.')}.{more}"
-    undecided = [scenario for scenario in scenarios if scenario.repeat_reasons]
-    if undecided:
+def _nothing_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> Headline:
+    names = ", ".join(data(scenario.scenario) for scenario in scenarios)
+    why = "no metric has an accepted run" if any(row.current is not None for row in rows) else "nothing was measured"
+    return Headline(
+        "⚪",
+        "nothing was judged",
+        "Nothing was judged",
+        f": of {names} no row was compared and no target judged, since {why}.",
+        do=f"Accept runs, in a clone: `{accept_command(scenarios[0])}`." if scenarios else "",
+    )
+
+
+def _far_above(rows: Sequence[Row], several: bool) -> Headline:
+    """One run far above its baseline: neither good news nor proof, so what to do stands beside the size."""
+    return _one_run([row for row in rows if row.far_above], several)
+
+
+def _one_run(found: Sequence[Row], several: bool, *, also: str = "") -> Headline:
+    ordered = worst_first(found)
+    first = ordered[0]
+    change = first.change
+    sure = f" {signed(first, change)}" if change else ""
+    between = f" ({signed_interval(first, change)})" if change else ""
+    return Headline(
+        "🟠",
+        f"{_who(ordered)} looks {_worsened(ordered)}, not confirmed",
+        f"{_name(first, several)}{sure}",
+        f"{between} in one run. One run proves nothing.{' ' + also if also else ''}",
+        _more_rows(len(found) - 1).strip(),
+        f"Measure again with `{CONFIRM}`.",
+    )
+
+
+def _not_judged(verdict: Verdict, several: bool) -> Headline:
+    rows, scenarios = verdict.rows, verdict.scenarios
+    if broken := [scenario for scenario in scenarios if not scenario.valid]:
+        return _broken(broken, all_of=len(broken) == len(scenarios))
+    if undecided := [scenario for scenario in scenarios if scenario.repeat_reasons]:
         first = undecided[0]
-        more = _more(len(undecided) - 1, "scenario was not decided", "scenarios were not decided")
-        why = ", ".join(dict.fromkeys(map(str, first.repeat_reasons)))
-        return f"Not decided: {first.scenario} has several runs, and not each of them can be judged ({why}).{more}"
-    order = (RowReason.NOT_MEASURED, RowReason.FINGERPRINT_MISMATCH, RowReason.NO_BASELINE)
-    counted = [row for row in rows if row.compared]
-    for reason in order:
-        found = [row for row in counted if row.reason is reason]
-        if found:
-            name = numbers.title(found[0].key, with_scenario=several)
-            news = f"{_ROW_NEWS[reason].format(name=name, detail=found[0].detail)}{_more_rows(len(found) - 1)}"
-            return news if reason is RowReason.NOT_MEASURED else _learnt(news, found[0], scenarios, nights)
-    found = [row for row in counted if row.verdict is RowVerdict.INVALID] or [
+        why = "; ".join(map(reason_words, dict.fromkeys(first.repeat_reasons)))
+        return Headline(
+            "⚪",
+            "not decided",
+            f"{data(first.scenario)} is not decided",
+            f": it was measured again, and not each of its runs can be judged: {why}.",
+            _more(len(undecided) - 1, "scenario is not decided", "scenarios are not decided").strip(),
+            "Measure again.",
+        )
+    counted = [row for row in rows if row.compared and not row.forgiven]
+    for reason, title in _ROW_TITLES.items():
+        if found := [row for row in counted if row.reason is reason]:
+            return _without_a_side(found, title, verdict, several)
+    unsure = [row for row in counted if row.verdict is RowVerdict.INVALID] or [
         row for row in rows if row.target.verdict is TargetVerdict.INVALID
     ]
-    first_row = found[0]
-    said = first_row.sentence if first_row.verdict is RowVerdict.INVALID else first_row.target.sentence
-    return f"{numbers.title(first_row.key, with_scenario=several)}: {said}{_more_rows(len(found) - 1)}"
+    if not unsure:
+        return _unborne("invalid")
+    first_row = unsure[0]
+    of_row = first_row.verdict is RowVerdict.INVALID and first_row.compared and not first_row.forgiven
+    said = row_sentence(first_row) if of_row else target_sentence(first_row.target)
+    return Headline("⚪", "not judged", _name(first_row, several), f": {said}", _more_rows(len(unsure) - 1).strip())
 
 
-def _learnt(news: str, row: Row, scenarios: Sequence[ScenarioOutcome], nights: int | None) -> str:
-    """Say that the nights of grace are over, and how runs are accepted, where nights are counted."""
-    mine = next((scenario for scenario in scenarios if scenario.scenario == row.key.scenario), None)
-    if mine is None or nights is None or nights <= LEARNING_NIGHTS:
-        return news
-    cure = "Run as the baseline was made, or accept runs as now" if mine.accepted_otherwise else "Accept runs"
-    return f"The {LEARNING_NIGHTS} learning nights are over: {news} {cure}, in a clone: `{accept_command(mine)}`."
+def _broken(broken: Sequence[ScenarioOutcome], *, all_of: bool) -> Headline:
+    """Runs that cannot be judged; what is the same of several is said once."""
+    first, why = broken[0], why_invalid(broken[0])
+    others = [scenario for scenario in broken[1:] if why_invalid(scenario) != why]
+    names = ", ".join(data(scenario.scenario) for scenario in broken if scenario not in others)
+    card = CARDS.get(first.reasons[0]) if first.reasons else None
+    return Headline(
+        "⚪",
+        "not measured" if all_of else f"{names} not measured",
+        f"{why[:1].upper()}{why[1:]}",
+        f". Nothing is said about the stack{'' if all_of else f' by {names}'}.",
+        _more(len(others), "scenario was not judged", "scenarios were not judged").strip(),
+        f"Do this: {plain_text(card.remedy)}" if card is not None else "",
+    )
 
 
-_ROW_NEWS = {
-    RowReason.NOT_MEASURED: "{name} is in the baseline and was not measured.",
-    RowReason.FINGERPRINT_MISMATCH: "{name} has a baseline only for other circumstances ({detail}).",
-    RowReason.NO_BASELINE: "{name} was measured and has no accepted run to compare with.",
+_ROW_TITLES = {
+    RowReason.NOT_MEASURED: "a metric vanished",
+    RowReason.FINGERPRINT_MISMATCH: "the baseline is for other circumstances",
+    RowReason.NO_BASELINE: "no baseline to compare with",
 }
 
 
-def _learning(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], _several: bool) -> str:
+def _without_a_side(found: Sequence[Row], title: str, verdict: Verdict, several: bool) -> Headline:
+    """Rows that have only one of the two sides that a comparison needs."""
+    first = found[0]
+    name = _name(first, several)
+    more = _more_rows(len(found) - 1).strip()
+    if first.reason is RowReason.NOT_MEASURED:
+        return Headline("⚪", title, name, " is in the baseline and was not measured.", more)
+    rest = " was measured and has no accepted run to compare with."
+    if first.reason is RowReason.FINGERPRINT_MISMATCH:
+        rest = f" has a baseline only for other circumstances ({data(first.detail, longest=160)})."
+    mine = next((scenario for scenario in verdict.scenarios if scenario.scenario == first.key.scenario), None)
+    nights = verdict.outcome.environment_nights
+    if mine is None:
+        return Headline("⚪", title, name, rest, more)
+    over = f" The {LEARNING_NIGHTS} learning nights are over." if nights and nights > LEARNING_NIGHTS else ""
+    cure = "Run as the baseline was made, or accept runs as now" if mine.accepted_otherwise else "Accept runs"
+    return Headline("⚪", title, name, f"{rest}{over}", more, f"{cure}, in a clone: `{accept_command(mine)}`.")
+
+
+def _learning(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> Headline:
     """How many runs a first baseline could be made of; accepting them is a person's act, so that is said apart."""
     learning = [each for each in scenarios if each.learning_runs is not None]
+    if not learning:
+        return Headline("🔵", "learning", "Learning", f": nothing was compared yet. {_targets_met(rows)}")
     runs = min(each.learning_runs or 0 for each in learning)
-    accepted = min(each.baseline_runs for each in learning)
     changed = next((each for each in learning if each.accepted_otherwise), None)
-    how = f" (`{accept_command(changed or learning[0])}`)" if runs >= RUNS_WANTED else ""
+    title = f"learning, {runs} of {RUNS_WANTED} runs"
+    how = f"Accept them, in a clone: `{accept_command(changed or learning[0])}`." if runs >= RUNS_WANTED else ""
     if changed is not None:
-        otherwise = "; ".join(changed.accepted_otherwise)
-        return (
-            f"Learning for changed circumstances ({runs} of {RUNS_WANTED} runs): the accepted runs were made otherwise "
-            f"({otherwise}), so slow-downs cannot be seen{how}. {_targets_met(rows)}"
+        otherwise = data("; ".join(changed.accepted_otherwise), longest=160)
+        rest = f": the accepted runs were made otherwise ({otherwise}), so slow-downs cannot be seen."
+        return Headline(
+            "🔵", f"{title}, changed circumstances", "Targets are checked", f"{rest} {_targets_met(rows)}", do=how
         )
-    measured_runs = numbers.counted(runs, "valid run is measured", "valid runs are measured")
-    if accepted:
-        unseen = "some metrics have no accepted run yet, so their slow-downs cannot be seen"
+    if min(each.baseline_runs for each in learning):
+        rest = "; some metrics have no accepted run yet, so their slow-downs cannot be seen."
     elif runs < RUNS_WANTED:
-        unseen = f"{measured_runs} and none is accepted yet, so slow-downs cannot be seen"
+        rest = f"; comparison starts with {RUNS_WANTED} accepted runs."
     else:
-        unseen = f"there are enough for a baseline and none is accepted yet, so slow-downs cannot be seen{how}"
-    return f"Learning ({runs} of {RUNS_WANTED} runs): {unseen}. {_targets_met(rows)}"
+        rest = f"; there are {runs} runs to make a baseline of, and none is accepted yet."
+    return Headline("🔵", title, "Targets are checked", f"{rest} {_targets_met(rows)}", do=how)
 
 
-def _drifting(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
-    found = [row for row in rows if is_drifting(row)]
-    first = worst_first(found)[0]
-    more = _more(len(found) - 1, "row drifts", "rows drift")
-    return f"Nothing regressed tonight, but {numbers.title(first.key, with_scenario=several)}: {first.sentence}{more}"
+def _drifting(rows: Sequence[Row], several: bool) -> Headline:
+    found = worst_first(row for row in rows if is_drifting(row))
+    first = found[0]
+    more = _more(len(found) - 1, "row drifts", "rows drift").strip()
+    said = row_sentence(first)
+    return Headline(
+        "🟠",
+        f"{_who(found)} is slowly getting {_worsened(found)}",
+        _name(first, several),
+        f": {said[:1].lower()}{said[1:]} Nothing regressed tonight.",
+        more,
+        "Find what changed since then, or accept the new level.",
+    )
 
 
 _NAMED = frozenset({RowReason.PART_OF_RUN, RowReason.NO_EARLIER_FIGURE})
 
 
-def _undecided(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome], several: bool) -> str:
+def _undecided(rows: Sequence[Row], several: bool) -> Headline:
     if beyond := [row for row in rows if row.surely_beyond]:
-        return f"Not confirmed: {_one_run(beyond, several)} {_targets_met(rows)}"
+        return _one_run(beyond, several, also=_targets_met(rows))
     compared = [row for row in rows if row.compared]
     if named := [row for row in compared if row.reason in _NAMED]:
         first = max(named, key=lambda row: ((row.current or 0.0) / (row.baseline or 1.0), row.key.text))
-        more = _more(len(named) - 1, "row like it", "rows like it")
-        return f"{numbers.title(first.key, with_scenario=several)}: {first.sentence}{more} {_targets_met(rows)}"
+        return Headline(
+            "🟠",
+            f"{_who(named)} has something to look at",
+            _name(first, several),
+            f": {row_sentence(first)} {_targets_met(rows)}",
+            _more(len(named) - 1, "row like it", "rows like it").strip(),
+        )
     open_rows = [row for row in compared if row.verdict is RowVerdict.INCONCLUSIVE]
     suspects = sum(row.suspect for row in open_rows)
-    again = f" {numbers.counted(suspects, 'row is', 'rows are')} worth measuring again." if suspects else ""
-    return (
-        f"Nothing is shown to have regressed; {len(open_rows)} of {numbers.counted(len(compared), 'row')} could not be "
-        f"decided.{again} {_targets_met(rows)}"
+    again = f"{numbers.counted(suspects, 'row is', 'rows are')} worth measuring again: `{CONFIRM}`." if suspects else ""
+    return Headline(
+        "🟡",
+        "no slow-down proved, not everything decided",
+        f"{len(open_rows)} of {numbers.counted(len(compared), 'row')} could not be decided",
+        f"; nothing is shown to have regressed. {_targets_met(rows)}",
+        do=again,
     )
 
 
-def _nothing(rows: Sequence[Row], _scenarios: Sequence[ScenarioOutcome]) -> str:
+def _nothing(rows: Sequence[Row]) -> Headline:
     compared = [row for row in rows if row.compared and row.verdict in (RowVerdict.PASS, RowVerdict.IMPROVEMENT)]
-    tolerances = sorted({row.tolerance for row in compared})
     if not compared:
-        return f"Nothing was compared. {_targets_met(rows)}"
-    most = f"{100 * tolerances[-1]:g} %" if len(tolerances) == 1 else "its tolerance"
+        return Headline("🟢", "nothing to object", "Nothing was compared", f". {_targets_met(rows)}")
     known = sum(row.acknowledged is not None for row in rows)
     acknowledged = (
         f" {numbers.counted(known, 'known regression is', 'known regressions are')} acknowledged." if known else ""
     )
-    none = f"None of {len(compared)} rows got worse by {most} or more."
-    if len(compared) == 1:
-        none = f"The one row compared did not get worse by {most} or more."
-    return f"{none}{acknowledged} {_targets_met(rows)}"
+    tolerances = {row.tolerance for row in compared}
+    limits = f"within {100 * tolerances.pop():g} %" if len(tolerances) == 1 else "within limits"
+    lead = (
+        f"All {len(compared)} compared figures are {limits}"
+        if len(compared) > 1
+        else f"The one compared figure is {limits}"
+    )
+    return Headline("🟢", "no slow-down found", lead, f"{_found_with(compared)}.{acknowledged} {_targets_met(rows)}")
+
+
+def _found_with(compared: Sequence[Row]) -> str:
+    """What a slow-down of 20 % in the p99 would have had as a chance to be found."""
+    sigmas = _of_p99(compared)
+    power = next((one for one in numbers.POWER if sigmas and sigmas[len(sigmas) // 2] <= one.spread), None)
+    if power is None:
+        return ""
+    return f"; a p99 that got 20 % slower would have been found in {power.by_repeats} % of cases"
 
 
 def _targets_met(rows: Sequence[Row]) -> str:
@@ -375,14 +582,14 @@ def _thin(scenario: ScenarioOutcome, rows: Sequence[Row]) -> str:
     if compared and all(row.by_pairs for row in compared):
         few = 0 < runs < 5  # noqa: PLR2004 - the pairs that decide, by verdict.md
         return (
-            f"{scenario.scenario} was measured by {numbers.counted(runs, 'pair')}; five are needed to decide."
+            f"{data(scenario.scenario)} was measured by {numbers.counted(runs, 'pair')}; five are needed to decide."
             if few
             else ""
         )
     if not 0 < runs < 3:  # noqa: PLR2004 - what verdict.md calls a thin baseline
         return ""
     return (
-        f"{scenario.scenario} is compared with {numbers.counted(runs, 'accepted run')}; "
+        f"{data(scenario.scenario)} is compared with {numbers.counted(runs, 'accepted run')}; "
         f"{RUNS_WANTED} from {RUNS_WANTED} nights would narrow every interval."
     )
 

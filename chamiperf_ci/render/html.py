@@ -6,9 +6,10 @@ from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, Verdict
 from chamiperf_ci.render import headline
 from chamiperf_ci.render.charts import distribution_chart, runs_chart
-from chamiperf_ci.render.escaping import html
+from chamiperf_ci.render.escaping import html, sentence_in_plain_text
 from chamiperf_ci.render.numbers import Context
 from chamiperf_ci.render.report import Html, body
+from chamiperf_ci.render.sentences import row_sentence
 from chamiperf_ci.render.tables import TimeSplit, time_split
 
 _STYLE = """
@@ -97,7 +98,11 @@ def page(verdict: Verdict, runs: Sequence[Run] = (), *, context: Context, splits
 def _charts(verdict: Verdict, runs: Sequence[Run]) -> list[str]:
     """Charts of the rows that matter, the gravest first, then the distributions."""
     ordered = sorted((row for row in verdict.rows if row.compared), key=_weight)
-    drawn = [(row.key.text, row.sentence, chart) for row in ordered if (chart := runs_chart(row))][:MOST_CHARTS]
+    drawn = [
+        (row.key.text, sentence_in_plain_text(row_sentence(row)), chart)
+        for row in ordered
+        if (chart := runs_chart(row))
+    ][:MOST_CHARTS]
     figures = [figure(chart, f"{name}: {sentence}") for name, sentence, chart in drawn]
     series = dict.fromkeys(
         (run.scenario, each.endpoint, each.metric) for run in runs for each in run.series if each.compared

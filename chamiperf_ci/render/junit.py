@@ -7,10 +7,11 @@ from typing import Literal
 from chamiperf_ci.models.verdict import Row, ScenarioOutcome, Verdict
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import headline
+from chamiperf_ci.render.escaping import data, plain, sentence_in_plain_text
 from chamiperf_ci.render.escaping import html as xml
-from chamiperf_ci.render.escaping import plain
+from chamiperf_ci.render.facts import fact_sentence, why_invalid
 from chamiperf_ci.render.numbers import title
-from chamiperf_ci.render.sentences import fails
+from chamiperf_ci.render.sentences import fails, row_sentence, target_sentence
 
 Level = Literal["error", "warning", "notice"]
 
@@ -26,24 +27,26 @@ class Note:
 
 def notes(verdict: Verdict) -> tuple[Note, ...]:
     """Return the lines, the worst first: runs, regressions, targets, vanished, not judged, inconclusive, warnings."""
-    return tuple(
-        Note(note.level, plain(note.title, longest=120), plain(note.message, longest=1_000)) for note in _notes(verdict)
-    )
+    return tuple(Note(note.level, _line(note.title, 120), _line(note.message, 1_000)) for note in _notes(verdict))
+
+
+def _line(text: str, longest: int) -> str:
+    return plain(sentence_in_plain_text(text), longest=longest)
 
 
 def _notes(verdict: Verdict) -> Iterator[Note]:
     rows = headline.worst_first(verdict.rows)
     for scenario in verdict.scenarios:
         if not scenario.valid:
-            told = "; ".join(scenario.problems)
-            yield Note(_level(verdict, FailOn.INVALID), f"{scenario.scenario} was not judged", told)
+            told = f"{data(scenario.scenario)} was not judged"
+            yield Note(_level(verdict, FailOn.INVALID), told, why_invalid(scenario))
     for kind, holds, what in _KINDS:
         for row in rows:
             if holds(row):
-                said = row.target.sentence if holds is headline.misses_target else row.sentence
-                yield Note(_level(verdict, kind), f"{title(row.key)} {what}", f"{row.key.text}: {said}")
-    for warning in (*verdict.warnings, *(line for scenario in verdict.scenarios for line in scenario.warnings)):
-        yield Note("notice", "chamiperf", warning)
+                said = target_sentence(row.target) if holds is headline.misses_target else row_sentence(row)
+                yield Note(_level(verdict, kind), f"{title(row.key)} {what}", f"{data(row.key.text)}: {said}")
+    for fact in (*verdict.warnings, *(each for scenario in verdict.scenarios for each in scenario.warnings)):
+        yield Note("notice", "chamiperf", fact_sentence(fact))
 
 
 def _level(verdict: Verdict, kind: FailOn) -> Level:
@@ -94,7 +97,11 @@ def junit(verdict: Verdict) -> str:
 
 
 def _properties(verdict: Verdict) -> str:
-    said = (("verdict", verdict.outcome.word), ("sentence", verdict.outcome.sentence), ("stage", verdict.stage))
+    said = (
+        ("verdict", verdict.outcome.word),
+        ("sentence", sentence_in_plain_text(headline.night_sentence(verdict))),
+        ("stage", verdict.stage),
+    )
     inner = "".join(f'<property name="{name}" value="{xml(value)}"/>' for name, value in said)
     return f"<properties>{inner}</properties>"
 
@@ -103,7 +110,7 @@ def _run(scenario: ScenarioOutcome, verdict: Verdict) -> str:
     name = f"{scenario.scenario} run"
     if scenario.valid:
         return _case("run", name)
-    return _case("run", name, *_if_it_costs(verdict, FailOn.INVALID, "error", "; ".join(scenario.problems)))
+    return _case("run", name, *_if_it_costs(verdict, FailOn.INVALID, "error", why_invalid(scenario)))
 
 
 def _cases(row: Row, verdict: Verdict) -> Iterable[str]:
@@ -115,26 +122,26 @@ def _cases(row: Row, verdict: Verdict) -> Iterable[str]:
 
 def _change(row: Row, verdict: Verdict) -> Sequence[str]:
     if row.acknowledged is not None:
-        return ("skipped", f"acknowledged until {row.acknowledged.expires}: {row.sentence}")
+        return ("skipped", f"acknowledged until {row.acknowledged.expires}: {row_sentence(row)}")
     if row.verdict is RowVerdict.REGRESSION:
-        return _if_it_costs(verdict, FailOn.REGRESSION, "failure", row.sentence)
+        return _if_it_costs(verdict, FailOn.REGRESSION, "failure", row_sentence(row))
     if row.verdict is RowVerdict.INVALID or row.reason is RowReason.NOT_MEASURED:
-        return _if_it_costs(verdict, FailOn.INVALID, "error", row.sentence)
+        return _if_it_costs(verdict, FailOn.INVALID, "error", row_sentence(row))
     if row.verdict is RowVerdict.INCONCLUSIVE:
         kind = FailOn.DRIFT if headline.is_drifting(row) else FailOn.INCONCLUSIVE
-        return _if_it_costs(verdict, kind, "failure", row.sentence)
-    return () if row.verdict in (RowVerdict.PASS, RowVerdict.IMPROVEMENT) else ("skipped", row.sentence)
+        return _if_it_costs(verdict, kind, "failure", row_sentence(row))
+    return () if row.verdict in (RowVerdict.PASS, RowVerdict.IMPROVEMENT) else ("skipped", row_sentence(row))
 
 
 def _target(row: Row, verdict: Verdict) -> Sequence[str]:
     target = row.target
     if target.acknowledged is not None:
-        return ("skipped", f"acknowledged until {target.acknowledged.expires}: {target.sentence}")
+        return ("skipped", f"acknowledged until {target.acknowledged.expires}: {target_sentence(target)}")
     if target.verdict is TargetVerdict.MISSED:
-        return _if_it_costs(verdict, FailOn.TARGET, "failure", target.sentence)
+        return _if_it_costs(verdict, FailOn.TARGET, "failure", target_sentence(target))
     if target.verdict is TargetVerdict.INVALID:
-        return _if_it_costs(verdict, FailOn.INVALID, "error", target.sentence)
-    return ("skipped", target.sentence) if target.verdict is TargetVerdict.UNAVAILABLE else ()
+        return _if_it_costs(verdict, FailOn.INVALID, "error", target_sentence(target))
+    return ("skipped", target_sentence(target)) if target.verdict is TargetVerdict.UNAVAILABLE else ()
 
 
 def _if_it_costs(verdict: Verdict, kind: FailOn, outcome: str, message: str) -> Sequence[str]:
@@ -142,5 +149,5 @@ def _if_it_costs(verdict: Verdict, kind: FailOn, outcome: str, message: str) -> 
 
 
 def _case(kind: str, name: str, outcome: str = "", message: str = "") -> str:
-    inner = f'<{outcome} message="{xml(message)}"/>' if outcome else ""
+    inner = f'<{outcome} message="{xml(sentence_in_plain_text(message))}"/>' if outcome else ""
     return f'<testcase classname="chamiperf.{kind}" name="{xml(name)}">{inner}</testcase>'

@@ -1,11 +1,13 @@
 """Numbers for people: units, three digits, changes and their intervals in words."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chamiperf_ci.models.verdict import Change, Row, RowKey
 from chamiperf_ci.models.vocabulary import Direction
+from chamiperf_ci.render.escaping import data
 
 CARDS = "docs/verdicts.md"
 
@@ -115,9 +117,17 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+_UNITS = frozenset(
+    {"ms", "s", "µs", "us", "ns", "min", "/s", "share", "bytes", "kB", "MB", "GB", "cores", "%", "windows", "window"}
+    | {"nodes", "node", "requests", "request", "connections", "objects", "ms/s", "bytes/s", "MB/s", "ratio"}
+)
+
+
 def _with_unit(number: str, unit: str) -> str:
     if not unit:
         return number
+    if unit not in _UNITS:
+        unit = data(unit, longest=16)
     return f"{number}{unit}" if unit.startswith("/") else f"{number} {unit}"
 
 
@@ -147,6 +157,9 @@ FALSE_NIGHTS_OF_THE_ADR = 98
 
 
 _TIMES = frozenset({"ns", "µs", "us", "ms", "s", "min"})
+_METRIC = re.compile(r"p\d{1,2}(\.\d)?|throughput|service throughput|achieved rate|(blocked|connecting) p95")
+_DRIFT = " drift"
+_PHASES = frozenset({"ramp-up", "spike", "cooldown", "all"})
 _READABLE = {
     "bootscript": "boot script",
     "stalled-windows": "stalled windows",
@@ -157,6 +170,8 @@ _READABLE = {
     "auth": "Auth",
     "cloud-init": "Cloud-Init",
     "kea-sync": "Kea-Sync",
+    "late-windows": "late windows",
+    "slow-windows": "slow windows",
 }
 
 
@@ -183,12 +198,26 @@ def is_worse(ratio: float, direction: Direction) -> bool:
 
 def title(key: RowKey, *, with_scenario: bool = False) -> str:
     """Return a row's name as a sentence begins: `Boot script p99`, `Boot script p99 (spike) in boot_storm`."""
-    metric = key.metric if key.whole == key else f"{key.whole.metric} of the slowest quarter"
-    parts = [_READABLE.get(part, part) for part in (key.endpoint, metric) if part]
-    phase = "" if key.phase == "sustained" else f" ({key.phase})"
-    scenario = f" in {key.scenario}" if with_scenario else ""
-    name = " ".join(parts)
+    metric = _readable(key.whole.metric)
+    metric = metric if key.whole == key else f"{metric} of the slowest quarter"
+    name = " ".join(part for part in (_readable(key.endpoint), metric) if part)
+    phase = "" if key.phase == "sustained" else f" ({_phase(key.phase)})"
+    scenario = f" in {data(key.scenario)}" if with_scenario else ""
     return f"{name[:1].upper()}{name[1:]}{phase}{scenario}"
+
+
+def _readable(part: str) -> str:
+    """A part of a name in our words; what is none of them is data."""
+    core = part.removesuffix(_DRIFT)
+    if not core:
+        return ""
+    if core in _READABLE:
+        return _READABLE[core]
+    return core if _METRIC.fullmatch(core) else data(core)
+
+
+def _phase(phase: str) -> str:
+    return phase if phase in _PHASES else data(phase)
 
 
 def estimate(row: Row, change: Change, *, tenths: bool = False) -> str:

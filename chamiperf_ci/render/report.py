@@ -9,12 +9,14 @@ from typing import Protocol
 from tabulate import tabulate
 
 from chamiperf_ci.models.verdict import Row, ScenarioOutcome, Verdict
-from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.vocabulary import FactWord, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import escaping, headline, numbers
 from chamiperf_ci.render.cards import CARDS, plain_text
 from chamiperf_ci.render.charts import text_chart
+from chamiperf_ci.render.escaping import data
+from chamiperf_ci.render.facts import details_of, fact_sentence, sensitivity_sentence, why_invalid
 from chamiperf_ci.render.numbers import Context
-from chamiperf_ci.render.sentences import amount, filled_in
+from chamiperf_ci.render.sentences import amount, amounts, filled_in, row_sentence, target_sentence
 
 Table = Sequence[Sequence[str]]
 
@@ -60,16 +62,16 @@ class Markdown:
         self._compact = compact
 
     def text(self, raw: str) -> str:
-        """Escaped text."""
-        return escaping.markdown(raw)
+        """A sentence of ours, the data in it as code."""
+        return escaping.sentence_in_markdown(raw)
 
     def name(self, raw: str) -> str:
         """Code by HTML tags: backticks inside a name could end a code span, and inside code nobody is mentioned."""
-        return f"<code>{escaping.markdown(raw, longest=200)}</code>"
+        return f"<code>{escaping.markdown(raw, longest=escaping.LONGEST_DATA)}</code>"
 
     def strong(self, raw: str) -> str:
         """Bold by HTML tags, for the same reason."""
-        return f"<b>{escaping.markdown(raw)}</b>"
+        return f"<b>{escaping.sentence_in_markdown(raw)}</b>"
 
     def link(self, label: str, url: str) -> str:
         """An HTML link to an http(s) URL; anything else stays text."""
@@ -99,7 +101,7 @@ class Markdown:
 
     def fold(self, raw: str, body: str) -> str:
         """A closed section."""
-        return f"<details><summary>{escaping.markdown(raw)}</summary>\n\n{body}\n</details>\n"
+        return f"<details><summary>{escaping.sentence_in_markdown(raw)}</summary>\n\n{body}\n</details>\n"
 
     def preformatted(self, raw: str) -> str:
         """A block of code, line by line escaped, so that no fence inside can end it."""
@@ -112,15 +114,15 @@ class Terminal:
 
     def text(self, raw: str) -> str:
         """Visible text on one line."""
-        return escaping.plain(raw)
+        return escaping.sentence_in_plain_text(raw)
 
     def name(self, raw: str) -> str:
         """As text."""
-        return escaping.plain(raw, longest=200)
+        return escaping.plain(raw, longest=escaping.LONGEST_DATA)
 
     def strong(self, raw: str) -> str:
         """As text."""
-        return escaping.plain(raw)
+        return escaping.sentence_in_plain_text(raw)
 
     def link(self, label: str, url: str) -> str:
         """The label, and the URL behind it."""
@@ -128,7 +130,7 @@ class Terminal:
 
     def heading(self, raw: str) -> str:
         """An underlined line."""
-        line = escaping.plain(raw)
+        line = escaping.sentence_in_plain_text(raw)
         return f"{line}\n{'-' * len(line)}\n"
 
     def paragraph(self, inline: str) -> str:
@@ -156,16 +158,16 @@ class Html:
     """The body of an HTML page."""
 
     def text(self, raw: str) -> str:
-        """Escaped text."""
-        return escaping.html(raw)
+        """A sentence of ours, the data in it as code."""
+        return escaping.sentence_in_html(raw)
 
     def name(self, raw: str) -> str:
         """Code; its direction is its own, so that it cannot turn the text around it."""
-        return f'<code dir="ltr">{escaping.html(raw, longest=200)}</code>'
+        return f'<code dir="ltr">{escaping.html(raw, longest=escaping.LONGEST_DATA)}</code>'
 
     def strong(self, raw: str) -> str:
         """Bold."""
-        return f"<strong>{escaping.html(raw)}</strong>"
+        return f"<strong>{escaping.sentence_in_html(raw)}</strong>"
 
     def link(self, label: str, url: str) -> str:
         """A link to an http(s) URL or to a place in the page; anything else stays text."""
@@ -194,7 +196,7 @@ class Html:
 
     def fold(self, raw: str, body: str) -> str:
         """A closed section."""
-        return f"<details><summary>{escaping.html(raw)}</summary>\n{body}</details>\n"
+        return f"<details><summary>{escaping.sentence_in_html(raw)}</summary>\n{body}</details>\n"
 
     def preformatted(self, raw: str) -> str:
         """Lines as they are."""
@@ -213,7 +215,7 @@ ROW_HEADERS = ("metric", "target", "baseline", "now", "change [95 % interval]", 
 def cells(row: Row, surface: Surface, context: Context) -> list[str]:
     """Return the row's cells, one a header."""
     values = [value for value in (row.baseline, row.current) if value is not None]
-    shown = dict(zip(values, _amounts(values, row.unit), strict=True))
+    shown = dict(zip(values, amounts(values, row.unit), strict=True))
     baseline = f"{shown[row.baseline]} ({row.baseline_runs})" if row.baseline is not None else ""
     now = shown[row.current] if row.current is not None else ""
     if row.offered is not None:
@@ -228,10 +230,6 @@ def cells(row: Row, surface: Surface, context: Context) -> list[str]:
         surface.text(numbers.cell(row)),
         _verdict_cell(row, surface, context),
     ]
-
-
-def _amounts(values: Sequence[float], unit: str) -> tuple[str, ...]:
-    return tuple(amount(value, unit) for value in values) if unit == "share" else numbers.quantities(values, unit)
 
 
 def _target_cell(row: Row, surface: Surface, context: Context) -> str:
@@ -252,12 +250,15 @@ def _verdict_cell(row: Row, surface: Surface, context: Context) -> str:
 
 def sentence(row: Row, surface: Surface, context: Context) -> str:
     """Return the row's name and sentence, with its target, notes and acknowledgements behind it."""
-    said = [row.sentence]
+    said = [row_sentence(row)]
     if row.target.verdict in (TargetVerdict.MISSED, TargetVerdict.INVALID):
-        said.append(f"Target: {row.target.sentence}")
-    said += [f"({note})" for note in row.notes]
+        said.append(f"Target: {target_sentence(row.target)}")
+    said += [fact_sentence(note) for note in row.notes if note.word is not FactWord.DRIFT_BEGAN]
     known = [known for known in (row.acknowledged, row.target.acknowledged) if known is not None]
-    said += [f"Acknowledged by {each.who} until {each.expires}: {each.reason.rstrip('.')}." for each in known]
+    said += [
+        f"Acknowledged by {data(each.who)} until {data(each.expires)}: {data(each.reason, longest=160)}."
+        for each in known
+    ]
     links = [surface.link("issue", each.link) for each in known] if context.trusted else []
     return " ".join([f"{surface.name(row.key.text)}: {surface.text(' '.join(said))}", *links])
 
@@ -313,13 +314,13 @@ def body(
 
 def _blocks(writer: _Writer) -> Iterable[str]:
     verdict, surface = writer.verdict, writer.surface
-    yield surface.paragraph(surface.strong(verdict.outcome.sentence))
+    yield surface.paragraph(surface.strong(headline.night_sentence(verdict)))
     yield surface.paragraph(surface.text(_counts(verdict)))
     if writer.detail is Detail.COUNTS:
         yield _pointer(writer)
         return
-    for line in verdict.gate_sight:
-        yield surface.paragraph(surface.text(line))
+    for shown in verdict.sensitivity:
+        yield surface.paragraph(surface.text(sensitivity_sentence(shown)))
     yield surface.bullets([surface.text(line) for line in _compared_with(verdict)])
     listed: set[str] = set()
     for title, wanted in _SECTIONS:
@@ -372,14 +373,14 @@ def _counts(verdict: Verdict) -> str:
 def _stage(verdict: Verdict) -> str:
     if verdict.stage == "confirmed":
         again = [scenario for scenario in verdict.scenarios if scenario.repeated]
-        names = ", ".join(scenario.scenario for scenario in again)
-        sitting = ", same sitting" if any(scenario.same_sitting for scenario in again) else ""
+        names = ", ".join(data(scenario.scenario) for scenario in again)
+        sitting = ", back to back" if any(scenario.same_sitting for scenario in again) else ""
         return f"Measured again by {verdict.confirmed_by}: {names}{sitting}."
     if _is_by_pairs_alone(verdict):
         used = any(scenario.repeated for scenario in verdict.scenarios)
         return f"Measured by pairs of old and new, side by side{'' if used else '; none of them can be compared'}."
     if verdict.suspect_scenarios:
-        return f"Worth measuring again: {', '.join(verdict.suspect_scenarios)}."
+        return f"Worth measuring again: {', '.join(map(data, verdict.suspect_scenarios))}."
     return "Nothing was worth measuring again."
 
 
@@ -394,21 +395,23 @@ def _is_by_pairs_alone(verdict: Verdict) -> bool:
 
 
 def _scenario(scenario: ScenarioOutcome, kind: str) -> str:
-    machine = f"{scenario.fingerprint.machine_class}, {scenario.machine.cpu_model}"
-    when = f"{scenario.started_at:%Y-%m-%d %H:%M} UTC on {machine}"
+    machine = f"{data(scenario.fingerprint.machine_class)}, {data(scenario.machine.cpu_model)}"
+    where = f"{data(scenario.scenario)} ({scenario.started_at:%Y-%m-%d %H:%M} UTC on {machine})"
     if not scenario.valid:
-        return f"{scenario.scenario} ({when}): not judged: {'; '.join(scenario.problems)}"
+        details = "".join(f" {each}" for each in details_of(scenario))
+        return f"{where}: not judged: {why_invalid(scenario)}.{details}"
     if scenario.baseline_runs == 0:
-        return f"{scenario.scenario} ({when}): no {kind} to compare with"
-    dates = dict.fromkeys((scenario.baseline_oldest, scenario.baseline_newest))
+        return f"{where}: no {kind} to compare with."
+    dates = dict.fromkeys((data(scenario.baseline_oldest), data(scenario.baseline_newest)))
     runs = numbers.counted(scenario.baseline_runs, kind)
-    builds = f" ({', '.join(scenario.baseline_commits[:FEW])})" if scenario.baseline_commits else ""
-    return f"{scenario.scenario} ({when}): compared with {runs} of {' to '.join(dates)}{builds}"
+    commits = ", ".join(map(data, scenario.baseline_commits[:FEW]))
+    return f"{where}: compared with {runs} of {' to '.join(dates)}{f' ({commits})' if commits else ''}."
 
 
 def _differences(scenario: ScenarioOutcome) -> list[str]:
     same = ["same build on both sides: A/A"] if scenario.same_build else []
-    return [f"{scenario.scenario}: {line}" for line in (*same, *scenario.reported_differences)]
+    lines = (*same, *map(fact_sentence, scenario.reported_differences))
+    return [f"{data(scenario.scenario)}: {line}" for line in lines]
 
 
 def _section(writer: _Writer, title: str, rows: Sequence[Row]) -> str:
@@ -436,13 +439,14 @@ def _chart(writer: _Writer) -> str:
     if not grave:
         return ""
     row = headline.worst_first(grave)[0]
-    return writer.surface.fold(f"Chart: {row.key.text}", writer.surface.preformatted(text_chart(row)))
+    return writer.surface.fold(f"Chart: {data(row.key.text)}", writer.surface.preformatted(text_chart(row)))
 
 
 def _what_was_not_seen(writer: _Writer) -> str:
     surface = writer.surface
-    lines = [*writer.verdict.outcome.what_could_not_be_seen, *writer.verdict.warnings]
-    lines += [f"{s.scenario}: {warning}" for s in writer.verdict.scenarios for warning in s.warnings]
+    verdict = writer.verdict
+    lines = [*headline.blind_spots(verdict.rows, verdict.scenarios), *map(fact_sentence, verdict.warnings)]
+    lines += [f"{data(each.scenario)}: {fact_sentence(fact)}" for each in verdict.scenarios for fact in each.warnings]
     if not lines:
         return ""
     shown = lines if writer.detail < Detail.FEW_ROWS else lines[:FEW]
@@ -473,21 +477,20 @@ def _validity(writer: _Writer) -> str:
     """Under which circumstances each scenario ran: its fingerprint, and its runs."""
     surface = writer.surface
     lines = [
-        f"{scenario.scenario}: {_fingerprint(scenario)}; runs {', '.join(scenario.runs)}"
+        f"{data(scenario.scenario)}: {_fingerprint(scenario)}; runs {', '.join(map(data, scenario.runs))}"
         for scenario in writer.verdict.scenarios
     ]
     return surface.fold("Validity and circumstances", surface.bullets([surface.text(line) for line in lines]))
 
 
 def _fingerprint(scenario: ScenarioOutcome) -> str:
-    fields = scenario.fingerprint.model_dump(mode="json")
-    plain = (f"{name} {value}" for name, value in fields.items() if not isinstance(value, dict) and value != "")
-    nested = (
-        f"{name} {', '.join(f'{key} {each}' for key, each in value.items())}"
-        for name, value in fields.items()
-        if isinstance(value, dict) and value
-    )
-    return "; ".join((*plain, *nested))
+    """Field by field: the names are ours, the values data."""
+    found = []
+    for name, value in scenario.fingerprint.model_dump(mode="json").items():
+        shown = ", ".join(f"{key} {each}" for key, each in value.items()) if isinstance(value, dict) else str(value)
+        if shown:
+            found.append(f"{name} {data(shown, longest=400)}")
+    return "; ".join(found)
 
 
 def _words(writer: _Writer) -> str:
@@ -517,7 +520,11 @@ def _named(text: str, verdict: Verdict, word: str) -> str:
 
 
 def _where(context: Context) -> str:
-    return f"all are in artifact {context.artifact}" if context.artifact else "all are in verdict.json and report.html"
+    return (
+        f"all are in artifact {data(context.artifact)}"
+        if context.artifact
+        else "all are in verdict.json and report.html"
+    )
 
 
 def _pointer(writer: _Writer) -> str:

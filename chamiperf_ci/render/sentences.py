@@ -1,87 +1,23 @@
 """The sentence of a row: what was found, how sure it is, and what could not have been seen."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from chamiperf_ci.models.drill import Drill
 from chamiperf_ci.models.verdict import Change, Row, ScenarioOutcome, TargetResult, Verdict
-from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, FailOn, RowKind, RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.vocabulary import (
+    DRIFT_NIGHTS,
+    Direction,
+    FactWord,
+    FailOn,
+    RowKind,
+    RowReason,
+    RowVerdict,
+    TargetVerdict,
+)
 from chamiperf_ci.render import numbers
-
-STALE_AFTER = timedelta(days=90)
-"""Age at the night from which a drill is named stale."""
-
-MOST_SEEN = 10.0
-"""A smallest change of more than this is none that a gate can be said to see."""
-
-_MOST_DIFFERENCES = 3
-
-
-def gate_sight(scenarios: Sequence[ScenarioOutcome], drills: Iterable[Drill]) -> tuple[str, ...]:
-    """Return a sentence for each scenario that a drill was made of; of several drills the newest that fits speaks.
-
-    Args:
-        scenarios: A night's scenarios.
-        drills: In any order; those of other scenarios say nothing here.
-    """
-    newest_first = sorted(drills, key=lambda drill: (drill.started_at, drill.sentence), reverse=True)
-    return tuple(sentence for scenario in scenarios for sentence in _of(scenario, newest_first))
-
-
-def _of(scenario: ScenarioOutcome, drills: Sequence[Drill]) -> Iterator[str]:
-    mine = [drill for drill in drills if drill.scenario == scenario.scenario]
-    fitting = [drill for drill in mine if drill.fingerprint == scenario.fingerprint]
-    if fitting:
-        yield f"{_said(fitting[0])}{_age(scenario, fitting[0])}"
-    elif mine:
-        yield f"{_name(mine[0])} is not used: {_why_not(scenario, mine[0])}."
-
-
-def _said(drill: Drill) -> str:
-    if drill.word == "too few runs":
-        return f"{_name(drill)} had too few valid runs, so it proves nothing about this gate."
-    if drill.word == "not proved":
-        return f"{_name(drill)} did not prove this gate: {_evidence(drill)}."
-    seen = min(drill.rows, key=lambda row: row.smallest_confirmed, default=None)
-    if seen is None or seen.smallest_confirmed > MOST_SEEN:
-        return f"What this gate sees of {drill.scenario} is not known, measured on {_day(drill)} ({_evidence(drill)})."
-    size = numbers.percent(seen.smallest_confirmed)
-    where = " ".join(part for part in (seen.key.endpoint, seen.key.metric, "of", drill.scenario) if part)
-    return f"This gate sees +{size} % on {where}, measured on {_day(drill)} ({_evidence(drill)})."
-
-
-def _evidence(drill: Drill) -> str:
-    """What was caught of the largest slow-down, and what was called in unchanged code."""
-    largest, unchanged = drill.effects[-1], drill.unchanged
-    return (
-        f"a drill caught {largest.caught} of {numbers.counted(largest.comparisons, f'{drill.method} slow-down')} of "
-        f"{numbers.percent(largest.effect)} % and called {unchanged.caught} of "
-        f"{numbers.counted(unchanged.comparisons, 'unchanged comparison')} a regression"
-    )
-
-
-def _age(scenario: ScenarioOutcome, drill: Drill) -> str:
-    age = scenario.started_at - drill.started_at
-    return f" It is stale, {age.days} days old: run `chamiperf drill` again." if age > STALE_AFTER else ""
-
-
-def _why_not(scenario: ScenarioOutcome, drill: Drill) -> str:
-    if drill.fingerprint is None:
-        return "it has no valid run"
-    differences = scenario.fingerprint.differences(drill.fingerprint)
-    more = f"; {len(differences) - _MOST_DIFFERENCES} more" if len(differences) > _MOST_DIFFERENCES else ""
-    return f"it was made under other circumstances ({'; '.join(differences[:_MOST_DIFFERENCES])}{more})"
-
-
-def _name(drill: Drill) -> str:
-    return f"The drill of {drill.scenario} of {_day(drill)}"
-
-
-def _day(drill: Drill) -> str:
-    return f"{drill.started_at:%Y-%m-%d}"
-
+from chamiperf_ci.render.escaping import data
+from chamiperf_ci.render.facts import fact_sentence
 
 _UNLESS_TOLD = (FailOn.REGRESSION, FailOn.TARGET, FailOn.INVALID)
 
@@ -150,7 +86,7 @@ def target_sentence(target: TargetResult) -> str:
     """Return what a target says: `123 ms, the target is below 100 ms (ADR-012).`; empty without a target."""
     if target.verdict is TargetVerdict.NONE or target.limit is None:
         return ""
-    source = f" ({target.source})" if target.source else ""
+    source = f" ({_source(target.source)})" if target.source else ""
     wanted = f"the target is {target.bound} {amount(target.limit, target.unit)}{source}"
     if target.value is None:
         return f"Not judged: {wanted}. {target_reason(target)}".rstrip()
@@ -164,6 +100,10 @@ def target_sentence(target: TargetResult) -> str:
     return f"{seen}, {wanted}; not judged. {target_reason(target)}".rstrip()
 
 
+def _source(source: str) -> str:
+    return source if source == "ADR-012" else data(source)
+
+
 def target_reason(target: TargetResult) -> str:
     """Return why a target was not judged, empty when it was."""
     return _TARGET_REASONS.get(target.reason, "") if target.reason else ""
@@ -174,10 +114,15 @@ def amount(value: float, unit: str) -> str:
     return numbers.share(value) if unit == "share" else numbers.quantity(value, unit)
 
 
+def amounts(values: Sequence[float], unit: str) -> tuple[str, ...]:
+    """Return values with their unit in one common scale, shares as percent."""
+    return tuple(amount(value, unit) for value in values) if unit == "share" else numbers.quantities(values, unit)
+
+
 _TARGET_REASONS = MappingProxyType(
     {
         RowReason.NOT_OFFERED: "The plan offers too little to show it: the pace would be measured, not the service.",
-        RowReason.SIMULATED: "It is a stand-in's figure.",
+        RowReason.SIMULATED: "The figure is simulated.",
         RowReason.NOT_MEASURED: "It was not measured.",
         RowReason.RUN_INVALID: "The run cannot be judged.",
         RowReason.TOO_FEW_REQUESTS: "Too few requests lie beyond the quantile.",
@@ -198,19 +143,25 @@ def _regression(row: Row, change: Change) -> str:
     runs = f"seen in all {len(row.current_values)} runs"
     if row.already_there:
         return f"{_sure(row, change)}, {runs}; already there {there_since(row)}, so not new tonight."
-    return f"{_sure(row, change)}, {runs}; tolerance {numbers.tolerance(row)} cannot be excluded."
+    return f"{_sure(row, change)}, {runs}; {_limit(row, change)}."
+
+
+def _limit(row: Row, change: Change) -> str:
+    """Whether the change exceeds what is allowed, or may."""
+    lowest = abs(change.low) if row.direction is Direction.LOWER else abs(change.high)
+    return f"{'exceeds' if lowest > row.tolerance else 'may exceed'} the {numbers.tolerance(row)} limit"
 
 
 def there_since(row: Row) -> str:
     """Since when a regression has been there, as far as the nights before tell."""
-    return f"since {row.already_there_since}" if row.already_there_since else "for at least seven nights"
+    return f"since {data(row.already_there_since)}" if row.already_there_since else "for at least seven nights"
 
 
 def _by_pairs(row: Row, change: Change) -> str:
     pairs = list(zip(row.baseline_values, row.current_values, strict=False))
     worse = sum(numbers.is_worse(new - old, row.direction) for old, new in pairs)
     seen = f"in {worse} of {len(pairs)} pairs measured side by side"
-    return f"{_sure(row, change)}, seen {seen}; tolerance {numbers.tolerance(row)} cannot be excluded."
+    return f"{_sure(row, change)}, seen {seen}; {_limit(row, change)}."
 
 
 def _thin_regression(row: Row, change: Change) -> str:
@@ -277,11 +228,11 @@ def _above_tolerance(row: Row, change: Change) -> str:
 
 
 def _drift(row: Row) -> str:
+    began = "".join(f" {fact_sentence(note)}" for note in row.notes if note.word is FactWord.DRIFT_BEGAN)
     if row.change is None:
-        return row.detail
+        return began.strip()
     slowly = f"{numbers.estimate(row, row.change, tenths=True)} over the last 7 nights"
-    detail = f" {row.detail}" if row.detail else ""
-    return f"{slowly} ({numbers.interval(row, row.change, tenths=True)}): a slow drift.{detail}"
+    return f"{slowly} ({numbers.interval(row, row.change, tenths=True)}): a slow drift.{began}"
 
 
 def _counts(row: Row) -> str:
@@ -344,7 +295,7 @@ def _unjudged(because: str) -> Callable[[Row], str]:
 
 
 def _because(row: Row) -> str:
-    return f": {row.detail.rstrip('.')}" if row.detail else ""
+    return f": {data(row.detail, longest=160)}" if row.detail else ""
 
 
 def _sure(row: Row, change: Change) -> str:
@@ -369,13 +320,13 @@ _SENTENCES: Mapping[RowReason, Callable[[Row], str]] = MappingProxyType(
         RowReason.STATISTIC_MISMATCH: _unjudged("one side is a median of windows, the other a pooled quantile"),
         RowReason.NOT_A_QUANTITY: _unjudged("the value is not a positive number"),
         RowReason.RESTARTED: _unjudged("the service restarted while it was observed"),
-        RowReason.MACHINE_BUSY: _unjudged("it is worse on a busier machine"),
+        RowReason.MACHINE_BUSY: _unjudged("other work on the machine may be what is slow"),
         RowReason.UNIT_MISMATCH: _unjudged("the unit or direction is not the one it would be compared with"),
         RowReason.RESOLUTION: _unjudged("the value is less than 20 steps of what can be told apart"),
         RowReason.NO_BASELINE: _unjudged("there is no accepted run to compare with"),
         RowReason.NOT_OFFERED: _unjudged("the plan offers too little to show it"),
         RowReason.NOT_MEASURED: _vanished,
-        RowReason.SIMULATED: _unjudged("it is a stand-in's figure"),
+        RowReason.SIMULATED: _unjudged("the figure is simulated"),
         RowReason.TOO_SHORT: _unjudged("the time observed is too short"),
         RowReason.NOT_COMPARED: _shown,
         RowReason.SUSPECT_NOT_REPEATED: _not_repeated,

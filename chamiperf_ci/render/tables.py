@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 from chamiperf_ci.models.baselines import Baselines, Bound, Level, Rule, TargetRule
-from chamiperf_ci.models.drill import Drill, DrillEffect
+from chamiperf_ci.models.drill import MOST_SEEN, Drill, DrillEffect
 from chamiperf_ci.models.seed import Smoke
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.escaping import markdown
 from chamiperf_ci.render.numbers import Context, percent, share
 from chamiperf_ci.render.report import Surface, Terminal, body
-from chamiperf_ci.render.sentences import MOST_SEEN, amount
+from chamiperf_ci.render.sentences import amount
 
 _SMOKE_HEADERS = ("service", "operation", "outcome", "ms", "problem")
 

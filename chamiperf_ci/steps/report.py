@@ -7,13 +7,13 @@ import click
 from chamiperf_ci.adapters import actions, files
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.errors import InvalidMeasurement, ToolkitError
+from chamiperf_ci.models.drill import sensitivity
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render.html import page
 from chamiperf_ci.render.junit import junit, notes
 from chamiperf_ci.render.numbers import Context
 from chamiperf_ci.render.report import summary
-from chamiperf_ci.render.sentences import gate_sight
 from chamiperf_ci.render.tables import terminal
 from chamiperf_ci.steps.compare.scenarios import read_runs
 from chamiperf_ci.steps.drill.measure import read_drill
@@ -61,14 +61,14 @@ def report(path: Path, runs: Path, *, out: Path, context: Context, drill: Path |
 
 def _with_drill(verdict: Verdict, named: Path | None, default: Path) -> Verdict:
     """The verdict with what a drill's file says of its gate; one that says nothing of this night is named."""
-    if named is None and (verdict.gate_sight or not default.exists()):
+    if named is None and (verdict.sensitivity or not default.exists()):
         return verdict
     found = read_drill(named or default)
-    sight = gate_sight(verdict.scenarios, [found])
-    if not sight:
+    shown = sensitivity(verdict.scenarios, [found])
+    if not shown:
         click.echo(actions.harmless(f"The drill is left out: {found.scenario} is not in the verdict."), err=True)
         return verdict
-    return verdict.model_copy(update={"gate_sight": sight})
+    return verdict.model_copy(update={"sensitivity": shown})
 
 
 def _runs_of(verdict: Verdict, folder: Path) -> tuple[Run, ...]:

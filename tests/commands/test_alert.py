@@ -60,13 +60,13 @@ def alert(hub, tmp_path, monkeypatch, capsys):
 def test_a_failed_night_opens_an_issue_and_is_exit_code_0(alert, hub):
     code, out, _ = alert()
     assert (code, [issue["title"] for issue in hub.issues]) == (0, ["lab: boot_storm got worse (bootscript p99)"])
-    assert out.startswith("Boot script p99 rose 21 %")
+    assert out.startswith("Boot script p99 +21 %")
 
 
 def test_trouble_that_comes_back_after_a_clean_night_gets_an_issue_of_its_own(alert, hub):
     slow, clean = made_row(), made_row(verdict=RowVerdict.PASS, reason=RowReason.WITHIN_TOLERANCE)
     for row in (slow, clean, slow):
-        night = made_verdict((row,), sentence="A night.", exit_code=0)
+        night = made_verdict((row,), exit_code=0)
         Path("out/verdict.json").write_text(night.model_dump_json())
         alert()
     assert [issue["state"] for issue in hub.issues] == ["closed", "open"]
@@ -94,10 +94,10 @@ def test_a_chat_that_cannot_be_reached_is_exit_code_4_and_hides_neither_issue_no
     monkeypatch.setenv("CHAMIPERF_ALERT_WEBHOOK", SECRET)
     code, out, err = alert()
     assert (code, len(hub.issues)) == (4, 1)
-    assert out.startswith("Boot script p99 rose 21 %")
+    assert out.startswith("Boot script p99 +21 %")
     assert "not delivered: the message to the chat" in err
     summary = Path("summary").read_text()
-    assert "Boot script p99 rose 21" in summary
+    assert "Boot script p99 +21" in summary
     assert "canary" not in out + err + summary
 
 
@@ -215,7 +215,7 @@ def test_the_first_night_ends_the_alarm_that_there_was_none(alert, hub, problems
     alert("--watch", "--schedule", "nightly.yml", "--history", "nights")
     assert hub.issues[0]["title"] == "the stack: the nights are not measuring"
     clean = made_row(verdict=RowVerdict.PASS, reason=RowReason.WITHIN_TOLERANCE)
-    night = made_verdict((clean,), sentence="A night.", exit_code=0)
+    night = made_verdict((clean,), exit_code=0)
     if problems:
         (scenario,) = night.scenarios
         scenario = scenario.model_copy(update={"valid": False, "reasons": problems})
@@ -253,7 +253,7 @@ def test_a_schedule_that_is_unknown_is_said_and_the_night_is_told_of_all_the_sam
 def test_hosts_are_not_published(alert, hub):
     text = Path("out/verdict.json").read_text()
     verdict = json.loads(text)
-    verdict["rows"][0]["sentence"] = "slower at http://bss.internal.example:8080/boot"
+    verdict["rows"][0]["key"]["endpoint"] = "http://bss.internal.example:8080/boot"
     Path("out/verdict.json").write_text(json.dumps(verdict))
     alert()
     assert "internal.example" not in hub.issues[0]["body"]

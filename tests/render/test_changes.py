@@ -4,6 +4,7 @@ from made_verdicts import made_change, made_row
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.render import numbers
+from chamiperf_ci.render.escaping import sentence_in_plain_text
 
 
 def test_a_slow_down_is_said_in_words_with_its_interval():
@@ -46,10 +47,10 @@ def test_an_estimate_is_whole_percents_unless_they_would_read_as_the_tolerance(r
     ("key", "said"),
     [
         ({"endpoint": "bootscript", "metric": "p99"}, "Boot script p99"),
-        ({"endpoint": "", "metric": "time to boot"}, "Time to boot"),
+        ({"endpoint": "", "metric": "time to boot"}, "time to boot"),
         ({"endpoint": "bootscript", "metric": "p99", "phase": "spike"}, "Boot script p99 (spike)"),
-        ({"endpoint": "user-data", "metric": "errors"}, "User-data error rate"),
+        ({"endpoint": "user-data", "metric": "errors"}, "user-data error rate"),
     ],
 )
 def test_a_row_has_a_name_that_begins_a_sentence(key, said):
-    assert numbers.title(RowKey(scenario="boot_storm", **key)) == said
+    assert sentence_in_plain_text(numbers.title(RowKey(scenario="boot_storm", **key))) == said

@@ -5,9 +5,10 @@ from made_drill_documents import made_drill
 from made_runs import made_fingerprint
 from made_verdicts import made_scenario
 
-from chamiperf_ci.models.drill import DrillEffect, DrillRow
+from chamiperf_ci.models.drill import DrillEffect, DrillRow, sensitivity
 from chamiperf_ci.models.verdict import RowKey
-from chamiperf_ci.render.sentences import gate_sight
+from chamiperf_ci.render.escaping import sentence_in_plain_text
+from chamiperf_ci.render.facts import sensitivity_sentence
 
 NIGHT = made_scenario()
 ROWS = tuple(
@@ -28,7 +29,7 @@ PROVED = made_drill(
 
 
 def said(*drills, night=NIGHT):
-    return gate_sight((night,), drills)
+    return tuple(sentence_in_plain_text(sensitivity_sentence(found)) for found in sensitivity((night,), drills))
 
 
 def proved(**changes):
@@ -38,7 +39,7 @@ def proved(**changes):
 def test_a_drill_says_what_is_seen_where_and_when_it_was_measured():
     assert said(PROVED) == (
         (
-            "This gate sees +8 % on bootscript p50 of boot_storm, measured on 2026-03-19 (a drill caught 3 of 3 "
+            "Detects slow-downs from 8 % on boot_storm bootscript p50 (a drill of 2026-03-19 caught 3 of 3 "
             "injected slow-downs of 40 % and called 0 of 1 unchanged comparison a regression)."
         ),
     )
@@ -57,7 +58,7 @@ def test_a_drill_of_other_circumstances_is_not_used_and_the_fields_are_named():
     assert said(proved(fingerprint=other)) == (
         (
             "The drill of boot_storm of 2026-03-19 is not used: it was made under other circumstances "
-            "(machine_class: 8c-32GiB here, 2c-4GiB there; k6_version: 1.1.0 here, 1.0.0 there)."
+            "(“machine_class: 8c-32GiB here, 2c-4GiB there; k6_version: 1.1.0 here, 1.0.0 there”)."
         ),
     )
 
@@ -73,20 +74,20 @@ def test_a_drill_that_fits_speaks_though_a_newer_one_does_not_fit():
 
 
 def test_of_two_that_fit_the_newer_speaks():
-    assert "measured on 2026-03-21" in said(PROVED, proved(started_at=NIGHT.started_at - timedelta(days=1)))[0]
+    assert "of 2026-03-21" in said(PROVED, proved(started_at=NIGHT.started_at - timedelta(days=1)))[0]
 
 
 @pytest.mark.parametrize(("days", "stale"), [(90, False), (91, True)])
 def test_a_drill_is_stale_after_90_days(days, stale):
     [sentence] = said(proved(started_at=NIGHT.started_at - timedelta(days=days)))
-    assert (f" It is stale, {days} days old: run `chamiperf drill` again." in sentence) is stale
+    assert (f" It is {days} days old: run `chamiperf drill` again." in sentence) is stale
 
 
 def test_a_drill_that_proved_nothing_says_so():
     assert said(proved(word="not proved", effects=made_drill().effects)) == (
         (
-            "The drill of boot_storm of 2026-03-19 did not prove this gate: a drill caught 2 of 3 injected slow-downs "
-            "of 40 % and called 0 of 1 unchanged comparison a regression."
+            "The drill of boot_storm of 2026-03-19 did not prove this gate: a drill of 2026-03-19 caught 2 of 3 "
+            "injected slow-downs of 40 % and called 0 of 1 unchanged comparison a regression."
         ),
     )
 
@@ -101,4 +102,4 @@ def test_a_drill_without_a_valid_run_is_not_used():
 
 def test_a_smallest_change_beyond_every_measure_is_none_that_is_seen():
     row = ROWS[0].model_copy(update={"smallest_confirmed": 12.0})
-    assert said(proved(rows=(row,)))[0].startswith("What this gate sees of boot_storm is not known")
+    assert said(proved(rows=(row,)))[0].startswith("Which slow-downs of boot_storm are detected is not known")

@@ -7,13 +7,19 @@ import pytest
 from made_verdicts import everything, made_row, made_scenario, made_target, made_verdict
 from test_escaping import HOSTILE
 
-from chamiperf_ci.models.verdict import Change
-from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.run import RunProblem
+from chamiperf_ci.models.verdict import Change, Fact
+from chamiperf_ci.models.vocabulary import Direction, FactWord, RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.render.html import page
 from chamiperf_ci.render.numbers import Context
 from chamiperf_ci.render.report import ROW_HEADERS as HEADERS
 from chamiperf_ci.render.report import Detail, Markdown, body, comment_body, summary
 from chamiperf_ci.render.tables import terminal
+
+
+def warning(text):
+    return Fact(word=FactWord.RUN_WARNING, values={"text": text})
+
 
 GOLDEN = Path(__file__).parent / "golden"
 CONTEXT = Context(
@@ -56,8 +62,13 @@ def test_a_hostile_name_neither_breaks_the_table_nor_pings_anyone(name):
             (RowVerdict.INVALID, RowReason.FINGERPRINT_MISMATCH),
         )
     )
-    scenario = made_scenario(valid=False, problems=(name,), warnings=(name,), baseline_commits=(name,))
-    text = comment_body(made_verdict(rows, scenarios=(scenario,), warnings=(name,)), context=CONTEXT)
+    scenario = made_scenario(
+        valid=False,
+        problems=(RunProblem(reason=RunReason.INCOMPLETE, text=name),),
+        warnings=(warning(name),),
+        baseline_commits=(name,),
+    )
+    text = comment_body(made_verdict(rows, scenarios=(scenario,), warnings=(warning(name),)), context=CONTEXT)
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in tables} == {len(HEADERS) + 1}
     assert set(re.findall(r"</?[a-z]+", text)) <= {
@@ -75,7 +86,7 @@ def test_a_link_that_is_none_of_the_web_stays_text():
 def test_links_that_a_fork_wrote_are_not_shown():
     text = comment_body(everything(), context=Context(trusted=False))
     assert "href" not in text
-    assert "Acknowledged by ada" in text
+    assert "Acknowledged by <code>ada</code>" in text
 
 
 def many(count=200):
@@ -116,7 +127,7 @@ def test_the_limit_holds_even_where_the_counts_do_not_fit(limit):
 
 
 def test_a_shortened_comment_points_to_the_artifact():
-    assert "all are in artifact chamiperf-report" in comment_body(many(), limit=2_500, context=CONTEXT)
+    assert "all are in artifact <code>chamiperf-report</code>" in comment_body(many(), limit=2_500, context=CONTEXT)
 
 
 def test_the_summary_is_measured_in_bytes():
@@ -163,8 +174,7 @@ def test_extreme_numbers_of_a_hostile_verdict_are_rendered_all_the_same(extreme,
         history_values=(extreme, 1.0, 2.0),
         offered=extreme,
         target=made_target(TargetVerdict.MISSED, extreme, limit=extreme, low=extreme, high=extreme),
-        sentence="x",
     )
-    verdict = made_verdict((row,), sentence="x")
+    verdict = made_verdict((row,))
     assert comment_body(verdict, context=CONTEXT)
     assert page(verdict, context=CONTEXT)

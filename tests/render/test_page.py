@@ -8,7 +8,9 @@ from made_runs import made_run
 from made_verdicts import everything, made_row, made_scenario, made_verdict
 from test_escaping import HOSTILE
 
-from chamiperf_ci.models.run import Distribution
+from chamiperf_ci.models.run import Distribution, RunProblem
+from chamiperf_ci.models.verdict import Fact
+from chamiperf_ci.models.vocabulary import FactWord, RunReason
 from chamiperf_ci.render.charts import distribution_chart, runs_chart
 from chamiperf_ci.render.html import MOST_CHARTS, page
 from chamiperf_ci.render.numbers import Context
@@ -49,7 +51,11 @@ def test_the_page_of_a_night_in_which_everything_happened():
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_name_cannot_leave_its_place(name):
     row = made_row(endpoint=name, metric=f"{name} p99", detail=name)
-    scenario = made_scenario(problems=(name,), valid=False, warnings=(name,))
+    scenario = made_scenario(
+        problems=(RunProblem(reason=RunReason.INCOMPLETE, text=name),),
+        valid=False,
+        warnings=(Fact(word=FactWord.RUN_WARNING, values={"text": name}),),
+    )
     balance = Balance(page(made_verdict((row,), scenarios=(scenario,)), [made_run()], context=Context()))
     assert (balance.open, balance.wrong) == ([], [])
     assert not [tag for tag, attribute, _ in balance.attributes if attribute.startswith("on")]

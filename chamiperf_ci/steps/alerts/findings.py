@@ -10,6 +10,9 @@ from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.verdict import Row, RowKey, ScenarioOutcome, Verdict
 from chamiperf_ci.models.vocabulary import UNKNOWN_BASELINE, FailOn, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import headline, numbers
+from chamiperf_ci.render.escaping import sentence_in_plain_text as _plain
+from chamiperf_ci.render.facts import details_of, why_invalid
+from chamiperf_ci.render.sentences import row_sentence, target_sentence
 from chamiperf_ci.verdict.row import DEFAULT_FAIL_ON
 
 UNREADABLE = "The history could not be read, so what changed is not known."
@@ -154,7 +157,11 @@ def findings(verdict: Verdict, *, link: str = "") -> Night:
     lines = not_measured if FailOn.INVALID in fail_on else ()
     if verdict.outcome.exit_code and not failed and not lines:
         # A night that fails is never silent, whatever made it fail.
-        lines = (AlertLine(name="night", what=verdict.outcome.word, says=verdict.outcome.sentence, since=when),)
+        lines = (
+            AlertLine(
+                name="night", what=verdict.outcome.word, says=_plain(headline.night_sentence(verdict)), since=when
+            ),
+        )
     return Night(
         environment=verdict.environment,
         when=when,
@@ -164,7 +171,7 @@ def findings(verdict: Verdict, *, link: str = "") -> Night:
             scenario.scenario: frozenset(_name(row) for row in _rows(verdict, scenario) if _is_undecided(row))
             for scenario in verdict.scenarios
         },
-        sentence=verdict.outcome.sentence,
+        sentence=_plain(headline.night_sentence(verdict)),
         exit_code=verdict.outcome.exit_code,
         link=link,
         self_test=verdict.self_test,
@@ -214,7 +221,7 @@ def _failure(row: Row, fail_on: frozenset[FailOn]) -> str:
 
 
 def _line(row: Row, what: str, when: date) -> AlertLine:
-    says = row.target.sentence if what == "target missed" else row.sentence
+    says = _plain(target_sentence(row.target) if what == "target missed" else row_sentence(row))
     return AlertLine(
         name=_name(row),
         what=what,
@@ -225,6 +232,11 @@ def _line(row: Row, what: str, when: date) -> AlertLine:
     )
 
 
+def _why(scenario: ScenarioOutcome) -> str:
+    """Why a run is not judged, with what its load wrote about it."""
+    return " ".join((f"{why_invalid(scenario)}.", *details_of(scenario)))
+
+
 def _shown(value: float, unit: str) -> str:
     return numbers.share(value) if unit == "share" else numbers.quantity(value, unit)
 
@@ -233,7 +245,7 @@ def _not_measured(verdict: Verdict, when: date) -> Iterator[AlertLine]:
     for scenario in verdict.scenarios:
         reasons = (*scenario.reasons, *scenario.repeat_reasons)
         if not scenario.valid or reasons:
-            says = "; ".join(scenario.problems) or "its repeats could not be judged"
+            says = "its repeats could not be judged" if scenario.valid else _plain(_why(scenario))
             yield AlertLine(name=scenario.scenario, what=", ".join(dict.fromkeys(reasons)), says=says, since=when)
             continue
         broken: dict[str, list[Row]] = {}
@@ -242,7 +254,7 @@ def _not_measured(verdict: Verdict, when: date) -> Iterator[AlertLine]:
                 broken.setdefault(reason, []).append(row)
         for reason, rows in broken.items():
             name = numbers.counted(len(rows), "row")
-            says = f"{name} not judged, such as {_name(rows[0])}: {rows[0].sentence or rows[0].target.sentence}"
+            says = f"{name} not judged, such as {_name(rows[0])}: {_plain(row_sentence(rows[0]))}"
             yield AlertLine(name=scenario.scenario, what=reason, says=says, since=when)
 
 

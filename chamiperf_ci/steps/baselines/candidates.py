@@ -26,6 +26,7 @@ from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.verdict import Row, RowKey, TargetResult
 from chamiperf_ci.models.vocabulary import TargetVerdict
+from chamiperf_ci.render.escaping import sentence_in_plain_text
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.render.sentences import target_sentence
 from chamiperf_ci.steps import history
@@ -120,7 +121,9 @@ def from_run(run: Run, baselines: Baselines) -> Candidate:
     found += _of_any(run.run_kind, run.injected_faults, run.fingerprint, baselines)
     found += [(Overrule.FAILING, text) for text in _failing(run)]
     missed = tuple(
-        MissedTarget(row.key, row.target.value or 0.0, row.target.bound, row.target.sentence)
+        MissedTarget(
+            row.key, row.target.value or 0.0, row.target.bound, sentence_in_plain_text(target_sentence(row.target))
+        )
         for row in missed_targets(run, baselines)
     )
     found += [(Overrule.MISSED_TARGET, f"{one.key.text} misses its target: {one.sentence}") for one in missed]

@@ -9,11 +9,21 @@ from typing import Literal
 from chamiperf_ci.adapters.files import PRODUCER
 from chamiperf_ci.models import verdict as model
 from chamiperf_ci.models.baselines import Baselines, KnownProblem
-from chamiperf_ci.models.drill import Drill
+from chamiperf_ci.models.drill import Drill, sensitivity
 from chamiperf_ci.models.run import Run, RunKind
-from chamiperf_ci.models.verdict import Acknowledgement, Counts, Outcome, Row, RowKey, ScenarioOutcome, Verdict, Word
+from chamiperf_ci.models.verdict import (
+    Acknowledgement,
+    Counts,
+    Fact,
+    Outcome,
+    Row,
+    RowKey,
+    ScenarioOutcome,
+    Verdict,
+)
 from chamiperf_ci.models.vocabulary import (
     UNKNOWN_BASELINE,
+    FactWord,
     FailOn,
     RowKind,
     RowReason,
@@ -21,10 +31,8 @@ from chamiperf_ci.models.vocabulary import (
     RunReason,
     TargetVerdict,
 )
-from chamiperf_ci.render import numbers
-from chamiperf_ci.render.headline import SELF_TEST, blind_spots, headline, targets_only
 from chamiperf_ci.render.numbers import FALSE_NIGHTS_OF_THE_ADR
-from chamiperf_ci.render.sentences import FIRST_DAY, REPLACE, filled_in, gate_sight, row_sentence
+from chamiperf_ci.render.sentences import REPLACE, filled_in
 from chamiperf_ci.steps.compare.rows import NO_TARGET, Pairing, change_of, pair_rows, row, target_of
 from chamiperf_ci.steps.compare.scenarios import (
     Past,
@@ -62,7 +70,7 @@ def acknowledge(row: Row, problems: Sequence[KnownProblem], *, environment: str,
         if not mine or not applies(problem, row):
             continue
         why_not = _why_not(problem, row, night)
-        if why_not:
+        if why_not is not None:
             notes.append(why_not)
         elif problem.what == "regression":
             covered = _acknowledgement(problem)
@@ -79,10 +87,13 @@ def acknowledge(row: Row, problems: Sequence[KnownProblem], *, environment: str,
 
 def no_longer_applying(
     rows: Sequence[Row], problems: Sequence[KnownProblem], *, environment: str, scenarios: Sequence[str]
-) -> tuple[str, ...]:
-    """Return a sentence for each known problem of a measured scenario that is none any more and should be removed."""
+) -> tuple[Fact, ...]:
+    """Return each known problem of a measured scenario that is none any more and should be removed."""
     return tuple(
-        f"The acknowledged {problem.what} of {_name(problem)} no longer applies: remove it from baselines.json."
+        Fact(
+            word=FactWord.ACKNOWLEDGEMENT_OVER,
+            values={"target": int(problem.what == "target"), "row": _name(problem)},
+        )
         for problem in problems
         if problem.environment == environment
         and problem.scenario in scenarios
@@ -113,18 +124,17 @@ def _concerns(problem: KnownProblem, key: RowKey, environment: str) -> bool:
     ) == (key.scenario, key.endpoint, key.metric, key.phase)
 
 
-def _why_not(problem: KnownProblem, row: Row, night: date) -> str:
+def _why_not(problem: KnownProblem, row: Row, night: date) -> Fact | None:
     if night > problem.expires:
-        return f"acknowledged until {problem.expires.isoformat()} by {problem.who}: expired"
+        values: dict[str, float | str] = {"expires": problem.expires.isoformat(), "who": problem.who}
+        return Fact(word=FactWord.ACKNOWLEDGEMENT_EXPIRED, values=values)
     if problem.what == "regression":
         worse = abs(row.change.ratio) if row.change else 0.0
         if worse > problem.extent:
-            grown, extent = numbers.percent(worse, tenths=True), numbers.percent(problem.extent, tenths=True)
-            return f"acknowledged up to {extent} %, and it is {grown} % by now"
+            return Fact(word=FactWord.REGRESSION_GREW, values={"extent": problem.extent, "now": worse})
     elif row.target.value is not None and _beyond(problem, row):
-        seen, extent = numbers.significant(row.target.value), numbers.significant(problem.extent)
-        return f"its target is acknowledged to be missed up to {extent}, and it is {seen} by now"
-    return ""
+        return Fact(word=FactWord.MISS_GREW, values={"extent": problem.extent, "now": row.target.value})
+    return None
 
 
 def _beyond(problem: KnownProblem, row: Row) -> bool:
@@ -172,9 +182,8 @@ def conclude(
     exempt: Collection[RowKey],
     environment_nights: int | None,
     fail_on: Collection[FailOn],
-    self_test: bool,
-) -> Outcome:
-    """Say how the night ends.
+) -> tuple[Outcome, frozenset[RowKey]]:
+    """Say how the night ends, and which rows are forgiven that they have no baseline.
 
     Args:
         rows: All rows.
@@ -184,7 +193,6 @@ def conclude(
         environment_nights: Nights of the environment with tonight; None when they cannot be counted: then there is
             no grace for a missing baseline.
         fail_on: What may fail the night.
-        self_test: The stack was the embedded one.
     """
     unbased = {scenario.scenario for scenario in scenarios if scenario.judged_targets_only}
     unknown = {key for key, decision in decisions.items() if decision.reason in UNKNOWN_BASELINE}
@@ -200,37 +208,13 @@ def conclude(
         acknowledged=sum((row.acknowledged is not None) + (row.target.acknowledged is not None) for row in rows),
         fail_on=fail_on,
     )
-    word: Word = "targets only" if ended.word == "pass" and unbased else ended.word
-    if word == "targets only":
-        sentence = targets_only(rows, scenarios, self_test=self_test)
-    else:
-        learning = [
-            key for key, decision in decisions.items() if decision.reason in UNKNOWN_BASELINE and ended.learning
-        ]
-        blamed = _only_shown(rows, forgiven.union(learning)) if word == "invalid" else rows
-        sentence = headline(
-            word,
-            blamed,
-            scenarios,
-            self_test=self_test,
-            nights=environment_nights,
-            nothing_judged=ended.nothing_judged and not ended.invalid,
-        )
-        if unbased:
-            sentence = _behind(f"Targets only for {', '.join(sorted(unbased))}.", sentence)
-    return Outcome(
+    outcome = Outcome(
         exit_code=ended.exit_code,
-        word=word,
-        sentence=sentence,
-        nothing_judged=ended.nothing_judged,
-        what_could_not_be_seen=blind_spots(rows, scenarios),
+        word="targets only" if ended.word == "pass" and unbased else ended.word,
+        nothing_judged=ended.nothing_judged and not ended.invalid,
+        environment_nights=environment_nights,
     )
-
-
-def _only_shown(rows: Sequence[Row], free: Collection[RowKey]) -> list[Row]:
-    """What costs nothing is not what a night that is not valid is blamed on; the target of such a row still may be."""
-    shown = {"compared": False, "verdict": RowVerdict.UNAVAILABLE}
-    return [row.model_copy(update=shown) if row.key in free else row for row in rows]
+    return outcome, frozenset(unknown if ended.learning else forgiven)
 
 
 def _row_key(decision: RowDecision) -> RowKey:
@@ -246,13 +230,6 @@ def _run_reasons(scenarios: Sequence[ScenarioOutcome]) -> list[RunReason]:
         for reason in (*scenario.reasons, *scenario.repeat_reasons)
         if not (reason is RunReason.NOT_POSSIBLE and scenario.baseline_runs == 0)
     ]
-
-
-def _behind(first: str, sentence: str) -> str:
-    """Put a sentence first, but never before the words that no product was measured."""
-    if sentence.startswith(SELF_TEST):
-        return f"{SELF_TEST} {first}{sentence.removeprefix(SELF_TEST)}"
-    return f"{first} {sentence}"
 
 
 def drift_rows(
@@ -304,7 +281,7 @@ def _row(row: model.Row, drift: Drift, nights: Sequence[PastNight], tonight: str
     change = drift.change
     if change is None:  # an alarm has one
         return row
-    drifting = row.model_copy(
+    return row.model_copy(
         update={
             "key": row.key.model_copy(update={"metric": f"{row.key.metric} drift"}),
             "verdict": RowVerdict.INCONCLUSIVE,
@@ -314,34 +291,23 @@ def _row(row: model.Row, drift: Drift, nights: Sequence[PastNight], tonight: str
             "suspect": False,
             "compared": False,
             "above_tolerance_unconfirmed": False,
-            "notes": (),
-            "detail": _began(drift, nights, tonight, commits),
+            "notes": (_began(drift, nights, tonight, commits),),
+            "detail": "",
         }
     )
-    return drifting.model_copy(update={"sentence": row_sentence(drifting)})
 
 
-def _began(drift: Drift, nights: Sequence[PastNight], tonight: str, commits: str) -> str:
+def _began(drift: Drift, nights: Sequence[PastNight], tonight: str, commits: str) -> Fact:
     """Where the drift began, with the builds on both sides, as far as that can be located."""
     if drift.began is None:
-        return "Where it began cannot be located."
+        return Fact(word=FactWord.DRIFT_BEGAN, values={"located": 0})
     place = drift.began.place
     before = nights[place - 1] if 0 < place <= len(nights) else None
     day = nights[place].started_at.date().isoformat() if place < len(nights) else tonight
     after = ", ".join(nights[place].commits) if place < len(nights) else commits
     if before is None or not before.commits or not after:
-        return f"It began about the night of {day}."
-    return f"It began about the night of {day}, between {', '.join(before.commits)} and {after}."
-
-
-ADR_FALSE_NIGHTS = (
-    "Gate `adr` is on: one run against the median of the accepted, by the tolerance alone. On unchanged code it turns "
-    f"{FALSE_NIGHTS_OF_THE_ADR} of 100 nights of 192 rows red (measured, docs/verdict.md section 12)."
-)
-UNCOUNTED = (
-    "No history is given, so of the learning runs only this one is counted: keep runs with "
-    "`chamiperf history add`, and give them with `chamiperf compare --history DIR`."
-)
+        return Fact(word=FactWord.DRIFT_BEGAN, values={"night": day, "builds_known": 0})
+    return Fact(word=FactWord.DRIFT_BEGAN, values={"night": day, "before": ", ".join(before.commits), "after": after})
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +329,7 @@ class Question:
     past: Past | None = None
     fail_on: Collection[FailOn] = DEFAULT_FAIL_ON
     gate: Gate = "verdict"
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Fact, ...] = ()
     drills: tuple[Drill, ...] = ()
 
 
@@ -440,29 +406,28 @@ def _judgement(
         )
         for sitting in found
     )
-    problems = {scenario.scenario: "; ".join(text.rstrip(".") for text in scenario.problems) for scenario in scenarios}
     rows = tuple(
         row
         for sitting in found
         for name in (sitting.scenario,)
-        for row in _rows(question, sitting, pairings, decisions, problem=problems[name], beside=beside[name])
+        for row in _rows(question, sitting, pairings, decisions, beside=beside[name])
     )
-    self_test = any(sitting.night.self_test for sitting in found)
+    outcome, forgiven = conclude(
+        rows,
+        decisions,
+        scenarios,
+        exempt={pairing.key for pairing in pairings if pairing.policy.exempt},
+        environment_nights=nights,
+        fail_on=question.fail_on,
+    )
+    rows = tuple(row.model_copy(update={"forgiven": True}) if row.key in forgiven else row for row in rows)
     verdict = Verdict(
         producer=PRODUCER,
         environment=found[0].night.fingerprint.environment,
-        self_test=self_test,
+        self_test=any(sitting.night.self_test for sitting in found),
         stage="confirmed" if first_look else "first look",
         gate=question.gate,
-        outcome=conclude(
-            rows,
-            decisions,
-            scenarios,
-            exempt={pairing.key for pairing in pairings if pairing.policy.exempt},
-            environment_nights=nights,
-            fail_on=question.fail_on,
-            self_test=self_test,
-        ),
+        outcome=outcome,
         counts=tally(rows),
         scenarios=scenarios,
         rows=rows,
@@ -479,7 +444,7 @@ def _judgement(
             decisions,
             is_learning=any(scenario.learning_runs is not None for scenario in scenarios),
         ),
-        gate_sight=gate_sight(scenarios, question.drills),
+        sensitivity=sensitivity(scenarios, question.drills),
         first_look=first_look,
     )
     return Judgement(verdict, night, keyed, decisions)
@@ -516,7 +481,6 @@ def _rows(
     pairings: Sequence[Pairing],
     decisions: dict[RowKey, RowDecision],
     *,
-    problem: str,
     beside: OtherWork | None,
 ) -> list[Row]:
     mine = [pairing for pairing in pairings if pairing.key.scenario == sitting.scenario]
@@ -525,13 +489,13 @@ def _rows(
     for pairing in mine:
         decision = decisions.get(pairing.key)
         target = target_of(pairing, decision, run_valid=night.valid)
-        detail = {RowReason.RUN_INVALID: problem, RowReason.MACHINE_BUSY: described(beside) if beside else ""}
+        busy = beside is not None and RowReason.MACHINE_BUSY in (decision and decision.reason, target.reason)
         made = row(
             pairing,
             decision,
             excused(target, beside) if beside else target,
             sitting,
-            detail=detail.get(decision.reason, "") if decision is not None else "",
+            notes=(described(beside),) if beside is not None and busy else (),
         )
         rows.append(
             acknowledge(
@@ -595,8 +559,8 @@ def _warnings(
     decisions: dict[RowKey, RowDecision],
     *,
     is_learning: bool,
-) -> tuple[str, ...]:
-    edited = question.baselines.edited_by_hand()
+) -> tuple[Fact, ...]:
+    edited = (Fact(word=FactWord.EDITED_BY_HAND, values={"text": text}) for text in question.baselines.edited_by_hand())
     over = no_longer_applying(
         rows,
         question.baselines.acknowledgements,
@@ -606,11 +570,11 @@ def _warnings(
     coarse = [
         row.key.text for row in rows if row.compared and row.reason is RowReason.RESOLUTION and row.baseline_values
     ]
-    blunt = (f"Not judged, although accepted runs have it: {', '.join(coarse)}: its steps are too coarse.",)
-    adr = (ADR_FALSE_NIGHTS,) if question.gate == "adr" else ()
-    uncounted = (UNCOUNTED,) if is_learning and question.past is None else ()
+    blunt = Fact(word=FactWord.TOO_COARSE, values={"rows": ", ".join(coarse)})
+    adr = (Fact(word=FactWord.ADR_GATE, values={"nights": FALSE_NIGHTS_OF_THE_ADR}),) if question.gate == "adr" else ()
+    uncounted = (Fact(word=FactWord.NO_HISTORY),) if is_learning and question.past is None else ()
     return (
-        *(blunt if coarse else ()),
+        *([blunt] if coarse else ()),
         *adr,
         *uncounted,
         *question.warnings,
@@ -620,7 +584,7 @@ def _warnings(
     )
 
 
-def _stale(rows: Sequence[Row], decisions: dict[RowKey, RowDecision], night: Run) -> tuple[str, ...]:
+def _stale(rows: Sequence[Row], decisions: dict[RowKey, RowDecision], night: Run) -> tuple[Fact, ...]:
     """Say which rows are so much better than their baseline that a slow-down of the whole tolerance would go unseen."""
     found = []
     for each in rows:
@@ -628,12 +592,11 @@ def _stale(rows: Sequence[Row], decisions: dict[RowKey, RowDecision], night: Run
         stale = stale_baseline(decision.change, decision.theta) if decision and decision.change else None
         if decision is None or decision.change is None or stale is None or decision.change.by_pairs:
             continue  # the baseline of pairs is the old build, measured just now
-        better = numbers.words_for(each.unit, each.direction).better
-        accept = filled_in(REPLACE, environment=night.fingerprint.environment, scenario=each.key.scenario)
-        ratio = abs(as_shown(decision.change.d, each.direction))
-        found.append(
-            f"The baseline of {numbers.title(each.key, with_scenario=True)} is stale: it is {numbers.percent(ratio)} % "
-            f"{better} by now, so +{numbers.percent(stale.unseen)} % would go unseen until these runs are accepted "
-            f"(`{accept}`; {FIRST_DAY})."
-        )
+        values: dict[str, float | str] = {
+            "row": each.key.text,
+            "better": abs(as_shown(decision.change.d, each.direction)),
+            "unseen": stale.unseen,
+            "command": filled_in(REPLACE, environment=night.fingerprint.environment, scenario=each.key.scenario),
+        }
+        found.append(Fact(word=FactWord.BASELINE_STALE, values=values))
     return tuple(found)

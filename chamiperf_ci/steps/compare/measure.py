@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Judged, Run, Scalar, Series, ServerMetric, Traffic
-from chamiperf_ci.models.verdict import SLOW_QUARTER, RowKey
-from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowKind, RowReason, Statistic
+from chamiperf_ci.models.verdict import SLOW_QUARTER, Fact, RowKey
+from chamiperf_ci.models.vocabulary import Direction, FactWord, MetricClass, RowKind, RowReason, Statistic
 from chamiperf_ci.verdict.counts import Failures, count_stalled
 from chamiperf_ci.verdict.statistic import (
     REQUESTS_NEEDED,
@@ -68,7 +68,7 @@ class Measurement:
     offered: float | None = None
     comparable: bool = True
     failures: tuple[Failures, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     simulated: bool = False
     service: str = ""
     judged: Judged | None = None
@@ -258,7 +258,9 @@ def _stalled(scenario: str, series: Series, service: str) -> Measurement:
         formed=_counted(stalled, RowReason.TOO_FEW_REQUESTS if not thick else None),
         count=len(thick),
         comparable=series.compared and bool(thick),
-        notes=() if thick else (f"no window has the {REQUESTS_NEEDED[MetricClass.P99]:,} requests that show a stall",),
+        notes=()
+        if thick
+        else (Fact(word=FactWord.NO_THICK_WINDOW, values={"needed": REQUESTS_NEEDED[MetricClass.P99]}),),
         service=service,
     )
 
@@ -337,7 +339,7 @@ def _server(scenario: str, metric: ServerMetric) -> Measurement:
         resolution=metric.resolution,
         pooled=metric.value,
         comparable=False,
-        notes=(metric.reason,) if metric.reason else (),
+        notes=(Fact(word=FactWord.SERVER_NOTE, values={"text": metric.reason}),) if metric.reason else (),
         simulated=metric.simulated,
         service=metric.service,
         judged=metric.judged,
@@ -357,12 +359,12 @@ def _service(run: Run, endpoint: str) -> str:
     return next((traffic.service for traffic in run.traffic if traffic.endpoint == endpoint), "")
 
 
-def _notes(formed: RunStatistic, planned: int) -> tuple[str, ...]:
-    found = []
-    if formed.statistic is Statistic.POOLED:
-        found.append(f"pooled: only {formed.windows} of {planned} windows have enough requests")
-    if formed.failing:
-        found.append(f"{formed.failing} of {planned} windows left out: over 1 % of their requests failed")
-    if formed.flawed:
-        found.append(f"{formed.flawed} of {planned} windows left out: not a positive number")
-    return tuple(found)
+def _notes(formed: RunStatistic, planned: int) -> tuple[Fact, ...]:
+    counted = (
+        (FactWord.POOLED, formed.windows, formed.statistic is Statistic.POOLED),
+        (FactWord.WINDOWS_FAILING, formed.failing, bool(formed.failing)),
+        (FactWord.WINDOWS_FLAWED, formed.flawed, bool(formed.flawed)),
+    )
+    return tuple(
+        Fact(word=word, values={"windows": windows, "planned": planned}) for word, windows, holds in counted if holds
+    )

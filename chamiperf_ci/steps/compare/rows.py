@@ -8,9 +8,8 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models import verdict as model
 from chamiperf_ci.models.baselines import AcceptedRow, Baselines, Bound, EnvironmentBaseline, Policy, TargetRule
 from chamiperf_ci.models.run import Judged, Run
-from chamiperf_ci.models.verdict import RowKey, TargetResult
-from chamiperf_ci.models.vocabulary import Direction, RowKind, RowReason, RowVerdict, Statistic, TargetVerdict
-from chamiperf_ci.render.sentences import row_sentence, target_sentence
+from chamiperf_ci.models.verdict import Fact, RowKey, TargetResult
+from chamiperf_ci.models.vocabulary import Direction, FactWord, RowKind, RowReason, RowVerdict, Statistic, TargetVerdict
 from chamiperf_ci.steps.compare.measure import (
     ACHIEVED,
     CONNECTIONS,
@@ -211,8 +210,6 @@ class _Pairer:
             )
         )
         details = {RowReason.FINGERPRINT_MISMATCH: mismatch, RowReason.UNIT_MISMATCH: unlike}
-        if self._lacks_old_side:
-            details[RowReason.RUN_INVALID] = tuple(said.rstrip(".") for said in self.sitting.set_aside)
         blank = RowInput(
             key=row_input.RowKey(key.scenario, key.endpoint, key.metric, key.phase),
             kind=kind,
@@ -531,7 +528,12 @@ def _factor(rule: TargetRule, row: Pairing) -> float:
 
 
 def row(
-    pairing: Pairing, decision: RowDecision | None, target: model.TargetResult, sitting: Sitting, *, detail: str = ""
+    pairing: Pairing,
+    decision: RowDecision | None,
+    target: model.TargetResult,
+    sitting: Sitting,
+    *,
+    notes: Sequence[Fact] = (),
 ) -> model.Row:
     """Return a row of the verdict.
 
@@ -540,14 +542,14 @@ def row(
         decision: What was decided; None for a row that is shown and not compared.
         target: What its target says.
         sitting: The scenario's runs.
-        detail: What goes with the reason, when the decision does not know it.
+        notes: What goes with the reason, where the decision does not know it.
     """
     judged = pairing.again if decision is not None and decision.repeated and pairing.again else pairing.first
     now = pairing.measurement
     current = _current(judged) or ((now.shown,) if now and now.shown is not None else ())
     baseline = _baseline(judged, pairing.before)
     change = decision.change if decision else None
-    unjudged = model.Row(
+    return model.Row(
         key=pairing.key,
         kind=now.kind if now else _kind(pairing.key),
         unit=pairing.unit,
@@ -555,29 +557,27 @@ def row(
         statistic=now.formed.statistic if now else Statistic.VALUE,
         verdict=decision.verdict if decision else RowVerdict.UNAVAILABLE,
         reason=decision.reason if decision else RowReason.NOT_COMPARED,
-        sentence="",
         baseline=_middle(baseline, judged),
         baseline_runs=len(baseline),
         current=_middle(current, judged),
         current_values=current,
         change=change_of(change, decision.theta) if decision and change else None,
         tolerance=pairing.policy.tolerance,
-        target=target.model_copy(update={"sentence": target_sentence(target)}),
+        target=target,
         suspect=decision.suspect if decision else False,
         by_pairs=bool(change and change.by_pairs) or (sitting.only_pairs and bool(sitting.pairs)),
         history_nights=change.history_steps + 1 if change and change.history_steps else 0,
-        notes=_notes(pairing, decision, sitting),
+        notes=(*_notes(pairing, decision, sitting), *notes),
         simulated=now.simulated if now else False,
         above_tolerance_unconfirmed=decision.above_tolerance if decision else False,
         compared=decision is not None,
         offered=now.offered if now else None,
         baseline_values=baseline,
         history_values=judged.history[-MOST_HISTORY:] if judged else (),
-        detail=detail or (decision.detail if decision else ""),
+        detail=decision.detail if decision else "",
         far_above=decision is not None and decision.is_far_above,
         already_there=decision is not None and decision.already_there,
     )
-    return unjudged.model_copy(update={"sentence": row_sentence(unjudged)})
 
 
 def _current(judged: RowInput | None) -> tuple[float, ...]:
@@ -628,16 +628,16 @@ def change_of(change: Change, theta: float) -> model.Change:
     )
 
 
-def _notes(pairing: Pairing, decision: RowDecision | None, sitting: Sitting) -> tuple[str, ...]:
+def _notes(pairing: Pairing, decision: RowDecision | None, sitting: Sitting) -> tuple[Fact, ...]:
     found = list(pairing.measurement.notes) if pairing.measurement else []
     if decision is not None and decision.change is not None and decision.change.by_pairs:
-        found.append("baseline: the old build, measured side by side")
+        found.append(Fact(word=FactWord.OLD_BUILD_BESIDE))
         if decision.verdict is RowVerdict.REGRESSION:
-            found.append("new here: the old build, under the same conditions, is not as slow")
+            found.append(Fact(word=FactWord.NEW_HERE))
         elif decision.verdict is RowVerdict.PASS:
-            found.append("not new here: old and new are alike, so what the first look saw was there before, or luck")
+            found.append(Fact(word=FactWord.NOT_NEW_HERE))
     elif decision is not None and decision.repeated and sitting.same_sitting:
-        found.append("same sitting: the repeats share the luck of the first run")
+        found.append(Fact(word=FactWord.BACK_TO_BACK))
     if pairing.policy.exempt:
-        found.append(f"exempt from a baseline: {pairing.policy.exempt}")
+        found.append(Fact(word=FactWord.EXEMPT, values={"reason": pairing.policy.exempt}))
     return tuple(found)

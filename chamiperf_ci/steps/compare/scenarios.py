@@ -1,7 +1,7 @@
 """Which runs belong together, and the history and neighbours that they are compared with."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,11 +11,10 @@ from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
 from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import Run, RunKind, Series
+from chamiperf_ci.models.run import Run, RunKind, RunProblem, Series
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine, StackKind
-from chamiperf_ci.models.verdict import RowKey, ScenarioOutcome, TargetResult
-from chamiperf_ci.models.vocabulary import RowReason, RunReason, Statistic, TargetVerdict
-from chamiperf_ci.render import numbers
+from chamiperf_ci.models.verdict import Fact, RowKey, ScenarioOutcome, TargetResult
+from chamiperf_ci.models.vocabulary import FactWord, RowReason, RunReason, Statistic, TargetVerdict
 from chamiperf_ci.render.sentences import NEWEST, filled_in
 from chamiperf_ci.steps.compare.measure import LATENCY
 from chamiperf_ci.verdict.night import RUNS_WANTED, is_old
@@ -35,7 +34,7 @@ class Sitting:
         night: The run that the first look judges; where only pairs were measured, the first new one that is used.
         repeats: Valid fresh repeats of it, oldest first.
         pairs: Valid (old, new) pairs, oldest first; when there are any, they alone decide.
-        set_aside: Sentences about repeats and pairs that could not be used.
+        set_aside: Repeats and pairs that could not be used, and why.
         failed: Why runs among those were invalid.
         unlike: How old and new differ in pairs that were left out for it; "here" is the new side.
     """
@@ -43,7 +42,7 @@ class Sitting:
     night: Run
     repeats: tuple[Run, ...] = ()
     pairs: tuple[tuple[Run, Run], ...] = ()
-    set_aside: tuple[str, ...] = ()
+    set_aside: tuple[Fact, ...] = ()
     failed: tuple[RunReason, ...] = ()
     unlike: tuple[str, ...] = ()
 
@@ -137,9 +136,9 @@ def _sitting(scenario: str, runs: Sequence[Run]) -> Sitting:
     first = [run for run in ordered if run.run_kind not in (RunKind.REPEAT, RunKind.PAIR_OLD, RunKind.PAIR_NEW)]
     old, new = of_kind[RunKind.PAIR_OLD], of_kind[RunKind.PAIR_NEW]
     only_pairs = not first and bool(old) and bool(new)
-    problems: list[str] = []
+    problems: list[Fact] = []
     if len(old) != len(new):
-        problems.append(f"{len(old)} old and {len(new)} new runs do not pair up; the last ones are left out.")
+        problems.append(Fact(word=FactWord.UNPAIRED, values={"old": len(old), "new": len(new)}))
     pairs = [pair for pair in zip(old, new, strict=False) if _pairs_up(*pair, problems)]
     if only_pairs:
         first = [pairs[0][1] if pairs else next((run for run in new if run.valid), new[0])]
@@ -172,30 +171,34 @@ def _differences(old: Run, new: Run) -> tuple[str, ...]:
     return tuple(new.fingerprint.differences(there))
 
 
-def _fits(repeat: Run, night: Run, problems: list[str]) -> bool:
+def _fits(repeat: Run, night: Run, problems: list[Fact]) -> bool:
     """Whether a repeat may stand beside the night's run; if not, say why."""
     if repeat.started_at < night.started_at:
-        problems.append(f"repeat {repeat.run_id} is left out: it is older than the run it should repeat.")
+        problems.append(Fact(word=FactWord.OLDER_THAN_NIGHT, values={"run": repeat.run_id}))
     elif not repeat.valid:
-        problems.append(f"repeat {repeat.run_id} is left out: {_why_invalid(repeat)}.")
+        problems.append(_left_out(FactWord.INVALID_AGAIN, f"repeat {repeat.run_id}", _why_invalid(repeat)))
     elif differences := repeat.fingerprint.differences(night.fingerprint):
-        problems.append(f"repeat {repeat.run_id} is left out: {'; '.join(differences)}.")
+        problems.append(_left_out(FactWord.UNLIKE_AGAIN, f"repeat {repeat.run_id}", "; ".join(differences)))
     else:
         return True
     return False
 
 
-def _pairs_up(old: Run, new: Run, problems: list[str]) -> bool:
+def _pairs_up(old: Run, new: Run, problems: list[Fact]) -> bool:
     """Whether two runs are a pair: both valid, and alike in all but the build and the name of where it runs."""
     names = f"pair {old.run_id} / {new.run_id}"
     invalid = [run for run in (old, new) if not run.valid]
     if invalid:
-        problems.append(f"{names} is left out: {'; '.join(map(_why_invalid, invalid))}.")
+        problems.append(_left_out(FactWord.INVALID_AGAIN, names, "; ".join(map(_why_invalid, invalid))))
     elif differences := _differences(old, new):
-        problems.append(f"{names} is left out: {'; '.join(differences)}.")
+        problems.append(_left_out(FactWord.UNLIKE_AGAIN, names, "; ".join(differences)))
     else:
         return True
     return False
+
+
+def _left_out(word: FactWord, run: str, why: str) -> Fact:
+    return Fact(word=word, values={"run": run, "text": why})
 
 
 def _why_invalid(run: Run) -> str:
@@ -300,16 +303,10 @@ def _shares(machines: Sequence[Machine]) -> list[float]:
     return [each.foreign_cpu_percent / 100 for each in machines if each.foreign_cpu_percent is not None]
 
 
-def described(work: OtherWork) -> str:
+def described(work: OtherWork) -> Fact:
     """Return what a reader is told of it."""
-    now, before = numbers.percent(work.now), numbers.percent(work.before)
-    if work.may_be_the_stack:
-        return (
-            f"other processes used {now} % of the machine, at most {before} % beside the accepted runs; the stack runs "
-            "on this machine, so they may be the service itself. To tell, compare the services' own processor time, or "
-            "measure again on an otherwise idle machine"
-        )
-    return f"other work took {now} % of the generator's machine, at most {before} % in the accepted runs"
+    values = {"now": work.now, "before": work.before, "may_be_the_stack": float(work.may_be_the_stack)}
+    return Fact(word=FactWord.OTHER_WORK, values=values)
 
 
 def excused(target: TargetResult, work: OtherWork) -> TargetResult:
@@ -363,11 +360,11 @@ def scenario_outcome(
         # A fault set on purpose makes the same build another one.
         same_build=bool(newest and not night.injected_faults)
         and _told_apart(night.identities, newest.identities if newest else ()) == (),
-        reported_differences=_reported(night, newest, "on the old side" if old else "in the newest accepted run"),
+        reported_differences=_reported(night, newest, pairs=bool(old)),
         started_at=night.started_at,
         repeated=len(sitting.pairs) or len(sitting.repeats),
         same_sitting=sitting.same_sitting,
-        warnings=tuple(dict.fromkeys(_warnings(sitting, accepted))),
+        warnings=_each_once(_warnings(sitting, accepted)),
         baseline_commits=_commits(before),
         repeat_reasons=sitting.failed,
         judged_targets_only=judges_targets_only(night, baselines),
@@ -385,22 +382,30 @@ def judges_targets_only(night: Run, baselines: Baselines) -> bool:
     )
 
 
-def _problems(night: Run) -> tuple[str, ...]:
+def _each_once(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    return tuple({fact.model_dump_json(): fact for fact in facts}.values())
+
+
+def _problems(night: Run) -> tuple[RunProblem, ...]:
     if not night.complete and not night.problems:
-        return ("the run did not come to its planned end",)
-    return tuple(problem.text for problem in night.problems)
+        return (RunProblem(reason=RunReason.INCOMPLETE, text=""),)
+    return night.problems
 
 
-def _warnings(sitting: Sitting, accepted: EnvironmentBaseline | None) -> Iterator[str]:
+def _warnings(sitting: Sitting, accepted: EnvironmentBaseline | None) -> Iterator[Fact]:
     """What a reader should know of the runs beside their numbers."""
     for run in sitting.current:
-        yield from run.warnings
-        yield from (f"{check.name}: {check.problem or 'failed'}" for check in run.checks if check.ok is False)
-        yield from (f"{check.name} could not be checked: {check.problem}" for check in run.checks if check.ok is None)
-        yield from (f"not measured: {missing.what}: {missing.reason}" for missing in run.unavailable)
-        yield from (f"missing in run {run.run_id}: {what}" for what in lost(run))
+        yield from (Fact(word=FactWord.RUN_WARNING, values={"text": text}) for text in run.warnings)
+        for check in run.checks:
+            if not check.ok:
+                word = FactWord.CHECK_UNKNOWN if check.ok is None else FactWord.CHECK_FAILED
+                yield Fact(word=word, values={"check": check.name, "text": check.problem or "failed"})
+        for missing in run.unavailable:
+            yield Fact(word=FactWord.NOT_MEASURED, values={"what": missing.what, "text": missing.reason})
+        for what in lost(run):
+            yield Fact(word=FactWord.LOST, values={"run": run.run_id, "what": what})
         if run.injected_faults:
-            yield f"faults were injected on purpose: {', '.join(run.injected_faults)}"
+            yield Fact(word=FactWord.FAULTS_INJECTED, values={"faults": ", ".join(run.injected_faults)})
     yield from sitting.set_aside
     yield from _ageing(sitting.night, accepted)
 
@@ -454,29 +459,43 @@ def _told_apart(now: tuple[Identity, ...], then: tuple[Identity, ...]) -> tuple[
     return tuple(identity.service for identity in known if identity != before[identity.service])
 
 
-def _reported(night: Run, newest: AcceptedRun | Run | None, there: str) -> tuple[str, ...]:
+def _reported(night: Run, newest: AcceptedRun | Run | None, *, pairs: bool) -> tuple[Fact, ...]:
     """Differences that forbid no comparison, and a busy machine."""
     found = []
     if night.fingerprint.tls == "insecure":
-        found.append("certificates were not verified (--insecure)")
+        found.append(Fact(word=FactWord.INSECURE))
     if night.machine.load_average > BUSY * night.machine.cores:
-        found.append(f"the machine was busy when the run began: load average {night.machine.load_average:.1f}")
+        found.append(Fact(word=FactWord.BUSY_AT_START, values={"load": night.machine.load_average}))
     if newest is None:
         return tuple(found)
-    found += _machine(night.machine, newest.machine, there)
+    found += _machine(night.machine, newest.machine, pairs=pairs)
     before = {identity.service: identity for identity in newest.identities}
     named = {identity.service for identity in night.identities}
-    found += [f"{service}: no build is named here" for service in before if service not in named]
+    found += [
+        Fact(word=FactWord.BUILD_UNNAMED, values={"service": service}) for service in before if service not in named
+    ]
     for identity in night.identities:
         then = before.get(identity.service)
         if then is not None and then != identity:
-            found.append(f"{identity.service}: {build(identity)} here, {build(then)} {there}")
+            values: dict[str, float | str] = {
+                "service": identity.service,
+                "here": build(identity),
+                "there": build(then),
+            }
+            found.append(Fact(word=FactWord.BUILD_DIFFERS, values=values))
     return tuple(found)
 
 
-def _machine(now: Machine, then: Machine, where: str) -> list[str]:
-    pairs = (("CPU model", now.cpu_model, then.cpu_model), ("kernel", now.kernel, then.kernel))
-    return [f"{name}: {here} here, {there} {where}" for name, here, there in pairs if here != there]
+def _machine(now: Machine, then: Machine, *, pairs: bool) -> list[Fact]:
+    sides = ((0, now.cpu_model, then.cpu_model), (1, now.kernel, then.kernel))
+    return [
+        Fact(
+            word=FactWord.MACHINE_DIFFERS,
+            values={"kernel": kernel, "here": here, "there": there, "pairs": int(pairs)},
+        )
+        for kernel, here, there in sides
+        if here != there
+    ]
 
 
 def build(identity: Identity) -> str:
@@ -489,17 +508,15 @@ def _commits(runs: Sequence[AcceptedRun | Run]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _ageing(night: Run, accepted: EnvironmentBaseline | None) -> tuple[str, ...]:
+def _ageing(night: Run, accepted: EnvironmentBaseline | None) -> tuple[Fact, ...]:
     if accepted is None or accepted.newest is None:
         return ()
     nights = (night.started_at.date() - accepted.newest.date()).days
-    newer = filled_in(NEWEST, environment=night.fingerprint.environment, scenario=night.scenario)
     found = []
     if is_old(nights):
-        found.append(
-            f"The baseline is old: its newest run was {nights} nights ago, and runs drift apart in 60. "
-            f"Accept newer ones in their place: `{newer}`."
-        )
+        newer = filled_in(NEWEST, environment=night.fingerprint.environment, scenario=night.scenario)
+        found.append(Fact(word=FactWord.BASELINE_OLD, values={"nights": nights, "command": newer}))
     if len(accepted.runs) < RUNS_WANTED:
-        found.append(f"The baseline has {len(accepted.runs)} of {RUNS_WANTED} runs: intervals are wide.")
+        values: dict[str, float | str] = {"runs": len(accepted.runs), "wanted": RUNS_WANTED}
+        found.append(Fact(word=FactWord.BASELINE_SMALL, values=values))
     return tuple(found)

@@ -13,10 +13,11 @@ from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.run import Run, RunKind
-from chamiperf_ci.models.verdict import RowKey, Verdict
-from chamiperf_ci.models.vocabulary import FailOn, RowVerdict
+from chamiperf_ci.models.verdict import Fact, RowKey, Verdict
+from chamiperf_ci.models.vocabulary import FactWord, FailOn, RowVerdict
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.escaping import markdown
+from chamiperf_ci.render.escaping import sentence_in_markdown, sentence_in_plain_text
+from chamiperf_ci.render.headline import night_sentence
 from chamiperf_ci.render.report import Terminal
 from chamiperf_ci.render.tables import terminal
 from chamiperf_ci.steps import history as nights_before
@@ -161,7 +162,7 @@ def ask(runs: Sequence[Run], rules: Rules) -> Question:
         baselines=files.read_document(rules.baselines, Baselines, remedy=RESTORE),
         past=None if reading is None else nights_before.past_of(reading.entries),
         drills=kept.drills,
-        warnings=tuple(f"history: {problem}" for problem in problems),
+        warnings=tuple(Fact(word=FactWord.HISTORY, values={"text": problem}) for problem in problems),
         fail_on=frozenset(map(FailOn, rules.fail_on)),
         gate=rules.gate,
     )
@@ -173,7 +174,8 @@ def show(verdict: Verdict, path: Path, *, told: str = "", as_json: bool = False)
         click.echo(json.dumps(verdict.model_dump(mode="json"), indent=2, ensure_ascii=False))
     else:
         click.echo(actions.quoted("\n".join(part for part in (terminal(verdict), told) if part)))
-    click.echo(actions.harmless(verdict.outcome.sentence), err=True)
+    sentence = night_sentence(verdict)
+    click.echo(actions.harmless(sentence_in_plain_text(sentence)), err=True)
     actions.publish(
         {
             "verdict": verdict.outcome.word,
@@ -185,8 +187,8 @@ def show(verdict: Verdict, path: Path, *, told: str = "", as_json: bool = False)
     )
     verdict_metrics.publish(verdict, os.environ, lambda text: click.echo(actions.harmless(text), err=True))
     # Last: a summary that cannot be written ends the command, and the verdict is out by then.
-    sentence = published(verdict.outcome.sentence, environment=verdict.environment)
-    actions.append_summary(f"### Verdict\n\n{markdown(sentence)}")
+    shown = sentence_in_markdown(published(sentence, environment=verdict.environment))
+    actions.append_summary(f"### Verdict\n\n{shown}")
     return ExitCode(verdict.outcome.exit_code)
 
 

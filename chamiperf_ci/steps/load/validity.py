@@ -70,7 +70,8 @@ def judge(
     reasons = []
     if cpu > limits.cpu_share * 100 * cores:
         reasons.append(f"k6 used {cpu:.0f} % CPU of {100 * cores} %")
-    reasons.extend(lateness(seen, tolerated_ms=tolerated_ms(summary, SUSTAINED, limits)))
+    tolerated = tolerated_ms(summary, SUSTAINED, limits)
+    reasons.extend(lateness(seen, tolerated_ms=tolerated))
     return GeneratorHealth(
         cpu_percent_p95=cpu,
         machine_cpu_percent_p95=_p95([each.machine_cpu_percent for each in vitals]),
@@ -78,6 +79,8 @@ def judge(
         rss_mb_max=rss_mb,
         dropped_iterations=round(summary.dropped_iterations),
         overrun_ms_p99=_p99(seen.overrun_ms),
+        late_ms=max(_p99(seen.overrun_ms), late_waking_ms(seen)),
+        tolerated_ms=tolerated,
         stall_ms_max=0.0 if seen.stall_ms is None else seen.stall_ms.max,
         time_series=summary.time_series,
         saturated=bool(reasons),
@@ -279,7 +282,9 @@ def _no_good_answer(summary: ScriptSummary) -> Iterator[RunProblem]:
 def _saturated(health: GeneratorHealth) -> Iterator[RunProblem]:
     if health.saturated:
         text = f"the load generator was the bottleneck: {'; '.join(health.reasons)}"
-        yield RunProblem(reason=RunReason.GENERATOR_SATURATED, text=text)
+        late, tolerated = health.late_ms or 0.0, health.tolerated_ms or 0.0
+        measured = {"late_ms": late, "tolerated_ms": tolerated} if late > tolerated else {}
+        yield RunProblem(reason=RunReason.GENERATOR_SATURATED, text=text, measured=measured)
 
 
 def _dropped(summary: ScriptSummary, arrivals: float, limits: ValidityLimits) -> Iterator[RunProblem]:

@@ -6,6 +6,7 @@ import pytest
 from made_verdicts import KNOWN, everything, made_row, made_scenario, made_target, made_verdict
 
 from chamiperf_ci.models.history import NOT_MEASURING
+from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.steps.alerts.findings import findings, without_verdict
 
@@ -16,12 +17,16 @@ MISSED = made_row(
 )
 VANISHED = made_row(verdict=RowVerdict.UNAVAILABLE, reason=RowReason.NOT_MEASURED, change=None)
 UNKNOWN = made_row(verdict=RowVerdict.UNAVAILABLE, reason=RowReason.NO_BASELINE, change=None)
-SATURATED = made_scenario(valid=False, reasons=(RunReason.GENERATOR_SATURATED,), problems=("CPU 97 %",))
+SATURATED = made_scenario(
+    valid=False,
+    reasons=(RunReason.GENERATOR_SATURATED,),
+    problems=(RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %"),),
+)
 
 
 def told(*rows, **changes):
     """What a verdict of these rows is told of, as topic and reasons."""
-    verdict = made_verdict(rows, **({"sentence": "A night.", "exit_code": 0} | changes))
+    verdict = made_verdict(rows, **({"exit_code": 0} | changes))
     return [(trouble.topic, [line.what for line in trouble.lines]) for trouble in findings(verdict).troubles]
 
 
@@ -76,7 +81,7 @@ def test_a_regression_is_told_before_a_missed_target():
 
 @pytest.mark.parametrize("fail_on", [(), ("regression",)])
 def test_a_night_with_an_invalid_run_is_no_heartbeat(fail_on):
-    night = made_verdict((PASSED,), sentence="A night.", scenarios=(SATURATED,), exit_code=0, fail_on=fail_on)
+    night = made_verdict((PASSED,), scenarios=(SATURATED,), exit_code=0, fail_on=fail_on)
     assert not findings(night).valid
 
 

@@ -23,7 +23,7 @@ def built(**commits):
 def entry(number, verdict=RowVerdict.PASS, **changes):
     run = made_run(number, **changes)
     row = made_row(verdict=verdict)
-    judged = made_verdict((row,), sentence="A night.", scenarios=(made_scenario(runs=(run.run_id,)),))
+    judged = made_verdict((row,), scenarios=(made_scenario(runs=(run.run_id,)),))
     return entry_of(run, judged)[1]
 
 

@@ -2,6 +2,7 @@ from datetime import date
 
 import pytest
 from made_runs import accepting, made_run, shipped_baselines
+from said import facts_said
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import EnvironmentNote
@@ -166,7 +167,7 @@ def test_an_acknowledgement_that_expired_or_was_outgrown_turns_the_night_red(fac
 def test_an_acknowledgement_that_no_longer_applies_is_named_for_removal():
     baselines = begun_with([made_run(number, factor=9.0) for number in range(5)]).baselines
     warnings = judge(Question(runs=[made_run(9)], baselines=baselines)).verdict.warnings
-    assert any("boot_storm / bootscript p95 no longer applies: remove it" in text for text in warnings)
+    assert any("boot_storm / bootscript p95 no longer applies: remove it" in text for text in facts_said(warnings))
 
 
 @pytest.mark.parametrize("link", ["URL", "example.org/1", "https://", "https:// x"])

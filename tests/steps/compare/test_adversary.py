@@ -16,6 +16,7 @@ from made_runs import made_run, shipped_baselines
 
 from chamiperf_ci.models.run import Distribution, RunKind
 from chamiperf_ci.models.vocabulary import RowVerdict
+from chamiperf_ci.render.sentences import row_sentence
 from chamiperf_ci.steps.baselines.candidates import from_run
 from chamiperf_ci.steps.baselines.propose import Intent, propose
 from chamiperf_ci.steps.compare.judge import Question, judge
@@ -133,7 +134,7 @@ def stands_in_sight(verdict):
     if verdict.outcome.exit_code != 0:
         return True
     named = [row for row in verdict.rows if row.compared and row.verdict is RowVerdict.INCONCLUSIVE]
-    return verdict.outcome.word != "pass" and any(row.current is not None and row.sentence for row in named)
+    return verdict.outcome.word != "pass" and any(row.current is not None and row_sentence(row) for row in named)
 
 
 def decided(seed, situation):

@@ -3,12 +3,14 @@ from datetime import date, timedelta
 
 import pytest
 from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
+from said import facts_said, night_said, row_said, spots_said
 
 from chamiperf_ci.adapters.files import dumps
 from chamiperf_ci.models.baselines import EnvironmentNote, KnownProblem
 from chamiperf_ci.models.run import Check, RunKind, RunProblem, Unavailable
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, RunReason, TargetVerdict
+from chamiperf_ci.render.headline import headline
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue
 
@@ -95,7 +97,7 @@ def test_a_row_that_was_not_suspect_keeps_its_first_verdict_whatever_the_repeats
 def test_repeats_of_the_same_sitting_are_marked():
     judged = verdict(night(1.3), *repeats(1.3, gap=1))
     assert judged.scenarios[0].same_sitting
-    assert "same sitting: the repeats share the luck of the first run" in row(judged).notes
+    assert "The repeats ran back to back, so they are not independent." in facts_said(row(judged).notes)
 
 
 def test_pairs_decide_alone():
@@ -136,11 +138,11 @@ def test_too_few_pairs_alone_condemn_nothing_and_ask_for_no_repeats():
     judged = only_pairs(1.3, count=3)
     assert row(judged).verdict is RowVerdict.INCONCLUSIVE
     assert (judged.suspects, judged.suspect_scenarios) == ((), ())
-    assert "worth measuring again" not in judged.outcome.sentence
+    assert "worth measuring again" not in night_said(judged)
 
 
 def test_too_few_pairs_alone_say_how_many_would_decide():
-    assert "slower (23 to 37 %) in 3 pairs: five are needed to decide." in row(only_pairs(1.3, count=3)).sentence
+    assert "slower (23 to 37 %) in 3 pairs: five are needed to decide." in row_said(row(only_pairs(1.3, count=3)))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ def test_pairs_alone_on_unlike_machines_name_what_differs():
     judged = only_pairs(1.3, machine="2c-8GiB")
     assert row(judged).reason is RowReason.FINGERPRINT_MISMATCH
     assert row(judged).detail == "machine_class: 8c-32GiB here, 2c-8GiB there"
-    assert "only for other circumstances (machine_class: 8c-32GiB here" in judged.outcome.sentence
+    assert "only for other circumstances (“machine_class: 8c-32GiB here" in night_said(judged)
 
 
 def test_pairs_alone_of_which_none_could_be_used_were_measured_by_pairs():
@@ -195,7 +197,7 @@ def test_pairs_alone_whose_old_runs_were_all_invalid_have_rows_that_say_so():
     old, new = (repeats(1.0, 2, kind) for kind in (RunKind.PAIR_OLD, RunKind.PAIR_NEW))
     judged = verdict(*(run.model_copy(update=INVALID) for run in old), *new)
     assert (judged.outcome.exit_code, row(judged).reason) == (3, RowReason.RUN_INVALID)
-    assert "CPU 97 %" in row(judged).sentence
+    assert row_said(row(judged)).startswith("Not judged: the run cannot be judged.")
 
 
 def test_an_endpoint_that_the_new_side_of_pairs_lacks_is_not_measured():
@@ -207,13 +209,13 @@ def test_failures_that_only_the_new_side_of_pairs_has_are_found():
     judged = only_pairs(1.0, failed=4000)
     errors = row(judged, ERRORS)
     assert (errors.verdict, errors.baseline) == (RowVerdict.REGRESSION, 0)
-    assert errors.sentence.endswith(" in 5 old runs.")
+    assert row_said(errors).endswith(" in 5 old runs.")
 
 
 def test_failures_in_too_few_pairs_alone_say_how_many_would_decide():
     errors = row(only_pairs(1.0, count=2, failed=9000), ERRORS)
     assert (errors.reason, errors.suspect) == (RowReason.SUSPECT_NOT_REPEATED, False)
-    assert errors.sentence.endswith(" in 2 old runs. Three pairs are needed to decide.")
+    assert row_said(errors).endswith(" in 2 old runs. Three pairs are needed to decide.")
 
 
 def test_the_same_files_give_the_same_bytes_in_any_order():
@@ -251,13 +253,13 @@ def test_an_invalid_run_is_not_judged_and_its_values_are_shown():
     assert (judged.outcome.exit_code, row(judged).reason) == (3, RowReason.RUN_INVALID)
     assert row(judged).current is not None
     assert row(judged).target.verdict is TargetVerdict.INVALID
-    assert "CPU 97 %" in judged.outcome.sentence
+    assert night_said(judged).startswith("The load generator was the bottleneck. Nothing is said about the stack.")
 
 
 def test_a_suspect_whose_repeat_is_invalid_is_not_decided():
     judged = verdict(night(1.5), *repeats(1.5, **INVALID))
     assert (judged.outcome.exit_code, judged.outcome.word) == (3, "invalid")
-    assert "not each of them can be judged (generator-saturated)" in judged.outcome.sentence
+    assert "not each of its runs can be judged: the load generator was the bottleneck" in night_said(judged)
 
 
 def test_what_a_stack_cannot_do_and_never_could_costs_nothing():
@@ -267,7 +269,7 @@ def test_what_a_stack_cannot_do_and_never_could_costs_nothing():
 
 
 def test_a_run_of_the_embedded_stack_says_so_first():
-    assert verdict(night(self_test=True)).outcome.sentence.startswith("Self-test: no product was measured. ")
+    assert night_said(verdict(night(self_test=True))).startswith("Self-test: no product was measured. ")
 
 
 def learning(nights, baselines=None, **changes):
@@ -284,21 +286,21 @@ def test_the_first_21_nights_of_an_environment_are_learning(nights, code, word):
 
 
 def test_learning_is_said_first_and_is_no_pass():
-    sentence = learning(3).outcome.sentence
-    assert sentence.startswith("Learning (1 of 5 runs): 1 valid run is measured and none is accepted yet")
+    sentence = night_said(learning(3))
+    assert sentence.startswith("Targets are checked; comparison starts with 5 accepted runs.")
     assert "pass" not in sentence
 
 
 @pytest.mark.parametrize(("before", "runs"), [(0, 1), (3, 4), (4, 5), (9, 5)])
 def test_learning_counts_the_valid_runs_measured_so_far(before, runs):
     judged = verdict(night(), baselines=shipped_baselines(), past=past(before))
-    assert judged.outcome.sentence.startswith(f"Learning ({runs} of 5 runs)")
+    assert headline(judged).title == f"learning, {runs} of 5 runs"
 
 
 def test_without_a_history_it_is_said_that_earlier_runs_are_not_counted():
-    assert [said for said in learning(3).warnings if "only this one is counted" in said]
+    assert [said for said in facts_said(learning(3).warnings) if "only this one is counted" in said]
     counted = verdict(night(), baselines=shipped_baselines(), past=past(2))
-    assert not [said for said in counted.warnings if "only this one is counted" in said]
+    assert not [said for said in facts_said(counted.warnings) if "only this one is counted" in said]
 
 
 def test_learning_counts_the_nights_of_the_history_where_there_is_one():
@@ -311,7 +313,7 @@ def test_a_night_that_is_not_valid_is_not_blamed_on_what_learning_forgives():
     burst = night().series[0].model_copy(update={"windows": windows})
     judged = learning(1, series=(burst,))
     assert judged.outcome.word in {"invalid", "target missed"}
-    assert "has no accepted run" not in judged.outcome.sentence
+    assert "has no accepted run" not in night_said(judged)
 
 
 def few_requests():
@@ -332,10 +334,10 @@ def few_requests():
     ids=["learning", "learning on another machine", "targets only"],
 )
 def test_a_target_that_cannot_be_judged_is_what_a_night_without_a_baseline_is_blamed_on(judge_it):
-    outcome = judge_it(few_requests()).outcome
-    assert (outcome.exit_code, outcome.word) == (3, "invalid")
-    assert "Boot script p99: " in outcome.sentence
-    assert "too few requests" in outcome.sentence.lower()
+    judged = judge_it(few_requests())
+    assert (judged.outcome.exit_code, judged.outcome.word) == (3, "invalid")
+    assert "Boot script p99: " in night_said(judged)
+    assert "too few requests" in night_said(judged).lower()
 
 
 def test_learning_does_not_excuse_a_missed_target():
@@ -346,7 +348,7 @@ def test_learning_does_not_excuse_a_missed_target():
 def test_a_quick_run_without_accepted_runs_of_its_profile_judges_targets_only_and_says_so_first():
     judged = verdict(night(run_kind=RunKind.QUICK, fingerprint={"profile": "quick"}))
     assert (judged.outcome.exit_code, judged.outcome.word) == (0, "targets only")
-    assert judged.outcome.sentence.startswith("Targets only: ")
+    assert night_said(judged).startswith("Targets only: ")
 
 
 def test_a_quick_run_on_another_machine_than_its_baseline_is_not_excused():
@@ -391,7 +393,7 @@ def test_an_acknowledged_regression_is_shown_and_does_not_fail_the_night():
 @pytest.mark.parametrize(
     ("changes", "note"),
     [
-        ({"expires": date(2026, 3, 21)}, "acknowledged until 2026-03-21 by ada: expired"),
+        ({"expires": date(2026, 3, 21)}, "It was acknowledged until 2026-03-21 by ada; that has expired."),
         ({"extent": 0.1}, "acknowledged up to 10.0 %"),
     ],
     ids=["expired", "grown"],
@@ -399,7 +401,7 @@ def test_an_acknowledged_regression_is_shown_and_does_not_fail_the_night():
 def test_an_acknowledgement_that_expired_or_is_outgrown_fails_the_night_again(changes, note):
     judged = verdict(*SLOW, baselines=all_known(**changes))
     assert judged.outcome.exit_code == 1
-    assert note in " ".join(row(judged).notes)
+    assert note in " ".join(facts_said(row(judged).notes))
 
 
 def test_an_acknowledged_target_does_not_fail_the_night():
@@ -411,27 +413,27 @@ def test_an_acknowledged_target_does_not_fail_the_night():
 
 def test_an_acknowledgement_that_no_longer_applies_is_named_for_removal():
     judged = verdict(night(), baselines=acknowledging(known()))
-    assert judged.warnings[-1] == (
+    assert facts_said(judged.warnings)[-1] == (
         "The acknowledged regression of boot_storm / bootscript p99 no longer applies: remove it from baselines.json."
     )
 
 
 def test_a_run_far_better_than_its_baseline_is_a_stale_baseline():
     judged = verdict(night(0.6))
-    assert any("is stale" in warning and "would go unseen" in warning for warning in judged.warnings)
+    assert any("is stale" in warning and "would go unseen" in warning for warning in facts_said(judged.warnings))
 
 
 def test_a_stale_baseline_is_not_told_to_be_replaced_by_this_night_alone():
-    stale = [warning for warning in verdict(night(0.6)).warnings if "is stale" in warning]
+    stale = [warning for warning in facts_said(verdict(night(0.6)).warnings) if "is stale" in warning]
     assert stale
-    said = "--replace --scenario boot_storm --since DAY`; DAY is the first night after the change)."
+    said = "--replace --scenario boot_storm --since DAY”; DAY is the first night after the change)."
     assert all(warning.endswith(said) for warning in stale)
 
 
 def test_a_baseline_older_than_60_nights_is_said_to_be_old():
     started = FIRST_NIGHT + timedelta(days=4 + 61)
     judged = verdict(night(started_at=started, ended_at=started + timedelta(minutes=15)))
-    assert any(warning.startswith("The baseline is old") for warning in judged.scenarios[0].warnings)
+    assert any(warning.startswith("The baseline is old") for warning in facts_said(judged.scenarios[0].warnings))
 
 
 def test_history_narrows_or_widens_the_interval():
@@ -452,7 +454,8 @@ def test_history_narrows_or_widens_the_interval():
     ids=["no-history", "six-nights", "seven-nights", "quick", "nothing-accepted"],
 )
 def test_a_night_says_that_a_slow_drift_could_not_be_seen(changes, known, said):
-    spots = verdict(night(**changes), past=known).outcome.what_could_not_be_seen
+    judged = verdict(night(**changes), past=known)
+    spots = spots_said(judged.rows, judged.scenarios)
     assert [spot for spot in spots if "slow drift" in spot] == (
         [f"A slow drift of boot_storm shows in 7 nights; {said}"] if said else []
     )
@@ -466,7 +469,7 @@ def test_slow_drift_has_a_row_of_its_own_and_fails_no_night():
     judged = verdict(night(1.15), past=nights)
     drift = next(row for row in judged.rows if row.reason is RowReason.DRIFT)
     assert drift.key.metric == "p99 drift"
-    assert "It began about the night of 2026-03-14, between bss 1a2b3c4 and bss 1a2b3c4." in drift.detail
+    assert "It began about the night of 2026-03-14, between bss 1a2b3c4 and bss 1a2b3c4." in row_said(drift)
     assert judged.outcome.exit_code == 0
 
 
@@ -479,7 +482,7 @@ def test_drift_can_be_told_to_fail_the_night():
 def test_the_adr_gate_condemns_one_run_and_states_how_often_it_is_wrong():
     judged = verdict(night(1.3), gate="adr")
     assert (judged.outcome.exit_code, row(judged).reason) == (1, RowReason.ABOVE_TOLERANCE)
-    assert "98 of 100 nights" in judged.warnings[0]
+    assert "98 of 100 nights" in facts_said(judged.warnings)[0]
     assert judged.suspect_scenarios == ()
 
 
@@ -493,9 +496,9 @@ def test_a_fault_set_on_purpose_is_no_a_a_comparison():
 
 def test_what_differs_without_forbidding_a_comparison_is_reported():
     machine = night().machine.model_copy(update={"cpu_model": "Model B", "load_average": 7.5})
-    assert verdict(night(machine=machine)).scenarios[0].reported_differences == (
-        "the machine was busy when the run began: load average 7.5",
-        "CPU model: Model B here, Model A in the newest accepted run",
+    assert facts_said(verdict(night(machine=machine)).scenarios[0].reported_differences) == (
+        "The machine was busy when the run began: load average 7.5.",
+        "The CPU differs: Model B here, Model A in the newest accepted run.",
     )
 
 
@@ -505,7 +508,7 @@ def test_an_accepted_run_edited_by_hand_is_noticed():
     tampered = entry.model_copy(update={"runs": (edited, *entry.runs[1:])})
     key = next(iter(BASELINES.accepted_runs))
     judged = verdict(night(), baselines=BASELINES.model_copy(update={"accepted_runs": {key: tampered}}))
-    assert "edited by hand" in judged.warnings[0]
+    assert "edited by hand" in facts_said(judged.warnings)[0]
 
 
 def test_disjoint_sets_of_metrics_are_unavailable_on_both_sides():
@@ -532,20 +535,21 @@ def test_what_was_not_checked_or_measured_or_was_disturbed_on_purpose_is_said():
             injected_faults=("bss: latency 6 ms",),
         )
     )
-    assert judged.scenarios[0].warnings == (
-        "cooldown: p95 is twice what it was",
-        "not measured: sync lag: no Kea",
-        "faults were injected on purpose: bss: latency 6 ms",
+    assert facts_said(judged.scenarios[0].warnings) == (
+        "The check cooldown failed: “p95 is twice what it was”.",
+        "Not measured: sync lag: no Kea.",
+        "Faults were injected on purpose: “bss: latency 6 ms”.",
     )
 
 
 def test_unverified_certificates_are_marked():
     judged = verdict(night(fingerprint={"tls": "insecure"}))
-    assert judged.scenarios[0].reported_differences == ("certificates were not verified (--insecure)",)
+    assert facts_said(judged.scenarios[0].reported_differences) == ("Certificates were not verified (`--insecure`).",)
 
 
 def test_a_row_of_pairs_says_whether_the_slow_down_is_new_here():
     old, new = repeats(1.0, 5, RunKind.PAIR_OLD), repeats(1.3, 5, RunKind.PAIR_NEW)
-    assert any(note.startswith("new here") for note in row(verdict(night(1.3), *old, *new)).notes)
+    assert any(note.startswith("New here") for note in facts_said(row(verdict(night(1.3), *old, *new)).notes))
     alike = repeats(1.3, 5, RunKind.PAIR_OLD), repeats(1.3, 5, RunKind.PAIR_NEW)
-    assert any(note.startswith("not new here") for note in row(verdict(night(1.3), *alike[0], *alike[1])).notes)
+    beside = row(verdict(night(1.3), *alike[0], *alike[1]))
+    assert any(note.startswith("Not new here") for note in facts_said(beside.notes))

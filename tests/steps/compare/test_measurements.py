@@ -1,5 +1,6 @@
 import pytest
 from made_runs import QUANTILES, made_run
+from said import facts_said
 
 from chamiperf_ci.models.run import PhaseOutcome, PhasePlan, Run, Scalar, ServerMetric, Traffic
 from chamiperf_ci.models.verdict import RowKey
@@ -38,13 +39,13 @@ def test_a_latency_is_the_median_over_windows_and_keeps_the_pooled_value_for_its
 def test_windows_too_thin_for_the_quantile_fall_back_to_the_pooled_one_with_a_note():
     found = of(with_windows(made_run(), count=999), "p99")
     assert (found.formed.statistic, found.formed.value) == (Statistic.POOLED, QUANTILES["p99"])
-    assert found.notes == ("pooled: only 0 of 20 windows have enough requests",)
+    assert facts_said(found.notes) == ("Pooled over the phase: only 0 of 20 windows have enough requests.",)
 
 
 def test_windows_in_which_too_many_requests_failed_are_left_out_with_a_note():
     found = of(with_windows(made_run(), failed=lambda index: 3_001 if index < 5 else 0), "p99")
     assert (found.formed.reason, found.formed.windows) == (None, 15)
-    assert found.notes == ("5 of 20 windows left out: over 1 % of their requests failed",)
+    assert facts_said(found.notes) == ("5 of 20 windows are left out: over 1 % of their requests failed.",)
 
 
 def test_a_burst_of_errors_leaves_no_number_but_the_value_seen_is_shown():
@@ -60,7 +61,7 @@ def test_a_stalled_window_has_twice_the_medians_p99():
 def test_stalls_are_not_counted_in_windows_whose_p99_is_noise():
     found = of(with_windows(made_run(), count=999), "stalled-windows")
     assert (found.formed.value, found.comparable) == (None, False)
-    assert found.notes == ("no window has the 1,000 requests that show a stall",)
+    assert facts_said(found.notes) == ("No window has the 1,000 requests that show a stall.",)
 
 
 def test_errors_are_counted_per_window():
@@ -138,7 +139,8 @@ def test_a_server_metric_that_could_not_be_read_says_why_and_is_no_zero():
         labels={"schema": "bss"},
     )
     found = of(made_run(server=(metric,)), "db_query_p99 bss", endpoint="bss")
-    assert (found.formed.value, found.formed.reason, found.notes) == (None, RowReason.NOT_MEASURED, ("no such family",))
+    assert (found.formed.value, found.formed.reason) == (None, RowReason.NOT_MEASURED)
+    assert facts_said(found.notes) == ("The service's figure: no such family.",)
 
 
 def test_a_scalar_is_compared_only_where_its_file_says_so():

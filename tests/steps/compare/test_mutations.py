@@ -9,6 +9,7 @@ import random
 import pytest
 from made_runs import accepting, made_run, shipped_baselines
 from mutated import mutated
+from said import facts_said
 
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ExitCode, ToolkitError
@@ -43,8 +44,8 @@ def answers(verdict):
     """Everything that was judged, and everything that was said beside it."""
     judged = {(row.key.text, "row") for row in verdict.rows if row.compared and row.verdict in JUDGED}
     judged |= {(row.key.text, "target") for row in verdict.rows if row.target.verdict in SEEN}
-    beside = (text for each in verdict.scenarios for text in (*each.warnings, *each.reported_differences))
-    return judged, {*verdict.warnings, *beside}
+    beside = [fact for each in verdict.scenarios for fact in (*each.warnings, *each.reported_differences)]
+    return judged, {*facts_said((*verdict.warnings, *beside))}
 
 
 @pytest.mark.parametrize("first", range(0, 2_000, CHUNK))

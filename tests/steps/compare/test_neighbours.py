@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from made_runs import accepting, made_run, shipped_baselines
+from said import facts_said
 
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.verdict import RowKey
@@ -50,7 +51,7 @@ def test_a_slow_down_on_a_machine_that_was_busier_is_not_judged_and_no_pass():
     verdict = _judged(_night(BUSY, 1.35), _baselines(*[QUIET] * 5))
     row = _p99(verdict)
     assert (row.verdict, row.reason) == (RowVerdict.INVALID, RowReason.MACHINE_BUSY)
-    assert "other work took 30 % of the generator's machine, at most 2 % in the accepted runs" in row.sentence
+    assert "Other work took 30 % of the generator's machine, at most 2 % in the accepted runs." in facts_said(row.notes)
     assert verdict.outcome.exit_code == 3
 
 

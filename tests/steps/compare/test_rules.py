@@ -1,6 +1,7 @@
 """What baselines.json says of a metric: whether it is compared, how much is tolerated, whether it needs a baseline."""
 
 from made_runs import accepting, made_run, shipped_baselines
+from said import facts_said
 
 from chamiperf_ci.models.baselines import Level, Rule, Rules, TargetRule
 from chamiperf_ci.models.verdict import RowKey
@@ -53,7 +54,7 @@ def test_a_metric_exempt_from_a_baseline_costs_nothing_without_one():
     judgement = judged(baselines)
     assert judgement.verdict.outcome.exit_code == 0
     assert row(judgement).reason is RowReason.NO_BASELINE
-    assert row(judgement).notes == ("exempt from a baseline: new in this release",)
+    assert facts_said(row(judgement).notes) == ("Needs no baseline: “new in this release”.",)
 
 
 def test_an_explanation_names_inputs_computation_and_family():

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from made_runs import made_run
+from said import facts_said
 
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
@@ -48,7 +49,7 @@ PROBLEM = RunProblem(reason=RunReason.THROTTLED, text="429 in 3 % of answers.")
 def test_a_repeat_that_cannot_be_one_is_set_aside_with_the_reason(repeat, why):
     (sitting,) = sittings([NIGHT, repeat])
     assert sitting.repeats == ()
-    assert why in sitting.set_aside[0]
+    assert why in facts_said(sitting.set_aside)[0]
 
 
 def test_an_invalid_repeat_is_remembered_as_one():
@@ -71,7 +72,7 @@ def test_old_and_new_pair_up_in_time_order():
 def test_half_a_pair_is_named_and_left_out():
     (sitting,) = sittings([NIGHT, *pair(1), pair(2)[0]])
     assert len(sitting.pairs) == 1
-    assert sitting.set_aside == ("2 old and 1 new runs do not pair up; the last ones are left out.",)
+    assert facts_said(sitting.set_aside) == ("2 old and 1 new runs do not pair up; the last ones are left out.",)
 
 
 def test_a_pair_with_an_invalid_half_is_left_out():
@@ -103,7 +104,7 @@ def test_the_old_side_of_pairs_is_another_target():
 def test_old_and_new_on_other_machines_do_not_pair_up():
     (sitting,) = sittings(pair(1, old={"fingerprint": {"machine_class": "2c-8GiB"}}))
     assert (sitting.pairs, sitting.unlike) == ((), ("machine_class: 8c-32GiB here, 2c-8GiB there",))
-    assert sitting.unlike[0] in sitting.set_aside[0]
+    assert sitting.unlike[0] in facts_said(sitting.set_aside)[0]
 
 
 def test_two_nights_of_one_scenario_are_refused():
