@@ -9,6 +9,7 @@ of another phase than the sustained one with the phase behind it: `p99 (spike)`.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -111,6 +112,8 @@ class Policy(Value):
     tolerance_source: str
     compared: bool
     """Whether the metric is compared with the baseline, if its measurement allows a comparison."""
+    asked: bool = False
+    """A rule of the metric itself asks for the comparison: it is obeyed or refused, never ignored."""
     metric_class: MetricClass
     target: TargetRule | None
     exempt: str | None
@@ -302,6 +305,7 @@ class Baselines(Document):
             tolerance=_last(chain, "tolerance", DEFAULT_TOLERANCE),
             tolerance_source=_last(chain, "tolerance_source", "ADR-012"),
             compared=_last(chain, "compared", phase == SUSTAINED and _compared_by_name(quantile)),
+            asked=bool(_last([rule for rule in chain if not isinstance(rule, Level)], "compared")),
             metric_class=_last(chain, "metric_class", _class_of(quantile)),
             target=target.on(stack_kind) if isinstance(target, TargetRule) else None,
             exempt=_last(chain, "exempt"),
@@ -413,7 +417,7 @@ def _chain(rules: Rules, scenario: str, endpoint: str, metric: str, phase: str) 
     return tuple(rule for level in named for rule in level if rule is not None)
 
 
-def _last(chain: tuple[Rule, ...], field: str, default: Any = None) -> Any:  # noqa: ANN401 - fields of many types
+def _last(chain: Sequence[Rule], field: str, default: Any = None) -> Any:  # noqa: ANN401 - fields of many types
     """The most specific value of a field that is set."""
     return next((value for rule in reversed(chain) if (value := getattr(rule, field)) is not None), default)
 

@@ -50,10 +50,8 @@ def shown_value(row: HistoryRow) -> float:
 def is_compared(found: Measurement, baselines: Baselines, stack_kind: StackKind) -> bool:
     """Whether a measurement is held against a baseline: where it can be, as the rules say."""
     key = found.key
-    return (
-        found.comparable
-        and baselines.policy(key.scenario, key.endpoint, key.metric, key.phase, stack_kind=stack_kind).compared
-    )
+    policy = baselines.policy(key.scenario, key.endpoint, key.metric, key.phase, stack_kind=stack_kind)
+    return policy.compared and (found.comparable or (policy.asked and found.by_rule))
 
 
 def rows_of(measurements: Iterable[Measurement]) -> tuple[AcceptedRow, ...]:

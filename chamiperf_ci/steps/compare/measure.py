@@ -25,6 +25,7 @@ SERVICE_THROUGHPUT = "service throughput"
 ERRORS = "errors"
 STALLED = "stalled-windows"
 ACHIEVED = "achieved-rate"
+PROCESSOR_TIME = "cpu_per_request"
 CONNECTIONS = ("blocked p95", "connecting p95")
 QUANTILES = ("p50", "p95", "p99", "p99.9")
 """Those that a row is made of, where the file has them; a run's file holds a finer grid."""
@@ -74,6 +75,11 @@ class Measurement:
     judged: Judged | None = None
 
     @property
+    def by_rule(self) -> bool:
+        """Whether a rule may have it compared, although it is shown only without one."""
+        return self.key.metric in (PROCESSOR_TIME, "db_time_per_request") and self.formed.value is not None
+
+    @property
     def came_later(self) -> bool:
         """Whether entries of a baseline may lack it that were written before it was measured, without any news."""
         return self.formed.statistic is Statistic.SLOW_QUARTER or self.kind in (RowKind.CONNECTION, RowKind.RATE)
@@ -112,6 +118,7 @@ def _measurements(run: Run) -> Iterator[Measurement]:
     yield from _rates(run)
     yield from (_scalar(run.scenario, scalar) for scalar in run.scalars)
     yield from (_server(run.scenario, metric) for metric in run.server)
+    yield from _processor_times(run)
 
 
 def _quantiles(scenario: str, series: Series, service: str) -> Iterator[Measurement]:
@@ -344,6 +351,29 @@ def _server(scenario: str, metric: ServerMetric) -> Measurement:
         service=metric.service,
         judged=metric.judged,
     )
+
+
+def _processor_times(run: Run) -> Iterator[Measurement]:
+    """The processor time that each service spent on a request of the sustained phase, where it tells its own."""
+    seconds = sum(phase.duration_s for phase in run.plan.phases if phase.name == SUSTAINED)
+    for metric in run.server:
+        mine = [each for each in run.traffic if each.service == metric.service and each.phase == SUSTAINED]
+        requests = sum(each.requests for each in mine)
+        if metric.name != "cpu" or metric.value is None or requests <= 0 or seconds <= 0:
+            continue
+        spent_ms = 1e3 * metric.value * seconds / requests
+        yield Measurement(
+            key=RowKey(scenario=run.scenario, endpoint=metric.service, metric=PROCESSOR_TIME),
+            kind=RowKind.QUANTITY,
+            direction=Direction.LOWER,
+            unit="ms",
+            formed=value_statistic(spent_ms),
+            count=requests,
+            pooled=spent_ms,
+            comparable=False,
+            simulated=metric.simulated,
+            service=metric.service,
+        )
 
 
 def _counted(value: float, reason: RowReason | None) -> RunStatistic:

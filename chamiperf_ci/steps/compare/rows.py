@@ -130,6 +130,8 @@ class _Pairer:
         unit = now.unit if now else before[0].unit if before else _unit(key, known)
         direction = now.direction if now else (Direction.HIGHER if unit.endswith("/s") else Direction.LOWER)
         # What is baselined and marked uncompared now was not measured as it was: its gate is gone, and that is news.
+        if now is not None and policy.asked and not now.comparable:
+            now = _as_asked(now)
         first = None
         if policy.compared and (now is None or now.comparable or known):
             later = now is not None and now.came_later and not known and not self.sitting.only_pairs
@@ -340,6 +342,24 @@ class _Pairer:
         if first.kind is not RowKind.QUANTITY:
             return judged
         return replace(judged, pairs=tuple((old, new) for old, new in values if old is not None and new is not None))
+
+
+def _as_asked(now: Measurement) -> Measurement:
+    """The measurement as comparable, which a rule asks for.
+
+    Raises:
+        ConfigurationError: It cannot be; what a series is marked as, or too few requests, is not the rule's fault.
+    """
+    if now.by_rule:
+        return replace(now, comparable=True)
+    if now.formed.reason is not None or now.formed.statistic is not Statistic.VALUE or now.kind is not RowKind.QUANTITY:
+        return now
+    raise ConfigurationError(
+        f"a rule asks to compare {now.key.text}, which is shown only",
+        where=f"baselines.json, rules, {now.key.metric}",
+        remedy="Remove `compared` from that rule; of server metrics cpu_per_request and db_time_per_request can be "
+        "compared, of a paced load the achieved-rate is.",
+    )
 
 
 def _both_pooled(

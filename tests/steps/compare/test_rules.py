@@ -1,11 +1,14 @@
 """What baselines.json says of a metric: whether it is compared, how much is tolerated, whether it needs a baseline."""
 
+import pytest
 from made_runs import accepting, made_run, shipped_baselines
 from said import facts_said
 
+from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Level, Rule, Rules, TargetRule
+from chamiperf_ci.models.run import ServerMetric
 from chamiperf_ci.models.verdict import RowKey
-from chamiperf_ci.models.vocabulary import RowReason, RowVerdict
+from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.step import explanation
 
@@ -73,3 +76,26 @@ def test_rows_without_a_change_are_explained_by_their_counts_or_reason():
     judgement = judged(accepted(shipped_baselines()), failed=3)
     assert "share, then Wilson's 95 % interval" in explanation(judgement, "errors")
     assert "no-baseline" in explanation(judged(shipped_baselines()), "p99")
+
+
+def asking(metric):
+    rules = Rules(defaults=Level(metrics={metric: Rule(compared=True)}))
+    return shipped_baselines().model_copy(update={"rules": rules})
+
+
+CPU = ServerMetric(service="bss", name="cpu", unit="cores", direction=Direction.LOWER, value=1.5)
+
+
+def test_processor_time_per_request_is_compared_where_a_rule_asks_for_it():
+    baselines = accepting(asking("cpu_per_request"), [made_run(number, server=(CPU,)) for number in range(5)])
+    key = RowKey(scenario="boot_storm", endpoint="bss", metric="cpu_per_request")
+    slower = CPU.model_copy(update={"value": 2.4})
+    found = {row.key: row for row in judged(baselines, server=(slower,)).verdict.rows}
+    assert (found[key].verdict, found[key].suspect) == (RowVerdict.INCONCLUSIVE, True)
+    unasked = {row.key: row for row in judged(accepted(shipped_baselines()), server=(slower,)).verdict.rows}
+    assert not unasked[key].compared
+
+
+def test_a_rule_that_asks_for_what_cannot_be_compared_is_refused():
+    with pytest.raises(ConfigurationError, match=r"a rule asks to compare boot_storm / bss cpu, which is shown only"):
+        judged(asking("cpu"), server=(CPU,))
