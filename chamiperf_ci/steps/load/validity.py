@@ -72,6 +72,9 @@ def judge(
         reasons.append(f"k6 used {cpu:.0f} % CPU of {100 * cores} %")
     tolerated = tolerated_ms(summary, SUSTAINED, limits)
     reasons.extend(lateness(seen, tolerated_ms=tolerated))
+    other = foreign_cpu_percent(vitals)
+    if reasons and other is not None and other >= _WORTH_A_WORD:
+        reasons.append(f"other processes took {other:.0f} % of the machine meanwhile")
     return GeneratorHealth(
         cpu_percent_p95=cpu,
         machine_cpu_percent_p95=_p95([each.machine_cpu_percent for each in vitals]),
@@ -86,6 +89,10 @@ def judge(
         saturated=bool(reasons),
         reasons=tuple(reasons),
     )
+
+
+_WORTH_A_WORD = 10.0
+"""Share of the machine, percent, from which other work is named where the generator came too late."""
 
 
 def foreign_cpu_percent(vitals: Sequence[Vitals]) -> float | None:
@@ -107,14 +114,21 @@ def other_phases(summary: ScriptSummary, *, limits: HealthLimits | None = None) 
 def lateness(health: PhaseHealth, *, tolerated_ms: float) -> list[str]:
     """What was late by more than is tolerated, with its numbers."""
     late = {
-        "iterations took {:.0f} ms outside their requests and their pacing sleep": _p99(health.overrun_ms),
-        "VUs woke {:.0f} ms late from their pacing sleep": late_waking_ms(health),
+        "iterations took {} ms outside their requests and their pacing sleep": _p99(health.overrun_ms),
+        "VUs woke {} ms late from their pacing sleep": late_waking_ms(health),
     }
     return [
-        f"{text.format(value)} (p99); {tolerated_ms:.0f} ms are tolerated"
+        f"{text.format(_apart(value, tolerated_ms))} (p99); {tolerated_ms:.0f} ms are tolerated"
         for text, value in late.items()
         if value > tolerated_ms
     ]
+
+
+def _apart(value: float, limit: float) -> str:
+    """The value with as few digits as tell it from a limit that it exceeds."""
+    # The limit is shown without decimals, so that is what the value must differ from.
+    digits = next((digits for digits in range(3) if float(f"{value:.{digits}f}") > round(limit)), 3)
+    return f"{value:.{digits}f}"
 
 
 def late_waking_ms(health: PhaseHealth) -> float:

@@ -7,14 +7,14 @@ from chamiperf_ci.models.run import PhaseHealth, ScriptHealth
 from chamiperf_ci.steps.load.validity import judge, late_waking_ms, other_phases
 
 
-def _judged(*, cpu=50.0, overrun=1.0, late=1.0, p50=10.0, cores=2):
+def _judged(*, cpu=50.0, overrun=1.0, late=1.0, p50=10.0, cores=2, foreign=1.0):
     """A generator with these numbers (p99 of what was late), under which half of the requests took up to `p50` ms."""
     latency = series({"sustained": distribution(1000, 1.0, 20 * p50, p50=p50, p99=10 * p50)})
     health = ScriptHealth(
         overrun_ms=distribution(100, 0.0, 2 * overrun, p50=0.0, p99=overrun),
         stall_ms=distribution(100, 0.0, 2 * late, p50=0.0, p99=late),
     )
-    samples = [vitals(cpu=cpu)] * 20
+    samples = [vitals(cpu=cpu, foreign=foreign)] * 20
     return judge(samples, summary(series=(latency,), health=health), cores=cores, rss_mb=200.0)
 
 
@@ -47,6 +47,15 @@ def test_each_reason_has_its_number():
         "iterations took 300 ms outside their requests and their pacing sleep (p99); 40 ms are tolerated",
         "VUs woke 400 ms late from their pacing sleep (p99); 40 ms are tolerated",
     )
+
+
+def test_what_is_late_is_never_as_late_as_is_tolerated():
+    assert _judged(late=40.3).reasons == ("VUs woke 40.3 ms late from their pacing sleep (p99); 40 ms are tolerated",)
+
+
+def test_other_work_beside_a_late_generator_is_named():
+    assert _judged(late=60.0, foreign=54.0).reasons[-1] == "other processes took 54 % of the machine meanwhile"
+    assert not _judged(foreign=54.0).saturated
 
 
 def test_a_moment_of_full_load_is_no_saturation():
