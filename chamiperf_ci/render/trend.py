@@ -1,5 +1,6 @@
 """The trend over nights, as a table, as charts and as a page."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,6 +53,26 @@ class Drifting:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A lasting change of level among the nights of the newest circumstances.
+
+    Attributes:
+        when: The first night after it.
+        before: The level before it, the median of those nights.
+        after: The level after it, until the next step.
+    """
+
+    when: datetime
+    before: float
+    after: float
+
+    @property
+    def ratio(self) -> float:
+        """By how much the level changed; 1 is twice as much."""
+        return self.after / self.before - 1
+
+
+@dataclass(frozen=True, slots=True)
 class MetricTrend:
     """One metric through the nights.
 
@@ -64,6 +85,7 @@ class MetricTrend:
         newest: The newest night that measured it.
         recent: Values of the last nights of the newest fingerprint, oldest first.
         drifting: None where it does not drift, or nothing was accepted.
+        steps: Lasting changes of the last nights, oldest first, whether or not anything was accepted.
     """
 
     endpoint: str
@@ -74,11 +96,31 @@ class MetricTrend:
     newest: Point
     recent: tuple[float, ...]
     drifting: Drifting | None = None
+    steps: tuple[Step, ...] = ()
 
     @property
     def name(self) -> str:
         """The row's name within its scenario."""
         return f"{self.endpoint} {self.metric}".strip()
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether anything was accepted for the newest circumstances."""
+        return self.lines[-1].accepted is not None
+
+    @property
+    def all_zero(self) -> bool:
+        """Whether it was nothing in every night."""
+        return not any(point.value for line in self.lines for point in line.points)
+
+    @property
+    def changed(self) -> float:
+        """How much it moved, on a log scale: by its drift, its last level against its first, or what was accepted."""
+        drift = abs(math.log1p(self.drifting.ratio)) if self.drifting else 0.0
+        stepped = abs(math.log(self.steps[-1].after / self.steps[0].before)) if self.steps else 0.0
+        accepted = self.lines[-1].accepted
+        off = abs(math.log(self.newest.value / accepted)) if accepted and self.newest.value > 0 else 0.0
+        return max(drift, stepped, off if self.unit not in ("share", "windows") else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +235,12 @@ def trend_chart(metric: MetricTrend, trend: ScenarioTrend, name: str) -> str:
             f'<path class="drift" d="M{x:.1f} {TOP}V{_FLOOR}"/>'
             f'<text class="tick" x="{x - 4:.1f}" y="{TOP + 10}" text-anchor="end">drift</text>'
         )
+    for step in metric.steps:
+        x = time.x(step.when)
+        parts.append(
+            f'<path class="step" d="M{x:.1f} {TOP}V{_FLOOR}"/>'
+            f'<text class="tick" x="{x - 4:.1f}" y="{TOP + 22}" text-anchor="end">step</text>'
+        )
     x, y = time.x(metric.newest.when), scale.y(metric.newest.value)
     parts.append(f'<circle class="newest" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
     return drawing(f"{trend.scenario} / {metric.name}: {trend.valid} nights", parts)
@@ -242,9 +290,12 @@ HEADERS = ("metric", "newest", "accepted", "change", "last nights", "drift")
 LEGEND = (
     "Jagged line: the nights, of the newest circumstances in front. Level line: what was accepted. Filled circle: the "
     "newest night. Tick below the frame: a night that is missing. Cross: a night that could not be judged. Dotted "
-    "vertical line: the circumstances changed, and both sides are not compared. Dashed vertical line: a drift began."
+    "vertical line: the circumstances changed, and both sides are not compared. Dashed vertical line: a drift began, "
+    "or the level stepped. What changed most comes first."
 )
 _MOST_LISTED = 5
+_SAME = 0.1
+"""Levels that differ by less than this count as the same."""
 _UNCHANGED = "unchanged"
 _STYLE = """
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 0 2rem; }
@@ -256,6 +307,7 @@ path.missing { stroke: var(--faint); stroke-width: 2; }
 path.invalid { fill: none; stroke: var(--ink); stroke-width: 1.5; }
 path.break { stroke: var(--faint); stroke-dasharray: 1 4; }
 path.drift { stroke: var(--allowed); stroke-width: 1.5; stroke-dasharray: 6 4; }
+path.step { stroke: var(--now); stroke-dasharray: 2 3; }
 path.accepted { fill: none; stroke: var(--accepted); stroke-width: 2; }
 circle.newest { fill: var(--now); }"""
 
@@ -271,7 +323,7 @@ def trend_page(trends: Sequence[ScenarioTrend], *, producer: str) -> str:
         blocks.append(f'<section id="scenario-{place}">')
         blocks.append(_head(trend, surface))
         blocks.append(surface.fold("The same as a table", _table(trend, surface)))
-        charts = (figure(trend_chart(metric, trend, name), _caption(metric)) for metric in trend.metrics)
+        charts = (figure(trend_chart(metric, trend, name), _caption(metric)) for metric in _shown(trend))
         blocks.append(f'{shared_marks(trend, name)}<div class="charts">{"".join(charts)}</div></section>')
     return html_page(f"chamiperf: {TITLE.lower()}", blocks, producer=producer, style=_STYLE)
 
@@ -288,11 +340,50 @@ def _sentence(trends: Sequence[ScenarioTrend]) -> str:
     if not trends:
         return NOTHING
     metrics = [metric for trend in trends for metric in trend.metrics]
-    drifting = sum(metric.drifting is not None for metric in metrics)
-    return (
-        f"{drifting or 'None'} of {numbers.counted(len(metrics), 'compared metric')} "
-        f"{'drifts' if drifting == 1 else 'drift'}; the newest night is of {max(t.last for t in trends):%Y-%m-%d}."
-    )
+    said = f"{_drifts(metrics)} The newest night is of {max(t.last for t in trends):%Y-%m-%d}."
+    stepped = [(metric, trend) for trend in trends for metric in trend.metrics if metric.steps and _lasting(metric)]
+    if stepped:
+        metric, trend = max(stepped, key=lambda pair: pair[0].changed)
+        more = f" {numbers.counted(len(stepped) - 1, 'more metric')} stepped." if len(stepped) > 1 else ""
+        said += f" {trend.scenario} {metric.name} is {_stepped(metric)}.{more}"
+    return said
+
+
+def _drifts(metrics: Sequence[MetricTrend]) -> str:
+    """How many drift, of those that have a baseline; the others are never said to be fine."""
+    judged = [metric for metric in metrics if metric.has_baseline]
+    if not judged:
+        return "No baseline: drift not judged."
+    drifting = sum(metric.drifting is not None for metric in judged)
+    said = f"{drifting or 'None'} of {numbers.counted(len(judged), 'compared metric')} with a baseline "
+    said += "drifts." if drifting == 1 else "drift."
+    if len(judged) < len(metrics):
+        said += f" {len(metrics) - len(judged)} have none: their drift is not judged."
+    return said
+
+
+def _shown(trend: ScenarioTrend) -> list[MetricTrend]:
+    """What is worth a row and a chart: what moved most first, what was never anything but zero not at all."""
+    shown = [metric for metric in trend.metrics if not metric.all_zero]
+    return sorted(shown, key=lambda metric: (metric.drifting is None, -round(metric.changed, 3), metric.name))
+
+
+def _lasting(metric: MetricTrend) -> bool:
+    """Whether the level is another than before the first step; one that came back has recovered."""
+    return abs(metric.steps[-1].after / metric.steps[0].before - 1) >= _SAME
+
+
+def _stepped(metric: MetricTrend) -> str:
+    """What the steps add up to, in words."""
+    first, last = metric.steps[0], metric.steps[-1]
+    if _lasting(metric):
+        return (
+            f"{_sized(metric, last.after / first.before - 1)} since {last.when:%Y-%m-%d} "
+            f"({amount(first.before, metric.unit)} before, {amount(last.after, metric.unit)} since)"
+        )
+    worst = max(metric.steps, key=lambda step: abs(math.log(step.after / first.before)))
+    was = _sized(metric, worst.after / first.before - 1)
+    return f"back since {last.when:%Y-%m-%d}: from {worst.when:%Y-%m-%d} on it was {was}"
 
 
 def _contents(trends: Sequence[ScenarioTrend]) -> Iterator[str]:
@@ -317,12 +408,21 @@ def _head(trend: ScenarioTrend, surface: Surface) -> str:
         *_newest("Not judged", trend.invalid),
         *_newest("Missing", [Marked(when, "") for when in trend.missing]),
         *_newest("Other circumstances, not compared with those before", trend.breaks),
-        *(f"{metric.name}: {_drift(metric)}" for metric in trend.metrics if metric.drifting),
+        *(f"{metric.name}: {_drift(metric)}" for metric in _shown(trend) if metric.drifting),
+        *(f"{metric.name}: {_stepped(metric)}." for metric in _shown(trend) if metric.steps),
+        *_zeros(trend),
     ]
     parts = [surface.heading(_title(trend)), surface.paragraph(surface.text(said))]
     if lines:
         parts.append(surface.bullets([surface.text(line) for line in lines]))
     return "\n".join(parts)
+
+
+def _zeros(trend: ScenarioTrend) -> Iterator[str]:
+    """What was nothing in every night, in one line."""
+    names = [metric.name for metric in trend.metrics if metric.all_zero]
+    if names:
+        yield f"Zero in every night: {', '.join(names)}."
 
 
 def _newest(what: str, nights: Sequence[Marked]) -> Iterator[str]:
@@ -343,7 +443,7 @@ def _table(trend: ScenarioTrend, surface: Surface) -> str:
             surface.text(sparkline(metric.recent)),
             surface.text(_drift(metric)),
         ]
-        for metric in trend.metrics
+        for metric in _shown(trend)
     ]
     return surface.table(HEADERS, rows)
 
@@ -356,7 +456,8 @@ def _caption(metric: MetricTrend) -> str:
         runs = numbers.counted(line.accepted_runs, "run")
         how = f"{change} than" if change not in ("", _UNCHANGED) else f"{change} beside".strip()
         against = f"{how} the {amount(line.accepted, metric.unit)} accepted ({runs})"
-    return f"{said}, {against}.{f' Drift: {drift}' if drift else ''}"
+    stepped = f" Step: {_stepped(metric)}." if metric.steps else ""
+    return f"{said}, {against}.{f' Drift: {drift}' if drift and metric.has_baseline else ''}{stepped}"
 
 
 def _accepted(metric: MetricTrend) -> str:
@@ -373,6 +474,8 @@ def _change(metric: MetricTrend) -> str:
 
 
 def _drift(metric: MetricTrend) -> str:
+    if not metric.has_baseline:
+        return "no baseline: not judged"
     if metric.drifting is None:
         return ""
     began = metric.drifting.began

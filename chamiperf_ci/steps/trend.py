@@ -1,5 +1,6 @@
 """The trend of every metric over the nights of the history."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from chamiperf_ci.render.trend import (
     MetricTrend,
     Point,
     ScenarioTrend,
+    Step,
     trend_markdown,
     trend_page,
 )
@@ -33,7 +35,7 @@ from chamiperf_ci.steps.baselines.propose import accepted_level
 from chamiperf_ci.steps.compare.measure import ERRORS, STALLED
 from chamiperf_ci.steps.compare.step import RESTORE
 from chamiperf_ci.steps.history import hand_over
-from chamiperf_ci.verdict.drift import find_drift
+from chamiperf_ci.verdict.drift import FEWEST_TO_LOCATE, SMALLEST_DRIFT, change_points, find_drift
 from chamiperf_ci.verdict.statistic import PRIOR_SD, as_shown, is_quantity
 
 
@@ -83,6 +85,8 @@ def _week(points: Sequence[Point]) -> Point:
     return Point(points[len(points) // 2].when, median(point.value for point in points))
 
 
+MOST_STEPPED = 180
+"""Nights among which steps are looked for."""
 RECENT = 30
 """Nights in a sparkline."""
 
@@ -108,12 +112,20 @@ def trends(entries: Iterable[HistoryEntry], baselines: Baselines, *, period: tim
         baselines: Which metrics are compared, and what was accepted.
         period: From one night to the next.
     """
-    nights = sorted((one for one in entries if one.run_kind is RunKind.NIGHT), key=lambda one: one.started_at)
+    nights = _one_each(one for one in entries if one.run_kind is RunKind.NIGHT)
     groups: dict[tuple[str, str, str, str], list[HistoryEntry]] = {}
     for night in nights:
         groups.setdefault(_group(night.fingerprint), []).append(night)
     newest = {night.fingerprint.environment: night.started_at for night in nights}
     return tuple(_scenario(groups[key], baselines, end=newest[key[0]], period=period) for key in sorted(groups))
+
+
+def _one_each(nights: Iterable[HistoryEntry]) -> list[HistoryEntry]:
+    """Each night once, oldest first: of two attempts on one date the newest that is valid, else the newest."""
+    kept: dict[tuple[object, ...], HistoryEntry] = {}
+    for night in sorted(nights, key=lambda one: (one.valid, one.started_at)):
+        kept[(*_group(night.fingerprint), night.started_at.date())] = night
+    return sorted(kept.values(), key=lambda one: one.started_at)
 
 
 def _group(fingerprint: Fingerprint) -> tuple[str, str, str, str]:
@@ -194,7 +206,34 @@ def _metric(
         newest=newest.point,
         recent=tuple(shown_value(one.row) for one in mine[-RECENT:]),
         drifting=_drifting(mine, baselines, fingerprints[newest.fingerprint], direction),
+        steps=tuple(_steps(mine)),
     )
+
+
+def _places(logs: Sequence[float]) -> list[int]:
+    """Where the level changed; a step that came back is seen by neither split alone, so its two sides are tried."""
+    found = [point.place for point in change_points(logs)]
+    if found:
+        return found
+    third = len(logs) // 3
+    sides = {
+        *(point.place for point in change_points(logs[: len(logs) - third])),
+        *(third + point.place for point in change_points(logs[third:])),
+    }
+    return sorted(sides) if len(sides) > 1 else []
+
+
+def _steps(seen: Sequence[_Seen]) -> Iterator[Step]:
+    """Where the level changed for good, by E-divisive on the logs of the last nights (verdict.md section 9)."""
+    nights = [one.point for one in seen if one.row.metric not in (ERRORS, STALLED) and is_quantity(one.row.value)]
+    nights = nights[-MOST_STEPPED:]
+    if len(nights) < FEWEST_TO_LOCATE:
+        return
+    places = [0, *_places([math.log(one.value) for one in nights]), len(nights)]
+    levels = [median(one.value for one in nights[start:end]) for start, end in pairwise(places)]
+    for place, (before, after) in zip(places[1:-1], pairwise(levels), strict=True):
+        if abs(math.log(after / before)) >= SMALLEST_DRIFT:
+            yield Step(nights[place].when, before, after)
 
 
 def _line(seen: Sequence[_Seen], accepted: Sequence[AcceptedRow], weeks: datetime | None) -> Line:

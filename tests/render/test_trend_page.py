@@ -16,6 +16,7 @@ from chamiperf_ci.render.trend import (
     MetricTrend,
     Point,
     ScenarioTrend,
+    Step,
     trend_markdown,
     trend_page,
 )
@@ -150,3 +151,54 @@ def test_a_trend_of_equal_or_extreme_values_has_finite_coordinates(values):
     shown = points(*values)
     metric = made_metric(lines=(Line(shown),), newest=shown[-1], recent=values)
     assert not re.search(r"[\" ](nan|inf|-\d)", page(made_trend(metric)).split("</style>")[1])
+
+
+def _trend(*metrics):
+    return ScenarioTrend(
+        "lab", "boot_storm", "deployed, profile full", FIRST, FIRST + timedelta(days=29), 30, (), (), (), None, metrics
+    )
+
+
+def _metric(name, *, accepted=None, values=(3.0, 3.0), steps=(), drifting=None):
+    points = tuple(Point(FIRST + timedelta(days=n), value) for n, value in enumerate(values))
+    return MetricTrend(
+        "bootscript",
+        name,
+        "ms",
+        Direction.LOWER,
+        (Line(points, accepted, 5 if accepted else 0),),
+        points[-1],
+        values,
+        drifting,
+        steps,
+    )
+
+
+def test_without_a_baseline_nothing_is_said_to_be_free_of_drift():
+    said = trend_markdown([_trend(_metric("p50"))])
+    assert said.startswith("No baseline: drift not judged.")
+    assert "no baseline: not judged" in said
+    assert "None" not in said
+
+
+def test_with_a_baseline_for_some_the_others_are_counted_as_not_judged():
+    said = trend_markdown([_trend(_metric("p50", accepted=3.0), _metric("p95"))])
+    assert said.startswith("None of 1 compared metric with a baseline drift. 1 have none: their drift is not judged.")
+
+
+def test_a_lasting_step_is_said_first_and_a_recovered_one_is_said_to_be_over():
+    up = Step(FIRST + timedelta(days=10), 3.0, 6.0)
+    down = Step(FIRST + timedelta(days=20), 6.0, 3.1)
+    said = trend_markdown([_trend(_metric("p50", steps=(up,)), _metric("p95", steps=(up, down)))])
+    assert "boot_storm bootscript p50 is 100.0 % slower since" in said.splitlines()[0]
+    assert "bootscript p95: back since" in said
+    assert "stepped." not in said.splitlines()[0]
+
+
+def test_what_moved_most_comes_first_and_zeros_are_one_line():
+    up = Step(FIRST + timedelta(days=10), 3.0, 6.0)
+    calm, zero, moved = _metric("p50"), _metric("errors", values=(0.0, 0.0)), _metric("p99", steps=(up,))
+    said = trend_markdown([_trend(calm, zero, moved)])
+    assert said.index("<code>bootscript p99</code>") < said.index("<code>bootscript p50</code>")
+    assert "Zero in every night: bootscript errors." in said
+    assert "<code>bootscript errors</code>" not in said

@@ -97,3 +97,39 @@ def test_without_an_accepted_run_nothing_drifts():
     slower = [made_night(number, factor=1.3) for number in range(20, 40)]
     [trend] = gathered(NIGHTS + slower, shipped_baselines())
     assert {one.drifting for one in trend.metrics} == {None}
+
+
+def test_two_attempts_of_one_night_are_one_night_and_the_valid_one_counts():
+    again = made_night(3, noise=0.02).model_copy(
+        update={"started_at": NIGHTS[3].started_at + timedelta(hours=3), "run_id": "again", "valid": False}
+    )
+    [trend] = gathered([*NIGHTS, again])
+    assert (trend.valid, trend.invalid) == (20, ())
+    newer = again.model_copy(update={"valid": True})
+    [trend] = gathered([*NIGHTS, newer])
+    assert trend.valid == 20
+    assert newer.started_at in [point.when for point in metric(trend, "bootscript p99").lines[0].points]
+
+
+def test_a_step_is_located_without_a_baseline_and_drift_is_not_judged():
+    nights = [made_night(number, noise=0.02) for number in range(15)]
+    nights += [made_night(number, noise=0.02, factor=2.0) for number in range(15, 30)]
+    [trend] = gathered(nights, shipped_baselines())
+    p50 = metric(trend, "bootscript p50")
+    assert not p50.has_baseline
+    assert [day(step.when) for step in p50.steps] == [15]
+    assert p50.steps[0].ratio == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_step_that_came_back_ends_at_the_level_before_it():
+    nights = [made_night(number, noise=0.02) for number in (*range(12), *range(24, 36))]
+    nights += [made_night(number, noise=0.02, factor=2.0) for number in range(12, 24)]
+    [trend] = gathered(nights, shipped_baselines())
+    steps = metric(trend, "bootscript p50").steps
+    assert [day(step.when) for step in steps] == [12, 24]
+    assert steps[-1].after == pytest.approx(steps[0].before, rel=0.05)
+
+
+def test_nights_that_only_vary_have_no_step():
+    [trend] = gathered(NIGHTS, shipped_baselines())
+    assert [one.steps for one in trend.metrics if one.steps] == []
