@@ -102,7 +102,7 @@ def _source_note(source: FreshSource, trials: int, shortfalls: Shortfalls) -> st
     least = math.log(2.0) if source.statistic is Statistic.POOLED else math.log(1.5)
     thin = share(judge(drawn.baseline[:, :1], drawn.current, source.prior).regressions(thin_at_least=least))
     first = judge(drawn.baseline, drawn.current[:, :1], source.prior, drawn.history)
-    claimed, over = _claims(source, drawn, trials // 8)
+    claimed, over = _claims(source, drawn, trials // 3)
     shortfalls.at_most(f"{source.name}: false rows, %", false, FALSE_AT_MOST)
     shortfalls.at_most(f"{source.name}: false rows with one baseline run, %", thin, THIN_FALSE_AT_MOST)
     if not math.isnan(claimed):
