@@ -20,10 +20,9 @@ from typing import Any
 from urllib.parse import quote
 
 from chamicore_standin import lifecycle
-from chamiperf_ci.adapters.files import dialect, k6_folder
+from chamiperf_ci.adapters.files import built_script, dialect, k6_folder
 from chamiperf_ci.models.dialect import Identities
 from chamiperf_ci.models.target import StackOptions
-from chamiperf_ci.steps.load.request import script_of
 from chamiperf_ci.steps.load.volume import RARE_COLLECTION
 
 K6 = Path(sys.executable).with_name("k6")
@@ -201,7 +200,7 @@ def _bare(folder: Path, bss: str, until: str | int, vus: int) -> Spent:
 
 def _storm(folder: Path, bss: str, duration_s: float, nodes: int, vus: int, **variables: str) -> Spent:
     plan = _plan(folder, {"bss": bss}, nodes=nodes, vus=vus, duration_s=duration_s)
-    spent = _run(folder, script_of("boot_storm"), plan, **variables)
+    spent = _run(folder, built_script("boot_storm"), plan, **variables)
     summary = _read(folder)
     _require_good(sum(row["failed"] for row in summary["traffic"]))
     return Spent(

@@ -9,11 +9,11 @@ from math import inf
 from pathlib import Path
 
 from chamicore_standin import lifecycle
-from chamiperf_ci.adapters.files import dialect
+from chamiperf_ci.adapters.files import built_script, dialect
 from chamiperf_ci.adapters.k6 import K6Run, StopRequest, find_k6, run_k6
 from chamiperf_ci.models.plan import Load, Phase, PlanIdentities, ScriptPlan
 from chamiperf_ci.models.target import CredentialKind, Service, StackOptions
-from chamiperf_ci.steps.load import request, scenario, volume
+from chamiperf_ci.steps.load import scenario, volume
 from chamiperf_ci.steps.load.volume import work_of
 
 VUS = (10, 1_000, 3_000)
@@ -63,7 +63,7 @@ def _held_mb(folder: Path, bss: str, load: Load, gogc: int | None) -> float:
         ),
     )
     run = K6Run(
-        find_k6().path, request.script_of("boot_storm"), folder / "k6", plan=plan, expected_s=SECONDS, gogc=gogc
+        find_k6().path, built_script("boot_storm"), folder / "k6", plan=plan, expected_s=SECONDS, gogc=gogc
     )
     with StopRequest() as stop:
         return max(vitals.rss_mb for vitals in run_k6(run, stop, label="bench").vitals)

@@ -1,15 +1,16 @@
 """The command `chamiperf`: commands imported on use, and every way to end turned into one line and one exit code."""
 
 import contextlib
+import copy
 import errno
 import importlib
 import io
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -31,11 +32,13 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
         SystemExit: Always.
     """
     said = ""
+    _keep_streams()
+    _read_strictly(command)
     try:
         result = command.main(
             args=None if arguments is None else list(arguments), prog_name=prog_name, standalone_mode=False
         )
-        # Written here, so that a closed pipe or a full disk behind standard output is met inside this try.
+        # Written here, so that a full disk behind standard output is met inside this try.
         sys.stdout.flush()
     except click.exceptions.Exit as error:
         code = error.exit_code
@@ -51,22 +54,77 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
         _say(said)
         code = error.exit_code
     except (BrokenPipeError, SystemExit):
-        # The reader went away (`| head`); click ends that with SystemExit(1). The result was not delivered, so it is
-        # neither a pass nor a verdict.
+        # A pipe of somebody else's: those of standard output and error are passed over (`_Unbroken`).
         _abandon_output()
         code = ExitCode.INVALID
     except Exception as error:  # noqa: BLE001 - the last line of defence: one line and a log file, never a traceback
-        if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
-            _say(str(_not_writable(error)))
-            _abandon_output()
-            code = ExitCode.CONFIGURATION
-        else:
-            _say(f"internal error: {type(error).__name__}: {error} ({_write_log()}). Please report it with that file.")
-            code = ExitCode.INTERNAL
+        code = _end_of(error)
     else:
         code = int(result) if isinstance(result, int) else ExitCode.OK
     _publish(int(code), said)
     raise SystemExit(int(code))
+
+
+def _end_of(error: Exception) -> ExitCode:
+    """Say in one line what no adapter has said in its own words; the code it ends in."""
+    if isinstance(error, OSError) and (error.errno in _NOT_WRITABLE or error.filename is not None):
+        _say(str(_not_writable(error)))
+        _abandon_output()
+        return ExitCode.CONFIGURATION
+    if isinstance(error, UnicodeError):
+        _say(f"a text or a name cannot be written: {error}. Give it in UTF-8.")
+        return ExitCode.CONFIGURATION
+    if isinstance(error, MemoryError):
+        _say("there is not enough memory for what was given. Use a larger machine, or give less.")
+        return ExitCode.INVALID
+    _say(f"internal error: {type(error).__name__}: {error} ({_write_log()}). Please report it with that file.")
+    return ExitCode.INTERNAL
+
+
+class _Unbroken:
+    """A standard stream whose reader may go away (`| head`, `>&-`): what a command found is its exit code as well.
+
+    Characters that the stream's encoding has not are written as escapes.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            self._abandon()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the stream has
+        return getattr(self._stream, name)
+
+
+def _keep_streams() -> None:
+    """Let a command run to its end whatever became of the standard streams; not where somebody has put others."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Else the next file that is opened would be taken for a standard stream.
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - kept open
+        elif stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+            setattr(sys, name, _Unbroken(stream))
 
 
 def _publish(code: int, said: str) -> None:
@@ -135,6 +193,7 @@ def _write_log() -> str:
         return "no log file could be written"
 
 
+_LARGEST = 10**12
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "From nothing to a verdict, on the embedded stack."),
     "init": ("init", "Write the workflows into a repository."),
@@ -168,13 +227,31 @@ class _TrueOrFalse(click.types.BoolParamType):
         return value in (True, "true")
 
 
-def _read_flags_strictly(command: click.Command) -> None:
+def _of_usual_size(convert: Callable[..., Any], fail: Callable[..., Any]) -> Callable[..., Any]:
+    """A number's conversion that refuses what no option of ours can mean, and what later arithmetic would end in."""
+
+    def converted(value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        number = convert(value, param, ctx)
+        if not -_LARGEST <= number <= _LARGEST:
+            fail(f"{str(value)[:40]!r} is beyond {_LARGEST:,}", param, ctx)
+        return number
+
+    return converted
+
+
+def _read_strictly(command: click.Command) -> None:
+    """Take `true` and `false` alone for flags, and numbers of usual size; once a command."""
     for option in command.params:
-        if isinstance(option.type, click.types.BoolParamType):
+        kind = option.type
+        if isinstance(kind, click.types.BoolParamType) and not isinstance(kind, _TrueOrFalse):
             option.type = _TrueOrFalse()
-    if isinstance(command, click.Group):
+        elif isinstance(kind, click.types.IntParamType | click.types.FloatParamType) and "convert" not in vars(kind):
+            # click.INT and click.FLOAT are everybody's.
+            option.type = kind = copy.copy(kind)
+            vars(kind)["convert"] = _of_usual_size(kind.convert, kind.fail)
+    if isinstance(command, click.Group) and not isinstance(command, LazyGroup):
         for each in command.commands.values():
-            _read_flags_strictly(each)
+            _read_strictly(each)
 
 
 class LazyGroup(click.Group):
@@ -192,7 +269,7 @@ class LazyGroup(click.Group):
             return None
         module, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"chamiperf_ci.commands.{module}"), module)
-        _read_flags_strictly(command)
+        _read_strictly(command)
         return command
 
     def resolve_command(

@@ -38,10 +38,17 @@ Command = Callable[..., Any]
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.2
-    """A positive duration as a person writes it: `90s`, `1m30s`, `24h`, `500ms`, or a bare number of seconds."""
+    """A duration as a person writes it: `90s`, `1m30s`, `24h`, `500ms`, or a bare number of seconds.
+
+    Args:
+        least_s: The shortest that is taken, seconds; None for any above zero, 0 where `0` means none.
+    """
 
     name = "duration"
     _UNITS: ClassVar[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+    def __init__(self, *, least_s: float | None = None) -> None:
+        self._least_s = least_s
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
         """Seconds."""
@@ -54,12 +61,22 @@ class Duration(click.ParamType):  # type: ignore[type-arg] # generic only since 
             self.fail(f"{value!r} is not a duration such as 90s, 1m30s or 24h", param, ctx)
         parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text, re.ASCII)
         seconds = sum(float(number) * self._UNITS[unit] for number, unit in parts)
-        if seconds <= 0:
+        if seconds <= 0 and self._least_s != 0:
             self.fail(f"{value!r} is no time at all", param, ctx)
+        if self._least_s is not None and seconds < self._least_s:
+            self.fail(f"{value!r} is shorter than {self._least_s:g} s", param, ctx)
+        if seconds > _LONGEST_S:
+            self.fail(f"{str(value)[:_SHOWN]!r} is longer than ten years", param, ctx)
         return seconds
 
 
+_LONGEST_S: Final = 3650 * 86400.0
+_SHOWN: Final = 40
 DURATION: Final = Duration()
+DURATION_OR_NONE: Final = Duration(least_s=0.0)
+"""As a duration, but 0 is taken and means none."""
+PERIOD: Final = Duration(least_s=900.0)
+"""From one night to the next; GitHub starts no schedule more often than every five minutes."""
 
 
 @dataclass(frozen=True, slots=True)

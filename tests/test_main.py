@@ -2,8 +2,10 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import click
 import pytest
@@ -102,10 +104,49 @@ def test_a_misspelt_command_is_answered_with_the_near_one():
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (2, "Error: No such command 'sede'. Did you mean seed?")
 
 
-def test_a_reader_that_went_away_gets_no_traceback_and_no_pass():
-    script = f"{sys.executable} -m chamiperf_ci --help | true; exit ${{PIPESTATUS[0]}}"
+CLOSED = {
+    "a pipe": "{command} | true; exit ${{PIPESTATUS[0]}}",
+    "closed output": "{command} >&-",
+    "closed error": "{command} 2>&-",
+    "all closed": "{command} <&- >&- 2>&-",
+    "a pipe for errors": "{command} 2>&1 >/dev/null | true; exit ${{PIPESTATUS[0]}}",
+}
+
+
+@pytest.mark.parametrize("way", CLOSED)
+@pytest.mark.parametrize(("arguments", "code"), [("--help", 0), ("load --profile x --dry-run", 2), ("nothing", 2)])
+def test_a_reader_that_went_away_costs_no_command_its_own_code(way, arguments, code):
+    script = CLOSED[way].format(command=f"{sys.executable} -m chamiperf_ci {arguments}")
     ended = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (3, "")
+    assert (ended.returncode, "Traceback" in ended.stderr) == (code, False), ended.stderr
+
+
+def test_text_that_the_terminal_cannot_show_is_shown_as_escapes():
+    script = (
+        "import click, sys; from chamiperf_ci.cli import run; run(click.command()(lambda: click.echo('\\udcff é')), [])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+    )
+    assert (ended.returncode, ended.stdout) == (0, rb"\udcff" + b" \xc3\xa9\n"), ended.stderr
+
+
+@pytest.mark.parametrize("after_s", [0.05, 0.15, 0.3, 0.6])
+def test_ctrl_c_at_any_time_leaves_no_traceback_of_ours(after_s, tmp_path):
+    command = [
+        sys.executable,
+        "-c",
+        "import chamiperf_ci.__main__ as m; print(1, flush=True); m.main(['wait', '--gateway', 'http://127.0.0.1:9'])",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        process.stdout.readline()
+        time.sleep(after_s)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in said) == (3, False), said
 
 
 def test_a_full_disk_behind_standard_output_is_told_in_one_line():

@@ -309,11 +309,28 @@ def _retry_after(answer: Answer) -> float:
     return float(text) if text.isascii() and text.isdigit() else 0.0
 
 
+ProbeName = Literal["health", "readiness", "version"]
+
+
+def probe_of(dialect: Dialect, service: Service, name: ProbeName) -> Probe:
+    """How a service is asked for `health`, `readiness` or `version`; one without it is asked for its health."""
+    probes = dialect.probes[service]
+    found: Probe | None = getattr(probes, name)
+    return found or probes.health
+
+
+def probe_url(target: Target, dialect: Dialect, service: Service, name: ProbeName) -> str:
+    """Where a service answers that; behind a gateway it may have a path of its own (contract 1.3)."""
+    prefix = dialect.gateway.probes
+    behind = service not in target.services and prefix
+    base = f"{target.gateway}{fill(prefix, {'service': service})}" if behind else target.url(service)
+    return f"{base}{probe_of(dialect, service, name).path}"
+
+
 PAGE: Final = 10_000
 """Items asked for at once; a stack that gives fewer is followed by its metadata."""
 
 
-ProbeName = Literal["health", "readiness", "version"]
 PLAIN: Final = "plain"
 
 
@@ -358,14 +375,12 @@ class Chamicore(Connections):
 
         Behind a gateway they may have paths of their own (contract 1.3).
         """
-        path, prefix = self._probe(service, name).path, self.dialect.gateway.probes
-        behind = service not in self.target.services and prefix
-        base = f"{self.target.gateway}{fill(prefix, {'service': service})}" if behind else self.target.url(service)
-        return self._sender.send(Request("GET", f"{base}{path}"), authorised=False)
+        url = probe_url(self.target, self.dialect, service, name)
+        return self._sender.send(Request("GET", url), authorised=False)
 
     def is_good(self, service: Service, name: ProbeName, answer: Answer) -> bool:
         """Whether an answer to `operational` is a good one: some services answer 200 to whatever they are asked."""
-        probe = self._probe(service, name)
+        probe = probe_of(self.dialect, service, name)
         return answer.status == probe.status and probe.contains.encode() in answer.content
 
     def version(self, service: Service, answer: Answer) -> dict[str, Any]:
@@ -379,11 +394,6 @@ class Chamicore(Connections):
             return {}
         said = answer.json_object()
         return {**said, "version": said.get(probe.key)} if probe.key else said
-
-    def _probe(self, service: Service, name: ProbeName) -> Probe:
-        probes = self.dialect.probes[service]
-        found: Probe | None = getattr(probes, name)
-        return found or probes.health
 
     def serve(self, route: Route, values: Mapping[str, str]) -> Answer:
         """Ask for what is served to a node."""

@@ -284,6 +284,23 @@ def k6_folder() -> Path:
     return _find("k6/dialects/chamicore.json").parents[1]
 
 
+def built_script(name: str) -> Path:
+    """A k6 script with its library in one file: in two thirds of the memory a VU, and whatever its path looks like.
+
+    k6 takes a path for a URL and finds nothing beside a script where the path holds a blank, `%` or `#`; a built script
+    needs nothing beside it.
+
+    Raises:
+        ConfigurationError: The installation lacks it.
+    """
+    path = k6_folder() / "built" / f"{name}.js"
+    if not path.is_file():
+        raise ConfigurationError(
+            f"the script of {name} is missing", where=str(path), remedy="Install chamiperf-ci again."
+        )
+    return path
+
+
 def default_baselines() -> Path:
     """The baselines.json that ships with the package: the ADR's targets and tolerances, no accepted runs.
 

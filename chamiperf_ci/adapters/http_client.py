@@ -33,13 +33,18 @@ from chamiperf_ci.models.dialect import Shape, field_of
 from chamiperf_ci.models.target import Target, Tls
 
 
-def check_url(url: str, *, where: str) -> str:
+def check_url(url: str, *, where: str, query: bool = False) -> str:
     """A base URL as it is used: without a trailing slash.
+
+    Args:
+        url: The URL.
+        where: The option or variable it comes from.
+        query: Whether it may have a query, as one that is only written to may.
 
     Raises:
         ConfigurationError: Not http or https, no host, a bad port, a user or password in it, or a query or fragment.
     """
-    problem = _problem(url)
+    problem = _problem(url.partition("?")[0] if query else url)
     if problem is not None:
         raise ConfigurationError(problem, where=where, remedy="Give a URL such as http://127.0.0.1:27778.")
     return url.strip().rstrip("/")

@@ -11,7 +11,7 @@ from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
-from chamiperf_ci.options import DURATION, history_options, out_option
+from chamiperf_ci.options import PERIOD, history_options, out_option
 
 _WEBHOOK = "CHAMIPERF_ALERT_WEBHOOK"
 _HEARTBEAT = "CHAMIPERF_HEARTBEAT_URL"
@@ -34,7 +34,7 @@ _HEARTBEAT = "CHAMIPERF_HEARTBEAT_URL"
     help="Name under which runs are kept, where no verdict says it; by default the newest night's, with --watch all.",
 )
 @click.option("--schedule", default="", metavar="FILE", help="The nightly workflow to look at, such as nightly.yml.")
-@click.option("--period", type=DURATION, default="24h", show_default=True, help="From one night to the next.")
+@click.option("--period", type=PERIOD, default="24h", show_default=True, help="From one night to the next.")
 @click.option("--label", default="chamiperf-alert", show_default=True, help="Label of the issues.")
 @click.option("--author", default="", help="Who the token writes as; by default GitHub is asked.")
 @click.option("--repository", metavar="OWNER/NAME", help="Where to open issues.  [default: the workflow's own]")

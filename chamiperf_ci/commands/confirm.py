@@ -10,7 +10,7 @@ from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import (
     DURATION,
-    Duration,
+    DURATION_OR_NONE,
     GivenClaim,
     baseline_options,
     claim_options,
@@ -20,14 +20,6 @@ from chamiperf_ci.options import (
 from chamiperf_ci.steps.targets import GivenTarget
 
 _PATH = click.Path(path_type=Path)
-
-
-class _Gap(Duration):
-    """A duration, or 0 for none."""
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds."""
-        return 0.0 if str(value).strip() in ("0", "0s", "0m") else super().convert(value, param, ctx)
 
 
 @click.command
@@ -59,7 +51,7 @@ class _Gap(Duration):
 )
 @click.option(
     "--min-gap",
-    type=_Gap(),
+    type=DURATION_OR_NONE,
     default="10m",
     show_default=True,
     help="Between the end of a scenario's run and its repeat; less than 10m is marked `same sitting`.",

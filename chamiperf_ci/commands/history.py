@@ -9,7 +9,7 @@ from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.options import DURATION, Command, history_options, range_options
+from chamiperf_ci.options import PERIOD, Command, history_options, range_options
 
 if TYPE_CHECKING:
     from chamiperf_ci.steps.history import Wanted
@@ -116,7 +116,7 @@ def export(
     type=click.Path(path_type=Path, dir_okay=False),
     help="What is compared and accepted.  [default: baselines.json if it is there, else what ships]",
 )
-@click.option("--period", type=DURATION, default="24h", show_default=True, help="From one night to the next.")
+@click.option("--period", type=PERIOD, default="24h", show_default=True, help="From one night to the next.")
 @range_options
 @history_options
 def trend(

@@ -9,20 +9,13 @@ import click
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import DURATION, Duration, GivenClaim, claim_options, out_option, target_options
+from chamiperf_ci.options import DURATION, DURATION_OR_NONE, GivenClaim, claim_options, out_option, target_options
 from chamiperf_ci.steps.lock import Claim
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.targets import GivenTarget, check_form
 
 _MOST_SHARDS = 16
 _PHASES = ("ramp-up", "sustained", "spike", "cooldown")
-
-
-class _DurationOrNone(Duration):
-    """As a duration, but 0 is allowed and means none."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
-        return 0.0 if str(value).strip() in ("0", "0s") else super().convert(value, param, ctx)
 
 
 class _Shards(click.ParamType[int]):
@@ -82,18 +75,18 @@ class _Shards(click.ParamType[int]):
 )
 @click.option(
     "--pace",
-    type=_DurationOrNone(),
+    type=DURATION_OR_NONE,
     help="Between the starts of a VU's iterations; 0 for none.  [default: the profile's]",
 )
 @click.option(
-    "--ramp-up", type=_DurationOrNone(), help="Duration of the ramp; 0 leaves it out.  [default: the profile's]"
+    "--ramp-up", type=DURATION_OR_NONE, help="Duration of the ramp; 0 leaves it out.  [default: the profile's]"
 )
-@click.option("--sustained", type=_DurationOrNone(), help="Duration of the sustained phase.  [default: the profile's]")
+@click.option("--sustained", type=DURATION_OR_NONE, help="Duration of the sustained phase.  [default: the profile's]")
 @click.option(
-    "--spike", type=_DurationOrNone(), help="Duration of the spike; 0 leaves it out.  [default: the profile's]"
+    "--spike", type=DURATION_OR_NONE, help="Duration of the spike; 0 leaves it out.  [default: the profile's]"
 )
 @click.option(
-    "--cooldown", type=_DurationOrNone(), help="Duration of the cooldown; 0 leaves it out.  [default: the profile's]"
+    "--cooldown", type=DURATION_OR_NONE, help="Duration of the cooldown; 0 leaves it out.  [default: the profile's]"
 )
 @click.option(
     "--windows", type=click.IntRange(1, 100), help="Windows of the sustained phase.  [default: the profile's]"
@@ -137,10 +130,10 @@ class _Shards(click.ParamType[int]):
 )
 @click.option(
     "--settle",
-    type=_DurationOrNone(),
+    type=DURATION_OR_NONE,
     help="Between a load and the checks after it.  [default: 30s, less after a short load]",
 )
-@click.option("--pause", type=_DurationOrNone(), help="Between two scenarios.  [default: as --settle]")
+@click.option("--pause", type=DURATION_OR_NONE, help="Between two scenarios.  [default: as --settle]")
 @click.option("--many-objects", is_flag=True, help="Allow a load that creates more than 300,000 objects.")
 @click.option(
     "--k6-output",

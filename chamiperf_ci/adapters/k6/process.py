@@ -99,7 +99,14 @@ class K6Process:
 
     def __init__(self, run: K6Run) -> None:
         self.run = run
-        address = free_address()
+        try:
+            address = free_address()
+        except OSError as error:
+            raise ConfigurationError(
+                f"k6 cannot be watched: {error.strerror or error}",
+                where="127.0.0.1",
+                remedy="Bring the loopback interface up: ip link set lo up.",
+            ) from error
         self.live = LiveK6(address)
         try:
             run.folder.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,7 @@ from chamiperf_ci.steps.load.stack_state import look_around
 from chamiperf_ci.steps.load.volume import KEA, in_order
 from chamiperf_ci.steps.lock import Claim, Held, hold
 from chamiperf_ci.steps.readiness import Readiness
+from chamiperf_ci.steps.road import Road, require_outputs
 from chamiperf_ci.steps.targets import GivenTarget, dialect_of, resolve
 
 
@@ -325,6 +326,7 @@ def drive(given: Given, voice: Voice, collectors: Collectors | None = None) -> E
     if len(assignments) == 1 and not assignments[0].missing(target):
         require_possible(job, assignments[0], many_objects=job.many_objects)
     with StopRequest() as stop, ExitStack() as held:
+        require_outputs(job.k6, job.outputs, job.output_settings, stop)
 
         def clients_of(side: Target) -> Clients:
             client = held.enter_context(Chamicore(side, patience=PATIENCE))
@@ -332,7 +334,7 @@ def drive(given: Given, voice: Voice, collectors: Collectors | None = None) -> E
             if given.claim is not None:
                 lock = held.enter_context(hold(client, given.claim, say=voice.progress))
             collector = collectors(side) if collectors else None
-            return Clients(client, stop, voice.progress, collector, lock.taken_by)
+            return Clients(client, stop, voice.progress, Road(side, job.k6), collector, lock.taken_by)
 
         new = Side(job, clients_of(target))
         if given.pairs:

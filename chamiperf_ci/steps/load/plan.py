@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from tabulate import tabulate
 
 from chamiperf_ci.adapters import machine
-from chamiperf_ci.adapters.files import dialect
+from chamiperf_ci.adapters.files import built_script, dialect
 from chamiperf_ci.adapters.http_client import is_loopback
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED, Profile
@@ -256,7 +256,7 @@ def assign(profile: Profile, scenario: str, changes: Overrides, spoken: str = CH
     volume = arithmetic.volume_of(load, work, segments=segments, room_mb=room_mb)
     return Assignment(
         scenario=scenario,
-        script=request.script_of(scenario),
+        script=built_script(scenario),
         load=load,
         work=work,
         volume=volume,

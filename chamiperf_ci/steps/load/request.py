@@ -1,7 +1,6 @@
 """What is asked of `load`: scenarios, profile, overrides, outputs, labels."""
 
 import difflib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,20 +58,6 @@ def choose_scenarios(asked: Iterable[str], profile: Profile) -> tuple[str, ...]:
     return known if ALL in names else in_order(names)
 
 
-def script_of(scenario: str) -> Path:
-    """The scenario's script, built: the same code in one file takes two thirds of the memory of a VU.
-
-    Raises:
-        ConfigurationError: The installation lacks it.
-    """
-    path = files.k6_folder() / "built" / f"{scenario}.js"
-    if not path.is_file():
-        raise ConfigurationError(
-            f"the script of {scenario} is missing", where=str(path), remedy="Install chamiperf-ci again."
-        )
-    return path
-
-
 def unknown(what: str, name: str, known: Iterable[str], *, option: str) -> ConfigurationError:
     """The error for a name that is none, with the nearest ones."""
     names = list(known)
@@ -82,6 +67,8 @@ def unknown(what: str, name: str, known: Iterable[str], *, option: str) -> Confi
 
 
 SPIKE = "spike"
+_LARGEST = 10**12
+"""Of a scenario's parameter; NaN is not below it either."""
 _KINDS = {bool: "true or false", str: "a text", int: "a number from 0 on", float: "a number from 0 on"}
 
 
@@ -181,7 +168,7 @@ def _fits(value: Parameter, profiles: Parameter) -> bool:
     """Whether a parameter is of the kind that the profile gives it; the scripts refuse another, NaN upsets the plan."""
     if isinstance(profiles, bool) or isinstance(value, bool) or isinstance(profiles, str):
         return type(value) is type(profiles)
-    return isinstance(value, int | float) and math.isfinite(value) and value >= 0
+    return isinstance(value, int | float) and 0 <= value <= _LARGEST
 
 
 def _spikes(load: Load, what: str) -> bool:
@@ -270,7 +257,7 @@ def settings(environment: Mapping[str, str], target: Target, *, native_histogram
             where=f"--remote-write, and {URL} is empty",
             remedy=f"Set {URL}=http://HOST:9090{RECEIVER}, or give the target's Prometheus.",
         )
-    check_url(url, where=URL)
+    check_url(url, where=URL, query=True)
     ours = {f"{PREFIX}TREND_STATS": STATISTICS, f"{PREFIX}STALE_MARKERS": "true"}
     native = {f"{PREFIX}TREND_AS_NATIVE_HISTOGRAM": "true"} if native_histograms else {}
     return {**ours, **native, **given, URL: url}

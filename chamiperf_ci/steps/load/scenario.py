@@ -44,6 +44,7 @@ from chamiperf_ci.steps.load.stack_state import Surroundings, look_around, requi
 from chamiperf_ci.steps.load.validity import MOST_SAMPLES, failure_samples
 from chamiperf_ci.steps.load.volume import arrivals_per_s
 from chamiperf_ci.steps.readiness import Readiness, ask, side_by_side
+from chamiperf_ci.steps.road import Road
 from chamiperf_ci.steps.targets import k6_environment
 
 SYNC_INTERVAL = "sync_interval_s"
@@ -344,6 +345,7 @@ class Clients:
     """One that does not try again by itself, so that what is slow or down is seen."""
     stop: StopRequest
     say: Callable[[str], None]
+    road: Road
     server: ServerCollector | None = None
     lock_taken_by: Callable[[], str] = lambda: ""
     """Who has taken the stack's lock meanwhile; empty for nobody."""
@@ -389,6 +391,7 @@ def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
     write_plan(plan, script_plan(job, assignment, run_id))
     _require_writable(path.parent)
     around, before = _look_before(job, assignment, clients)
+    clients.road.require(assignment.services, stop)
     if clients.server is not None:
         clients.server.start()
     readiness = Readiness(client, assignment.services)

@@ -2,10 +2,11 @@
 
 import tempfile
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from chamiperf_ci.adapters.files import k6_folder
+from chamiperf_ci.adapters.files import built_script
 from chamiperf_ci.adapters.k6 import (
     INTERRUPTED,
     Ending,
@@ -22,6 +23,7 @@ from chamiperf_ci.errors import GeneratorFailed
 from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import Load, Phase, PlanIdentities, PlanTls, ScriptPlan
 from chamiperf_ci.models.target import Service, Target
+from chamiperf_ci.steps.road import Road
 from chamiperf_ci.steps.targets import k6_environment
 
 VUS: Final = 16
@@ -77,7 +79,7 @@ class Driven:
         return self.stopped is not None and self.stopped.reason == INTERRUPTED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Driver:
     """Where k6 is, what it drives and who may stop it."""
 
@@ -85,6 +87,11 @@ class Driver:
     dialect: Dialect
     k6: K6Binary
     stop: StopRequest
+
+    @cached_property
+    def road(self) -> Road:
+        """The road to the services, tried once."""
+        return Road(self.target, self.k6)
 
     def write(self, stretch: Stretch) -> Driven:
         """Write nodes; stops early when the stack refuses more than a few.
@@ -103,13 +110,14 @@ class Driver:
         return self._drive("unseed", stretch, watch=None)
 
     def _drive(self, script: Literal["seed", "unseed"], stretch: Stretch, watch: Watcher | None) -> Driven:
+        self.road.require((Service.SMD, Service.BSS, Service.CLOUD_INIT), self.stop)
         with tempfile.TemporaryDirectory(prefix="chamiperf-seed-") as name:
             folder = Path(name)
             plan = folder / "plan.json"
             plan.write_text(self._plan(script, stretch).model_dump_json(exclude_none=True), encoding="utf-8")
             run = K6Run(
                 binary=self.k6.path,
-                script=k6_folder() / f"{script}.js",
+                script=built_script(script),
                 folder=folder,
                 environment={**k6_environment(self.target.credential), **_COLLECT_RARELY},
                 plan=plan,

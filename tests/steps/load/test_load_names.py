@@ -5,9 +5,9 @@ import json
 import pytest
 
 from chamiperf_ci.adapters import files
-from chamiperf_ci.adapters.files import catalogue
+from chamiperf_ci.adapters.files import built_script, catalogue
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.steps.load.request import choose_scenarios, read_profile, script_of
+from chamiperf_ci.steps.load.request import choose_scenarios, read_profile
 
 PROFILES = ("demo", "quick", "full", "soak")
 
@@ -58,4 +58,4 @@ def test_scenarios_run_once_and_in_the_order_that_disturbs_least():
 
 @pytest.mark.parametrize("name", catalogue().scenarios)
 def test_each_scenario_has_its_script(name):
-    assert script_of(name).is_file()
+    assert built_script(name).is_file()
