@@ -143,7 +143,7 @@ def problem(name: str, url: str, answer: object) -> ToolkitError | None:
         )
     if status:
         return None
-    why = f"k6 gets no answer from {name}, although Python does: {str(words)[:300] or 'it does not say why'}"
+    why = f"k6 gets no answer from {name}, although Python does: {str(words or 'it does not say why')[:300]}"
     where = f"GET {url}, k6's error {code}"
     if code in _TLS:
         return CertificateRefused(
