@@ -3,8 +3,13 @@
 import math
 import os
 import platform
+import re
 import resource
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 import psutil
 
@@ -12,7 +17,8 @@ from chamiperf_ci.models.target import Machine
 
 _MB = 1e6
 _GIB = 2**30
-_CGROUP = Path("/sys/fs/cgroup")
+_GROUPS = Path("/proc/self/cgroup")
+_MOUNTS = Path("/proc/self/mountinfo")
 _PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -33,32 +39,105 @@ def machine_class(description: Machine) -> str:
 
 
 def cores() -> int:
-    """Processors that this process may use, at least 1; a quota of the container counts, rounded up."""
-    allowed = len(os.sched_getaffinity(0))
-    try:
-        quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
-        return max(1, min(allowed, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):
-        return allowed
+    """Processors that this process may use, at least 1; the narrowest quota above it counts, rounded up."""
+    allowed = float(len(os.sched_getaffinity(0)))
+    for folder in _control_groups("cpu"):
+        for quota, period in (
+            _numbers(folder / "cpu.max"),
+            (_number(folder / _V1_QUOTA), _number(folder / _V1_PERIOD)),
+        ):
+            if quota is not None and period and quota > 0:
+                allowed = min(allowed, math.ceil(quota / period))
+    return max(1, int(allowed))
 
 
 def available_mb() -> float:
-    """Memory that could be had now, MB (10^6 bytes); a limit of the container counts."""
+    """Memory that could be had now, MB (10^6 bytes); the narrowest limit above this process counts."""
     available = float(psutil.virtual_memory().available)
-    limit = _number(_CGROUP / "memory.max")
-    used = _number(_CGROUP / "memory.current")
-    if limit is not None and used is not None:
-        available = min(available, limit - used + _given_back())
+    for limit, used, given_back in _memory_limits():
+        available = min(available, limit - used + given_back)
     return max(0.0, available) / _MB
 
 
-def _given_back() -> int:
-    """Bytes that count as used by the container although the kernel frees them first: files that nobody reads now."""
+@dataclass(frozen=True, slots=True)
+class _MemoryFiles:
+    """What the two versions of control groups call the same three numbers."""
+
+    limit: str
+    used: str
+    given_back: str
+    """In memory.stat: what counts as used although the kernel frees it first, files that nobody reads now."""
+
+
+_MEMORY_FILES: Final = (
+    _MemoryFiles("memory.max", "memory.current", "inactive_file"),
+    _MemoryFiles("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+_V1_QUOTA, _V1_PERIOD = "cpu.cfs_quota_us", "cpu.cfs_period_us"
+
+
+def _memory_limits() -> Iterator[tuple[int, int, int]]:
+    """Limit, use and what would be given back, bytes, of each control group that limits this process."""
+    for folder in _control_groups("memory"):
+        for names in _MEMORY_FILES:
+            limit, used = _number(folder / names.limit), _number(folder / names.used)
+            if limit is not None and used is not None:
+                yield limit, used, _in_stat(folder / "memory.stat", names.given_back)
+
+
+def _control_groups(controller: str) -> list[Path]:
+    """The folders of the control groups that this process is in, of both versions: its own, and all above it.
+
+    A limit may stand at any of them: a runner's service, a slice, a container's own or its pod's.
+    """
     try:
-        lines = (_CGROUP / "memory.stat").read_text(encoding="ascii").splitlines()
+        groups, mounts = _GROUPS.read_text(encoding="utf-8"), _MOUNTS.read_text(encoding="utf-8")
     except (OSError, ValueError):
+        return []
+    return list(_folders(controller, groups, mounts))
+
+
+@lru_cache(maxsize=8)
+def _folders(controller: str, groups: str, mounts: str) -> tuple[Path, ...]:
+    found: dict[Path, None] = {}
+    for line in groups.splitlines():
+        _, controllers, path = (*line.split(":", 2), "", "")[:3]
+        # Of version 2 there is one hierarchy, and its line names no controller.
+        if controllers and controller not in controllers.split(","):
+            continue
+        for root, point in _mounted(mounts, controller if controllers else ""):
+            inside = Path(path).relative_to(root) if Path(path).is_relative_to(root) and ".." not in path else Path()
+            found |= dict.fromkeys([point / inside, *(point / above for above in inside.parents), point])
+    return tuple(found)
+
+
+def _mounted(mounts: str, controller: str) -> Iterator[tuple[Path, Path]]:
+    """Where a hierarchy is mounted: which of its groups, and at which folder; without a controller version 2's."""
+    for line in mounts.splitlines():
+        fields, _, rest = line.partition(" - ")
+        kind, _, options = (*rest.split(" ", 2), "", "")[:3]
+        if (kind == "cgroup2") if not controller else (kind == "cgroup" and controller in options.split(",")):
+            root, point = (
+                re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), each) for each in fields.split()[3:5]
+            )
+            yield Path(root), Path(point)
+
+
+def _in_stat(path: Path, name: str) -> int:
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith(f"{name} ")), 0)
+    except (OSError, ValueError, IndexError):
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
+
+
+def _numbers(path: Path) -> tuple[int | None, int | None]:
+    """The two numbers of `cpu.max`; None for `max`, and where there is no such file."""
+    try:
+        quota, period = path.read_text(encoding="ascii").split()
+        return int(quota), int(period)
+    except (OSError, ValueError):
+        return None, None
 
 
 def most_open_files() -> int:
@@ -78,8 +157,7 @@ def local_ports() -> int:
 
 def _memory_bytes() -> float:
     total = float(psutil.virtual_memory().total)
-    limit = _number(_CGROUP / "memory.max")
-    return total if limit is None else min(total, limit)
+    return min([total, *(float(limit) for limit, _, _ in _memory_limits())])
 
 
 def _number(path: Path) -> int | None:
