@@ -1,11 +1,14 @@
 """Reading and writing our documents: whole or not at all, and refused with the place and the remedy."""
 
+import fcntl
 import json
 import os
 import re
 import tempfile
+import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import UnionType
@@ -115,6 +118,7 @@ def _fields(kind: object, path: Sequence[str | int]) -> list[str]:
 PRODUCER = f"chamiperf {__version__}"
 
 D = TypeVar("D", bound=Document)
+_WAIT_S: Final = 30.0
 
 
 def write_text(path: Path, text: str) -> None:
@@ -143,6 +147,43 @@ def write_text(path: Path, text: str) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Alone between reading a file and writing it anew: another command that changes it waits, and reads what we wrote.
+
+    The lock is on the folder, so that nothing is left beside the file; the kernel gives it back with the process.
+
+    Raises:
+        ConfigurationError: The folder cannot be opened, or another command holds it for half a minute.
+    """
+    end = time.monotonic() + _WAIT_S
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the file's folder cannot be opened: {error.strerror or error}",
+            where=str(path),
+            remedy="Name a file in a folder that is there.",
+        ) from error
+    try:
+        while True:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > end:
+                    raise ConfigurationError(
+                        "another command is changing the file", where=str(path), remedy="Run this one again after it."
+                    ) from error
+                time.sleep(0.05)
+            except OSError:
+                # A file system without locks, such as some of networks: as before there were any.
+                break
+        yield
+    finally:
+        os.close(folder)
 
 
 def remove(path: Path) -> None:

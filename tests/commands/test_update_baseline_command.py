@@ -2,6 +2,8 @@ import ast
 import json
 import re
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import github_standin
@@ -10,6 +12,7 @@ import yaml
 from command_line import command
 from made_runs import made_run
 
+from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.models.baselines import Baselines
@@ -61,6 +64,31 @@ def test_proposed_reviewed_applied_and_the_next_run_compares_with_it(folder):
     compared = command("compare", "--runs", "night-1", "--format", "json", cwd=folder)
     [p99] = [row for row in json.loads(compared.stdout)["rows"] if row["key"]["metric"] == "p99"]
     assert (p99["baseline_runs"], p99["verdict"]) == (1, "inconclusive")
+
+
+def test_two_that_apply_at_once_lose_nothing(folder):
+    propose(folder, "night-0", more=("--patch", "one.json"))
+    propose(folder, "night-1", more=("--patch", "two.json"))
+    with ThreadPoolExecutor() as pool:
+        ends = list(pool.map(lambda patch: update(folder, "apply", "--patch", patch), ["one.json", "two.json"]))
+    assert sorted(end.returncode for end in ends) == [0, 2], [end.stderr for end in ends]
+    winner = next(number for number, end in enumerate(ends) if end.returncode == 0)
+    assert accepted(folder) == [f"boot{winner:04}"]
+
+
+def test_who_reads_a_file_to_change_it_is_alone(tmp_path):
+    number = tmp_path / "number"
+    number.write_text("0")
+
+    def count(_):
+        with files.changing(number):
+            value = int(number.read_text())
+            time.sleep(0.01)
+            number.write_text(str(value + 1))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(count, range(20)))
+    assert number.read_text() == "20"
 
 
 def test_a_stale_patch_is_refused_and_the_file_is_left_alone(folder):

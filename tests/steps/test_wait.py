@@ -11,6 +11,8 @@ from chamiperf_ci.models.faults import SlowStart
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.steps.readiness import wait_until_ready
 
+READY = Reply(200, {"status": "ready"})
+
 
 def _wait(services, timeout_s=10.0, said=None):
     said = [] if said is None else said
@@ -21,13 +23,13 @@ def _wait(services, timeout_s=10.0, said=None):
 def test_a_stack_that_becomes_ready_is_waited_for_and_told_once():
     said = []
     unready = Reply(503, {"detail": "first sync is running"})
-    with serving([unready, unready, Reply(200)]) as server:
+    with serving([unready, unready, READY]) as server:
         _wait({Service.BSS: server.url}, said=said)
     assert said == ["waiting for bss: status 503, first sync is running"]
 
 
 def test_a_service_that_is_never_ready_is_named_with_its_reason():
-    with serving(Reply(503, {"detail": "no database"})) as bad, serving(Reply(200)) as good:
+    with serving(Reply(503, {"detail": "no database"})) as bad, serving(READY) as good:
         with pytest.raises(StackUnreachable) as failed:
             _wait({Service.SMD: good.url, Service.BSS: bad.url}, timeout_s=0.6)
         url = bad.url
@@ -35,6 +37,20 @@ def test_a_service_that_is_never_ready_is_named_with_its_reason():
         f"not ready within 0.6 s: bss: status 503, no database ({url}). "
         "See the services' logs, or wait longer with --timeout."
     )
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (Reply(200), "status 200, without a word"),
+        (Reply(200, b"<html><title>Sign in</title></html>"), "status 200, <html>"),
+        (Reply(200, {"database": "ok"}), "status 200"),
+        (Reply(204), "status 204"),
+    ],
+)
+def test_an_answer_that_is_not_what_the_dialect_promises_is_not_ready(reply, says):
+    with serving(reply) as server, pytest.raises(StackUnreachable, match=says):
+        _wait({Service.BSS: server.url}, timeout_s=0.5)
 
 
 def test_a_service_that_hangs_does_not_hold_the_wait_up():

@@ -149,7 +149,8 @@ def format_file(path: Path) -> None:
     Raises:
         ConfigurationError: The file is not valid, or cannot be written.
     """
-    files.write_text(path, layout(files.read_document(path, Baselines, remedy=RESTORE)))
+    with files.changing(path):
+        files.write_text(path, layout(files.read_document(path, Baselines, remedy=RESTORE)))
     click.echo(f"{path} is in its layout.", err=True)
 
 

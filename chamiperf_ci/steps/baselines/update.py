@@ -168,9 +168,10 @@ def apply_file(baselines: Path, patch: Path) -> None:
         ConfigurationError: The patch was made against another state, or a file cannot be read or written.
     """
     operations = read_patch(patch)
-    changed = apply_patch(files.read_document(baselines, Baselines, remedy=RESTORE), operations, where=str(patch))
-    click.echo(patch_text(operations), nl=False)
-    files.write_text(baselines, layout(changed))
+    with files.changing(baselines):
+        changed = apply_patch(files.read_document(baselines, Baselines, remedy=RESTORE), operations, where=str(patch))
+        click.echo(patch_text(operations), nl=False)
+        files.write_text(baselines, layout(changed))
     click.echo(f"Applied to {baselines}. Commit it, so that it is reviewed.", err=True)
 
 
