@@ -39,6 +39,11 @@ SLOW_QUARTER = "slow-quarter "
 """Before a quantile's name: what the slowest quarter of a run's windows reaches."""
 
 
+def _log1p(ratio: float) -> float:
+    """As `math.log1p`; a file may hold a ratio below -1, and a loss of everything is as far as it goes."""
+    return math.log1p(ratio) if ratio > -1 else -math.inf
+
+
 class RowKey(Value):
     """Names a row."""
 
@@ -174,13 +179,14 @@ class Row(Value):
         """The lower end of the change's 95 % interval on the log scale turned so that up is worse; 0 without one."""
         if self.change is None:
             return 0.0
-        return math.log1p(self.change.low) if self.direction is Direction.LOWER else -math.log1p(self.change.high)
+        lower = self.direction is Direction.LOWER
+        return _log1p(self.change.low) if lower else -_log1p(self.change.high)
 
     @property
     def surely_beyond(self) -> bool:
         """Whether a row that one run made suspect exceeds its tolerance by the whole interval."""
         higher = self.direction is Direction.HIGHER
-        theta = -math.log1p(-self.tolerance) if higher else math.log1p(self.tolerance)
+        theta = -_log1p(-self.tolerance) if higher else _log1p(self.tolerance)
         return self.suspect and self.change is not None and self.worse_at_least >= theta
 
 

@@ -48,6 +48,11 @@ def html(raw: str, *, longest: int = 2_000) -> str:
     return text
 
 
+def is_web(url: str) -> bool:
+    """Whether a text is an http(s) address and nothing beside it."""
+    return re.fullmatch(r"https?://[^\s\"'<>]+", url) is not None
+
+
 # Private use characters, which `plain` lets through nowhere: no text of others can begin or end data of its own.
 _DATA_BEGINS, _DATA_ENDS = "\ue000", "\ue001"
 _DATA = re.compile(f"{_DATA_BEGINS}([^{_DATA_ENDS}]*){_DATA_ENDS}")
@@ -64,12 +69,12 @@ def sentence_in_markdown(text: str) -> str:
 
     Code by HTML tags: backticks in a name could end a code span, and inside code nobody is mentioned.
     """
-    return _with_data(text, markdown, lambda found: f"<code>{markdown(found)}</code>")
+    return _with_data(text, _with_code(markdown, "<code>"), lambda found: f"<code>{markdown(found)}</code>")
 
 
 def sentence_in_html(text: str) -> str:
     """Return a sentence of ours for HTML, the data in it as code with a direction of its own."""
-    return _with_data(text, html, lambda found: f'<code dir="ltr">{html(found)}</code>')
+    return _with_data(text, _with_code(html, '<code dir="ltr">'), lambda found: f'<code dir="ltr">{html(found)}</code>')
 
 
 def sentence_in_plain_text(text: str) -> str:
@@ -80,15 +85,34 @@ def sentence_in_plain_text(text: str) -> str:
 _NAME_LIKE = re.compile(r"[\w./:@+-]{1,40}(?: / [\w./:@+-]{1,40})?(?: [\w./:@+-]{1,20}){0,2}")
 
 
+def _with_code(escape: Callable[[str], str], begin: str) -> Callable[[str], str]:
+    """Escape words of ours, in which backticks stand around a command."""
+
+    def escaped(ours: str) -> str:
+        parts = ours.split("`")
+        if len(parts) % 2 == 0:  # a command with data in it is in two parts of the sentence
+            return escape(ours)
+        return "".join(
+            f"{begin}{escape(part)}</code>" if place % 2 else _spaced(part, escape(part))
+            for place, part in enumerate(parts)
+        ).strip()
+
+    return escaped
+
+
+def _spaced(raw: str, escaped: str) -> str:
+    """The blanks around a part of a sentence, which every escape strips."""
+    return f"{' ' * raw[:1].isspace()}{escaped}{' ' * (bool(escaped) and raw[-1:].isspace())}"
+
+
 def _with_data(text: str, ours: Callable[[str], str], theirs: Callable[[str], str]) -> str:
     shown = []
     for place, part in enumerate(_DATA.split(text)):
         if place % 2:
             shown.append(theirs(part))
         else:
-            # Blanks beside data are ours, and every escape strips them.
             inner = ours(part)
-            shown.append(f"{' ' * part[:1].isspace()}{inner}{' ' * (bool(inner) and part[-1:].isspace())}")
+            shown.append(_spaced(part, inner))
     return "".join(shown)
 
 

@@ -219,6 +219,7 @@ def signed_interval(row: Row, change: Change, *, to: str = " to ") -> str:
         ordered = sizes if change.low > 0 else sizes[::-1]
         return f"{ordered[0]}{to}{ordered[1]} %"
     signs = [MINUS if end < 0 else "+" for end in (change.low, change.high)]
+    signs = ["" if size == "0" else sign for sign, size in zip(signs, sizes, strict=True)]
     return f"{signs[0]}{sizes[0]}{to}{signs[1]}{sizes[1]} %"
 
 

@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from chamiperf_ci.models.verdict import Row, ScenarioOutcome, Verdict
 from chamiperf_ci.models.vocabulary import FactWord, RowReason, RowVerdict, TargetVerdict
-from chamiperf_ci.render import escaping, headline, numbers
+from chamiperf_ci.render import escaping, headline, night, numbers
 from chamiperf_ci.render.cards import CARDS, plain_text
 from chamiperf_ci.render.charts import text_chart
 from chamiperf_ci.render.escaping import data
@@ -585,20 +585,13 @@ SUMMARY_LIMIT_BYTES = 900_000
 def comment_body(verdict: Verdict, *, limit: int = COMMENT_LIMIT, context: Context) -> str:
     """Return the comment, at most `limit` characters long.
 
-    Everything in the verdict is taken for hostile: names and sentences are escaped and no markup of theirs survives.
-    What does not fit is shed in this order: sentences of the folded tables and the chart, unchanged rows, all but the
-    ten worst rows of each section, everything but the counts; each time with a pointer to the artifact.
+    Everything in the verdict is taken for hostile: no markup of its texts survives, and all of them are data.
+    What does not fit is shed in this order: the chart, the table of all figures, all but the ten gravest rows,
+    everything but the finding; from the second on with a pointer to the artifact.
     """
-    surface = Markdown(compact=True)
-    return fit(lambda detail: body(verdict, surface, context, detail), limit)
+    return fit(lambda detail: night.markdown(verdict, context, detail=detail), limit)
 
 
 def summary(verdict: Verdict, *, context: Context, limit: int = SUMMARY_LIMIT_BYTES) -> str:
     """Return the job summary, at most `limit` bytes: above 1 MiB GitHub drops it without a word."""
-    surface = Markdown()
-    return fit(
-        lambda detail: body(verdict, surface, context, detail),
-        limit,
-        size=size_in_bytes,
-        levels=(Detail.EVERYTHING, Detail.NO_SENTENCES, Detail.NO_UNCHANGED, Detail.FEW_ROWS, Detail.COUNTS),
-    )
+    return fit(lambda detail: night.markdown(verdict, context, detail=detail), limit, size=size_in_bytes)

@@ -1,0 +1,331 @@
+"""The markdown of a night: pull request comment and job summary are one template.
+
+The template takes numbers and `Escaped` text alone; anything else is an error, so no text of others can get into it
+unescaped, whatever a template's author forgets.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from chamiperf_ci.models.verdict import Row, Verdict
+from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.render import escaping, headline, numbers
+from chamiperf_ci.render.escaping import data
+from chamiperf_ci.render.facts import details_of, fact_sentence, sensitivity_sentence
+from chamiperf_ci.render.numbers import Context
+from chamiperf_ci.render.sentences import amount, amounts
+
+if TYPE_CHECKING:
+    import jinja2
+
+
+class Escaped(str):
+    """Markdown that is safe: our own words, with everything of others escaped in it."""
+
+    __slots__ = ()
+
+
+_NOTHING = Escaped("")
+
+
+def prose(text: str) -> Escaped:
+    """Return a sentence of ours, the data in it as code."""
+    return Escaped(escaping.sentence_in_markdown(text))
+
+
+def _refuse_unescaped(value: object) -> object:
+    if isinstance(value, Escaped | int | float):
+        return value
+    message = f"a markdown template was given {type(value).__name__}, which is neither a number nor escaped"
+    raise TypeError(message)
+
+
+@cache
+def _templates() -> "jinja2.Environment":
+    # Imported on use: it costs a start of the program more than all else here.
+    import jinja2  # noqa: PLC0415
+
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("chamiperf_ci", "render/templates"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - markdown, whose values are refused unless they are escaped
+        finalize=_refuse_unescaped,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters["join"] = lambda values, between: Escaped(between.join(f"{float(value):g}" for value in values))
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A row of the table."""
+
+    sign: Escaped
+    metric: Escaped
+    baseline: Escaped = _NOTHING
+    now: Escaped = _NOTHING
+    change: Escaped = _NOTHING
+    target: Escaped = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    """A metric over runs: numbers and fixed words alone."""
+
+    title: Escaped
+    unit: Escaped
+    top: float
+    points: tuple[float, ...]
+    accepted: tuple[float, ...]
+    limit: tuple[float, ...]
+    now: int
+
+
+_MOST_ROWS = 20
+_FEW_ROWS = 10
+_UNITS_ON_AXES = frozenset({"ms", "s", "/s", "share", "windows", "cores", "MB"})
+
+
+def markdown(verdict: Verdict, context: Context, *, detail: int) -> str:
+    """Return the night in markdown.
+
+    Args:
+        verdict: What was concluded; everything in it is taken for hostile.
+        context: Where links lead.
+        detail: 0 everything; 1 no chart; 2 no table of all figures; 3 the ten gravest rows; 4 the finding alone.
+    """
+    found = headline.headline(verdict)
+    several = len(verdict.scenarios) > 1
+    ordered = sorted(verdict.rows, key=_gravest_first)
+    decisive = [row for row in ordered if _decides(row)]
+    most = _FEW_ROWS if detail >= 3 else _MOST_ROWS  # noqa: PLR2004 - the levels that the docstring names
+    everything = detail < 4  # noqa: PLR2004 - as above
+    chart = _chart(verdict) if detail < 1 else None
+    values: dict[str, Any] = {
+        "icon": prose(found.icon),
+        "name": prose("chamiperf self-test (no product was measured)" if verdict.self_test else "chamiperf"),
+        "title": prose(found.title),
+        "lead": prose(found.lead),
+        "rest": prose(found.rest),
+        "do": prose(found.do),
+        "rows": [
+            *(_cells(row, context, several=several) for row in decisive[:most]),
+            *_rest(ordered, decisive, most, targets_said="targets" in found.rest),
+        ]
+        if everything
+        else (),
+        "chart": chart,
+        "sure": [prose(line) for line in _sure(verdict)] if everything else (),
+        "figures": [_cells(row, context, several=several) for row in ordered] if detail < 2 else (),  # noqa: PLR2004 - as above
+        "pointer": prose(f"Shortened for want of room: {_where(context)}.") if detail >= 2 else "",  # noqa: PLR2004
+        "links": _links(context) if everything else (),
+    }
+    text = _templates().get_template("night.md.j2").render(values)
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text.strip() + "\n"
+
+
+def _decides(row: Row) -> bool:
+    """Whether a reader must see the row: all that is red or orange, and what is not judged for a reason of its own."""
+    if RowReason.RUN_INVALID in (row.reason, row.target.reason):
+        return False
+    open_but_suspect = headline.is_inconclusive(row) and (row.suspect or row.far_above)
+    named = row.reason in (RowReason.PART_OF_RUN, RowReason.NO_EARLIER_FIGURE)
+    lacking = headline.is_not_judged(row) and not row.forgiven
+    return any(
+        (
+            row.verdict is RowVerdict.REGRESSION,
+            row.target.verdict in (TargetVerdict.MISSED, TargetVerdict.INVALID),
+            headline.is_drifting(row),
+            open_but_suspect,
+            named,
+            lacking,
+            headline.is_improved(row),
+        )
+    )
+
+
+def _gravest_first(row: Row) -> tuple[int, float, str]:
+    holds = (
+        headline.has_regressed(row),
+        headline.misses_target(row),
+        headline.has_vanished(row),
+        row.far_above or row.surely_beyond,
+        headline.is_drifting(row),
+        headline.is_inconclusive(row) and row.suspect,
+        headline.is_acknowledged(row),
+        headline.is_not_judged(row),
+        headline.is_inconclusive(row),
+        headline.is_improved(row),
+        row.compared,
+    )
+    return next((place for place, held in enumerate(holds) if held), len(holds)), -headline.gravity(row), row.key.text
+
+
+def _signs(row: Row) -> tuple[str, str, str]:
+    """An icon, the word beside it, and the word of its card."""
+    worse = "slower" if numbers.words_for(row.unit, row.direction).worse == "slower" else "worse"
+    signs = (
+        (headline.has_regressed(row), "🔴", worse, str(row.reason)),
+        (headline.misses_target(row), "🔴", "target missed", "missed"),
+        (headline.is_acknowledged(row), "🟣", "known", str(row.reason)),
+        (headline.has_vanished(row), "⚪", "vanished", str(row.reason)),
+        (headline.is_drifting(row), "🟠", "drifts", str(row.reason)),
+        (headline.is_inconclusive(row) and row.suspect, "🟠", "not confirmed", str(row.reason)),
+        (headline.is_not_judged(row) and row.forgiven, "🔵", "without a baseline yet", str(row.reason)),
+        (headline.is_not_judged(row), "⚪", "not judged", str(row.reason)),
+        (headline.is_inconclusive(row), "🟡", "open", str(row.reason)),
+        (headline.is_improved(row), "🟢", "better", str(row.reason)),
+        (row.compared, "🟢", "unchanged", str(row.reason)),
+    )
+    return next((sign[1:] for sign in signs if sign[0]), ("▫️", "shown", str(row.reason)))
+
+
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+def _unbroken(*parts: str) -> Escaped:
+    """Short text that a narrow column must not break."""
+    inner = [part if part.startswith("<a") else part.replace(" ", _NO_BREAK) for part in parts if part]
+    return Escaped(_NO_BREAK.join(inner))
+
+
+def _cells(row: Row, context: Context, *, several: bool) -> _Cells:
+    icon, word, card = _signs(row)
+    values = [value for value in (row.baseline, row.current) if value is not None]
+    shown = dict(zip(values, amounts(values, row.unit), strict=True))
+    baseline = f"{shown[row.baseline]} ({row.baseline_runs})" if row.baseline is not None else ""
+    runs = f" ({len(row.current_values)})" if len(row.current_values) > 1 else ""
+    now = f"{shown[row.current]}{runs}" if row.current is not None else ""
+    if row.offered is not None:
+        now = f"{now} of {amount(row.offered, row.unit)}"
+    change = ""
+    if row.change is not None:
+        change = f"{headline.signed(row, row.change)} ({headline.signed_interval(row, row.change, to=' … ')})"
+    return _Cells(
+        _unbroken(icon, _link(word.replace(" ", _NO_BREAK), context.card_url(card))),
+        prose(data(row.key.text if several else row.key.text.removeprefix(f"{row.key.scenario} / "))),
+        _unbroken(prose(baseline)),
+        _unbroken(prose(now)),
+        _unbroken(prose(change)),
+        _target(row, context),
+    )
+
+
+def _target(row: Row, context: Context) -> Escaped:
+    target = row.target
+    if target.limit is None or target.verdict is TargetVerdict.NONE:
+        return Escaped("")
+    sign = "<" if target.bound == "below" else ">"
+    limit = prose(f"{sign} {amount(target.limit, target.unit)}")
+    marks = {TargetVerdict.MET: "✓", TargetVerdict.MISSED: "✗", TargetVerdict.AT_THE_LIMIT: "✓ at the limit"}
+    mark = marks.get(target.verdict)
+    return _unbroken(mark or _link(f"not{_NO_BREAK}judged", context.card_url(str(target.verdict))), limit)
+
+
+def _rest(ordered: Sequence[Row], decisive: Sequence[Row], most: int, *, targets_said: bool) -> list[_Cells]:
+    """The last lines of the table: what is not shown above, counted by its sign."""
+    above = {row.key.text for row in decisive[:most]}
+    counted: dict[tuple[str, str], int] = {}
+    for row in ordered:
+        if row.compared and row.key.text not in above and row.reason is not RowReason.RUN_INVALID:
+            icon, word, _ = _signs(row)
+            counted[icon, word] = counted.get((icon, word), 0) + 1
+    judged = [row for row in ordered if row.target.verdict in (TargetVerdict.MET, TargetVerdict.AT_THE_LIMIT)]
+    missed = any(row.target.verdict is TargetVerdict.MISSED for row in ordered)
+    if not above and all(word == "unchanged" for _, word in counted):
+        return []  # the finding says it
+    lines = []
+    for place, ((icon, word), count) in enumerate(counted.items()):
+        others = "others " if above else ""
+        said = f"{count} {others}{word}"
+        if place == len(counted) - 1 and judged and not missed and not targets_said:
+            said += ", all targets met"
+        lines.append(_Cells(prose(icon), prose(said)))
+    return lines
+
+
+def _sure(verdict: Verdict) -> list[str]:
+    """How far the finding can be trusted: what was shown of the gate, what could not be seen, and all warnings."""
+    lines = [sensitivity_sentence(found) for found in verdict.sensitivity]
+    lines += headline.blind_spots(verdict.rows, verdict.scenarios)
+    for scenario in verdict.scenarios:
+        name = data(scenario.scenario)
+        where = f"{scenario.started_at:%Y-%m-%d %H:%M} UTC on {data(scenario.fingerprint.machine_class)}"
+        against = "no accepted run"
+        if scenario.baseline_runs:
+            days = dict.fromkeys((data(scenario.baseline_oldest), data(scenario.baseline_newest)))
+            against = f"{numbers.counted(scenario.baseline_runs, 'accepted run')} of {' to '.join(days)}"
+        again = ""
+        if scenario.repeated:
+            sitting = ", back to back" if scenario.same_sitting else ""
+            again = f", measured again {numbers.counted(scenario.repeated, 'time')}{sitting}"
+        lines.append(f"{name}: {where}{again}, compared with {against}.")
+        lines += [f"{name}: {detail}" for detail in details_of(scenario)]
+        lines += [f"{name}: {fact_sentence(fact)}" for fact in (*scenario.reported_differences, *scenario.warnings)]
+    lines += [
+        f"{data(row.key.text)}: acknowledged by {data(known.who)} until {data(known.expires)}: "
+        f"{data(known.reason, longest=160)}."
+        for row in verdict.rows
+        for known in (row.acknowledged, row.target.acknowledged)
+        if known is not None
+    ]
+    return [*lines, *map(fact_sentence, verdict.warnings)]
+
+
+def _chart(verdict: Verdict) -> _Chart | None:
+    """The gravest row that has a change, over the nights before, or over the accepted runs, and tonight's."""
+    grave = [
+        row
+        for row in headline.worst_first(verdict.rows)
+        if row.change is not None
+        and row.baseline
+        and not row.by_pairs
+        and (row.verdict is RowVerdict.REGRESSION or row.suspect or headline.is_drifting(row))
+    ]
+    if not grave:
+        return None
+    row = grave[0]
+    before = row.history_values if len(row.history_values) > 1 else row.baseline_values
+    points = (*before, *row.current_values)
+    accepted = row.baseline or 0.0
+    limit = accepted * (1 + row.tolerance if row.direction is Direction.LOWER else 1 - row.tolerance)
+    top = max(*points, accepted, limit) * 1.1
+    if not all(map(math.isfinite, (*points, limit, top))) or min(points) < 0 or top <= 0:
+        return None
+    return _Chart(
+        prose(numbers.title(row.key)),
+        prose(row.unit if row.unit in _UNITS_ON_AXES else "value"),
+        top,
+        points,
+        (accepted,) * len(points),
+        (limit,) * len(points),
+        len(row.current_values),
+    )
+
+
+def _where(context: Context) -> str:
+    return (
+        f"all is in artifact {data(context.artifact)}" if context.artifact else "all is in verdict.json and report.html"
+    )
+
+
+def _link(label: str, url: str) -> Escaped:
+    """A link to an http(s) address; anything else stays text."""
+    return Escaped(f'<a href="{escaping.html(url)}">{prose(label)}</a>') if escaping.is_web(url) else prose(label)
+
+
+def _links(context: Context) -> list[Escaped]:
+    cards = f"{context.project_url.rstrip('/')}/{numbers.CARDS}" if context.project_url else ""
+    wanted = (
+        ("Report", context.report_url),
+        ("Run", context.run_url),
+        ("What do these words mean?", cards),
+    )
+    return [_link(label, url) for label, url in wanted if url]
