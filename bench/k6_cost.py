@@ -101,7 +101,7 @@ def main() -> int:
             bss = next(service.url for service in state.services if service.name == "bss")
             urls = {service.name: service.url for service in state.services}
             token = lifecycle.internal_token(state)
-            _seed(folder, urls, token)
+            _seed(folder, urls, token, NODES if "memory" in asked else FEW_NODES)
             if "processor" in asked:
                 within.append(_processor([_round(folder, bss, index) for index in range(ROUNDS)]))
             if "memory" in asked:
@@ -214,8 +214,8 @@ def _require_good(failed: float) -> None:
         raise SystemExit(f"{failed:.0f} requests were not answered with a boot script")
 
 
-def _seed(folder: Path, urls: dict[str, str], token: str) -> None:
-    plan = _plan(folder, urls, scenario="seed", vus=16, duration_s=600, iterations=NODES)
+def _seed(folder: Path, urls: dict[str, str], token: str, nodes: int) -> None:
+    plan = _plan(folder, urls, scenario="seed", vus=16, duration_s=600, iterations=nodes)
     _run(folder, k6_folder() / "seed.js", plan, CHAMICORE_INTERNAL_TOKEN=token)
 
 
