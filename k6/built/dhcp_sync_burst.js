@@ -198,7 +198,7 @@
 
           case "openchami-shared.routes.meta-data":
           case "openchami.routes.meta-data":
-            return JSON.parse('{"service":"cloud-init","method":"GET","path":"/meta-data","open":true,"headers":{"X-Forwarded-For":"{ip}"},"not_yet_status":[422],"contains":["local-hostname: h-{mac_plain}\\n"]}');
+            return JSON.parse('{"service":"cloud-init","method":"GET","path":"/meta-data","open":true,"headers":{"X-Forwarded-For":"{ip}"},"not_yet_status":[404,422],"contains":["local-hostname: h-{mac_plain}\\n"]}');
 
           case "openchami-shared.routes.user-data":
           case "openchami.routes.user-data":
@@ -206,7 +206,7 @@
 
           case "openchami-shared.routes.vendor-data":
           case "openchami.routes.vendor-data":
-            return JSON.parse('{"service":"cloud-init","method":"GET","path":"/vendor-data","open":true,"headers":{"X-Forwarded-For":"{ip}"},"not_yet_status":[422],"contains":["#include"]}');
+            return JSON.parse('{"service":"cloud-init","method":"GET","path":"/vendor-data","open":true,"headers":{"X-Forwarded-For":"{ip}"},"not_yet_status":[404,422],"contains":["#include"]}');
 
           case "openchami-shared.objects.bootparams":
             return JSON.parse('{"kind":"bootparams","service":"bss","path":"/boot/v1/bootparameters","key":"{mac}","one":"/boot/v1/bootparameters?mac={key}","items":"","each":"macs","owner":"{mac}","conflict":[400],"gone":[400,404],"settle":"put","mark":["\\"http://images.example/chamiperf/vmlinuz\\""],"body":{"macs":["{mac}"],"kernel":"http://images.example/chamiperf/vmlinuz","initrd":"http://images.example/chamiperf/initrd.img","params":"console=ttyS0 chamiperf.shared=1 ip=dhcp"},"shows":{"kernel":"http://images.example/chamiperf/vmlinuz","initrd":"http://images.example/chamiperf/initrd.img","params":"console=ttyS0 chamiperf.shared=1 ip=dhcp"},"changed":["chamiperf.changed={id} "],"requests":{"put":{"path":"/boot/v1/bootparameters","contains":[]},"change":{"path":"/boot/v1/bootparameters","body":{"macs":["{mac}"],"params":"console=ttyS0 chamiperf.changed={id} ip=dhcp"}},"delete":{"path":"/boot/v1/bootparameters","body":{"macs":["{key}"]}}}}');
@@ -1585,7 +1585,7 @@
 
           case "openchami-shared.routes.meta-data":
           case "openchami.routes.meta-data":
-            return JSON.parse('{"service":"cloud-init","method":"GET","path":"/meta-data","open":true,"headers":{"X-Forwarded-For":"{ip}"},"not_yet_status":[422],"contains":["local-hostname: h-{mac_plain}\\n"]}');
+            return JSON.parse('{"service":"cloud-init","method":"GET","path":"/meta-data","open":true,"headers":{"X-Forwarded-For":"{ip}"},"not_yet_status":[404,422],"contains":["local-hostname: h-{mac_plain}\\n"]}');
 
           case "openchami-shared.routes.user-data":
           case "openchami.routes.user-data":
@@ -1593,7 +1593,7 @@
 
           case "openchami-shared.routes.vendor-data":
           case "openchami.routes.vendor-data":
-            return JSON.parse('{"service":"cloud-init","method":"GET","path":"/vendor-data","open":true,"headers":{"X-Forwarded-For":"{ip}"},"not_yet_status":[422],"contains":["#include"]}');
+            return JSON.parse('{"service":"cloud-init","method":"GET","path":"/vendor-data","open":true,"headers":{"X-Forwarded-For":"{ip}"},"not_yet_status":[404,422],"contains":["#include"]}');
 
           case "openchami-shared.objects.bootparams":
             return JSON.parse('{"kind":"bootparams","service":"bss","path":"/boot/v1/bootparameters","key":"{mac}","one":"/boot/v1/bootparameters?mac={key}","items":"","each":"macs","owner":"{mac}","conflict":[400],"gone":[400,404],"settle":"put","mark":["\\"http://images.example/chamiperf/vmlinuz\\""],"body":{"macs":["{mac}"],"kernel":"http://images.example/chamiperf/vmlinuz","initrd":"http://images.example/chamiperf/initrd.img","params":"console=ttyS0 chamiperf.shared=1 ip=dhcp"},"shows":{"kernel":"http://images.example/chamiperf/vmlinuz","initrd":"http://images.example/chamiperf/initrd.img","params":"console=ttyS0 chamiperf.shared=1 ip=dhcp"},"changed":["chamiperf.changed={id} "],"requests":{"put":{"path":"/boot/v1/bootparameters","contains":[]},"change":{"path":"/boot/v1/bootparameters","body":{"macs":["{mac}"],"params":"console=ttyS0 chamiperf.changed={id} ip=dhcp"}},"delete":{"path":"/boot/v1/bootparameters","body":{"macs":["{key}"]}}}}');

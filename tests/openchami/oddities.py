@@ -492,7 +492,9 @@ class CloudInit:
                 reply = Reply(200, b"#cloud-config", TEXT)
             case "GET", ["meta-data" | "vendor-data" as document]:
                 node = self._who(request)
-                reply = Reply(422) if node is None else self._document(document, node, known=True)
+                # A removed node stays in the cache, and its address with it.
+                known = node in self.smd.components
+                reply = Reply(422) if node is None else self._document(document, node, known=known)
         return reply
 
     def _who(self, request):
@@ -515,10 +517,10 @@ class CloudInit:
     def _document(self, document, node, *, known):
         if document == "user-data":
             return Reply(200, b"#cloud-config", TEXT)
-        if document == "vendor-data":
-            return Reply(200, b"#include\n", TEXT)
         if not known:
             return said(404, "node not found")
+        if document == "vendor-data":
+            return Reply(200, b"#include\n", TEXT)
         info = self.instance_info.get(node, {})
         name = info.get("local-hostname", "nid0001")
         lines = [f"instance-id: {info.get('instance-id', 'i-made-up')}", f"local-hostname: {name}", 'hostname: "0001"']

@@ -9,6 +9,8 @@ import pytest
 
 NODES = 50
 CLOUD_INIT = "CHAMICORE_TEST_CLOUDINIT_URL"
+GIVEN = {name: value for name, value in os.environ.items() if name.startswith(("CHAMICORE_", "CHAMIPERF_"))}
+"""As they were when the tests began; no other test may see them."""
 BRIEF = ("--profile", "demo", "--ramp-up", "0", "--spike", "0", "--cooldown", "0", "--vus", "10")
 BARE = {"kind": "baselines", "schema_version": 1, "producer": "chamiperf"}
 
@@ -17,7 +19,7 @@ BARE = {"kind": "baselines", "schema_version": 1, "producer": "chamiperf"}
 def test_a_running_stack_from_smoke_to_removal(tmp_path, capsys):
     def done(name, *arguments, codes=(0,)):
         """Run a command and show what it says, whatever pytest keeps to itself."""
-        ended = command_line.command(name, *arguments, cwd=tmp_path, timeout=300)
+        ended = command_line.command(name, *arguments, cwd=tmp_path, timeout=300, **GIVEN)
         with capsys.disabled():
             sys.stdout.write(f"\n$ chamiperf {name} {' '.join(map(str, arguments))}\n{ended.stdout}{ended.stderr}")
         assert ended.returncode in codes, name
@@ -37,7 +39,7 @@ def test_a_running_stack_from_smoke_to_removal(tmp_path, capsys):
         verdict = json.loads((tmp_path / "out" / "verdict.json").read_text())
         (p50,) = (row for row in verdict["rows"] if row["compared"] and row["key"]["metric"] == "p50")
         assert p50["baseline_runs"] == 1
-        if CLOUD_INIT in os.environ:
+        if CLOUD_INIT in GIVEN:
             done("load", "--scenario", "cloud_init_storm", *BRIEF, "--sustained", "60s")
             run = json.loads((runs / "cloud_init_storm.json").read_text())
             assert sum(each["requests"] for each in run["traffic"]) > 0

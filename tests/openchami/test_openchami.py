@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import httpx
 import pytest
@@ -85,6 +86,14 @@ def test_a_seed_that_was_interrupted_is_completed(seeded):
 
 def test_a_node_that_cloud_init_does_not_know_yet_is_asked_for_again_while_seeding(site_with):
     site = site_with(unknown_looks=2)
+    assert "1 nodes compared, nothing wrong" in site.done("seed", "--nodes", 1)
+
+
+def test_an_address_that_a_removed_node_had_is_asked_for_again_while_seeding(site_with):
+    site = site_with(refresh_every_s=4.0)
+    site.done("seed", "--nodes", 1)
+    site.done("seed", "--remove")
+    site.stack.cloud_init.refreshed_at = time.monotonic()
     assert "1 nodes compared, nothing wrong" in site.done("seed", "--nodes", 1)
 
 

@@ -63,7 +63,7 @@ def _checked_version(path: Path, source: str) -> tuple[str, tuple[str, ...]]:
     try:
         answer = subprocess.run(
             [path, "version"], capture_output=True, text=True, errors="replace", timeout=_ANSWER_S, check=False,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, env=_passed_on(),
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigurationError(f"k6 cannot be run: {error}", where=where, remedy=_REMEDY) from error
@@ -207,9 +207,14 @@ def arguments(run: K6Run, *, address: str, parent: int) -> list[str]:
     ]  # fmt: skip
 
 
+def _passed_on() -> dict[str, str]:
+    """What k6 needs of the environment around it; no secret of ours is among it."""
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+
+
 def environment(run: K6Run) -> dict[str, str]:
     """The whole environment of the process."""
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    passed_on = _passed_on()
     rarely = {} if run.gogc is None else {"GOGC": str(run.gogc)}
     ours = {"CHAMIPERF_SUMMARY": str(run.summary)}
     if run.plan is not None:
