@@ -15,7 +15,7 @@ const EACH_TIME = /\b(begin|pace|sleepUntilDue|call|send|judge)\(/g;
 /** What the load scripts read of a dialect, by name; the rest of the file is Python's. @param {string} file */
 const entriesOf = (file) => {
   const { routes, objects, grants, identity, ...rest } = read(`dialects/${file}`);
-  const all = { id: identity.id, bmc: identity.bmc ?? null };
+  const all = { id: identity.id, bmc: identity.bmc ?? null, ip_from: identity.ip_from ?? null };
   for (const name of ['seed_order', 'kea', 'stress', 'envelope', 'scenarios']) all[name] = rest[name] ?? null;
   for (const [section, entries] of Object.entries({ routes, objects, grants }))
     for (const [name, entry] of Object.entries(entries)) all[`${section}.${name}`] = entry;

@@ -42,6 +42,9 @@ class IdentityRules(_Part):
     """The same for the node's controller; empty where the dialect has none."""
     mac: str
     ip: str
+    ip_from: Literal["network", "run"] = "network"
+    """Where addresses begin: at the first of the network, or at one of the run, for a stack that never forgets whose an
+    address once was."""
     max_index: int
     vectors: tuple[Vector, ...]
 
@@ -375,7 +378,8 @@ class Identities:
     def ip(self, index: int) -> str:
         """The address of a node, never the network's first or last."""
         network = ipaddress.IPv4Network(self.network)
-        return str(network.network_address + 1 + index % (network.num_addresses - 2))
+        first = fold(self.run_id) if self.rules.ip_from == "run" else 0
+        return str(network.network_address + 1 + (first + index) % (network.num_addresses - 2))
 
     def values(self, index: int) -> dict[str, str]:
         """What the dialect's templates take."""

@@ -46,6 +46,7 @@
             return JSON.parse('"chamiperf-{run}-{index}"');
 
           case "chamicore.bmc":
+          case "chamicore.ip_from":
           case "chamicore.scenarios":
           case "openchami-fabrica.kea":
           case "openchami-shared.kea":
@@ -127,6 +128,11 @@
           case "openchami-shared.bmc":
           case "openchami.bmc":
             return JSON.parse('"x9999c0s{run36}b{index}"');
+
+          case "openchami-fabrica.ip_from":
+          case "openchami-shared.ip_from":
+          case "openchami.ip_from":
+            return JSON.parse('"run"');
 
           case "openchami-fabrica.seed_order":
             return JSON.parse('["endpoint","component","interface","node","bootparams"]');
@@ -224,11 +230,16 @@
         throw new Error("there is no " + whole);
     }, routeOf = name => entry(`routes.${name}`), shapeOf = name => entry(`objects.${name}`), scenarioOf = name => entry("scenarios")?.[name] ?? {}, identityOf = () => ({
         id: entry("id"),
-        bmc: entry("bmc")
-    }), HEX = "0123456789abcdef", macsOf = (hash, colon) => {
+        bmc: entry("bmc"),
+        ip_from: entry("ip_from")
+    }), fold = runId => {
+        let hash = 2166136261;
+        for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
+        return 1048575 & (hash ^ hash >>> 20);
+    }, HEX = "0123456789abcdef", macsOf = (hash, colon) => {
         const head = `02${colon}${hash.slice(0, 2)}${colon}${hash.slice(2, 4)}${colon}${hash[4]}`;
         return i => `${head}${HEX[i >>> 16]}${colon}${HEX[i >>> 12 & 15]}${HEX[i >>> 8 & 15]}${colon}${HEX[i >>> 4 & 15]}${HEX[15 & i]}`;
-    }, addressesOf = network => {
+    }, addressesOf = (network, shift) => {
         let first = 0, usable = 0;
         return index => {
             if (0 === usable) {
@@ -236,7 +247,7 @@
                 first = base.split(".").reduce((sum, octet) => 256 * sum + Number(octet), 0) + 1, 
                 usable = 2 ** (32 - Number(bits)) - 2;
             }
-            const address = first + index % usable;
+            const address = first + (shift + index) % usable;
             return `${address >>> 24}.${address >>> 16 & 255}.${address >>> 8 & 255}.${255 & address}`;
         };
     }, namedBy = (form, runId) => {
@@ -247,19 +258,14 @@
         })(runId)) : named;
         return "" === after ? index => prefix + index : index => prefix + index + after;
     }, namesOf = (runId, network, forms) => {
-        const hash = (value = (runId => {
-            let hash = 2166136261;
-            for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
-            return 1048575 & (hash ^ hash >>> 20);
-        })(runId), (1048576 | value).toString(16).slice(1));
-        var value;
+        const hash = (1048576 | fold(runId)).toString(16).slice(1);
         return {
             id: namedBy(forms.id, runId),
             bmc: namedBy(forms.bmc ?? "", runId),
             mac: macsOf(hash, ":"),
             mac_encoded: macsOf(hash, "%3A"),
             mac_plain: macsOf(hash, ""),
-            ip: addressesOf(network)
+            ip: addressesOf(network, "run" === forms.ip_from ? fold(runId) : 0)
         };
     }, template = (text, names) => {
         const {pieces: pieces, values: values} = cut(text, names), value = values[0];
@@ -1354,6 +1360,7 @@
             return JSON.parse('"chamiperf-{run}-{index}"');
 
           case "chamicore.bmc":
+          case "chamicore.ip_from":
           case "chamicore.scenarios":
           case "openchami-fabrica.kea":
           case "openchami-shared.kea":
@@ -1435,6 +1442,11 @@
           case "openchami-shared.bmc":
           case "openchami.bmc":
             return JSON.parse('"x9999c0s{run36}b{index}"');
+
+          case "openchami-fabrica.ip_from":
+          case "openchami-shared.ip_from":
+          case "openchami.ip_from":
+            return JSON.parse('"run"');
 
           case "openchami-fabrica.seed_order":
             return JSON.parse('["endpoint","component","interface","node","bootparams"]');
@@ -1532,11 +1544,16 @@
         throw new Error("there is no " + whole);
     }, routeOf = name => entry(`routes.${name}`), shapeOf = name => entry(`objects.${name}`), identityOf = () => ({
         id: entry("id"),
-        bmc: entry("bmc")
-    }), HEX = "0123456789abcdef", macsOf = (hash, colon) => {
+        bmc: entry("bmc"),
+        ip_from: entry("ip_from")
+    }), fold = runId => {
+        let hash = 2166136261;
+        for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
+        return 1048575 & (hash ^ hash >>> 20);
+    }, HEX = "0123456789abcdef", macsOf = (hash, colon) => {
         const head = `02${colon}${hash.slice(0, 2)}${colon}${hash.slice(2, 4)}${colon}${hash[4]}`;
         return i => `${head}${HEX[i >>> 16]}${colon}${HEX[i >>> 12 & 15]}${HEX[i >>> 8 & 15]}${colon}${HEX[i >>> 4 & 15]}${HEX[15 & i]}`;
-    }, addressesOf = network => {
+    }, addressesOf = (network, shift) => {
         let first = 0, usable = 0;
         return index => {
             if (0 === usable) {
@@ -1544,7 +1561,7 @@
                 first = base.split(".").reduce((sum, octet) => 256 * sum + Number(octet), 0) + 1, 
                 usable = 2 ** (32 - Number(bits)) - 2;
             }
-            const address = first + index % usable;
+            const address = first + (shift + index) % usable;
             return `${address >>> 24}.${address >>> 16 & 255}.${address >>> 8 & 255}.${255 & address}`;
         };
     }, namedBy = (form, runId) => {
@@ -1555,19 +1572,14 @@
         })(runId)) : named;
         return "" === after ? index => prefix + index : index => prefix + index + after;
     }, namesOf = (runId, network, forms) => {
-        const hash = (value = (runId => {
-            let hash = 2166136261;
-            for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
-            return 1048575 & (hash ^ hash >>> 20);
-        })(runId), (1048576 | value).toString(16).slice(1));
-        var value;
+        const hash = (1048576 | fold(runId)).toString(16).slice(1);
         return {
             id: namedBy(forms.id, runId),
             bmc: namedBy(forms.bmc ?? "", runId),
             mac: macsOf(hash, ":"),
             mac_encoded: macsOf(hash, "%3A"),
             mac_plain: macsOf(hash, ""),
-            ip: addressesOf(network)
+            ip: addressesOf(network, "run" === forms.ip_from ? fold(runId) : 0)
         };
     }, template = (text, names) => {
         const {pieces: pieces, values: values} = cut(text, names), value = values[0];

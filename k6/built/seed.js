@@ -46,6 +46,7 @@
             return JSON.parse('"chamiperf-{run}-{index}"');
 
           case "chamicore.bmc":
+          case "chamicore.ip_from":
           case "chamicore.scenarios":
           case "openchami-fabrica.kea":
           case "openchami-shared.kea":
@@ -127,6 +128,11 @@
           case "openchami-shared.bmc":
           case "openchami.bmc":
             return JSON.parse('"x9999c0s{run36}b{index}"');
+
+          case "openchami-fabrica.ip_from":
+          case "openchami-shared.ip_from":
+          case "openchami.ip_from":
+            return JSON.parse('"run"');
 
           case "openchami-fabrica.seed_order":
             return JSON.parse('["endpoint","component","interface","node","bootparams"]');
@@ -224,11 +230,16 @@
         throw new Error("there is no " + whole);
     }, shapeOf = name => entry(`objects.${name}`), scenarioOf = name => entry("scenarios")?.[name] ?? {}, identityOf = () => ({
         id: entry("id"),
-        bmc: entry("bmc")
-    }), HEX = "0123456789abcdef", macsOf = (hash, colon) => {
+        bmc: entry("bmc"),
+        ip_from: entry("ip_from")
+    }), fold = runId => {
+        let hash = 2166136261;
+        for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
+        return 1048575 & (hash ^ hash >>> 20);
+    }, HEX = "0123456789abcdef", macsOf = (hash, colon) => {
         const head = `02${colon}${hash.slice(0, 2)}${colon}${hash.slice(2, 4)}${colon}${hash[4]}`;
         return i => `${head}${HEX[i >>> 16]}${colon}${HEX[i >>> 12 & 15]}${HEX[i >>> 8 & 15]}${colon}${HEX[i >>> 4 & 15]}${HEX[15 & i]}`;
-    }, addressesOf = network => {
+    }, addressesOf = (network, shift) => {
         let first = 0, usable = 0;
         return index => {
             if (0 === usable) {
@@ -236,7 +247,7 @@
                 first = base.split(".").reduce((sum, octet) => 256 * sum + Number(octet), 0) + 1, 
                 usable = 2 ** (32 - Number(bits)) - 2;
             }
-            const address = first + index % usable;
+            const address = first + (shift + index) % usable;
             return `${address >>> 24}.${address >>> 16 & 255}.${address >>> 8 & 255}.${255 & address}`;
         };
     }, namedBy = (form, runId) => {
@@ -247,19 +258,14 @@
         })(runId)) : named;
         return "" === after ? index => prefix + index : index => prefix + index + after;
     }, namesOf = (runId, network, forms) => {
-        const hash = (value = (runId => {
-            let hash = 2166136261;
-            for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
-            return 1048575 & (hash ^ hash >>> 20);
-        })(runId), (1048576 | value).toString(16).slice(1));
-        var value;
+        const hash = (1048576 | fold(runId)).toString(16).slice(1);
         return {
             id: namedBy(forms.id, runId),
             bmc: namedBy(forms.bmc ?? "", runId),
             mac: macsOf(hash, ":"),
             mac_encoded: macsOf(hash, "%3A"),
             mac_plain: macsOf(hash, ""),
-            ip: addressesOf(network)
+            ip: addressesOf(network, "run" === forms.ip_from ? fold(runId) : 0)
         };
     }, template = (text, names) => {
         const {pieces: pieces, values: values} = cut(text, names), value = values[0];
@@ -1301,6 +1307,7 @@
             return JSON.parse('"chamiperf-{run}-{index}"');
 
           case "chamicore.bmc":
+          case "chamicore.ip_from":
           case "chamicore.scenarios":
           case "openchami-fabrica.kea":
           case "openchami-shared.kea":
@@ -1382,6 +1389,11 @@
           case "openchami-shared.bmc":
           case "openchami.bmc":
             return JSON.parse('"x9999c0s{run36}b{index}"');
+
+          case "openchami-fabrica.ip_from":
+          case "openchami-shared.ip_from":
+          case "openchami.ip_from":
+            return JSON.parse('"run"');
 
           case "openchami-fabrica.seed_order":
             return JSON.parse('["endpoint","component","interface","node","bootparams"]');
@@ -1477,10 +1489,14 @@
             return JSON.parse('{"kind":"bootparams","service":"bss","path":"/boot/v1/bootparameters","key":"{mac}","one":"/boot/v1/bootparameters?mac={key}","items":"","each":"macs","owner":"{mac}","conflict":[400],"gone":[400,404],"settle":"put","mark":["\\"http://images.example/{id}/vmlinuz\\""],"body":{"macs":["{mac}"],"kernel":"http://images.example/{id}/vmlinuz","initrd":"http://images.example/{id}/initrd.img","params":"console=ttyS0 chamiperf.node={id} ip=dhcp"},"shows":{"kernel":"http://images.example/{id}/vmlinuz","initrd":"http://images.example/{id}/initrd.img","params":"console=ttyS0 chamiperf.node={id} ip=dhcp"},"changed":["chamiperf.changed={id} "],"requests":{"put":{"path":"/boot/v1/bootparameters","contains":[]},"change":{"path":"/boot/v1/bootparameters","body":{"macs":["{mac}"],"params":"console=ttyS0 chamiperf.changed={id} ip=dhcp"}},"delete":{"path":"/boot/v1/bootparameters","body":{"macs":["{key}"]}}}}');
         }
         throw new Error("there is no " + whole);
-    }, shapeOf = name => entry(`objects.${name}`), HEX = "0123456789abcdef", macsOf = (hash, colon) => {
+    }, shapeOf = name => entry(`objects.${name}`), fold = runId => {
+        let hash = 2166136261;
+        for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
+        return 1048575 & (hash ^ hash >>> 20);
+    }, HEX = "0123456789abcdef", macsOf = (hash, colon) => {
         const head = `02${colon}${hash.slice(0, 2)}${colon}${hash.slice(2, 4)}${colon}${hash[4]}`;
         return i => `${head}${HEX[i >>> 16]}${colon}${HEX[i >>> 12 & 15]}${HEX[i >>> 8 & 15]}${colon}${HEX[i >>> 4 & 15]}${HEX[15 & i]}`;
-    }, addressesOf = network => {
+    }, addressesOf = (network, shift) => {
         let first = 0, usable = 0;
         return index => {
             if (0 === usable) {
@@ -1488,7 +1504,7 @@
                 first = base.split(".").reduce((sum, octet) => 256 * sum + Number(octet), 0) + 1, 
                 usable = 2 ** (32 - Number(bits)) - 2;
             }
-            const address = first + index % usable;
+            const address = first + (shift + index) % usable;
             return `${address >>> 24}.${address >>> 16 & 255}.${address >>> 8 & 255}.${255 & address}`;
         };
     }, namedBy = (form, runId) => {
@@ -1786,23 +1802,19 @@
         const {implied: implied = !1} = shapeOf(name), kind = ((name, names, measured = [], tolerates = {}) => new Kind(name, names, measured, tolerates))(name, names, implied ? measured.filter(verb => "create" !== verb) : measured);
         return kind.implied = implied, kind;
     }))(((runId, network, forms) => {
-        const hash = (value = (runId => {
-            let hash = 2166136261;
-            for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
-            return 1048575 & (hash ^ hash >>> 20);
-        })(runId), (1048576 | value).toString(16).slice(1));
-        var value;
+        const hash = (1048576 | fold(runId)).toString(16).slice(1);
         return {
             id: namedBy(forms.id, runId),
             bmc: namedBy(forms.bmc ?? "", runId),
             mac: macsOf(hash, ":"),
             mac_encoded: macsOf(hash, "%3A"),
             mac_plain: macsOf(hash, ""),
-            ip: addressesOf(network)
+            ip: addressesOf(network, "run" === forms.ip_from ? fold(runId) : 0)
         };
     })(plan.identities.run_id, plan.identities.network, {
         id: entry("id"),
-        bmc: entry("bmc")
+        bmc: entry("bmc"),
+        ip_from: entry("ip_from")
     }), [ "create" ]).filter(({implied: implied}) => !implied), complete = new metrics.Trend("chamiperf_node_complete", !0), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = {};
     exports.handleSummary = handleSummary, exports.options = options, exports.seedOneNode = ({credential: credential}) => {
         authorize(credential), (() => {

@@ -60,7 +60,7 @@ const read = () =>
       Object.entries(all).map(([name, entry]) => [`${section}.${name}`, entry]),
     );
     named.push(
-      ...['seed_order', 'kea', 'stress', 'id', 'bmc', 'envelope', 'scenarios'].map((name) => [
+      ...['seed_order', 'kea', 'stress', 'id', 'bmc', 'ip_from', 'envelope', 'scenarios'].map((name) => [
         name,
         entryOf(name, rest),
       ]),
@@ -69,7 +69,7 @@ const read = () =>
   });
 
 /** @type {(name: string, rest: any) => unknown} what is no route, object or grant; null where the dialect has none */
-const entryOf = (name, rest) => (name === 'id' || name === 'bmc' ? rest.identity[name] : rest[name]) ?? null;
+const entryOf = (name, rest) => (['id', 'bmc', 'ip_from'].includes(name) ? rest.identity[name] : rest[name]) ?? null;
 
 /** @type {(name: string) => any} */
 const entry = (name) => {
@@ -100,8 +100,8 @@ export const stressed = () => entry('stress');
 /** @type {(name: string) => object} what the dialect's entry of a scenario has instead of scenarios.json's */
 export const scenarioOf = (name) => entry('scenarios')?.[name] ?? {};
 
-/** @type {() => {id: string, bmc: string | null}} templates of a node's names */
-export const identityOf = () => ({ id: entry('id'), bmc: entry('bmc') });
+/** @type {() => {id: string, bmc: string | null, ip_from: string | null}} templates of a node's names */
+export const identityOf = () => ({ id: entry('id'), bmc: entry('bmc'), ip_from: entry('ip_from') });
 
 /** @type {() => boolean} whether objects have ETags, without which a PUT is refused */
 export const hasEtags = () => entry('envelope') === 'chamicore';

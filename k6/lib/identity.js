@@ -40,8 +40,8 @@ const macsOf = (hash, colon) => {
     `${head}${HEX[i >>> 16]}${colon}${HEX[(i >>> 12) & 15]}${HEX[(i >>> 8) & 15]}${colon}${HEX[(i >>> 4) & 15]}${HEX[i & 15]}`;
 };
 
-/** @type {(network: string) => (index: number) => string} */
-const addressesOf = (network) => {
+/** @type {(network: string, shift: number) => (index: number) => string} */
+const addressesOf = (network, shift) => {
   let first = 0;
   let usable = 0;
   return (index) => {
@@ -50,7 +50,7 @@ const addressesOf = (network) => {
       first = base.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0) + 1;
       usable = 2 ** (32 - Number(bits)) - 2;
     }
-    const address = first + (index % usable);
+    const address = first + ((shift + index) % usable);
     return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
   };
 };
@@ -73,7 +73,8 @@ const namedBy = (form, runId) => {
 /**
  * @param {string} runId
  * @param {string} network CIDR
- * @param {{id: string, bmc?: string | null}} forms templates with `{run}` or `{run36}`, and `{index}`
+ * @param {{id: string, bmc?: string | null, ip_from?: string | null}} forms templates with `{run}` or `{run36}`, and
+ *   `{index}`; and whether addresses begin at one of the run's own
  * @returns {Names}
  */
 export const namesOf = (runId, network, forms) => {
@@ -84,7 +85,7 @@ export const namesOf = (runId, network, forms) => {
     mac: macsOf(hash, ':'),
     mac_encoded: macsOf(hash, '%3A'),
     mac_plain: macsOf(hash, ''),
-    ip: addressesOf(network),
+    ip: addressesOf(network, forms.ip_from === 'run' ? fold(runId) : 0),
   };
 };
 
