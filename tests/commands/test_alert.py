@@ -9,7 +9,7 @@ import github_standin
 import pytest
 from made_verdicts import made_row, made_verdict
 
-from chamiperf_ci.__main__ import run
+from chamiperf_ci.cli import run
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason
 from chamiperf_ci.steps.history import EntryName

@@ -8,8 +8,8 @@ import golden
 import pytest
 from sample_verdict import a_row, a_verdict, as_json
 
-from chamiperf_ci.__main__ import run
 from chamiperf_ci.adapters.github.comments import marker
+from chamiperf_ci.cli import run
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.steps.comment import LIMIT, SHORTER
 

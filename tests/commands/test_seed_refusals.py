@@ -5,9 +5,8 @@ from types import SimpleNamespace
 import pytest
 from command_line import command
 
-from chamiperf_ci.__main__ import run
 from chamiperf_ci.adapters.files import dialect
-from chamiperf_ci.cli import cli
+from chamiperf_ci.cli import cli, run
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.steps.seed.clear import choose_own
 
