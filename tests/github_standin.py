@@ -58,10 +58,17 @@ class StandIn:
     refs: dict = field(default_factory=lambda: {DEFAULT_BRANCH: hashlib.sha1(b"base").hexdigest()})
     commits: dict = field(default_factory=dict)
     trees: dict = field(default_factory=dict)
+    past: dict = field(default_factory=dict)
+    """The default branch's files by commit, of commits that it does not end in any more."""
+    moved_to: str = ""
+    """The number of a repository that was renamed: it is asked for by its name, and answers there."""
+    runs: dict = field(default_factory=dict)
+    """Workflow runs by number: fields of GitHub's answer."""
     workflows: dict = field(default_factory=dict)
     """File name to state, such as `active`."""
     artifacts: list = field(default_factory=list)
     archives: dict = field(default_factory=dict)
+    blobs: dict = field(default_factory=dict)
     log: list = field(default_factory=list)
     checked: list = field(default_factory=list)
     """Faults of a request or an answer, for the case that the asker swallowed the exception."""
@@ -102,6 +109,15 @@ class StandIn:
     def add_comment(self, pull, author, body):
         self.comments.append({"id": 100 + len(self.comments), "pull": pull, "author": author, "body": body})
 
+    def merge(self, files):
+        """Somebody merges a change to the default branch."""
+        old = self.refs[DEFAULT_BRANCH]
+        self.past[old] = dict(self.files)
+        self.files |= files
+        sha = hashlib.sha1(f"{old} {sorted(files)}".encode()).hexdigest()
+        self.commits[sha] = {"tree": hashlib.sha1(sha.encode()).hexdigest(), "message": "Merge", "parents": [old]}
+        self.refs[DEFAULT_BRANCH] = sha
+
     def add_artifact(self, run, name, files, *, expired=False, size=None, archive=None):
         data = zipped(files) if archive is None else archive
         number = 900 + len(self.artifacts)
@@ -121,6 +137,8 @@ class StandIn:
         asked = Asked(verb, parts.path, query, body, headers.get("Authorization", ""))
         self.log.append(asked)
         try:
+            if self.moved_to:
+                url = url.replace(f"/repositories/{self.moved_to}", f"/repos/{self.repository}")
             description.check_request(verb, url, body)
             failure = next((plan for plan in self._failures if plan[0] == verb and plan[1].search(parts.path)), None)
             if failure is not None:
@@ -133,7 +151,8 @@ class StandIn:
                 answer = {"message": message, "documentation_url": "https://docs.github.test", "status": str(status)}
                 return status, extra, answer
             status, extra, answer = self._answer(asked)
-            description.check_response(verb, url, status, answer)
+            if status not in {301, 307}:
+                description.check_response(verb, url, status, answer)
         except Exception as error:
             self.checked.append(f"{verb} {url}: {type(error).__name__}: {error}")
             raise
@@ -141,6 +160,12 @@ class StandIn:
 
     def _answer(self, asked):
         path = asked.path.removeprefix(f"/repos/{self.repository}")
+        if self.moved_to and path != asked.path:
+            status = 301 if asked.verb == "GET" else 307
+            place = f"{self.base_url}/repositories/{self.moved_to}{path}"
+            return status, {"Location": place}, {"message": "Moved Permanently", "url": place}
+        if self.moved_to:
+            path = asked.path.removeprefix(f"/repositories/{self.moved_to}")
         if asked.path != "/user" and path == asked.path:
             return 404, {}, {"message": "Not Found"}
         for verb, pattern, method in _ROUTES:
@@ -202,17 +227,23 @@ class StandIn:
         return 201, {"location": "https://api.github.test"}, self._comment(self.comments[-1])
 
     def _edit_comment(self, asked, number):
-        comment = next(comment for comment in self.comments if comment["id"] == int(number))
+        comment = next((comment for comment in self.comments if comment["id"] == int(number)), None)
+        if comment is None:
+            return 404, {}, {"message": "Not Found"}
         if len(asked.body["body"]) > 65_536:
             return self._unprocessable("IssueComment", "Body is too long (maximum is 65536 characters)")
         comment["body"] = asked.body["body"]
         return 200, {}, self._comment(comment)
 
+    def _delete_comment(self, asked, number):
+        self.comments = [comment for comment in self.comments if comment["id"] != int(number)]
+        return 204, {}, None
+
     def _list_issues(self, asked):
         found = [
             self._issue(issue)
             for issue in reversed(self.issues)
-            if asked.query.get("labels") in issue["labels"]
+            if asked.query.get("labels") in (None, *issue["labels"])
             and asked.query.get("creator", issue["author"]) == issue["author"]
             and asked.query.get("state", "open") in (issue["state"], "all")
         ]
@@ -245,16 +276,41 @@ class StandIn:
         self.refs[branch] = asked.body["sha"]
         return 201, {}, self._ref(branch)
 
+    def _descends(self, sha, ancestor):
+        """Whether a commit comes after another."""
+        return sha == ancestor or any(self._descends(parent, ancestor) for parent in self.commits[sha]["parents"])
+
     def _update_ref(self, asked, branch):
+        if not asked.body.get("force") and not self._descends(asked.body["sha"], self.refs[branch]):
+            return self._unprocessable("Reference", "Update is not a fast forward")
         self.refs[branch] = asked.body["sha"]
         return 200, {}, self._ref(branch)
 
     def _read_contents(self, asked, path):
-        text = self.files.get(path)
-        if text is None or asked.query.get("ref", DEFAULT_BRANCH) != DEFAULT_BRANCH:
+        ref = asked.query.get("ref", DEFAULT_BRANCH)
+        here = self.files if ref in (DEFAULT_BRANCH, self.refs[DEFAULT_BRANCH]) else self.past.get(ref, {})
+        text = here.get(path)
+        if text is None:
             return 404, {}, {"message": "Not Found"}
-        encoded = base64.encodebytes(text.encode()).decode()
-        return 200, {}, instance("content-file", path=path, name=path, content=encoded, size=len(text))
+        encoded, sha = base64.encodebytes(text.encode()).decode(), hashlib.sha1(text.encode()).hexdigest()
+        shape = (
+            {"encoding": "base64", "content": encoded} if len(text) < 1024**2 else {"encoding": "none", "content": ""}
+        )
+        self.blobs[sha] = encoded
+        return 200, {}, instance("content-file", path=path, name=path, size=len(text), sha=sha, **shape)
+
+    def _read_blob(self, asked, sha):
+        return 200, {}, instance("blob", sha=sha, content=self.blobs[sha], encoding="base64")
+
+    def _read_run(self, asked, number):
+        if int(number) not in self.runs:
+            return 404, {}, {"message": "Not Found"}
+        said = dict(self.runs[int(number)])
+        there = instance("minimal-repository", full_name=self.repository)
+        head = instance("minimal-repository", full_name=said.pop("head_repository", self.repository))
+        page = f"https://github.test/{self.repository}/actions/runs/{number}"
+        known = {"id": int(number), "html_url": page, "repository": there, "head_repository": head}
+        return 200, {}, instance("workflow-run", **(known | said))
 
     def _create_tree(self, asked):
         sha = hashlib.sha1(json.dumps(asked.body, sort_keys=True).encode()).hexdigest()
@@ -359,6 +415,7 @@ _ROUTES = [
     ("GET", r"/issues/(\d+)/comments", "_list_comments"),
     ("POST", r"/issues/(\d+)/comments", "_create_comment"),
     ("PATCH", r"/issues/comments/(\d+)", "_edit_comment"),
+    ("DELETE", r"/issues/comments/(\d+)", "_delete_comment"),
     ("GET", "/issues", "_list_issues"),
     ("POST", "/issues", "_open_issue"),
     ("PATCH", r"/issues/(\d+)", "_edit_issue"),
@@ -366,6 +423,8 @@ _ROUTES = [
     ("POST", "/git/refs", "_create_ref"),
     ("PATCH", "/git/refs/heads/(.+)", "_update_ref"),
     ("GET", "/contents/(.+)", "_read_contents"),
+    ("GET", "/git/blobs/([0-9a-f]+)", "_read_blob"),
+    ("GET", r"/actions/runs/(\d+)", "_read_run"),
     ("POST", "/git/trees", "_create_tree"),
     ("POST", "/git/commits", "_create_commit"),
     ("GET", "/git/commits/([0-9a-f]+)", "_read_commit"),

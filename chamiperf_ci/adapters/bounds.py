@@ -7,11 +7,13 @@ end a command in another way than by a message. The bounds are wide: a page of 1
 
 import json
 import math
+import queue
 import re
+import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 MOST_BYTES: Final = 64_000_000
 """Of one file, or of one answer's body after decompression."""
@@ -28,6 +30,37 @@ ACCEPT_ENCODING: Final = "gzip"
 
 class TooMuchError(ValueError):
     """What was sent or written is beyond what anybody means; the text says what."""
+
+
+_T = TypeVar("_T")
+
+
+def within(seconds: float, work: Callable[[], _T]) -> _T:
+    """Return what `work` returns, or raise what it raises, in bounded time.
+
+    For clients that bound each wait for bytes, and not the whole: it goes on in a thread of its own, which is left
+    behind when time is up, and ends with the process.
+
+    Raises:
+        TimeoutError: It takes longer.
+    """
+    done: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((True, work()))
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            done.put((False, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        is_good, result = done.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no whole answer within {seconds:g} s") from None
+    if not is_good:
+        raise result
+    returned: _T = result
+    return returned
 
 
 def decoded(chunks: Iterable[bytes], encoding: str, *, most: int = MOST_BYTES) -> bytes:

@@ -109,6 +109,12 @@ def apply(*, baselines: Path, patch: Path) -> ExitCode:
 @click.option("--repository", envvar="GITHUB_REPOSITORY", show_envvar=True, metavar="OWNER/NAME", help="Where.")
 @click.option("--branch", default="", help="Its own branch; default: chamiperf/baseline-ENVIRONMENT.")
 @click.option("--base", default="", help="The branch to merge into; default: the repository's default branch.")
+@click.option(
+    "--from-run",
+    type=click.IntRange(1),
+    metavar="ID",
+    help="The workflow run whose runs these are: the pull request names its event and head, and a fork's are refused.",
+)
 @click.option("--path", default="baselines.json", show_default=True, help="The file's path in the repository.")
 @click.option("--dry-run", is_flag=True, help="Say what would be opened, and send nothing.")
 def pull_request(
@@ -119,6 +125,7 @@ def pull_request(
     repository: str | None,
     branch: str,
     base: str,
+    from_run: int | None,
     path: str,
     dry_run: bool,
 ) -> ExitCode:
@@ -128,16 +135,21 @@ def pull_request(
     """
     from chamiperf_ci.adapters import actions  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.adapters.github.api import connect, repository_named  # noqa: PLC0415
+    from chamiperf_ci.adapters.github.repository import run_of  # noqa: PLC0415
     from chamiperf_ci.steps.baselines import update  # noqa: PLC0415
 
     repository = repository_named(repository)
-    api_url = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
+    api = None
+    if not dry_run or from_run is not None:
+        api = connect(_token(), api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com")
+    # Asked before anything is read of what that run left: GitHub says whose code it ran, its artifacts do not.
+    origin = "" if api is None or from_run is None else update.origin_of(run_of(api, repository, from_run))
     url = update.open_pull_request(
         sources,
         baselines,
         wanted,
-        update.Destination(repository, branch, base, path, _link(repository)),
-        None if dry_run else connect(_token(), api_url=api_url),
+        update.Destination(repository, branch, base, path, _link(repository), origin),
+        None if dry_run else api,
     )
     actions.publish({"pull-request": url.rpartition("/")[2], "pull-request-url": url})
     return ExitCode.OK

@@ -19,7 +19,7 @@ MOST_LINES = 40
 """Lines shown; the report has them all. GitHub takes 65,536 characters."""
 _LONGEST = 400
 
-_MARKER = re.compile(r"<!-- chamiperf-ci alert: (?P<environment>\S+)(?: (?P<topic>\S+))? -->")
+_MARKER = re.compile(r"^<!-- chamiperf-ci alert: (?P<environment>\S+)(?: (?P<topic>\S+))? -->", re.MULTILINE)
 _KEPT = re.compile(r"^<!-- chamiperf-ci kept: (?P<kept>.*) -->$", re.MULTILINE)
 
 
@@ -31,7 +31,7 @@ def marker(environment: str, topic: str) -> str:
 
 def topic_of(body: str, environment: str) -> str | None:
     """The topic of an environment's alert; None for an issue that is none of its alerts."""
-    found = _MARKER.match(body)
+    found = _MARKER.search(body)
     if found is None or unquote(found["environment"]) != environment:
         return None
     return unquote(found["topic"] or NOT_MEASURING)
@@ -50,6 +50,9 @@ def title(environment: str, topic: str, alert: Alert) -> str:
     """Such as `staging: boot_storm got slower (bootscript p99 and 2 more)`."""
     if topic == NOT_MEASURING:
         return plain(f"{environment}: the nights are not measuring", longest=200)
+    if not alert.lines:
+        # Somebody damaged what the issue keeps.
+        return plain(f"{environment}: {topic}", longest=200)
     first, more = alert.lines[0], len(alert.lines) - 1
     rest = f" and {more} more" if more else ""
     what = "got worse" if any("regression" in line.what for line in alert.lines) else first.what

@@ -180,6 +180,15 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
     return Reading(tuple(entries), tuple(problems))
 
 
+def is_entry(content: bytes) -> bool:
+    """Whether a file is a whole entry; one of a newer version is taken for one."""
+    try:
+        return not HistoryEntry.model_validate_json(content, strict=True).contradiction()
+    except ValidationError:
+        version = _VERSION.search(content)
+        return version is not None and int(version[1]) > HistoryEntry.SCHEMA_VERSION
+
+
 def require_whole(path: str, content: bytes) -> None:
     """Refuse a file that is no whole entry.
 

@@ -3,8 +3,8 @@
 A schedule that is off cannot watch itself, so every other workflow asks this.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chamiperf_ci.models.history import NOT_MEASURING, AlertLine
@@ -17,6 +17,10 @@ PERIODS = 2
 """One night may be lost (GitHub drops scheduled runs at busy hours); two are an alarm."""
 GIVEN_UP_AFTER = 30
 """Periods without a night after which an environment counts as given up, if another still has nights."""
+
+CLOCKS_DIFFER = timedelta(minutes=15)
+"""A night that begins later than this from now is of a clock that is wrong."""
+WELL = "The nights are where they should be."
 
 STATES = {
     "disabled_inactivity": "GitHub switched the schedule off because the repository had no commit for 60 days",
@@ -38,9 +42,14 @@ class Schedule:
     """When GitHub first saw it."""
 
 
-def newest_night(names: Sequence[EntryName], environment: str) -> EntryName | None:
+def newest_night(names: Sequence[EntryName], environment: str = "") -> EntryName | None:
     """The newest night in the history; of every environment where none is named."""
-    return next(iter(_newest_nights(names, environment)), None)
+    return next(iter(newest_nights(names, environment)), None)
+
+
+def is_to_come(name: EntryName, now: datetime) -> bool:
+    """Whether a night says that it began in the future."""
+    return name.started_at - now > CLOCKS_DIFFER
 
 
 def environment_of(newest: EntryName | None) -> str:
@@ -87,30 +96,90 @@ def missing_nights(
 
 
 def watched(
-    environment: str, names: Sequence[EntryName], schedule: Schedule | None, now: datetime, *, period: timedelta
+    environment: str,
+    names: Sequence[EntryName] | None,
+    schedule: Schedule | None,
+    now: datetime,
+    *,
+    period: timedelta,
+    damaged: Collection[EntryName] = (),
+    unknown: Sequence[str] = (),
 ) -> tuple[Night, ...]:
     """What a look from outside finds, one night for each environment that is looked at; it never ends an alert.
 
     Args:
         environment: The one to look at; empty for every one whose nights are not given up.
-        names: Of the history.
+        names: Of the history; None where it could not be seen.
         schedule: None where it is not looked at. If it is off, that is told once, with the newest night's environment.
         now: Now.
         period: From one night to the next.
+        damaged: Those of `names` whose files are no nights.
+        unknown: What could not be looked at; told once, with the newest night's environment.
     """
-    every = _newest_nights(names, environment)
+    every = newest_nights(names or (), environment)
     newest = every[0] if every else None
     others = [one for one in every[1:] if now - one.started_at < GIVEN_UP_AFTER * period]
-    since = None if schedule is None else schedule.since
     off = None if schedule is None else schedule_off(schedule, now)
-    missing = missing_nights(None if newest is None else newest.started_at, now, period=period, since=since)
-    return (
-        _seen_from_outside(environment or environment_of(newest), now, _found(missing, off)),
-        *(
-            _seen_from_outside(one.environment, now, _found(missing_nights(one.started_at, now, period=period)))
-            for one in others
-        ),
-    )
+    since = None if schedule is None else schedule.since
+
+    def look(of: str) -> list[AlertLine]:
+        mine = [name for name in names or () if name.environment == of]
+        return list(_wrong(mine, damaged, now, period=period, since=since))
+
+    first = environment or environment_of(newest)
+    found = [] if names is None else look(first)
+    outside = _seen_from_outside(first, now, [*found, *([off] if off else [])])
+    if not outside.troubles:
+        outside = replace(outside, sentence=_all_well(newest, since, now))
+    if unknown:
+        outside = replace(outside, unknown=tuple(unknown), sentence="; ".join(unknown))
+    return (outside, *(_seen_from_outside(one.environment, now, look(one.environment)) for one in others))
+
+
+def _wrong(
+    names: Sequence[EntryName],
+    damaged: Collection[EntryName],
+    now: datetime,
+    *,
+    period: timedelta,
+    since: datetime | None,
+) -> Iterator[AlertLine]:
+    """What is wrong with one environment's nights; that all is well takes one that is seen and whole."""
+    last = newest_night([name for name in names if name not in damaged and not is_to_come(name, now)])
+    to_come = newest_night([name for name in names if is_to_come(name, now)])
+    broken = newest_night([name for name in names if name in damaged])
+    if to_come is not None:
+        yield AlertLine(
+            name="nights",
+            what="from the future",
+            says=f"A night says that it began {to_come.started_at:%Y-%m-%d %H:%M} UTC, which is still to come: the "
+            "clock of its runner or of this one is wrong.",
+            since=now.date(),
+        )
+    if broken is not None and (last is None or broken.started_at > last.started_at):
+        yield AlertLine(
+            name="nights",
+            what="damaged",
+            says=f"The file of the night of {broken.started_at:%Y-%m-%d %H:%M} UTC is damaged: {broken.path}.",
+            since=broken.started_at.date(),
+        )
+    line = missing_nights(None if last is None else last.started_at, now, period=period, since=since)
+    if line is not None:
+        yield line
+    elif last is None and since is None and to_come is None and broken is None:
+        yield AlertLine(
+            name="nights",
+            what="none",
+            says="There is no night in the history, and no schedule says when the first is due.",
+            since=now.date(),
+        )
+
+
+def _all_well(newest: EntryName | None, since: datetime | None, now: datetime) -> str:
+    """Said only of a night that was seen; before the first, when it is due."""
+    if newest is None and since is not None:
+        return f"There is no night yet: the schedule began {min(since, now):%Y-%m-%d %H:%M} UTC."
+    return WELL
 
 
 def in_words(nights: Sequence[Night]) -> str:
@@ -120,7 +189,7 @@ def in_words(nights: Sequence[Night]) -> str:
     return " ".join(f"{night.environment}: {night.sentence}" for night in nights)
 
 
-def _newest_nights(names: Sequence[EntryName], environment: str) -> list[EntryName]:
+def newest_nights(names: Sequence[EntryName], environment: str = "") -> list[EntryName]:
     """The newest night of each environment, or of the one that is named; the newest of them first."""
     newest = {
         name.environment: name
@@ -130,16 +199,11 @@ def _newest_nights(names: Sequence[EntryName], environment: str) -> list[EntryNa
     return sorted(newest.values(), key=lambda name: name.started_at, reverse=True)
 
 
-def _seen_from_outside(environment: str, now: datetime, lines: Iterator[AlertLine]) -> Night:
-    found = tuple(lines)
+def _seen_from_outside(environment: str, now: datetime, found: Sequence[AlertLine]) -> Night:
     return Night(
         environment=environment,
         when=now.date(),
-        troubles=(Trouble(NOT_MEASURING, found),) if found else (),
+        troubles=(Trouble(NOT_MEASURING, tuple(found)),) if found else (),
         measured=False,
-        sentence=found[0].says if found else "The nights are where they should be.",
+        sentence=" ".join(line.says for line in found) or WELL,
     )
-
-
-def _found(*lines: AlertLine | None) -> Iterator[AlertLine]:
-    yield from (line for line in lines if line is not None)

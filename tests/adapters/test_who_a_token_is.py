@@ -12,7 +12,7 @@ class Refusing:
     def __init__(self, status):
         self.status = status
 
-    def get(self, path, *, what, permission):
+    def get(self, path, _shape, *, what, permission):
         """Refuse."""
         raise failure(Answer(self.status, {}, ""), what=what, where=f"GET {path}", permission=permission)
 

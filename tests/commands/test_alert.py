@@ -155,9 +155,10 @@ def test_a_history_that_cannot_be_read_costs_the_range_and_not_the_alert(alert, 
     assert "The history could not be read, so what changed is not known." in hub.issues[0]["body"]
 
 
-def test_without_a_history_no_night_is_missing(alert, hub):
-    code, out, _ = alert("--watch", "--schedule", "nightly.yml")
-    assert (code, out, hub.issues) == (0, "The nights are where they should be.\n", [])
+def test_without_a_history_nobody_knows_whether_a_night_is_missing(alert, hub):
+    code, out, err = alert("--watch", "--schedule", "nightly.yml")
+    assert (code, out, hub.issues) == (4, "", [])
+    assert "so nobody knows whether nights are missing: none is named (--history, --history-branch)" in err
 
 
 def test_a_history_without_a_night_is_missing_them_all(alert, hub):
@@ -238,10 +239,11 @@ def test_a_look_from_outside_opens_an_issue_for_each_environment_without_nights(
     ]
 
 
-def test_a_look_from_outside_tells_of_a_schedule_that_is_off(alert, hub):
+@pytest.mark.parametrize(("history", "code"), [((), 4), (("--history", "nights"), 0)])
+def test_a_look_from_outside_tells_of_a_schedule_that_is_off(alert, hub, history, code):
     hub.workflows["nightly.yml"] = "disabled_manually"
-    code, _, _ = alert("--watch", "--schedule", "nightly.yml", "--environment", "lab")
-    assert (code, hub.issues[0]["title"]) == (0, "lab: the nights are not measuring")
+    assert alert("--watch", "--schedule", "nightly.yml", "--environment", "lab", *history)[0] == code
+    assert hub.issues[0]["title"] == "lab: the nights are not measuring"
 
 
 def test_a_schedule_that_is_unknown_is_said_and_the_night_is_told_of_all_the_same(alert, hub):

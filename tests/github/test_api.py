@@ -5,7 +5,7 @@ from github_standin import ROBOT
 
 from chamiperf_ci.adapters.github import pull_requests
 from chamiperf_ci.adapters.github.api import WRITES_PER_RUN, GitHubFailed, NoAnswer, NotFound, RateLimited
-from chamiperf_ci.adapters.github.comments import find
+from chamiperf_ci.adapters.github.comments import Comment, find
 
 REPOSITORY = "octo/stack"
 
@@ -13,6 +13,12 @@ REPOSITORY = "octo/stack"
 def read(api):
     """Any read."""
     return pull_requests.read(api, REPOSITORY, 7)
+
+
+def write(api):
+    """Any write."""
+    path = "/repos/octo/stack/issues/7/comments"
+    return api.write("POST", path, {"body": "x"}, Comment, what="comment", permission="p")
 
 
 def test_a_rate_limit_is_waited_out_as_github_asks(api, hub, pauses):
@@ -64,9 +70,9 @@ def test_an_object_in_place_of_a_list_is_no_answer(api, hub):
 
 def test_a_run_writes_fewer_than_twenty_times(api, hub):
     for _ in range(WRITES_PER_RUN):
-        api.write("POST", "/repos/octo/stack/issues/7/comments", {"body": "x"}, what="comment", permission="p")
+        write(api)
     with pytest.raises(GitHubFailed, match="this run has written to GitHub 19 times: will not comment"):
-        api.write("POST", "/repos/octo/stack/issues/7/comments", {"body": "x"}, what="comment", permission="p")
+        write(api)
     assert len(hub.writes) == 19
 
 

@@ -141,5 +141,5 @@ def test_a_key_that_could_end_the_marker_is_refused(key):
     ],
 )
 def test_what_posting_means_is_decided_before_it_is_done(body, expected):
-    existing = None if body is None else comments.Comment(1, ROBOT, body, "")
+    existing = None if body is None else comments.Comment(number=1, author=ROBOT, body=body)
     assert decide(existing, "same") is expected

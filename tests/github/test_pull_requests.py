@@ -2,19 +2,27 @@
 
 import pytest
 
+from chamiperf_ci.adapters.github import pull_requests
 from chamiperf_ci.adapters.github.api import NotPermitted
-from chamiperf_ci.adapters.github.pull_requests import Proposal, from_head, open_or_update_pull_request, read
+from chamiperf_ci.adapters.github.pull_requests import Proposal, from_head, read
 from chamiperf_ci.errors import ConfigurationError
 
 REPOSITORY = "octo/stack"
 PROPOSAL = Proposal(
     branch="chamiperf/baselines",
-    base="",
     title="Accept five runs",
     body="Because.",
     message="Accept five runs",
     files={"baselines.json": "{}\n"},
 )
+
+
+def propose(api, proposal, *, base=""):
+    """Open or update its pull request."""
+    made = pull_requests.open_or_update_pull_request(
+        api, REPOSITORY, lambda _: proposal, base=base, branch=proposal.branch
+    )
+    return made[0]
 
 
 def test_a_pull_request_is_read_with_its_head(api, hub):
@@ -39,7 +47,7 @@ def test_only_the_pull_requests_of_that_fork_and_branch_are_found(api, hub):
 
 def test_a_change_becomes_a_commit_on_a_branch_of_its_own_and_a_pull_request(api, hub):
     before = dict(hub.refs)
-    pull = open_or_update_pull_request(api, REPOSITORY, PROPOSAL)
+    pull = propose(api, PROPOSAL)
     assert pull.head_branch == "chamiperf/baselines"
     assert hub.refs["main"] == before["main"]
     assert hub.writes == [
@@ -51,15 +59,15 @@ def test_a_change_becomes_a_commit_on_a_branch_of_its_own_and_a_pull_request(api
 
 
 def test_the_commit_holds_the_file_as_given(api, hub):
-    open_or_update_pull_request(api, REPOSITORY, PROPOSAL)
+    propose(api, PROPOSAL)
     (tree,) = hub.trees.values()
     assert tree["tree"] == [{"path": "baselines.json", "mode": "100644", "type": "blob", "content": "{}\n"}]
 
 
 def test_a_second_proposal_updates_the_open_pull_request(api, hub):
-    open_or_update_pull_request(api, REPOSITORY, PROPOSAL)
+    propose(api, PROPOSAL)
     later = Proposal(**{**vars(PROPOSAL), "title": "Accept six runs", "files": {"baselines.json": "[]\n"}})
-    open_or_update_pull_request(api, REPOSITORY, later)
+    propose(api, later)
     assert [pull["title"] for pull in hub.pulls] == ["Accept six runs"]
 
 
@@ -67,37 +75,36 @@ def test_a_branch_that_ends_in_somebody_elses_commit_is_left_alone(api, hub):
     hub.commits["d" * 40] = {"message": "By hand", "tree": "e" * 40, "parents": []}
     hub.refs["chamiperf/baselines"] = "d" * 40
     with pytest.raises(ConfigurationError, match="ends in a commit of somebody else, dddddddddddd"):
-        open_or_update_pull_request(api, REPOSITORY, PROPOSAL)
+        propose(api, PROPOSAL)
     assert hub.writes == []
 
 
 def test_nothing_is_pushed_to_the_default_branch(api, hub):
     proposal = Proposal(**{**vars(PROPOSAL), "branch": "main"})
     with pytest.raises(ConfigurationError, match="nothing is pushed to that"):
-        open_or_update_pull_request(api, REPOSITORY, proposal)
+        propose(api, proposal)
     assert hub.writes == []
 
 
 def test_a_base_that_does_not_exist_is_named(api):
-    proposal = Proposal(**{**vars(PROPOSAL), "base": "develop"})
     with pytest.raises(ConfigurationError, match=r"there is no such branch \(--base develop\)"):
-        open_or_update_pull_request(api, REPOSITORY, proposal)
+        propose(api, PROPOSAL, base="develop")
 
 
 @pytest.mark.parametrize("path", ["/git/refs$", "/pulls$", "/git/trees$", "/git/commits$"])
 def test_a_pull_request_is_opened_once_although_an_answer_is_lost(api, hub, path):
     hub.fail("POST", path, 0, done=True)
-    open_or_update_pull_request(api, REPOSITORY, PROPOSAL)
+    propose(api, PROPOSAL)
     assert len(hub.pulls) == 1
 
 
 def test_a_repository_that_forbids_it_names_the_setting(api, hub):
     hub.fail("POST", "/pulls$", 403, "GitHub Actions is not permitted to create or approve pull requests.")
     with pytest.raises(NotPermitted, match="Tick `Allow GitHub Actions to create and approve pull requests`"):
-        open_or_update_pull_request(api, REPOSITORY, PROPOSAL)
+        propose(api, PROPOSAL)
 
 
 def test_a_proposal_that_changes_nothing_says_so(api, hub):
     hub.fail("POST", "/pulls$", 422, "No commits between main and chamiperf/baselines")
     with pytest.raises(ConfigurationError, match="there is nothing to propose"):
-        open_or_update_pull_request(api, REPOSITORY, PROPOSAL)
+        propose(api, PROPOSAL)

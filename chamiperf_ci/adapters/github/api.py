@@ -1,17 +1,21 @@
 """One connection to GitHub's API: bounded, patient, and with failures that name the permission."""
 
-import base64
-import binascii
-import json
+import http.client
 import re
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import github
+import urllib3
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from chamiperf_ci.adapters import bounds
+from chamiperf_ci.adapters.github.connection import bounded
+from chamiperf_ci.adapters.http_client import check_url
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
 ATTEMPTS = 4
@@ -22,6 +26,9 @@ LONGEST_WAIT_S = 300.0
 
 SECONDARY_LIMIT_WAIT_S = 60.0
 BACKOFF_S = 1.0
+
+LOST_S = 90.0
+"""Seconds that all requests of a run together may spend on answers that never came; after them none is repeated."""
 
 _LIMITED = (403, 429)
 _SECONDARY = ("secondary rate limit", "abuse detection", "retry your request again later", "wait a few minutes")
@@ -192,11 +199,31 @@ PAGES = 100
 """A listing longer than this is not read to its end (10,000 entries)."""
 
 TIMEOUT_S = 30
+"""Bounds a request from connecting to the last byte of its answer."""
+
+REDIRECTS: Final = 5
+"""Followed for one request; a repository that was renamed or moved takes one."""
+
+API_VERSION: Final = "2022-11-28"
+_MOVED: Final = frozenset({301, 302, 307, 308})
 
 LONGEST_MESSAGE = 500
 """Characters of GitHub's own message that we repeat."""
 
-JsonObject = dict[str, Any]
+
+class Shape(BaseModel):
+    """What we need of an answer of GitHub's; an answer that does not have it is refused at the door."""
+
+    model_config = ConfigDict(frozen=True, strict=True, populate_by_name=True)
+
+
+S = TypeVar("S", bound=Shape)
+
+Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+"""A text that GitHub may leave out as null."""
+
+Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")]
+"""A git object's name; it goes into the path of the next request."""
 
 
 def repository_named(given: str | None) -> str:
@@ -216,20 +243,31 @@ def connect(token: str, *, api_url: str = "https://api.github.com", seconds_betw
 
     Args:
         token: Sent with every request; keep it out of logs.
-        api_url: Without a slash at the end; of GitHub Enterprise Server `https://HOST/api/v3`.
+        api_url: Of GitHub Enterprise Server `https://HOST/api/v3`.
         seconds_between_writes: GitHub asks for one second between writes; 0 for a stand-in.
+
+    Raises:
+        ConfigurationError: The address is no URL, or the token is not one that a header can carry.
     """
-    return Api(
-        github.Github(
+    if not all("!" <= character <= "~" for character in token):
+        # Not `check_secret`, which masks: the runner knows its own token.
+        raise ConfigurationError(
+            "the token holds blanks, line ends or characters outside ASCII",
+            where="GITHUB_TOKEN",
+            remedy="Put the bare token there.",
+        )
+    with bounded():
+        client = github.Github(
             auth=github.Auth.Token(token),
-            base_url=api_url,
+            base_url=check_url(api_url, where="GITHUB_API_URL"),
             retry=None,
             timeout=TIMEOUT_S,
             per_page=PAGE_SIZE,
             seconds_between_requests=None,
             seconds_between_writes=seconds_between_writes,
+            api_version=API_VERSION,
         )
-    )
+    return Api(client)
 
 
 @dataclass
@@ -240,12 +278,15 @@ class Api:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.time
     writes_left: int = WRITES_PER_RUN
+    lost_s: float = 0.0
+    """Spent on answers that never came."""
 
-    def get(self, path: str, *, what: str, permission: str, **parameters: str | int) -> Any:  # noqa: ANN401 - JSON
+    def get(self, path: str, shape: type[S], *, what: str, permission: str, **parameters: str | int) -> S:
         """Read one thing.
 
         Args:
             path: Such as `/repos/o/r/pulls/7`.
+            shape: What is read of the answer.
             what: What is tried, for messages: `read pull request #7`.
             permission: The line of YAML that this needs.
             parameters: The query.
@@ -253,9 +294,12 @@ class Api:
         Raises:
             GitHubFailed: Which of its kinds says what to do.
         """
-        return self._ask("GET", path, parameters=parameters, what=what, permission=permission)[0]
+        data, _ = self._ask("GET", path, parameters=parameters, what=what, permission=permission)
+        return _shaped(shape, data, what, f"GET {path}")
 
-    def pages(self, path: str, *, what: str, permission: str, key: str = "", **parameters: str | int) -> Iterator[Any]:
+    def pages(
+        self, path: str, shape: type[S], *, what: str, permission: str, key: str = "", **parameters: str | int
+    ) -> Iterator[S]:
         """Read a listing to its end, entry by entry; `key` names the entries where a page is an object, not a list.
 
         Raises:
@@ -266,8 +310,9 @@ class Api:
             data, answer = self._ask("GET", path, parameters={**query, "page": page}, what=what, permission=permission)
             entries = data.get(key) if key and isinstance(data, dict) else data
             if not isinstance(entries, list):
-                raise _unreadable(what, f"GET {path}")
-            yield from entries
+                raise _unreadable(what, f"GET {path}", "no list of entries")
+            for entry in entries:
+                yield _shaped(shape, entry, what, f"GET {path}")
             if 'rel="next"' not in answer.headers.get("link", ""):
                 return
 
@@ -276,29 +321,46 @@ class Api:
         verb: str,
         path: str,
         body: Mapping[str, object],
+        shape: type[S],
         *,
         what: str,
         permission: str,
-        made: Callable[[], JsonObject | None] | None = None,
-    ) -> JsonObject:
+        made: Callable[[], S | None] | None = None,
+    ) -> S:
         """Change or create one thing.
 
         Args:
             verb: POST, PATCH or PUT.
             path: Such as `/repos/o/r/issues`.
             body: Sent as JSON.
+            shape: What is read of the answer.
             what: What is tried, for messages.
-            permission: The line of YAML that this needs.
-            made: For what must not be created twice: looks whether an earlier attempt, whose answer was lost, did
-                create it. Asked before each further attempt, and before giving up.
+            permission: The line of YAML that such a request needs.
+            made: For what must not be created twice: looks whether an earlier attempt, whose answer was lost or says
+                nothing, did create it. Asked before each further attempt, and before giving up.
 
         Raises:
             GitHubFailed: As `get`; also when a run writes more often than `WRITES_PER_RUN`.
         """
         data, _ = self._ask(verb, path, body=body, what=what, permission=permission, made=made)
-        if not isinstance(data, dict):
-            raise _unreadable(what, f"{verb} {path}")
-        return data
+        if isinstance(data, Shape) and isinstance(data, shape):
+            return data
+        try:
+            return _shaped(shape, data, what, f"{verb} {path}")
+        except NoAnswer:
+            if made is not None and (found := made()) is not None:
+                return found
+            raise
+
+    def remove(self, path: str, *, what: str, permission: str) -> None:
+        """Delete one thing; one that is gone already is no failure.
+
+        Raises:
+            GitHubFailed: As `get`.
+        """
+        answer, _ = self._send("DELETE", path, None, None, what)
+        if not (0 < answer.status < 300 or answer.status in {404, 410}):  # noqa: PLR2004 - HTTP's own
+            raise failure(answer, what=what, where=f"DELETE {path}", permission=permission)
 
     def location(self, path: str, *, what: str, permission: str) -> str:
         """Where GitHub redirects a download to; the address carries its own, short-lived credential.
@@ -306,9 +368,9 @@ class Api:
         Raises:
             GitHubFailed: As `get`; also when the answer is no redirect.
         """
-        _, answer = self._ask("GET", path, what=what, permission=permission)
+        _, answer = self._ask("GET", path, what=what, permission=permission, download=True)
         if not (location := answer.headers.get("location", "")):
-            raise _unreadable(what, f"GET {path}")
+            raise _unreadable(what, f"GET {path}", "no address of the download")
         return location
 
     def _ask(
@@ -320,16 +382,23 @@ class Api:
         permission: str,
         parameters: Mapping[str, str | int] | None = None,
         body: Mapping[str, object] | None = None,
-        made: Callable[[], JsonObject | None] | None = None,
+        made: Callable[[], S | None] | None = None,
+        download: bool = False,
     ) -> tuple[Any, Answer]:
-        attempt, doubt = 1, False
+        attempt, doubt, hops, place = 1, False, 0, path
         while True:
-            answer, text = self._send(verb, path, parameters, body, what)
-            if 0 < answer.status < 400:  # noqa: PLR2004 - HTTP's own boundary
-                return _json(text, what, f"{verb} {path}"), answer
+            answer, text = self._send(verb, place, parameters, body, what)
+            is_storage = download and answer.status == 302  # noqa: PLR2004 - as GitHub hands a download over
+            if answer.status in _MOVED and not is_storage and hops < REDIRECTS:
+                # As GitHub asks: the same request, with its body, at the new place.
+                place, hops = self._moved(answer, verb, path, what), hops + 1
+                parameters = None if urlsplit(place).query else parameters
+                continue
+            if 0 < answer.status < 300 or is_storage:  # noqa: PLR2004 - HTTP's own boundary
+                return (None if download else _json(text, what, f"{verb} {path}")), answer
             # Once an answer was lost, even a later refusal ("already exists") may mean that it was made.
             doubt = doubt or answer.doubtful
-            wait = pause_before_retry(answer, attempt, self.clock())
+            wait = pause_before_retry(answer, attempt, self.clock()) if self.lost_s < LOST_S else None
             if wait is not None:
                 self.sleep(wait)
             if made is not None and doubt and (found := made()) is not None:
@@ -337,6 +406,24 @@ class Api:
             if wait is None:
                 raise failure(answer, what=what, where=f"{verb} {path}", permission=permission)
             attempt += 1
+
+    def _moved(self, answer: Answer, verb: str, path: str, what: str) -> str:
+        """Where a request goes on; the token goes nowhere but to the API that it is for.
+
+        Raises:
+            GitHubFailed: The redirect leads to another scheme, host or port.
+        """
+        location = answer.headers.get("location", "")
+        base = self.client.requester.base_url
+        if location.startswith("/") and not location.startswith("//"):
+            location = f"{_origin(base)}{location}"
+        if _origin(location) is None or _origin(location) != _origin(base):
+            raise GitHubFailed(
+                f"GitHub's API redirects to another host: will not {what}",
+                where=f"{verb} {path}, to {_origin(location) or 'what is no address'}",
+                remedy="The token is not sent there. Check GITHUB_API_URL, and --repository: it may have moved.",
+            )
+        return location
 
     def _send(
         self,
@@ -355,20 +442,49 @@ class Api:
                     remedy="Please report it: a run needs fewer writes than that.",
                 )
             self.writes_left -= 1
+        began = time.monotonic()
         try:
             status, headers, text = self.client.requester.requestJson(
                 verb, path, parameters=dict(parameters) if parameters else None, input=dict(body) if body else None
             )
-        # What requests raises is an OSError; PyGithub raises RuntimeError for a redirect to another host.
-        except (OSError, RuntimeError) as error:
+        except bounds.TooMuchError as error:
+            raise NoAnswer(
+                f"GitHub's answer is none that anybody means: could not {what}",
+                where=f"{verb} {path}: {error}",
+                remedy="A proxy may have answered in its place; check GITHUB_API_URL.",
+            ) from error
+        # What requests raises is an OSError, unless the answer breaks off or is compressed otherwise than it says.
+        except (OSError, ValueError, zlib.error, urllib3.exceptions.HTTPError, http.client.HTTPException) as error:
+            self.lost_s += time.monotonic() - began
             return Answer(0, {}, type(error).__name__), ""
         return Answer(status, headers, _message(text) if status >= 400 else ""), text  # noqa: PLR2004 - as in _ask
+
+
+def _origin(url: str) -> str | None:
+    """Scheme, host and port of a URL, as they are connected to; None for what is no http or https URL."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    if not parts.hostname or parts.username is not None or parts.password is not None:
+        return None
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def _shaped(shape: type[S], data: object, what: str, where: str) -> S:
+    try:
+        return shape.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the answer"
+        raise _unreadable(what, where, f"{place}: {first['msg']}") from error
 
 
 def _message(text: str) -> str:
     """GitHub's own words for an error; of anything else, such as a proxy's page, nothing: it may be long or hostile."""
     try:
-        data = json.loads(text)
+        data = bounds.parse_json(text)
     except ValueError:
         return ""
     if not isinstance(data, dict):
@@ -385,62 +501,14 @@ def _json(text: str, what: str, where: str) -> Any:  # noqa: ANN401 - JSON is an
     if not text:
         return None
     try:
-        return json.loads(text)
+        return bounds.parse_json(text)
     except ValueError as error:
-        raise _unreadable(what, where) from error
+        raise _unreadable(what, where, "no JSON") from error
 
 
-def _unreadable(what: str, where: str) -> NoAnswer:
+def _unreadable(what: str, where: str, why: str) -> NoAnswer:
     return NoAnswer(
         f"GitHub's answer is not what its description says: could not {what}",
-        where=where,
+        where=f"{where}: {why[:LONGEST_MESSAGE]}",
         remedy="A proxy may have answered in its place; check GITHUB_API_URL and run the job again.",
     )
-
-
-def read_text(api: Api, repository: str, path: str, *, branch: str = "") -> str | None:
-    """Return the file's text, or None if the branch has no such file; the default branch when none is named.
-
-    Raises:
-        GitHubFailed: It cannot be read, or is no text.
-    """
-    what = f"read {path} of {branch or 'the default branch'}"
-    query = {"ref": branch} if branch else {}
-    try:
-        data = api.get(f"/repos/{repository}/contents/{path}", what=what, permission="contents: read", **query)
-    except NotFound:
-        return None
-    try:
-        return base64.b64decode(data["content"]).decode()
-    except (KeyError, TypeError, binascii.Error, UnicodeDecodeError) as error:
-        raise NoAnswer(
-            f"GitHub did not send a text: could not {what}",
-            where=f"GET /repos/{repository}/contents/{path}",
-            remedy="Check that the path names a file of less than 1 MB.",
-        ) from error
-
-
-PERMISSION = "actions: read"
-
-
-@dataclass(frozen=True)
-class Workflow:
-    """A workflow as GitHub lists it."""
-
-    state: str
-    """`active`, `disabled_inactivity`, `disabled_manually`, `disabled_fork` or `deleted`."""
-    created_at: datetime
-
-
-def read(api: Api, repository: str, file: str) -> Workflow:
-    """The workflow of a file's name, such as `nightly.yml`.
-
-    Raises:
-        GitHubFailed: `NotFound` where there is no such workflow, `NotPermitted` names the permission.
-    """
-    data = api.get(
-        f"/repos/{repository}/actions/workflows/{file}",
-        what=f"read the state of the workflow {file}",
-        permission=PERMISSION,
-    )
-    return Workflow(str(data["state"]), datetime.fromisoformat(str(data["created_at"])))

@@ -4,12 +4,12 @@ import io
 import stat
 import zipfile
 import zlib
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import httpx
+from pydantic import Field
 
-from chamiperf_ci.adapters.github.api import TIMEOUT_S, Api, NoAnswer
+from chamiperf_ci.adapters import bounds
+from chamiperf_ci.adapters.github.api import TIMEOUT_S, Api, NoAnswer, Shape
 from chamiperf_ci.errors import ConfigurationError
 
 PERMISSION = "actions: read"
@@ -23,13 +23,12 @@ FILE_LIMIT_BYTES = 4 * 1024 * 1024
 _REMEDY = "Nothing was posted. Look at the run that made the artifact; do not trust what it says."
 
 
-@dataclass(frozen=True)
-class Artifact:
+class Artifact(Shape):
     """An artifact as GitHub lists it; everything but the number is the run's own word."""
 
-    number: int
+    number: int = Field(validation_alias="id")
     name: str
-    size_bytes: int
+    size_bytes: int = Field(validation_alias="size_in_bytes")
     expired: bool
 
 
@@ -42,16 +41,13 @@ def of_run(api: Api, repository: str, run: int, name: str) -> Artifact:
     """
     listing = api.pages(
         f"/repos/{repository}/actions/runs/{run}/artifacts",
+        Artifact,
         what=f"list the artifacts of run {run}",
         permission=PERMISSION,
         key="artifacts",
         name=name,
     )
-    found = [
-        Artifact(int(entry["id"]), str(entry["name"]), int(entry["size_in_bytes"]), bool(entry["expired"]))
-        for entry in listing
-        if entry["name"] == name
-    ]
+    found = [artifact for artifact in listing if artifact.name == name]
     if not found:
         raise ConfigurationError(
             f"the run has no artifact named {name}",
@@ -84,26 +80,30 @@ def download(api: Api, repository: str, artifact: Artifact) -> bytes:
     path = f"/repos/{repository}/actions/artifacts/{artifact.number}/zip"
     location = api.location(path, what=what, permission=PERMISSION)
     # Plain http only where GitHub's API itself is a stand-in on plain http.
-    if urlsplit(location).scheme not in {"https", api.client.requester.scheme}:
+    if location.partition("://")[0].lower() not in {"https", api.client.requester.scheme}:
         raise NoAnswer(
             f"the download is not encrypted: will not {what}", where=f"GET {path}", remedy="Check GITHUB_API_URL."
         )
-    archive = bytearray()
     try:
-        with httpx.stream("GET", location, timeout=TIMEOUT_S, follow_redirects=False) as answer:
-            answer.raise_for_status()
-            for chunk in answer.iter_bytes():
-                archive += chunk
-                if len(archive) > ARCHIVE_LIMIT_BYTES:
-                    raise _too_large(artifact.name, f"over {ARCHIVE_LIMIT_BYTES:,} bytes as sent")
-    except httpx.HTTPError as error:
+        return bounds.within(TIMEOUT_S, lambda: _stored(location))
+    except bounds.TooMuchError as error:
+        raise _too_large(artifact.name, f"over {ARCHIVE_LIMIT_BYTES:,} bytes as sent") from error
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, zlib.error) as error:
         raise NoAnswer(
             f"the storage did not answer: could not {what}",
             # Its address carries a credential, so only the kind of failure is said.
             where=f"GET {path}, then its storage: {type(error).__name__}",
             remedy="Run the job again.",
         ) from error
-    return bytes(archive)
+
+
+def _stored(location: str) -> bytes:
+    """What lies at a download's address."""
+    headers = {"Accept-Encoding": bounds.ACCEPT_ENCODING}
+    with httpx.stream("GET", location, headers=headers, timeout=TIMEOUT_S, follow_redirects=False) as answer:
+        answer.raise_for_status()
+        encoding = answer.headers.get("content-encoding", "")
+        return bounds.decoded(answer.iter_raw(), encoding, most=ARCHIVE_LIMIT_BYTES)
 
 
 def only_file(archive: bytes, name: str) -> bytes:
@@ -122,8 +122,11 @@ def only_file(archive: bytes, name: str) -> bytes:
                 raise _refused(f"holds other files than {name}")
             _plain(members[0])
             with opened.open(members[0]) as file:
-                # zipfile reads no more than the size that was checked above, and a checksum tells when that was a lie.
-                return file.read()
+                # With a size, zipfile unpacks no more than that at once; without one a gigabyte, whatever it listed.
+                content = file.read(members[0].file_size + 1)
+                if len(content) != members[0].file_size:
+                    raise _refused("holds a file of another size than it says")
+                return content
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
         raise _refused(f"is damaged ({type(error).__name__})") from error
 
@@ -137,6 +140,9 @@ def _plain(member: zipfile.ZipInfo) -> None:
         raise _refused(f"holds a file of over {FILE_LIMIT_BYTES:,} bytes")
     if member.flag_bits & 0x1:
         raise _refused("is encrypted")
+    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        # Of the others zipfile unpacks a whole block at once: 600 bytes of bzip2 took 1.2 GB.
+        raise _refused("is compressed in another way than GitHub's")
 
 
 def _refused(what: str) -> ConfigurationError:

@@ -4,10 +4,11 @@ Knows nothing of what the comment says.
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 
-from chamiperf_ci.adapters.github.api import Api, JsonObject, NotFound, NotPermitted, TokenRefused
+from pydantic import AliasPath, Field
+
+from chamiperf_ci.adapters.github.api import Api, NotFound, NotPermitted, Rejected, Shape, Text, TokenRefused
 from chamiperf_ci.errors import ConfigurationError
 
 PERMISSION = "pull-requests: write"
@@ -26,15 +27,19 @@ class Posting(StrEnum):
     UNCHANGED = "unchanged"
 
 
-@dataclass(frozen=True)
-class Comment:
+class Comment(Shape):
     """A comment as it stands on GitHub."""
 
-    number: int
+    number: int = Field(validation_alias="id")
     """Its id, not the pull request's."""
-    author: str
-    body: str
-    url: str
+    author: Text = Field("", validation_alias=AliasPath("user", "login"))
+    """A deleted account leaves its comments behind with no user."""
+    body: Text = ""
+    url: Text = Field("", validation_alias="html_url")
+
+
+class _User(Shape):
+    login: str
 
 
 def marker(key: str) -> str:
@@ -61,12 +66,12 @@ def login_of(api: Api) -> str:
         GitHubFailed: GitHub does not answer at all, or does not accept the token.
     """
     try:
-        user = api.get("/user", what="ask who the token belongs to", permission="metadata: read")
+        user = api.get("/user", _User, what="ask who the token belongs to", permission="metadata: read")
     except TokenRefused:
         raise
     except (NotPermitted, NotFound):
         return ACTIONS_LOGIN
-    return str(user["login"])
+    return user.login
 
 
 def find(api: Api, repository: str, pull_request: int, *, key: str, author: str) -> Comment | None:
@@ -77,16 +82,24 @@ def find(api: Api, repository: str, pull_request: int, *, key: str, author: str)
     Raises:
         GitHubFailed: The comments cannot be read.
     """
+    return next(iter(find_all(api, repository, pull_request, key=key, author=author)), None)
+
+
+def find_all(api: Api, repository: str, pull_request: int, *, key: str, author: str) -> tuple[Comment, ...]:
+    """As `find`, with those that another job wrote at the same time, the oldest first.
+
+    Raises:
+        GitHubFailed: The comments cannot be read.
+    """
     first_line = marker(key)
     listing = api.pages(
         f"/repos/{repository}/issues/{pull_request}/comments",
+        Comment,
         what=f"read the comments of pull request #{pull_request}",
         permission=PERMISSION,
     )
-    for comment in map(_comment, listing):
-        if comment.author == author and comment.body.startswith(first_line):
-            return comment
-    return None
+    ours = (one for one in listing if one.author == author and one.body.startswith(first_line))
+    return tuple(sorted(ours, key=lambda one: one.number))
 
 
 def decide(existing: Comment | None, text: str) -> Posting:
@@ -106,45 +119,59 @@ def post(
     """
     body = {"body": f"{marker(key)}\n{text}"}
     if existing is not None:
-        return _comment(
-            api.write(
-                "PATCH",
-                f"/repos/{repository}/issues/comments/{existing.number}",
-                body,
-                what=f"update the comment on pull request #{pull_request}",
-                permission=PERMISSION,
-            )
-        )
+        try:
+            return _edit(api, repository, pull_request, existing, body)
+        except (Rejected, NotPermitted):
+            # GitHub answers 404 to the update of a comment that somebody has deleted, as to one that we may not write.
+            now = find(api, repository, pull_request, key=key, author=author)
+            if now is not None and now.number == existing.number:
+                raise
+            if now is not None:
+                return _edit(api, repository, pull_request, now, body)
 
-    def made() -> JsonObject | None:
-        found = find(api, repository, pull_request, key=key, author=author)
-        return None if found is None else _json_of(found)
+    def made() -> Comment | None:
+        return find(api, repository, pull_request, key=key, author=author)
 
-    return _comment(
-        api.write(
-            "POST",
-            f"/repos/{repository}/issues/{pull_request}/comments",
-            body,
-            what=f"comment on pull request #{pull_request}",
-            permission=PERMISSION,
-            made=made,
-        )
+    created = api.write(
+        "POST",
+        f"/repos/{repository}/issues/{pull_request}/comments",
+        body,
+        Comment,
+        what=f"comment on pull request #{pull_request}",
+        permission=PERMISSION,
+        made=made,
     )
+    return _only_one(api, repository, pull_request, created, key=key, author=author, body=body)
 
 
-def _comment(data: JsonObject) -> Comment:
-    # A deleted account leaves its comments behind with no user.
-    user = data.get("user") or {}
-    return Comment(
-        number=int(data["id"]),
-        author=str(user.get("login", "")),
-        body=str(data.get("body") or ""),
-        url=str(data.get("html_url", "")),
+def _only_one(
+    api: Api, repository: str, pull_request: int, created: Comment, *, key: str, author: str, body: dict[str, str]
+) -> Comment:
+    """The comment that stays, after a second look: of two jobs that found none each has written its own.
+
+    Both jobs keep the oldest. Ours goes only if it is a younger one, and only after the oldest says what it said.
+    """
+    oldest = next(iter(find_all(api, repository, pull_request, key=key, author=author)), created)
+    if oldest.number >= created.number:
+        return created
+    kept = _edit(api, repository, pull_request, oldest, body)
+    api.remove(
+        f"/repos/{repository}/issues/comments/{created.number}",
+        what=f"remove our second comment on pull request #{pull_request}",
+        permission=PERMISSION,
     )
+    return kept
 
 
-def _json_of(comment: Comment) -> JsonObject:
-    return {"id": comment.number, "user": {"login": comment.author}, "body": comment.body, "html_url": comment.url}
+def _edit(api: Api, repository: str, pull_request: int, existing: Comment, body: dict[str, str]) -> Comment:
+    return api.write(
+        "PATCH",
+        f"/repos/{repository}/issues/comments/{existing.number}",
+        body,
+        Comment,
+        what=f"update the comment on pull request #{pull_request}",
+        permission=PERMISSION,
+    )
 
 
 def _same(there: str, text: str) -> bool:

@@ -1,41 +1,44 @@
 """Issues that a workflow opens, updates and closes, told apart by a hidden marker; knows nothing of their content."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from chamiperf_ci.adapters.github.api import Api, JsonObject
+from pydantic import AliasPath, Field
+
+from chamiperf_ci.adapters.github.api import Api, Shape, Text
+from chamiperf_ci.adapters.github.comments import Comment
 
 PERMISSION = "issues: write"
 
 
-@dataclass(frozen=True)
-class Issue:
+class Issue(Shape):
     """An issue as it stands on GitHub."""
 
     number: int
     title: str
-    body: str
+    body: Text = ""
     state: Literal["open", "closed"]
-    author: str
-    url: str
+    author: Text = Field("", validation_alias=AliasPath("user", "login"))
+    url: str = Field(validation_alias="html_url")
+    pull_request: Any = Field(None, repr=False)
+    """GitHub lists pull requests among the issues; there it is something."""
 
 
-def find(api: Api, repository: str, *, label: str, author: str, state: Literal["open", "closed", "all"]) -> list[Issue]:
-    """The issues with a label that `author` wrote, newest first; pull requests, which GitHub lists too, left out.
+def find(api: Api, repository: str, *, author: str, state: Literal["open", "closed", "all"]) -> list[Issue]:
+    """The issues that `author` wrote, newest first, whatever their labels: a person may take those off or change them.
 
     Raises:
         GitHubFailed: They cannot be read.
     """
     listing = api.pages(
         f"/repos/{repository}/issues",
-        what=f"read the issues labelled {label}",
+        Issue,
+        what=f"read the issues of {author}",
         permission=PERMISSION,
-        labels=label,
         creator=author,
         state=state,
     )
-    return [_issue(entry) for entry in listing if "pull_request" not in entry]
+    return [issue for issue in listing if issue.pull_request is None and issue.author == author]
 
 
 def create(
@@ -43,25 +46,24 @@ def create(
 ) -> Issue:
     """Open an issue, once, also when the answer is lost: `marker`, the first line of `body`, tells it from others.
 
-    The first label is the one that `find` looks for; GitHub creates a label that does not exist.
+    GitHub creates a label that does not exist.
 
     Raises:
         GitHubFailed: `NotPermitted` names the permission.
     """
 
-    def made() -> JsonObject | None:
-        there = find(api, repository, label=labels[0], author=author, state="open")
-        return next((_json_of(issue) for issue in there if issue.body.startswith(marker)), None)
+    def made() -> Issue | None:
+        there = find(api, repository, author=author, state="open")
+        return next((issue for issue in there if issue.body.startswith(marker)), None)
 
-    return _issue(
-        api.write(
-            "POST",
-            f"/repos/{repository}/issues",
-            {"title": title, "body": body, "labels": list(labels)},
-            what="open an issue",
-            permission=PERMISSION,
-            made=made,
-        )
+    return api.write(
+        "POST",
+        f"/repos/{repository}/issues",
+        {"title": title, "body": body, "labels": list(labels)},
+        Issue,
+        what="open an issue",
+        permission=PERMISSION,
+        made=made,
     )
 
 
@@ -71,14 +73,13 @@ def update(api: Api, repository: str, number: int, *, title: str, body: str) -> 
     Raises:
         GitHubFailed: `NotPermitted` names the permission.
     """
-    return _issue(
-        api.write(
-            "PATCH",
-            f"/repos/{repository}/issues/{number}",
-            {"title": title, "body": body},
-            what=f"update issue #{number}",
-            permission=PERMISSION,
-        )
+    return api.write(
+        "PATCH",
+        f"/repos/{repository}/issues/{number}",
+        {"title": title, "body": body},
+        Issue,
+        what=f"update issue #{number}",
+        permission=PERMISSION,
     )
 
 
@@ -99,37 +100,15 @@ def close(api: Api, repository: str, number: int, *, comment: str, body: str | N
         "POST",
         f"/repos/{repository}/issues/{number}/comments",
         {"body": comment},
+        Comment,
         what=f"comment on issue #{number}",
         permission=PERMISSION,
     )
-    return _issue(
-        api.write(
-            "PATCH",
-            f"/repos/{repository}/issues/{number}",
-            {"state": "closed", "state_reason": "completed", **({} if body is None else {"body": body})},
-            what=f"close issue #{number}",
-            permission=PERMISSION,
-        )
+    return api.write(
+        "PATCH",
+        f"/repos/{repository}/issues/{number}",
+        {"state": "closed", "state_reason": "completed", **({} if body is None else {"body": body})},
+        Issue,
+        what=f"close issue #{number}",
+        permission=PERMISSION,
     )
-
-
-def _issue(data: JsonObject) -> Issue:
-    return Issue(
-        number=int(data["number"]),
-        title=str(data["title"]),
-        body=str(data.get("body") or ""),
-        state="open" if data["state"] == "open" else "closed",
-        author=str((data.get("user") or {}).get("login", "")),
-        url=str(data["html_url"]),
-    )
-
-
-def _json_of(issue: Issue) -> JsonObject:
-    return {
-        "number": issue.number,
-        "title": issue.title,
-        "body": issue.body,
-        "state": issue.state,
-        "user": {"login": issue.author},
-        "html_url": issue.url,
-    }

@@ -1,31 +1,74 @@
 """Pull requests: looked up for a comment, and opened for a change of baselines.json; knows neither's content."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
 
-from chamiperf_ci.adapters.github.api import Api, JsonObject, NotFound, Rejected
+from pydantic import AliasPath, Field
+
+from chamiperf_ci.adapters.github.api import Api, NotFound, Rejected, Sha, Shape, Text
+from chamiperf_ci.adapters.github.issues import Issue
 from chamiperf_ci.errors import ConfigurationError
 
 READ = "pull-requests: read"
 WRITE = "pull-requests: write"
 CONTENTS = "contents: write"
 
-TRAILER = "Opened-by: chamiperf"
-"""The last line of a commit that we made; only a branch that ends in one is ever rewritten."""
+TRAILER = "Opened-by: chamiperf, tree "
+"""Begins the last line of a commit that we made, before the name of its tree: who amends ours has another tree."""
+
+REDONE = 3
+"""How often a change is made anew because the branch to merge into has moved on meanwhile."""
 
 
-@dataclass(frozen=True)
-class PullRequest:
+class PullRequest(Shape):
     """A pull request as GitHub describes it now."""
 
     number: int
-    open: bool
-    head_repository: str
+    state: Literal["open", "closed"]
+    head_repository: Text = Field("", validation_alias=AliasPath("head", "repo", "full_name"))
     """`owner/name`; empty when the fork was deleted."""
-    head_branch: str
-    head_commit: str
-    base_repository: str
-    url: str
+    head_branch: str = Field(validation_alias=AliasPath("head", "ref"))
+    head_commit: Sha = Field(validation_alias=AliasPath("head", "sha"))
+    base_repository: str = Field(validation_alias=AliasPath("base", "repo", "full_name"))
+    url: str = Field(validation_alias="html_url")
+
+    @property
+    def open(self) -> bool:
+        """Whether it waits for a person."""
+        return self.state == "open"
+
+
+class _Repository(Shape):
+    default_branch: str
+
+
+class _Ref(Shape):
+    sha: Sha = Field(validation_alias=AliasPath("object", "sha"))
+
+
+class _Commit(Shape):
+    sha: Sha
+    message: str
+    tree: Sha = Field(validation_alias=AliasPath("tree", "sha"))
+
+
+class _Tree(Shape):
+    sha: Sha
+
+
+@dataclass(frozen=True)
+class Base:
+    """The branch to merge into, as it was read: a change of its files is made on top of this commit, and of no other.
+
+    Attributes:
+        branch: Its name.
+        commit: What it ended in.
+    """
+
+    branch: str
+    commit: str
 
 
 @dataclass(frozen=True)
@@ -33,8 +76,6 @@ class Proposal:
     """A change of files, to be reviewed and merged by a person."""
 
     branch: str
-    base: str
-    """The branch to merge into; empty for the repository's default branch."""
     title: str
     body: str
     message: str
@@ -51,8 +92,8 @@ def read(api: Api, repository: str, number: int) -> PullRequest:
     Raises:
         GitHubFailed: `NotFound` if there is none with that number.
     """
-    return _pull_request(
-        api.get(f"/repos/{repository}/pulls/{number}", what=f"read pull request #{number}", permission=READ)
+    return api.get(
+        f"/repos/{repository}/pulls/{number}", PullRequest, what=f"read pull request #{number}", permission=READ
     )
 
 
@@ -65,6 +106,7 @@ def from_head(api: Api, repository: str, *, head_repository: str, branch: str) -
     owner = head_repository.partition("/")[0]
     listing = api.pages(
         f"/repos/{repository}/pulls",
+        PullRequest,
         what=f"look for the pull request of {head_repository}",
         permission=READ,
         state="open",
@@ -72,10 +114,9 @@ def from_head(api: Api, repository: str, *, head_repository: str, branch: str) -
         sort="created",
         direction="asc",
     )
-    found = (_pull_request(entry) for entry in listing)
     # GitHub filters by the owner alone, who may have two forks; an unknown owner filters nothing.
     return tuple(
-        pull for pull in found if pull.head_repository == head_repository and pull.head_branch == branch and pull.open
+        pull for pull in listing if pull.head_repository == head_repository and pull.head_branch == branch and pull.open
     )
 
 
@@ -87,6 +128,7 @@ def any_from(api: Api, repository: str, branch: str) -> PullRequest | None:
     """
     listing = api.pages(
         f"/repos/{repository}/pulls",
+        PullRequest,
         what=f"look for a pull request from {branch}",
         permission=READ,
         state="all",
@@ -94,145 +136,188 @@ def any_from(api: Api, repository: str, branch: str) -> PullRequest | None:
         sort="created",
         direction="desc",
     )
-    return next((pull for pull in map(_pull_request, listing) if pull.head_branch == branch), None)
+    return next((pull for pull in listing if _is_own(pull, branch)), None)
 
 
-def open_or_update_pull_request(api: Api, repository: str, proposal: Proposal) -> PullRequest:
-    """Put the files on a branch of their own and open a pull request, or update the one that is open.
-
-    The branch is made anew from the newest base each time, so that the pull request stays mergeable; a branch that ends
-    in somebody else's commit is left alone.
+def base_of(api: Api, repository: str, branch: str) -> Base:
+    """Read where a branch ends; the default branch where none is named.
 
     Raises:
-        ConfigurationError: The branch is the base, or is not ours to rewrite.
-        GitHubFailed: `NotPermitted` names the permission.
+        ConfigurationError: There is no such branch.
+        GitHubFailed: It cannot be read.
     """
-    base = proposal.base or _default_branch(api, repository)
-    if proposal.branch == base:
+    name = branch or _default_branch(api, repository)
+    commit = _tip(api, repository, name)
+    if commit is None:
+        raise ConfigurationError("there is no such branch", where=f"--base {name}", remedy="Give an existing branch.")
+    return Base(name, commit)
+
+
+def open_or_update_pull_request(
+    api: Api, repository: str, make: Callable[[Base], Proposal], *, base: str, branch: str
+) -> tuple[PullRequest, Proposal]:
+    """Put files on a branch of their own and open a pull request, or update the one that is open.
+
+    The change is made on the tip of `base` that its files were read from; when the branch has moved on meanwhile, it
+    is made anew, so that no merge in between is undone. A branch that is there already is continued from where it
+    ends, never rewritten: one that ends in somebody else's commit, also one that arrives meanwhile, is left alone.
+
+    Args:
+        api: Where to.
+        repository: `owner/name`.
+        make: From the base to the change; called anew for each base.
+        base: The branch to merge into; empty for the repository's default branch.
+        branch: The pull request's own branch.
+
+    Raises:
+        ConfigurationError: The branch is the base, is not ours, or there is nothing to propose.
+        GitHubFailed: `NotPermitted` names the permission; `Rejected` when a branch moves on each time.
+    """
+    onto = base_of(api, repository, base)
+    if branch == onto.branch:
         raise ConfigurationError(
-            f"{base} is the branch to merge into, and nothing is pushed to that",
+            f"{branch} is the branch to merge into, and nothing is pushed to that",
             where="--branch",
             remedy="Give the pull request a branch of its own.",
         )
-    parent = _tip(api, repository, base)
-    if parent is None:
-        raise ConfigurationError("there is no such branch", where=f"--base {base}", remedy="Give an existing branch.")
-    tip = _tip(api, repository, proposal.branch)
-    if tip is not None:
-        _only_if_ours(api, repository, proposal.branch, tip)
-    commit = _commit(api, repository, parent, proposal)
-    _point(api, repository, proposal.branch, commit, exists=tip is not None)
-    return _open_or_edit(api, repository, base, proposal)
+    for _ in range(REDONE):
+        tip = _tip(api, repository, branch)
+        if tip is not None:
+            _only_if_ours(api, repository, branch, tip)
+        proposal = make(onto)
+        commit = _commit(api, repository, onto.commit, tip, proposal)
+        now = base_of(api, repository, base)
+        if now != onto:
+            onto = now
+            continue
+        _point(api, repository, branch, commit, exists=tip is not None)
+        return _open_or_edit(api, repository, onto.branch, proposal), proposal
+    raise Rejected(
+        f"the branch {onto.branch} moved on {REDONE} times while the change was made",
+        where=f"{repository}, {onto.branch}",
+        remedy="Nothing was changed. Run it again when less is merged.",
+    )
 
 
 def _default_branch(api: Api, repository: str) -> str:
-    data = api.get(f"/repos/{repository}", what=f"read the repository {repository}", permission="contents: read")
-    return str(data["default_branch"])
+    what = f"read the repository {repository}"
+    return api.get(f"/repos/{repository}", _Repository, what=what, permission="contents: read").default_branch
 
 
 def _tip(api: Api, repository: str, branch: str) -> str | None:
     """The commit that a branch ends in; None if there is no such branch."""
+    path = f"/repos/{repository}/git/ref/heads/{quote(branch)}"
     try:
-        data = api.get(
-            f"/repos/{repository}/git/ref/heads/{branch}", what=f"read the branch {branch}", permission="contents: read"
-        )
+        return api.get(path, _Ref, what=f"read the branch {branch}", permission="contents: read").sha
     except NotFound:
         return None
-    return str(data["object"]["sha"])
+
+
+def _read_commit(api: Api, repository: str, commit: str, what: str) -> _Commit:
+    path = f"/repos/{repository}/git/commits/{commit}"
+    return api.get(path, _Commit, what=what, permission="contents: read")
 
 
 def _only_if_ours(api: Api, repository: str, branch: str, commit: str) -> None:
-    data = api.get(
-        f"/repos/{repository}/git/commits/{commit}", what=f"read the branch {branch}", permission="contents: read"
-    )
-    if TRAILER not in str(data["message"]).splitlines():
+    found = _read_commit(api, repository, commit, f"read the branch {branch}")
+    if found.message.rstrip().splitlines()[-1:] != [TRAILER + found.tree]:
         raise ConfigurationError(
             f"the branch {branch} ends in a commit of somebody else, {commit[:12]}",
             where="--branch",
-            remedy="Merge or close its pull request, or give another branch.",
+            remedy="Merge or close its pull request and delete the branch, or give another branch.",
         )
 
 
-def _commit(api: Api, repository: str, parent: str, proposal: Proposal) -> str:
-    """A commit on top of `parent` that no branch points to yet; repeating it after a lost answer harms nothing."""
-    below = api.get(
-        f"/repos/{repository}/git/commits/{parent}", what="read the base's newest commit", permission="contents: read"
-    )
+def _commit(api: Api, repository: str, base: str, tip: str | None, proposal: Proposal) -> str:
+    """A commit with the base's files and ours that no branch points to yet; repeating it harms nothing.
+
+    Where the branch is there, it comes after the branch's tip as well: so the branch is only ever moved forward, and
+    GitHub refuses that when somebody has pushed to it meanwhile.
+    """
+    below = _read_commit(api, repository, base, "read the base's newest commit")
     tree = api.write(
         "POST",
         f"/repos/{repository}/git/trees",
         {
-            "base_tree": below["tree"]["sha"],
+            "base_tree": below.tree,
             "tree": [
                 {"path": path, "mode": "100644", "type": "blob", "content": text}
                 for path, text in proposal.files.items()
             ],
         },
+        _Tree,
         what="store the changed files",
         permission=CONTENTS,
     )
-    commit = api.write(
+    return api.write(
         "POST",
         f"/repos/{repository}/git/commits",
-        {"message": f"{proposal.message.rstrip()}\n\n{TRAILER}", "tree": tree["sha"], "parents": [parent]},
+        {
+            "message": f"{proposal.message.rstrip()}\n\n{TRAILER}{tree.sha}",
+            "tree": tree.sha,
+            "parents": [base] if tip is None else [tip, base],
+        },
+        _Commit,
         what="store the commit",
         permission=CONTENTS,
-    )
-    return str(commit["sha"])
+    ).sha
 
 
 def _point(api: Api, repository: str, branch: str, commit: str, *, exists: bool) -> None:
-    """Let the branch end in `commit`."""
-    if exists:
+    """Let the branch end in `commit`, which comes after what it ends in."""
+
+    def made() -> _Ref | None:
+        return _Ref(sha=commit) if _tip(api, repository, branch) == commit else None
+
+    if not exists:
         api.write(
-            "PATCH",
-            f"/repos/{repository}/git/refs/heads/{branch}",
-            {"sha": commit, "force": True},
-            what=f"update the branch {branch}",
+            "POST",
+            f"/repos/{repository}/git/refs",
+            {"ref": f"refs/heads/{branch}", "sha": commit},
+            _Ref,
+            what=f"create the branch {branch}",
             permission=CONTENTS,
+            made=made,
         )
         return
-
-    def made() -> JsonObject | None:
-        return {} if _tip(api, repository, branch) == commit else None
-
-    api.write(
-        "POST",
-        f"/repos/{repository}/git/refs",
-        {"ref": f"refs/heads/{branch}", "sha": commit},
-        what=f"create the branch {branch}",
-        permission=CONTENTS,
-        made=made,
-    )
+    try:
+        api.write(
+            "PATCH",
+            f"/repos/{repository}/git/refs/heads/{quote(branch)}",
+            {"sha": commit, "force": False},
+            _Ref,
+            what=f"update the branch {branch}",
+            permission=CONTENTS,
+            made=made,
+        )
+    except Rejected as error:
+        raise Rejected(
+            f"somebody has pushed to the branch {branch} meanwhile, which is left as it is",
+            where=error.where,
+            remedy="Run it again; the branch is not touched while it ends in somebody else's commit.",
+        ) from error
 
 
 def _open_or_edit(api: Api, repository: str, base: str, proposal: Proposal) -> PullRequest:
     existing = _open_one(api, repository, base, proposal.branch)
     if existing is not None:
-        return _pull_request(
-            api.write(
-                "PATCH",
-                f"/repos/{repository}/pulls/{existing.number}",
-                {"title": proposal.title, "body": proposal.body},
-                what=f"update pull request #{existing.number}",
-                permission=WRITE,
-            )
+        return api.write(
+            "PATCH",
+            f"/repos/{repository}/pulls/{existing.number}",
+            {"title": proposal.title, "body": proposal.body},
+            PullRequest,
+            what=f"update pull request #{existing.number}",
+            permission=WRITE,
         )
-
-    def made() -> JsonObject | None:
-        found = _open_one(api, repository, base, proposal.branch)
-        return None if found is None else _read_json(api, repository, found.number)
-
     try:
-        opened = _pull_request(
-            api.write(
-                "POST",
-                f"/repos/{repository}/pulls",
-                {"title": proposal.title, "body": proposal.body, "head": proposal.branch, "base": base},
-                what="open a pull request",
-                permission=WRITE,
-                made=made,
-            )
+        opened = api.write(
+            "POST",
+            f"/repos/{repository}/pulls",
+            {"title": proposal.title, "body": proposal.body, "head": proposal.branch, "base": base},
+            PullRequest,
+            what="open a pull request",
+            permission=WRITE,
+            made=lambda: _open_one(api, repository, base, proposal.branch),
         )
     except Rejected as error:
         if "No commits between" not in error.where:
@@ -248,6 +333,7 @@ def _open_or_edit(api: Api, repository: str, base: str, proposal: Proposal) -> P
             "PATCH",
             f"/repos/{repository}/issues/{opened.number}",
             {"labels": list(proposal.labels)},
+            Issue,
             what=f"label pull request #{opened.number}",
             permission=WRITE,
         )
@@ -257,30 +343,16 @@ def _open_or_edit(api: Api, repository: str, base: str, proposal: Proposal) -> P
 def _open_one(api: Api, repository: str, base: str, branch: str) -> PullRequest | None:
     listing = api.pages(
         f"/repos/{repository}/pulls",
+        PullRequest,
         what=f"look for a pull request from {branch}",
         permission=READ,
         state="open",
         head=f"{repository.partition('/')[0]}:{branch}",
         base=base,
     )
-    return next((pull for pull in map(_pull_request, listing) if pull.head_branch == branch), None)
+    return next((pull for pull in listing if _is_own(pull, branch)), None)
 
 
-def _read_json(api: Api, repository: str, number: int) -> JsonObject:
-    data: JsonObject = api.get(
-        f"/repos/{repository}/pulls/{number}", what=f"read pull request #{number}", permission=READ
-    )
-    return data
-
-
-def _pull_request(data: JsonObject) -> PullRequest:
-    head = data["head"]
-    return PullRequest(
-        number=int(data["number"]),
-        open=data["state"] == "open",
-        head_repository=str((head.get("repo") or {}).get("full_name", "")),
-        head_branch=str(head["ref"]),
-        head_commit=str(head["sha"]),
-        base_repository=str(data["base"]["repo"]["full_name"]),
-        url=str(data["html_url"]),
-    )
+def _is_own(pull: PullRequest, branch: str) -> bool:
+    """Whether it comes from this branch of the repository itself: of an owner it does not know GitHub lists all."""
+    return pull.head_branch == branch and pull.head_repository == pull.base_repository

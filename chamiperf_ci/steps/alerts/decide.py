@@ -7,9 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from chamiperf_ci.adapters.files import read_document
-from chamiperf_ci.adapters.github import api as workflows
 from chamiperf_ci.adapters.github import comments, issues
-from chamiperf_ci.adapters.github.api import Api
+from chamiperf_ci.adapters.github import repository as workflows
+from chamiperf_ci.adapters.github.api import Api, RateLimited
 from chamiperf_ci.adapters.github.issues import Issue
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.adapters.webhook import Webhook
@@ -29,7 +29,15 @@ from chamiperf_ci.steps.alerts.findings import (
     suspect_range,
     without_verdict,
 )
-from chamiperf_ci.steps.nights import Schedule, environment_of, newest_night, schedule_off, watched
+from chamiperf_ci.steps.nights import (
+    Schedule,
+    environment_of,
+    is_to_come,
+    newest_night,
+    newest_nights,
+    schedule_off,
+    watched,
+)
 from chamiperf_ci.steps.published import published, published_verdict
 
 MOST_OPENED = 3
@@ -90,7 +98,7 @@ def decide(night: Night, known: Sequence[Known]) -> tuple[Action, ...]:
 def _of_troubles(night: Night, known: Sequence[Known]) -> Iterator[Action]:
     # A job that is run again is the same night. A look from outside has one trouble at most. What cannot be read has
     # no lines, and takes this night for its first.
-    opened = sum(one.alert.since == night.when and bool(one.alert.lines) for one in known) if night.measured else 0
+    opened = sum(_is_of(night, one.alert) and bool(one.alert.lines) for one in known) if night.measured else 0
     for trouble in night.troubles:
         newest = _current(known, trouble.topic)
         alert = _begun(night, trouble) if newest is None else _continued(night, trouble, newest.alert)
@@ -102,6 +110,17 @@ def _of_troubles(night: Night, known: Sequence[Known]) -> Iterator[Action]:
             act = Act.OPEN if opened < MOST_OPENED else Act.WITHHOLD
             opened += act is Act.OPEN
             yield Action(act, trouble.topic, _begun(night, trouble))
+
+
+def _is_of(night: Night, alert: Alert) -> bool:
+    """Whether an alert was opened by this night; a run that is run again on the next day is the same night."""
+    same_run = bool(night.link) and _run(alert.link) == _run(night.link) and alert.since == alert.last
+    return alert.since == night.when or same_run
+
+
+def _run(link: str) -> str:
+    """A workflow run's page, whichever attempt of it."""
+    return link.partition("/attempts/")[0]
 
 
 def _of_what_is_over(night: Night, known: Sequence[Known]) -> Iterator[Action]:
@@ -216,7 +235,8 @@ def tell(night: Night, channels: Channels) -> Told:
         undelivered += problem
     # What nobody keeps track of is told every time.
     again = "unkept" if channels.tracker is None else "untold" if undelivered else ""
-    if news := _news(night, done, again=again):
+    news = _news(night, done, again=again)
+    if news or night.unknown:
         text = words.message(night.environment, night.sentence, news, link=night.link, self_test=night.self_test)
         undelivered += _deliver(channels, channels.webhook, "message to the chat", lambda hook: hook.post(text))
     if night.valid:
@@ -266,18 +286,23 @@ class _Issues:
 
     def settle(self) -> tuple[tuple[Action, ...], list[str]]:
         """What was done, and why the rest was not."""
-        done: list[Action] = []
         try:
             author = self.tracker.author or comments.login_of(self.tracker.api)
-            found = issues.find(
-                self.tracker.api, self.tracker.repository, label=self.tracker.label, author=author, state="all"
-            )
+            found = issues.find(self.tracker.api, self.tracker.repository, author=author, state="all")
             bodies = {issue.number: issue.body for issue in found}
-            for action in decide(self.night, self._known(found)):
-                done.append(self._do(action, author, bodies))  # noqa: PERF401 - what was done before one failed counts
         except OutsideServiceError as error:
-            return tuple(done), [f"the issues: {error}"]
-        return tuple(done), []
+            return (), [f"the issues: {error}"]
+        done: list[Action] = []
+        problems: list[str] = []
+        for action in decide(self.night, self._known(found)):
+            try:
+                done.append(self._do(action, author, bodies))
+            except RateLimited as error:
+                # It would stop the next as well, after the same wait.
+                return tuple(done), [*problems, f"the issues: {error}"]
+            except OutsideServiceError as error:
+                problems.append(f"the issue of {action.topic or 'nights that do not measure'}: {error}")
+        return tuple(done), problems
 
     def _known(self, found: Sequence[Issue]) -> list[Known]:
         known = []
@@ -344,13 +369,16 @@ def alert(asked: Asked, channels: Channels) -> tuple[tuple[Night, ...], Told]:
         The night, or with a look from outside one for each environment; and what became of their alerts.
 
     Raises:
-        ConfigurationError: The verdict or the history cannot be read.
-        OutsideServiceError: A look from outside, and the history or GitHub does not answer.
+        ConfigurationError: The verdict cannot be read.
+        OutsideServiceError: A look from outside, and the history or the schedule could not be looked at.
     """
     if asked.watch:
-        schedule = _schedule(asked, channels.tracker)
-        nights = watched(asked.environment, _seen(asked), schedule, asked.now, period=asked.period)
-        return nights, _together([tell(night, channels) for night in nights])
+        nights, blind = _watched(asked, channels.tracker)
+        told = _together([tell(night, channels) for night in nights])
+        if blind is not None:
+            # Only now: the chat has heard of it, and what was seen has its issues.
+            raise blind
+        return nights, told
     night = _night(asked)
     try:
         schedule = _schedule(asked, channels.tracker)
@@ -359,6 +387,59 @@ def alert(asked: Asked, channels: Channels) -> tuple[tuple[Night, ...], Told]:
         return (night,), replace(told, undelivered=(*told.undelivered, f"the look at the schedule: {error}"))
     night = night if schedule is None else _with_schedule(night, schedule, asked.now)
     return (night,), tell(night, channels)
+
+
+_BLIND = "so nobody knows whether nights are missing"
+
+
+def _watched(asked: Asked, tracker: Tracker | None) -> tuple[tuple[Night, ...], OutsideServiceError | None]:
+    """The look from outside, and what kept it from seeing; what could not be looked at is news as well."""
+    blind: list[OutsideServiceError] = []
+    names: Sequence[kept.EntryName] | None = None
+    damaged: frozenset[kept.EntryName] = frozenset()
+    try:
+        names = _named(asked)
+        damaged = frozenset() if asked.history is None else _damaged(asked.history, names, asked.now)
+    except (ConfigurationError, OutsideServiceError) as error:
+        wrong = f"the history could not be read, {_BLIND}: {error.wrong}"
+        blind.append(OutsideServiceError(wrong, where=error.where, remedy=error.remedy))
+    schedule = None
+    try:
+        schedule = _schedule(asked, tracker)
+    except OutsideServiceError as error:
+        wrong = f"the schedule could not be looked at: {error.wrong}"
+        blind.append(OutsideServiceError(wrong, where=error.where, remedy=error.remedy))
+    unknown = [error.wrong for error in blind]
+    nights = watched(
+        asked.environment, names, schedule, asked.now, period=asked.period, damaged=damaged, unknown=unknown
+    )
+    if not blind:
+        return nights, None
+    return nights, OutsideServiceError("; ".join(unknown), where=blind[0].where, remedy=blind[0].remedy)
+
+
+def _named(asked: Asked) -> list[kept.EntryName]:
+    """The names of the history; a look from outside needs one."""
+    if asked.history is None:
+        raise ConfigurationError(
+            "none is named",
+            where="--history, --history-branch",
+            remedy="Name the one that the nightly writes, such as `history-branch: chamiperf-data`.",
+        )
+    return _names(asked)
+
+
+def _damaged(store: HistoryStore, names: Sequence[kept.EntryName], now: datetime) -> frozenset[kept.EntryName]:
+    """Nights whose file is none, as far as that decides which is the newest of its environment."""
+    left, found = list(names), frozenset[kept.EntryName]()
+    while newest := newest_nights([name for name in left if not is_to_come(name, now)]):
+        contents = dict(store.read([name.path for name in newest]))
+        damaged = frozenset(name for name in newest if not kept.is_entry(contents.get(name.path, b"")))
+        if not damaged:
+            break
+        found |= damaged
+        left = [name for name in left if name not in damaged]
+    return found
 
 
 def _together(told: Sequence[Told]) -> Told:
@@ -411,14 +492,6 @@ def _newest_environment(asked: Asked) -> str:
         return environment_of(None)
 
 
-def _seen(asked: Asked) -> list[kept.EntryName]:
-    try:
-        return _names(asked)
-    except OutsideServiceError as error:
-        wrong = f"the history could not be read, so nobody knows whether nights are missing: {error.wrong}"
-        raise OutsideServiceError(wrong, where=error.where, remedy=error.remedy) from error
-
-
 def _names(asked: Asked) -> list[kept.EntryName]:
     paths = () if asked.history is None else asked.history.names()
     return [name for path in paths if (name := kept.parse_name(path)) is not None]
@@ -428,9 +501,7 @@ def _schedule(asked: Asked, tracker: Tracker | None) -> Schedule | None:
     if not asked.schedule or tracker is None:
         return None
     found = workflows.read(tracker.api, tracker.repository, asked.schedule)
-    # Without a history nothing is known of any night, so that none can be missing.
-    since = None if asked.history is None else found.created_at.astimezone(UTC)
-    return Schedule(asked.schedule, found.state, since)
+    return Schedule(asked.schedule, found.state, found.created_at.astimezone(UTC))
 
 
 def _with_schedule(night: Night, schedule: Schedule, now: datetime) -> Night:

@@ -142,6 +142,8 @@ class Night:
     self_test: bool = False
     valid: bool = False
     """Whether everything that was to be measured was."""
+    unknown: tuple[str, ...] = ()
+    """What a look from outside could not see, each as a sentence; somebody has to hear of it."""
 
 
 def findings(verdict: Verdict, *, link: str = "") -> Night:

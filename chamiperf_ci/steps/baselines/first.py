@@ -7,7 +7,14 @@ from pathlib import Path
 from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.files import default_baselines
 from chamiperf_ci.adapters.github.api import Api
-from chamiperf_ci.adapters.github.pull_requests import Proposal, PullRequest, any_from, open_or_update_pull_request
+from chamiperf_ci.adapters.github.pull_requests import (
+    Base,
+    Proposal,
+    PullRequest,
+    any_from,
+    base_of,
+    open_or_update_pull_request,
+)
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.schemas import exported
@@ -16,7 +23,7 @@ from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.steps import history
 from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, Sources, candidates
 from chamiperf_ci.steps.baselines.propose import Intent, begin
-from chamiperf_ci.steps.baselines.update import Destination, body, title
+from chamiperf_ci.steps.baselines.update import Destination, at_github, body, title
 from chamiperf_ci.steps.compare.step import RESTORE
 from chamiperf_ci.verdict.night import RUNS_WANTED
 
@@ -76,16 +83,26 @@ def propose_first(
         return FirstBaseline(
             f"The pull request with the first baseline of {environment}, #{earlier.number}, {how}: {earlier.url}"
         )
-    begun = begin(rules, ready, who=who, reason=REASON, link=destination.link, today=today, options=sources.options)
     wanted = Intent(act="init", who=who, reason=REASON, today=today, overrule=frozenset({Overrule.MISSED_TARGET}))
-    written = {destination.path: layout(begun.baselines)}
-    if begun.baselines.schema_uri and not (baselines.parent / begun.baselines.schema_uri).exists():
-        written[str(Path(destination.path).parent / begun.baselines.schema_uri)] = exported()["baselines.schema.json"]
-    name = title(begun.proposal, wanted, environment)
-    text = body(rules, begun.baselines, begun.proposal, wanted, ready, link=destination.link)
-    proposal = Proposal(branch, destination.base, name, text, f"{name}\n\n{REASON}", written, ("baseline",))
-    pull = open_or_update_pull_request(api, destination.repository, proposal)
-    return FirstBaseline(f"Opened pull request #{pull.number} with the first baseline: {pull.url}", pull, text)
+    there = at_github(api, destination, base_of(api, destination.repository, destination.base))
+    if there is not None and there.knows(environment):
+        return FirstBaseline(f"{environment} has a baseline: nothing is to be proposed.")
+
+    def change(onto: Base) -> Proposal:
+        # From the file as it is there now, so that what was merged since this checkout is not undone.
+        base = at_github(api, destination, onto) or rules
+        begun = begin(base, ready, who=who, reason=REASON, link=destination.link, today=today, options=sources.options)
+        written = {destination.path: layout(begun.baselines)}
+        if begun.baselines.schema_uri and not (baselines.parent / begun.baselines.schema_uri).exists():
+            schema = str(Path(destination.path).parent / begun.baselines.schema_uri)
+            written[schema] = exported()["baselines.schema.json"]
+        name = title(begun.proposal, wanted, environment)
+        text = body(base, begun.baselines, begun.proposal, wanted, ready, link=destination.link)
+        return Proposal(branch, name, text, f"{name}\n\n{REASON}", written, ("baseline",))
+
+    pull, made = open_or_update_pull_request(api, destination.repository, change, base=destination.base, branch=branch)
+    sentence = f"Opened pull request #{pull.number} with the first baseline: {pull.url}"
+    return FirstBaseline(sentence, pull, made.body)
 
 
 def _nights(sources: Sources, rules: Baselines) -> tuple[Candidate, ...]:

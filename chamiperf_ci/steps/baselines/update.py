@@ -10,9 +10,10 @@ import click
 
 from chamiperf_ci.adapters import actions, files
 from chamiperf_ci.adapters.files import default_baselines
-from chamiperf_ci.adapters.github.api import Api, read_text
-from chamiperf_ci.adapters.github.pull_requests import Proposal as PullRequestProposal
-from chamiperf_ci.adapters.github.pull_requests import open_or_update_pull_request
+from chamiperf_ci.adapters.github import pull_requests
+from chamiperf_ci.adapters.github.api import Api
+from chamiperf_ci.adapters.github.pull_requests import Base
+from chamiperf_ci.adapters.github.repository import WorkflowRun, read_text
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.target import Identity
@@ -34,7 +35,14 @@ def title(proposal: Proposal, wanted: Intent, environment: str) -> str:
 
 
 def body(
-    base: Baselines, now: Baselines, proposal: Proposal, wanted: Intent, candidates: Sequence[Candidate], *, link: str
+    base: Baselines,
+    now: Baselines,
+    proposal: Proposal,
+    wanted: Intent,
+    candidates: Sequence[Candidate],
+    *,
+    link: str,
+    origin: str = "",
 ) -> str:
     """Return the pull request's text, in GitHub's markdown.
 
@@ -45,6 +53,7 @@ def body(
         wanted: Who wants it, and why.
         candidates: The runs to accept.
         link: The workflow run that proposes; empty outside one.
+        origin: Where the numbers come from, in markdown; empty where nobody knows.
     """
     thoughts = [*(f"overruled: {text}" for text in proposal.overrides), *proposal.warnings]
     parts = [
@@ -55,12 +64,32 @@ def body(
         *(["### To think about", "\n".join(f"- {markdown(text)}" for text in thoughts)] if thoughts else []),
         "### Evidence",
         _evidence(candidates),
+        *([origin] if origin else []),
         *([f"Proposed by {link}"] if link else []),
         "### Check",
         findings_table(check(now, today=wanted.today, base=base), for_github=True),
         "A pull request opened with the job's own token starts no workflow; close and reopen it to run its checks.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def origin_of(run: WorkflowRun) -> str:
+    """Return whose numbers a workflow run made, in markdown.
+
+    Raises:
+        ConfigurationError: It ran a fork's code, which can make any number it likes.
+    """
+    if run.head_repository != run.repository:
+        raise ConfigurationError(
+            f"run {run.number} ran the code of {run.head_repository or 'a fork that was deleted'}, "
+            f"not of {run.repository}",
+            where="--from-run",
+            remedy="Accept the runs of a night or of a branch of this repository: a fork's code can make any number.",
+        )
+    return (
+        f"The numbers are of [run {run.number}]({run.url}): event `{markdown(run.event)}`, head "
+        f"{markdown(run.head_branch)} at {run.head_sha[:12]}."
+    )
 
 
 def _evidence(candidates: Sequence[Candidate]) -> str:
@@ -199,6 +228,7 @@ class Destination:
         base: The branch to merge into; empty for the default branch.
         path: The file's path in the repository.
         link: The workflow run that proposes, as evidence; empty outside one.
+        origin: Where the numbers come from, in a sentence of markdown; empty where nobody knows.
     """
 
     repository: str
@@ -206,6 +236,7 @@ class Destination:
     base: str
     path: str
     link: str
+    origin: str = ""
 
 
 def open_pull_request(
@@ -223,28 +254,35 @@ def open_pull_request(
     found = _chosen(sources, present, wanted)
     proposal = propose(present, found, wanted)
     show(proposal)
-    base = present if api is None else _at_github(api, destination) or present
-    # Applied to the file as it is there now, so that what was merged since this checkout is neither lost nor undone.
-    changed = apply_patch(base, proposal.patch, where=str(baselines))
     environment = found[0].fingerprint.environment
-    change = PullRequestProposal(
-        branch=destination.branch or f"chamiperf/baseline-{environment}",
-        base=destination.base,
-        title=title(proposal, wanted, environment),
-        body=body(base, changed, proposal, wanted, found, link=destination.link),
-        message=f"{title(proposal, wanted, environment)}\n\n{wanted.reason}",
-        files={destination.path: layout(changed)},
-        labels=("baseline",),
-    )
+    branch = destination.branch or f"chamiperf/baseline-{environment}"
+    name = title(proposal, wanted, environment)
+
+    def change(onto: Base | None) -> pull_requests.Proposal:
+        base = present if api is None or onto is None else at_github(api, destination, onto) or present
+        # Applied to the file as it is there now: what was merged since this checkout is neither lost nor undone.
+        changed = apply_patch(base, proposal.patch, where=str(baselines))
+        return pull_requests.Proposal(
+            branch=branch,
+            title=name,
+            body=body(base, changed, proposal, wanted, found, link=destination.link, origin=destination.origin),
+            message=f"{name}\n\n{wanted.reason}",
+            files={destination.path: layout(changed)},
+            labels=("baseline",),
+        )
+
     would = "would " if api is None else ""
-    click.echo(f"{would}open or update a pull request from {change.branch}: {change.title}", err=True)
+    click.echo(f"{would}open or update a pull request from {branch}: {name}", err=True)
     if api is None:
-        click.echo(change.body)
-        actions.append_summary(f"### Update baseline\n\nNothing was sent: a dry run.\n\n{change.body}")
+        made = change(None)
+        click.echo(made.body)
+        actions.append_summary(f"### Update baseline\n\nNothing was sent: a dry run.\n\n{made.body}")
         return ""
-    pull = open_or_update_pull_request(api, destination.repository, change)
+    pull, made = pull_requests.open_or_update_pull_request(
+        api, destination.repository, change, base=destination.base, branch=branch
+    )
     click.echo(f"Pull request #{pull.number}: {pull.url}", err=True)
-    actions.append_summary(f"### Update baseline\n\n[Pull request #{pull.number}]({pull.url})\n\n{change.body}")
+    actions.append_summary(f"### Update baseline\n\n[Pull request #{pull.number}]({pull.url})\n\n{made.body}")
     return pull.url
 
 
@@ -255,10 +293,15 @@ def _present(path: Path) -> Baselines:
     return files.read_document(path if path.exists() else default_baselines(), Baselines, remedy=RESTORE)
 
 
-def _at_github(api: Api, destination: Destination) -> Baselines | None:
-    """The file on the branch to merge into; None if it is not there yet."""
-    text = read_text(api, destination.repository, destination.path, branch=destination.base)
+def at_github(api: Api, destination: Destination, onto: Base) -> Baselines | None:
+    """The file on the branch to merge into, at the commit that the change is made on; None if it is not there yet.
+
+    Raises:
+        ConfigurationError: It is not a valid file.
+        GitHubFailed: It cannot be read.
+    """
+    text = read_text(api, destination.repository, destination.path, ref=onto.commit)
     if text is None:
         return None
-    where = f"{destination.path} of {destination.repository}"
+    where = f"{destination.path} of {destination.repository}, {onto.branch} at {onto.commit[:12]}"
     return files.parse_document(text, Baselines, where=where, remedy=RESTORE)
