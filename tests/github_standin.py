@@ -73,6 +73,7 @@ class StandIn:
     checked: list = field(default_factory=list)
     """Faults of a request or an answer, for the case that the asker swallowed the exception."""
     _failures: list = field(default_factory=list)
+    _others: list = field(default_factory=list)
 
     def __post_init__(self):
         self.commits.setdefault(
@@ -91,6 +92,16 @@ class StandIn:
         """
         for _ in range(times):
             self._failures.append((verb, re.compile(path), status, message, headers or {}, done))
+
+    def meanwhile(self, verb, path, action, *, after=False):
+        """Let somebody else act once, before or after the next request that matches is carried out."""
+        self._others.append((verb, re.compile(path), action, after))
+
+    def _act(self, asked, *, after):
+        for plan in [one for one in self._others if one[3] == after]:
+            if plan[0] == asked.verb and plan[1].search(asked.path):
+                self._others.remove(plan)
+                plan[2]()
 
     def add_pull(self, number, *, head_repository=None, branch="topic", commit="c" * 40, state="open", base=None):
         self.pulls.append(
@@ -150,7 +161,9 @@ class StandIn:
                     return status, extra, message
                 answer = {"message": message, "documentation_url": "https://docs.github.test", "status": str(status)}
                 return status, extra, answer
+            self._act(asked, after=False)
             status, extra, answer = self._answer(asked)
+            self._act(asked, after=True)
             if status not in {301, 307}:
                 description.check_response(verb, url, status, answer)
         except Exception as error:

@@ -20,7 +20,8 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "on-call.md").read_text(encoding="utf-8")
 HEADINGS = [line.removeprefix("## ") for line in PAGE.splitlines() if line.startswith("## ")]
 KNOWN = {str(reason) for reason in (*RunReason, *RowReason)} | set(STATES)
-KNOWN |= {"no verdict", "missing", "invalid target"}
+OF_NIGHTS = ("no verdict", "missing", "none", "damaged", "from the future", "invalid target")
+KNOWN |= set(OF_NIGHTS)
 
 
 def alert(what="regression"):
@@ -48,7 +49,7 @@ def test_every_reason_it_explains_exists():
     assert named <= KNOWN
 
 
-@pytest.mark.parametrize("reason", [*RunReason, *STATES, "no verdict", "missing", "invalid target"])
+@pytest.mark.parametrize("reason", [*RunReason, *STATES, *OF_NIGHTS])
 def test_every_reason_of_a_night_that_does_not_measure_is_explained(reason):
     cards = (ROOT / "docs" / "verdicts.md").read_text(encoding="utf-8")
     assert f"`{reason}`" in PAGE or f"\n### {reason}\n" in cards

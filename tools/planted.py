@@ -316,8 +316,8 @@ COMMENT = [
     Fault("comment: a closed pull request gets one", "if not pull.open:", "if False:", "commands/test_comment.py"),
     Fault(
         "comment: somebody else's comment is overwritten",
-        "if comment.author == author and comment.body.startswith(first_line):",
-        "if comment.body.startswith(first_line):",
+        "if one.author == author and one.body.startswith(first_line))",
+        "if one.body.startswith(first_line))",
         "github/test_comments.py",
     ),
     Fault(

@@ -1,6 +1,5 @@
 """GitHub Actions as a process sees it: outputs, summary, annotations, and the event that started it."""
 
-import json
 import os
 import secrets
 import sys
@@ -11,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from chamiperf_ci.adapters import bounds
 from chamiperf_ci.errors import ConfigurationError
 
 SUMMARY_LIMIT_BYTES = 900_000
@@ -241,7 +241,7 @@ def read_event(environment: Mapping[str, str] = os.environ) -> Event:
     name = environment.get("GITHUB_EVENT_NAME", "")
     path = environment.get("GITHUB_EVENT_PATH", "")
     try:
-        payload = dict(json.loads(Path(path).read_text(encoding="utf-8"))) if path else {}
+        payload = dict(bounds.parse_json(text, object_pairs_hook=bounds.unique)) if (text := _event_text(path)) else {}
         return Event(
             name=name,
             repository=environment.get("GITHUB_REPOSITORY", ""),
@@ -250,12 +250,22 @@ def read_event(environment: Mapping[str, str] = os.environ) -> Event:
             head=_head_of_pull_request(payload),
             other_run=_other_run(payload) if name == "workflow_run" else None,
         )
+    except bounds.TwiceError as error:
+        raise ConfigurationError(
+            f"the event cannot be read: {bounds.stand_twice(_event_text(path))}",
+            where=path,
+            remedy="GitHub writes no such file: leave GITHUB_EVENT_PATH as the runner sets it.",
+        ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             f"the event cannot be read: {type(error).__name__}: {error}",
             where=path,
             remedy="GITHUB_EVENT_NAME and GITHUB_EVENT_PATH are set by the runner; leave them as they are.",
         ) from error
+
+
+def _event_text(path: str) -> str:
+    return bounds.read(Path(path)) if path else ""
 
 
 def _run_url(environment: Mapping[str, str]) -> str:

@@ -103,6 +103,46 @@ def read(path: Path, *, most: int = MOST_BYTES) -> str:
     return content.decode("utf-8-sig")
 
 
+class TwiceError(ValueError):
+    """A name stands twice in one object, as after a merge that kept both sides."""
+
+
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For `json.loads` as `object_pairs_hook`: an object whose names differ.
+
+    Raises:
+        TwiceError: One stands twice; which, not yet where.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise TwiceError(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+def stand_twice(text: str) -> str:
+    """Say which name stands twice in an object of a JSON text, and on which lines; empty where none does."""
+    names: list[dict[str, int] | None] = []
+    last: tuple[str, int] | None = None
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark in "{[":
+            names.append({} if mark == "{" else None)
+        elif mark in "}]":
+            names.pop()
+        elif mark == ":" and last is not None and names and (here := names[-1]) is not None:
+            name, place = last
+            if name in here:
+                lines = [text.count("\n", 0, each) + 1 for each in (here[name], place)]
+                return f"{name[:80]!r} stands twice in one object, on lines {lines[0]} and {lines[1]}"
+            here[name] = place
+        last = (json.loads(mark, strict=False), token.start()) if mark[0] == '"' else None
+    return ""
+
+
 def parse_json(text: str | bytes, *, numbers: bool = True, **hooks: Any) -> Any:  # noqa: ANN401 - any JSON
     """JSON, within bounds; half a character (a lone surrogate) becomes U+FFFD.
 

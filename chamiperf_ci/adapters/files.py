@@ -300,7 +300,15 @@ def _read_text(path: Path, remedy: str) -> str:
 
 def _parse(text: str, *, where: str, remedy: str, numbers: bool = True) -> Any:  # noqa: ANN401 - as read_json
     try:
-        return bounds.parse_json(text, numbers=numbers, parse_constant=_refuse_constant)
+        return bounds.parse_json(
+            text, numbers=numbers, parse_constant=_refuse_constant, object_pairs_hook=bounds.unique
+        )
+    except bounds.TwiceError as error:
+        raise ConfigurationError(
+            bounds.stand_twice(text) or f"{str(error)!r} stands twice in one object",
+            where=where,
+            remedy="It may be left over from a merge: keep the one that is meant.",
+        ) from error
     except json.JSONDecodeError as error:
         raise ConfigurationError(
             f"not valid JSON: {error.msg}", where=f"{where}, line {error.lineno}, column {error.colno}", remedy=remedy
@@ -493,7 +501,10 @@ def read_manifest(path: Path) -> dict[str, Identity]:
         ConfigurationError: It cannot be read, or is anything but such an object.
     """
     try:
-        said = bounds.parse_json(bounds.read(path))
+        text = bounds.read(path)
+        said = bounds.parse_json(text, object_pairs_hook=bounds.unique)
+    except bounds.TwiceError as error:
+        raise _unusable(path, bounds.stand_twice(text)) from error
     except (OSError, ValueError) as error:
         wrong = error.strerror if isinstance(error, OSError) else "it is no JSON"
         raise _unusable(path, str(wrong)) from error

@@ -11,6 +11,8 @@ from typing import Final
 import httpx
 from pydantic import SecretStr
 
+from chamiperf_ci.adapters import bounds
+from chamiperf_ci.adapters.http_client import check_url
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
 ATTEMPTS: Final = 3
@@ -41,9 +43,12 @@ class Webhook:
         """
         try:
             url = httpx.URL(self.url.get_secret_value())
-            usable = url.scheme in {"http", "https"} and bool(url.host)
-        except httpx.InvalidURL:
+            # What comes after the host is the receiver's business, and part of the secret.
+            check_url(f"{url.scheme}://{url.netloc.decode()}", where=self.name)
+        except (httpx.InvalidURL, ConfigurationError, ValueError):
             usable = False
+        else:
+            usable = True
         if not usable:
             raise ConfigurationError(
                 "the address is not a URL", where=self.name, remedy="Store the whole address, from https:// on."
@@ -72,9 +77,9 @@ class Webhook:
         for attempt in range(1, ATTEMPTS + 1):
             wait = _FIRST_WAIT_S * 2 ** (attempt - 1)
             try:
-                answer = httpx.request(verb, self.url.get_secret_value(), json=body, timeout=_TIMEOUT_S)
+                answer = bounds.within(_TIMEOUT_S, lambda: self._ask(verb, body))
             # The exception's own text holds the address.
-            except (httpx.HTTPError, OSError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
                 said = f"no answer ({type(error).__name__})"
             else:
                 if answer.is_success:
@@ -91,3 +96,8 @@ class Webhook:
             where=self.name,
             remedy="Check that the address is still good and that this machine may reach it.",
         )
+
+    def _ask(self, verb: str, body: dict[str, str] | None) -> httpx.Response:
+        """The head of the answer; nobody reads its body, which may have no end."""
+        with httpx.stream(verb, self.url.get_secret_value(), json=body, timeout=_TIMEOUT_S) as answer:
+            return answer

@@ -17,7 +17,7 @@ import click
 from pydantic import ValidationError
 
 from chamiperf_ci import __version__
-from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters import bounds, files
 from chamiperf_ci.adapters.files import PRODUCER, first_wrong
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.errors import ConfigurationError
@@ -169,21 +169,34 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
         for path, content in store.read(ordered):
             try:
                 entry = HistoryEntry.model_validate_json(content, strict=True)
+                twice = _twice(content)
             except ValidationError as error:
                 _refuse_newer(path, content)
                 problems.append(f"{path} is passed over: {first_wrong(error, HistoryEntry)}")
                 continue
-            if wrong := entry.contradiction():
+            if twice:
+                problems.append(f"{path} is passed over: {twice}")
+            elif wrong := entry.contradiction():
                 problems.append(f"{path} is passed over: it contradicts itself: {wrong}")
             else:
                 entries.append(entry)
     return Reading(tuple(entries), tuple(problems))
 
 
+def _twice(content: bytes) -> str:
+    """Say what stands twice in an entry that is valid otherwise; empty for a good one."""
+    try:
+        bounds.parse_json(content, object_pairs_hook=bounds.unique)
+    except bounds.TwiceError:
+        return bounds.stand_twice(content.decode("utf-8-sig"))
+    return ""
+
+
 def is_entry(content: bytes) -> bool:
     """Whether a file is a whole entry; one of a newer version is taken for one."""
     try:
-        return not HistoryEntry.model_validate_json(content, strict=True).contradiction()
+        entry = HistoryEntry.model_validate_json(content, strict=True)
+        return not (entry.contradiction() or _twice(content))
     except ValidationError:
         version = _VERSION.search(content)
         return version is not None and int(version[1]) > HistoryEntry.SCHEMA_VERSION
@@ -196,7 +209,7 @@ def require_whole(path: str, content: bytes) -> None:
         ConfigurationError: It is damaged, or of a newer version.
     """
     try:
-        wrong = HistoryEntry.model_validate_json(content, strict=True).contradiction()
+        wrong = HistoryEntry.model_validate_json(content, strict=True).contradiction() or _twice(content)
     except ValidationError as error:
         _refuse_newer(path, content)
         wrong = first_wrong(error, HistoryEntry)

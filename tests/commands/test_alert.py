@@ -7,7 +7,8 @@ from pathlib import Path
 
 import github_standin
 import pytest
-from made_verdicts import made_row, made_verdict
+from made_verdicts import made_row, made_scenario, made_verdict
+from scripted_server import Reply, serving
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.models.run import RunKind
@@ -259,3 +260,89 @@ def test_hosts_are_not_published(alert, hub):
     Path("out/verdict.json").write_text(json.dumps(verdict))
     alert()
     assert "internal.example" not in hub.issues[0]["body"]
+
+
+NONSENSE = [b"{}", b"[null]", b'"x"', b"null", b'{"id": "a", "state": {}, "login": 5}', b'{"cut', b"<html>", b""]
+WAYS = {
+    "a night": (),
+    "a night without a verdict": ("--without-verdict", "smoke ended with 1"),
+    "a night and the schedule": ("--schedule", "nightly.yml"),
+    "a look from outside": ("--watch", "--schedule", "nightly.yml", "--history", "nights"),
+    "a look without a history": ("--watch", "--schedule", "nightly.yml"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("said", NONSENSE)
+def test_the_chat_hears_also_when_github_answers_nonsense(alert, hub, monkeypatch, way, said):
+    for verb in ("GET", "POST", "PATCH"):
+        hub.fail(verb, "", 200, said, times=99)
+    with serving(Reply()) as chat:
+        monkeypatch.setenv("CHAMIPERF_ALERT_WEBHOOK", f"{chat.url}/hook")
+        code, out, _ = alert(*WAYS[way])
+    assert code == 4
+    assert len(chat.asked) == 1
+    assert "where they should be" not in out
+
+
+@pytest.mark.usefixtures("clone")
+def test_the_chat_hears_of_a_history_that_cannot_be_read(alert, monkeypatch):
+    Path("remote.git").rename("gone.git")
+    with serving(Reply()) as chat:
+        monkeypatch.setenv("CHAMIPERF_ALERT_WEBHOOK", f"{chat.url}/hook")
+        assert alert(*LOOK)[0] == 4
+    assert "so nobody knows whether nights are missing" in json.loads(chat.asked[0].body)["text"]
+
+
+def test_one_refused_issue_does_not_stop_the_others(alert, hub):
+    rows = [
+        made_row(key={"scenario": name, "endpoint": "x", "metric": "p99"})
+        for name in ("boot_storm", "cloud_init_storm")
+    ]
+    scenarios = tuple(made_scenario(row.key.scenario) for row in rows)
+    Path("out/verdict.json").write_text(made_verdict(tuple(rows), scenarios=scenarios).model_dump_json())
+    hub.fail("POST", "/issues$", 422, "Validation Failed")
+    code, _, err = alert()
+    assert (code, len(hub.issues)) == (4, 1)
+    assert "not delivered: the issue of " in err
+
+
+@pytest.mark.parametrize("labels", [[], ["triaged"]])
+def test_a_label_that_a_person_took_off_doubles_no_issue(alert, hub, labels):
+    alert()
+    hub.issues[0]["labels"] = labels
+    alert()
+    assert len(hub.issues) == 1
+
+
+def test_an_issue_that_a_person_closed_and_relabelled_is_found_by_its_marker(alert, hub):
+    alert()
+    hub.issues[0] |= {"state": "closed", "labels": [], "body": "Known, see #12.\n\n" + hub.issues[0]["body"]}
+    alert()
+    assert [issue["state"] for issue in hub.issues] == ["closed"]
+
+
+def test_an_alert_whose_memory_a_person_damaged_is_closed_all_the_same(alert, hub):
+    alert()
+    hub.issues[0]["body"] = hub.issues[0]["body"].partition("\n")[0]
+    clean = made_row(verdict=RowVerdict.PASS, reason=RowReason.WITHIN_TOLERANCE)
+    Path("out/verdict.json").write_text(made_verdict((clean,), sentence="A night.", exit_code=0).model_dump_json())
+    assert alert()[0] == 0
+    assert hub.issues[0]["state"] == "closed"
+
+
+def test_a_night_whose_file_is_damaged_is_not_a_night(alert, hub):
+    path = Path("nights", EntryName("lab", datetime.now(UTC), "boot_storm", RunKind.NIGHT, "w1").path)
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    code, out, _ = alert("--watch", "--history", "nights")
+    assert (code, len(hub.issues)) == (0, 1)
+    assert "is damaged: lab/" in out
+
+
+def test_a_run_that_is_run_again_on_the_next_day_is_the_same_night(alert, hub, monkeypatch):
+    monkeypatch.setenv("GITHUB_RUN_ID", "1")
+    alert()
+    monkeypatch.setenv("GITHUB_RUN_ATTEMPT", "2")
+    alert()
+    assert len(hub.issues) == 1

@@ -278,6 +278,30 @@ def test_a_repository_that_lets_no_workflow_open_pull_requests_names_the_setting
     assert "Allow GitHub Actions to create and approve pull requests" in result.stderr
 
 
+HEAD = {"event": "schedule", "head_branch": "main", "head_sha": "a" * 40}
+
+
+@pytest.mark.parametrize(
+    ("run", "code", "said"),
+    [
+        pytest.param(HEAD, 0, "", id="a night's"),
+        pytest.param(HEAD | {"head_repository": "mallory/stack"}, 2, "ran the code of mallory/stack", id="a fork's"),
+        pytest.param(None, 4, "could not read the workflow run 4711", id="a run that GitHub does not know"),
+    ],
+)
+def test_the_pull_request_says_of_which_run_and_head_its_numbers_are(folder, run, code, said):
+    hub = github_standin.StandIn(runs={} if run is None else {4711: run})
+    with github_standin.serve(hub):
+        variables = {"GITHUB_TOKEN": "t", "GITHUB_API_URL": hub.base_url, "GITHUB_REPOSITORY": hub.repository}
+        named = ("--runs", "night-0", "--reason", "first night", "--from-run", "4711")
+        result = update(folder, "pull-request", *named, **variables)
+    assert (result.returncode, len(hub.pulls)) == (code, int(code == 0))
+    assert said in result.stderr
+    if code == 0:
+        assert f"[run 4711](https://github.test/{hub.repository}/actions/runs/4711)" in hub.pulls[0]["body"]
+        assert "event `schedule`, head main at aaaaaaaaaaaa." in hub.pulls[0]["body"]
+
+
 def test_a_dry_run_sends_nothing_and_needs_no_token(folder):
     named = ("--runs", "night-0", "--reason", "first night", "--dry-run", "--repository", "octo/stack")
     result = update(folder, "pull-request", *named)

@@ -84,6 +84,51 @@ def portal(stage):
 
 
 @GITHUB.row(
+    "GitHub answers with empty objects and 200",
+    ends="comment 4, alert 4",
+    says="not what its description says",
+    **REGRESSION,
+)
+def empty_objects(stage):
+    hub = judged(stage)
+    for verb in ("GET", "POST", "PATCH"):
+        hub.fail(verb, "", 200, b"{}", times=ALWAYS)
+    stage.inside("comment")
+    stage.inside("alert")
+    assert (hub.comments, hub.issues) == ([], [])
+
+
+@GITHUB.row("the repository was renamed", ends="comment 0, alert 0", **REGRESSION)
+def renamed(stage):
+    hub = judged(stage, moved_to="1296269")
+    stage.inside("comment")
+    stage.inside("alert")
+    assert (len(hub.comments), len(hub.issues)) == (1, 1)
+
+
+@GITHUB.row(
+    "GitHub redirects to another port", ends="comment 4, alert 4", says="redirects to another host", **REGRESSION
+)
+def redirected(stage):
+    hub = judged(stage)
+    with serving(Reply(body={})) as other:
+        for verb in ("GET", "POST"):
+            hub.fail(verb, "", 301, "moved", headers={"Location": f"{other.url}/"}, times=ALWAYS)
+        stage.inside("comment")
+        stage.inside("alert")
+    assert other.asked == []
+
+
+@GITHUB.row("a person took the label off the alert's issue", ends="alert 0, alert 0", **REGRESSION)
+def unlabelled(stage):
+    hub = judged(stage)
+    stage.inside("alert")
+    hub.issues[0]["labels"] = []
+    stage.inside("alert")
+    assert len(hub.issues) == 1
+
+
+@GITHUB.row(
     "a proxy answers with a page of HTML and 502", ends="comment 4, alert 4", says="GitHub did not answer", **REGRESSION
 )
 def bad_gateway(stage):

@@ -5,7 +5,7 @@ from github_standin import ROBOT
 
 from chamiperf_ci.adapters.github import comments
 from chamiperf_ci.adapters.github.api import NotPermitted, Rejected
-from chamiperf_ci.adapters.github.comments import Posting, decide, find, login_of, marker, post
+from chamiperf_ci.adapters.github.comments import Posting, decide, find, find_all, login_of, marker, post
 from chamiperf_ci.errors import ConfigurationError
 
 REPOSITORY = "octo/stack"
@@ -143,3 +143,36 @@ def test_a_key_that_could_end_the_marker_is_refused(key):
 def test_what_posting_means_is_decided_before_it_is_done(body, expected):
     existing = None if body is None else comments.Comment(number=1, author=ROBOT, body=body)
     assert decide(existing, "same") is expected
+
+
+def test_a_comment_that_was_deleted_meanwhile_is_made_anew(api, hub):
+    first = put(api, "one")
+    hub.comments.clear()
+    second = post(api, REPOSITORY, 7, key="nightly", author=ROBOT, text="two", existing=first)
+    assert [comment["body"] for comment in hub.comments] == [f"{marker('nightly')}\ntwo"]
+    assert second.body.endswith("two")
+
+
+def test_a_comment_that_is_there_and_may_not_be_written_is_not_made_twice(api, hub):
+    put(api, "one")
+    hub.fail("PATCH", "/comments/", 404, "Not Found")
+    with pytest.raises(NotPermitted):
+        put(api, "two")
+    assert len(hub.comments) == 1
+
+
+@pytest.mark.parametrize("turn", ["the other job was first", "ours was first"])
+def test_two_jobs_at_once_end_in_one_comment(api, hub, turn):
+    """The other job looked when we did, found none as we did, and writes its own."""
+    other = f"{marker('nightly')}\ntheirs"
+    is_first = turn.startswith("ours")
+    hub.meanwhile("POST", "/comments$", lambda: hub.add_comment(7, ROBOT, other), after=is_first)
+    comment = put(api, "ours")
+    if is_first:
+        # The other job takes its second look.
+        theirs = find_all(api, REPOSITORY, 7, key="nightly", author=ROBOT)[-1]
+        comments.only_one(
+            api, REPOSITORY, 7, theirs, key="nightly", author=ROBOT, body={"body": f"{marker('nightly')}\nours"}
+        )
+    assert [one["body"] for one in hub.comments] == [f"{marker('nightly')}\nours"]
+    assert comment.body.endswith("ours")

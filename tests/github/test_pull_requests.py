@@ -3,7 +3,7 @@
 import pytest
 
 from chamiperf_ci.adapters.github import pull_requests
-from chamiperf_ci.adapters.github.api import NotPermitted
+from chamiperf_ci.adapters.github.api import NotPermitted, Rejected
 from chamiperf_ci.adapters.github.pull_requests import Proposal, from_head, read
 from chamiperf_ci.errors import ConfigurationError
 
@@ -108,3 +108,68 @@ def test_a_proposal_that_changes_nothing_says_so(api, hub):
     hub.fail("POST", "/pulls$", 422, "No commits between main and chamiperf/baselines")
     with pytest.raises(ConfigurationError, match="there is nothing to propose"):
         propose(api, PROPOSAL)
+
+
+def test_a_merge_in_between_is_not_undone(api, hub):
+    read = []
+
+    def make(onto):
+        read.append(onto.commit)
+        if len(read) == 1:
+            hub.merge({"other.txt": "merged meanwhile"})
+        return PROPOSAL
+
+    pull_requests.open_or_update_pull_request(api, REPOSITORY, make, base="", branch=PROPOSAL.branch)
+    assert read == [*hub.past, hub.refs["main"]]
+    tip = hub.commits[hub.refs[PROPOSAL.branch]]
+    assert tip["parents"] == [hub.refs["main"]]
+    assert hub.trees[tip["tree"]]["base_tree"] == hub.commits[hub.refs["main"]]["tree"]
+
+
+def test_a_branch_that_never_stands_still_changes_nothing(api, hub):
+    def make(_):
+        hub.merge({"other.txt": str(len(hub.past))})
+        return PROPOSAL
+
+    with pytest.raises(Rejected, match="the branch main moved on 3 times"):
+        pull_requests.open_or_update_pull_request(api, REPOSITORY, make, base="", branch=PROPOSAL.branch)
+    assert (PROPOSAL.branch in hub.refs, hub.pulls) == (False, [])
+
+
+def push(hub, message):
+    """A reviewer commits to the proposal's branch, whose tip is then returned."""
+    sha = "d" * 40
+    hub.commits[sha] = {"message": message, "tree": "e" * 40, "parents": [hub.refs[PROPOSAL.branch]]}
+    hub.refs[PROPOSAL.branch] = sha
+    return sha
+
+
+def test_a_reviewers_commit_that_arrives_meanwhile_is_left_alone(api, hub):
+    propose(api, PROPOSAL)
+    hub.meanwhile("POST", "/git/commits$", lambda: push(hub, "By a reviewer"))
+    with pytest.raises(Rejected, match="somebody has pushed to the branch"):
+        propose(api, PROPOSAL)
+    assert hub.refs[PROPOSAL.branch] == "d" * 40
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\n\nSigned-off-by: a reviewer"])
+def test_a_commit_of_ours_that_a_reviewer_amended_is_left_alone(api, hub, ending):
+    propose(api, PROPOSAL)
+    sha = push(hub, hub.commits[hub.refs[PROPOSAL.branch]]["message"] + ending)
+    with pytest.raises(ConfigurationError, match="ends in a commit of somebody else"):
+        propose(api, PROPOSAL)
+    assert hub.refs[PROPOSAL.branch] == sha
+
+
+def test_a_branch_is_only_ever_moved_forward(api, hub):
+    propose(api, PROPOSAL)
+    first = hub.refs[PROPOSAL.branch]
+    hub.merge({"other.txt": "x"})
+    propose(api, PROPOSAL)
+    tip = hub.commits[hub.refs[PROPOSAL.branch]]
+    assert tip["parents"] == [first, hub.refs["main"]]
+
+
+def test_a_forks_pull_request_from_a_branch_of_the_same_name_is_not_ours(api, hub):
+    hub.add_pull(1, head_repository="mallory/stack", branch=PROPOSAL.branch)
+    assert pull_requests.any_from(api, REPOSITORY, PROPOSAL.branch) is None

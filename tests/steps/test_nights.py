@@ -6,7 +6,7 @@ import pytest
 
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.steps.history import EntryName
-from chamiperf_ci.steps.nights import Schedule, in_words, missing_nights, newest_night, schedule_off, watched
+from chamiperf_ci.steps.nights import WELL, Schedule, in_words, missing_nights, newest_night, schedule_off, watched
 
 NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -96,6 +96,42 @@ def test_a_schedule_that_is_off_is_told_of_once():
 
 def test_a_look_from_outside_is_quiet_while_nights_come():
     assert found("lab", [name(DAY)], Schedule("nightly.yml", "active")) == {"lab": []}
+
+
+FUTURE = -2 * DAY
+ACTIVE = Schedule("nightly.yml", "active", NOW - DAY)
+
+
+@pytest.mark.parametrize(
+    ("names", "damaged", "schedule", "what"),
+    [
+        pytest.param([], [], None, ["none"], id="no night, and no schedule"),
+        pytest.param([], [], Schedule("nightly.yml", "active", NOW - 3 * DAY), ["missing"], id="no night, long since"),
+        pytest.param([name(FUTURE)], [], None, ["from the future"], id="a night from the future"),
+        pytest.param([name(FUTURE), name(3 * DAY)], [], None, ["from the future", "missing"], id="and none since"),
+        pytest.param([name(FUTURE), name(DAY)], [], None, ["from the future"], id="beside a good one"),
+        pytest.param([name(DAY)], [name(DAY)], None, ["damaged"], id="a damaged night alone"),
+        pytest.param(
+            [name(DAY), name(3 * DAY)], [name(DAY)], None, ["damaged", "missing"], id="a damaged one, none since"
+        ),
+        pytest.param([name(DAY), name(3 * DAY)], [name(3 * DAY)], None, [], id="an old damaged one is told of no more"),
+        pytest.param([name(-0.005 * DAY)], [], None, [], id="clocks differ by minutes"),
+    ],
+)
+def test_all_is_well_only_with_a_night_that_is_seen(names, damaged, schedule, what):
+    (night,) = watched("lab", names, schedule, NOW, period=DAY, damaged=damaged)
+    assert [line.what for trouble in night.troubles for line in trouble.lines] == what
+    assert (night.sentence == WELL) is (not what)
+
+
+def test_before_the_first_night_nothing_is_called_well():
+    (night,) = watched("lab", [], ACTIVE, NOW, period=DAY)
+    assert (night.troubles, night.sentence) == ((), "There is no night yet: the schedule began 2026-03-29 12:00 UTC.")
+
+
+def test_what_could_not_be_seen_is_never_well():
+    (night,) = watched("lab", None, ACTIVE, NOW, period=DAY, unknown=["the history is away"])
+    assert (night.troubles, night.sentence, night.unknown) == ((), "the history is away", ("the history is away",))
 
 
 def test_of_several_environments_each_is_named():

@@ -141,15 +141,18 @@ def post(
         permission=PERMISSION,
         made=made,
     )
-    return _only_one(api, repository, pull_request, created, key=key, author=author, body=body)
+    return only_one(api, repository, pull_request, created, key=key, author=author, body=body)
 
 
-def _only_one(
+def only_one(
     api: Api, repository: str, pull_request: int, created: Comment, *, key: str, author: str, body: dict[str, str]
 ) -> Comment:
     """The comment that stays, after a second look: of two jobs that found none each has written its own.
 
     Both jobs keep the oldest. Ours goes only if it is a younger one, and only after the oldest says what it said.
+
+    Raises:
+        GitHubFailed: As `post`.
     """
     oldest = next(iter(find_all(api, repository, pull_request, key=key, author=author)), created)
     if oldest.number >= created.number:

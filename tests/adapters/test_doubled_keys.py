@@ -1,0 +1,73 @@
+"""A name that stands twice in one object, as a careless merge leaves it: refused, with both places."""
+
+import json
+
+import pytest
+from made_runs import made_run
+
+from chamiperf_ci.adapters import actions, bounds, files
+from chamiperf_ci.adapters.history import FolderHistory
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models.drill import Drill
+from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.models.verdict import Verdict
+from chamiperf_ci.steps import history
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a": 1,\n"a": 2}', "'a' stands twice in one object, on lines 1 and 2"),
+        ('{"a": 1,\n"\\u0061": 1}', "'a' stands twice in one object, on lines 1 and 2"),
+        ('[{"b": {"x": {},\n\n"x": []}}]', "'x' stands twice in one object, on lines 1 and 3"),
+        ('{"a\\"": 1, "a\\"": {"c": ":{"}}', "'a\"' stands twice in one object, on lines 1 and 1"),
+        ('{"": 1, "b": "",\n"": 2}', "'' stands twice in one object, on lines 1 and 2"),
+    ],
+)
+def test_both_places_are_named(tmp_path, text, said):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        files.read_json(tmp_path / "x.json", remedy="")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": {"a": 1}, "b": [{"a": 1}, {"a": 1}]}', '{"a": "a", "b": ["a", "a"], "c": "\\"a\\": 1, \\"a\\": 2"}']
+)
+def test_the_same_name_elsewhere_is_no_doubled_one(text):
+    assert bounds.stand_twice(text) == ""
+    assert bounds.parse_json(text, object_pairs_hook=bounds.unique) == json.loads(text)
+
+
+@pytest.mark.parametrize("model", [Baselines, Run, Verdict, Seed, Drill])
+def test_no_document_takes_the_last_of_two(tmp_path, model):
+    (tmp_path / "x.json").write_text('{"kind": "x",\n"kind": "run"}')
+    with pytest.raises(ConfigurationError, match="'kind' stands twice in one object, on lines 1 and 2"):
+        files.read_document(tmp_path / "x.json", model)
+
+
+def test_an_event_is_no_exception(tmp_path):
+    (tmp_path / "event.json").write_text('{"a": 1,\n"a": 2}')
+    with pytest.raises(ConfigurationError, match="'a' stands twice in one object, on lines 1 and 2"):
+        actions.read_event({"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(tmp_path / "event.json")})
+
+
+def test_a_manifest_is_no_exception(tmp_path):
+    (tmp_path / "m.json").write_text('{"smd": "1",\n"smd": "2"}')
+    with pytest.raises(ConfigurationError, match="'smd' stands twice in one object, on lines 1 and 2"):
+        files.read_manifest(tmp_path / "m.json")
+
+
+def test_an_entry_of_the_history_is_passed_over_and_named(tmp_path):
+    store = FolderHistory(tmp_path)
+    (name,) = history.add(store, [made_run(1)])
+    path = tmp_path / name
+    path.write_text(path.read_text().replace('"run_id"', '"run_id": "other",\n"run_id"', 1))
+    reading = history.read(store, history.Wanted())
+    assert reading.entries == ()
+    assert "is passed over: 'run_id' stands twice in one object, on lines" in reading.problems[0]
+    assert not history.is_entry(path.read_bytes())
+    with pytest.raises(ConfigurationError, match="stands twice"):
+        history.require_whole(name, path.read_bytes())
