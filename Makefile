@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A target that needs node, go or docker says so in its help line; `demo` and `test` need Python 3.11+, make and git.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo scenarios test test-unit test-e2e faults planted test-interrupts test-demo test-observability test-workflows test-openchami \
-        lint format release-check types-k6 k6-built lock schemas docs dashboards bench bench-verdict observability clean
+.PHONY: help setup demo scenarios test test-unit test-e2e faults planted test-browser test-interrupts test-demo test-observability test-workflows test-openchami \
+        lint format release-check types-k6 k6-built charts lock schemas docs dashboards bench bench-verdict observability clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "%-20s %s\n", $$1, $$2}'
@@ -34,7 +34,7 @@ scenarios: $(VENV)/.runtime ## all eight scenarios in profile demo against the e
 test: test-unit test-e2e ## unit tests, then end-to-end tests with real k6, under 10 minutes
 
 test-unit: $(VENV)/.dev ## the pure tests, in seconds
-	$(BIN)/pytest -n auto -m "not e2e and not needs_act and not needs_prometheus and not needs_collector and not faults"
+	$(BIN)/pytest -n auto -m "not e2e and not needs_act and not needs_prometheus and not needs_collector and not needs_browser and not faults"
 
 test-e2e: $(VENV)/.dev ## the end-to-end tests: real k6 against the real embedded stack, real Prometheus
 	$(BIN)/pytest -n 2 -m "(e2e or needs_prometheus) and not alone and not needs_act and not needs_collector and not slow and not faults"
@@ -44,6 +44,9 @@ faults: $(VENV)/.dev ## break stack, generator, disk, GitHub in over 150 ways an
 
 planted: $(VENV)/.dev ## plant faults into a copy of the package, one at a time, and see the tests go red, about 3 minutes
 	$(BIN)/python tools/planted.py
+
+test-browser: $(VENV)/.dev ## the report's charts and table in a headless Chromium (Debian's package chromium)
+	$(BIN)/pytest -m needs_browser
 
 test-interrupts: $(VENV)/.dev ## Ctrl-C, SIGTERM and SIGKILL at random instants of seed and load
 	$(BIN)/pytest -m "slow and e2e and not alone"
@@ -67,6 +70,9 @@ lint: $(VENV)/.dev types-k6 ## formatting, lint, types, import directions, workf
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	tools/lint-workflows
+
+charts: ## build the script of report.html from tools/charts (node)
+	cd tools/charts && npm ci --silent --no-audit --no-fund --ignore-scripts && npm run --silent build
 
 k6-built: ## build k6/built, which `load` runs, from the k6 scripts (node)
 	cd k6 && npm ci --silent --no-audit --no-fund && npm run --silent build

@@ -163,6 +163,10 @@ class Row(Value):
     """Each accepted run's statistic, oldest first; of pairs the old ones."""
     history_values: tuple[float, ...] = ()
     """The nights before, oldest first, at most 30: they widen or narrow the interval, and a chart shows them."""
+    baseline_at: tuple[AwareDatetime, ...] = Field(default=(), exclude_if=lambda found: not found)
+    """When each of `baseline_values` was measured; empty where that is not known, as of pairs."""
+    history_at: tuple[AwareDatetime, ...] = Field(default=(), exclude_if=lambda found: not found)
+    """When each of `history_values` was measured; empty where that is not known."""
     detail: str = ""
     """What goes with the reason, such as the field of the fingerprint that differs."""
     already_there: bool = False

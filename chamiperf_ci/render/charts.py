@@ -1,14 +1,16 @@
-"""Charts in SVG and in characters, from numbers and fixed words alone."""
+"""Charts: what the report's script draws, and drawings in SVG and in characters; names are data in all of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run, Series
 from chamiperf_ci.models.verdict import Row
-from chamiperf_ci.models.vocabulary import Direction
+from chamiperf_ci.models.vocabulary import Direction, RowVerdict, TargetVerdict
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.escaping import html
+from chamiperf_ci.render.escaping import html, plain
 
 SVG_WIDTH, HEIGHT = 640, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 12, 28
@@ -27,34 +29,88 @@ class Scale:
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
 
-def runs_chart(row: Row) -> str:
-    """Return a row's values in time order, as dots: nights before, accepted runs, current runs, and the tolerance.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One value of a row: of which kind (`night before`, `accepted` or `now`), and when, if that is known."""
 
-    Shapes and labels tell them apart as well as colours do. Empty where there is nothing to draw.
+    kind: str
+    value: float
+    at: datetime | None
+
+
+def in_time_order(row: Row, now: Sequence[datetime]) -> list[Measured]:
+    """Return a row's nights before, accepted runs and current runs, in the order of their measurement.
+
+    Accepted runs lie between the nights before where they were measured there; where a date is not known, they stand
+    between the nights before and the current runs.
+
+    Args:
+        row: The row.
+        now: When each current run began; all began with the first where their number is another.
     """
-    groups = [
-        ("nights before", "history", row.history_values),
-        ("accepted", "accepted", row.baseline_values),
-        ("now", "now", row.current_values),
-    ]
-    values = [value for _, _, group in groups for value in group]
-    if not values or row.baseline is None or row.change is None:
+    began = [*now] if len(now) == len(row.current_values) else [now[0] if now else None] * len(row.current_values)
+    found: list[Measured] = []
+    for kind, values, dates in (
+        ("night before", row.history_values, [*row.history_at]),
+        ("accepted", row.baseline_values, [*row.baseline_at]),
+        ("now", row.current_values, began),
+    ):
+        known = dates if len(dates) == len(values) else [None] * len(values)
+        found += [Measured(kind, value, at) for value, at in zip(values, known, strict=True) if math.isfinite(value)]
+    # An accepted run was a night as well: it is drawn once, as what it is more.
+    accepted = {one.at for one in found if one.kind == "accepted" and one.at is not None}
+    once = [one for one in found if one.kind != "night before" or one.at not in accepted]
+    dated = [one for one in once if one.at is not None]
+    return sorted(dated, key=_began) if len(dated) == len(once) else once
+
+
+def _began(one: Measured) -> float:
+    return one.at.timestamp() if one.at else 0.0
+
+
+_SHAPES = {"night before": "history", "accepted": "accepted", "now": "now"}
+
+
+def runs_chart(row: Row, now: Sequence[datetime] = ()) -> str:
+    """Return a row's values as dots on a time axis: nights before, accepted runs, current runs, and the tolerance.
+
+    Shapes and labels tell them apart as well as colours do. Empty where there is nothing to draw. Where a date is not
+    known they stand side by side.
+
+    Args:
+        row: The row.
+        now: When each current run began.
+    """
+    found = in_time_order(row, now)
+    if not found or row.baseline is None or row.change is None:
         return ""
-    allowed = row.baseline * (1 + row.tolerance if row.direction is Direction.LOWER else 1 - row.tolerance)
-    scale = _scale([*values, allowed])
-    step = (SVG_WIDTH - LEFT - RIGHT) / (len(values) + 1)
-    parts, place = [], 0
-    for label, kind, group in groups:
-        for value in group:
-            place += 1
-            said = html(f"{label}: {numbers.quantity(value, row.unit)}")
-            parts.append(_dot(kind, LEFT + place * step, scale.y(value), said))
-    lines = [
-        _level(scale.y(row.baseline), "baseline", f"accepted {numbers.quantity(row.baseline, row.unit)}"),
-        _level(scale.y(allowed), "allowed", f"allowed {numbers.quantity(allowed, row.unit)}"),
-    ]
-    title = f"{row.key.text}: {len(row.history_values)} nights before, {len(row.baseline_values)} accepted, now"
-    return drawing(title, [_axis(scale, row.unit), *lines, *parts])
+    allowed = _allowed(row)
+    scale = _scale([*(one.value for one in found), *([] if allowed is None else [allowed])])
+    times = [one.at for one in found if one.at is not None]
+    dated = len(times) == len(found)
+    places = [_began(one) for one in found] if dated else [float(place) for place, _ in enumerate(found)]
+    first, span = min(places), max(places) - min(places)
+    parts = []
+    for one, place in zip(found, places, strict=True):
+        x = LEFT + 12 + ((place - first) / span if span else 0.5) * (SVG_WIDTH - LEFT - RIGHT - 24)
+        when = f", {one.at:%Y-%m-%d %H:%M} UTC" if one.at else ""
+        said = html(f"{one.kind}: {numbers.quantity(one.value, row.unit)}{when}")
+        parts.append(_dot(_SHAPES[one.kind], x, scale.y(one.value), said))
+    lines = [_level(scale.y(row.baseline), "baseline", f"accepted {numbers.quantity(row.baseline, row.unit)}")]
+    if allowed is not None:
+        lines.append(_level(scale.y(allowed), "allowed", f"allowed {numbers.quantity(allowed, row.unit)}"))
+    if dated:
+        ends = ((LEFT, "start", min(times)), (SVG_WIDTH - RIGHT, "end", max(times)))
+        lines += [
+            f'<text class="tick" x="{x}" y="{HEIGHT - 8}" text-anchor="{anchor}">{at:%Y-%m-%d}</text>'
+            for x, anchor, at in ends
+        ]
+    return drawing(history_title(row), [_axis(scale, row.unit), *lines, *parts])
+
+
+def history_title(row: Row) -> str:
+    """Return what a chart of a row shows, in words."""
+    return f"{row.key.text}: {len(row.history_values)} nights before, {len(row.baseline_values)} accepted, now"
 
 
 def distribution_chart(runs: Sequence[Run], endpoint: str, metric: str = "latency") -> str:
@@ -139,6 +195,173 @@ def drawing(title: str, parts: Sequence[str]) -> str:
         f'<svg viewBox="0 0 {SVG_WIDTH} {HEIGHT}" role="img" aria-label="{html(title)}">'
         f"<title>{html(title)}</title>{frame}{''.join(parts)}</svg>"
     )
+
+
+Data = dict[str, object]
+"""What one chart of report.html is drawn from: JSON, its names data; the specification is the script's."""
+
+
+def forest(rows: Sequence[tuple[int, Row]]) -> Data:
+    """Return the changes of rows with their intervals and limits, as factors by which they got worse.
+
+    Args:
+        rows: In the order in which they are shown, each with its place in the table of all figures.
+    """
+    return {"kind": "forest", "rows": [_factor(place, number, row) for place, (number, row) in enumerate(rows)]}
+
+
+_STATES = {RowVerdict.REGRESSION: "worse", RowVerdict.IMPROVEMENT: "better", RowVerdict.PASS: "unchanged"}
+
+
+def state_of(row: Row) -> str:
+    """Return a compared row's verdict in a word for everybody."""
+    return _STATES.get(row.verdict, "not sure")
+
+
+def _factor(place: int, number: int, row: Row) -> Data:
+    ends = [_worse_by(row, end) for end in (row.change.low, row.change.high)] if row.change else [1.0]
+    limit = _worse_by(row, row.tolerance if row.direction is Direction.LOWER else -row.tolerance)
+    missed = ", target missed" if row.target.verdict is TargetVerdict.MISSED else ""
+    name = plain(row.key.text, longest=80)
+    return {
+        "place": place,
+        "row": number,
+        "name": f"{name}{missed}",
+        "worse": _worse_by(row, row.change.ratio if row.change else 0.0),
+        "low": min(ends),
+        "high": max(ends),
+        "limit": limit,
+        "limit_said": f"limit: {numbers.tolerance(row)}",
+        "state": state_of(row),
+        "said": f"{name}: {state_of(row)}, {numbers.cell(row)}{missed}",
+    }
+
+
+_LEAST, _MOST = 0.01, 100.0
+"""Factors beyond these are drawn at the edge; the words beside them are exact."""
+
+
+def _worse_by(row: Row, ratio: float) -> float:
+    factor = 1 + ratio
+    if row.direction is Direction.HIGHER:
+        factor = 1 / factor if factor > 0 else _MOST
+    return min(max(factor, _LEAST), _MOST)
+
+
+def history(row: Row, now: Sequence[datetime]) -> Data:
+    """Return a row's runs in time order, with the levels that matter; `now` says when the current runs began."""
+    found = in_time_order(row, now)
+    levels = (("accepted", row.baseline), ("allowed", _allowed(row)), ("target", row.target.limit))
+    return {
+        "kind": "history",
+        "dated": all(one.at is not None for one in found),
+        "points": [
+            {
+                "place": place,
+                "at": round(_began(one) * 1000),
+                "kind": one.kind,
+                "value": one.value,
+                "said": f"{one.kind}: {numbers.quantity(one.value, row.unit)}"
+                + (f", {one.at:%Y-%m-%d %H:%M} UTC" if one.at else ""),
+            }
+            for place, one in enumerate(found)
+        ],
+        "levels": [
+            {"kind": kind, "value": value, "said": f"{kind} {numbers.quantity(value, row.unit)}"}
+            for kind, value in levels
+            if value is not None and math.isfinite(value) and (kind != "target" or row.target.unit == row.unit)
+        ],
+    }
+
+
+QUANTILES = ("p50", "p95", "p99")
+Sides = Mapping[str, Sequence[Run]]
+"""Runs by side: `before` and `now`."""
+
+
+def timelines(sides: Sides, endpoint: str, metric: str) -> dict[str, Data]:
+    """Return how a series went over the load: its quantiles, its requests per second and its failures, by window.
+
+    Phases without windows are shown by their quantiles as a whole. What has no values is left out.
+    """
+    points: dict[str, list[Data]] = {"latency": [], "rate": [], "errors": []}
+    whole: list[Data] = []
+    phases: list[Data] = []
+    end = 0.0
+    for side, run, name, series in _of(sides, endpoint, metric):
+        plan = {phase.name: phase for phase in run.plan.phases}
+        end = max(end, *(phase.start_s + phase.duration_s for phase in run.plan.phases), 0.0)
+        if side == "now" or not phases:
+            phases = [
+                {
+                    "name": plain(phase.name, longest=40),
+                    "from": phase.start_s,
+                    "to": phase.start_s + phase.duration_s,
+                    "shade": 0.14 if place % 2 else 0.05,
+                }
+                for place, phase in enumerate(run.plan.phases)
+            ]
+        for phase, found in series.phases.items():
+            if phase == SUSTAINED or phase not in plan:
+                continue
+            ends = {"from": plan[phase].start_s, "to": plan[phase].start_s + plan[phase].duration_s}
+            whole += [
+                _point(side, name, line, found.quantiles[line], unit=series.unit, **ends)
+                for line in QUANTILES
+                if found.quantiles.get(line, 0) > 0
+            ]
+        at = plan[SUSTAINED].start_s if SUSTAINED in plan else 0.0
+        for window in series.windows:
+            middle = at + window.seconds / 2
+            at += window.seconds
+            points["latency"] += [
+                _point(side, name, line, window.quantiles[line], unit=series.unit, t=middle)
+                for line in QUANTILES
+                if window.quantiles.get(line, 0) > 0
+            ]
+            if metric == "latency" and window.seconds > 0:
+                points["rate"].append(_point(side, name, "", window.count / window.seconds, unit="/s", t=middle))
+                failed = 100 * window.failed / window.count if window.count else 0.0
+                points["errors"].append(_point(side, name, "", failed, unit="%", t=middle))
+    if not any(point["value"] for point in points["errors"]):
+        del points["errors"]
+    return {
+        kind: {
+            "kind": "timeline",
+            "log": kind == "latency",
+            "end": end,
+            "phases": phases,
+            "whole": whole if kind == "latency" else [],
+            "points": found,
+        }
+        for kind, found in points.items()
+        if found or (kind == "latency" and whole)
+    }
+
+
+def quantile_plot(sides: Sides, endpoint: str, metric: str) -> Data | None:
+    """Return the quantiles of a series' sustained phase, a line a run; None where there are none."""
+    points = [
+        _point(side, name, f"p{100 * (1 - 10**-rank):.6g}", value, unit=series.unit, rank=rank)
+        for side, _, name, series in _of(sides, endpoint, metric)
+        for rank, value in _curve(series)
+    ]
+    return {"kind": "quantiles", "points": points} if points else None
+
+
+def _of(sides: Sides, endpoint: str, metric: str) -> Iterator[tuple[str, Run, str, Series]]:
+    """A series in each run that has it, with the side, and a name for the run."""
+    for side, runs in sides.items():
+        for number, run in enumerate(runs, start=1):
+            for series in run.series:
+                if (series.endpoint, series.metric) == (endpoint, metric):
+                    yield side, run, f"{side}, run {number} of {run.started_at:%Y-%m-%d %H:%M} UTC", series
+
+
+def _point(side: str, run: str, line: str, value: float, *, unit: str, **where: float) -> Data:
+    at = f" at {where['t']:.0f} s" if "t" in where else ""
+    said = f"{line} {numbers.quantity(value, unit)}{at}; {run}".strip()
+    return {"side": side, "run": run, "line": line, "value": value, "said": said, **where}
 
 
 WIDTH = 40

@@ -8,7 +8,7 @@ from chamiperf_ci.adapters import actions, files
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.errors import InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.drill import sensitivity
-from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render.html import page
 from chamiperf_ci.render.junit import junit, notes
@@ -38,9 +38,9 @@ def report(path: Path, runs: Path, *, out: Path, context: Context, drill: Path |
     verdict = published_verdict(_with_drill(verdict, drill, out / "drill.json"))
     text = summary(verdict, context=context)
     files.write_text(out / "summary.md", text)
-    judged = _runs_of(verdict, runs)
+    judged, before = _runs_of(verdict, runs)
     splits = [split for run in judged for split in joined(run, dialect(run.fingerprint.dialect))]
-    files.write_text(out / "report.html", page(verdict, judged, context=context, splits=splits))
+    files.write_text(out / "report.html", page(verdict, judged, context=context, splits=splits, before=before))
     files.write_text(out / "junit.xml", junit(verdict))
     click.echo(actions.quoted(terminal(verdict)))
     if not actions.append_summary(text):
@@ -71,14 +71,20 @@ def _with_drill(verdict: Verdict, named: Path | None, default: Path) -> Verdict:
     return verdict.model_copy(update={"sensitivity": shown})
 
 
-def _runs_of(verdict: Verdict, folder: Path) -> tuple[Run, ...]:
-    """The runs that the verdict judged, as far as they are still there: a chart is no reason to fail."""
+def _runs_of(verdict: Verdict, folder: Path) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
+    """The runs that the verdict judged and those it compared them with, as far as they are still there.
+
+    A chart is no reason to fail.
+    """
     judged = {run_id for scenario in verdict.scenarios for run_id in scenario.runs}
+    accepted = {(row.key.scenario, at) for row in verdict.rows for at in row.baseline_at}
     try:
         found = read_runs([folder])
     except InvalidMeasurement:
-        return ()
+        return (), ()
     except ToolkitError as error:
         click.echo(f"Charts of distributions are left out: {error}", err=True)
-        return ()
-    return tuple(run for run in found if run.run_id in judged)
+        return (), ()
+    others = [run for run in found if run.run_id not in judged and run.valid]
+    before = [run for run in others if run.run_kind is RunKind.PAIR_OLD or (run.scenario, run.started_at) in accepted]
+    return tuple(run for run in found if run.run_id in judged), tuple(before)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models import verdict as model
@@ -19,7 +20,7 @@ from chamiperf_ci.steps.compare.measure import (
     measure,
     requests_of,
 )
-from chamiperf_ci.steps.compare.scenarios import Past, PastNight, Sitting, alike, series
+from chamiperf_ci.steps.compare.scenarios import Past, PastNight, Sitting, alike, dates, series
 from chamiperf_ci.verdict import row as row_input
 from chamiperf_ci.verdict.change import MOST_HISTORY, Change
 from chamiperf_ci.verdict.counts import (
@@ -53,6 +54,8 @@ class Pairing:
         again: What the decision after repeats judges; None where the scenario was not measured again.
         everything: All measurements of each current run (`Sitting.current`), the night's first.
         before: What each old run measured, of pairs that stand alone.
+        accepted_at: When each accepted run that measured it began, oldest first.
+        nights: The nights before.
     """
 
     key: RowKey
@@ -64,6 +67,8 @@ class Pairing:
     again: RowInput | None
     everything: tuple[Measured, ...]
     before: tuple[Measurement, ...] = ()
+    accepted_at: tuple[datetime, ...] = ()
+    nights: tuple[PastNight, ...] = ()
 
     def in_phase(self, phase: str) -> tuple[Measurement, ...]:
         """The same endpoint's metric in a phase, in each current run that measured it."""
@@ -152,6 +157,8 @@ class _Pairer:
             again=self._again(key, first) if first is not None and self._is_repeated else None,
             everything=self._everything,
             before=before,
+            accepted_at=self._accepted_at(key),
+            nights=self.nights,
         )
 
     @property
@@ -184,6 +191,12 @@ class _Pairer:
 
     def _known(self, key: RowKey) -> tuple[AcceptedRow, ...]:
         return self.accepted.rows(key.endpoint, key.metric, key.phase) if self.accepted else ()
+
+    def _accepted_at(self, key: RowKey) -> tuple[datetime, ...]:
+        if self.accepted is None or self.sitting.only_pairs:
+            return ()
+        own = (key.endpoint, key.metric, key.phase)
+        return tuple(run.started_at for run in self.accepted.runs if run.find(*own) is not None)
 
     def _first(
         self,
@@ -569,6 +582,7 @@ def row(
     current = _current(judged) or ((now.shown,) if now and now.shown is not None else ())
     baseline = _baseline(judged, pairing.before)
     change = decision.change if decision else None
+    history = judged.history[-MOST_HISTORY:] if judged else ()
     return model.Row(
         key=pairing.key,
         kind=now.kind if now else _kind(pairing.key),
@@ -593,11 +607,20 @@ def row(
         compared=decision is not None,
         offered=now.offered if now else None,
         baseline_values=baseline,
-        history_values=judged.history[-MOST_HISTORY:] if judged else (),
+        history_values=history,
+        baseline_at=_one_each(pairing.accepted_at, baseline),
+        history_at=_one_each(dates(pairing.nights, pairing.key, judged.statistic, pairing.unit), history)
+        if judged
+        else (),
         detail=decision.detail if decision else "",
         far_above=decision is not None and decision.is_far_above,
         already_there=decision is not None and decision.already_there,
     )
+
+
+def _one_each(found: tuple[datetime, ...], values: Sequence[float]) -> tuple[datetime, ...]:
+    """The dates, if there is one for each value: values of another metric, or of pairs, have none."""
+    return found if len(found) == len(values) else ()
 
 
 def _current(judged: RowInput | None) -> tuple[float, ...]:

@@ -268,10 +268,22 @@ class Past:
         )
 
 
-def series(nights: tuple[PastNight, ...], key: RowKey, statistic: Statistic, unit: str = "") -> tuple[float, ...]:
+def series(nights: Sequence[PastNight], key: RowKey, statistic: Statistic, unit: str = "") -> tuple[float, ...]:
     """Return a row's numbers of the last 30 nights that have one formed in the same way and unit, oldest first."""
-    found = [night.values[key] for night in nights if key in night.values]
-    return tuple(past.value for past in found if past.statistic is statistic and alike(past.unit, unit))[-MOST_NIGHTS:]
+    return tuple(night.values[key].value for night in _with_the_row(nights, key, statistic, unit))
+
+
+def dates(nights: Sequence[PastNight], key: RowKey, statistic: Statistic, unit: str = "") -> tuple[datetime, ...]:
+    """Return when each night of `series` began."""
+    return tuple(night.started_at for night in _with_the_row(nights, key, statistic, unit))
+
+
+def _with_the_row(nights: Sequence[PastNight], key: RowKey, statistic: Statistic, unit: str) -> list[PastNight]:
+    return [
+        night
+        for night in nights
+        if (past := night.values.get(key)) is not None and past.statistic is statistic and alike(past.unit, unit)
+    ][-MOST_NIGHTS:]
 
 
 def alike(unit: str, other: str) -> bool:
