@@ -20,10 +20,9 @@ from chamiperf_ci.render.tables import TimeSplit, time_split
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --paper: #fff; --line: #c9d1da; --faint: #5b6775; --now: #b3261e;
-  --accepted: #1d5fa8; --history: #8792a0; --allowed: #9a5b00; --better: #17703a; }
+  --accepted: #1d5fa8; --history: #8792a0; --allowed: #9a5b00; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e9ef; --paper: #12161b; --line: #39424d; --faint: #9aa5b1;
-  --now: #ff8a80; --accepted: #7fb7f5; --history: #77828f; --allowed: #e0a84e;
-  --better: #6fcf97; } }
+  --now: #ff8a80; --accepted: #7fb7f5; --history: #77828f; --allowed: #e0a84e; } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto;
   padding: 1.5rem; max-width: 78rem; }
 h1 { font-size: 1.25rem; color: var(--faint); font-weight: 600; margin: 0 0 .5rem; }
@@ -51,6 +50,8 @@ line.allowed { stroke: var(--allowed); stroke-dasharray: 5 4; }
 
 
 _SCRIPTED_STYLE = """
+:root { --better: #17703a; }
+@media (prefers-color-scheme: dark) { :root { --better: #6fcf97; } }
 .chart { max-width: 60rem; min-height: 2rem; }
 .chart svg { max-width: none; width: auto; }
 .chart > svg[role] { width: 100%; max-width: 44rem; }
@@ -61,8 +62,8 @@ _SCRIPTED_STYLE = """
   border-radius: 4px; padding: .25rem .6rem; }
 th button { all: unset; cursor: pointer; font-weight: 600; }
 th button:focus-visible { outline: 2px solid var(--accepted); }
-th[aria-sort=ascending] button::after { content: " ▲"; }
-th[aria-sort=descending] button::after { content: " ▼"; }
+th[aria-sort=ascending] button::after { content: " ▲" / ""; }
+th[aria-sort=descending] button::after { content: " ▼" / ""; }
 tr:target { outline: 2px solid var(--accepted); }
 h3 { font-size: 1rem; margin: 1.5rem 0 .25rem; overflow-wrap: anywhere; }
 figcaption { overflow-wrap: anywhere; }
@@ -104,9 +105,7 @@ def html_page(
             f"<body><h1>{html(title)}</h1><main>",
             *blocks,
             "</main>",
-            f'<footer><p class="tick">{html(producer)}</p></footer>',
-            *scripts,
-            "</body></html>",
+            f'<footer><p class="tick">{html(producer)}</p></footer>{"".join(scripts)}</body></html>',
             "",
         ]
     )
