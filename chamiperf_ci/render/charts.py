@@ -355,13 +355,11 @@ def _of(sides: Sides, endpoint: str, metric: str) -> Iterator[tuple[str, Run, st
         for number, run in enumerate(runs, start=1):
             for series in run.series:
                 if (series.endpoint, series.metric) == (endpoint, metric):
-                    yield side, run, f"{side}, run {number} of {run.started_at:%Y-%m-%d %H:%M} UTC", series
+                    yield side, run, f"{side} {number}, {run.started_at:%Y-%m-%d %H:%M}", series
 
 
 def _point(side: str, run: str, line: str, value: float, *, unit: str, **where: float) -> Data:
-    at = f" at {where['t']:.0f} s" if "t" in where else ""
-    said = f"{line} {numbers.quantity(value, unit)}{at}; {run}".strip()
-    return {"side": side, "run": run, "line": line, "value": value, "said": said, **where}
+    return {"side": side, "run": run, "line": line, "value": value, "shown": numbers.quantity(value, unit), **where}
 
 
 WIDTH = 40

@@ -257,7 +257,17 @@ class _Pictures:
     def _points(self, drawn: charts.Data) -> str:
         points = drawn["points"]
         assert isinstance(points, list)  # noqa: S101 - for the type
-        return self._values(("value",), [(html(point["said"]),) for point in points])
+        # The forest links every change and its values are all listed; of windows and quantiles the first are.
+        listed = [
+            (
+                html(point["run"]),
+                html(f"{point['t']:.0f} s" if "t" in point else ""),
+                html(point["line"]),
+                html(point["shown"]),
+            )
+            for point in points
+        ]
+        return self._values(("run (UTC)", "at", "", "value"), listed, most=MOST_VALUES)
 
     def _place(self, drawn: charts.Data, label: str, drawing: str = "") -> str:
         """Where the script draws a chart; until then, and without a script, a drawing stands there."""
@@ -265,14 +275,14 @@ class _Pictures:
         number = len(self.drawn) - 1
         return f'<div class="chart" data-chart="{number}" role="img" aria-label="{html(label)}">{drawing}</div>'
 
-    def _values(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def _values(self, headers: Sequence[str], rows: Sequence[Sequence[str]], *, most: int | None = None) -> str:
         """The values of a chart for those who do not see it."""
-        shown = rows[:MOST_VALUES]
+        shown = rows[:most]
         more = "" if len(shown) == len(rows) else f"<p>{len(rows) - len(shown)} more are in the run's file.</p>"
         return self._surface.fold("Values", f"{self._surface.table(headers, shown)}{more}")
 
 
-MOST_VALUES = 200
+MOST_VALUES = 60
 
 
 def _began(verdict: Verdict, scenario: str, runs: Sequence[Run]) -> list[datetime]:

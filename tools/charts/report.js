@@ -84,10 +84,8 @@ const SHOWN = {
             {
               mark: { type: "rule", strokeWidth: 1.5 },
               encoding: {
-                color: { field: "kind", type: "nominal", legend: null,
-                  scale: { domain: ["accepted", "allowed", "target"], range: ["var(--accepted)", "var(--allowed)", "var(--ink)"] } },
-                strokeDash: { field: "kind", type: "nominal", legend: null,
-                  scale: { domain: ["accepted", "allowed", "target"], range: [[1, 0], [6, 4], [2, 3]] } },
+                color: { condition: [{ test: "datum.kind == 'allowed'", value: "var(--allowed)" }, { test: "datum.kind == 'target'", value: "var(--ink)" }], value: "var(--accepted)" },
+                strokeDash: { condition: [{ test: "datum.kind == 'allowed'", value: [6, 4] }, { test: "datum.kind == 'target'", value: [2, 3] }], value: [1, 0] },
                 tooltip: SAID,
               },
             },
@@ -102,19 +100,18 @@ const SHOWN = {
             y: { field: "value", type: "quantitative", scale: { zero: false, padding: 10 }, title: null, axis: NUMBERS },
             color: { field: "kind", type: "nominal", title: null, scale: { domain: kinds, range: ["var(--history)", "var(--accepted)", "var(--now)"] } },
             shape: { field: "kind", type: "nominal", title: null, scale: { domain: kinds, range: ["circle", "square", "diamond"] } },
-            size: { field: "kind", type: "ordinal", legend: null, scale: { domain: kinds, range: [30, 60, 90] } },
+            size: { field: "kind", type: "ordinal", title: null, scale: { domain: kinds, range: [30, 60, 90] } },
             tooltip: SAID,
           },
         },
       ],
-      resolve: { scale: { color: "independent", strokeDash: "independent" } },
     };
   },
 
   timeline(data) {
     const domain = [0, Number(data.end)];
     const x = { field: "t", type: "quantitative", scale: { domain, nice: false }, title: "seconds since the load began", axis: { grid: false } };
-    const y = { field: "value", type: "quantitative", title: null, axis: data.log ? NUMBERS : { format: "~g", tickCount: 3 }, scale: data.log ? { type: "log", nice: false, padding: 8 } : { zero: true } };
+    const y = { field: "value", type: "quantitative", title: null, axis: data.log ? NUMBERS : { format: ",~r", tickCount: 3 }, scale: data.log ? { type: "log", nice: false, padding: 8 } : { zero: true } };
     const lines = ["p50", "p95", "p99"];
     const dashes = data.log
       ? { field: "line", type: "nominal", title: null, scale: { domain: lines, range: [[1, 0], [6, 3], [2, 2]] }, legend: { symbolType: "stroke", symbolStrokeColor: "var(--ink)", symbolStrokeWidth: 2 } }
@@ -128,7 +125,7 @@ const SHOWN = {
           encoding: { x: { ...x, field: "from" }, x2: { field: "to" } },
           layer: [
             { mark: { type: "rect", color: "var(--faint)" }, encoding: { opacity: { field: "shade", type: "quantitative", scale: null } } },
-            { mark: { type: "text", align: "left", baseline: "top", dx: 3, y: 3 }, encoding: { text: { field: "name" }, x2: null } },
+            { mark: { type: "text", align: "left", baseline: "bottom", dx: 3, dy: -3, y: "height" }, encoding: { text: { field: "name" }, x2: null } },
           ],
         },
         {
@@ -172,6 +169,9 @@ async function draw(place) {
   if (drawn.has(place)) return;
   drawn.add(place);
   const { kind, ...data } = charts[Number(place.dataset.chart)];
+  for (const point of [...(data.points ?? []), ...(data.whole ?? [])]) {
+    point.said ??= `${point.line} ${point.shown}${"t" in point ? ` at ${Math.round(point.t)} s` : ""}; ${point.run} UTC`;
+  }
   const spec = SHOWN[kind](data, place.clientWidth);
   const { spec: compiled } = compile({ autosize: { type: "fit-x", contains: "padding" }, ...spec, width: "container" }, { config: CONFIG });
   const view = new View(parse(compiled, null, { ast: true }), {
