@@ -282,7 +282,7 @@ class _Pictures:
         return self._surface.fold("Values", f"{self._surface.table(headers, shown)}{more}")
 
 
-MOST_VALUES = 60
+MOST_VALUES = 40
 
 
 def _began(verdict: Verdict, scenario: str, runs: Sequence[Run]) -> list[datetime]:
