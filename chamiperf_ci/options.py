@@ -174,6 +174,32 @@ def gate_options(command: Command) -> Command:
     )(command)
 
 
+def shown_options(command: Command) -> Command:
+    """`--all`, `--quiet`, `--format`: how much of a verdict is printed; the command gets it as `form`."""
+
+    @functools.wraps(command)
+    def collect(*, show_all: bool, quiet: bool, form: str, **values: Any) -> Any:  # noqa: ANN401 - click's own types
+        wanted = [each for each, given in (("all", show_all), ("sentence", quiet), ("json", form == "json")) if given]
+        if len(wanted) > 1:
+            raise click.UsageError("Give one of --all, --quiet and --format json.")
+        return command(form=wanted[0] if wanted else "brief", **values)
+
+    for option in (
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            help="What standard output gets: text, or verdict.json.",
+        ),
+        click.option("--quiet", "-q", is_flag=True, help="Print the verdict's sentence alone, on one line."),
+        click.option("--all", "show_all", is_flag=True, help="Print every row and warning, not one screen."),
+    ):
+        collect = option(collect)
+    return collect
+
+
 def history_options(command: Command) -> Command:
     """`--history`, `--history-branch`, `--remote`: where the history lies; the command gets them as `history`."""
 

@@ -18,6 +18,7 @@ HEAVY = {
     "opentelemetry",
     "psutil",
     "pydantic",
+    "rich",
     "tabulate",
 }
 

@@ -1,13 +1,16 @@
 """`chamiperf compare`: judge runs against targets and baseline."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import baseline_options, gate_options, out_option
+from chamiperf_ci.options import baseline_options, gate_options, out_option, shown_options
+
+if TYPE_CHECKING:
+    from chamiperf_ci.render.terminal import Form
 
 
 @click.command()
@@ -24,14 +27,7 @@ from chamiperf_ci.options import baseline_options, gate_options, out_option
     metavar="METRIC",
     help="Also show how rows came about, step by step: a metric (p99), or scenario/endpoint/metric, or a part of it.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="What standard output gets: the report, or verdict.json.",
-)
+@shown_options
 @out_option
 def compare(
     *,
@@ -41,10 +37,12 @@ def compare(
     gate: Literal["verdict", "adr"],
     fail_on: tuple[str, ...],
     explain: str | None,
-    form: str,
+    form: "Form",
     out: Path,
 ) -> ExitCode:
     """Judge runs against targets and baseline, and write verdict.json.
+
+    Prints, on one screen, the figures that decide, the warnings, and the verdict's sentence last.
 
     Exit codes: 0 nothing failed; 1 a regression or a missed target; 2 usage or configuration; 3 the measurement is not
     valid, a metric vanished or has no baseline.
@@ -56,7 +54,7 @@ def compare(
         step.Rules(baselines=baselines, history=history, gate=gate, fail_on=fail_on),
         out=out,
         explain=explain,
-        as_json=form == "json",
+        form=form,
     )
 
 

@@ -1,12 +1,16 @@
 """`chamiperf report`: render a verdict for people."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import out_option
+from chamiperf_ci.options import out_option, shown_options
+
+if TYPE_CHECKING:
+    from chamiperf_ci.render.terminal import Form
 
 _PATH = click.Path(path_type=Path)
 
@@ -34,6 +38,7 @@ _PATH = click.Path(path_type=Path)
     "--report-url", envvar="CHAMIPERF_REPORT_URL", show_envvar=True, default="", metavar="URL", help="The full report."
 )
 @click.option("--artifact", default="", metavar="NAME", help="Name of the artifact that will hold the files.")
+@shown_options
 @out_option
 def report(
     *,
@@ -44,6 +49,7 @@ def report(
     run_url: str,
     report_url: str,
     artifact: str,
+    form: "Form",
     out: Path,
 ) -> ExitCode:
     """Render a verdict: to the terminal, and as summary.md, report.html and junit.xml.
@@ -55,7 +61,7 @@ def report(
     from chamiperf_ci.steps import report as step  # noqa: PLC0415 - as above
 
     context = Context(project_url=project_url, run_url=run_url, report_url=report_url, artifact=artifact)
-    step.report(verdict or out / "verdict.json", runs or out / "runs", out=out, context=context, drill=drill)
+    step.report(verdict or out / "verdict.json", runs or out / "runs", out=out, context=context, drill=drill, form=form)
     return ExitCode.OK
 
 

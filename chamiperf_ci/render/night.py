@@ -101,8 +101,7 @@ def markdown(verdict: Verdict, context: Context, *, detail: int) -> str:
     """
     found = headline.headline(verdict)
     several = len(verdict.scenarios) > 1
-    ordered = sorted(verdict.rows, key=_gravest_first)
-    decisive = [row for row in ordered if _decides(row)]
+    ordered, decisive = ranked(verdict.rows)
     most = _FEW_ROWS if detail >= 3 else _MOST_ROWS  # noqa: PLR2004 - the levels that the docstring names
     everything = detail < 4  # noqa: PLR2004 - as above
     chart = _chart(verdict) if detail < 1 else None
@@ -115,7 +114,7 @@ def markdown(verdict: Verdict, context: Context, *, detail: int) -> str:
         "do": prose(found.do),
         "rows": [
             *(_cells(row, context, several=several) for row in decisive[:most]),
-            *_rest(ordered, decisive, most, targets_said="targets" in found.rest),
+            *(_Cells(prose(icon), prose(said)) for icon, said in others(ordered, decisive[:most], found)),
         ]
         if everything
         else (),
@@ -129,6 +128,12 @@ def markdown(verdict: Verdict, context: Context, *, detail: int) -> str:
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text.strip() + "\n"
+
+
+def ranked(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Return all rows, the gravest first, and those of them that decide: what the table shows row by row."""
+    ordered = sorted(rows, key=_gravest_first)
+    return ordered, [row for row in ordered if _decides(row)]
 
 
 def _decides(row: Row) -> bool:
@@ -168,10 +173,10 @@ def _gravest_first(row: Row) -> tuple[int, float, str]:
     return next((place for place, held in enumerate(holds) if held), len(holds)), -headline.gravity(row), row.key.text
 
 
-def _signs(row: Row) -> tuple[str, str, str]:
-    """An icon, the word beside it, and the word of its card."""
+def signs(row: Row) -> tuple[str, str, str]:
+    """Return an icon, the word beside it, and the word of its card."""
     worse = "slower" if numbers.words_for(row.unit, row.direction).worse == "slower" else "worse"
-    signs = (
+    held = (
         (headline.has_regressed(row), "🔴", worse, str(row.reason)),
         (headline.misses_target(row), "🔴", "target missed", "missed"),
         (headline.is_acknowledged(row), "🟣", "known", str(row.reason)),
@@ -184,7 +189,7 @@ def _signs(row: Row) -> tuple[str, str, str]:
         (headline.is_improved(row), "🟢", "better", str(row.reason)),
         (row.compared, "🟢", "unchanged", str(row.reason)),
     )
-    return next((sign[1:] for sign in signs if sign[0]), ("▫️", "shown", str(row.reason)))
+    return next((sign[1:] for sign in held if sign[0]), ("▫️", "shown", str(row.reason)))
 
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -196,8 +201,13 @@ def _unbroken(*parts: str) -> Escaped:
     return Escaped(_NO_BREAK.join(inner))
 
 
-def _cells(row: Row, context: Context, *, several: bool) -> _Cells:
-    icon, word, card = _signs(row)
+def name(row: Row, *, several: bool) -> str:
+    """Return the row's name, which is data; with its scenario where the verdict has several."""
+    return row.key.text if several else row.key.text.removeprefix(f"{row.key.scenario} / ")
+
+
+def figures(row: Row) -> tuple[str, str, str]:
+    """Return the row's baseline, its level now, and the change between them, each with its unit, or empty."""
     values = [value for value in (row.baseline, row.current) if value is not None]
     shown = dict(zip(values, amounts(values, row.unit), strict=True))
     baseline = f"{shown[row.baseline]} ({row.baseline_runs})" if row.baseline is not None else ""
@@ -208,9 +218,15 @@ def _cells(row: Row, context: Context, *, several: bool) -> _Cells:
     change = ""
     if row.change is not None:
         change = f"{headline.signed(row, row.change)} ({headline.signed_interval(row, row.change, to=' … ')})"
+    return baseline, now, change
+
+
+def _cells(row: Row, context: Context, *, several: bool) -> _Cells:
+    icon, word, card = signs(row)
+    baseline, now, change = figures(row)
     return _Cells(
         _unbroken(icon, _link(word.replace(" ", _NO_BREAK), context.card_url(card))),
-        prose(data(row.key.text if several else row.key.text.removeprefix(f"{row.key.scenario} / "))),
+        prose(data(name(row, several=several))),
         _unbroken(prose(baseline)),
         _unbroken(prose(now)),
         _unbroken(prose(change)),
@@ -218,24 +234,33 @@ def _cells(row: Row, context: Context, *, several: bool) -> _Cells:
     )
 
 
+_MARKS = {TargetVerdict.MET: "✓", TargetVerdict.MISSED: "✗", TargetVerdict.AT_THE_LIMIT: "✓ at the limit"}
+_NOT_JUDGED = "not judged"
+
+
+def target(row: Row) -> tuple[str, str]:
+    """Return what became of the row's target, and its limit such as `< 10 ms`; both empty where it has none."""
+    found = row.target
+    if found.limit is None or found.verdict is TargetVerdict.NONE:
+        return "", ""
+    sign = "<" if found.bound == "below" else ">"
+    return _MARKS.get(found.verdict, _NOT_JUDGED), f"{sign} {amount(found.limit, found.unit)}"
+
+
 def _target(row: Row, context: Context) -> Escaped:
-    target = row.target
-    if target.limit is None or target.verdict is TargetVerdict.NONE:
-        return Escaped("")
-    sign = "<" if target.bound == "below" else ">"
-    limit = prose(f"{sign} {amount(target.limit, target.unit)}")
-    marks = {TargetVerdict.MET: "✓", TargetVerdict.MISSED: "✗", TargetVerdict.AT_THE_LIMIT: "✓ at the limit"}
-    mark = marks.get(target.verdict)
-    return _unbroken(mark or _link(f"not{_NO_BREAK}judged", context.card_url(str(target.verdict))), limit)
+    mark, limit = target(row)
+    if mark == _NOT_JUDGED:
+        mark = _link(mark.replace(" ", _NO_BREAK), context.card_url(str(row.target.verdict)))
+    return _unbroken(mark, prose(limit))
 
 
-def _rest(ordered: Sequence[Row], decisive: Sequence[Row], most: int, *, targets_said: bool) -> list[_Cells]:
-    """The last lines of the table: what is not shown above, counted by its sign."""
-    above = {row.key.text for row in decisive[:most]}
+def others(ordered: Sequence[Row], shown: Sequence[Row], found: headline.Headline) -> list[tuple[str, str]]:
+    """Return the last lines of the table, an icon and words: what is not shown above, counted by its sign."""
+    above = {row.key.text for row in shown}
     counted: dict[tuple[str, str], int] = {}
     for row in ordered:
         if row.compared and row.key.text not in above and row.reason is not RowReason.RUN_INVALID:
-            icon, word, _ = _signs(row)
+            icon, word, _ = signs(row)
             counted[icon, word] = counted.get((icon, word), 0) + 1
     judged = [row for row in ordered if row.target.verdict in (TargetVerdict.MET, TargetVerdict.AT_THE_LIMIT)]
     missed = any(row.target.verdict is TargetVerdict.MISSED for row in ordered)
@@ -243,11 +268,10 @@ def _rest(ordered: Sequence[Row], decisive: Sequence[Row], most: int, *, targets
         return []  # the finding says it
     lines = []
     for place, ((icon, word), count) in enumerate(counted.items()):
-        others = "others " if above else ""
-        said = f"{count} {others}{word}"
-        if place == len(counted) - 1 and judged and not missed and not targets_said:
+        said = f"{count} {'others ' if above else ''}{word}"
+        if place == len(counted) - 1 and judged and not missed and "targets" not in found.rest:
             said += ", all targets met"
-        lines.append(_Cells(prose(icon), prose(said)))
+        lines.append((icon, said))
     return lines
 
 

@@ -14,14 +14,17 @@ from chamiperf_ci.render.html import page
 from chamiperf_ci.render.junit import junit, notes
 from chamiperf_ci.render.numbers import Context
 from chamiperf_ci.render.report import summary
-from chamiperf_ci.render.tables import terminal
+from chamiperf_ci.render.terminal import Form
 from chamiperf_ci.steps.compare.scenarios import read_runs
+from chamiperf_ci.steps.compare.step import echo
 from chamiperf_ci.steps.drill.measure import read_drill
 from chamiperf_ci.steps.published import published_verdict
 from chamiperf_ci.steps.server_metrics.figures import joined
 
 
-def report(path: Path, runs: Path, *, out: Path, context: Context, drill: Path | None = None) -> None:
+def report(
+    path: Path, runs: Path, *, out: Path, context: Context, drill: Path | None = None, form: Form = "brief"
+) -> None:
     """Write summary.md, report.html and junit.xml, print the report, and show it in GitHub Actions.
 
     Args:
@@ -29,6 +32,7 @@ def report(path: Path, runs: Path, *, out: Path, context: Context, drill: Path |
         runs: Folder with the runs behind it, for charts of their distributions; it may be gone.
         out: Folder for the files.
         context: Where links lead.
+        form: What standard output gets of the verdict.
         drill: A drill's file; None: what the verdict knows of one by its history, else `drill.json` in `out`.
 
     Raises:
@@ -42,7 +46,7 @@ def report(path: Path, runs: Path, *, out: Path, context: Context, drill: Path |
     splits = [split for run in judged for split in joined(run, dialect(run.fingerprint.dialect))]
     files.write_text(out / "report.html", page(verdict, judged, context=context, splits=splits, before=before))
     files.write_text(out / "junit.xml", junit(verdict))
-    click.echo(actions.quoted(terminal(verdict)))
+    echo(verdict, form)
     if not actions.append_summary(text):
         click.echo("The job summary was full; the whole text is in summary.md.", err=True)
     actions.annotate(

@@ -31,9 +31,9 @@ def folder(tmp_path, monkeypatch):
 
 def test_the_sentence_of_the_night_is_in_the_job_summary_without_a_report(folder, monkeypatch, capsys):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "summary"))
-    code, _, err = ending(capsys, compare)
+    code, out, _ = ending(capsys, compare, "--quiet")
     assert code == 0
-    sentence = err.strip().splitlines()[-1]
+    sentence = out.strip().splitlines()[-1]
     assert (folder / "summary").read_text() == f"### Verdict\n\n{sentence}\n\n"
 
 
@@ -54,16 +54,49 @@ def ending(capsys, command, *arguments):
     return ended.value.code, printed.out, printed.err
 
 
-def test_the_result_goes_to_standard_output_and_the_sentence_to_standard_error(folder, capsys):
-    code, out, err = ending(capsys, compare)
+def test_the_whole_text_goes_to_standard_output_and_the_sentence_to_standard_error(folder, capsys):
+    code, out, err = ending(capsys, compare, "--all")
     assert (code, err.startswith("All 8 compared figures are within 20 %;")) == (0, True)
     assert "boot_storm / bootscript p99" in out
     assert (folder / "out" / "verdict.json").exists()
 
 
+SENTENCE = "All 8 compared figures are within 20 %;"
+
+
+@pytest.mark.usefixtures("folder")
+def test_without_options_the_sentence_is_the_last_thing_and_said_once(capsys):
+    for command in (compare, report):
+        code, out, err = ending(capsys, command)
+        assert (code, (out + err).count(SENTENCE)) == (0, 1)
+        assert out.split("\n\n")[-1].startswith(SENTENCE)
+        assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.usefixtures("folder")
+def test_quiet_is_the_sentence_alone_on_one_line(capsys):
+    for command in (compare, report):
+        _, out, err = ending(capsys, command, "-q")
+        assert (out.count("\n"), out.startswith(SENTENCE), SENTENCE in err) == (1, True, False)
+
+
 def test_json_for_machines_is_the_file(folder, capsys):
-    _, out, _ = ending(capsys, compare, "--format", "json")
-    assert json.loads(out) == json.loads((folder / "out" / "verdict.json").read_text(encoding="utf-8"))
+    for command in (compare, report):
+        _, out, _ = ending(capsys, command, "--format", "json")
+        assert json.loads(out) == json.loads((folder / "out" / "verdict.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("command", [compare, report])
+@pytest.mark.usefixtures("folder")
+def test_two_forms_at_once_are_a_usage_error(command, capsys):
+    code, _, err = ending(capsys, command, "--all", "--quiet")
+    assert (code, "Give one of --all, --quiet and --format json." in err) == (2, True)
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_explanation_stands_before_the_sentence(capsys):
+    _, out, _ = ending(capsys, compare, "--explain", "p99")
+    assert out.index("p_worse") < out.index(SENTENCE)
 
 
 @pytest.mark.usefixtures("folder")
@@ -178,7 +211,7 @@ BAD = [
 @pytest.mark.parametrize(("fault", "code", "said"), BAD, ids=[fault.__name__ for fault, _, _ in BAD])
 def test_a_wrong_input_is_one_clear_line_and_its_exit_code(folder, capsys, fault, code, said):
     fault(folder)
-    ended, _, err = ending(capsys, compare)
+    ended, _, err = ending(capsys, compare, "--all")
     assert (ended, err.count("\n")) == (code, 1)
     assert said in err
 
@@ -199,13 +232,13 @@ def test_a_wrong_option_is_a_usage_error(capsys, arguments, said):
 
 
 def test_a_history_folder_need_not_exist_yet_and_its_absence_is_said(folder, capsys):
-    code, out, _ = ending(capsys, compare, "--history", folder / "history")
+    code, out, _ = ending(capsys, compare, "--all", "--history", folder / "history")
     assert code == 0
     said = {"word": "history", "values": {"text": f"{folder / 'history'} is not there: no night before is known"}}
     assert said in json.loads((folder / "out" / "verdict.json").read_text())["warnings"]
     assert "is not there: no night before is known" in out
     (folder / "history").mkdir()
-    _, out, _ = ending(capsys, compare, "--history", folder / "history")
+    _, out, _ = ending(capsys, compare, "--all", "--history", folder / "history")
     assert "no night before" not in out
 
 
@@ -213,7 +246,7 @@ def test_a_damaged_file_of_the_history_is_passed_over_and_said(folder, capsys):
     name = "20260301T011700Z.boot_storm.night.boot0001.json"
     (folder / "history" / "lab" / "2026" / "03").mkdir(parents=True)
     spoil(folder, f"history/lab/2026/03/{name}", '{"kind": "history", "schema_ver')
-    code, out, _ = ending(capsys, compare, "--history", folder / "history")
+    code, out, _ = ending(capsys, compare, "--all", "--history", folder / "history")
     assert code == 0
     assert f"History: “lab/2026/03/{name} is passed over" in out
 
@@ -277,7 +310,7 @@ SEES = "Which slow-downs of boot_storm are detected is not known (a drill of 202
 def test_a_report_says_what_a_drill_has_shown_of_its_gate(folder, capsys, options):
     ending(capsys, compare)
     write_document(folder / (options[-1] if options else "out/drill.json"), a_drill())
-    _, out, _ = ending(capsys, report, *options)
+    _, out, _ = ending(capsys, report, "--all", *options)
     assert SEES in out
     seen = "are detected is not known"
     assert all(seen in (folder / "out" / name).read_text(encoding="utf-8") for name in ("summary.md", "report.html"))
@@ -285,9 +318,9 @@ def test_a_report_says_what_a_drill_has_shown_of_its_gate(folder, capsys, option
 
 def test_a_verdict_says_what_the_drill_of_its_history_has_shown(folder, capsys):
     measure.add(FolderHistory(folder / "history"), a_drill())
-    _, out, _ = ending(capsys, compare, "--history", "history")
+    _, out, _ = ending(capsys, compare, "--all", "--history", "history")
     assert SEES in out
-    assert SEES in ending(capsys, report)[1]
+    assert SEES in ending(capsys, report, "--all")[1]
 
 
 def test_a_drill_of_another_scenario_is_left_out_and_named(folder, capsys):

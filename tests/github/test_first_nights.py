@@ -52,10 +52,10 @@ def check(name, runs, tmp_path, monkeypatch, capsys):
     write_document(tmp_path / "out" / "runs" / "boot_storm.json", runs[-1])
     for made in runs[:-1]:
         history.add(FolderHistory(tmp_path / "nights"), [made], None, link="")
-    code = ended(compare, "--history", "nights")
+    code = ended(compare, "--all", "--history", "nights")
     said = capsys.readouterr().err
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
-    ended(report)
+    ended(report, "--all")
     summary = (tmp_path / "summary").read_text()
     first, words = summary.partition("\n")[0], summary.partition("<details><summary>What the words mean")[2]
     golden.check(GOLDEN / f"{name}.txt", f"exit code {code}\n--- err\n{said}--- summary\n{first}\n...{words}")

@@ -19,7 +19,7 @@ from chamiperf_ci.render import numbers
 from chamiperf_ci.render.escaping import sentence_in_markdown, sentence_in_plain_text
 from chamiperf_ci.render.headline import night_sentence
 from chamiperf_ci.render.report import Terminal
-from chamiperf_ci.render.tables import terminal
+from chamiperf_ci.render.terminal import Form, shown
 from chamiperf_ci.steps import history as nights_before
 from chamiperf_ci.steps import published as verdict_metrics
 from chamiperf_ci.steps.compare.judge import Gate, Judgement, Question, judge
@@ -133,7 +133,7 @@ class Rules:
 
 
 def compare(
-    places: Sequence[Path], rules: Rules, *, out: Path, explain: str | None = None, as_json: bool = False
+    places: Sequence[Path], rules: Rules, *, out: Path, explain: str | None = None, form: Form = "all"
 ) -> ExitCode:
     """Judge the runs in `places`, write `verdict.json` into `out`, show it, and return its exit code.
 
@@ -145,7 +145,7 @@ def compare(
     told = explanation(judgement, explain) if explain else ""
     path = out / "verdict.json"
     files.write_document(path, judgement.verdict)
-    return show(judgement.verdict, path, told=told, as_json=as_json)
+    return show(judgement.verdict, path, told=told, form=form)
 
 
 def ask(runs: Sequence[Run], rules: Rules) -> Question:
@@ -168,14 +168,23 @@ def ask(runs: Sequence[Run], rules: Rules) -> Question:
     )
 
 
-def show(verdict: Verdict, path: Path, *, told: str = "", as_json: bool = False) -> ExitCode:
-    """Print a verdict, publish it as outputs of the workflow's step and as metrics, and return its exit code."""
-    if as_json:
+def echo(verdict: Verdict, form: Form, *, told: str = "") -> None:
+    """Print a verdict to standard output, and before its text what an explanation told."""
+    if form == "json":
         click.echo(json.dumps(verdict.model_dump(mode="json"), indent=2, ensure_ascii=False))
-    else:
-        click.echo(actions.quoted("\n".join(part for part in (terminal(verdict), told) if part)))
+        return
+    parts = (shown(verdict, form), told) if form == "all" else (told, shown(verdict, form))
+    # Colors are there only where they are wanted, which click would decide otherwise for FORCE_COLOR in a pipe.
+    click.echo(actions.quoted("\n".join(part for part in parts if part)), color=True)
+
+
+def show(verdict: Verdict, path: Path, *, told: str = "", form: Form = "all") -> ExitCode:
+    """Print a verdict, publish it as outputs of the workflow's step and as metrics, and return its exit code."""
+    echo(verdict, form, told=told)
     sentence = night_sentence(verdict)
-    click.echo(actions.harmless(sentence_in_plain_text(sentence)), err=True)
+    if form in ("all", "json"):
+        # The other forms end in it.
+        click.echo(actions.harmless(sentence_in_plain_text(sentence)), err=True)
     actions.publish(
         {
             "verdict": verdict.outcome.word,

@@ -1,0 +1,185 @@
+"""A verdict on a terminal or in a pipe: what decides, what warns, and the finding last, on one screen.
+
+Where the columns do not fit, they give way in this order: the target, the baseline, then the metric's name is
+shortened in its middle.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from chamiperf_ci.models.verdict import Row, Verdict
+from chamiperf_ci.render import escaping, headline, night, tables
+from chamiperf_ci.render.escaping import data
+from chamiperf_ci.render.facts import fact_sentence
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+Form = Literal["brief", "all", "sentence", "json"]
+"""How much standard output gets: one screen, the whole text, the sentence alone, or the file."""
+
+_MOST_LINES = 40
+_MOST_ROWS = 20
+_MOST_WARNINGS = 5
+_LONGEST_SENTENCE = 18
+_NARROWEST, _WIDEST = 40, 200
+_LONGEST_FIGURE = 24
+_GAP = 2
+_COLORS = {"🔴": "red", "🟠": "yellow", "🟡": "yellow", "🟣": "magenta", "🔵": "blue", "🟢": "green"}
+_ALL = "--all"
+
+
+def shown(verdict: Verdict, form: Form) -> str:
+    """Return the verdict as text for standard output, colored if that is a terminal that wants it.
+
+    Args:
+        verdict: What was concluded; everything in it is taken for hostile.
+        form: How much of it; for `json` that is the caller's, so here it is as `all`.
+    """
+    if form == "sentence":
+        return _sentence(verdict)
+    if form in ("all", "json"):
+        return tables.terminal(verdict)
+    # Imported on use: it costs a start of the program.
+    from rich.console import Console  # noqa: PLC0415
+
+    # Not rich's own size, which in a pipe is that of whatever terminal stands behind another stream.
+    columns = shutil.get_terminal_size((80, _MOST_LINES)).columns
+    width = min(_WIDEST, max(_NARROWEST, columns))
+    console = Console(width=width, height=_MOST_LINES, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        for line in _screen(verdict, console):
+            console.print(line, crop=False, no_wrap=True, overflow="ignore")
+    # Without the blanks that fill a table's last column.
+    return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))
+
+
+def _sentence(verdict: Verdict) -> str:
+    return escaping.sentence_in_plain_text(headline.night_sentence(verdict))
+
+
+def _screen(verdict: Verdict, console: "Console") -> "Sequence[Text | Table]":
+    """The table of what decides, the warnings, the sentence: as many rows as leave room for the rest."""
+    from rich.text import Text  # noqa: PLC0415 - on use, as above
+
+    width = console.width
+    found = headline.headline(verdict)
+    ordered, decisive = night.ranked(verdict.rows)
+    warnings = [_on_one_line(line, console) for line in _warnings(verdict)[:_MOST_WARNINGS]]
+    if (more := len(_warnings(verdict)) - _MOST_WARNINGS) > 0:
+        warnings.append(f"{more} more: {_ALL}")
+    finding = _wrapped(_sentence(verdict), width, console)
+    if len(finding) > _LONGEST_SENTENCE:
+        finding = [*finding[: _LONGEST_SENTENCE - 1], f"… the rest: {_ALL}"]
+    most = _MOST_ROWS
+    while True:
+        rows = decisive[:most]
+        others = night.others(ordered, rows, found)
+        lines = bool(rows) + len(rows) + len(others)
+        if most == 0 or lines + len(warnings) + len(finding) + 2 <= _MOST_LINES:
+            break
+        most -= 1
+    blocks: list[list[Text | Table]] = [
+        [
+            *([_table(rows, width, several=len(verdict.scenarios) > 1)] if rows else []),
+            *(Text(said, style=_COLORS.get(icon, "")) for icon, said in others),
+        ],
+        [Text(line, style="yellow") for line in warnings],
+        [Text(line, style=_COLORS.get(found.icon, "")) for line in finding],
+    ]
+    screen: list[Text | Table] = []
+    for block in filter(None, blocks):
+        screen += [*([Text()] if screen else []), *block]
+    return screen
+
+
+def _warnings(verdict: Verdict) -> list[str]:
+    """What warns, each once: of the night, of its scenarios, and how the runs differ from the accepted ones."""
+    of: dict[str, list[str]] = {fact_sentence(fact): [] for fact in verdict.warnings}
+    scenarios = verdict.scenarios
+    for scenario, facts in (
+        *((each, each.warnings) for each in scenarios),
+        *((each, each.reported_differences) for each in scenarios),
+    ):
+        for fact in facts:
+            of.setdefault(fact_sentence(fact), []).append(scenario.scenario)
+    lines = []
+    for said, names in of.items():
+        some = dict.fromkeys(names) if len(set(names)) < len(scenarios) else ()
+        where = f"{', '.join(map(data, some))}: " if some else ""
+        lines.append(escaping.sentence_in_plain_text(f"Warning: {where}{said}"))
+    return lines
+
+
+def _wrapped(line: str, width: int, console: "Console") -> list[str]:
+    """The line in pieces of at most `width` cells, parted between words; only a longer word is parted inside."""
+    from rich.text import Text  # noqa: PLC0415 - on use, as above
+
+    return [piece.plain.rstrip() for piece in Text(line).wrap(console, width, overflow="fold")]
+
+
+def _on_one_line(line: str, console: "Console") -> str:
+    """As many of the line's words as fit."""
+    if len(_wrapped(line, console.width, console)) <= 1:
+        return line
+    return f"{_wrapped(line, console.width - 2, console)[0]} …"
+
+
+def _table(rows: Sequence[Row], width: int, *, several: bool) -> "Table":
+    from rich.table import Table  # noqa: PLC0415 - on use, as above
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    marked = [night.signs(row) for row in rows]
+    columns: dict[str, list[str]] = {
+        "": [word for _, word, _ in marked],
+        "metric": [escaping.plain(night.name(row, several=several), longest=escaping.LONGEST_DATA) for row in rows],
+    }
+    for place, header in enumerate(("baseline", "now", "change")):
+        columns[header] = [escaping.plain(night.figures(row)[place]) for row in rows]
+    columns["target"] = [escaping.plain(" ".join(night.target(row))) for row in rows]
+    for header in ("baseline", "now", "target"):
+        columns[header] = [escaping.plain(cell, longest=_LONGEST_FIGURE) for cell in columns[header]]
+    for header in [header for header, cells in columns.items() if header and not any(cells)]:
+        del columns[header]
+    for header in ("target", "baseline"):
+        if _width(columns) > width:
+            columns.pop(header, None)
+    if (excess := _width(columns) - width) > 0:
+        room = max(map(_cell_len(), columns["metric"])) - excess
+        columns["metric"] = [_shortened(name, max(room, len("metric"))) for name in columns["metric"]]
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="")
+    for header in columns:
+        justify: Literal["left", "right"] = "right" if header in ("baseline", "now") else "left"
+        table.add_column(Text(header), no_wrap=True, overflow="ellipsis", justify=justify)
+    for (icon, _, _), cells in zip(marked, zip(*columns.values(), strict=True), strict=True):
+        table.add_row(Text(cells[0], style=_COLORS.get(icon, "")), *map(Text, cells[1:]))
+    return table
+
+
+def _width(columns: dict[str, list[str]]) -> int:
+    """Of the whole table, in cells."""
+    cell_len = _cell_len()
+    widest = (max(map(cell_len, (header, *cells))) for header, cells in columns.items())
+    return sum(widest) + _GAP * (len(columns) - 1)
+
+
+def _cell_len() -> Callable[[str], int]:
+    from rich.cells import cell_len  # noqa: PLC0415 - on use, as above
+
+    return cell_len
+
+
+def _shortened(name: str, room: int) -> str:
+    """The name in `room` cells: what it measures stays, the middle goes."""
+    cell_len = _cell_len()
+    if cell_len(name) <= room:
+        return name
+    metric = f" {name.rpartition(' ')[2]}"
+    end = metric if cell_len(metric) <= room // 2 else ""
+    begin = name.removesuffix(end)
+    while begin and cell_len(f"{begin}…{end}") > room:
+        begin = begin[:-1]
+    return f"{begin.rstrip()}…{end}"
