@@ -103,6 +103,28 @@ def test_every_row_that_decides_is_named_or_counted(monkeypatch):
     holds_to(text, 80)
 
 
+def test_rows_give_way_to_warnings_and_a_long_sentence(monkeypatch):
+    rows = tuple(
+        made_row(verdict, reason, endpoint=f"{verdict}{number}", metric="p99")
+        for number in range(30)
+        for verdict, reason in (
+            (RowVerdict.REGRESSION, RowReason.SLOWER_IN_ALL_RUNS),
+            (RowVerdict.INVALID, RowReason.FINGERPRINT_MISMATCH),
+        )
+    )
+    problem = RunProblem(reason=RunReason.INCOMPLETE, text="cut")
+    scenarios = tuple(
+        made_scenario(scenario=f"scenario_{number}_{'x' * 60}", valid=False, problems=(problem,))
+        for number in range(30)
+    )
+    warnings = tuple(warning(f"number {number}") for number in range(8))
+    verdict = made_verdict(rows, scenarios=scenarios, warnings=warnings, word="invalid", nothing_judged=True)
+    text = printed(verdict, 80, monkeypatch)
+    assert text.endswith("\n… the rest: --all")
+    assert "Warning: " in text
+    assert len(text.splitlines()) == SCREEN
+
+
 def warning(text):
     return Fact(word=FactWord.RUN_WARNING, values={"text": text})
 
