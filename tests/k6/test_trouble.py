@@ -151,7 +151,7 @@ def kea_stack(make_stack):
     return make_stack(sync_interval_s=3, without=("bss", "cloud-init", "discovery", "power", "mcp"))
 
 
-BURST = light("dhcp_sync_burst", parameters={"changes": 40, "settle_s": 20, "wait_s": 6, "poll_s": 0.2})
+BURST = light("dhcp_sync_burst", parameters={"changes": 40, "settle_s": 90, "wait_s": 6, "poll_s": 0.2})
 
 
 def reservations(state):
