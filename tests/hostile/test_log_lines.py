@@ -1,5 +1,7 @@
 """A name of a run's own making begins no line that the runner of GitHub takes for a command."""
 
+import re
+
 import pytest
 from made_runs import made_run, shipped_baselines
 
@@ -23,6 +25,6 @@ def test_no_line_steers_the_runner_when_an_endpoint_is_called(name, tmp_path, mo
     with pytest.raises(SystemExit):
         run(compare, ("--all",))
     said = capsys.readouterr().err
-    assert "/evil p50 was measured and has no accepted run" in said
+    assert re.search(r"/evil\W* ?p50\W* was measured and has no accepted run", said)
     # As the runner looks for them: trimmed, and the old form anywhere.
     assert [line for line in said.splitlines() if line.strip().startswith("::") or "##[" in line] == []
