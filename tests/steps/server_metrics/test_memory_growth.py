@@ -63,4 +63,4 @@ def test_a_night_of_half_an_hour_gets_a_verdict_on_memory(per_minute, verdict):
 def test_a_night_of_ten_minutes_says_that_memory_needs_thirty():
     row = judged(growths(10))
     assert (row.target.verdict, row.target.reason) == (TargetVerdict.UNAVAILABLE, RowReason.TOO_SHORT)
-    assert row.notes == ("needs 30 minutes, saw 10",)
+    assert [note.values for note in row.notes] == [{"text": "needs 30 minutes, saw 10"}]

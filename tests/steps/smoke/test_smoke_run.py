@@ -78,7 +78,9 @@ def test_a_service_that_hangs_is_cut_off_at_the_deadline_and_the_others_are_judg
 
 
 def test_a_service_that_hangs_after_its_health_is_told_to_have_kept_what_may_be_there(embedded_stack):
-    with serving(lambda asked: Reply(200) if asked.path == "/health" else Reply(hang=True)) as hanging:
+    with serving(
+        lambda asked: Reply(200, {"status": "ok"}) if asked.path == "/health" else Reply(hang=True)
+    ) as hanging:
         stack = _with(target_of(embedded_stack), cloud_init=hanging.url)
         document = _smoke(stack, deadline_s=2.0, timeout_s=60.0).document
     assert len(document.left_behind) == 1
@@ -140,7 +142,7 @@ def test_a_refused_credential_is_red_and_asks_for_another_configuration(embedded
 def test_a_bad_token_that_is_taken_is_red():
     def answer(asked):
         if asked.path == "/health":
-            return Reply(200)
+            return Reply(200, {"status": "ok"})
         if asked.method == "POST" and asked.path.startswith("/hsm"):
             return Reply(201, envelope("k", asked.json))
         return Reply(400, {"detail": "no"}) if asked.method == "POST" else Reply(200, envelope("k", {}))
