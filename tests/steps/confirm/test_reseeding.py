@@ -28,7 +28,8 @@ def seed_again(tmp_path, monkeypatch):
         write_document(path, before.model_validate(before.model_dump() | changed))
         begun = []
         monkeypatch.setattr(confirm, "carry_out", lambda *arguments: begun.append(arguments[3].seed))
-        with serving(Reply(body=listing([]))) as server:
+        probes = ("/health", "/readiness")
+        with serving(lambda asked: Reply(body={"status": "ok"} if asked.path in probes else listing([]))) as server:
             services = dict.fromkeys((Service.SMD, Service.BSS, Service.CLOUD_INIT), server.url)
             given = GivenTarget(
                 environment="lab",
