@@ -326,7 +326,7 @@ def _chart(verdict: Verdict) -> _Chart | None:
     return _Chart(
         prose(numbers.title(row.key)),
         prose(row.unit if row.unit in _UNITS_ON_AXES else "value"),
-        top,
+        float(f"{top:.3g}"),
         points,
         (accepted,) * len(points),
         (limit,) * len(points),
