@@ -9,11 +9,11 @@ GATE = Path(__file__).resolve().parents[1] / ".github" / "scripts" / "gate.sh"
 BUDGET = GATE.with_name("budget.sh")
 
 
-def gate(steps, tmp_path):
+def gate(steps, tmp_path, **more):
     """Run the gate; return its exit code and its summary."""
     summary, output = tmp_path / "summary", tmp_path / "output"
     environment = {"PATH": "/usr/bin:/bin", "STEPS": steps, "STARTED": "0", "GITHUB_STEP_SUMMARY": str(summary),
-                   "GITHUB_OUTPUT": str(output)}  # fmt: skip
+                   "GITHUB_OUTPUT": str(output), **more}  # fmt: skip
     ran = subprocess.run([str(GATE)], env=environment, check=False, capture_output=True, text=True)
     assert output.read_text() == f"exit-code={ran.returncode}\n"
     return ran.returncode, summary.read_text()
@@ -54,12 +54,19 @@ def test_the_nights_code_follows_from_its_steps(steps, expected, tmp_path):
 
 def test_the_summary_says_what_stopped_the_load(tmp_path):
     _, summary = gate("wait success 0\nsmoke failure 1\nload skipped\ncompare skipped\nconfirm skipped", tmp_path)
-    assert "- **smoke** ended with 1\n- not run because of smoke: load, compare\n- done: wait\n" in summary
+    assert "- **smoke** ended with 1\n- not run because of smoke: load, compare\n- 🟢 wait\n" in summary
 
 
 def test_the_summary_folds_what_went_well_into_one_line(tmp_path):
     _, summary = gate("wait success 0\nsmoke success 0\nload success 0\ncompare success 0\nconfirm skipped", tmp_path)
-    assert summary.startswith("### Steps\n\n- done: wait, smoke, load, compare\n\nExit code 0. ")
+    assert summary.startswith("### Steps\n\n- 🟢 wait, smoke, load, compare\n\nExit code 0. ")
+
+
+def test_what_steps_said_of_themselves_stands_behind_their_names(tmp_path):
+    (tmp_path / "lines").write_text("smoke 22/22\nseed 2,000 nodes\nseed taken away\n")
+    steps = "smoke success 0\nseed success 0\ncompare success 0\nunseed success 0"
+    _, summary = gate(steps, tmp_path, CHAMIPERF_STEP_LINES=str(tmp_path / "lines"))
+    assert summary.startswith("### Steps\n\n- 🟢 smoke 22/22, seed 2,000 nodes, compare, unseed\n\nExit code 0. ")
 
 
 def test_the_summary_sends_to_the_log_of_a_step_that_said_no_code(tmp_path):

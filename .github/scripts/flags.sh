@@ -13,3 +13,5 @@ while read -r name value; do
   printf 'exit-code=2\n' >>"${GITHUB_OUTPUT:-/dev/stderr}"
   exit 2
 done <<<"$FLAGS"
+# From here on a step that went well keeps its line for the last one, which joins them behind the verdict.
+printf 'CHAMIPERF_STEP_LINES=%s\n' "${RUNNER_TEMP:-/tmp}/chamiperf-steps-${GITHUB_ACTION:-}" >>"${GITHUB_ENV:-/dev/null}"

@@ -7,11 +7,17 @@
 # measured), an upload as 4 (GitHub), and anything else as 70.
 set -euo pipefail
 
+# What the steps said of themselves, by their name.
+declare -A line=()
+while read -r name said; do
+  [ -z "$name" ] || : "${line[$name]:=$name $said}"
+done < <(cat -- "${CHAMIPERF_STEP_LINES:-/dev/null}" 2>/dev/null)
+
 verdict='' first='' ended='' stopped='' good='' left=''
 while read -r name outcome code; do
   [ -n "$name" ] || continue
   case "$outcome" in
-    success) good+="${good:+, }$name" ;;
+    success) good+="${good:+, }${line[$name]:-$name}" ;;
     failure)
       said="ended with $code"
       case "$code:$name" in
@@ -52,7 +58,7 @@ minutes=$((($(date +%s) - ${STARTED:-$(date +%s)} + 59) / 60))
 {
   printf '### Steps\n\n%s' "$ended"
   [ -z "$left" ] || printf -- '- not run because of %s: %s\n' "$stopped" "$left"
-  [ -z "$good" ] || printf -- '- done: %s\n' "$good"
+  [ -z "$good" ] || printf -- '- 🟢 %s\n' "$good"
   [ -z "${NEXT:-}" ] || printf '\n### What comes next\n\n%s\n' "$NEXT"
   printf '\nExit code %s. Runner minutes used: %s.\n\n' "$result" "$minutes"
 } >>"${GITHUB_STEP_SUMMARY:-/dev/stderr}"

@@ -87,6 +87,29 @@ def append_summary(markdown: str) -> bool:
     return whole
 
 
+def step_went_well(markdown: str) -> None:
+    """Say in one line that a step went well; outside GitHub Actions do nothing.
+
+    The line goes to the file that CHAMIPERF_STEP_LINES names, where the last step of the job joins it with the others
+    (`.github/scripts/gate.sh`); without that variable it is a line of the job summary.
+
+    Raises:
+        ConfigurationError: The file cannot be written.
+    """
+    path = os.environ.get("CHAMIPERF_STEP_LINES")
+    if not path:
+        append_summary(f"🟢 {markdown}")
+        return
+    with _writing("CHAMIPERF_STEP_LINES"), Path(path).open("a", encoding="utf-8") as file:
+        file.write(f"{markdown}\n")
+
+
+def verdict_known(markdown: str) -> None:
+    """Say a verdict's sentence in the job summary, unless a later step of the job shows the whole of it."""
+    if not os.environ.get("CHAMIPERF_STEP_LINES"):
+        append_summary(f"### Verdict\n\n{markdown}")
+
+
 def show_in_summary(title: str, text: str) -> None:
     """Add a command's own output to the job summary, as it stands on a terminal; outside GitHub Actions do nothing."""
     # Four backticks, so that three in the text end nothing.

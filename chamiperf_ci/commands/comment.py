@@ -52,6 +52,14 @@ from chamiperf_ci.options import out_option
     "--report-url", envvar="CHAMIPERF_REPORT_URL", show_envvar=True, default="", metavar="URL", help="The full report."
 )
 @click.option(
+    "--trend-url",
+    envvar="CHAMIPERF_TREND_URL",
+    show_envvar=True,
+    default="",
+    metavar="URL",
+    help="The page that `history site` makes, or the trend.",
+)
+@click.option(
     "--without-verdict",
     is_flag=True,
     help="The run brought no verdict: say so, so that no older comment is taken for its result.",
@@ -68,6 +76,7 @@ def comment(
     repository: str | None,
     project_url: str,
     report_url: str,
+    trend_url: str,
     without_verdict: bool,
     dry_run: bool,
     out: Path,
@@ -102,6 +111,7 @@ def comment(
         artifact=artifact,
         project_url=project_url,
         report_url=report_url,
+        trend_url=trend_url,
         without_verdict=without_verdict,
     )
     outcome = step.comment(poster, request)

@@ -1,5 +1,6 @@
 """`chamiperf load`: drive scenarios at the stack with k6."""
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from chamiperf_ci.adapters import actions
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, DURATION_OR_NONE, GivenClaim, claim_options, out_option, target_options
+from chamiperf_ci.render.numbers import duration
 from chamiperf_ci.steps.lock import Claim
-from chamiperf_ci.steps.published import published
+from chamiperf_ci.steps.published import published, step_went_well
 from chamiperf_ci.steps.targets import GivenTarget, check_form
 
 _MOST_SHARDS = 16
@@ -177,8 +179,15 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
         if options["against"] is not None:
             check_form(GivenTarget(name=options["against"], config=given.config))
     actions.publish({"runs-path": str(out / "runs")})
+    said: list[str] = []
+
+    def show(text: str) -> None:
+        click.echo(text)
+        said.append(text)
+
+    began = time.monotonic()
     durations = {name: options.pop(name.replace("-", "_")) for name in _PHASES}
-    return drive(
+    code = drive(
         Given(
             target=given,
             out=out,
@@ -186,14 +195,14 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
             durations_s={name: seconds for name, seconds in durations.items() if seconds is not None},
             **options,
         ),
-        Voice(result=_show, progress=partial(click.echo, err=True)),
+        Voice(result=show, progress=partial(click.echo, err=True)),
         collectors=collector,
     )
-
-
-def _show(text: str) -> None:
-    click.echo(text)
-    actions.show_in_summary("Load", published(text))
+    if code is ExitCode.OK and not options["dry_run"]:
+        step_went_well(f"load {', '.join(options['scenarios'])} in {duration(time.monotonic() - began)}")
+    else:
+        actions.show_in_summary("Load", published("\n".join(said)))
+    return code
 
 
 if __name__ == "__main__":

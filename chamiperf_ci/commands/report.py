@@ -37,6 +37,14 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--report-url", envvar="CHAMIPERF_REPORT_URL", show_envvar=True, default="", metavar="URL", help="The full report."
 )
+@click.option(
+    "--trend-url",
+    envvar="CHAMIPERF_TREND_URL",
+    show_envvar=True,
+    default="",
+    metavar="URL",
+    help="The page that `history site` makes, or the trend.",
+)
 @click.option("--artifact", default="", metavar="NAME", help="Name of the artifact that will hold the files.")
 @shown_options
 @out_option
@@ -48,6 +56,7 @@ def report(
     project_url: str,
     run_url: str,
     report_url: str,
+    trend_url: str,
     artifact: str,
     form: "Form",
     out: Path,
@@ -60,7 +69,9 @@ def report(
     from chamiperf_ci.render.numbers import Context  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.steps import report as step  # noqa: PLC0415 - as above
 
-    context = Context(project_url=project_url, run_url=run_url, report_url=report_url, artifact=artifact)
+    context = Context(
+        project_url=project_url, run_url=run_url, report_url=report_url, trend_url=trend_url, artifact=artifact
+    )
     step.report(verdict or out / "verdict.json", runs or out / "runs", out=out, context=context, drill=drill, form=form)
     return ExitCode.OK
 

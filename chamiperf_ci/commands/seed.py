@@ -16,7 +16,7 @@ from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.options import DURATION, GivenClaim, claim_options, out_option, target_options
 from chamiperf_ci.steps.lock import Claim, hold
-from chamiperf_ci.steps.published import published
+from chamiperf_ci.steps.published import published, step_went_well
 from chamiperf_ci.steps.seed import inventory
 from chamiperf_ci.steps.seed.clear import Removal, choose_orphans, choose_own, remove_orphans, remove_own
 from chamiperf_ci.steps.seed.drive import Driver
@@ -108,7 +108,7 @@ def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, dry_run:
     click.echo(f"seeding {what}, on {client.target.environment}, run {intention.seed.run_id}", err=True)
     done = carry_out(client, driver, path, intention, wish)
     click.echo(_summary(done))
-    actions.show_in_summary("Seed", _summary(done))
+    step_went_well(f"seed {done.nodes:,} nodes")
     actions.publish({"seed-path": str(path)})
     for warning in done.warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -179,7 +179,10 @@ def _report(removals: list[Removal], *, also_red: bool = False) -> ExitCode:
     click.echo("\n".join(gone))
     for line in left:
         click.echo(line, err=True)
-    actions.show_in_summary("Taken away", published("\n".join([*gone, *left])))
+    if left:
+        actions.show_in_summary("Taken away", published("\n".join([*gone, *left])))
+    else:
+        step_went_well("seed taken away")
     clean = not left and not also_red
     return ExitCode.OK if clean else ExitCode.VERDICT_NO
 

@@ -13,12 +13,12 @@ import click
 from chamicore_standin import faulting, lifecycle
 from chamicore_standin.catalogue import read_state
 from chamicore_standin.postgres import DSN_VARIABLE
-from chamiperf_ci.adapters import actions
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models import faults
 from chamiperf_ci.models.faults import Fault
 from chamiperf_ci.models.target import StackOptions, StackState, default_state_dir
+from chamiperf_ci.steps.published import step_went_well
 
 state_dir_option = click.option(
     "--state-dir",
@@ -149,9 +149,8 @@ def up(
     token = os.environ.get(lifecycle.TOKEN_VARIABLE) or None
     dsn = os.environ.get(DSN_VARIABLE) or None
     state = lifecycle.up(options, state_dir=state_dir, internal_token=token, postgres_dsn=dsn, keep_data=keep_data)
-    said = f"embedded stack up: {_summary(state)}"
-    click.echo(said, err=True)
-    actions.show_in_summary("Stack", said)
+    click.echo(f"embedded stack up: {_summary(state)}", err=True)
+    step_went_well(f"stack {len(state.services)} services")
     _hand_over(state, env_file, shape)
     return ExitCode.OK
 

@@ -2,11 +2,11 @@
 
 import click
 
-from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore, Patience
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, target_options
+from chamiperf_ci.steps.published import step_went_well
 from chamiperf_ci.steps.readiness import configured, wait_until_ready
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
@@ -34,7 +34,7 @@ def wait(given: GivenTarget, timeout: float) -> ExitCode:
         seconds = wait_until_ready(client, timeout_s=timeout, say=lambda text: click.echo(text, err=True))
     said = f"ready after {seconds:.1f} s: {', '.join(configured(target))}"
     click.echo(said)
-    actions.show_in_summary("Wait", said)
+    step_went_well(f"wait {seconds:.1f} s")
     return ExitCode.OK
 
 

@@ -349,6 +349,7 @@ def _links(context: Context) -> list[Escaped]:
     cards = f"{context.project_url.rstrip('/')}/{numbers.CARDS}" if context.project_url else ""
     wanted = (
         ("Report", context.report_url),
+        ("Trend", context.trend_url),
         ("Run", context.run_url),
         ("What do these words mean?", cards),
     )

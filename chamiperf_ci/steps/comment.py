@@ -183,6 +183,7 @@ class Request:
     artifact: str
     project_url: str
     report_url: str = ""
+    trend_url: str = ""
     without_verdict: bool = False
     """The run brought no verdict: that is said, so that no older comment is taken for its result."""
 
@@ -243,6 +244,7 @@ def _renderer(verdict: Verdict | None, request: Request, *, foreign: bool) -> Ca
         project_url=request.project_url,
         run_url=run.url if run is not None else request.event.run_url,
         report_url=request.report_url,
+        trend_url=request.trend_url,
         artifact=request.artifact,
         trusted=not foreign,
     )

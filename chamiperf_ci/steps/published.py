@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chamiperf_ci.adapters import otlp
+from chamiperf_ci.adapters import actions, otlp
 from chamiperf_ci.adapters.otlp import Gauge
 from chamiperf_ci.errors import ConfigurationError, ToolkitError
 from chamiperf_ci.models.verdict import Row, Verdict
 from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
-from chamiperf_ci.render.escaping import address_of, without_hosts
+from chamiperf_ci.render.escaping import address_of, markdown, without_hosts
 from chamiperf_ci.steps.targets import (
     GATEWAY_VARIABLE,
     GRAFANA_VARIABLE,
@@ -45,6 +45,15 @@ def published(text: str, *, environment: str = "", variables: Mapping[str, str] 
         return text
     place = environment or variables.get("CHAMIPERF_ENVIRONMENT") or variables.get("CHAMIPERF_TARGET") or ""
     return without_hosts(text, environment=place, services=_services(variables))
+
+
+def step_went_well(said: str, *, environment: str = "") -> None:
+    """Say in the job summary, in one line, that a step went well: `smoke 22/22`.
+
+    Raises:
+        ConfigurationError: As `published`; or a file of the job cannot be written.
+    """
+    actions.step_went_well(markdown(published(said, environment=environment)))
 
 
 def published_verdict(verdict: Verdict, *, variables: Mapping[str, str] = os.environ) -> Verdict:

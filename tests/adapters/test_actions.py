@@ -50,10 +50,24 @@ def test_a_value_cannot_add_an_output_of_its_own(job):
     assert set(outputs_of((job / "GITHUB_OUTPUT").read_text())) == {"first", "hostile"}
 
 
+def test_a_step_that_went_well_is_one_line_of_the_summary(job):
+    actions.step_went_well("smoke 22/22")
+    assert (job / "GITHUB_STEP_SUMMARY").read_text() == "🟢 smoke 22/22\n\n"
+
+
+def test_lines_are_kept_for_the_last_step_of_the_job(job, monkeypatch):
+    monkeypatch.setenv("CHAMIPERF_STEP_LINES", str(job / "lines"))
+    actions.step_went_well("smoke 22/22")
+    actions.step_went_well("seed 2,000 nodes")
+    assert (job / "lines").read_text() == "smoke 22/22\nseed 2,000 nodes\n"
+    assert not (job / "GITHUB_STEP_SUMMARY").exists()
+
+
 def test_outside_a_job_nothing_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     actions.publish({"verdict": "pass"})
     actions.append_summary("# Verdict")
+    actions.step_went_well("smoke 22/22")
     actions.mask("secret")
     actions.annotate([Annotation(Level.ERROR, "title", "text")])
     assert list(tmp_path.iterdir()) == []

@@ -37,6 +37,15 @@ def test_the_sentence_of_the_night_is_in_the_job_summary_without_a_report(folder
     assert (folder / "summary").read_text() == f"### Verdict\n\n{sentence}\n\n"
 
 
+def test_a_job_that_ends_in_its_own_summary_has_the_verdict_once(folder, monkeypatch, capsys):
+    for name in ("GITHUB_STEP_SUMMARY", "CHAMIPERF_STEP_LINES"):
+        monkeypatch.setenv(name, str(folder / name))
+    ending(capsys, compare, "--quiet")
+    assert not (folder / "GITHUB_STEP_SUMMARY").exists()
+    _, out, _ = ending(capsys, report, "--quiet")
+    assert (folder / "GITHUB_STEP_SUMMARY").read_text(encoding="utf-8").count(out.strip().split(";")[0]) == 1
+
+
 def test_a_summary_that_cannot_be_written_takes_no_output_with_it(folder, monkeypatch, capsys):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "missing" / "summary"))
     monkeypatch.setenv("GITHUB_OUTPUT", str(folder / "outputs"))

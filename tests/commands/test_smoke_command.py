@@ -70,7 +70,7 @@ def test_wait_names_what_is_ready(embedded_stack, tmp_path):
     smd = embedded_stack.url("smd")
     summary = tmp_path / "summary"
     done = command("wait", "--smd-url", smd, cwd=tmp_path, GITHUB_STEP_SUMMARY=str(summary))
-    assert done.stdout in summary.read_text()
+    assert summary.read_text() == f"🟢 wait {done.stdout.split()[2]} s\n\n"
     assert done.returncode == 0
     assert done.stdout.startswith("ready after ")
     assert done.stdout.endswith(" s: smd\n")

@@ -21,6 +21,7 @@ CONTEXT = Context(
     project_url="https://code.example/lab/chamiperf-ci/blob/v1",
     run_url="https://code.example/lab/stack/actions/runs/7",
     report_url="https://pages.example/lab/report.html",
+    trend_url="https://pages.example/lab/",
 )
 SHIPPED = shipped_baselines()
 USUAL = [made_run(number, noise=0.02) for number in range(5)]

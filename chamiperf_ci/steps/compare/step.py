@@ -196,8 +196,7 @@ def show(verdict: Verdict, path: Path, *, told: str = "", form: Form = "all") ->
     )
     verdict_metrics.publish(verdict, os.environ, lambda text: click.echo(actions.harmless(text), err=True))
     # Last: a summary that cannot be written ends the command, and the verdict is out by then.
-    shown = sentence_in_markdown(published(sentence, environment=verdict.environment))
-    actions.append_summary(f"### Verdict\n\n{shown}")
+    actions.verdict_known(sentence_in_markdown(published(sentence, environment=verdict.environment)))
     return ExitCode(verdict.outcome.exit_code)
 
 
