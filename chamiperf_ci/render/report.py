@@ -16,7 +16,14 @@ from chamiperf_ci.render.charts import text_chart
 from chamiperf_ci.render.escaping import data
 from chamiperf_ci.render.facts import details_of, fact_sentence, sensitivity_sentence, why_invalid
 from chamiperf_ci.render.numbers import Context
-from chamiperf_ci.render.sentences import amount, amounts, filled_in, row_sentence, target_sentence
+from chamiperf_ci.render.sentences import (
+    amount,
+    amounts,
+    filled_in,
+    row_sentence,
+    statement_sentence,
+    target_sentence,
+)
 
 Table = Sequence[Sequence[str]]
 
@@ -329,6 +336,7 @@ def _blocks(writer: _Writer) -> Iterable[str]:
         yield _section(writer, title, rows)
     if writer.detail < Detail.NO_SENTENCES:
         yield _chart(writer)
+    yield _statements(writer)
     yield _what_was_not_seen(writer)
     if writer.detail < Detail.NO_UNCHANGED:
         yield _rest(writer, [row for row in verdict.rows if row.key.text not in listed])
@@ -338,6 +346,16 @@ def _blocks(writer: _Writer) -> Iterable[str]:
     else:
         yield _pointer(writer)
     yield _links(writer)
+
+
+def _statements(writer: _Writer) -> str:
+    """The database statements that became slower, the slowest first."""
+    found, surface = writer.verdict.statements, writer.surface
+    if not found:
+        return ""
+    several = len(writer.verdict.scenarios) > 1
+    said = [surface.text(statement_sentence(each, with_scenario=several)) for each in found]
+    return "\n".join([surface.heading("Statements of the database that became slower"), surface.bullets(said)])
 
 
 _SECTIONS: tuple[tuple[str, Callable[[Row], bool]], ...] = (

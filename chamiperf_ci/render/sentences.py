@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from chamiperf_ci.models.verdict import Change, Row, ScenarioOutcome, TargetResult, Verdict
+from chamiperf_ci.models.verdict import Change, Row, ScenarioOutcome, StatementChange, TargetResult, Verdict
 from chamiperf_ci.models.vocabulary import (
     DRIFT_NIGHTS,
     Direction,
@@ -68,6 +68,18 @@ def _command(scenario: ScenarioOutcome) -> str:
 
 
 RUNS_WANTED = 5
+
+
+def statement_sentence(change: StatementChange, *, with_scenario: bool = False) -> str:
+    """Return what became of a database statement: its factor, what it takes, and the statement itself, as data."""
+    where = f" in {data(change.scenario)}" if with_scenario else ""
+    before, now = numbers.quantities((change.before_ms, change.now_ms), "ms")
+    factor, old = numbers.significant(change.factor), before.rpartition(" ")[0]
+    said = f"Statement {factor} times as long ({old} → {now}){where}, {data(change.role)}"
+    return f"{said}: {data(change.text, longest=_LONGEST_STATEMENT)}"
+
+
+_LONGEST_STATEMENT = 200
 
 
 def row_sentence(row: Row) -> str:

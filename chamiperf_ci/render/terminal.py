@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from chamiperf_ci.models.verdict import Row, Verdict
-from chamiperf_ci.render import escaping, headline, night, tables
+from chamiperf_ci.render import escaping, headline, night, sentences, tables
 from chamiperf_ci.render.escaping import data
 from chamiperf_ci.render.facts import fact_sentence
 
@@ -24,6 +24,7 @@ Form = Literal["brief", "all", "sentence", "json"]
 _MOST_LINES = 40
 _MOST_ROWS = 20
 _MOST_WARNINGS = 5
+_MOST_STATEMENTS = 3
 _LONGEST_SENTENCE = 18
 _NARROWEST, _WIDEST = 40, 200
 _LONGEST_FIGURE = 24
@@ -71,6 +72,7 @@ def _screen(verdict: Verdict, console: "Console") -> "Sequence[Text | Table]":
     warnings = [_on_one_line(line, console) for line in _warnings(verdict)[:_MOST_WARNINGS]]
     if (more := len(_warnings(verdict)) - _MOST_WARNINGS) > 0:
         warnings.append(f"{more} more: {_ALL}")
+    statements = [_on_one_line(line, console) for line in _statements(verdict)]
     finding = _wrapped(_sentence(verdict), width, console)
     if len(finding) > _LONGEST_SENTENCE:
         finding = [*finding[: _LONGEST_SENTENCE - 1], f"… the rest: {_ALL}"]
@@ -79,7 +81,7 @@ def _screen(verdict: Verdict, console: "Console") -> "Sequence[Text | Table]":
         rows = decisive[:most]
         others = night.others(ordered, rows, found)
         lines = bool(rows) + len(rows) + len(others)
-        if most == 0 or lines + len(warnings) + len(finding) + 2 <= _MOST_LINES:
+        if most == 0 or lines + len(statements) + bool(statements) + len(warnings) + len(finding) + 2 <= _MOST_LINES:
             break
         most -= 1
     blocks: list[list[Text | Table]] = [
@@ -87,6 +89,7 @@ def _screen(verdict: Verdict, console: "Console") -> "Sequence[Text | Table]":
             *([_table(rows, width, several=len(verdict.scenarios) > 1)] if rows else []),
             *(Text(said, style=_COLORS.get(icon, "")) for icon, said in others),
         ],
+        [Text(line) for line in statements],
         [Text(line, style="yellow") for line in warnings],
         [Text(line, style=_COLORS.get(found.icon, "")) for line in finding],
     ]
@@ -94,6 +97,14 @@ def _screen(verdict: Verdict, console: "Console") -> "Sequence[Text | Table]":
     for block in filter(None, blocks):
         screen += [*([Text()] if screen else []), *block]
     return screen
+
+
+def _statements(verdict: Verdict) -> list[str]:
+    """The database statements that became slower, one line each."""
+    several = len(verdict.scenarios) > 1
+    found = [sentences.statement_sentence(each, with_scenario=several) for each in verdict.statements]
+    more = [f"{len(found) - _MOST_STATEMENTS} more statements: {_ALL}"] if len(found) > _MOST_STATEMENTS else []
+    return [escaping.sentence_in_plain_text(line) for line in (*found[:_MOST_STATEMENTS], *more)]
 
 
 def _warnings(verdict: Verdict) -> list[str]:

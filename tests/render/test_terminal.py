@@ -12,7 +12,7 @@ from test_escaping import HOSTILE
 from test_states import STATES
 
 from chamiperf_ci.models.run import RunProblem
-from chamiperf_ci.models.verdict import Fact
+from chamiperf_ci.models.verdict import Fact, StatementChange
 from chamiperf_ci.models.vocabulary import FactWord, RowReason, RowVerdict, RunReason
 from chamiperf_ci.render.tables import terminal
 from chamiperf_ci.render.terminal import shown
@@ -199,3 +199,40 @@ def test_the_other_forms_are_the_sentence_on_one_line_and_the_whole_text():
     verdict = everything()
     assert shown(verdict, "sentence") == night_said(verdict)
     assert shown(verdict, "all") == terminal(verdict)
+
+
+def slower(**changes):
+    """A statement that lost its index."""
+    return StatementChange(
+        **{
+            "scenario": "boot_storm",
+            "fingerprint": "0" * 16,
+            "text": "SELECT * FROM nodes WHERE boot_mac = $1",
+            "role": "bss",
+            "database": "bssdb",
+            "before_ms": 0.24,
+            "now_ms": 2.4,
+            "factor": 10.0,
+            "calls": 6000,
+            "total_ms": 14400.0,
+            **changes,
+        }
+    )
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_statements_that_became_slower_are_named_with_their_factor(width, monkeypatch):
+    verdict = everything().model_copy(update={"statements": tuple(slower(factor=12.0 - each) for each in range(5))})
+    text = printed(verdict, width, monkeypatch)
+    holds_to(text, width)
+    assert "Statement 12.0 times as long (0.240 → 2.40 ms) in boot_storm, bss: “SELECT" in text
+    assert "2 more statements: --all" in text
+    assert terminal(verdict).count("times as long") == 5
+    assert terminal(verdict).count("bss: “SELECT * FROM nodes WHERE boot_mac = $1”") == 5
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_statement_is_one_line_of_data(hostile, monkeypatch):
+    verdict = everything().model_copy(update={"statements": (slower(text=hostile, role=hostile, scenario=hostile),)})
+    holds_to(printed(verdict, 80, monkeypatch), 80)
+    assert "times as long" in terminal(verdict)
