@@ -1,15 +1,19 @@
 """The scripts behind every action: they check the runner, install the toolkit once a job, and start its commands."""
 
 import importlib.util
+import io
 import json
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import types
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from scripted_server import Reply, serving
 
 from chamiperf_ci.adapters.k6.command import TESTED
 
@@ -325,6 +329,75 @@ def test_what_an_earlier_job_planted_among_the_packages_is_not_installed(setup, 
     assert verbs == ["venv", "install", "download", "install", "install"]
     assert all("--require-hashes" in command for command in asked[1:4])
     assert not (setup.packages() / "planted").exists()
+
+
+@pytest.fixture
+def grafana(setup, monkeypatch, tmp_path):
+    """Takes a release that is served as the caller says, in a place with the k6 of the index."""
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.delenv("PIP_NO_INDEX", raising=False)
+    monkeypatch.setattr(setup, "K6_SILENCE_S", 0.3)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as files:
+        of = tarfile.TarInfo("k6-v1.1.0-linux-amd64/k6")
+        of.size = len(b"grafana's")
+        files.addfile(of, io.BytesIO(b"grafana's"))
+    monkeypatch.setattr(setup.os, "uname", lambda: types.SimpleNamespace(machine="x86_64"))
+    monkeypatch.setattr(setup, "K6_SHA256", {"x86_64": ("linux-amd64", setup.digest(packed.getvalue()))})
+    setup.packages().mkdir(parents=True)
+    place = tmp_path / "env"
+    (place / "bin").mkdir(parents=True)
+    (place / "bin" / "k6").write_bytes(b"of the index")
+
+    def took(answer):
+        with serving(answer(packed.getvalue())) as server:
+            monkeypatch.setattr(setup, "K6_RELEASE", f"{server.url}/v{{version}}/k6-{{system}}")
+            setup.take_grafanas_k6(place)
+        return (place / "bin" / "k6").read_bytes(), [asked.path for asked in server.asked]
+
+    return took
+
+
+def test_grafanas_release_is_taken_once_and_kept_by_its_hash(grafana, setup):
+    assert grafana(lambda archive: Reply(body=archive)) == (b"grafana's", ["/v1.1.0/k6-linux-amd64"])
+    assert grafana(lambda _: Reply(404)) == (b"grafana's", [])
+    # What another job changed among what is kept is fetched anew.
+    (setup.packages() / "grafana-k6-1.1.0-linux-amd64").write_bytes(b"planted")
+    assert grafana(lambda archive: Reply(body=archive))[1] == ["/v1.1.0/k6-linux-amd64"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        pytest.param(lambda _: Reply(404), "cannot be fetched", id="not there"),
+        pytest.param(lambda _: Reply(hang=True), "cannot be fetched", id="hangs"),
+        pytest.param(lambda archive: Reply(body=archive + b" "), "::warning title=chamiperf setup::", id="another"),
+    ],
+)
+def test_what_is_not_grafanas_release_leaves_the_k6_of_the_index(grafana, setup, answer, said, capsys):
+    assert grafana(answer)[0] == b"of the index"
+    assert said in capsys.readouterr().out
+    assert list(setup.packages().iterdir()) == []
+
+
+def test_a_release_that_never_ends_is_given_up(grafana, setup, monkeypatch, capsys):
+    monkeypatch.setattr(setup, "K6_ARCHIVE_BYTES", 10)
+    assert grafana(lambda archive: Reply(body=archive))[0] == b"of the index"
+    assert "more than 10 bytes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("why", ["no index", "a k6 on the path", "another machine"])
+def test_grafanas_release_is_not_asked_for_where_it_does_not_serve(grafana, setup, monkeypatch, tmp_path, why):
+    if why == "no index":
+        monkeypatch.setenv("PIP_NO_INDEX", "1")
+    elif why == "a k6 on the path":
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "empty" / "k6").write_text("#!/bin/sh\n")
+        (tmp_path / "empty" / "k6").chmod(0o755)
+    else:
+        monkeypatch.setattr(setup.os, "uname", lambda: types.SimpleNamespace(machine="riscv64"))
+        setup.packages().mkdir(parents=True, exist_ok=True)
+    assert grafana(lambda archive: Reply(body=archive)) == (b"of the index", [])
 
 
 @pytest.mark.parametrize(

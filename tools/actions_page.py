@@ -1,5 +1,7 @@
 """docs/actions.md, from the text of the action.yml files."""
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +12,6 @@ from tools.actions import ACTIONS
 SAID_ONCE = frozenset({"args", "token", "exit-code", "config", "out", "project-url"})
 """Inputs and outputs that the head of the page describes."""
 
-
 _PERMISSIONS = {
     "": "`pull-requests: write` with `comment: true`, else none",
     "setup": "none",
@@ -19,54 +20,61 @@ _PERMISSIONS = {
 
 
 def page(texts: Mapping[str, str]) -> str:
-    """docs/actions.md, from the action.yml files alone; a name of "" is the action at the root."""
+    """docs/actions.md, from the action.yml files alone; a name of "" is the action at the root.
+
+    What several actions share, with the same default and meaning, is described once, at the end.
+    """
+    described = {name: yaml.safe_load(text) for name, text in texts.items()}
+    inputs = {name: _entries(about["inputs"]) for name, about in described.items()}
+    outputs = {name: _entries(about["outputs"]) for name, about in described.items()}
+    shared = {
+        entry
+        for of in (inputs, outputs)
+        for entry, times in Counter(entry for entries in of.values() for entry in entries.values()).items()
+        if times > 1
+    }
     lines = [_HEAD]
-    for name, text in texts.items():
-        described = yaml.safe_load(text)
-        lines += [f"## {name or 'The whole chain'}", "", described["description"], ""]
-        permissions = _PERMISSIONS[name]
-        if permissions != "none":
-            lines += [f"Permissions: {permissions}.", ""]
-        inputs = [_input(word, about) for word, about in described["inputs"].items() if word not in SAID_ONCE]
-        outputs = [
-            f"- `{word}`: {about['description']}"
-            for word, about in described["outputs"].items()
-            if word not in SAID_ONCE
-        ]
-        lines += [*inputs, ""]
-        lines += ["Outputs:", "", *outputs, ""] if outputs else []
-    return "\n".join(lines).rstrip() + "\n"
+    for name, about in described.items():
+        lines += [f"## {name or 'The whole chain'}", "", about["description"], ""]
+        if _PERMISSIONS[name] != "none":
+            lines += [f"Permissions: {_PERMISSIONS[name]}.", ""]
+        for what, entries in (("inputs", inputs[name]), ("outputs", outputs[name])):
+            own = [f"- {entry}" for entry in entries.values() if entry not in shared]
+            also = [f"`{word}`" for word, entry in entries.items() if entry in shared]
+            lines += [f"{what.capitalize()}:", "", *own, ""] if own else []
+            lines += [f"Shared {what}: {', '.join(also)}.", ""] if also else []
+    lines += ["## Shared", "", *(f"- {entry}" for entry in sorted(shared))]
+    return "\n".join(lines) + "\n"
 
 
-def _input(word: str, about: Mapping[str, Any]) -> str:
+def _entries(about: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Word to its line, without what the head of the page says."""
+    return {word: _line(word, text) for word, text in about.items() if word not in SAID_ONCE}
+
+
+def _line(word: str, about: Mapping[str, Any]) -> str:
+    """What it is; what follows the first part of the description stands in the action's own file."""
     default = str(about.get("default", "")).lower() if isinstance(about.get("default"), bool) else about.get("default")
     said = "required" if about.get("required") else f"`{default}`" if default else ""
-    meaning = (
-        about["description"].removesuffix(" true or false.") if default in ("true", "false") else about["description"]
-    )
-    return f"- `{word}`{f' ({said})' if said else ''}: {meaning}"
+    meaning = re.split(r"[.;] ", about["description"].removesuffix(" true or false."))[0].removesuffix(".")
+    return f"`{word}`{f' ({said})' if said else ''}: {meaning}."
 
 
 _HEAD = """# Actions
 
-Generated from the `action.yml` files by `make docs`. A value in parentheses is the input's default.
+You look up the inputs and outputs of each action. Generated from the `action.yml` files by `make docs`; a value in
+parentheses is the default.
 
-Each action is one command of `chamiperf`, and works alone: the first one of a job installs the toolkit from its own
-commit, hash by hash, and puts `chamiperf` on the path. All actions of a job must come from the same commit. The action
-`setup` does the same ahead of time, checks the runner, and keeps the downloaded packages between runs.
+Each action is one command of `chamiperf` and works alone: the first one in a job installs the toolkit from its own
+commit. All actions of a job must come from the same commit. Every action has:
 
-What all have in common:
+- `args`: more options of the command, quoted as in a shell, such as `args: --spike-vus 200`. No secrets.
+- `config` (`chamiperf.toml`) and `out` (`out`): the file with the targets, and the folder through which steps hand on
+  files.
+- `token`, where it writes to GitHub: the job's own by default.
+- The output [`exit-code`](exit-codes.md), also after a failure.
 
-- `args`: further options of the command, quoted as in a shell, such as `args: --spike-vus 200 --pace 50ms`;
-  `chamiperf load --help` lists them. Never put a secret here.
-- `config` (`chamiperf.toml`): the file with named targets and allowed hosts.
-- `out` (`out`): the folder through which the steps of a job hand files to each other.
-- `project-url`: where people read this toolkit's files; by default, where the action lies.
-- `token`: of actions that write to GitHub; the job's own by default.
-- The output `exit-code`, also after a failure: 0 fine, 1 a verdict says no, 2 usage or configuration, 3 the measurement
-  is not valid, 4 an outside service failed. With `continue-on-error: true`, a job can let its last step decide.
+What several actions share is described [at the end](#shared).
 
-Addresses and credentials of the stack are variables under the job's `env:`, never inputs: see
-[your stack](your-stack.md). `CHAMIPERF_TARGET`, `CHAMIPERF_OUT` and the like also apply where an input is left at its
-default.
+Addresses and credentials of the stack are variables under the job's `env:` ([your stack](your-stack.md)), never inputs.
 """

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 import re
@@ -21,6 +22,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
+import time
+import urllib.request
 from pathlib import Path
 from typing import NoReturn
 
@@ -36,6 +40,16 @@ LOCAL_PORTS = 25_000
 K6 = "1.1.0"
 """The version whose numbers were checked; another one is another fingerprint."""
 K6_ANSWER_S = 30
+K6_RELEASE = "https://github.com/grafana/k6/releases/download/v{version}/k6-v{version}-{system}.tar.gz"
+K6_SHA256 = {
+    "x86_64": ("linux-amd64", "7d92e0cbf625b5fde10653a67a0a2eeeab2de75f7f9f562a3b6cafd2a5d847e5"),
+    "aarch64": ("linux-arm64", "8734b1c4b16d336aac8ffae5ff69caa7bef975ad480e5377e52d6fab7524d4a8"),
+}
+"""Machine to the name and the SHA-256 of Grafana's archive of `K6`; docs/runner.md says where the hashes come from."""
+K6_ARCHIVE_BYTES = 100_000_000
+K6_SILENCE_S = 5
+"""The longest wait for GitHub to answer, or to send the next part."""
+K6_DOWNLOAD_S = 120
 FREE_BYTES = 1_000_000_000
 """An environment, pip's downloads and a night's files."""
 GUIDE = "https://github.com/{repository}/blob/{ref}/docs/runner.md"
@@ -135,6 +149,7 @@ def build(place: Path) -> dict[str, str]:
         run(offline, "install the locked packages", "packages")
     toolkit = [*pip, "install", "--no-compile", "--no-deps", "--no-index", "--no-build-isolation", str(TOOLKIT)]
     run(toolkit, "install chamiperf", "packages", environment={**os.environ, "CHAMIPERF_RELEASE": release()})
+    take_grafanas_k6(place)
     (place / "path").mkdir()
     command = place / "path" / "chamiperf"
     # Isolated, so that no PYTHONPATH of the job puts other packages in front of the locked ones.
@@ -144,6 +159,67 @@ def build(place: Path) -> dict[str, str]:
     if said.returncode != 0:
         fail(f"what was installed does not run: {said.stderr.strip()[-300:]}", "Report it with this log.", "packages")
     return {"source": own_digest(), "place": str(place), "origin": origin(), "version": said.stdout.split()[-1]}
+
+
+def take_grafanas_k6(place: Path) -> None:
+    """Put Grafana's own release in the place of the k6 of the index, which names no author.
+
+    The one of the index stays where the release cannot be reached, or is not what the table says.
+    """
+    named = K6_SHA256.get(os.uname().machine)
+    # A k6 on the path is the one that is used; and a machine without an index is not asked for another host.
+    if sys.platform != "linux" or named is None or shutil.which("k6") or os.environ.get("PIP_NO_INDEX"):
+        return
+    system, expected = named
+    # Among the packages, which the cache keeps; without an archive's ending, so that pip takes it for none.
+    kept = packages() / f"grafana-k6-{K6}-{system}"
+    try:
+        archive = kept.read_bytes()
+    except OSError:
+        archive = b""
+    if digest(archive) != expected:
+        url = K6_RELEASE.format(version=K6, system=system)
+        try:
+            archive = download(url)
+        except (OSError, ValueError) as error:
+            print(f"k6 comes from the package index, since {url} cannot be fetched: {error}", flush=True)
+            return
+        if digest(archive) != expected:
+            warn(
+                f"{url} has the SHA-256 {digest(archive)}, and {expected} is expected: it is not used",
+                "The k6 of the package index is used instead, which is checked by its hash as well. Report this.",
+                "k6",
+            )
+            return
+        kept.write_bytes(archive)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        binary = files.extractfile(f"k6-v{K6}-{system}/k6")
+        if binary is None:
+            return
+        aside = place / "bin" / ".k6"
+        aside.write_bytes(binary.read())
+    aside.chmod(0o755)
+    aside.replace(place / "bin" / "k6")
+    print(f"k6 {K6} comes from Grafana's release.", flush=True)
+
+
+def download(url: str) -> bytes:
+    """What lies there.
+
+    Raises:
+        OSError: It cannot be reached, or does not come in time.
+        ValueError: It is larger than any release is.
+    """
+    until = time.monotonic() + K6_DOWNLOAD_S
+    parts: list[bytes] = []
+    with urllib.request.urlopen(url, timeout=K6_SILENCE_S) as answer:  # noqa: S310 - the address is this file's own
+        while part := answer.read1(1 << 20):
+            parts.append(part)
+            if sum(map(len, parts)) > K6_ARCHIVE_BYTES:
+                raise ValueError(f"more than {K6_ARCHIVE_BYTES:,} bytes")
+            if time.monotonic() > until:
+                raise TimeoutError(f"not there after {K6_DOWNLOAD_S} s")
+    return b"".join(parts)
 
 
 def fetch(pip: list[str], hashed: list[str]) -> None:

@@ -64,6 +64,12 @@ _PATH = click.Path(path_type=Path)
     help="Script that deploys the stack anew before each repeat, called with `head`; it is then seeded again.",
 )
 @click.option("--redeploy-timeout", type=DURATION, default="30m", show_default=True, help="How long it may take.")
+@click.option(
+    "--redeploy-env",
+    multiple=True,
+    metavar="NAME",
+    help="Variable that the script gets besides PATH, HOME and the like; repeatable. It gets no other.",
+)
 @click.option("--against", metavar="TARGET", help="Of pairs: the old side, a target of chamiperf.toml.")
 @click.option("--against-seed-file", type=_PATH, help="Of pairs: what was seeded on the old side.")
 @click.option("--k6", help="k6 to run.  [default: CHAMIPERF_K6, PATH, the k6 package]")
@@ -83,6 +89,7 @@ def confirm(
     seed_file: Path | None,
     redeploy: Path | None,
     redeploy_timeout: float,
+    redeploy_env: tuple[str, ...],
     against: str | None,
     against_seed_file: Path | None,
     k6: str | None,
@@ -111,6 +118,7 @@ def confirm(
             seed_file=seed_file,
             redeploy=redeploy,
             redeploy_timeout_s=redeploy_timeout,
+            redeploy_env=redeploy_env,
             against=against,
             against_seed_file=against_seed_file,
             k6=k6,

@@ -1,5 +1,6 @@
 """Measuring the suspects again, by fresh repeats or by pairs, and deciding once."""
 
+import os
 import subprocess
 import sys
 import time
@@ -67,17 +68,40 @@ def choose(verdict: Verdict, asked: Sequence[str], most: int) -> tuple[str, ...]
 READY_WITHIN_S = 300.0
 SAMPLE = 100
 
+SCRIPT_INHERITS = frozenset(
+    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "VIRTUAL_ENV",
+     "SSL_CERT_FILE", "SSL_CERT_DIR", "DOCKER_HOST", "DOCKER_CONTEXT", "CI", "GITHUB_ACTIONS", "GITHUB_WORKSPACE",
+     "GITHUB_REPOSITORY", "GITHUB_SERVER_URL", "GITHUB_SHA", "GITHUB_REF", "GITHUB_REF_NAME", "GITHUB_HEAD_REF",
+     "GITHUB_BASE_REF", "GITHUB_EVENT_NAME", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "RUNNER_TEMP", "RUNNER_TOOL_CACHE",
+     "RUNNER_OS", "RUNNER_ARCH", "RUNNER_NAME"]
+)  # fmt: skip
+"""What a script gets without being asked. None is a secret, and none names a file that later steps of a job read."""
+_SCRIPT_INHERITS_PREFIX = "LC_"
 
-def run_script(script: Path, *, timeout_s: float) -> None:
+
+def run_script(script: Path, *, timeout_s: float, variables: Sequence[str] = ()) -> None:
     """Run a script that deploys the stack anew, with the argument `head`; its output goes to standard error.
+
+    It may build code under review, so it gets `SCRIPT_INHERITS` and `variables`, and no credential of the measurement.
+
+    Args:
+        script: The script.
+        timeout_s: How long it may take, s.
+        variables: Names of further variables that are handed on, where they are set.
 
     Raises:
         ConfigurationError: It cannot be run.
         InvalidMeasurement: It failed, or did not end in time.
     """
     command = [str(script.resolve()), "head"]
+    handed = {*SCRIPT_INHERITS, *variables}
+    environment = {
+        name: value for name, value in os.environ.items() if name in handed or name.startswith(_SCRIPT_INHERITS_PREFIX)
+    }
     try:
-        done = subprocess.run(command, stdout=sys.stderr, stdin=subprocess.DEVNULL, timeout=timeout_s, check=False)
+        done = subprocess.run(
+            command, stdout=sys.stderr, stdin=subprocess.DEVNULL, timeout=timeout_s, check=False, env=environment
+        )
     except OSError as error:
         raise ConfigurationError(
             f"the script cannot be run: {error.strerror}", where=str(script), remedy="Name an executable file."
@@ -196,6 +220,7 @@ class Confirmation:
         seed_file: What was seeded; None for the file beside the verdict.
         redeploy: Script that deploys the stack anew before each repeat.
         redeploy_timeout_s: How long it may take.
+        redeploy_env: Names of variables that it gets besides `SCRIPT_INHERITS`.
         against: Of pairs: the old side's target.
         against_seed_file: What was seeded there.
         k6: The k6 to use, or None.
@@ -215,6 +240,7 @@ class Confirmation:
     seed_file: Path | None
     redeploy: Path | None
     redeploy_timeout_s: float
+    redeploy_env: tuple[str, ...]
     against: str | None
     against_seed_file: Path | None
     k6: str | None
@@ -276,7 +302,7 @@ def _repeats(asked: Confirmation, nights: list[Run], drives: Callable[[Given, Vo
     for number in range(1, REPEATS + 1):
         if asked.redeploy is not None:
             asked.say(f"Deploying anew: {asked.redeploy}")
-            run_script(asked.redeploy, timeout_s=asked.redeploy_timeout_s)
+            run_script(asked.redeploy, timeout_s=asked.redeploy_timeout_s, variables=asked.redeploy_env)
             ready_and_seeded(asked.target, asked.seeded, asked.claim, asked.k6, asked.say)
         for night in list(waiting):
             _keep_apart(asked, night.scenario, due[night.scenario] - time.monotonic())

@@ -149,15 +149,12 @@ def test_a_deploy_script_of_five_lines_is_enough(adopter, hub, pull):
     hub.pulls[0]["commit"] = pull["head"]["sha"] = commit
     payload = {"action": "labeled", "label": {"name": "performance"}, "pull_request": pull}
     ran = adopter.run("pull-request.yml", event="pull_request", payload=payload)
-    assert ran.steps["Deploy"] == ran.steps["Deploy the old side"] == ran.steps["Seed the old side"] == "success", (
-        ran.log
-    )
-    # What the numbers say is the machine's affair here; the scripts of examples/compose above have a verdict asserted.
+    assert ran.jobs == {"measure": "failure", "comment": "success"}, ran.log
     text = (ran.artifacts / "chamiperf-verdict-pull-request-1" / "verdict.json").read_text()
-    assert Verdict.model_validate(json.loads(text)).environment == "pull-request"
-    assert ran.jobs["comment"] == "success"
+    assert Verdict.model_validate(json.loads(text)).outcome.word == "regression", ran.summaries["measure"]
     (comment,) = hub.comments
     assert comment["pull"] == 7
+    assert "<code>boot_storm</code> got slower" in comment["body"]
 
 
 def test_what_the_caller_forgot_is_named_before_anything_else(adopter, hub, pull):

@@ -94,6 +94,7 @@ def asking(folder, **changes):
         "seed_file": None,
         "redeploy": None,
         "redeploy_timeout_s": 60.0,
+        "redeploy_env": (),
         "against": None,
         "against_seed_file": None,
         "k6": None,
@@ -312,6 +313,23 @@ def test_the_stack_is_deployed_anew_before_each_repeat(first_look, monkeypatch):
     confirm(asking(first_look, redeploy=deploys), Loads(1.4))
     assert (first_look / "deploys").read_text(encoding="utf-8") == "head\nhead\n"
     assert ready == [first_look / "seed.json"] * 2
+
+
+def test_a_deployment_gets_no_credential_but_the_variables_that_were_named(first_look, monkeypatch):
+    monkeypatch.setattr(fresh, "ready_and_seeded", lambda *_: None)
+    secrets = (
+        "CHAMICORE_INTERNAL_TOKEN", "CHAMICORE_TOKEN", "CHAMIPERF_CLIENT_SECRET", "CHAMIPERF_POSTGRES_DSN",
+        "GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN", "GITHUB_ENV", "SOME_PASSWORD", "HTTPS_PROXY",
+    )  # fmt: skip
+    for name in secrets:
+        monkeypatch.setenv(name, f"canary of {name}")
+    monkeypatch.setenv("RUNNER_TEMP", "/runner")
+    deploys = script(first_look, f"env > {first_look}/got")
+    confirm(asking(first_look, redeploy=deploys, redeploy_env=("CHAMICORE_INTERNAL_TOKEN", "NOT_SET")), Loads(1.4))
+    got = (first_look / "got").read_text(encoding="utf-8")
+    assert [name for name in secrets if f"canary of {name}" in got] == ["CHAMICORE_INTERNAL_TOKEN"]
+    assert "RUNNER_TEMP=/runner\n" in got
+    assert "NOT_SET" not in got
 
 
 @pytest.mark.parametrize(
