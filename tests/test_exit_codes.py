@@ -86,7 +86,11 @@ ROWS = {
         3,
         "not decided",
     ),
-    "the same in the first 21 nights of an environment": ({"runs": [night()], "baselines": NEW}, 0, "learning"),
+    "a measured metric has no baseline, in the first 21 nights of an environment": (
+        {"runs": [night()], "baselines": NEW},
+        0,
+        "learning",
+    ),
     "a quick run whose profile has no accepted run": (
         {"runs": [night(run_kind=RunKind.QUICK, fingerprint={"profile": "quick"})]},
         0,

@@ -8,7 +8,7 @@ docs="${PROJECT_URL:-chamiperf-ci}/docs"
 file="$FILE"
 next=''
 if [ "${STACK:-}" = embedded ]; then
-  next+="- This was a self-test of the toolkit: it measured the stand-in, not your stack. To measure your stack, describe it in \`chamiperf.toml\`, write \`target: NAME\` in place of \`stack: embedded\` in the workflow, and store its token as the secret \`CHAMICORE_INTERNAL_TOKEN\` ($docs/your-stack.md)."$'\n'
+  next+="- This was a self-test of the toolkit: it measured the stand-in, not your stack. To measure your stack, describe it in \`chamiperf.toml\`, write ${NAMED_BY:-\`target: NAME\` in place of \`stack: embedded\`} in the workflow, and store its token as the secret \`CHAMICORE_INTERNAL_TOKEN\` ($docs/your-stack.md)."$'\n'
 fi
 if [ ! -f "$file" ]; then
   file="$toolkit/baselines.json"
