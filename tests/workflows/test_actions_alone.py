@@ -61,7 +61,7 @@ def test_each_action_alone_works_or_names_what_is_missing(adopter, half):
 
 OUTPUTS = """
       - if: always()
-        run: '[ "$VERDICT" = learning ] && [ -s "$REPORT" ]'
+        run: '[ "$VERDICT" = 'targets only' ] && [ -s "$REPORT" ]'
         env:
           VERDICT: ${{ steps.chain.outputs.verdict }}
           REPORT: ${{ steps.chain.outputs.report-path }}
