@@ -39,7 +39,7 @@ def _measure(folder: Path, bss: str, vus: int) -> bool:
     load = Load(model="closed", pace_s=PACE_S, phases=(phase,))
     covered = []
     for room_mb in (0.0, inf):
-        planned = volume.volume_of(load, work_of("boot_storm", load, dialect()), room_mb=room_mb)
+        planned = volume.plan_of(load, work_of("boot_storm", load, dialect()), room_mb=room_mb)
         held = _held_mb(folder, bss, load, planned.gogc)
         print(
             f"{vus:,} VUs, GOGC {planned.gogc or 100}: {held:,.0f} MB, planned {planned.memory_mb:,.0f} MB", flush=True

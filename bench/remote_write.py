@@ -26,13 +26,13 @@ import psutil
 from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6, run_k6
 from chamiperf_ci.adapters.prometheus import Access, Prometheus
-from chamiperf_ci.models.plan import SUSTAINED
+from chamiperf_ci.models.plan import SUSTAINED, Plan
 from chamiperf_ci.models.run import ScriptSummary
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target
 from chamiperf_ci.steps.load import request, scenario
 from chamiperf_ci.steps.load.plan import assign
-from chamiperf_ci.steps.load.request import Assignment, Job, Overrides
+from chamiperf_ci.steps.load.request import Job, LoadOptions
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
 SCENARIO = "boot_storm"
@@ -46,9 +46,9 @@ SUSTAINED_S = 30.0
 """As long as a window of the profile `full`: at each push k6 works out anew what a Trend was over its window."""
 PUSH_S = 5
 """k6's own interval, stated because it is part of the cost."""
-_SHAPE = Overrides(
+_SHAPE = LoadOptions(
     vus=VUS,
-    pace_s=0.0,
+    pace=0.0,
     windows=1,
     durations_s={"ramp-up": 1.0, SUSTAINED: SUSTAINED_S, "spike": 0.0, "cooldown": 0.0},
 )
@@ -81,16 +81,19 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as name, _stack(Path(name)) as (target, seed):
         folder = Path(name)
-        plain = Job(target, seed, request.read_profile("demo"), find_k6(), folder, overrides=_SHAPE)
-        assignment = assign(plain.profile, SCENARIO, _SHAPE)
+        options = replace(_SHAPE, out=folder)
+        plain = Job(options, target, seed, request.read_profile("demo"), find_k6())
+        plan = assign(plain.profile, SCENARIO, options)
         with _running(program, folder) as url:
-            writing = replace(plain, outputs=(request.OUTPUT,), output_settings=_settings(url, target))
+            writing = replace(
+                plain, options=replace(options, remote_write=True), output_settings=_settings(url, target)
+            )
             print(
                 f"{SCENARIO}, twice {VUS} VUs without pace side by side, {ROUNDS} rounds of {SUSTAINED_S:g} s, "
                 f"push every {PUSH_S} s, statistics {request.STATISTICS}",
                 flush=True,
             )
-            rounds = [_round(plain, writing, assignment, number) for number in range(ROUNDS)]
+            rounds = [_round(plain, writing, plan, number) for number in range(ROUNDS)]
             _require_arrived(url, target)
     kept = {
         "throughput kept": [each.throughput for each in rounds],
@@ -101,11 +104,11 @@ def main() -> int:
     return 0 if min(map(median, kept.values())) >= 1 - MOST_LOST else 1
 
 
-def _round(plain: Job, writing: Job, assignment: Assignment, number: int) -> Round:
+def _round(plain: Job, writing: Job, plan: Plan, number: int) -> Round:
     """Both loads at the same time, either one started first."""
     order = (plain, writing)[:: (-1) ** number]
     with StopRequest() as stop, ThreadPoolExecutor(len(order)) as threads:
-        spent = list(threads.map(partial(_load, assignment, number, stop), order))
+        spent = list(threads.map(partial(_load, plan, number, stop), order))
     before, after = spent[:: (-1) ** number]
     found = Round(after.per_s / before.per_s, before.processor_ms / after.processor_ms)
     print(
@@ -116,17 +119,17 @@ def _round(plain: Job, writing: Job, assignment: Assignment, number: int) -> Rou
     return found
 
 
-def _load(assignment: Assignment, number: int, stop: StopRequest, job: Job) -> Spent:
+def _load(plan: Plan, number: int, stop: StopRequest, job: Job) -> Spent:
     """Drive the load as `load` does."""
-    run_id = f"round{number}{len(job.outputs)}"
-    plan = job.out / "k6" / run_id / "plan.json"
-    scenario.write_plan(plan, scenario.script_plan(job, assignment, run_id))
-    outcome = run_k6(scenario.k6_runs(job, assignment, plan, run_id), stop, label=run_id)
+    run_id = f"round{number}{len(job.options.every_output)}"
+    told = job.options.out / "k6" / run_id / "plan.json"
+    scenario.write_plan(told, scenario.script_plan(job, plan, run_id))
+    outcome = run_k6(scenario.k6_runs(job, plan, told, run_id), stop, label=run_id)
     if outcome.code or outcome.said or outcome.load_began_s is None:
         raise SystemExit(f"{outcome.text}: {[said.text for said in outcome.said]}")
     summary = ScriptSummary.model_validate(outcome.summary)
     requests = sum(row.requests for row in summary.traffic if row.phase == SUSTAINED)
-    phase = next(phase for phase in assignment.load.phases if phase.name == SUSTAINED)
+    phase = next(phase for phase in plan.phases if phase.name == SUSTAINED)
     began = outcome.load_began_s + phase.start_s
     looks = [look for look in outcome.vitals if began <= look.at_s <= began + phase.duration_s]
     lasted = looks[-1].at_s - looks[0].at_s

@@ -8,11 +8,10 @@ from typing import Any, Literal
 
 from chamiperf_ci.adapters import files
 from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models.plan import Plan, PlannedPhase
 from chamiperf_ci.models.run import (
     Distribution,
-    LoadPlan,
     PhaseOutcome,
-    PhasePlan,
     Run,
     RunKind,
     Series,
@@ -78,9 +77,9 @@ def made_run(
         "fingerprint": made_fingerprint(scenario=scenario, **(fingerprint or {})),
         "machine": Machine(cores=8, memory_gib=32, cpu_model="Model A", kernel="6.1", load_average=0.2),
         "identities": (Identity(service="bss", version="1.4.0", commit="1a2b3c4"),),
-        "plan": LoadPlan(
+        "plan": Plan(
             model="closed",
-            phases=(PhasePlan(name="sustained", start_s=120, duration_s=600, from_vus=10_000, to_vus=10_000,
+            phases=(PlannedPhase(name="sustained", start_s=120, duration_s=600, from_vus=10_000, to_vus=10_000,
                               offered_per_s=10_000),),
             pace_s=1.0,
             windows=20,

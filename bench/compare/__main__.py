@@ -15,7 +15,8 @@ from pathlib import Path
 from chamiperf_ci.adapters.files import PRODUCER, default_baselines, read_document, write_document
 from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.models.run import Distribution, LoadPlan, PhasePlan, Run, RunKind, Series, Traffic, Window
+from chamiperf_ci.models.plan import Plan, PlannedPhase
+from chamiperf_ci.models.run import Distribution, Run, RunKind, Series, Traffic, Window
 from chamiperf_ci.models.target import CredentialKind, Fingerprint, Machine, StackKind
 from chamiperf_ci.steps.baselines.candidates import from_run
 from chamiperf_ci.steps.baselines.propose import Intent, propose
@@ -79,7 +80,7 @@ def _run(scenario: str, day: int) -> Run:
     started = datetime(2026, 3, 1, 1, 17, tzinfo=UTC) + timedelta(days=day)
     level = 1 + 0.01 * ((7 * day) % 5)
     endpoints = [f"endpoint-{place}" for place in range(ENDPOINTS)]
-    phase = PhasePlan(name="sustained", start_s=0, duration_s=600, from_vus=100, to_vus=100, offered_per_s=5_000)
+    phase = PlannedPhase(name="sustained", start_s=0, duration_s=600, from_vus=100, to_vus=100, offered_per_s=5_000)
     return Run(
         producer=PRODUCER,
         run_kind=RunKind.NIGHT,
@@ -110,7 +111,7 @@ def _run(scenario: str, day: int) -> Run:
         ),
         machine=Machine(cores=2, memory_gib=8, cpu_model="any", kernel="any", load_average=0.1),
         identities=(),
-        plan=LoadPlan(
+        plan=Plan(
             model="closed",
             phases=(phase,),
             pace_s=1.0,

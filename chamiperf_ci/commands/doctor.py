@@ -29,13 +29,13 @@ def doctor(given: GivenTarget, scenarios: tuple[str, ...], profile: str, k6: str
     measurement is to be had: a service or k6 is missing, or the plan is too large for this machine.
     """
     from chamiperf_ci.steps.load.plan import assign, limits  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.steps.load.request import Overrides, choose_scenarios, read_profile  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.load.request import LoadOptions, choose_scenarios, read_profile  # noqa: PLC0415 - as above
 
     target = resolve(given) if given.name or given.services or given.gateway else None
     shapes = read_profile(profile)
     spoken = dialect_of(given)
     chosen = choose_scenarios(scenarios, shapes) if scenarios else ()
-    planned = [assign(shapes, each, Overrides(), spoken) for each in chosen]
+    planned = [assign(shapes, each, LoadOptions(), spoken) for each in chosen]
     if target is None:
         found = examine(k6, None, planned, limits(None))
     else:

@@ -76,16 +76,17 @@ def drill(
     Exit code 0: the largest slow-down was caught and nothing was found in unchanged code; 1: not so; 3: too few valid
     runs, or cut off.
     """
+    from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.drill import judge  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.steps.load.drive import Given  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.load.request import LoadOptions  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.lock import Claim  # noqa: PLC0415 - as above
 
-    load = Given(
+    load = LoadOptions(
         target=given,
         out=out / "drill",
         scenarios=(scenario,),
         profile=profile,
-        kind="drill",
+        kind=RunKind.DRILL,
         seed_file=seed_file or out / "seed.json",
         k6=k6,
         vus=vus,

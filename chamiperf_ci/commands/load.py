@@ -171,7 +171,10 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
 
     Writes runs/SCENARIO.json, one file a scenario. Exits 3 when a run cannot be judged; the file says why.
     """
-    from chamiperf_ci.steps.load.drive import Given, Voice, drive  # noqa: PLC0415 - keeps `load --help` fast
+    from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - keeps `load --help` fast
+    from chamiperf_ci.steps.load.brake import Limits  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.load.drive import Output, drive  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.load.request import LoadOptions, setting  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.server_metrics.collect import collector  # noqa: PLC0415 - as above
 
     if options["dry_run"]:
@@ -188,14 +191,17 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
     began = time.monotonic()
     durations = {name: options.pop(name.replace("-", "_")) for name in _PHASES}
     code = drive(
-        Given(
+        LoadOptions(
             target=given,
             out=out,
+            kind=RunKind(options.pop("kind")),
+            settings=dict(map(setting, options.pop("settings"))),
+            limits=Limits(*(options.pop(name) for name in ("brake_share", "brake_after", "max_duration"))),
             claim=Claim(claim.run, claim.owner, break_lock=claim.break_lock),
             durations_s={name: seconds for name, seconds in durations.items() if seconds is not None},
             **options,
         ),
-        Voice(result=show, progress=partial(click.echo, err=True)),
+        Output(result=show, progress=partial(click.echo, err=True)),
         collectors=collector,
     )
     if code is ExitCode.OK and not options["dry_run"]:

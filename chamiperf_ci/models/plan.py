@@ -1,14 +1,14 @@
-"""The load as the scripts are told it: the plan of one run, and the profiles that plans are made from.
+"""A load: as a profile has it, as it is planned, and as a script is told it.
 
-`k6/README.md` states both formats. A plan holds no secret.
+`k6/README.md` states what a script is told and what a profile holds. None of it is secret.
 """
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from chamiperf_ci.models.document import Value
-from chamiperf_ci.models.target import CHAMICORE, CredentialKind, Service
+from chamiperf_ci.models.document import Count, Number, Value
+from chamiperf_ci.models.target import CHAMICORE, CredentialKind, Service, Target
 
 Parameter = bool | int | float | str
 """A scenario's own setting."""
@@ -64,6 +64,11 @@ class Phase(Value):
         return Level(start=self.from_vus, end=self.to_vus)
 
     @property
+    def most_vus(self) -> int:
+        """The most VUs; 0 where only arrivals are planned."""
+        return max(self.from_vus or 0, self.to_vus or 0)
+
+    @property
     def rate(self) -> Level | None:
         """The arrivals per second, or None where there are none."""
         if self.from_rate is None or self.to_rate is None:
@@ -91,7 +96,7 @@ class Load(Value):
     @property
     def max_vus(self) -> int:
         """The most VUs that a phase plans; 0 where only arrivals are planned."""
-        return round(max((max(phase.vus.start, phase.vus.end) for phase in self.phases if phase.vus), default=0))
+        return max((phase.most_vus for phase in self.phases), default=0)
 
     def phase(self, name: str) -> Phase | None:
         """The phase of this name, or None."""
@@ -105,13 +110,84 @@ class Load(Value):
             return 0
         return self.windows or (10 if sustained.duration_s < SHORT_S else 20)
 
+
+class PlannedPhase(Phase):
+    """A phase with what it offers; a run's file states more of it than the script is told."""
+
+    offered_per_s: Number
+    """Planned iterations per second, mean over the phase; 0 where the phase has no fixed rate (unpaced)."""
+    requests_per_iteration: Number = 1.0
+    """Of those that are measured."""
+    sent_per_s: dict[Service, Number] = Field(default_factory=dict)
+    """Requests per second by service, unmeasured ones among them; empty where nothing fixes the rate."""
+
+
+class Plan(Load):
+    """One scenario's load, planned: what k6 is told, what the plan's table shows, and what the run's file states.
+
+    The fields after `connections` are missing from the files of earlier versions.
+    """
+
+    windows: Count = 0
+    """Of the sustained phase; 0 without one, or where nothing plans them for its iterations."""
+    phases: tuple[PlannedPhase, ...]
+    window_s: Number
+    """Planned length of a window in seconds; 0 where there are none, or where they are shares of the iterations."""
+    planned_iterations: Number
+    """0 where nothing fixes them (unpaced)."""
+    memory_mb: Number
+    """Memory the generator was planned to need, MB; with its collector as `gogc` has it."""
+    segments: Count
+    """Local k6 processes that share the load."""
+    connections: Count | None = None
+    """The most that may be open at the same time: each VU keeps one to each service."""
+    scenario: str = ""
+    services: tuple[Service, ...] = ()
+    """The HTTP services that its requests go to."""
+    needs: tuple[Service | Literal["kea"], ...] = ()
+    """Services without which the scenario has nothing to measure."""
+    setup_s: Number = 0.0
+    """Seconds that it waits at the longest before its phases."""
+    writes_addresses: bool = False
+    """Whether it writes interfaces, whose addresses reach a DHCP server by themselves."""
+    vus: Count = 0
+    """VUs that k6 must hold: the planned ones, and those it needs for arrivals."""
+    creates: Number = 0.0
+    """Objects created."""
+    leaves: Number = 0.0
+    """Objects that stay behind."""
+    rows_left: dict[str, Number] = Field(default_factory=dict)
+    """What stays for good beside objects, by what it is; as far as the iterations are fixed."""
+    requests: Number = 0.0
+    """Of the whole load, with a guess where nothing fixes them."""
+    unpaced_requests_per_s: Number = 0.0
+    """To all services together, as far as a rate that nothing fixes can be guessed; 0 where all rates are fixed."""
+    gogc: Count | None = None
+    """How rarely k6 collects its garbage; None for its own default."""
+
     @property
-    def window_s(self) -> float:
-        """Planned length of a window in seconds; 0 where there are none, or where they are shares of the iterations."""
-        sustained = self.phase(SUSTAINED)
-        if sustained is None or sustained.iterations or not self.window_count:
-            return 0.0
-        return sustained.duration_s / self.window_count
+    def longest_s(self) -> float:
+        """Seconds that it takes at the longest, from setup to the end of its phases."""
+        return self.setup_s + self.duration_s
+
+    @property
+    def peak_requests_per_s(self) -> dict[Service, float]:
+        """By service, in the phase that offers most; empty where nothing fixes the rate."""
+        offered = [phase.sent_per_s for phase in self.phases]
+        return {
+            service: max(rates.get(service, 0.0) for rates in offered)
+            for service in self.services
+            if any(service in rates for rates in offered)
+        }
+
+    @property
+    def exchanges_token(self) -> bool:
+        """Whether it asks for tokens in exchange for somebody else's."""
+        return self.parameters.get("grant") == "token-exchange"
+
+    def missing(self, target: Target) -> tuple[str, ...]:
+        """What the scenario cannot do without and the target does not have."""
+        return tuple(need for need in self.needs if (target.kea if need == "kea" else target.url(need)) is None)
 
 
 class Profile(Value):

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from chamiperf_ci.models.document import Count, Document, Number, Value
-from chamiperf_ci.models.plan import SUSTAINED
+from chamiperf_ci.models.plan import SUSTAINED, Plan
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RunReason, TargetVerdict
 
@@ -105,19 +105,6 @@ class Scalar(Value):
     resolution: Annotated[Number, Field(ge=0)] = 0.0
 
 
-class PhasePlan(Value):
-    """One phase as planned."""
-
-    name: str
-    start_s: Number
-    duration_s: Number
-    from_vus: Count
-    to_vus: Count
-    offered_per_s: Number
-    """Planned iterations per second at the phase's level; 0 where the phase has no fixed rate (unpaced)."""
-    requests_per_iteration: Number = 1.0
-
-
 class PhaseOutcome(Value):
     """One phase as it went; an achieved rate is never a capacity."""
 
@@ -128,25 +115,6 @@ class PhaseOutcome(Value):
     max_vus: Count
     in_flight: Number | None = None
     """Measured requests in flight, mean over the phase; most VUs wait for their next turn."""
-
-
-class LoadPlan(Value):
-    """What the load was meant to be."""
-
-    model: Literal["closed", "open"]
-    """Closed: a fixed number of VUs; open: arrivals at a rate."""
-    phases: tuple[PhasePlan, ...]
-    pace_s: Number
-    """Seconds between the starts of a VU's iterations; 0 for no pace."""
-    windows: Count
-    window_s: Number
-    planned_iterations: Number
-    memory_mb: Number
-    """Memory the generator was planned to need, MB."""
-    segments: Count
-    """Local k6 processes that share the load."""
-    connections: Count | None = None
-    """The most that may be open at the same time: each VU keeps one to each service."""
 
 
 class GeneratorHealth(Value):
@@ -325,7 +293,7 @@ class Run(Document):
     fingerprint: Fingerprint
     machine: Machine
     identities: tuple[Identity, ...]
-    plan: LoadPlan
+    plan: Plan
     phases: tuple[PhaseOutcome, ...]
     series: tuple[Series, ...]
     traffic: tuple[Traffic, ...]

@@ -26,8 +26,8 @@ from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.steps.compare import step as compare
 from chamiperf_ci.steps.compare.judge import judge
 from chamiperf_ci.steps.compare.scenarios import read_runs
-from chamiperf_ci.steps.load.drive import Given, Voice, drive
-from chamiperf_ci.steps.load.request import SPIKE, describe, read_profile
+from chamiperf_ci.steps.load.drive import Output, drive
+from chamiperf_ci.steps.load.request import SPIKE, LoadOptions, describe, read_profile
 from chamiperf_ci.steps.lock import Claim, hold
 from chamiperf_ci.steps.readiness import wait_until_ready
 from chamiperf_ci.steps.seed.drive import Driver
@@ -161,7 +161,7 @@ def replay(run: Run, load: Load) -> dict[str, Any]:
         "profile": run.fingerprint.profile,
         "connections": run.fingerprint.connections,
         "durations_s": _durations(load, done, changed),
-        "settings": tuple(f"{name}={_text(changed[name])}" for name in load.parameters if name in changed),
+        "settings": {name: changed[name] for name in load.parameters if name in changed},
     }
     for name, option in (("pace_s", "pace"), ("windows", "windows"), ("request_timeout_s", "request_timeout")):
         if name in changed:
@@ -189,14 +189,11 @@ def _durations(load: Load, done: Mapping[str, Any], changed: Mapping[str, Any]) 
     return {name: done.get(key, 0.0) for name, key in keys.items() if key in changed or key not in done}
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - a parameter of any kind
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 REPEATS = 2
 """With the night's own run these are the three that a regression needs."""
 PAIRS = 5
-WATCHED = partial(drive, collectors=collector)
+Drives = Callable[[LoadOptions, Output], ExitCode]
+WATCHED: Drives = partial(drive, collectors=collector)
 """Drives a load and reads the services' metrics meanwhile, as the night's own was: targets look at all of its runs."""
 
 _FIRST_KINDS = (RunKind.NIGHT, RunKind.QUICK, RunKind.DRILL)
@@ -252,7 +249,7 @@ class Confirmation:
         return self.seed_file or self.verdict.parent / "seed.json"
 
 
-def confirm(asked: Confirmation, drives: Callable[[Given, Voice], ExitCode] = WATCHED) -> ExitCode:
+def confirm(asked: Confirmation, drives: Drives = WATCHED) -> ExitCode:
     """Measure the suspects again, decide once, and return the night's exit code.
 
     Args:
@@ -295,7 +292,7 @@ def _require_possible(asked: Confirmation) -> None:
         )
 
 
-def _repeats(asked: Confirmation, nights: list[Run], drives: Callable[[Given, Voice], ExitCode]) -> None:
+def _repeats(asked: Confirmation, nights: list[Run], drives: Drives) -> None:
     """Two more runs of each scenario, all scenarios once before any of them twice, so that they lie further apart."""
     due = {night.scenario: time.monotonic() + _left(asked, night) for night in nights}
     waiting = list(nights)
@@ -308,7 +305,7 @@ def _repeats(asked: Confirmation, nights: list[Run], drives: Callable[[Given, Vo
             _keep_apart(asked, night.scenario, due[night.scenario] - time.monotonic())
             asked.say(f"Measuring {night.scenario} again ({number} of {REPEATS})")
             ending = f".repeat-{number}"
-            code = drives(_given(asked, night, kind=RunKind.REPEAT, file_ending=ending), _voice(asked))
+            code = drives(_options(asked, night, kind=RunKind.REPEAT, file_ending=ending), _output(asked))
             due[night.scenario] = time.monotonic() + asked.min_gap_s
             if code is not ExitCode.OK:
                 # A repeat that cannot be judged leaves too few to decide on; one that was cut off ends everything.
@@ -317,25 +314,25 @@ def _repeats(asked: Confirmation, nights: list[Run], drives: Callable[[Given, Vo
                     return
 
 
-def _pairs(asked: Confirmation, nights: list[Run], drives: Callable[[Given, Voice], ExitCode]) -> None:
+def _pairs(asked: Confirmation, nights: list[Run], drives: Drives) -> None:
     """Five pairs of each scenario, old and new alternating."""
     for night in nights:
         asked.say(f"Measuring {night.scenario} again by {PAIRS} pairs, old against new")
-        given = _given(
+        options = _options(
             asked,
             night,
             pairs=PAIRS,
             against=asked.against,
             against_seed_file=asked.against_seed_file,
         )
-        if drives(given, _voice(asked)) is not ExitCode.OK:
+        if drives(options, _output(asked)) is not ExitCode.OK:
             return
 
 
-def _given(asked: Confirmation, night: Run, **changes: Any) -> Given:  # noqa: ANN401 - fields of many types
+def _options(asked: Confirmation, night: Run, **changes: Any) -> LoadOptions:  # noqa: ANN401 - fields of many types
     """The options of `load` that do again what a run did."""
     load = read_profile(night.fingerprint.profile).scenarios[night.scenario]
-    return Given(
+    return LoadOptions(
         target=asked.target,
         out=asked.runs.parent,
         seed_file=asked.seeded,
@@ -346,8 +343,8 @@ def _given(asked: Confirmation, night: Run, **changes: Any) -> Given:  # noqa: A
     )
 
 
-def _voice(asked: Confirmation) -> Voice:
-    return Voice(result=asked.say, progress=asked.say)
+def _output(asked: Confirmation) -> Output:
+    return Output(result=asked.say, progress=asked.say)
 
 
 def _left(asked: Confirmation, night: Run) -> float:

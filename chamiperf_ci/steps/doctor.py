@@ -14,8 +14,8 @@ from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.k6 import find_k6
 from chamiperf_ci.errors import ConfigurationError, ToolkitError
+from chamiperf_ci.models.plan import Plan
 from chamiperf_ci.steps.load.plan import FILES_KEPT, MachineLimits
-from chamiperf_ci.steps.load.request import Assignment
 from chamiperf_ci.steps.load.sizing import Sizing, size
 from chamiperf_ci.steps.readiness import configured
 
@@ -74,21 +74,17 @@ class Examination:
         }
 
 
-def examine(
-    k6: str | None, client: Chamicore | None, assignments: Iterable[Assignment], limits: MachineLimits
-) -> Examination:
+def examine(k6: str | None, client: Chamicore | None, plans: Iterable[Plan], limits: MachineLimits) -> Examination:
     """Look at the machine, at the road to the stack where there is one, and at a plan where one is given.
 
     Args:
         k6: The k6 that was named, None for the one that is found.
         client: To the stack; None where no target is given.
-        assignments: Scenarios as planned.
+        plans: Scenarios as planned.
         limits: What the machine gives to a load of this target.
     """
     conditions = [*_machine(limits), _k6(k6), *(_road(client) if client is not None else ())]
-    return Examination(
-        tuple(conditions), tuple(size(each, cores=machine.cores(), limits=limits) for each in assignments)
-    )
+    return Examination(tuple(conditions), tuple(size(each, cores=machine.cores(), limits=limits) for each in plans))
 
 
 def _machine(limits: MachineLimits) -> Iterator[Condition]:

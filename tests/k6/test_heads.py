@@ -8,7 +8,7 @@ from k6_runs import SCENARIOS, SCRIPTS
 from tabulate import tabulate
 
 from chamiperf_ci.steps.load.plan import HEADERS, assign, cells
-from chamiperf_ci.steps.load.request import Overrides, read_profile
+from chamiperf_ci.steps.load.request import LoadOptions, read_profile
 
 PROFILES = ("demo", "quick", "full", "soak")
 TABLE = re.compile(r"^//   profile .*\n(?://   .*\n)*", re.MULTILINE)
@@ -16,7 +16,7 @@ TABLE = re.compile(r"^//   profile .*\n(?://   .*\n)*", re.MULTILINE)
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_script_shows_the_plan_of_each_profile(scenario):
-    planned = {profile: assign(read_profile(profile), scenario, Overrides()) for profile in PROFILES}
+    planned = {profile: assign(read_profile(profile), scenario, LoadOptions()) for profile in PROFILES}
     rows = [("profile", *HEADERS), *((profile, *cells(each)) for profile, each in planned.items())]
     table = tabulate(rows, tablefmt="plain", disable_numparse=True)
     expected = "".join(f"//   {line}".rstrip() + "\n" for line in table.splitlines())

@@ -8,14 +8,14 @@ from click.testing import CliRunner
 from chamiperf_ci.commands.doctor import doctor
 from chamiperf_ci.steps.doctor import Condition, Examination, State
 from chamiperf_ci.steps.load.plan import MachineLimits, assign
-from chamiperf_ci.steps.load.request import Overrides, read_profile
+from chamiperf_ci.steps.load.request import LoadOptions, read_profile
 from chamiperf_ci.steps.load.sizing import CPU_MS_PER_REQUEST, USABLE_SHARE, size, too_large
 
 ROOMY = MachineLimits(available_mb=64_000, open_files=1_000_000, local_ports=60_000)
 
 
 def _storm(profile="full", **changes):
-    return assign(read_profile(profile), "boot_storm", Overrides(**changes))
+    return assign(read_profile(profile), "boot_storm", LoadOptions(**changes))
 
 
 def test_the_spike_of_a_full_storm_needs_more_cores_than_two():

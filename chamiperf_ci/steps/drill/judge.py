@@ -30,9 +30,9 @@ from chamiperf_ci.steps.compare.rows import pair_rows
 from chamiperf_ci.steps.compare.scenarios import Past, Sitting
 from chamiperf_ci.steps.drill import measure
 from chamiperf_ci.steps.drill.measure import CutOff, Drives, Injection, Measuring, Over
-from chamiperf_ci.steps.load.drive import Given, drive
+from chamiperf_ci.steps.load.drive import drive
 from chamiperf_ci.steps.load.plan import assign, seconds_of
-from chamiperf_ci.steps.load.request import Overrides, choose_scenarios, read_profile
+from chamiperf_ci.steps.load.request import LoadOptions, choose_scenarios, read_profile
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.targets import dialect_of, resolve
 from chamiperf_ci.verdict.power import WANTED_POWER, GatePower, gate_power
@@ -308,7 +308,7 @@ class Asked:
         say: Where progress goes.
     """
 
-    load: Given
+    load: LoadOptions
     baselines: Path | None
     runs: int
     comparisons: int
@@ -336,7 +336,7 @@ def drill(asked: Asked, out: Path, drives: Drives = drive, finds: Finds = measur
     rules = files.read_document(asked.baselines or default_baselines(), Baselines)
     place = finds(resolve(asked.load.target), scenario)
     injects = isinstance(place, measure.Injection)
-    seconds = seconds_of(assign(profile, scenario, Overrides(), dialect_of(asked.load.target)))
+    seconds = seconds_of(assign(profile, scenario, LoadOptions(), dialect_of(asked.load.target)))
     effects = sorted(set(asked.effects))
     parts = measure.schedule(asked.runs, asked.comparisons if injects else 0, effects)
     asked.say(

@@ -17,7 +17,8 @@ from chamiperf_ci.models.faults import Latency
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.target import StackKind, StackState, Target
 from chamiperf_ci.models.vocabulary import NOT_BY_CHANCE
-from chamiperf_ci.steps.load.drive import Given, Voice, describe
+from chamiperf_ci.steps.load.drive import Output, describe
+from chamiperf_ci.steps.load.request import LoadOptions
 from chamiperf_ci.verdict.change import RUNS_TO_DECIDE
 from chamiperf_ci.verdict.power import BASELINE_RUNS
 
@@ -190,7 +191,7 @@ def find_injection(target: Target, scenario: str) -> Injection | str:
     return Injection(state, service, route, state.options.service_time_ms)
 
 
-Drives = Callable[[Given, Voice], ExitCode]
+Drives = Callable[[LoadOptions, Output], ExitCode]
 
 MOST_INVALID = 10
 """Invalid runs in a row, after which the machine is not asked again."""
@@ -216,7 +217,7 @@ class Measuring:
         say: Where progress goes.
     """
 
-    load: Given
+    load: LoadOptions
     drives: Drives
     run_s: float
     most_s: float
@@ -254,9 +255,10 @@ class Measuring:
         path = self.load.out / "runs" / f"{scenario}{ending}.json"
         path.unlink(missing_ok=True)
         self.say(f"run {len(self.made) + 1}: {purpose}" + (f" by {effect:.0%}" if effect else ""))
-        quiet = Voice(result=_nowhere, progress=_nowhere)
+        limits = replace(self.load.limits, max_duration_s=left)
+        quiet = Output(result=_nowhere, progress=_nowhere)
         try:
-            self.drives(replace(self.load, file_ending=ending, max_duration=left), quiet)
+            self.drives(replace(self.load, file_ending=ending, limits=limits), quiet)
         except Interrupted as error:
             raise CutOff(error.wrong) from error
         run = _read(path)

@@ -2,11 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 from tabulate import tabulate
@@ -17,13 +18,12 @@ from chamiperf_ci.adapters.files import catalogue, dialect, read_document
 from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement, StackUnreachable, ToolkitError
-from chamiperf_ci.models.plan import SUSTAINED, Parameter, Profile
+from chamiperf_ci.models.plan import SUSTAINED, Plan, Profile
 from chamiperf_ci.models.run import Run, RunKind, RunProblem
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import CredentialKind, Service, Target
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load import request
-from chamiperf_ci.steps.load.brake import Limits
 from chamiperf_ci.steps.load.plan import (
     Budget,
     Fit,
@@ -33,15 +33,14 @@ from chamiperf_ci.steps.load.plan import (
     limits,
     plan_table,
     require_possible,
-    rows_left,
     seconds_of,
 )
-from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, Overrides, refuse_thresholds
-from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, forget, not_driven, run_file, run_scenario
+from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, refuse_thresholds
+from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, forget, not_driven, run_scenario
 from chamiperf_ci.steps.load.sizing import too_large
 from chamiperf_ci.steps.load.stack_state import look_around
 from chamiperf_ci.steps.load.volume import KEA, in_order
-from chamiperf_ci.steps.lock import Claim, Held, hold
+from chamiperf_ci.steps.lock import Held, hold
 from chamiperf_ci.steps.readiness import Readiness
 from chamiperf_ci.steps.road import Road, require_outputs
 from chamiperf_ci.steps.targets import GivenTarget, dialect_of, resolve
@@ -73,13 +72,13 @@ RECOVERY_S = 60.0
 
 
 def run_night(
-    job: Job, assignments: Sequence[Assignment], clients: Clients, budget: Budget, *, began: float | None = None
+    job: Job, plans: Sequence[Plan], clients: Clients, budget: Budget, *, began: float | None = None
 ) -> list[ScenarioEnd]:
     """Drive the scenarios in the order in which they are given.
 
     Args:
         job: What they have in common.
-        assignments: The scenarios.
+        plans: The scenarios.
         clients: To drive them with.
         budget: The time for all of them.
         began: `time.monotonic` when that time began; None for now.
@@ -89,33 +88,34 @@ def run_night(
     """
     ends: list[ScenarioEnd] = []
     began = time.monotonic() if began is None else began
-    for number, assignment in enumerate(assignments):
+    for number, plan in enumerate(plans):
         if clients.stop.requested:
             break
-        if number and not _pause(job, assignments[number - 1], assignment, clients):
+        if number and not _pause(job, plans[number - 1], plan, clients):
             break
-        fit = budget.fit(assignment, elapsed_s=time.monotonic() - began, rest=len(assignments) - number)
-        end = _one(job, assignment, clients, fit, alone=len(assignments) == 1)
+        fit = budget.fit(plan, elapsed_s=time.monotonic() - began, rest=len(plans) - number)
+        end = _one(job, plan, clients, fit, alone=len(plans) == 1)
         ends.append(end)
         clients.say(f"{end.scenario}: {end.word}; {end.text}")
     return ends
 
 
-def _one(job: Job, assignment: Assignment, clients: Clients, fit: Fit, *, alone: bool) -> ScenarioEnd:
-    missing = assignment.missing(job.target)
+def _one(job: Job, plan: Plan, clients: Clients, fit: Fit, *, alone: bool) -> ScenarioEnd:
+    missing = plan.missing(job.target)
     try:
         if missing:
             text = why_missing(job.target, missing)
-            return _not_driven(job, assignment, clients, RunReason.NOT_POSSIBLE, text)
+            return _not_driven(job, plan, clients, RunReason.NOT_POSSIBLE, text)
         if not fit.fits:
-            return _not_driven(job, assignment, clients, RunReason.NOT_RUN_BUDGET, fit.text)
-        require_possible(job, assignment, many_objects=job.many_objects)
-        limits = replace(job.limits, max_duration_s=min(job.limits.max_duration_s, fit.seconds))
-        return _ended(job, run_scenario(replace(job, limits=limits), assignment, clients))
+            return _not_driven(job, plan, clients, RunReason.NOT_RUN_BUDGET, fit.text)
+        require_possible(job, plan)
+        limits = job.options.limits
+        limits = replace(limits, max_duration_s=min(limits.max_duration_s, fit.seconds))
+        return _ended(job, run_scenario(_with(job, limits=limits), plan, clients))
     except ToolkitError as error:
         if alone or clients.stop.requested:
             raise
-        return _not_driven(job, assignment, clients, why_not_driven(error), str(error))
+        return _not_driven(job, plan, clients, why_not_driven(error), str(error))
 
 
 def why_missing(target: Target, missing: Sequence[str]) -> str:
@@ -142,23 +142,23 @@ def why_not_driven(error: ToolkitError) -> RunReason:
 
 def _ended(job: Job, run: Run) -> ScenarioEnd:
     word = Word.MEASURED if run.valid else Word.INVALID
-    return ScenarioEnd(run.scenario, word, describe(run), run_file(job, run.scenario), run)
+    return ScenarioEnd(run.scenario, word, describe(run), job.options.run_file(run.scenario), run)
 
 
-def _not_driven(job: Job, assignment: Assignment, clients: Clients, reason: RunReason, text: str) -> ScenarioEnd:
+def _not_driven(job: Job, plan: Plan, clients: Clients, reason: RunReason, text: str) -> ScenarioEnd:
     """An outcome without a load; its file says why, unless the stack cannot even be asked what it is."""
     words = {RunReason.NOT_POSSIBLE: Word.NOT_POSSIBLE, RunReason.NOT_RUN_BUDGET: Word.NOT_RUN}
-    end = ScenarioEnd(assignment.scenario, words.get(reason, Word.INVALID), text, run_file(job, assignment.scenario))
+    end = ScenarioEnd(plan.scenario, words.get(reason, Word.INVALID), text, job.options.run_file(plan.scenario))
     try:
         around = look_around(clients.chamicore)
     except InvalidMeasurement:
         return end
-    return replace(end, run=not_driven(job, assignment, RunProblem(reason=reason, text=text), around))
+    return replace(end, run=not_driven(job, plan, RunProblem(reason=reason, text=text), around))
 
 
-def _pause(job: Job, before: Assignment, after: Assignment, clients: Clients) -> bool:
+def _pause(job: Job, before: Plan, after: Plan, clients: Clients) -> bool:
     """Let the stack come to rest, and see that it is ready; False if asked to stop."""
-    if clients.stop.wait(job.pausing_s(before.load)):
+    if clients.stop.wait(job.options.pausing_s(before)):
         return False
     readiness = Readiness(clients.chamicore, after.services)
     end = time.monotonic() + RECOVERY_S
@@ -214,10 +214,13 @@ def order(pairs: int) -> Iterator[tuple[int, RunKind]]:
 def shortened(job: Job, scenario: str) -> Job:
     """The job with a sustained phase of at most five minutes, unless its length was asked for."""
     sustained = job.profile.scenarios[scenario].phase(SUSTAINED)
-    if SUSTAINED in job.overrides.durations_s or sustained is None or sustained.duration_s <= LONGEST_S:
+    if SUSTAINED in job.options.durations_s or sustained is None or sustained.duration_s <= LONGEST_S:
         return job
-    durations = {**job.overrides.durations_s, SUSTAINED: LONGEST_S}
-    return replace(job, overrides=replace(job.overrides, durations_s=durations))
+    return _with(job, durations_s={**job.options.durations_s, SUSTAINED: LONGEST_S})
+
+
+def _with(job: Job, **options: Any) -> Job:  # noqa: ANN401 - fields of LoadOptions
+    return replace(job, options=replace(job.options, **options))
 
 
 def run_pairs(old: Side, new: Side, scenarios: Sequence[str], pairs: int, budget: Budget) -> list[ScenarioEnd]:
@@ -235,9 +238,9 @@ def run_pairs(old: Side, new: Side, scenarios: Sequence[str], pairs: int, budget
             side = old if kind is RunKind.PAIR_OLD else new
             word = kind.removeprefix("pair-")
             side.clients.say(f"{scenario}: pair {number} of {pairs}, {word}")
-            job = replace(shortened(side.job, scenario), kind=kind, file_ending=f".pair-{number}.{word}")
-            assignment = assign(job.profile, scenario, job.overrides, job.target.dialect)
-            ends.extend(run_night(job, [assignment], side.clients, budget, began=began))
+            job = _with(shortened(side.job, scenario), kind=kind, file_ending=f".pair-{number}.{word}")
+            plan = assign(job.profile, scenario, job.options, job.target.dialect)
+            ends.extend(run_night(job, [plan], side.clients, budget, began=began))
     return ends
 
 
@@ -248,197 +251,114 @@ Collectors = Callable[[Target], ServerCollector]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """The options of `load`, as they were given."""
-
-    target: GivenTarget
-    out: Path
-    scenarios: tuple[str, ...]
-    profile: str
-    kind: str = "quick"
-    seed_file: Path | None = None
-    dry_run: bool = False
-    k6: str | None = None
-    vus: int | None = None
-    spike_vus: int | None = None
-    rate: float | None = None
-    spike_rate: float | None = None
-    iterations: int | None = None
-    pace: float | None = None
-    durations_s: Mapping[str, float] = field(default_factory=dict)
-    windows: int | None = None
-    herd: bool | None = None
-    request_timeout: float | None = None
-    connections: str = "keep"
-    settings: tuple[str, ...] = ()
-    max_duration: float = 19_800.0
-    brake_share: float = 0.5
-    brake_after: float = 30.0
-    settle: float | None = None
-    pause: float | None = None
-    many_objects: bool = False
-    outputs: tuple[str, ...] = ()
-    remote_write: bool = False
-    native_histograms: bool = False
-    shards: int | None = None
-    pairs: int | None = None
-    against: str | None = None
-    against_seed_file: Path | None = None
-    claim: Claim | None = None
-    """Who asks for the stack's lock; None leaves it alone."""
-    file_ending: str = ""
-    """Between a scenario's name and `.json`, such as `.repeat-1`; no option, `confirm` sets it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
+class Output:
     """Where the result goes, and where progress does."""
 
     result: Callable[[str], None]
     progress: Callable[[str], None]
 
 
-def drive(given: Given, voice: Voice, collectors: Collectors | None = None) -> ExitCode:
+def drive(options: LoadOptions, output: Output, collectors: Collectors | None = None) -> ExitCode:
     """Plan, show and drive; 3 if anything that was asked for was not measured.
 
     Raises:
         ToolkitError: Nothing could be measured; says why.
     """
-    if not given.dry_run:
+    if not options.dry_run:
         # First of all: a load that is refused, or killed before k6 runs, leaves no older run to be judged in its place.
-        for scenario in catalogue().scenarios if request.ALL in given.scenarios else in_order(given.scenarios):
-            forget(given.out, scenario, file_ending=given.file_ending, pairs=given.pairs is not None)
+        for scenario in catalogue().scenarios if request.ALL in options.scenarios else in_order(options.scenarios):
+            forget(options.out, scenario, file_ending=options.file_ending, pairs=options.pairs is not None)
     refuse_thresholds(os.environ, BASELINES)
-    _check_pairs(given)
-    profile = request.read_profile(given.profile)
-    scenarios = request.choose_scenarios(given.scenarios, profile)
-    if given.dry_run:
-        spoken = dialect_of(given.target)
-        _show([assign(profile, each, _overrides(given), spoken) for each in scenarios], given, spoken, voice.result)
+    _check_pairs(options)
+    profile = request.read_profile(options.profile)
+    scenarios = request.choose_scenarios(options.scenarios, profile)
+    if options.dry_run:
+        spoken = dialect_of(options.target)
+        _show([assign(profile, each, options, spoken) for each in scenarios], options, output.result)
         return ExitCode.OK
-    target = resolve(given.target)
+    target = resolve(options.target)
     require_allowed(target)
-    job = _job(given, target, profile, _seed(given.seed_file or given.out / "seed.json"))
-    assignments = [assign(profile, each, job.overrides, target.dialect) for each in scenarios]
+    job = _job(options, target, profile)
+    plans = [assign(profile, each, options, target.dialect) for each in scenarios]
     for warning in job.k6.warnings:
-        voice.progress(warning)
-    budget = _show(assignments, given, target.dialect, voice.progress)
-    if len(assignments) == 1 and not assignments[0].missing(target):
-        require_possible(job, assignments[0], many_objects=job.many_objects)
+        output.progress(warning)
+    budget = _show(plans, options, output.progress)
+    if len(plans) == 1 and not plans[0].missing(target):
+        require_possible(job, plans[0])
     with StopRequest() as stop, ExitStack() as held:
-        require_outputs(job.k6, job.outputs, job.output_settings, stop)
+        require_outputs(job.k6, options.every_output, job.output_settings, stop)
 
         def clients_of(side: Target) -> Clients:
             client = held.enter_context(Chamicore(side, patience=PATIENCE))
             lock = Held()
-            if given.claim is not None:
-                lock = held.enter_context(hold(client, given.claim, say=voice.progress))
+            if options.claim is not None:
+                lock = held.enter_context(hold(client, options.claim, say=output.progress))
             collector = collectors(side) if collectors else None
-            return Clients(client, stop, voice.progress, Road(side, job.k6), collector, lock.taken_by)
+            return Clients(client, stop, output.progress, Road(side, job.k6), collector, lock.taken_by)
 
         new = Side(job, clients_of(target))
-        if given.pairs:
-            old_job = _old(given, job)
+        if options.pairs:
+            old_job = _old(job)
             old = Side(old_job, clients_of(old_job.target))
-            ends = run_pairs(old, new, scenarios, given.pairs, budget)
+            ends = run_pairs(old, new, scenarios, options.pairs, budget)
         else:
-            ends = run_night(job, assignments, new.clients, budget)
+            ends = run_night(job, plans, new.clients, budget)
         interrupted = stop.requested
-    voice.result(_table(ends))
-    return _exit_code(ends, given, interrupted=interrupted)
+    output.result(_table(ends))
+    return _exit_code(ends, options, interrupted=interrupted)
 
 
-def _job(given: Given, target: Target, profile: Profile, seed: Seed) -> Job:
-    writing = given.remote_write or given.native_histograms
-    written = request.settings(os.environ, target, native_histograms=given.native_histograms) if writing else {}
+def _job(options: LoadOptions, target: Target, profile: Profile) -> Job:
     return Job(
-        target=target,
-        seed=seed,
-        profile=profile,
-        k6=find_k6(given.k6),
-        out=given.out,
-        kind=RunKind(given.kind),
-        overrides=_overrides(given),
-        connections=given.connections,
-        limits=Limits(given.brake_share, given.brake_after, given.max_duration),
-        settle_s=given.settle,
-        pause_s=given.pause,
-        many_objects=given.many_objects,
-        outputs=(*given.outputs, *([request.OUTPUT] if writing else [])),
-        output_settings=written,
-        subject_token=SecretStr(token) if (token := os.environ.get(SUBJECT_TOKEN)) else None,
-        file_ending=given.file_ending,
+        options,
+        target,
+        _seed(options.seed_file or options.out / "seed.json"),
+        profile,
+        find_k6(options.k6),
+        request.settings(os.environ, target, native_histograms=options.native_histograms)
+        if options.writes_remotely
+        else {},
+        SecretStr(token) if (token := os.environ.get(SUBJECT_TOKEN)) else None,
     )
 
 
-def _overrides(given: Given) -> Overrides:
-    return Overrides(
-        vus=given.vus,
-        spike_vus=given.spike_vus,
-        rate=given.rate,
-        spike_rate=given.spike_rate,
-        iterations=given.iterations,
-        pace_s=given.pace,
-        durations_s=given.durations_s,
-        windows=given.windows,
-        herd=given.herd,
-        request_timeout_s=given.request_timeout,
-        parameters=dict(_setting(text) for text in given.settings),
-        shards=given.shards,
-    )
-
-
-def _old(given: Given, job: Job) -> Job:
+def _old(job: Job) -> Job:
     """The old side's job: another target with its own seed, and with the new side's credential unless it has one."""
-    target = resolve(GivenTarget(name=given.against, config=given.target.config))
+    options = job.options
+    target = resolve(GivenTarget(name=options.against, config=options.target.config))
     if target.credential.kind is CredentialKind.NONE:
         target = target.model_copy(update={"credential": job.target.credential})
     require_allowed(target)
-    path = given.against_seed_file or given.out / "old" / "seed.json"
+    path = options.against_seed_file or options.out / "old" / "seed.json"
     return replace(job, target=target, seed=_seed(path))
-
-
-def _setting(text: str) -> tuple[str, Parameter]:
-    """A scenario's parameter; a value that reads as a number or as true or false is one."""
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ConfigurationError(f"{text!r} is not NAME=VALUE", where="--set", remedy="Give one such as readers=40.")
-    if value in ("true", "false"):
-        return name, value == "true"
-    for kind in (int, float):
-        try:
-            return name, kind(value)
-        except ValueError:
-            continue
-    return name, value
 
 
 def _seed(path: Path) -> Seed:
     return read_document(path, Seed, remedy="Run `chamiperf seed` first, or name its file with --seed-file.")
 
 
-def _show(assignments: list[Assignment], given: Given, spoken: str, say: Callable[[str], None]) -> Budget:
+def _show(plans: list[Plan], options: LoadOptions, say: Callable[[str], None]) -> Budget:
     """Say the plan and how long it takes, and keep the time."""
-    runs = 2 * given.pairs if given.pairs else 1
-    night = given.kind == RunKind.NIGHT
-    confirmation = confirmation_of(assignments) if night else 0.0
-    total = runs * sum(seconds_of(each) for each in assignments)
-    say(plan_table(assignments))
-    for warning in too_large(assignments, cores=machine.cores(), limits=limits(None)):
+    runs = 2 * options.pairs if options.pairs else 1
+    night = options.kind == RunKind.NIGHT
+    confirmation = confirmation_of(plans) if night else 0.0
+    total = runs * sum(seconds_of(each) for each in plans)
+    say(plan_table(plans))
+    for warning in too_large(plans, cores=machine.cores(), limits=limits(None)):
         say(f"warning: {warning}")
-    for assignment in assignments:
-        for what, count in rows_left(assignment, spoken).items():
-            say(f"{assignment.scenario} leaves about {count:,.0f} {what} behind, for good")
+    for plan in plans:
+        for what, count in plan.rows_left.items():
+            say(f"{plan.scenario} leaves about {count:,.0f} {what} behind, for good")
     say(
         f"about {duration(round(total))} in all"
         + (f", and up to {duration(round(confirmation))} for a confirmation" if night else "")
-        + f"; at most {duration(given.max_duration)}"
+        + f"; at most {duration(options.limits.max_duration_s)}"
     )
-    return Budget(most_s=given.max_duration, confirmation_s=confirmation)
+    return Budget(most_s=options.limits.max_duration_s, confirmation_s=confirmation)
 
 
-def _check_pairs(given: Given) -> None:
-    if (given.pairs is None) != (given.against is None):
+def _check_pairs(options: LoadOptions) -> None:
+    if (options.pairs is None) != (options.against is None):
         raise ConfigurationError(
             "pairs need an old side, and an old side needs pairs",
             where="--pairs and --against",
@@ -453,8 +373,8 @@ def _table(ends: list[ScenarioEnd]) -> str:
     )
 
 
-def _exit_code(ends: list[ScenarioEnd], given: Given, *, interrupted: bool) -> ExitCode:
+def _exit_code(ends: list[ScenarioEnd], options: LoadOptions, *, interrupted: bool) -> ExitCode:
     """A scenario that this stack cannot do fails only where it was asked for by its name."""
-    fine = {Word.MEASURED} | ({Word.NOT_POSSIBLE} if request.ALL in given.scenarios else set())
+    fine = {Word.MEASURED} | ({Word.NOT_POSSIBLE} if request.ALL in options.scenarios else set())
     good = not interrupted and all(end.word in fine for end in ends) and any(end.word is Word.MEASURED for end in ends)
     return ExitCode.OK if good else ExitCode.INVALID

@@ -9,16 +9,14 @@ from urllib.parse import urlsplit
 from tabulate import tabulate
 
 from chamiperf_ci.adapters import machine
-from chamiperf_ci.adapters.files import built_script, dialect
+from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.http_client import is_loopback
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.plan import SUSTAINED, Profile
+from chamiperf_ci.models.plan import SUSTAINED, Plan, Profile
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import CHAMICORE, StackKind, Target
-from chamiperf_ci.steps.load import request
-from chamiperf_ci.steps.load import volume as arithmetic
-from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, Overrides, usual_rest_s
-from chamiperf_ci.steps.load.volume import Volume, Work, iterations_per_s, sent_per_s, work_of
+from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, apply, usual_rest_s
+from chamiperf_ci.steps.load.volume import Work, plan_of, work_of
 
 FILES_KEPT = 500
 """Open files that a k6 process needs beside its connections."""
@@ -41,17 +39,17 @@ class MachineLimits:
     """Whether ports of closed connections are free again within a second (loopback, or tcp_tw_reuse)."""
 
 
-def segments_needed(volume: Volume, open_files: int) -> int:
+def segments_needed(plan: Plan, open_files: int) -> int:
     """Into how many processes the load must be split, so that each can open its connections."""
     per_process = max(1, open_files - FILES_KEPT)
-    return max(1, math.ceil(volume.connections / per_process))
+    return max(1, math.ceil((plan.connections or 0) / per_process))
 
 
-def require_room(volume: Volume, limits: MachineLimits, *, fresh: bool, addresses: int) -> None:
+def require_room(plan: Plan, limits: MachineLimits, *, fresh: bool, addresses: int) -> None:
     """Stop if the machine is too small.
 
     Args:
-        volume: What the load adds up to.
+        plan: What the load adds up to.
         limits: What the machine gives.
         fresh: Each request opens a connection of its own.
         addresses: Over how many addresses the connections are spread: one a service, or one gateway.
@@ -59,14 +57,14 @@ def require_room(volume: Volume, limits: MachineLimits, *, fresh: bool, addresse
     Raises:
         ConfigurationError: Open files, local ports or memory do not suffice; says what raises them.
     """
-    if limits.open_files <= FILES_KEPT or segments_needed(volume, limits.open_files) > MOST_SEGMENTS:
-        needed = volume.connections + FILES_KEPT
+    if limits.open_files <= FILES_KEPT or segments_needed(plan, limits.open_files) > MOST_SEGMENTS:
+        needed = (plan.connections or 0) + FILES_KEPT
         raise ConfigurationError(
-            f"{volume.connections:,} connections are planned and a process may open {limits.open_files:,} files",
+            f"{plan.connections:,} connections are planned and a process may open {limits.open_files:,} files",
             where="preflight: open files",
             remedy=f"Raise the limit with `ulimit -Hn {needed} && ulimit -n {needed}` (as root), or lower --vus.",
         )
-    ports = _ports_needed(volume, limits, fresh=fresh, addresses=addresses)
+    ports = _ports_needed(plan, limits, fresh=fresh, addresses=addresses)
     if ports > limits.local_ports:
         raise ConfigurationError(
             f"{ports:,} local ports to one address are needed and there are {limits.local_ports:,}",
@@ -74,26 +72,26 @@ def require_room(volume: Volume, limits: MachineLimits, *, fresh: bool, addresse
             remedy='Raise them with `sysctl -w net.ipv4.ip_local_port_range="1024 65535"` (as root), or lower '
             f"{'the rate, or use --connections keep' if fresh else '--vus'}.",
         )
-    if volume.memory_mb > limits.available_mb * _MEMORY_SHARE:
-        fitting = int(volume.vus * limits.available_mb * _MEMORY_SHARE / volume.memory_mb)
+    if plan.memory_mb > limits.available_mb * _MEMORY_SHARE:
+        fitting = int(plan.vus * limits.available_mb * _MEMORY_SHARE / plan.memory_mb)
         raise ConfigurationError(
-            f"the load generator will need about {volume.memory_mb:,.0f} MB and {limits.available_mb:,.0f} MB are free",
+            f"the load generator will need about {plan.memory_mb:,.0f} MB and {limits.available_mb:,.0f} MB are free",
             where="preflight: memory",
             remedy=f"Use a larger machine, end other programs, or lower --vus (about {fitting:,} would fit) or the "
             "duration.",
         )
 
 
-def _ports_needed(volume: Volume, limits: MachineLimits, *, fresh: bool, addresses: int) -> int:
+def _ports_needed(plan: Plan, limits: MachineLimits, *, fresh: bool, addresses: int) -> int:
     """Local ports to the address that gets most connections."""
-    held = math.ceil(volume.connections / max(1, addresses))
+    held = math.ceil((plan.connections or 0) / max(1, addresses))
     if not fresh:
         return held
     kept_s = 1.0 if limits.ports_reused_at_once else _TIME_WAIT_S
-    rates = volume.peak_requests_per_s.values()
+    rates = plan.peak_requests_per_s.values()
     # Where services share an address, as behind a gateway, it gets what they get together.
     busiest = max(rates, default=0.0) if addresses >= len(rates) else sum(rates)
-    return held + math.ceil(min(max(busiest, volume.unpaced_requests_per_s) * kept_s, volume.requests))
+    return held + math.ceil(min(max(busiest, plan.unpaced_requests_per_s) * kept_s, plan.requests))
 
 
 _STEADY = ("sustained", "spike")
@@ -103,10 +101,10 @@ _ALIGN = ("left", *["right"] * 2, "left", *["right"] * 3)
 _WIDEST = 62
 
 
-def plan_table(assignments: Sequence[Assignment]) -> str:
+def plan_table(plans: Sequence[Plan]) -> str:
     """One row a scenario, at the level of its sustained phase; levels of the spike after an arrow."""
     return tabulate(
-        [(each.scenario, *cells(each), _memory(each)) for each in assignments],
+        [(each.scenario, *cells(each), _memory(each)) for each in plans],
         headers=("scenario", *HEADERS, "memory"),
         tablefmt="simple",
         disable_numparse=True,
@@ -114,19 +112,18 @@ def plan_table(assignments: Sequence[Assignment]) -> str:
     )
 
 
-def cells(assignment: Assignment) -> tuple[str, ...]:
+def cells(plan: Plan) -> tuple[str, ...]:
     """What stands below the headers for one load."""
-    load, volume, work = assignment.load, assignment.volume, assignment.work
-    steady = [phase for phase in load.phases if phase.name in _STEADY or phase.iterations]
-    rates = [sent_per_s(load, phase, work) for phase in steady]
+    steady = [phase for phase in plan.phases if phase.name in _STEADY or phase.iterations]
+    rates = {str(service): _levels([each.sent_per_s.get(service, 0) for each in steady]) for service in plan.services}
     return (
-        load.model,
+        plan.model,
         _levels([phase.to_vus for phase in steady if phase.to_vus]) or "-",
-        _levels([iterations_per_s(load, phase) for phase in steady]) or _UNPACED,
-        _by_service({service: _levels([each.get(service, 0) for each in rates]) for service in work.services}),
-        _counted(volume.creates),
-        _counted(volume.leaves),
-        duration(assignment.longest_s),
+        _levels([phase.offered_per_s for phase in steady]) or _UNPACED,
+        _by_service(rates),
+        _counted(plan.creates),
+        _counted(plan.leaves),
+        duration(plan.longest_s),
     )
 
 
@@ -156,9 +153,9 @@ def _by_service(levels: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _memory(assignment: Assignment) -> str:
-    processes = f" in {assignment.segments} processes" if assignment.segments > 1 else ""
-    return f"{assignment.volume.memory_mb:,.0f} MB{processes}"
+def _memory(plan: Plan) -> str:
+    processes = f" in {plan.segments} processes" if plan.segments > 1 else ""
+    return f"{plan.memory_mb:,.0f} MB{processes}"
 
 
 def _levels(values: Sequence[float]) -> str:
@@ -204,19 +201,19 @@ class Budget:
     most_s: float
     confirmation_s: float = 0.0
 
-    def fit(self, assignment: Assignment, *, elapsed_s: float, rest: int) -> Fit:
+    def fit(self, plan: Plan, *, elapsed_s: float, rest: int) -> Fit:
         """Whether a scenario fits.
 
         Args:
-            assignment: The scenario that is next.
+            plan: The scenario that is next.
             elapsed_s: Seconds that have gone.
             rest: Scenarios that are still to run, this one among them; what it could have is its share of what is left.
         """
         left = self.most_s - self.confirmation_s - elapsed_s
-        needed = seconds_of(assignment)
+        needed = seconds_of(plan)
         if needed <= left:
             return Fit(fits=True, seconds=left)
-        sustained = assignment.load.phase(SUSTAINED)
+        sustained = plan.phase(SUSTAINED)
         text = f"it takes {duration(needed)} and {duration(max(0.0, round(left)))} are left of {duration(self.most_s)}"
         shorter = 0.0 if sustained is None else sustained.duration_s - (needed - left / max(1, rest))
         if shorter >= _SHORTEST_S:
@@ -226,14 +223,14 @@ class Budget:
         return Fit(fits=False, seconds=max(0.0, left), text=text)
 
 
-def seconds_of(assignment: Assignment) -> float:
+def seconds_of(plan: Plan) -> float:
     """What one run of a scenario takes, all in all: with the usual rests, before its checks and after them."""
-    return assignment.longest_s + AROUND_S + 2 * usual_rest_s(assignment.load)
+    return plan.longest_s + AROUND_S + 2 * usual_rest_s(plan)
 
 
-def confirmation_of(assignments: Sequence[Assignment]) -> float:
+def confirmation_of(plans: Sequence[Plan]) -> float:
     """What a confirmation takes at most: the longest scenarios again, each with its gap."""
-    longest = sorted((seconds_of(each) for each in assignments), reverse=True)[:REPEATED]
+    longest = sorted((seconds_of(each) for each in plans), reverse=True)[:REPEATED]
     return sum(REPEATS * (seconds + MIN_GAP_S) for seconds in longest)
 
 
@@ -242,30 +239,25 @@ MOST_CREATED = 300_000
 _TW_REUSE = Path("/proc/sys/net/ipv4/tcp_tw_reuse")
 
 
-def assign(profile: Profile, scenario: str, changes: Overrides, spoken: str = CHAMICORE) -> Assignment:
+def assign(profile: Profile, scenario: str, options: LoadOptions, spoken: str = CHAMICORE) -> Plan:
     """Plan one scenario, on a stack of the dialect that is spoken.
 
     Raises:
-        ConfigurationError: An override does not fit it.
+        ConfigurationError: An option does not fit it.
     """
-    load = request.apply(profile.scenarios[scenario], changes, scenario=scenario)
+    load = apply(profile.scenarios[scenario], options, scenario=scenario)
     work = work_of(scenario, load, dialect(spoken))
-    whole = arithmetic.volume_of(load, work)
-    segments = _shards(scenario, work, whole, changes.shards)
-    room_mb = machine.available_mb() * _MEMORY_SHARE
-    volume = arithmetic.volume_of(load, work, segments=segments, room_mb=room_mb)
-    return Assignment(
+    return plan_of(
+        load,
+        work,
         scenario=scenario,
-        script=built_script(scenario),
-        load=load,
-        work=work,
-        volume=volume,
-        segments=segments,
-        plan=arithmetic.load_plan(load, work, memory_mb=volume.memory_mb, segments=segments),
+        segments=_shards(scenario, work, plan_of(load, work), options.shards),
+        room_mb=machine.available_mb() * _MEMORY_SHARE,
+        stays=dialect(spoken).leaves,
     )
 
 
-def _shards(scenario: str, work: Work, whole: Volume, asked: int | None) -> int:
+def _shards(scenario: str, work: Work, whole: Plan, asked: int | None) -> int:
     """Into how many processes the load is split."""
     needed = segments_needed(whole, machine.most_open_files())
     shards = needed if asked is None else max(needed, asked or machine.cores())
@@ -282,62 +274,51 @@ def _shards(scenario: str, work: Work, whole: Volume, asked: int | None) -> int:
     )
 
 
-def require_possible(job: Job, assignment: Assignment, *, many_objects: bool = False) -> None:
+def require_possible(job: Job, plan: Plan) -> None:
     """Stop unless the machine can make the load, and the load does to the stack what somebody allowed.
 
     Raises:
         ConfigurationError: Says what is too small and what raises it, or what is not allowed and what allows it.
     """
-    volume = assignment.volume
-    if volume.creates > MOST_CREATED and not many_objects:
+    if plan.creates > MOST_CREATED and not job.options.many_objects:
         raise ConfigurationError(
-            f"{assignment.scenario} would create {volume.creates:,.0f} objects; more than {MOST_CREATED:,} are refused",
+            f"{plan.scenario} would create {plan.creates:,.0f} objects; more than {MOST_CREATED:,} are refused",
             where="the plan",
             remedy="Lower the rate or the duration, or allow it with --many-objects.",
         )
-    if assignment.work.addresses:
-        _refuse_dhcp(job, assignment.scenario)
-    if job.kind is RunKind.NIGHT and (broken := period_warnings(job, assignment)):
+    if plan.writes_addresses:
+        _refuse_dhcp(job, plan.scenario)
+    if job.options.kind is RunKind.NIGHT and (broken := period_warnings(job, plan)):
         raise ConfigurationError(
             broken[0],
-            where=f"the plan of {assignment.scenario}",
+            where=f"the plan of {plan.scenario}",
             remedy="Give such a --sustained, or make it a quick run.",
         )
-    if assignment.exchanges_token and job.subject_token is None:
+    if plan.exchanges_token and job.subject_token is None:
         raise ConfigurationError(
             "there is no token to exchange",
-            where=f"{assignment.scenario}, grant=token-exchange",
+            where=f"{plan.scenario}, grant=token-exchange",
             remedy=f"Give the identity provider's in {SUBJECT_TOKEN}, or choose another grant.",
         )
     require_room(
-        volume,
+        plan,
         limits(job.target),
-        fresh=job.connections == "fresh",
-        addresses=len(addresses(job.target, assignment)),
+        fresh=job.options.connections == "fresh",
+        addresses=len(addresses(job.target, plan)),
     )
 
 
-def period_warnings(job: Job, assignment: Assignment) -> tuple[str, ...]:
+def period_warnings(job: Job, plan: Plan) -> tuple[str, ...]:
     """Why the sustained phase can hold more or less of what a service does now and then; empty where it cannot."""
-    phase = assignment.load.phase(SUSTAINED)
+    phase = plan.phase(SUSTAINED)
     if phase is None or phase.iterations:
         return ()
     return tuple(
         f"{service} stops for a moment every {period:g} s: only a sustained phase of whole periods compares,"
         f" this one takes {phase.duration_s:g} s"
         for service, period in dialect(job.target.dialect).periods_s.items()
-        if service in assignment.services and phase.duration_s % period
+        if service in plan.services and phase.duration_s % period
     )
-
-
-def rows_left(assignment: Assignment, spoken: str) -> dict[str, float]:
-    """What the load will leave behind for good beside objects, by what it is; as far as the plan fixes it."""
-    left: dict[str, float] = {}
-    for endpoint, what in dialect(spoken).leaves.items():
-        times = assignment.work.endpoints.get(endpoint, 0)
-        if times and assignment.volume.iterations:
-            left[what] = left.get(what, 0.0) + times * assignment.volume.iterations
-    return left
 
 
 def _refuse_dhcp(job: Job, scenario: str) -> None:
@@ -350,9 +331,9 @@ def _refuse_dhcp(job: Job, scenario: str) -> None:
         )
 
 
-def addresses(target: Target, assignment: Assignment) -> frozenset[str]:
+def addresses(target: Target, plan: Plan) -> frozenset[str]:
     """The hosts and ports that the scenario's requests go to."""
-    urls = [target.url(service) for service in assignment.services]
+    urls = [target.url(service) for service in plan.services]
     return frozenset(urlsplit(url).netloc for url in urls if url)
 
 

@@ -1,10 +1,10 @@
-"""What is asked of `load`: scenarios, profile, overrides, outputs, labels."""
+"""What is asked of `load`: its options, what they come to, and a profile's load with them applied."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import SecretStr, ValidationError
 
@@ -14,11 +14,13 @@ from chamiperf_ci.adapters.http_client import check_url
 from chamiperf_ci.adapters.k6 import K6Binary
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED, Load, Parameter, Phase, Profile
-from chamiperf_ci.models.run import LoadPlan, RunKind
+from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import Service, Target
+from chamiperf_ci.models.target import Target
 from chamiperf_ci.steps.load.brake import Limits
-from chamiperf_ci.steps.load.volume import KEA, Volume, Work, in_order
+from chamiperf_ci.steps.load.volume import in_order
+from chamiperf_ci.steps.lock import Claim
+from chamiperf_ci.steps.targets import GivenTarget
 
 SUBJECT_TOKEN = "CHAMIPERF_SUBJECT_TOKEN"  # noqa: S105 - a variable's name
 
@@ -73,13 +75,21 @@ _KINDS = {bool: "true or false", str: "a text", int: "a number from 0 on", float
 
 
 @dataclass(frozen=True, slots=True)
-class Overrides:
-    """Values given on the command line; None or empty leaves the profile's.
+class LoadOptions:
+    """The options of `load`; None or empty leaves a load as its profile has it.
 
-    Durations are seconds by phase name; 0 takes the phase out. Levels apply to every phase that touches them: the ramp
-    leads to the sustained level, the cooldown from whatever comes before it.
+    Durations are seconds. Levels apply to every phase that touches them: the ramp leads to the sustained level, the
+    cooldown from whatever comes before it.
     """
 
+    target: GivenTarget = field(default_factory=GivenTarget)
+    out: Path = Path("out")
+    scenarios: tuple[str, ...] = ()
+    profile: str = "quick"
+    kind: RunKind = RunKind.QUICK
+    seed_file: Path | None = None
+    dry_run: bool = False
+    k6: str | None = None
     vus: int | None = None
     spike_vus: int | None = None
     rate: float | None = None
@@ -87,38 +97,96 @@ class Overrides:
     spike_rate: float | None = None
     iterations: int | None = None
     """Of every phase that ends after a number of iterations."""
-    pace_s: float | None = None
+    pace: float | None = None
     durations_s: Mapping[str, float] = field(default_factory=dict)
+    """By phase; 0 leaves the phase out."""
     windows: int | None = None
     herd: bool | None = None
-    request_timeout_s: float | None = None
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    request_timeout: float | None = None
+    connections: Literal["keep", "fresh"] = "keep"
+    settings: Mapping[str, Parameter] = field(default_factory=dict)
+    """The scenario's own parameters."""
+    limits: Limits = field(default_factory=Limits)
+    settle: float | None = None
+    """Between the load and the checks after it; None for 30 s, less after a short load."""
+    pause: float | None = None
+    """Between two scenarios; None as for `settle`."""
+    many_objects: bool = False
+    """Whether more than 300,000 objects may be created."""
+    outputs: tuple[str, ...] = ()
+    """Further outputs of k6 (`--out`)."""
+    remote_write: bool = False
+    native_histograms: bool = False
     shards: int | None = None
     """k6 processes that share the load; 0 for one a core, None for as many as the limit of open files asks for."""
+    pairs: int | None = None
+    against: str | None = None
+    against_seed_file: Path | None = None
+    claim: Claim | None = None
+    """Who asks for the stack's lock; None leaves it alone."""
+    file_ending: str = ""
+    """Between a scenario's name and `.json`, such as `.repeat-1`; no option, `confirm` sets it."""
+
+    @property
+    def writes_remotely(self) -> bool:
+        """Whether k6's metrics go to Prometheus while the load runs."""
+        return self.remote_write or self.native_histograms
+
+    @property
+    def every_output(self) -> tuple[str, ...]:
+        """All outputs of k6."""
+        return (*self.outputs, *([OUTPUT] if self.writes_remotely else []))
+
+    def run_file(self, scenario: str) -> Path:
+        """Where a scenario's run is written."""
+        return self.out / "runs" / f"{scenario}{self.file_ending}.json"
+
+    def settling_s(self, load: Load) -> float:
+        """Seconds between a load's end and the checks after it."""
+        return usual_rest_s(load) if self.settle is None else self.settle
+
+    def pausing_s(self, load: Load) -> float:
+        """Seconds between a load's checks and the next scenario."""
+        return usual_rest_s(load) if self.pause is None else self.pause
 
 
-def apply(load: Load, overrides: Overrides, *, scenario: str) -> Load:
-    """The load after overrides, with the phases placed one after the other.
+def setting(text: str) -> tuple[str, Parameter]:
+    """A scenario's parameter; a value that reads as a number or as true or false is one."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ConfigurationError(f"{text!r} is not NAME=VALUE", where="--set", remedy="Give one such as readers=40.")
+    if value in ("true", "false"):
+        return name, value == "true"
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value
+
+
+def apply(load: Load, options: LoadOptions, *, scenario: str) -> Load:
+    """The load after the options, with the phases placed one after the other.
 
     Raises:
         ConfigurationError: A value was given that this load has no place for, or no phase is left.
     """
-    _check_places(load, overrides, scenario)
-    phases = _levelled(load, overrides)
+    _check_places(load, options, scenario)
+    phases = _levelled(load, options)
     phases = tuple(
-        phase.model_copy(update={"duration_s": overrides.durations_s.get(phase.name, phase.duration_s)})
+        phase.model_copy(update={"duration_s": options.durations_s.get(phase.name, phase.duration_s)})
         for phase in phases
-        if overrides.durations_s.get(phase.name, phase.duration_s) > 0
+        if options.durations_s.get(phase.name, phase.duration_s) > 0
     )
     if not phases:
         raise ConfigurationError("no phase is left", where=scenario, remedy="Leave at least one duration above 0.")
     return load.model_copy(
         update={
             "phases": placed(_cooling_from_where_it_is(phases)),
-            "pace_s": load.pace_s if overrides.pace_s is None else overrides.pace_s,
-            "windows": overrides.windows or load.windows,
-            "request_timeout_s": overrides.request_timeout_s or load.request_timeout_s,
-            "parameters": {**load.parameters, **overrides.parameters},
+            "pace_s": load.pace_s if options.pace is None else options.pace,
+            "windows": options.windows or load.windows,
+            "request_timeout_s": options.request_timeout or load.request_timeout_s,
+            "parameters": {**load.parameters, **options.settings},
         }
     )
 
@@ -133,25 +201,25 @@ def placed(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
     return tuple(result)
 
 
-def _check_places(load: Load, overrides: Overrides, scenario: str) -> None:
+def _check_places(load: Load, options: LoadOptions, scenario: str) -> None:
     names = [phase.name for phase in load.phases]
     has_vus = any(phase.vus for phase in load.phases)
     has_rate = any(phase.rate for phase in load.phases)
     misplaced = [
-        *(f"--{name}: there is no such phase" for name in overrides.durations_s if name not in names),
-        *(["--vus: this load is arrivals only"] if overrides.vus is not None and not has_vus else []),
-        *(["--rate: this load has no arrivals"] if overrides.rate is not None and not has_rate else []),
-        *(["--spike-vus: no spike of VUs"] if overrides.spike_vus is not None and not _spikes(load, "vus") else []),
-        *(["--spike-rate: no spike of arrivals"] if overrides.spike_rate and not _spikes(load, "rate") else []),
+        *(f"--{name}: there is no such phase" for name in options.durations_s if name not in names),
+        *(["--vus: this load is arrivals only"] if options.vus is not None and not has_vus else []),
+        *(["--rate: this load has no arrivals"] if options.rate is not None and not has_rate else []),
+        *(["--spike-vus: no spike of VUs"] if options.spike_vus is not None and not _spikes(load, "vus") else []),
+        *(["--spike-rate: no spike of arrivals"] if options.spike_rate and not _spikes(load, "rate") else []),
         *(
             ["--iterations: no phase ends after a number of them"]
-            if overrides.iterations and not any(phase.iterations for phase in load.phases)
+            if options.iterations and not any(phase.iterations for phase in load.phases)
             else []
         ),
-        *(f"--set {name}: unknown" for name in overrides.parameters if name not in load.parameters),
+        *(f"--set {name}: unknown" for name in options.settings if name not in load.parameters),
         *(
             f"--set {name}: {value!r} is not {_KINDS[type(load.parameters[name])]}"
-            for name, value in overrides.parameters.items()
+            for name, value in options.settings.items()
             if name in load.parameters and not _fits(value, load.parameters[name])
         ),
     ]
@@ -176,24 +244,24 @@ def _spikes(load: Load, what: str) -> bool:
     return spike is not None and getattr(spike, what) is not None
 
 
-def _levelled(load: Load, overrides: Overrides) -> tuple[Phase, ...]:
+def _levelled(load: Load, options: LoadOptions) -> tuple[Phase, ...]:
     """Every phase with the new levels: of the spike in the spike, of the sustained phase elsewhere."""
     result = []
     for phase in load.phases:
         spike = phase.name == SPIKE
         update: dict[str, float | int] = {}
         for name, given in (
-            ("vus", overrides.spike_vus if spike else overrides.vus),
-            ("rate", overrides.spike_rate if spike else overrides.rate),
+            ("vus", options.spike_vus if spike else options.vus),
+            ("rate", options.spike_rate if spike else options.rate),
         ):
             if given is not None and getattr(phase, name) is not None:
                 for end in (f"from_{name}", f"to_{name}"):
                     if getattr(phase, end):
                         update[end] = given
-        if overrides.herd is not None and phase.name == SUSTAINED:
-            update["herd"] = overrides.herd
-        if overrides.iterations and phase.iterations:
-            update["iterations"] = overrides.iterations
+        if options.herd is not None and phase.name == SUSTAINED:
+            update["herd"] = options.herd
+        if options.iterations and phase.iterations:
+            update["iterations"] = options.iterations
         result.append(phase.model_copy(update=update))
     return tuple(result)
 
@@ -322,75 +390,19 @@ REST_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One call of `load`."""
+    """The options of one call of `load`, and what they come to."""
 
+    options: LoadOptions
     target: Target
     seed: Seed
     profile: Profile
     k6: K6Binary
-    out: Path
-    kind: RunKind = RunKind.QUICK
-    overrides: Overrides = field(default_factory=Overrides)
-    connections: str = "keep"
-    limits: Limits = field(default_factory=Limits)
-    settle_s: float | None = None
-    """Seconds between the load and the checks after it; None for 30 s, less after a short load."""
-    pause_s: float | None = None
-    """Seconds between two scenarios; None as for `settle_s`."""
-    many_objects: bool = False
-    """Whether more than 300,000 objects may be created."""
-    outputs: tuple[str, ...] = ()
-    """Further outputs of k6 (`--out`)."""
     output_settings: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """k6's variables for them; credentials among them."""
+    """k6's variables for its outputs; credentials among them."""
     subject_token: SecretStr | None = None
     """Somebody else's token, which `auth_under_load` exchanges with the grant of that name."""
-    file_ending: str = ""
-    """Between the scenario's name and `.json`, such as `.repeat-1`."""
-
-    def settling_s(self, load: Load) -> float:
-        """Seconds between a load's end and the checks after it."""
-        return usual_rest_s(load) if self.settle_s is None else self.settle_s
-
-    def pausing_s(self, load: Load) -> float:
-        """Seconds between a load's checks and the next scenario."""
-        return usual_rest_s(load) if self.pause_s is None else self.pause_s
 
 
 def usual_rest_s(load: Load) -> float:
     """Seconds after a load where nobody gave any."""
     return min(REST_S, REST_SHARE * load.duration_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """One scenario of a job, planned."""
-
-    scenario: str
-    script: Path
-    load: Load
-    work: Work
-    volume: Volume
-    segments: int
-    plan: LoadPlan
-
-    @property
-    def longest_s(self) -> float:
-        """Seconds that it takes at the longest, from setup to the end of its phases."""
-        return self.work.setup_s + self.load.duration_s
-
-    @property
-    def services(self) -> tuple[Service, ...]:
-        """The HTTP services that its requests go to."""
-        return self.work.services
-
-    @property
-    def exchanges_token(self) -> bool:
-        """Whether it asks for tokens in exchange for somebody else's."""
-        return self.load.parameters.get("grant") == "token-exchange"
-
-    def missing(self, target: Target) -> tuple[str, ...]:
-        """What the scenario cannot do without and the target does not have."""
-        return tuple(
-            need for need in self.work.needs if (target.kea if need == KEA else target.url(Service(need))) is None
-        )

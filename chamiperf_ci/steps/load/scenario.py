@@ -11,20 +11,26 @@ from typing import Any, Literal, Protocol
 
 from chamiperf_ci.adapters import machine, stack_state
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.files import PRODUCER, dialect, remove, write_document, write_text
+from chamiperf_ci.adapters.files import PRODUCER, built_script, dialect, remove, write_document, write_text
 from chamiperf_ci.adapters.k6 import K6Outcome, K6Run, Segment, StopRequest, Vitals, marked, run_k6
 from chamiperf_ci.adapters.machine import machine_class
 from chamiperf_ci.errors import StackUnreachable, ToolkitError
 from chamiperf_ci.models.dialect import Identities, new_run_id
-from chamiperf_ci.models.plan import SUSTAINED, Load, PlanIdentities, PlanTls, ScriptPlan
+from chamiperf_ci.models.plan import (
+    SUSTAINED,
+    Load,
+    Plan,
+    PlanIdentities,
+    PlannedPhase,
+    PlanTls,
+    ScriptPlan,
+)
 from chamiperf_ci.models.run import (
     Check,
     FailureSample,
     GeneratorHealth,
-    LoadPlan,
     ObjectCount,
     PhaseOutcome,
-    PhasePlan,
     Run,
     RunProblem,
     ScriptSummary,
@@ -39,7 +45,7 @@ from chamiperf_ci.steps.load import merging, request, validity
 from chamiperf_ci.steps.load import stack_state as cooldown
 from chamiperf_ci.steps.load.brake import COUNTERS, Brake, Seen
 from chamiperf_ci.steps.load.plan import period_warnings
-from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Assignment, Job, labels
+from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, labels
 from chamiperf_ci.steps.load.stack_state import Surroundings, look_around, require_seeded
 from chamiperf_ci.steps.load.validity import MOST_SAMPLES, failure_samples
 from chamiperf_ci.steps.load.volume import arrivals_per_s
@@ -53,13 +59,13 @@ SLACK_S = 300.0
 _SLACK_SHARE = 1.1
 
 
-def script_plan(job: Job, assignment: Assignment, run_id: str) -> ScriptPlan:
+def script_plan(job: Job, plan: Plan, run_id: str) -> ScriptPlan:
     """What the script is told; holds no secret."""
     target = job.target
     urls = {service: url for service in Service if (url := target.url(service)) is not None}
     tls = target.tls
     return ScriptPlan(
-        scenario=assignment.scenario,
+        scenario=plan.scenario,
         profile=job.profile.name,
         dialect=target.dialect,
         urls={**urls, **({"kea": target.kea} if target.kea else {})},
@@ -67,17 +73,17 @@ def script_plan(job: Job, assignment: Assignment, run_id: str) -> ScriptPlan:
             insecure=tls.insecure, certificate_file=_path(tls.client_certificate), key_file=_path(tls.client_key)
         ),
         credential=target.credential.kind,
-        connections="fresh" if job.connections == "fresh" else "keep",
+        connections=job.options.connections,
         identities=PlanIdentities(
             run_id=job.seed.run_id, nodes=job.seed.nodes, network=job.seed.network, written_run_id=run_id
         ),
-        quantiles=merging.SHARD_QUANTILES if assignment.segments > 1 else None,
-        load=_with_sync_interval(target, assignment.load),
+        quantiles=merging.SHARD_QUANTILES if plan.segments > 1 else None,
+        load=_with_sync_interval(target, plan),
     )
 
 
 def write_plan(path: Path, plan: ScriptPlan) -> None:
-    """Write the plan where the script reads it.
+    """Write what the script is told where it reads it.
 
     Raises:
         ConfigurationError: The folder cannot be written, or the disk is full.
@@ -85,30 +91,30 @@ def write_plan(path: Path, plan: ScriptPlan) -> None:
     write_text(path, json.dumps(plan.model_dump(mode="json", exclude_none=True), indent=2) + "\n")
 
 
-def k6_runs(job: Job, assignment: Assignment, plan: Path, run_id: str) -> tuple[K6Run, ...]:
+def k6_runs(job: Job, plan: Plan, file: Path, run_id: str) -> tuple[K6Run, ...]:
     """The processes that share the load; `run_id` labels what they send elsewhere."""
-    folder = plan.parent
-    parts = [folder] if assignment.segments == 1 else [folder / f"segment-{n}" for n in range(assignment.segments)]
-    duration_s = assignment.longest_s
+    folder = file.parent
+    parts = [folder] if plan.segments == 1 else [folder / f"segment-{n}" for n in range(plan.segments)]
+    duration_s = plan.longest_s
     return tuple(
         K6Run(
             binary=job.k6.path,
-            script=assignment.script,
+            script=built_script(plan.scenario),
             folder=part.resolve(),
             environment={
                 **job.output_settings,
                 **k6_environment(job.target.credential),
-                **_subject_token(job, assignment),
+                **_subject_token(job, plan),
             },
-            plan=plan.resolve(),
+            plan=file.resolve(),
             expected_s=duration_s,
             timeout_s=duration_s * _SLACK_SHARE + SLACK_S,
-            outputs=job.outputs,
-            tags=labels(run_id, assignment.scenario, job.target.environment, index, assignment.segments),
+            outputs=job.options.every_output,
+            tags=labels(run_id, plan.scenario, job.target.environment, index, plan.segments),
             ca_file=job.target.tls.ca_file and job.target.tls.ca_file.resolve(),
             insecure=job.target.tls.insecure,
-            segment=Segment(index, assignment.segments),
-            gogc=assignment.volume.gogc,
+            segment=Segment(index, plan.segments),
+            gogc=plan.gogc,
         )
         for index, part in enumerate(parts)
     )
@@ -124,8 +130,8 @@ def _with_sync_interval(target: Target, load: Load) -> Load:
     return load.model_copy(update={"parameters": {**load.parameters, SYNC_INTERVAL: state.options.sync_interval_s}})
 
 
-def _subject_token(job: Job, assignment: Assignment) -> dict[str, str]:
-    if job.subject_token is None or not assignment.exchanges_token:
+def _subject_token(job: Job, plan: Plan) -> dict[str, str]:
+    if job.subject_token is None or not plan.exchanges_token:
         return {}
     return {SUBJECT_TOKEN: job.subject_token.get_secret_value()}
 
@@ -155,24 +161,24 @@ class Findings:
     """As in the machine's model."""
 
 
-def run_of(job: Job, assignment: Assignment, around: Surroundings, run_id: str, found: Findings) -> Run:
+def run_of(job: Job, plan: Plan, around: Surroundings, run_id: str, found: Findings) -> Run:
     """The run's document."""
     summary = found.summary
     return Run(
         producer=PRODUCER,
-        run_kind=job.kind,
+        run_kind=job.options.kind,
         run_id=run_id,
         seed_run_id=job.seed.run_id,
-        scenario=assignment.scenario,
+        scenario=plan.scenario,
         started_at=found.started_at,
         ended_at=found.ended_at,
         self_test=around.stack_kind is StackKind.EMBEDDED,
         complete=found.complete,
         problems=found.problems,
-        fingerprint=_fingerprint(job, assignment, around, summary),
+        fingerprint=_fingerprint(job, plan, around, summary),
         machine=around.machine.model_copy(update={"foreign_cpu_percent": found.foreign_cpu_percent}),
         identities=around.identities,
-        plan=assignment.plan,
+        plan=plan,
         phases=found.phases,
         series=tuple(_series(each) for each in summary.series) if summary else (),
         traffic=summary.traffic if summary else (),
@@ -188,7 +194,7 @@ def run_of(job: Job, assignment: Assignment, around: Surroundings, run_id: str, 
         warnings=(
             *around.warnings,
             *job.k6.warnings,
-            *period_warnings(job, assignment),
+            *period_warnings(job, plan),
             *(summary.warnings if summary else ()),
             *found.warnings,
         ),
@@ -210,32 +216,32 @@ def _series(series: Series) -> Series:
     return Series.model_validate(series.model_dump(exclude={"service"}))
 
 
-def _fingerprint(job: Job, assignment: Assignment, around: Surroundings, summary: ScriptSummary | None) -> Fingerprint:
+def _fingerprint(job: Job, plan: Plan, around: Surroundings, summary: ScriptSummary | None) -> Fingerprint:
     target = job.target
     return Fingerprint(
         environment=target.environment,
         dialect=target.dialect,
         stack_kind=around.stack_kind,
         stack_sizing=around.sizing,
-        scenario=assignment.scenario,
+        scenario=plan.scenario,
         # A load that left no summary is not judged, whatever its script's version.
         scenario_version=summary.scenario_version if summary else 0,
         profile=job.profile.name,
-        parameters=request.describe(assignment.load),
+        parameters=request.describe(plan),
         seeded=job.seed.counts,
         machine_class=machine_class(around.machine),
         k6_version=job.k6.version,
         credential=target.credential.kind,
-        route="direct" if all(need in target.services for need in assignment.services) else "gateway",
-        tls=_tls(job, assignment),
-        connections="fresh" if job.connections == "fresh" else "keep",
+        route="direct" if all(need in target.services for need in plan.services) else "gateway",
+        tls=_tls(job, plan),
+        connections=job.options.connections,
         generator_on_target_host=target.generator_on_target_host,
-        shards=assignment.segments,
+        shards=plan.segments,
     )
 
 
-def _tls(job: Job, assignment: Assignment) -> Literal["none", "verified", "insecure"]:
-    urls = [job.target.url(service) or "" for service in assignment.services]
+def _tls(job: Job, plan: Plan) -> Literal["none", "verified", "insecure"]:
+    urls = [job.target.url(service) or "" for service in plan.services]
     if not any(url.startswith("https:") for url in urls):
         return "none"
     return "insecure" if job.target.tls.insecure else "verified"
@@ -266,36 +272,32 @@ class ServerCollector(Protocol):
 _OLD_S = 1.0
 
 
-def phase_outcomes(
-    load: Load, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen]
-) -> tuple[PhaseOutcome, ...]:
+def phase_outcomes(plan: Plan, summary: ScriptSummary, seen: Sequence[Seen]) -> tuple[PhaseOutcome, ...]:
     """One outcome for each planned phase that began and whose length is known.
 
     Args:
-        load: What the script was told.
-        plan: The same, as the run's file states it.
+        plan: What was planned.
         summary: What the script measured; a request belongs to the phase in which it was started.
         seen: What k6 said once a second while it ran.
     """
     found = []
     for phase in plan.phases:
-        seconds = _seconds(phase, load, summary)
+        seconds = _seconds(phase, summary)
         if seconds:
             found.append(_outcome(phase, plan, summary, seen, seconds))
     return tuple(found)
 
 
-def _seconds(phase: PhasePlan, load: Load, summary: ScriptSummary) -> float:
+def _seconds(phase: PlannedPhase, summary: ScriptSummary) -> float:
     """How long a phase lasted; 0 if it did not begin, or if it ended after a number of iterations that nobody timed."""
-    planned = load.phase(phase.name)
-    if planned is not None and planned.iterations:
+    if phase.iterations:
         windows = next((series.windows for series in summary.series if series.windows), ())
         return sum(window.seconds for window in windows) if phase.name == SUSTAINED else 0.0
     return max(0.0, min(phase.duration_s, summary.duration_s - phase.start_s))
 
 
 def _outcome(
-    phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen], seconds: float
+    phase: PlannedPhase, plan: Plan, summary: ScriptSummary, seen: Sequence[Seen], seconds: float
 ) -> PhaseOutcome:
     requests = sum(traffic.requests for traffic in summary.traffic if traffic.phase == phase.name)
     return PhaseOutcome(
@@ -313,15 +315,15 @@ def _busy_s(phase: str, summary: ScriptSummary) -> float:
     return sum(each.count * each.mean for each in seen) / 1000
 
 
-def _vus(phase: PhasePlan, plan: LoadPlan, summary: ScriptSummary, seen: Sequence[Seen], seconds: float) -> int:
+def _vus(phase: PlannedPhase, plan: Plan, summary: ScriptSummary, seen: Sequence[Seen], seconds: float) -> int:
     """The most VUs that were seen in the phase.
 
     k6 tells its VUs once a second, and what it tells is up to a second old, so a phase of a second or two may go by
     unseen. The one with the highest plan has the run's maximum; of another one that went by unseen, nothing larger than
     its plan and that maximum can be said.
     """
-    planned = max(phase.from_vus, phase.to_vus)
-    if planned == max(max(each.from_vus, each.to_vus) for each in plan.phases):
+    planned = phase.most_vus
+    if planned == plan.max_vus:
         return summary.max_vus
     # One that ends when its iterations are done is followed by seconds without a VU.
     end_s = phase.start_s + seconds
@@ -351,11 +353,6 @@ class Clients:
     """Who has taken the stack's lock meanwhile; empty for nobody."""
 
 
-def run_file(job: Job, scenario: str) -> Path:
-    """Where a scenario's run is written."""
-    return job.out / "runs" / f"{scenario}{job.file_ending}.json"
-
-
 def forget(out: Path, scenario: str, *, file_ending: str = "", pairs: bool = False) -> None:
     """Remove what an earlier load left of a scenario, so that nobody takes it for what is measured next.
 
@@ -371,7 +368,7 @@ def forget(out: Path, scenario: str, *, file_ending: str = "", pairs: bool = Fal
         remove(path)
 
 
-def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
+def run_scenario(job: Job, plan: Plan, clients: Clients) -> Run:
     """Drive one scenario and write its run, whatever becomes of it once the load has begun.
 
     The run is written as soon as k6 has ended, before anybody is asked anything, as one that is not complete; what the
@@ -384,37 +381,37 @@ def run_scenario(job: Job, assignment: Assignment, clients: Clients) -> Run:
         Interrupted: Asked to stop before the load began.
     """
     client, stop = clients.chamicore, clients.stop
-    path = run_file(job, assignment.scenario)
+    path = job.options.run_file(plan.scenario)
     run_id = new_run_id("w")
-    plan = job.out / "k6" / f"{assignment.scenario}{job.file_ending}" / "plan.json"
+    told = job.options.out / "k6" / f"{plan.scenario}{job.options.file_ending}" / "plan.json"
     remove(path)
-    write_plan(plan, script_plan(job, assignment, run_id))
+    write_plan(told, script_plan(job, plan, run_id))
     _require_writable(path.parent)
-    around, before = _look_before(job, assignment, clients)
-    clients.road.require(assignment.services, stop)
+    around, before = _look_before(job, plan, clients)
+    clients.road.require(plan.services, stop)
     if clients.server is not None:
         clients.server.start()
-    readiness = Readiness(client, assignment.services)
-    brake = Brake(job.limits, readiness.red_for_s)
+    readiness = Readiness(client, plan.services)
+    brake = Brake(job.options.limits, readiness.red_for_s)
     with readiness:
         outcome = run_k6(
-            k6_runs(job, assignment, plan, run_id),
+            k6_runs(job, plan, told, run_id),
             stop,
-            label=assignment.scenario,
+            label=plan.scenario,
             watch=brake,
             counters=COUNTERS,
             beside=around.processes,
         )
     names = tuple(Identities(client.dialect.identity, run, job.seed.network) for run in (job.seed.run_id, run_id))
-    aftermath = _Aftermath(job, assignment, clients, outcome, brake, readiness, before, names)
+    aftermath = _Aftermath(job, plan, clients, outcome, brake, readiness, before, names)
     found = aftermath.measured()
-    write_document(path, run_of(job, assignment, around, run_id, _unfinished(found)))
-    run = run_of(job, assignment, around, run_id, aftermath.looked_after(found))
+    write_document(path, run_of(job, plan, around, run_id, _unfinished(found)))
+    run = run_of(job, plan, around, run_id, aftermath.looked_after(found))
     write_document(path, run)
     return run
 
 
-def _look_before(job: Job, assignment: Assignment, clients: Clients) -> tuple[Surroundings, cooldown.Before]:
+def _look_before(job: Job, plan: Plan, clients: Clients) -> tuple[Surroundings, cooldown.Before]:
     """What the stack is before the load; a service that drips its answer holds up no signal.
 
     Raises:
@@ -426,14 +423,14 @@ def _look_before(job: Job, assignment: Assignment, clients: Clients) -> tuple[Su
     def look() -> tuple[Surroundings, cooldown.Before]:
         around = look_around(client)
         require_seeded(client, job.seed, around.stack_kind)
-        return around, cooldown.look(client, job.seed, assignment.services)
+        return around, cooldown.look(client, job.seed, plan.services)
 
     found = ask(look, seconds=_BEFORE_S, over=lambda: stop.requested)
     stop.check("before the load")
     if found is None:
         raise StackUnreachable(
             f"the stack does not say within {_BEFORE_S:.0f} s what it is",
-            where=", ".join(filter(None, map(client.target.url, assignment.services))),
+            where=", ".join(filter(None, map(client.target.url, plan.services))),
             remedy="See the services' logs.",
         )
     return found
@@ -447,11 +444,11 @@ def _unfinished(found: Findings) -> Findings:
     return replace(found, complete=False, problems=(*found.problems, problem))
 
 
-def not_driven(job: Job, assignment: Assignment, problem: RunProblem, around: Surroundings) -> Run:
+def not_driven(job: Job, plan: Plan, problem: RunProblem, around: Surroundings) -> Run:
     """Write and return the run of a scenario that was not driven, so that its absence has a reason."""
     now = datetime.now(UTC)
-    run = run_of(job, assignment, around, new_run_id("w"), Findings(now, now, problems=(problem,)))
-    write_document(run_file(job, assignment.scenario), run)
+    run = run_of(job, plan, around, new_run_id("w"), Findings(now, now, problems=(problem,)))
+    write_document(job.options.run_file(plan.scenario), run)
     return run
 
 
@@ -460,7 +457,7 @@ class _Aftermath:
     """What is done when k6 has ended."""
 
     job: Job
-    assignment: Assignment
+    plan: Plan
     clients: Clients
     outcome: K6Outcome
     brake: Brake
@@ -484,15 +481,14 @@ class _Aftermath:
         )
         if summary is None:
             return found
-        plan = self.assignment.plan
-        phases = phase_outcomes(self.assignment.load, plan, summary, self.brake.seen)
+        phases = phase_outcomes(self.plan, summary, self.brake.seen)
         rss_mb = max((each.rss_mb for each in outcome.vitals), default=0.0)
         judged = validity.judge(self._under_load(), summary, cores=machine.cores(), rss_mb=rss_mb)
         sustained = next((phase for phase in phases if phase.name == SUSTAINED), None)
-        arrivals = sum(arrivals_per_s(phase) * phase.duration_s for phase in self.assignment.load.phases)
+        arrivals = sum(arrivals_per_s(phase) * phase.duration_s for phase in self.plan.phases)
         # What a load says that was stopped, or threw as a whole, is in its one problem already.
         thrown = outcome.thrown if ended is None else ()
-        more = validity.problems(summary, plan, judged, sustained, arrivals=arrivals, thrown=thrown)
+        more = validity.problems(summary, self.plan, judged, sustained, arrivals=arrivals, thrown=thrown)
         return replace(
             found,
             problems=(*found.problems, *more),
@@ -519,7 +515,7 @@ class _Aftermath:
             }
             if found.complete:
                 jobs["the checks after the load"] = lambda: seen.take(**self._checks(summary, over))
-            settling_s = self.job.settling_s(self.assignment.load) if found.complete else 0.0
+            settling_s = self.job.options.settling_s(self.plan) if found.complete else 0.0
             try:
                 late = side_by_side(
                     {name: partial(seen.unless_it_fails, name, job) for name, job in jobs.items()},
@@ -540,7 +536,7 @@ class _Aftermath:
 
     def _under_load(self) -> list[Vitals]:
         """The vitals of the sustained phase, else of the load; before it VUs are made, after it the summary is."""
-        began, load = self.outcome.load_began_s, self.assignment.load
+        began, load = self.outcome.load_began_s, self.plan
         if began is None:
             return list(self.outcome.vitals)
         phase = load.phase(SUSTAINED)
@@ -567,20 +563,20 @@ class _Aftermath:
                 began + timedelta(seconds=phase.start_s),
                 min(began + timedelta(seconds=phase.start_s + phase.duration_s), self.outcome.ended_at),
             )
-            for phase in self.assignment.load.phases
+            for phase in self.plan.phases
             if began + timedelta(seconds=phase.start_s) < self.outcome.ended_at
         ]
         return {"server": collector.stop(spans), "statements": collector.statements}
 
     def _checks(self, summary: ScriptSummary, over: threading.Event) -> dict[str, Any]:
         """Wait a while, then see whether the services stand and answer as they did at first."""
-        if over.wait(self.job.settling_s(self.assignment.load)):
+        if over.wait(self.job.options.settling_s(self.plan)):
             return {}
         down = self.readiness.red()
         if down:
             text = f"after the load {', '.join(down)} did not say that it is ready"
             return {"problems": (RunProblem(reason=RunReason.STACK_UNREACHABLE, text=text),)}
-        client, services = self.clients.chamicore, self.assignment.services
+        client, services = self.clients.chamicore, self.plan.services
         return {"checks": cooldown.check(client, self.job.seed, self.before, summary, services, over=over.is_set)}
 
 

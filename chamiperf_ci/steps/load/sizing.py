@@ -7,8 +7,8 @@ decides in the end.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chamiperf_ci.models.plan import Plan
 from chamiperf_ci.steps.load.plan import MachineLimits
-from chamiperf_ci.steps.load.request import Assignment
 
 CPU_MS_PER_REQUEST = (0.25, 0.32)
 """k6's processor time for a request of paced VUs, ms: the least and the most that was measured, 5,000 to 20,000 VUs."""
@@ -60,32 +60,31 @@ class Sizing:
         return f"{low:.1f} to {high:.1f} cores and {self.memory_mb / 1000:,.1f} GB"
 
 
-def size(assignment: Assignment, *, cores: int, limits: MachineLimits) -> Sizing:
+def size(plan: Plan, *, cores: int, limits: MachineLimits) -> Sizing:
     """What one scenario needs, and how that compares with this machine.
 
     Args:
-        assignment: The scenario as planned.
+        plan: The scenario as planned.
         cores: Processors that the generator may use.
         limits: What else the machine gives.
     """
-    volume = assignment.volume
-    peak = sum(volume.peak_requests_per_s.values())
+    peak = sum(plan.peak_requests_per_s.values())
     least, most = (peak * cost / 1000 / USABLE_SHARE for cost in CPU_MS_PER_REQUEST)
     ceiling = tuple(cores * USABLE_SHARE * 1000 / cost for cost in reversed(CPU_MS_PER_REQUEST))
-    by_memory = volume.memory_mb / limits.available_mb if limits.available_mb else 1.0
+    by_memory = plan.memory_mb / limits.available_mb if limits.available_mb else 1.0
     # Half way between the quietest and the busiest measurement: the range is said beside it.
     by_cores = (least + most) / 2 / cores
     return Sizing(
-        scenario=assignment.scenario,
+        scenario=plan.scenario,
         peak_per_s=peak,
         cores=(least, most),
-        memory_mb=volume.memory_mb,
+        memory_mb=plan.memory_mb,
         ceiling_per_s=(ceiling[0], ceiling[1]),
         times=max(by_cores, by_memory),
     )
 
 
-def too_large(assignments: Sequence[Assignment], *, cores: int, limits: MachineLimits) -> list[str]:
+def too_large(plans: Sequence[Plan], *, cores: int, limits: MachineLimits) -> list[str]:
     """One sentence a scenario that this machine will not carry."""
-    sized = (size(each, cores=cores, limits=limits) for each in assignments)
+    sized = (size(each, cores=cores, limits=limits) for each in plans)
     return [each.text for each in sized if not each.fits]

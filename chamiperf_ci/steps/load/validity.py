@@ -11,12 +11,11 @@ from pydantic import ValidationError
 from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.k6 import Ending, K6Outcome, Said, Vitals
 from chamiperf_ci.models.dialect import Identities
-from chamiperf_ci.models.plan import SUSTAINED
+from chamiperf_ci.models.plan import SUSTAINED, Plan
 from chamiperf_ci.models.run import (
     Distribution,
     FailureSample,
     GeneratorHealth,
-    LoadPlan,
     PhaseHealth,
     PhaseOutcome,
     RunProblem,
@@ -243,7 +242,7 @@ def ended_badly(outcome: K6Outcome, *, has_summary: bool) -> RunProblem | None:
 
 def problems(
     summary: ScriptSummary,
-    plan: LoadPlan,
+    plan: Plan,
     health: GeneratorHealth,
     sustained: PhaseOutcome | None,
     *,
@@ -309,9 +308,9 @@ def _dropped(summary: ScriptSummary, arrivals: float, limits: ValidityLimits) ->
 
 
 def _not_reached(
-    plan: LoadPlan, health: GeneratorHealth, sustained: PhaseOutcome, limits: ValidityLimits
+    plan: Plan, health: GeneratorHealth, sustained: PhaseOutcome, limits: ValidityLimits
 ) -> Iterator[RunProblem]:
-    planned_vus = max((phase.to_vus for phase in plan.phases if phase.name == SUSTAINED), default=0)
+    planned_vus = max((phase.to_vus or 0 for phase in plan.phases if phase.name == SUSTAINED), default=0)
     vus_missing = sustained.max_vus < limits.reached_share * planned_vus
     slow = sustained.achieved_per_s < limits.reached_share * sustained.offered_per_s
     if vus_missing:
@@ -325,7 +324,7 @@ def _not_reached(
         yield RunProblem(reason=RunReason.LOAD_NOT_REACHED, text=text)
 
 
-def _few_windows(summary: ScriptSummary, plan: LoadPlan, limits: ValidityLimits) -> Iterator[RunProblem]:
+def _few_windows(summary: ScriptSummary, plan: Plan, limits: ValidityLimits) -> Iterator[RunProblem]:
     series = [series for series in summary.series if series.metric == "latency" and series.windows]
     if not series or not plan.windows:
         return

@@ -1,14 +1,14 @@
-"""What each scenario sends, creates and leaves behind, and what that needs of a machine; pure."""
+"""What each scenario sends, creates and leaves behind, and what that adds up to in a plan; pure."""
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from chamiperf_ci.adapters.files import catalogue
 from chamiperf_ci.models.dialect import Catalogued, CreatedEach, Dialect, Operations
-from chamiperf_ci.models.plan import Load, Phase
-from chamiperf_ci.models.run import LoadPlan, PhasePlan
+from chamiperf_ci.models.plan import SUSTAINED, Load, Phase, Plan, PlannedPhase
 from chamiperf_ci.models.target import Service
 
 KEA = "kea"
@@ -40,7 +40,7 @@ class Work:
     """Whether it writes interfaces, whose addresses reach a DHCP server by themselves."""
     splits: bool = True
     """Whether several processes can share it; what one process alone can see of the whole cannot be split."""
-    needs: tuple[Service | str, ...] = ()
+    needs: tuple[Service | Literal["kea"], ...] = ()
     """Services without which the scenario has nothing to measure; `kea` is one."""
     endpoints: Mapping[str, float] = field(default_factory=dict)
     """Of one iteration of a VU, by endpoint."""
@@ -194,108 +194,77 @@ MOST_PER_S = 20_000.0
 """Iterations a second that no generator of today exceeds; bounds the guess above."""
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """What a load adds up to, as planned."""
-
-    iterations: float
-    """0 where nothing fixes them (unpaced)."""
-    creates: float
-    """Objects created."""
-    leaves: float
-    """Objects that stay behind."""
-    vus: int
-    """VUs that k6 must hold: the planned ones, and those it needs for arrivals."""
-    memory_mb: float
-    """With the collector as `gogc` has it."""
-    connections: int
-    """The most connections at the same time, to all services together."""
-    peak_requests_per_s: dict[Service, float]
-    """By service, in the phase that offers most; empty where nothing fixes the rate."""
-    unpaced_requests_per_s: float = 0.0
-    """To all services together, as far as a rate that nothing fixes can be guessed; 0 where all rates are fixed."""
-    requests: float = math.inf
-    """Of the whole load, with the same guess."""
-    gogc: int | None = None
-    """How rarely k6 collects its garbage; None for its own default."""
-
-
 def iterations_in(load: Load, phase: Phase) -> float:
     """Planned iterations of a phase; 0 where nothing fixes them."""
     return float(phase.iterations or iterations_per_s(load, phase) * phase.duration_s)
 
 
-def volume_of(load: Load, work: Work, *, segments: int = 1, room_mb: float = 0.0) -> Volume:
-    """Add a load up.
+def plan_of(
+    load: Load,
+    work: Work,
+    *,
+    scenario: str = "",
+    segments: int = 1,
+    room_mb: float = 0.0,
+    stays: Mapping[str, str] | None = None,
+) -> Plan:
+    """Plan a load.
 
     Args:
         load: What is asked of the stack.
         work: What one iteration of it does.
+        scenario: Its name.
         segments: How many processes share it.
         room_mb: Memory that k6 may take; where it suffices, garbage is collected more rarely.
+        stays: What a request leaves behind for good, by endpoint.
     """
+    phases = tuple(_planned_phase(load, phase, work) for phase in load.phases)
     iterations = sum(iterations_in(load, phase) for phase in load.phases)
     vus = _vus(load, work)
-    offered = [sent_per_s(load, phase, work) for phase in load.phases]
     requests = _requests(load, work)
     memory_mb = segments * MB_PER_PROCESS + vus * MB_PER_VU + requests * BYTES_PER_REQUEST / 1e6
     is_roomy = memory_mb * RARE_COLLECTION_MEMORY <= room_mb
-    return Volume(
-        iterations=iterations,
+    unpaced = max((_guessed_per_s(phase) for phase in phases if not phase.sent_per_s), default=0.0)
+    rows: defaultdict[str, float] = defaultdict(float)
+    for endpoint, what in (stays or {}).items():
+        rows[what] += work.endpoints.get(endpoint, 0) * iterations
+    sustained = load.phase(SUSTAINED)
+    timed = sustained is not None and not sustained.iterations and load.window_count
+    return Plan(
+        **dict(load) | {"phases": phases, "windows": load.window_count},
+        window_s=sustained.duration_s / load.window_count if sustained is not None and timed else 0.0,
+        planned_iterations=iterations,
+        memory_mb=memory_mb * RARE_COLLECTION_MEMORY if is_roomy else memory_mb,
+        segments=segments,
+        connections=vus * max(1, len(work.services)),
+        scenario=scenario,
+        services=work.services,
+        needs=work.needs,
+        setup_s=work.setup_s,
+        writes_addresses=work.addresses,
+        vus=vus,
         creates=iterations * work.creates + work.once,
         leaves=iterations * work.leaves,
-        vus=vus,
-        memory_mb=memory_mb * RARE_COLLECTION_MEMORY if is_roomy else memory_mb,
-        connections=_connections(load, work),
-        peak_requests_per_s={
-            service: max(rates.get(service, 0.0) for rates in offered)
-            for service in work.services
-            if any(service in rates for rates in offered)
-        },
-        unpaced_requests_per_s=_each(work)
-        * max(
-            (_guessed_per_s(phase) for phase, rates in zip(load.phases, offered, strict=True) if not rates), default=0.0
-        ),
+        rows_left={what: count for what, count in rows.items() if count},
         requests=requests,
+        unpaced_requests_per_s=_each(work) * unpaced,
         gogc=RARE_COLLECTION if is_roomy else None,
     )
 
 
-def load_plan(load: Load, work: Work, *, memory_mb: float, segments: int) -> LoadPlan:
-    """The plan as the run's file states it."""
-    return LoadPlan(
-        model=load.model,
-        phases=tuple(_phase_plan(load, phase, work) for phase in load.phases),
-        pace_s=load.pace_s,
-        windows=load.window_count,
-        window_s=load.window_s,
-        planned_iterations=sum(iterations_in(load, phase) for phase in load.phases),
-        memory_mb=memory_mb,
-        segments=segments,
-        connections=_connections(load, work),
-    )
-
-
-def _phase_plan(load: Load, phase: Phase, work: Work) -> PhasePlan:
+def _planned_phase(load: Load, phase: Phase, work: Work) -> PlannedPhase:
     iterations, requests = iterations_per_s(load, phase), sum(requests_per_s(load, phase, work).values())
-    return PhasePlan(
-        name=phase.name,
-        start_s=phase.start_s,
-        duration_s=phase.duration_s,
-        from_vus=phase.from_vus or 0,
-        to_vus=phase.to_vus or 0,
+    return PlannedPhase(
+        **dict(phase),
         offered_per_s=iterations,
         requests_per_iteration=requests / iterations if iterations else sum(work.requests.values()),
+        sent_per_s=sent_per_s(load, phase, work),
     )
 
 
 def _vus(load: Load, work: Work) -> int:
     arriving = max((max(phase.rate.start, phase.rate.end) for phase in load.phases if phase.rate), default=0.0)
     return load.max_vus + math.ceil(arriving * work.arrival_s)
-
-
-def _connections(load: Load, work: Work) -> int:
-    return _vus(load, work) * max(1, len(work.services))
 
 
 def _requests(load: Load, work: Work) -> float:

@@ -2,7 +2,8 @@ import pytest
 from made_runs import QUANTILES, made_run
 from said import facts_said
 
-from chamiperf_ci.models.run import PhaseOutcome, PhasePlan, Run, Scalar, ServerMetric, Traffic
+from chamiperf_ci.models.plan import PlannedPhase
+from chamiperf_ci.models.run import PhaseOutcome, Run, Scalar, ServerMetric, Traffic
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, RowKind, RowReason, Statistic
 from chamiperf_ci.steps.compare.measure import Measurement, measure
@@ -100,7 +101,7 @@ def test_a_plan_that_services_share_offers_each_its_share():
 
 def unpaced() -> Run:
     run = made_run()
-    phase = PhasePlan(name="sustained", start_s=0, duration_s=600, from_vus=10, to_vus=10, offered_per_s=0)
+    phase = PlannedPhase(name="sustained", start_s=0, duration_s=600, from_vus=10, to_vus=10, offered_per_s=0)
     plan = run.plan.model_copy(update={"phases": (phase,), "pace_s": 0.0})
     outcome = PhaseOutcome(name="sustained", offered_per_s=0, achieved_per_s=9_990, max_vus=10)
     return run.model_copy(update={"plan": plan, "phases": (outcome,)})

@@ -7,7 +7,8 @@ from made_runs import made_run, shipped_baselines
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Bound, Level, Rules, TargetRule
-from chamiperf_ci.models.run import Judged, PhaseOutcome, PhasePlan, RunKind, ServerMetric, Traffic
+from chamiperf_ci.models.plan import PlannedPhase
+from chamiperf_ci.models.run import Judged, PhaseOutcome, RunKind, ServerMetric, Traffic
 from chamiperf_ci.models.target import StackKind
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
@@ -41,7 +42,7 @@ def test_an_error_rate_has_an_interval(failed, verdict):
 
 def with_spike(offered, achieved):
     run = made_run()
-    spike = PhasePlan(name="spike", start_s=720, duration_s=120, from_vus=1, to_vus=1, offered_per_s=offered)
+    spike = PlannedPhase(name="spike", start_s=720, duration_s=120, from_vus=1, to_vus=1, offered_per_s=offered)
     return run.model_copy(
         update={
             "plan": run.plan.model_copy(update={"phases": (*run.plan.phases, spike)}),

@@ -8,11 +8,11 @@ from made_drills import World
 from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, StackUnreachable
 from chamiperf_ci.models.drill import Drill
-from chamiperf_ci.models.run import RunProblem
+from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.drill import judge
 from chamiperf_ci.steps.drill.measure import DEPLOYED
-from chamiperf_ci.steps.load.drive import Given
+from chamiperf_ci.steps.load.request import LoadOptions
 from chamiperf_ci.steps.targets import GivenTarget
 
 URLS = {"smd": "http://127.0.0.1:1", "bss": "http://127.0.0.1:2", "cloud-init": "http://127.0.0.1:3"}
@@ -23,12 +23,12 @@ def drills(tmp_path):
     """Drill a world; the exit code and the document."""
 
     def run(world, finds=None, scenario="boot_storm", **changes):
-        load = Given(
+        load = LoadOptions(
             target=GivenTarget(services=URLS),
             out=tmp_path / "drill",
             scenarios=(scenario,),
             profile="demo",
-            kind="drill",
+            kind=RunKind.DRILL,
         )
         fields = {
             "load": load,

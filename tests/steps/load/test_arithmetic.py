@@ -5,73 +5,74 @@ from made_loads import storm
 
 from chamiperf_ci.models.plan import Phase
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load.volume import MB_PER_PROCESS, MB_PER_VU, RARE_COLLECTION_MEMORY, Work, load_plan
-from chamiperf_ci.steps.load.volume import volume_of as volume
+from chamiperf_ci.steps.load.volume import MB_PER_PROCESS, MB_PER_VU, RARE_COLLECTION_MEMORY, Work, plan_of
 
 STORM = Work("a node", {Service.BSS: 1})
 
 
 def test_a_paced_load_adds_up_over_its_phases():
     # 10 s to 100: 500; 60 s at 100: 6,000; 10 s at 200: 2,000; 5 s down from 200: 500.
-    assert volume(storm(), STORM).iterations == 9000
+    assert plan_of(storm(), STORM).planned_iterations == 9000
 
 
 def test_the_busiest_phase_is_known_by_service():
-    assert volume(storm(), STORM).peak_requests_per_s == {Service.BSS: 200}
+    assert plan_of(storm(), STORM).peak_requests_per_s == {Service.BSS: 200}
 
 
 def test_memory_is_that_of_the_process_its_vus_and_its_samples():
-    assert volume(storm(), STORM).memory_mb == pytest.approx(MB_PER_PROCESS + 200 * MB_PER_VU + 9000 * 160 / 1e6)
+    assert plan_of(storm(), STORM).memory_mb == pytest.approx(MB_PER_PROCESS + 200 * MB_PER_VU + 9000 * 160 / 1e6)
 
 
 def test_garbage_is_collected_rarely_where_the_memory_for_it_is_there_and_planned():
-    usual = volume(storm(), STORM)
+    usual = plan_of(storm(), STORM)
     needed = usual.memory_mb * RARE_COLLECTION_MEMORY
-    roomy, tight = volume(storm(), STORM, room_mb=needed), volume(storm(), STORM, room_mb=0.999 * needed)
+    roomy, tight = plan_of(storm(), STORM, room_mb=needed), plan_of(storm(), STORM, room_mb=0.999 * needed)
     assert (roomy.gogc, roomy.memory_mb) == (400, needed)
     assert (tight.gogc, tight.memory_mb) == (usual.gogc, usual.memory_mb) == (None, usual.memory_mb)
 
 
 def test_an_unpaced_load_fixes_no_iterations_but_needs_memory_for_them():
-    unpaced = volume(storm(pace_s=0.0), STORM)
-    assert (unpaced.iterations, unpaced.peak_requests_per_s) == (0, {})
-    assert (unpaced.unpaced_requests_per_s, volume(storm(), STORM).unpaced_requests_per_s) == (20_000, 0)
-    assert unpaced.memory_mb > volume(storm(), STORM).memory_mb
+    unpaced = plan_of(storm(pace_s=0.0), STORM)
+    assert (unpaced.planned_iterations, unpaced.peak_requests_per_s) == (0, {})
+    assert (unpaced.unpaced_requests_per_s, plan_of(storm(), STORM).unpaced_requests_per_s) == (20_000, 0)
+    assert unpaced.memory_mb > plan_of(storm(), STORM).memory_mb
 
 
 def test_arrivals_need_vus_and_make_requests_of_their_own():
     phase = Phase(name="sustained", duration_s=10, from_vus=50, to_vus=50, from_rate=20, to_rate=20)
-    both = volume(storm(model="open", phases=(phase,)), Work("a storm and tokens", {Service.BSS: 1}, {Service.AUTH: 2}))
+    both = plan_of(
+        storm(model="open", phases=(phase,)), Work("a storm and tokens", {Service.BSS: 1}, {Service.AUTH: 2})
+    )
     assert both.peak_requests_per_s == {Service.AUTH: 40, Service.BSS: 50}
     assert both.vus == 50 + 20 * 2
 
 
 def test_objects_are_counted_created_and_left():
     work = Work("a cycle", {Service.SMD: 1}, creates=7, leaves=1, once=5)
-    assert (volume(storm(), work).creates, volume(storm(), work).leaves) == (9000 * 7 + 5, 9000)
+    assert (plan_of(storm(), work).creates, plan_of(storm(), work).leaves) == (9000 * 7 + 5, 9000)
 
 
 def test_what_is_removed_is_sent_as_well_and_is_not_measured():
     work = Work("a way", {Service.SMD: 2}, beside={Service.SMD: 1})
-    assert volume(storm(), work).peak_requests_per_s == {Service.SMD: 600}
-    assert load_plan(storm(), work, memory_mb=1.0, segments=1).phases[1].requests_per_iteration == 2
+    assert plan_of(storm(), work).peak_requests_per_s == {Service.SMD: 600}
+    assert plan_of(storm(), work).phases[1].requests_per_iteration == 2
 
 
 def test_a_number_of_iterations_is_all_that_is_sent():
     phase = Phase(name="sustained", duration_s=60, from_vus=4, to_vus=4, iterations=1000)
-    assert volume(storm(pace_s=0.0, phases=(phase,)), STORM).requests == 1000
+    assert plan_of(storm(pace_s=0.0, phases=(phase,)), STORM).requests == 1000
 
 
 def test_each_service_has_connections_of_its_own():
-    assert volume(storm(), Work("two", {Service.SMD: 1, Service.BSS: 1})).connections == 400
+    assert plan_of(storm(), Work("two", {Service.SMD: 1, Service.BSS: 1})).connections == 400
 
 
 def test_the_runs_file_states_the_plan():
-    plan = load_plan(storm(), Work("three documents", {Service.CLOUD_INIT: 3}), memory_mb=1.0, segments=1)
+    plan = plan_of(storm(), Work("three documents", {Service.CLOUD_INIT: 3}))
     sustained = plan.phases[1]
     assert (sustained.offered_per_s, sustained.requests_per_iteration) == (100, 3)
     assert (plan.windows, plan.window_s, plan.planned_iterations) == (10, 6.0, 9000)
 
 
 def test_a_ramp_offers_its_mean():
-    assert load_plan(storm(), STORM, memory_mb=1.0, segments=1).phases[0].offered_per_s == 50
+    assert plan_of(storm(), STORM).phases[0].offered_per_s == 50

@@ -8,14 +8,14 @@ from chamiperf_ci.models.run import PhaseOutcome, RunKind, Unavailable
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load.drive import describe, order, why_not_driven
 from chamiperf_ci.steps.load.plan import AROUND_S, Budget, assign, confirmation_of, duration, plan_table, seconds_of
-from chamiperf_ci.steps.load.request import Overrides, read_profile
+from chamiperf_ci.steps.load.request import LoadOptions, read_profile
 
 RESTS_S = 60.0
 """Before a long load's checks and after them."""
 
 
 def _assigned(scenario="boot_storm", profile="full", **changes):
-    return assign(read_profile(profile), scenario, Overrides(**changes))
+    return assign(read_profile(profile), scenario, LoadOptions(**changes))
 
 
 def test_a_scenario_takes_its_setup_and_its_rests_too():

@@ -7,15 +7,15 @@ from chamiperf_ci.models.plan import Phase
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.steps.load.brake import Seen
 from chamiperf_ci.steps.load.scenario import phase_outcomes
-from chamiperf_ci.steps.load.volume import Work, load_plan
+from chamiperf_ci.steps.load.volume import Work, plan_of
 
 WORK = Work("a node", {Service.BSS: 1})
 
 
 def _outcomes(load=None, seen=(), **fields):
     load = load or storm()
-    plan = load_plan(load, WORK, memory_mb=1, segments=1)
-    return {phase.name: phase for phase in phase_outcomes(load, plan, summary(**fields), seen)}
+    plan = plan_of(load, WORK)
+    return {phase.name: phase for phase in phase_outcomes(plan, summary(**fields), seen)}
 
 
 def test_offered_and_achieved_stand_side_by_side():
@@ -28,7 +28,7 @@ def test_requests_in_flight_are_neither_vus_nor_connections():
     sustained = _outcomes()["sustained"]
     assert (sustained.max_vus, sustained.in_flight) == (100, pytest.approx(5.05))
     both = Work("two", {Service.SMD: 1, Service.BSS: 1})
-    assert load_plan(storm(), both, memory_mb=1, segments=1).connections == 400
+    assert plan_of(storm(), both).connections == 400
 
 
 def test_a_phase_that_was_cut_off_counts_the_time_that_it_had():

@@ -11,9 +11,9 @@ from chamiperf_ci.models.run import PhaseOutcome, Unavailable
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load.validity import ended_badly, problems
-from chamiperf_ci.steps.load.volume import Work, load_plan
+from chamiperf_ci.steps.load.volume import Work, plan_of
 
-PLAN = load_plan(storm(), Work("a node", {Service.BSS: 1}), memory_mb=1, segments=1)
+PLAN = plan_of(storm(), Work("a node", {Service.BSS: 1}))
 SICK = healthy(saturated=True, reasons=("VUs woke 400 ms late",))
 
 

@@ -5,11 +5,11 @@ from made_loads import storm
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import Phase
-from chamiperf_ci.steps.load.request import Overrides, apply, describe
+from chamiperf_ci.steps.load.request import LoadOptions, apply, describe
 
 
 def _apply(load=None, **changes):
-    return apply(load or storm(), Overrides(**changes), scenario="boot_storm")
+    return apply(load or storm(), LoadOptions(**changes), scenario="boot_storm")
 
 
 def _levels(load):
@@ -58,7 +58,7 @@ def test_the_power_on_instant_belongs_to_the_sustained_phase():
         ({"spike_rate": 5.0}, "--spike-rate: no spike of arrivals"),
         ({"iterations": 5}, "--iterations: no phase ends after a number of them"),
         ({"durations_s": {"warm-up": 5.0}}, "--warm-up: there is no such phase"),
-        ({"parameters": {"mix": 1}}, "--set mix: unknown"),
+        ({"settings": {"mix": 1}}, "--set mix: unknown"),
         ({"durations_s": dict.fromkeys(("ramp-up", "sustained", "spike", "cooldown"), 0.0)}, "no phase is left"),
     ],
 )
@@ -80,11 +80,11 @@ def test_a_value_without_a_place_is_refused_and_never_ignored(changes, text):
 )
 def test_a_parameter_of_another_kind_than_the_profiles_is_refused_before_a_script_sees_it(profiles, value, kind):
     with pytest.raises(ConfigurationError, match=f"--set mix: {value!r} is not {kind}"):
-        _apply(storm(parameters={"mix": profiles}), parameters={"mix": value})
+        _apply(storm(parameters={"mix": profiles}), settings={"mix": value})
 
 
 def test_a_whole_number_stands_for_one_with_a_fraction():
-    assert _apply(storm(parameters={"poll_s": 0.25}), parameters={"poll_s": 2}).parameters == {"poll_s": 2}
+    assert _apply(storm(parameters={"poll_s": 0.25}), settings={"poll_s": 2}).parameters == {"poll_s": 2}
 
 
 def test_vus_of_arrivals_alone_are_refused():

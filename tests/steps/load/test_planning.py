@@ -11,7 +11,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import StackKind
 from chamiperf_ci.steps.load.plan import assign, require_possible
-from chamiperf_ci.steps.load.request import Job, Overrides, read_profile
+from chamiperf_ci.steps.load.request import Job, LoadOptions, read_profile
 
 SEED = Seed.model_validate(
     json.loads((Path(__file__).parents[2] / "golden/v1/seed.json").read_text())
@@ -21,17 +21,16 @@ KEA = "http://127.0.0.1:8000"
 
 
 def _require(scenario="database_stress", *, kea=None, many=False, seed=None, **changes):
-    overrides = Overrides(**changes)
+    options = LoadOptions(many_objects=many, **changes)
     profile = read_profile("demo")
     job = Job(
+        options,
         target=target(kea=kea),
         seed=SEED.model_copy(update=seed or {}),
         profile=profile,
         k6=K6Binary(Path("k6"), "1.1.0"),
-        out=Path("out"),
-        overrides=overrides,
     )
-    require_possible(job, assign(profile, scenario, overrides), many_objects=many)
+    require_possible(job, assign(profile, scenario, options))
 
 
 # A cycle a second of 20 VUs at half a second creates 280 objects: 1,071 s of it are just below 300,000.
@@ -69,17 +68,17 @@ def test_a_stand_ins_kea_is_nobodys_network():
 @pytest.mark.parametrize(("asked", "cores", "shards"), [(None, 4, 1), (0, 4, 4), (3, 4, 3), (1, 4, 1)])
 def test_a_load_is_split_into_as_many_processes_as_are_asked_for(monkeypatch, asked, cores, shards):
     monkeypatch.setattr("chamiperf_ci.adapters.machine.cores", lambda: cores)
-    planned = assign(read_profile("demo"), "boot_storm", Overrides(shards=asked))
-    assert (planned.segments, planned.plan.segments) == (shards, shards)
+    planned = assign(read_profile("demo"), "boot_storm", LoadOptions(shards=asked))
+    assert planned.segments == shards
 
 
 def test_a_load_has_no_more_processes_than_vus():
-    assert assign(read_profile("demo"), "boot_storm", Overrides(shards=16, vus=3, spike_vus=3)).segments == 3
+    assert assign(read_profile("demo"), "boot_storm", LoadOptions(shards=16, vus=3, spike_vus=3)).segments == 3
 
 
 def test_what_cannot_be_split_is_refused_by_number_and_left_whole_by_local(monkeypatch):
     monkeypatch.setattr("chamiperf_ci.adapters.machine.cores", lambda: 4)
     profile = read_profile("demo")
-    assert assign(profile, "dhcp_sync_burst", Overrides(shards=0)).segments == 1
+    assert assign(profile, "dhcp_sync_burst", LoadOptions(shards=0)).segments == 1
     with pytest.raises(ConfigurationError, match="dhcp_sync_burst cannot be split over 2 processes"):
-        assign(profile, "dhcp_sync_burst", Overrides(shards=2, vus=2))
+        assign(profile, "dhcp_sync_burst", LoadOptions(shards=2, vus=2))

@@ -3,22 +3,29 @@
 import pytest
 
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.plan import Plan, PlannedPhase
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.steps.load.plan import MachineLimits, require_room, segments_needed
-from chamiperf_ci.steps.load.volume import Volume
 
 ROOMY = MachineLimits(available_mb=32_000, open_files=65_536, local_ports=28_232)
 
 
-def _volume(connections=1000, memory_mb=500.0, rate=1000.0, **more):
-    return Volume(
-        iterations=1,
-        creates=0,
-        leaves=0,
+def _volume(connections=1000, memory_mb=500.0, rate=1000.0, peak_requests_per_s=None, **more):
+    rates = {Service.BSS: rate} if peak_requests_per_s is None else peak_requests_per_s
+    phase = PlannedPhase(
+        name="sustained", duration_s=1, from_vus=connections, to_vus=connections, offered_per_s=1, sent_per_s=rates
+    )
+    return Plan(
+        model="closed",
+        phases=(phase,),
+        window_s=0,
+        planned_iterations=1,
+        segments=1,
+        services=tuple(rates),
         vus=connections,
         memory_mb=memory_mb,
         connections=connections,
-        **{"peak_requests_per_s": {Service.BSS: rate}, **more},
+        **{"requests": 1e12, **more},
     )
 
 
