@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -61,6 +62,8 @@ class Ran:
     steps: dict
     """Step's name to `success` or `failure`; a step that was skipped is absent."""
     artifacts: Path
+    seconds: dict
+    """Job to how long it took, s; GitHub bills each by the started minute."""
 
 
 @dataclass
@@ -203,7 +206,7 @@ def placed(workflow):
 
 def read_log(code, printed, artifacts):
     """What `act --json` printed, in the words of a test."""
-    summaries, jobs, steps, log = {}, {}, {}, []
+    summaries, jobs, steps, times, log = {}, {}, {}, {}, []
     for line in printed.splitlines():
         try:
             entry = json.loads(line)
@@ -213,13 +216,16 @@ def read_log(code, printed, artifacts):
         if not str(entry.get("msg", "")).startswith("LocalRepositoryCache"):
             log.append(str(entry.get("msg", "")).rstrip("\n") + "\n")
         job = entry.get("jobID", "")
+        if job and "time" in entry:
+            times.setdefault(job, []).append(datetime.fromisoformat(entry["time"]))
         if entry.get("command") == "summary":
             summaries[job] = summaries.get(job, "") + entry["content"]
         if "jobResult" in entry:
             jobs[job] = entry["jobResult"]
         if entry.get("stage") == "Main" and "stepResult" in entry and len(entry["stepID"]) == 1:
             steps[entry["step"]] = entry["stepResult"]
-    return Ran(code, "".join(log), summaries, jobs, steps, artifacts)
+    seconds = {job: round((seen[-1] - seen[0]).total_seconds()) for job, seen in times.items() if job in jobs}
+    return Ran(code, "".join(log), summaries, jobs, steps, artifacts, seconds)
 
 
 def third_party():

@@ -6,6 +6,8 @@ import subprocess
 import harness
 import pytest
 
+from chamicore_standin import faulting, lifecycle
+from chamiperf_ci.models import faults
 from chamiperf_ci.models.verdict import Verdict
 
 pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
@@ -154,6 +156,34 @@ def test_a_deploy_script_of_five_lines_is_enough(adopter, hub, pull):
     assert Verdict.model_validate(json.loads(text)).outcome.word == "regression", ran.summaries["measure"]
     (comment,) = hub.comments
     assert comment["pull"] == 7
+    assert "<code>boot_storm</code> got slower" in comment["body"]
+
+
+def test_two_builds_that_run_already_need_their_addresses_alone(adopter, hub, pull, make_stack):
+    adopter.secrets["CHAMICORE_INTERNAL_TOKEN"] = "of-both-builds"
+    targets = ""
+    for name, latency_ms in (("pull-request", 8), ("pull-request-base", 0)):
+        stack = make_stack(internal_token="of-both-builds", service_time_ms=8)
+        if latency_ms:
+            faulting.set_fault(stack, faults.Latency(service="bss", route="bootscript", latency_ms=latency_ms))
+        urls = lifecycle.environment(stack)
+        targets += f"[targets.{name}.services]\n" + "".join(
+            f'{service} = "{urls[f"CHAMICORE_TEST_{variable}_URL"]}"\n'
+            for service, variable in (("auth", "AUTH"), ("smd", "SMD"), ("bss", "BSS"), ("cloud-init", "CLOUDINIT"))
+        )
+    # On GitHub the environment chamiperf-pull-request holds the secret; act has no environments.
+    edit = {key: text for key, text in SHORT.items() if "deploy" not in key} | {
+        "      deploy-script: .github/chamiperf/deploy": "      # none",
+        "comment-key: pull-request\n": "comment-key: pull-request\n    secrets:\n"
+        "      CHAMICORE_INTERNAL_TOKEN: ${{ secrets.CHAMICORE_INTERNAL_TOKEN }}\n",
+    }
+    adopter.copy("pull-request.yml", edit=edit)
+    adopter.write("chamiperf.toml", targets)
+    hub.pulls[0]["commit"] = pull["head"]["sha"] = push(adopter, "topic", "as it runs")
+    payload = {"action": "labeled", "label": {"name": "performance"}, "pull_request": pull}
+    ran = adopter.run("pull-request.yml", event="pull_request", payload=payload)
+    assert ran.jobs == {"measure": "failure", "comment": "success"}, ran.log
+    (comment,) = hub.comments
     assert "<code>boot_storm</code> got slower" in comment["body"]
 
 
