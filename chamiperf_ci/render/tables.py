@@ -249,7 +249,8 @@ def _answers(stated: tuple[Stated, ...]) -> list[tuple[str, ...]]:
     before = ""
     for name, target, metric, why_not in _ADR:
         places = why_not or _places([one for one in stated if one.metric == metric])
-        lines.append((name, markdown(target), f"`{metric}`", "as above" if places == before and "; " in places else places))
+        again = places == before and "; " in places
+        lines.append((name, markdown(target), f"`{metric}`", "as above" if again else places))
         before = places
     return lines
 
