@@ -77,6 +77,25 @@ def test_a_command_on_a_page_is_one_that_can_be_run(line):
     command.make_context(line, words)
 
 
+MENTIONED = sorted(
+    {
+        (page.name, line)
+        for page in PAGES
+        for line in re.findall(r"(?:`|^\$ |\$\()(chamiperf [a-z][^`\n#)]*)", page.read_text(), re.MULTILINE)
+    }
+)
+
+
+@pytest.mark.parametrize(("page", "line"), MENTIONED)
+def test_a_command_in_a_sentence_has_the_options_that_it_is_said_to_have(page, line):
+    command, words = cli, shlex.split(line)[1:]
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        command, words = command.get_command(click.Context(cli), words[0]), words[1:]
+        assert command is not None, page
+    options = {name for parameter in command.params for name in parameter.opts}
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= options | {"--help", "--version"}
+
+
 def test_setup_checks_each_point_of_the_runners_page_and_links_to_it():
     code = ast.parse((ROOT / "actions" / "setup" / "install.py").read_text())
     headings = {
