@@ -54,14 +54,14 @@ _PATH = click.Path(path_type=Path)
     type=DURATION_OR_NONE,
     default="10m",
     show_default=True,
-    help="Between the end of a scenario's run and its repeat; less than 10m is marked `same sitting`.",
+    help="Between the end of a scenario's run and its repeat; less than 10m is marked `back to back`.",
 )
 @click.option("--seed-file", type=_PATH, help="What was seeded.  [default: seed.json beside the verdict]")
 @click.option(
     "--redeploy",
     type=_PATH,
     metavar="SCRIPT",
-    help="Script that deploys the stack anew before each repeat, called with `head`; it is then seeded again.",
+    help="Script that deploys the stack again before each repeat, called with `head`; the nodes are then seeded again.",
 )
 @click.option("--redeploy-timeout", type=DURATION, default="30m", show_default=True, help="How long it may take.")
 @click.option(

@@ -80,7 +80,7 @@ _SCRIPT_INHERITS_PREFIX = "LC_"
 
 
 def run_script(script: Path, *, timeout_s: float, variables: Sequence[str] = ()) -> None:
-    """Run a script that deploys the stack anew, with the argument `head`; its output goes to standard error.
+    """Run a script that deploys the stack again, with the argument `head`; its output goes to standard error.
 
     It may build code under review, so it gets `SCRIPT_INHERITS` and `variables`, and no credential of the measurement.
 
@@ -215,7 +215,7 @@ class Confirmation:
         max_scenarios: How many suspects at most.
         min_gap_s: Seconds between the end of a scenario's run and the start of its repeat.
         seed_file: What was seeded; None for the file beside the verdict.
-        redeploy: Script that deploys the stack anew before each repeat.
+        redeploy: Script that deploys the stack again before each repeat.
         redeploy_timeout_s: How long it may take.
         redeploy_env: Names of variables that it gets besides `SCRIPT_INHERITS`.
         against: Of pairs: the old side's target.
@@ -298,7 +298,7 @@ def _repeats(asked: Confirmation, nights: list[Run], drives: Drives) -> None:
     waiting = list(nights)
     for number in range(1, REPEATS + 1):
         if asked.redeploy is not None:
-            asked.say(f"Deploying anew: {asked.redeploy}")
+            asked.say(f"Deploying again: {asked.redeploy}")
             run_script(asked.redeploy, timeout_s=asked.redeploy_timeout_s, variables=asked.redeploy_env)
             ready_and_seeded(asked.target, asked.seeded, asked.claim, asked.k6, asked.say)
         for night in list(waiting):
@@ -376,7 +376,7 @@ def _keep_apart(asked: Confirmation, scenario: str, left: float) -> None:
     """
     if left <= 0:
         return
-    asked.say(f"Waiting {left:.0f} s, so that {scenario} is not repeated in the same sitting")
+    asked.say(f"Waiting {left:.0f} s, so that {scenario} is not repeated back to back")
     with StopRequest() as stop:
         if stop.wait(left):
             raise Interrupted("interrupted before the repeat", where=scenario, remedy="Run `chamiperf confirm` again.")

@@ -363,7 +363,7 @@ def doubts(key: str, entry: EnvironmentBaseline, baselines: Baselines) -> tuple[
     days = {run.started_at.date() for run in runs}
     if len(runs) > 1 and len(days) < len(runs):
         nights = counted(len(days), "day")
-        found.append(f"{key}: {len(runs)} runs from {nights}; nights differ more than runs of one sitting")
+        found.append(f"{key}: {len(runs)} runs from {nights}; nights differ more than runs made back to back")
     return tuple(found)
 
 
