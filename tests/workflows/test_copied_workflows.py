@@ -60,11 +60,11 @@ def busy():
 
 
 @pytest.mark.usefixtures("busy")
-def test_an_empty_repository_gets_to_a_green_night_with_what_init_writes(adopter, hub, record_property):
+def test_an_empty_repository_gets_to_a_green_night_with_what_init_writes(adopter, hub, record_testsuite_property):
     adopter.init("--workflows", "nightly")
     ran = adopter.run("nightly.yml")
     # The minutes that workflows/nightly.yml and the README state are from here (`pytest --junit-xml`).
-    record_property("seconds", ran.seconds)
+    record_testsuite_property("seconds of each job", ran.seconds)
     assert ran.code == 0, ran.log
     assert ran.jobs == {"measure": "success", "history": "success", "propose": "success", "alert": "success"}
     assert ran.steps["Check out the caller, to reach the nights before"] == "success"
