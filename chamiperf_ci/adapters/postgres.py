@@ -65,8 +65,10 @@ _DATABASES: Final = """
 _OWN: Final = "pg_stat_"
 """Stands in every statement that reads statistics, ours among them."""
 _WORDS: Final = re.compile(r"(?is)\s*(select|insert|update|delete)\b")
-_COMMENTS: Final = re.compile(r"(?s)/\*.*?\*/|--[^\n]*")
-_LITERALS: Final = re.compile(r"(?s)\$(\w*)\$.*?\$\1\$|[eEbBxX]?'(?:[^'\\]|''|\\.)*'")
+# Comments nest, and a text that was cut may end in the middle of one, or of a literal.
+_INNERMOST: Final = re.compile(r"(?s)/\*(?:(?!/\*|\*/).)*\*/")
+_COMMENTS: Final = re.compile(r"(?s)/\*.*|--[^\n]*")
+_LITERALS: Final = re.compile(r"(?s)\$(\w*)\$.*?(?:\$\1\$|\Z)|[eEbBxX]?'(?:[^'\\]|''|\\.)*(?:'|\\?\Z)")
 _NUMBERS: Final = re.compile(r"(?<![\w$.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
 
 
@@ -75,8 +77,9 @@ class StatementKey:
     """How the server tells statements apart, as long as nobody makes its tables anew."""
 
     query: int
-    role: int
-    database: int
+    role: int | str
+    """Its number, or its name."""
+    database: int | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +110,21 @@ class Sessions:
     database: str
     state: str
     """As the server says it: `active`, `idle`, `idle in transaction`; empty where it does not."""
-    waits_for: str
-    """Kind of event: `Lock`, `IO`, `Client` and so on; empty for none."""
+    waits_for: str | None
+    """Kind of event: `Lock`, `IO`, `Client` and so on; empty for none, None where it is not told."""
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseTotals:
-    """Counters of one database since its statistics were last reset."""
+    """Counters of one database since its statistics were last reset; None for one that is not told."""
 
-    commits: int
-    rollbacks: int
-    deadlocks: int
-    temporary_files: int
-    temporary_bytes: int
-    sessions: int
+    commits: int | None
+    rollbacks: int | None
+    deadlocks: int | None
+    temporary_files: int | None
+    temporary_bytes: int | None
+    sessions: int | None
     """Sessions opened."""
 
 
@@ -301,7 +304,10 @@ def harmless(text: object) -> str:
     """
     if not isinstance(text, str):
         return ""
-    bare = _COMMENTS.sub(" ", text)
+    bare, found = text, 1
+    while found:
+        bare, found = _INNERMOST.subn(" ", bare)
+    bare = _COMMENTS.sub(" ", bare)
     if _WORDS.match(bare) is None:
         return ""
     bare = _NUMBERS.sub("?", _LITERALS.sub("?", bare))

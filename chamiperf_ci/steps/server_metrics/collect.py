@@ -14,9 +14,10 @@ from chamiperf_ci.errors import OutsideServiceError, ToolkitError
 from chamiperf_ci.models.run import ServerMetric, Statement
 from chamiperf_ci.models.target import Service, Target
 from chamiperf_ci.steps.load.scenario import ServerCollector, Span
+from chamiperf_ci.steps.server_metrics import exporter
 from chamiperf_ci.steps.server_metrics import tracks as families
 from chamiperf_ci.steps.server_metrics.figures import TARGETED, phase_of, told
-from chamiperf_ci.steps.server_metrics.postgres import PostgresWatch
+from chamiperf_ci.steps.server_metrics.postgres import PostgresWatch, Seen
 from chamiperf_ci.steps.server_metrics.tracks import Recorder, Recording, Track
 
 _LONGEST_S = 86_400.0
@@ -231,6 +232,42 @@ _TIMEOUT_S = 5.0
 """A service that takes longer for its own figures is looked at again at the next turn."""
 
 
+class Database(Protocol):
+    """Says what was seen of a PostgreSQL over a phase."""
+
+    def start(self) -> None:
+        """Begin to look, and forget the load before."""
+
+    def stop(self, started_at: float, ended_at: float) -> Seen:
+        """End looking, and say what was seen between two moments (Unix seconds); never raises for the server."""
+
+
+class StoredDatabase:
+    """A PostgreSQL as a postgres_exporter told it to a Prometheus.
+
+    Args:
+        store: The Prometheus.
+        pools: The limit of each role's pool, where somebody stated it.
+        instance: Which exporter's, by its label; empty: the only one's.
+    """
+
+    def __init__(self, store: Store, pools: Mapping[str, int], instance: str = "") -> None:
+        self._store = store
+        self._pools = pools
+        self._instance = instance
+
+    def start(self) -> None:
+        """Nothing: Prometheus looks."""
+
+    def stop(self, started_at: float, ended_at: float) -> Seen:
+        """Ask what was stored; that there is no exporter is no news."""
+        try:
+            stored = self._store.samples(exporter.NAMES, start=started_at, end=ended_at)
+        except OutsideServiceError:
+            return Seen()  # The services' own figures say that it does not answer.
+        return exporter.exported(stored, self._pools, started_at, instance=self._instance)
+
+
 class WithDatabase:
     """What the services say of themselves, and what the PostgreSQL behind them says.
 
@@ -239,7 +276,7 @@ class WithDatabase:
         database: Looks at the latter.
     """
 
-    def __init__(self, services: ServerCollector, database: PostgresWatch) -> None:
+    def __init__(self, services: ServerCollector, database: Database) -> None:
         self.statements: tuple[Statement, ...] = ()
         self._services = services
         self._database = database
@@ -268,15 +305,14 @@ def collector(target: Target) -> ServerCollector:
     Raises:
         ConfigurationError: A variable of the PostgreSQL that is to be read cannot be used.
     """
-    database = postgres.from_environment()
-    services = _of_services(target)
-    if database is None:
-        return services
-    return WithDatabase(services, PostgresWatch(database, postgres.pool_limits(), distance))
-
-
-def _of_services(target: Target) -> ServerCollector:
+    database, pools = postgres.from_environment(), postgres.pool_limits()
     if target.prometheus is None:
-        return DirectCollector(Scraper(target, timeout_s=_TIMEOUT_S), scraped(target))
-    services = [str(service) for service in Service if target.url(service) is not None]
-    return StoredCollector(Prometheus(target.prometheus, target, Access.of(os.environ)), [*services, "kea-sync"])
+        services: ServerCollector = DirectCollector(Scraper(target, timeout_s=_TIMEOUT_S), scraped(target))
+        return services if database is None else WithDatabase(services, PostgresWatch(database, pools, distance))
+    names = [str(service) for service in Service if target.url(service) is not None]
+    store = Prometheus(target.prometheus, target, Access.of(os.environ))
+    stored = StoredDatabase(store, pools, os.environ.get(exporter.INSTANCE_VARIABLE, ""))
+    return WithDatabase(
+        StoredCollector(store, [*names, "kea-sync"]),
+        stored if database is None else PostgresWatch(database, pools, distance),
+    )

@@ -7,14 +7,18 @@ server know how large its clients' pools are; `max_connections` is another limit
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
 from typing import Final, Protocol
 
 from chamiperf_ci.adapters.postgres import (
     POOLS_VARIABLE,
     DatabaseTotals,
     Look,
+    Sessions,
     StatementKey,
     StatementText,
     StatementTotals,
@@ -38,19 +42,23 @@ _ACTIVITY_SOURCE: Final = "pg_stat_activity"
 _DATABASE_SOURCE: Final = "pg_stat_database"
 
 
-class Source(Protocol):
-    """Where looks come from."""
+class Described(Protocol):
+    """What goes with looks."""
 
     statements_problem: str
-
-    def look(self) -> Look:
-        """Sample once."""
 
     def max_connections(self) -> int:
         """How many sessions the server takes."""
 
     def texts(self, keys: Sequence[StatementKey]) -> dict[StatementKey, StatementText]:
         """What statements are."""
+
+
+class Source(Described, Protocol):
+    """Where looks come from."""
+
+    def look(self) -> Look:
+        """Sample once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +105,12 @@ class PostgresWatch:
         watch = self._watch
         watch.over.set()
         looks = [(at, look) for at, look in watch.looks if started_at <= at <= ended_at]
-        if len(looks) < 2:  # noqa: PLR2004 - a difference
-            seen = f"it was read {len(looks)} times in the phase, and a difference needs two"
-            reason = "; ".join(part for part in (watch.problem, seen) if part)
-            return Seen(_unread(reason))
         if not self._lock.acquire(timeout=_WAIT_FOR_SESSION_S):
-            reason = "the server does not answer"
-            return Seen(_unread(reason))
+            return Seen(unread("the server does not answer"))
         try:
-            statements, problem = self._statements(looks, started_at)
-            most = self._most()
+            return told(looks, self._source, self._pools, started_at, problem=watch.problem)
         finally:
             self._lock.release()
-        return Seen(tuple(_metrics(looks, statements, self._pools, most, problem)), statements)
 
     def _follow(self, watch: _Watch) -> None:
         began = time.monotonic()
@@ -125,35 +126,58 @@ class PostgresWatch:
                     watch.problem = error.wrong
             watch.over.wait(max(0.05, self._distance(asked - began) - (time.monotonic() - asked)))
 
-    def _statements(self, looks: Sequence[tuple[float, Look]], started_at: float) -> tuple[tuple[Statement, ...], str]:
-        """The statements that took most of the phase, and why there are none if there are none."""
-        (_, first), (_, last) = looks[0], looks[-1]
-        if not last.statements:
-            return (), self._source.statements_problem or "no statement was counted"
-        spent = {key: rise for key in last.statements if (rise := _rise(first, last, key)) is not None}
-        keys = sorted(spent, key=lambda key: -spent[key].total_ms)[: 2 * MOST_STATEMENTS]
-        try:
-            texts = self._source.texts(keys)
-        except ToolkitError as error:
-            return (), error.wrong
-        together: dict[str, list[StatementKey]] = {}
-        for key in keys:
-            if key in texts:
-                together.setdefault(texts[key].fingerprint, []).append(key)
-        found = [
-            _statement(texts[same[0]], same, spent, _points(looks, same, started_at)) for same in together.values()
-        ]
-        problem = "" if found else "the role may not see the statements' texts (GRANT pg_read_all_stats)"
-        return tuple(sorted(found, key=lambda each: -each.total_ms)[:MOST_STATEMENTS]), problem
 
-    def _most(self) -> int | None:
-        try:
-            return self._source.max_connections()
-        except ToolkitError:
-            return None
+def told(
+    looks: Sequence[tuple[float, Look]],
+    source: Described,
+    pools: Mapping[str, int],
+    started_at: float,
+    *,
+    problem: str = "",
+) -> Seen:
+    """What looks of a phase say, each with its moment (Unix seconds); never raises for the source.
+
+    Args:
+        looks: In their order.
+        source: Where they came from; it is asked for texts and limits.
+        pools: The limit of each role's pool, where somebody stated it.
+        started_at: When the phase began.
+        problem: Why the last look failed; empty if it did not.
+    """
+    if len(looks) < 2:  # noqa: PLR2004 - a difference
+        read = f"it was read {len(looks)} times in the phase, and a difference needs two"
+        return Seen(unread("; ".join(part for part in (problem, read) if part)))
+    statements, wrong = _statements(looks, source, started_at)
+    try:
+        most = source.max_connections()
+    except ToolkitError:
+        most = None
+    return Seen(tuple(_metrics(looks, statements, pools, most, wrong)), statements)
 
 
-def _unread(reason: str) -> tuple[ServerMetric, ...]:
+def _statements(
+    looks: Sequence[tuple[float, Look]], source: Described, started_at: float
+) -> tuple[tuple[Statement, ...], str]:
+    """The statements that took most of the phase, and why there are none if there are none."""
+    (_, first), (_, last) = looks[0], looks[-1]
+    if not last.statements:
+        return (), source.statements_problem or "no statement was counted"
+    spent = {key: rise for key in last.statements if (rise := _rise(first, last, key)) is not None}
+    keys = sorted(spent, key=lambda key: -spent[key].total_ms)[: 2 * MOST_STATEMENTS]
+    try:
+        texts = source.texts(keys)
+    except ToolkitError as error:
+        return (), error.wrong
+    together: dict[str, list[StatementKey]] = {}
+    for key in keys:
+        if key in texts:
+            together.setdefault(texts[key].fingerprint, []).append(key)
+    found = [_statement(texts[same[0]], same, spent, _points(looks, same, started_at)) for same in together.values()]
+    problem = "" if found else "the role may not see the statements' texts (GRANT pg_read_all_stats)"
+    return tuple(sorted(found, key=lambda each: -each.total_ms)[:MOST_STATEMENTS]), problem
+
+
+def unread(reason: str) -> tuple[ServerMetric, ...]:
     """What a server that was not read leaves open, and why."""
     figures = (("statements", "statements"), ("db_query_p99", "ms"), ("pool_utilisation", "share"))
     return tuple(_missing(name, unit, reason) for name, unit in figures)
@@ -227,52 +251,87 @@ def _connections(
     most: int | None,
     observed: float,
 ) -> Iterator[ServerMetric]:
-    """Of the roles that were under load: seen at work, or with some statements."""
-    roles = sorted({each.role for _, look in looks for each in look.sessions if each.role})
-    busy = {each.role for each in statements if each.calls >= FEWEST}
-    for role in roles:
-        opened = max(sum(each.count for each in look.sessions if each.role == role) for _, look in looks)
-        in_use = max(
-            sum(each.count for each in look.sessions if each.role == role and each.state in _BUSY) for _, look in looks
+    """Of the roles that were under load: seen at work, or with some statements; by database where roles are unknown."""
+    sessions = [each for _, look in looks for each in look.sessions]
+    kind = "role" if any(each.role for each in sessions) else "database"
+    of = attrgetter(kind)
+    busy = {of(each) for each in statements if each.calls >= FEWEST}
+
+    def fullest(name: str, states: Container[str] | None = None) -> int:
+        """The most sessions of a name at one moment, in any state or in one of these."""
+        return max(
+            sum(each.count for each in look.sessions if of(each) == name and (states is None or each.state in states))
+            for _, look in looks
         )
-        if not in_use and role not in busy:
+
+    figure = partial(_figure, source=_ACTIVITY_SOURCE, observed=observed)
+    for name in sorted({of(each) for each in sessions if of(each)}):
+        opened = fullest(name)
+        in_use = fullest(name, _BUSY)
+        if not in_use and name not in busy:
             continue
-        labels = {"role": role}
-        yield _figure("connections_open", "connections", opened, _ACTIVITY_SOURCE, observed=observed, labels=labels)
-        yield _figure("connections_in_use", "connections", in_use, _ACTIVITY_SOURCE, observed=observed, labels=labels)
-        if role in pools:
-            yield _figure(
-                "pool_utilisation", "share", in_use / pools[role], _ACTIVITY_SOURCE, observed=observed, labels=labels
-            )
+        labels = {kind: name}
+        yield figure("connections_open", "connections", opened, labels=labels)
+        yield figure("connections_in_use", "connections", in_use, labels=labels)
+        if kind == "role" and name in pools:
+            yield figure("pool_utilisation", "share", in_use / pools[name], labels=labels)
         else:
             known = "" if most is None else f"; max_connections is {most:,}, which is another limit"
-            yield _missing(
-                "pool_utilisation", "share", f"the limit of the pool is not known (see {POOLS_VARIABLE}){known}", labels
-            )
-    waiting = max(sum(each.count for each in look.sessions if each.waits_for not in _OWN_WAITS) for _, look in looks)
-    yield _figure("sessions_waiting", "sessions", waiting, _ACTIVITY_SOURCE, observed=observed)
+            why = f"the limit of the pool is not known (see {POOLS_VARIABLE}){known}"
+            if kind == "database":
+                why = f"the sessions of single roles are not told, and a pool is a role's{known}"
+            yield _missing("pool_utilisation", "share", why, labels)
+    yield from _waits(looks, sessions, observed)
+
+
+def _waits(
+    looks: Sequence[tuple[float, Look]], sessions: Sequence[Sessions], observed: float
+) -> Iterator[ServerMetric]:
+    """How many sessions waited for the server at the worst moment, and of each kind of wait the most."""
+    if not any(each.waits_for is not None for each in sessions):
+        if sessions:
+            yield _missing("sessions_waiting", "sessions", "what sessions wait for is not told")
+        return
+    most, at_worst = Counter[str](), 0
+    for _, look in looks:
+        waiting = Counter[str]()
+        for each in look.sessions:
+            if (each.waits_for or "") not in _OWN_WAITS:
+                waiting[each.waits_for or ""] += each.count
+        most |= waiting
+        at_worst = max(at_worst, waiting.total())
+    said = ", ".join(f"{count} for {kind}" for kind, count in sorted(most.items()))
+    reason = f"at most {said}" if said else ""
+    yield _figure("sessions_waiting", "sessions", at_worst, _ACTIVITY_SOURCE, observed=observed, reason=reason)
 
 
 def _databases(first: Look, last: Look, observed: float) -> Iterator[ServerMetric]:
-    def rise(of: Callable[[DatabaseTotals], int]) -> int:
-        return sum(
-            max(0, of(after) - of(first.databases[name]))
-            for name, after in last.databases.items()
-            if name in first.databases
-        )
-
-    figures = (
-        ("sessions_opened", "sessions", rise(lambda each: each.sessions)),
-        ("rollbacks", "transactions", rise(lambda each: each.rollbacks)),
-        ("deadlocks", "deadlocks", rise(lambda each: each.deadlocks)),
-        ("temporary_files", "files", rise(lambda each: each.temporary_files)),
+    figures: tuple[tuple[str, str, Callable[[DatabaseTotals], int | None]], ...] = (
+        ("sessions_opened", "sessions", lambda each: each.sessions),
+        ("rollbacks", "transactions", lambda each: each.rollbacks),
+        ("deadlocks", "deadlocks", lambda each: each.deadlocks),
+        ("temporary_files", "files", lambda each: each.temporary_files),
     )
-    for name, unit, value in figures:
-        yield _figure(name, unit, value, _DATABASE_SOURCE, observed=observed)
+    both = [(first.databases[name], after) for name, after in last.databases.items() if name in first.databases]
+    for name, unit, of in figures:
+        rises = [
+            after - before for was, now in both if (before := of(was)) is not None and (after := of(now)) is not None
+        ]
+        if rises:
+            yield _figure(name, unit, sum(max(0, rise) for rise in rises), _DATABASE_SOURCE, observed=observed)
+        else:
+            yield _missing(name, unit, "it is not told")
 
 
 def _figure(
-    name: str, unit: str, value: float, source: str, *, observed: float, labels: Mapping[str, str] | None = None
+    name: str,
+    unit: str,
+    value: float,
+    source: str,
+    *,
+    observed: float,
+    labels: Mapping[str, str] | None = None,
+    reason: str = "",
 ) -> ServerMetric:
     return ServerMetric(
         service=SERVICE,
@@ -280,6 +339,7 @@ def _figure(
         unit=unit,
         direction=Direction.LOWER,
         value=float(value),
+        reason=reason,
         source=source,
         observed_s=round(observed, 3),
         labels=dict(labels or {}),

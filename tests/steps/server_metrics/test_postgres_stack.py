@@ -1,9 +1,10 @@
 """A real PostgreSQL read beside a real load: a lost index is named, unchanged runs name nothing, no secret gets out."""
 
+import json
+import shutil
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import command_line
@@ -17,9 +18,10 @@ from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.models.faults import DropIndex
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.target import StackOptions
-from chamiperf_ci.steps.baselines.entry import stored_statements
-from chamiperf_ci.steps.compare.scenarios import sittings
-from chamiperf_ci.steps.compare.statements import slower_statements
+from chamiperf_ci.models.verdict import Verdict
+from chamiperf_ci.models.vocabulary import RowVerdict
+from chamiperf_ci.render.numbers import significant
+from chamiperf_ci.steps.compare.statements import FACTOR
 
 pytestmark = [pytest.mark.e2e, needs_postgres]
 
@@ -28,6 +30,8 @@ NODES = 1500
 SCENARIO = "database_stress"
 LOAD = ("--scenario", SCENARIO, "--profile", "demo", "--vus", "4", "--pace", "200ms", "--ramp-up", "0", "--spike", "0",
         "--cooldown", "0", "--sustained", "5s", "--windows", "2", "--settle", "0")  # fmt: skip
+
+BARE = {"kind": "baselines", "schema_version": 1, "producer": "chamiperf"}
 
 
 class Measured:
@@ -52,26 +56,20 @@ class Measured:
         return kept
 
 
-class Accepted:
-    """A baseline of one run, however busy the machine was that made it."""
-
-    def __init__(self, run):
-        self.runs = [SimpleNamespace(statements=stored_statements(run))]
-
-    def accepted(self, _fingerprint):
-        """The one run, whatever is compared with it."""
-        return self
-
-
 def read(path):
     """A run as it was written."""
     return read_document(path, Run)
 
 
-def slower(run, baseline):
-    """The statements that are named, by what became of them."""
-    (sitting,) = sittings([run])
-    return slower_statements(sitting, Accepted(baseline))
+def compared(measured, run):
+    """What `compare` says of one run against the accepted one, on the screen and in the file."""
+    runs = measured.folder / "compared"
+    shutil.rmtree(runs, ignore_errors=True)
+    runs.mkdir()
+    shutil.copy(run, runs / f"{SCENARIO}.json")
+    ended = measured.run("compare", "--runs", runs, "--baselines", measured.folder / "baselines.json")
+    assert ended.returncode in (0, 1, 3), ended.stderr
+    return ended.stdout, read_document(measured.folder / "out" / "verdict.json", Verdict)
 
 
 @pytest.fixture(scope="module")
@@ -89,24 +87,34 @@ def measured(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alike(measured):
-    """Runs of a stack that nothing happens to."""
-    return [read(measured.load(f"unchanged-{number}")) for number in range(4)]
+    """Runs of a stack that nothing happens to, the first of them accepted."""
+    first, *others = (measured.load(f"unchanged-{number}") for number in range(4))
+    (measured.folder / "baselines.json").write_text(json.dumps(BARE))
+    accepted = ("--runs", first, "--link", "https://example.org/why", "--baselines", measured.folder / "baselines.json")
+    ended = measured.run("baselines", "init", *accepted)
+    assert ended.returncode == 0, ended.stderr
+    return first, *others
 
 
 def test_a_lost_index_is_named_with_its_factor_and_unchanged_runs_name_nothing(measured, alike):
-    first, *unchanged = alike
-    assert [slower(run, first) for run in unchanged] == [(), (), ()]
+    for run in alike[1:]:
+        said, verdict = compared(measured, run)
+        assert (verdict.statements, "times as long" in said) == ((), False)
     faulting.set_fault(measured.state, DropIndex(service="bss", index="boot_params_by_id"))
     try:
-        named = slower(read(measured.load("lost")), first)
+        lost = measured.load("lost")
     finally:
         faulting.clear_faults(measured.state)
-    assert named
-    assert all("boot_params" in each.text and each.factor >= 3 for each in named), named
+    said, verdict = compared(measured, lost)
+    assert verdict.statements
+    assert all("boot_params" in each.text and each.factor >= FACTOR for each in verdict.statements)
+    assert f"Statement {significant(verdict.statements[0].factor)} times as long" in said
+    latencies = {row.verdict for row in verdict.rows if row.compared and row.key.endpoint.startswith("bootparams")}
+    assert latencies & {RowVerdict.REGRESSION, RowVerdict.INCONCLUSIVE}
 
 
 def test_what_the_database_says_stands_in_the_run(alike):
-    run = alike[0]
+    run = read(alike[0])
     words = {each.text.split()[0].upper() for each in run.statements}
     assert words
     assert words <= {"SELECT", "INSERT", "UPDATE", "DELETE"}
