@@ -51,7 +51,8 @@ def test_a_server_that_does_not_say_where_the_workflow_lies_is_told_in_the_summa
     summary, output = tmp_path / "summary", tmp_path / "output"
     summary.touch()
     variables = {"REPOSITORY": repository, "REF": repository and "v1", "PATH": "/usr/bin:/bin",
-                 "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)}  # fmt: skip
+                 "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary),
+                 "GITHUB_ENV": str(tmp_path / "env"), "RUNNER_TEMP": str(tmp_path)}  # fmt: skip
     script = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", STEPS["toolkit"]["run"]]
     assert subprocess.run(script, env=variables, check=False, capture_output=True).returncode == code
     assert ("Give toolkit-repository and toolkit-ref under with:" in summary.read_text()) is (code == 2)
