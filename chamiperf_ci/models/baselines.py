@@ -148,6 +148,31 @@ class AcceptedRow(Value):
         return self.direction or usual_direction(self.unit, self.statistic)
 
 
+class AcceptedFigure(Value):
+    """One metric of all accepted runs of a fingerprint, as the file holds it: one line, its places those of `runs`."""
+
+    endpoint: str = ""
+    metric: str
+    phase: str = SUSTAINED
+    unit: str
+    statistic: Statistic = Statistic.MEDIAN_OF_WINDOWS
+    direction: Direction | None = None
+    values: tuple[Number | None, ...]
+    """As `AcceptedRow.value`; None where the run at this place did not measure it."""
+    pooled: tuple[Number | None, ...] = ()
+    """As `AcceptedRow.pooled`; empty where no run has one."""
+    counts: tuple[Count | None, ...]
+
+    def row(self, place: int) -> AcceptedRow | None:
+        """Return what the run at a place measured, or None."""
+        value, count = self.values[place], self.counts[place]
+        if value is None or count is None:
+            return None
+        pooled = self.pooled[place] if self.pooled else None
+        shared = {name: getattr(self, name) for name in _SHARED}
+        return AcceptedRow(value=value, pooled=pooled, count=count, **shared)
+
+
 class AcceptedStatement(Value):
     """What a database statement took in an accepted run."""
 
@@ -172,7 +197,8 @@ class AcceptedRun(Value):
     """What was overruled by a flag when the run was accepted, such as a missed target."""
     identities: tuple[Identity, ...]
     machine: Machine
-    rows: tuple[AcceptedRow, ...]
+    rows: tuple[AcceptedRow, ...] = ()
+    """In the file they stand in the `figures` beside the runs; files of before 0.2 have them here."""
     statements: tuple[AcceptedStatement, ...] = Field(default=(), exclude_if=lambda found: not found)
     """What database statements took; empty where no PostgreSQL was read."""
     digest: str
@@ -187,12 +213,58 @@ class AcceptedRun(Value):
         return digest_of(self.model_dump(mode="json", exclude_defaults=True, exclude={"digest"}))
 
 
+_SHARED = ("endpoint", "metric", "phase", "unit", "statistic", "direction")
+
+
+def figures_of(runs: Sequence[AcceptedRun]) -> tuple[AcceptedFigure, ...]:
+    """Return the rows of runs turned by metric, sorted; a metric whose unit or statistic changed has one of each."""
+    found: dict[tuple[Any, ...], dict[int, AcceptedRow]] = {}
+    for place, run in enumerate(runs):
+        for row in run.rows:
+            found.setdefault(tuple(getattr(row, name) for name in _SHARED), {})[place] = row
+    figures = []
+    for shared, rows in sorted(found.items(), key=lambda each: tuple(str(part) for part in each[0])):
+        each = [rows.get(place) for place in range(len(runs))]
+        pooled = tuple(row and row.pooled for row in each)
+        figures.append(
+            AcceptedFigure(
+                **dict(zip(_SHARED, shared, strict=True)),
+                values=tuple(row and row.value for row in each),
+                pooled=pooled if any(value is not None for value in pooled) else (),
+                counts=tuple(row and row.count for row in each),
+            )
+        )
+    return tuple(figures)
+
+
 class EnvironmentBaseline(Value):
     """The accepted runs of one fingerprint."""
 
     fingerprint: Fingerprint
     runs: tuple[AcceptedRun, ...]
     """Oldest first."""
+    figures: tuple[AcceptedFigure, ...] = Field(default=(), exclude_if=lambda found: not found)
+    """What the runs measured, in the file alone: once read, it is in their `rows`."""
+
+    @model_validator(mode="after")
+    def _rows_from_figures(self) -> Self:
+        if not self.figures:
+            return self
+        if any(run.rows for run in self.runs):
+            raise ValueError("a run has rows of its own beside the figures; keep one of the two")
+        for figure in self.figures:
+            lengths = {len(figure.values), len(figure.counts), len(figure.pooled or figure.values)}
+            if lengths != {len(self.runs)}:
+                name = " ".join(part for part in (figure.endpoint, figure.metric) if part)
+                raise ValueError(f"{name} has not one value, count and pooled value for each of {len(self.runs)} runs")
+        # Frozen for everybody else: it is still being made.
+        self.__dict__["runs"] = tuple(
+            run.model_copy(update={"rows": tuple(filter(None, (figure.row(place) for figure in self.figures)))})
+            for place, run in enumerate(self.runs)
+        )
+        self.__dict__["figures"] = ()
+        self.__pydantic_fields_set__.discard("figures")
+        return self
 
     @property
     def newest(self) -> datetime | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline
+from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline, figures_of
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.render.escaping import markdown, plain
 from chamiperf_ci.render.numbers import counted, quantities, share
@@ -28,11 +28,17 @@ def laid_out(data: Any) -> str:  # noqa: ANN401 - any JSON
 
 
 def content(baselines: Baselines) -> dict[str, Any]:
-    """Return the file's JSON: fields in the model's order, names and runs sorted.
+    """Return the file's JSON: fields in the model's order, names and runs sorted, a metric of all runs one figure.
 
     `accepted_digest` and `accepted_runs` are there even when empty, so that every patch finds what it tests.
     """
-    data = arranged(baselines).model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    ordered = arranged(baselines)
+    data = ordered.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    for key, entry in data.get("accepted_runs", {}).items():
+        for run in entry["runs"]:
+            run.pop("rows", None)
+        figures = figures_of(ordered.accepted_runs[key].runs)
+        entry["figures"] = [figure.model_dump(mode="json", exclude_defaults=True) for figure in figures]
     head = {key: data.pop(key) for key in ("$schema",) if key in data}
     stamp = {"kind": baselines.kind, "schema_version": baselines.schema_version, "producer": baselines.producer}
     tail = {"accepted_digest": baselines.accepted_digest, "accepted_runs": data.pop("accepted_runs", {})}
@@ -82,7 +88,10 @@ def _lines(value: Any, lead: str, indent: int) -> str:  # noqa: ANN401 - any JSO
     """`lead` and the value, from column `indent` levels on."""
     flat = json.dumps(value, ensure_ascii=False, allow_nan=False)
     members = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    simple = not any(isinstance(member, dict | list) for member in members)
+    # A figure of all accepted runs is one line, however long: so is its change.
+    simple = not any(
+        isinstance(member, dict) or (isinstance(member, list) and not _numbers(member)) for member in members
+    )
     if simple or len(_INDENT) * indent + len(lead) + len(flat) < WIDTH:
         return f"{_INDENT * indent}{lead}{flat}"
     opened, closed = ("{", "}") if isinstance(value, dict) else ("[", "]")
@@ -91,6 +100,10 @@ def _lines(value: Any, lead: str, indent: int) -> str:  # noqa: ANN401 - any JSO
     )
     inner = ",\n".join(_lines(member, name, indent + 1) for name, member in zip(leads, members, strict=True))
     return f"{_INDENT * indent}{lead}{opened}\n{inner}\n{_INDENT * indent}{closed}"
+
+
+def _numbers(items: list[Any]) -> bool:
+    return all(item is None or isinstance(item, int | float) for item in items)
 
 
 @dataclass(frozen=True, slots=True)

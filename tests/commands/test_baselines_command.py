@@ -68,7 +68,7 @@ def test_a_hand_edited_accepted_run_fails_the_check(folder):
 
     def edit(data):
         [entry] = data["accepted_runs"].values()
-        entry["runs"][0]["rows"][2]["value"] = 99
+        entry["figures"][2]["values"][0] = 99
 
     edited(folder, "edited.json", edit)
     result = baselines(folder, "check", "--baselines", "edited.json")

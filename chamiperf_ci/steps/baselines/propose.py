@@ -97,14 +97,18 @@ def _of_fingerprint(key: str, before: Operation | None, after: Operation | None)
         return [{"op": "add", "path": path, "value": after}]
     if after is None:
         return [{"op": "remove", "path": path}]
-    kept = {run["run_id"]: run for run in before["runs"]}
+    figures = {"op": "replace", "path": f"{path}/figures", "value": after["figures"]}
+    kept = {run["run_id"] for run in before["runs"]}
     if all(run in after["runs"] for run in before["runs"]):
         return [
-            {"op": "add", "path": f"{path}/runs/{place}", "value": run}
-            for place, run in enumerate(after["runs"])
-            if run["run_id"] not in kept
+            *(
+                {"op": "add", "path": f"{path}/runs/{place}", "value": run}
+                for place, run in enumerate(after["runs"])
+                if run["run_id"] not in kept
+            ),
+            figures,
         ]
-    return [{"op": "replace", "path": f"{path}/runs", "value": after["runs"]}]
+    return [{"op": "replace", "path": f"{path}/runs", "value": after["runs"]}, figures]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,10 +34,11 @@ def test_a_patch_begins_by_testing_what_it_was_made_against():
     assert patch_between(ONE, TWO)[0] == {"op": "test", "path": "/accepted_digest", "value": ONE.accepted_digest}
 
 
-def test_one_more_run_is_one_addition():
+def test_one_more_run_is_one_addition_and_its_figures():
     operations = patch_between(ONE, TWO)
-    assert [operation["op"] for operation in operations] == ["test", "add", "replace"]
+    assert [operation["op"] for operation in operations] == ["test", "add", "replace", "replace"]
     assert operations[1]["path"].endswith("/runs/1")
+    assert operations[2]["path"].endswith("/figures")
 
 
 def test_a_stale_patch_is_refused():
@@ -58,7 +59,7 @@ def test_a_patch_applied_twice_is_refused():
 
 def test_a_patch_edited_by_hand_is_refused():
     patch = patch_between(EMPTY, ONE)
-    patch[1]["value"]["runs"][0]["rows"][1]["value"] = 1.0
+    patch[1]["value"]["figures"][1]["values"][0] = 1.0
     with pytest.raises(ConfigurationError, match=r"accepted run boot0000 .* was edited by hand"):
         apply_patch(EMPTY, patch, where="p.json")
 
