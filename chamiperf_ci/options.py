@@ -5,6 +5,7 @@ the list of processes.
 """
 
 import functools
+import hashlib
 import os
 import re
 import socket
@@ -91,8 +92,8 @@ class GivenClaim:
 def claim_options(command: Command) -> Command:
     """Add the options of the stack's lock; the command gets them as `claim`, a GivenClaim.
 
-    The run is by default the workflow run with its attempt, so that all its steps share one lock, and otherwise a new
-    one for each command.
+    The run is by default the job of a workflow run, so that all its steps share one lock and two jobs of a matrix do
+    not, and otherwise a new one for each command.
     """
 
     @functools.wraps(command)
@@ -106,14 +107,22 @@ def claim_options(command: Command) -> Command:
         metavar="ID",
         envvar="CHAMIPERF_LOCK_RUN",
         show_envvar=True,
-        help="Commands with the same ID share the stack's lock.  [default: the workflow run]",
+        help="Commands with the same ID share the stack's lock.  [default: the job of a workflow run]",
     )(decorated)
 
 
 def _own_run() -> str:
-    """The workflow run and its attempt, else something that no other command has."""
+    """The workflow run, its attempt, job and runner, else something that no other command has.
+
+    The jobs of a matrix differ in the runner alone, which has one job at a time.
+    """
     run_id = os.environ.get("GITHUB_RUN_ID")
-    return f"{run_id}-{os.environ.get('GITHUB_RUN_ATTEMPT', '1')}" if run_id else new_run_id("l")
+    if not run_id:
+        return new_run_id("l")
+    runner = os.environ.get("RUNNER_TRACKING_ID") or os.environ.get("RUNNER_NAME") or socket.gethostname()
+    place = hashlib.sha256(runner.encode("utf-8", "replace")).hexdigest()[:6]
+    parts = (run_id, os.environ.get("GITHUB_RUN_ATTEMPT", "1"), os.environ.get("GITHUB_JOB"), place)
+    return "-".join(part for part in parts if part)
 
 
 def _owner() -> str:

@@ -17,7 +17,8 @@ from chamiperf_ci.steps.targets import GivenTarget, resolve
 def lock() -> None:
     """The lock on a stack that others use: an SMD group with run, owner and expiry.
 
-    seed and load take it by themselves. A pipeline of several steps takes it for all of them: its steps share a run.
+    seed and load take it by themselves. A job of several steps takes it for all of them: each step that uses it keeps
+    it alive, so that it is free some minutes after a runner died.
     """
 
 
@@ -25,7 +26,7 @@ def lock() -> None:
 @target_options
 def show(given: GivenTarget) -> ExitCode:
     """Say who holds the lock."""
-    with Chamicore(resolve(given)) as client:
+    with Chamicore(resolve(given), patience=locks.PATIENCE) as client:
         click.echo(locks.shown(locks.inspect(client)))
     return ExitCode.OK
 
@@ -33,11 +34,18 @@ def show(given: GivenTarget) -> ExitCode:
 @lock.command()
 @target_options
 @claim_options
-@click.option("--for", "life", type=DURATION, default="6h", show_default=True, help="When it expires by itself.")
+@click.option(
+    "--for",
+    "life",
+    type=DURATION,
+    default="10m",
+    show_default=True,
+    help="When it expires by itself, unless a command of the same run puts that off.",
+)
 def acquire(given: GivenTarget, claim: GivenClaim, life: float) -> ExitCode:
     """Take the lock. Exits 3 when another run holds it."""
     wanted = locks.Claim(claim.run, claim.owner, life=timedelta(seconds=life), break_lock=claim.break_lock)
-    with Chamicore(resolve(given)) as client:
+    with Chamicore(resolve(given), patience=locks.PATIENCE) as client:
         taken = locks.acquire(client, wanted, say=lambda text: click.echo(text, err=True))
     click.echo("not locked" if taken is None else locks.in_words(taken))
     if taken is not None:
@@ -54,7 +62,7 @@ def release(given: GivenTarget, claim: GivenClaim) -> ExitCode:
     Exits 3 when no run is named, by --lock-run or by a workflow, and another one holds it.
     """
     is_named = click.get_current_context().params["lock_run"] or os.environ.get("GITHUB_RUN_ID")
-    with Chamicore(resolve(given)) as client:
+    with Chamicore(resolve(given), patience=locks.PATIENCE) as client:
         holder = locks.inspect(client)
         run_id = holder.run if holder is not None and claim.break_lock else claim.run
         given_back = locks.release(client, run_id)

@@ -1,6 +1,7 @@
 """`chamiperf seed`: puts nodes into the stack, or takes them away again."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.models.target import Target
 from chamiperf_ci.options import DURATION, GivenClaim, claim_options, out_option, target_options
-from chamiperf_ci.steps.lock import Claim, hold
+from chamiperf_ci.steps.lock import PATIENCE, Claim, hold
 from chamiperf_ci.steps.published import published, step_went_well
 from chamiperf_ci.steps.seed import inventory
 from chamiperf_ci.steps.seed.clear import Removal, choose_orphans, choose_own, remove_orphans, remove_own
@@ -85,7 +87,7 @@ def seed(
     with StopRequest() as stop, Chamicore(target) as client:
         driver = Driver(target, client.dialect, find_k6(k6), stop)
         wish = Wish(nodes, sample, shared_stack=shared_stack, allow_dhcp=allow_dhcp)
-        with nullcontext() if dry_run else _lock(client, claim):
+        with nullcontext() if dry_run else _locked(target, claim):
             if sweep:
                 return _sweep(client, driver, path, timedelta(seconds=older_than), dry_run=dry_run)
             if remove:
@@ -93,9 +95,15 @@ def seed(
             return _fill(client, driver, path, wish, dry_run=dry_run)
 
 
-def _lock(client: Chamicore, claim: GivenClaim) -> AbstractContextManager[object]:
+@contextmanager
+def _locked(target: Target, claim: GivenClaim) -> Iterator[None]:
+    """Hold the lock by a client of its own, which waits less long than seeding does."""
     wanted = Claim(claim.run, claim.owner, break_lock=claim.break_lock)
-    return hold(client, wanted, say=lambda text: click.echo(text, err=True))
+    with (
+        Chamicore(target, patience=PATIENCE) as client,
+        hold(client, wanted, say=lambda text: click.echo(text, err=True)),
+    ):
+        yield
 
 
 def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, dry_run: bool) -> ExitCode:

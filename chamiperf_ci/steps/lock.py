@@ -1,13 +1,15 @@
 """The lock on a stack: an SMD group that names run, owner and expiry.
 
-Creating the group is the atomic step; changing it needs the entity tag that was read. A holder that was killed stops
-putting its expiry off, so a stale lock can be taken over; on the holder's own machine its death is seen at once. Where
-a stack has no groups it cannot be locked, which is said.
+Creating the group is the atomic step; changing it needs the entity tag that was read. Whoever uses the lock puts its
+expiry off once a minute, so that the lock of a runner that died is stale within minutes, also one that was taken for a
+whole job; on the holder's own machine its death is seen at once. Where a stack has no groups it cannot be locked, which
+is said.
 """
 
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,7 +21,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore
+from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore, Patience
 from chamiperf_ci.adapters.http_client import Answer, Resource
 from chamiperf_ci.errors import StackLocked, ToolkitError
 from chamiperf_ci.models.dialect import fill
@@ -27,9 +29,13 @@ from chamiperf_ci.models.seed import Lock
 from chamiperf_ci.models.target import ProcessRef, Service, boot_id
 
 LIFE: Final = timedelta(minutes=10)
-"""How long a lock outlives a holder that was killed."""
+"""How long a lock outlives the last command that used it."""
+PATIENCE: Final = Patience(timeout_s=10.0, retries=2)
+"""For clients that do little else: giving a lock back must not outlast the grace of a cancelled job by much."""
 NOBODY: Final = "nobody"
-_PUT_OFF_S: Final = 120.0
+_PUT_OFF_S: Final = 60.0
+_LONGEST_S: Final = 60.0
+"""Bounds taking the lock of a stack that answers each request slowly."""
 _ABSENT: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 _TRIES: Final = 5
 _APART: Final = "|"
@@ -71,7 +77,7 @@ class Held:
 
 @contextmanager
 def hold(client: Chamicore, claim: Claim, *, say: Say) -> Iterator[Held]:
-    """Hold the stack's lock while the body runs; a lock that the same run holds already is used and left.
+    """Hold the stack's lock while the body runs; a lock that the same run holds already is used, kept alive and left.
 
     A target without SMD is not locked.
 
@@ -90,13 +96,18 @@ def hold(client: Chamicore, claim: Claim, *, say: Say) -> Iterator[Held]:
         yield held
         return
     held.look = partial(_taken_by, client, claim.run)
+    if nested:
+        _put_off(client, claim, held)
     keeper = threading.Thread(target=_keep, args=(client, claim, held), name="chamiperf-lock", daemon=True)
     keeper.start()
     try:
         yield held
     finally:
         held.over.set()
-        if not nested:
+        if nested:
+            # So that the run's next command has the lock's whole life to come.
+            _put_off(client, claim, held)
+        else:
             _release_quietly(client, claim.run, say)
 
 
@@ -117,7 +128,10 @@ def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
         UnexpectedAnswer: The stack neither takes the group nor says whose it is.
     """
     shape = client.dialect.objects["lock"]
-    for _ in range(_TRIES):
+    end = time.monotonic() + _LONGEST_S
+    for attempt in range(_TRIES):
+        if attempt and time.monotonic() > end:
+            break
         wanted = Lock(run=claim.run, owner=claim.owner, expires=_now() + claim.life, process=claim.process)
         answer = client.send("POST", shape.service, shape.path, _body(client, wanted))
         if answer.ok:
@@ -193,19 +207,26 @@ def _taken_by(client: Chamicore, run: str) -> str:
 
 
 def _keep(client: Chamicore, claim: Claim, held: Held) -> None:
-    """Put the expiry off until the lock is given back; note when somebody else has it."""
+    """Put the expiry off again and again, until the lock is given back or somebody else has it."""
     while not held.over.wait(min(_PUT_OFF_S, claim.life.total_seconds() / 3)):
-        try:
-            found = _read(client)
-            lock = None if found is None else _lock_in(found)
-            if found is None or lock is None or lock.run != claim.run:
-                held.lost = NOBODY if lock is None else in_words(lock)
-                return
-            # A lock that was taken for a whole pipeline lasts longer than one step would make it.
-            _replace(client, lock.model_copy(update={"expires": max(lock.expires, _now() + claim.life)}), found)
-        except ToolkitError:
-            # The stack may be down under load; the lock's life is five times as long as the time between two tries.
-            continue
+        if not _put_off(client, claim, held):
+            return
+
+
+def _put_off(client: Chamicore, claim: Claim, held: Held) -> bool:
+    """Put the expiry off by a whole life; whether the lock is still the run's, as far as the stack says."""
+    try:
+        found = _read(client)
+        lock = None if found is None else _lock_in(found)
+        if found is None or lock is None or lock.run != claim.run:
+            held.lost = NOBODY if lock is None else in_words(lock)
+            return False
+        # A lock that was taken for longer (`acquire --for`) is not shortened.
+        _replace(client, lock.model_copy(update={"expires": max(lock.expires, _now() + claim.life)}), found)
+    except ToolkitError:
+        # The stack may be down under load; the lock's life is ten times as long as the time between two tries.
+        pass
+    return True
 
 
 def _release_quietly(client: Chamicore, run: str, say: Say) -> None:

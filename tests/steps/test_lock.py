@@ -14,7 +14,7 @@ from made_targets import target, target_of
 from scripted_server import Reply, serving
 
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.errors import StackLocked
+from chamiperf_ci.errors import StackLocked, UnexpectedAnswer
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.steps import lock as locks
 from chamiperf_ci.steps.lock import Claim
@@ -266,12 +266,50 @@ def test_a_broken_lock_is_given_back_whosever_it_is(client, embedded_stack, tmp_
     assert (done.returncode, done.stdout, locks.inspect(client)) == (0, "released\n", None)
 
 
-def test_a_workflow_run_is_the_run_of_all_its_steps(client, embedded_stack, tmp_path):
-    variables = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_REPOSITORY": "our/repository"}
-    command("lock", "acquire", cwd=tmp_path, state=embedded_stack, **variables)
+JOB = {
+    "GITHUB_RUN_ID": "77",
+    "GITHUB_RUN_ATTEMPT": "2",
+    "GITHUB_JOB": "measure",
+    "GITHUB_REPOSITORY": "our/repository",
+    "RUNNER_NAME": "runner 1",
+    "RUNNER_TRACKING_ID": "",
+}
+
+
+def test_the_steps_of_a_job_share_a_lock_that_outlives_the_last_by_minutes(client, embedded_stack, tmp_path):
+    command("lock", "acquire", cwd=tmp_path, state=embedded_stack, **JOB)
     found = locks.inspect(client)
-    assert (found.run, found.owner) == ("77-2", "our/repository")
-    assert found.expires > datetime.now(UTC) + timedelta(hours=5)
+    assert (found.run.startswith("77-2-measure-"), found.owner) == (True, "our/repository")
+    assert found.expires < datetime.now(UTC) + timedelta(minutes=10)
+    again = command("lock", "acquire", cwd=tmp_path, state=embedded_stack, **JOB)
+    assert again.returncode == 0
+    assert command("lock", "release", cwd=tmp_path, state=embedded_stack, **JOB).stdout == "released\n"
+
+
+@pytest.mark.parametrize("other", [{"RUNNER_NAME": "runner 2"}, {"RUNNER_TRACKING_ID": "github_5f"}])
+def test_two_jobs_of_a_matrix_do_not_share_a_lock(other, client, embedded_stack, tmp_path):
+    del client
+    assert command("lock", "acquire", cwd=tmp_path, state=embedded_stack, **JOB).returncode == 0
+    second = command("lock", "acquire", cwd=tmp_path, state=embedded_stack, **JOB | other)
+    assert (second.returncode, "the stack is in use: run 77-2-measure-" in second.stderr) == (3, True)
+    not_ours = command("lock", "release", cwd=tmp_path, state=embedded_stack, **JOB | other)
+    assert "does not hold the lock" in not_ours.stdout
+
+
+def test_each_step_of_a_job_puts_the_expiry_off(client, said):
+    first = locks.acquire(client, Claim("mine-1", "me", life=timedelta(seconds=30)), say=said.append)
+    with locks.hold(client, MINE, say=said.append):
+        pass
+    assert locks.inspect(client).expires > first.expires + timedelta(minutes=5)
+
+
+def test_a_lock_is_taken_in_bounded_time_from_a_stack_that_answers_slowly(said, monkeypatch):
+    monkeypatch.setattr(locks, "_LONGEST_S", 0.0)
+    with serving(Reply(409)) as server, Chamicore(target(services={Service.SMD: server.url})) as client:
+        monkeypatch.setattr(locks, "_read", lambda _client: None)
+        with pytest.raises(UnexpectedAnswer):
+            locks.acquire(client, MINE, say=said.append)
+        assert len(server.asked) < 5
 
 
 def test_load_honours_the_lock(client, embedded_stack, tmp_path):
