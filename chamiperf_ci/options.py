@@ -184,13 +184,14 @@ def gate_options(command: Command) -> Command:
 
 
 def shown_options(command: Command) -> Command:
-    """`--all`, `--quiet`, `--format`: how much of a verdict is printed; the command gets it as `form`."""
+    """`--all`, `--verbose`, `--quiet`, `--format`: how much of a verdict is printed; the command gets it as `form`."""
 
     @functools.wraps(command)
-    def collect(*, show_all: bool, quiet: bool, form: str, **values: Any) -> Any:  # noqa: ANN401 - click's own types
-        wanted = [each for each, given in (("all", show_all), ("sentence", quiet), ("json", form == "json")) if given]
+    def collect(*, show_all: bool, verbose: bool, quiet: bool, form: str, **values: Any) -> Any:  # noqa: ANN401 - click's own types
+        given = {"all": show_all and not verbose, "verbose": verbose, "sentence": quiet, "json": form == "json"}
+        wanted = [each for each, is_given in given.items() if is_given]
         if len(wanted) > 1:
-            raise click.UsageError("Give one of --all, --quiet and --format json.")
+            raise click.UsageError("Give one of --all, --verbose, --quiet and --format json.")
         return command(form=wanted[0] if wanted else "brief", **values)
 
     for option in (
@@ -203,6 +204,7 @@ def shown_options(command: Command) -> Command:
             help="What standard output gets: text, or verdict.json.",
         ),
         click.option("--quiet", "-q", is_flag=True, help="Print the verdict's sentence alone, on one line."),
+        click.option("--verbose", "-v", is_flag=True, help="As --all, and what the words mean."),
         click.option("--all", "show_all", is_flag=True, help="Print every row and warning, not one screen."),
     ):
         collect = option(collect)

@@ -211,6 +211,18 @@ class Statement(Value):
         return median(point.mean_ms for point in self.points) if self.points else self.mean_ms
 
 
+class Course(Value):
+    """How a quantity beside the requests went over the load: of the generator, of a service or of the database."""
+
+    of: str
+    """Whose: `generator`, a service, `database`."""
+    what: str
+    """Which, in words, such as `processor time`."""
+    unit: str
+    points: tuple[tuple[Number, Number], ...]
+    """Seconds since the load began, and the value; at most some 120, each the mean of what was seen around it."""
+
+
 class Check(Value):
     """Something verified around the load, such as the cooldown."""
 
@@ -303,6 +315,8 @@ class Run(Document):
     server: tuple[ServerMetric, ...] = ()
     statements: tuple[Statement, ...] = Field(default=(), exclude_if=lambda found: not found)
     """Those that took most of the database's time, the most first; empty where no PostgreSQL was read."""
+    courses: tuple[Course, ...] = Field(default=(), exclude_if=lambda found: not found)
+    """What generator, services and database did over the load; empty in files of versions before 0.3."""
     generator: GeneratorHealth | None
     """None when the generator left no summary."""
     uncertain: tuple[Uncertain, ...] = Field(default=(), exclude_if=lambda found: not found)

@@ -11,6 +11,7 @@ from chamiperf_ci.models.verdict import Row
 from chamiperf_ci.models.vocabulary import Direction, RowVerdict, TargetVerdict
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.escaping import html, plain
+from chamiperf_ci.render.tables import TimeSplit
 
 SVG_WIDTH, HEIGHT = 640, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 12, 28
@@ -286,39 +287,18 @@ def timelines(sides: Sides, endpoint: str, metric: str) -> dict[str, Data]:
     """
     points: dict[str, list[Data]] = {"latency": [], "rate": [], "errors": []}
     whole: list[Data] = []
-    phases: list[Data] = []
-    end = 0.0
     for side, run, name, series in _of(sides, endpoint, metric):
         plan = {phase.name: phase for phase in run.plan.phases}
-        end = max(end, *(phase.start_s + phase.duration_s for phase in run.plan.phases), 0.0)
-        if side == "now" or not phases:
-            phases = [
-                {
-                    "name": plain(phase.name, longest=40),
-                    "from": phase.start_s,
-                    "to": phase.start_s + phase.duration_s,
-                    "shade": 0.14 if place % 2 else 0.05,
-                }
-                for place, phase in enumerate(run.plan.phases)
-            ]
         for phase, found in series.phases.items():
             if phase == SUSTAINED or phase not in plan:
                 continue
             ends = {"from": plan[phase].start_s, "to": plan[phase].start_s + plan[phase].duration_s}
-            whole += [
-                _point(side, name, line, found.quantiles[line], unit=series.unit, **ends)
-                for line in QUANTILES
-                if found.quantiles.get(line, 0) > 0
-            ]
+            whole += _quantiles(side, name, series, found.quantiles, **ends)
         at = plan[SUSTAINED].start_s if SUSTAINED in plan else 0.0
         for window in series.windows:
             middle = at + window.seconds / 2
             at += window.seconds
-            points["latency"] += [
-                _point(side, name, line, window.quantiles[line], unit=series.unit, t=middle)
-                for line in QUANTILES
-                if window.quantiles.get(line, 0) > 0
-            ]
+            points["latency"] += _quantiles(side, name, series, window.quantiles, t=middle)
             if metric == "latency" and window.seconds > 0:
                 points["rate"].append(_point(side, name, "", window.count / window.seconds, unit="/s", t=middle))
                 failed = 100 * window.failed / window.count if window.count else 0.0
@@ -326,16 +306,102 @@ def timelines(sides: Sides, endpoint: str, metric: str) -> dict[str, Data]:
     if not any(point["value"] for point in points["errors"]):
         del points["errors"]
     return {
-        kind: {
-            "kind": "timeline",
-            "log": kind == "latency",
-            "end": end,
-            "phases": phases,
-            "whole": whole if kind == "latency" else [],
-            "points": found,
-        }
+        kind: _timeline(sides, found, lines=QUANTILES, whole=whole, log=True)
+        if kind == "latency"
+        else _timeline(sides, found)
         for kind, found in points.items()
         if found or (kind == "latency" and whole)
+    }
+
+
+def _quantiles(side: str, run: str, series: Series, found: Mapping[str, float], **where: float) -> list[Data]:
+    known = [(line, found[line]) for line in QUANTILES if found.get(line, 0) > 0]
+    return [_point(side, run, line, value, unit=series.unit, **where) for line, value in known]
+
+
+_MOST_LINES = 6
+"""Services or quantities in one chart; dashes tell no more apart."""
+
+
+def beside(sides: Sides) -> dict[str, Data]:
+    """Return what generator, services and database did over the load, by what it is: on the axis of the latencies.
+
+    Each of the slower statements' database means is there as well, named by its text.
+    """
+    found: dict[tuple[str, str], dict[str, list[Data]]] = {}
+    for side, runs in sides.items():
+        for number, run in enumerate(runs, start=1):
+            name = _run_name(side, number, run)
+            for course in run.courses:
+                lines = found.setdefault((course.what, course.unit), {})
+                line = plain(course.of, longest=40)
+                for at_s, value in course.points:
+                    point = _point(side, name, line, value, unit=course.unit, t=at_s)
+                    lines.setdefault(line, []).append(point)
+    charts = {}
+    for (what, unit), lines in found.items():
+        most = sorted(lines, key=lambda line: -max(abs(_value(point)) for point in lines[line]))[:_MOST_LINES]
+        points = [point for line in most for point in lines[line]]
+        charts[f"{what}, {unit}"] = _timeline(sides, points, lines=most)
+    return charts
+
+
+def _value(point: Data) -> float:
+    value = point["value"]
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _timeline(
+    sides: Sides,
+    points: Sequence[Data],
+    *,
+    lines: Sequence[str] = (),
+    whole: Sequence[Data] = (),
+    log: bool = False,
+) -> Data:
+    """One chart over the load, its phases shaded: those of the newest run, which every run of a verdict shares."""
+    runs = [run for of_side in sides.values() for run in of_side]
+    ends = [phase.start_s + phase.duration_s for run in runs for phase in run.plan.phases]
+    return {
+        "kind": "timeline",
+        "log": log,
+        "end": max(ends, default=0.0),
+        "lines": [line for line in lines if line],
+        "phases": [
+            {
+                "name": plain(phase.name, longest=40),
+                "from": phase.start_s,
+                "to": phase.start_s + phase.duration_s,
+                "shade": 0.14 if place % 2 else 0.05,
+            }
+            for place, phase in enumerate(runs[-1].plan.phases if runs else ())
+        ],
+        "whole": list(whole),
+        "points": list(points),
+    }
+
+
+_PARTS = ("database", "service", "in front", "generator")
+
+
+def split(before: Sequence[TimeSplit], now: Sequence[TimeSplit]) -> Data:
+    """Return the parts of each endpoint's mean time, of both sides, in ms."""
+    return {
+        "kind": "split",
+        "points": [
+            {
+                "name": plain(f"{one.scenario} / {one.endpoint}", longest=80),
+                "side": side,
+                "part": part,
+                "order": order,
+                "value": max(0.0, value),
+                "said": f"{part} {numbers.quantity(value, 'ms')}, {side}",
+            }
+            for side, splits in (("before", before), ("now", now))
+            for one in splits
+            for order, (part, value) in enumerate(zip(_PARTS, one.parts[1:], strict=True))
+            if value is not None
+        ],
     }
 
 
@@ -355,41 +421,18 @@ def _of(sides: Sides, endpoint: str, metric: str) -> Iterator[tuple[str, Run, st
         for number, run in enumerate(runs, start=1):
             for series in run.series:
                 if (series.endpoint, series.metric) == (endpoint, metric):
-                    yield side, run, f"{side} {number}, {run.started_at:%Y-%m-%d %H:%M}", series
+                    yield side, run, _run_name(side, number, run), series
+
+
+def _run_name(side: str, number: int, run: Run) -> str:
+    return f"{side} {number}, {run.started_at:%Y-%m-%d %H:%M}"
 
 
 def _point(side: str, run: str, line: str, value: float, *, unit: str, **where: float) -> Data:
     return {"side": side, "run": run, "line": line, "value": value, "shown": numbers.quantity(value, unit), **where}
 
 
-WIDTH = 40
 _BLOCKS = "▁▂▃▄▅▆▇█"
-_PARTS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
-
-
-def text_chart(row: Row) -> str:
-    """Return a row as bars: each accepted run, each current run, and what the tolerance allows.
-
-    Bars begin at zero, so that their lengths compare as the values do.
-    """
-    allowed = _allowed(row)
-    entries = [
-        *(("accepted", value) for value in row.baseline_values),
-        *(("now", value) for value in row.current_values),
-        *((("allowed", allowed),) if allowed is not None else ()),
-    ]
-    if not entries:
-        return "no values"
-    largest = max(value for _, value in entries)
-    shown = numbers.quantities([value for _, value in entries], row.unit)
-    widest = max(len(text) for text in shown)
-    lines = [
-        f"{label:<8}  {text:>{widest}}  {_bar(value / largest if largest > 0 else 0.0)}"
-        for (label, value), text in zip(entries, shown, strict=True)
-    ]
-    if len(row.history_values) > 1:
-        lines.append(f"nights    {sparkline(row.history_values)}  (oldest first)")
-    return "\n".join(lines)
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -405,8 +448,3 @@ def _allowed(row: Row) -> float | None:
         return None
     allowed = row.baseline * (1 + row.tolerance if row.direction is Direction.LOWER else 1 - row.tolerance)
     return allowed if math.isfinite(allowed) else None
-
-
-def _bar(share: float) -> str:
-    eighths = math.floor(min(max(share, 0.0), 1.0) * WIDTH * 8 + 0.5)
-    return "█" * (eighths // 8) + _PARTS[eighths % 8]

@@ -1,64 +1,22 @@
-"""The markdown of a night: pull request comment and job summary are one template.
-
-The template takes numbers and `Escaped` text alone; anything else is an error, so no text of others can get into it
-unescaped, whatever a template's author forgets.
-"""
+"""What every place shows of a night: rows in order, each in words; and the markdown of comment and job summary."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from enum import IntEnum
+from typing import Any
 
-from chamiperf_ci.models.verdict import Row, Verdict
-from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, TargetVerdict
-from chamiperf_ci.render import escaping, headline, numbers
+from chamiperf_ci.models.verdict import Acknowledgement, Row, ScenarioOutcome, Verdict
+from chamiperf_ci.models.vocabulary import Direction, FactWord, RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.render import headline, numbers
+from chamiperf_ci.render.cards import CARDS, plain_text
+from chamiperf_ci.render.documents import Escaped, Link, link, markdown_templates, prose
 from chamiperf_ci.render.escaping import data
 from chamiperf_ci.render.facts import details_of, fact_sentence, sensitivity_sentence
 from chamiperf_ci.render.numbers import Context
-from chamiperf_ci.render.sentences import amount, amounts
-
-if TYPE_CHECKING:
-    import jinja2
-
-
-class Escaped(str):
-    """Markdown that is safe: our own words, with everything of others escaped in it."""
-
-    __slots__ = ()
-
+from chamiperf_ci.render.sentences import amount, amounts, filled_in, row_sentence, statement_sentence, target_sentence
 
 _NOTHING = Escaped("")
-
-
-def prose(text: str) -> Escaped:
-    """Return a sentence of ours, the data in it as code."""
-    return Escaped(escaping.sentence_in_markdown(text))
-
-
-def _refuse_unescaped(value: object) -> object:
-    if isinstance(value, Escaped | int | float):
-        return value
-    message = f"a markdown template was given {type(value).__name__}, which is neither a number nor escaped"
-    raise TypeError(message)
-
-
-@cache
-def _templates() -> "jinja2.Environment":
-    # Imported on use: it costs a start of the program more than all else here.
-    import jinja2  # noqa: PLC0415
-
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("chamiperf_ci", "render/templates"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - markdown, whose values are refused unless they are escaped
-        finalize=_refuse_unescaped,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.filters["join"] = lambda values, between: Escaped(between.join(f"{float(value):g}" for value in values))
-    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +49,32 @@ _FEW_ROWS = 10
 _UNITS_ON_AXES = frozenset({"ms", "s", "/s", "share", "windows", "cores", "MB"})
 
 
-def markdown(verdict: Verdict, context: Context, *, detail: int) -> str:
+class Detail(IntEnum):
+    """How much is shown; each level leaves out more than the one before it."""
+
+    EVERYTHING = 0
+    NO_CHART = 1
+    NO_FIGURES = 2
+    """No table of all figures."""
+    FEW_ROWS = 3
+    """The ten gravest rows."""
+    FINDING = 4
+    """The finding alone."""
+
+
+def markdown(verdict: Verdict, context: Context, detail: Detail = Detail.EVERYTHING) -> str:
     """Return the night in markdown.
 
     Args:
         verdict: What was concluded; everything in it is taken for hostile.
         context: Where links lead.
-        detail: 0 everything; 1 no chart; 2 no table of all figures; 3 the ten gravest rows; 4 the finding alone.
+        detail: How much is shown.
     """
     found = headline.headline(verdict)
     several = len(verdict.scenarios) > 1
     ordered, decisive = ranked(verdict.rows)
-    most = _FEW_ROWS if detail >= 3 else _MOST_ROWS  # noqa: PLR2004 - the levels that the docstring names
-    everything = detail < 4  # noqa: PLR2004 - as above
-    chart = _chart(verdict) if detail < 1 else None
+    shown = decisive[: _FEW_ROWS if detail >= Detail.FEW_ROWS else _MOST_ROWS]
+    whole = detail < Detail.FINDING
     values: dict[str, Any] = {
         "icon": prose(found.icon),
         "name": prose("chamiperf self-test (no product was measured)" if verdict.self_test else "chamiperf"),
@@ -113,21 +83,77 @@ def markdown(verdict: Verdict, context: Context, *, detail: int) -> str:
         "rest": prose(found.rest),
         "do": prose(found.do),
         "rows": [
-            *(_cells(row, context, several=several) for row in decisive[:most]),
-            *(_Cells(prose(icon), prose(said)) for icon, said in others(ordered, decisive[:most], found)),
+            *(_cells(row, context, several=several) for row in shown),
+            *(_Cells(prose(icon), prose(said)) for icon, said in others(ordered, shown, found)),
         ]
-        if everything
+        if whole
         else (),
-        "chart": chart,
-        "sure": [prose(line) for line in _sure(verdict)] if everything else (),
-        "figures": [_cells(row, context, several=several) for row in ordered] if detail < 2 else (),  # noqa: PLR2004 - as above
-        "pointer": prose(f"Shortened for want of room: {_where(context)}.") if detail >= 2 else "",  # noqa: PLR2004
-        "links": _links(context) if everything else (),
+        "statements": [prose(said) for said in slower_statements(verdict)[:_MOST_STATEMENTS]] if whole else (),
+        "chart": _chart(verdict) if detail < Detail.NO_CHART else None,
+        "sure": [prose(line) for line in sure(verdict)] if whole else (),
+        "figures": [_cells(row, context, several=several) for row in ordered] if detail < Detail.NO_FIGURES else (),
+        "pointer": prose(f"Shortened for want of room: {_where(context)}.") if detail >= Detail.NO_FIGURES else "",
+        "links": [link(each.label, each.url) for each in links(context)] if whole else (),
     }
-    text = _templates().get_template("night.md.j2").render(values)
+    text = markdown_templates().get_template("night.md.j2").render(values)
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text.strip() + "\n"
+
+
+CUT = "…"
+
+
+def fit(
+    write: Callable[[Detail], str],
+    limit: int,
+    *,
+    size: Callable[[str], int] = len,
+    levels: Iterable[Detail] = tuple(Detail),
+) -> str:
+    """Return the most detailed text whose size is at most `limit`.
+
+    The last level is cut where even it is too long, so the limit always holds.
+
+    Args:
+        write: Writes the text at a level of detail.
+        limit: Largest size, at least 1.
+        size: Measures a text: `len` for characters, another for bytes.
+        levels: Levels to try, the most detailed first.
+    """
+    text = ""
+    for level in levels:
+        text = write(level)
+        if size(text) <= limit:
+            return text
+    kept = text
+    while kept and size(kept + CUT) > limit:
+        kept = kept[: max(0, len(kept) - max(1, size(kept + CUT) - limit))]
+    return kept + CUT
+
+
+def size_in_bytes(text: str) -> int:
+    """Return the size of a text in UTF-8."""
+    return len(text.encode())
+
+
+COMMENT_LIMIT = 60_000
+SUMMARY_LIMIT_BYTES = 900_000
+
+
+def comment_body(verdict: Verdict, *, limit: int = COMMENT_LIMIT, context: Context) -> str:
+    """Return the comment, at most `limit` characters long.
+
+    Everything in the verdict is taken for hostile: no markup of its texts survives, and all of them are data.
+    What does not fit is shed in this order: the chart, the table of all figures, all but the ten gravest rows,
+    everything but the finding; from the second on with a pointer to the artifact.
+    """
+    return fit(lambda detail: markdown(verdict, context, detail), limit)
+
+
+def summary(verdict: Verdict, *, context: Context, limit: int = SUMMARY_LIMIT_BYTES) -> str:
+    """Return the job summary, at most `limit` bytes: above 1 MiB GitHub drops it without a word."""
+    return fit(lambda detail: markdown(verdict, context, detail), limit, size=size_in_bytes)
 
 
 def ranked(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
@@ -225,7 +251,7 @@ def _cells(row: Row, context: Context, *, several: bool) -> _Cells:
     icon, word, card = signs(row)
     baseline, now, change = figures(row)
     return _Cells(
-        _unbroken(icon, _link(word.replace(" ", _NO_BREAK), context.card_url(card))),
+        _unbroken(icon, link(word.replace(" ", _NO_BREAK), context.card_url(card))),
         prose(data(name(row, several=several))),
         _unbroken(prose(baseline)),
         _unbroken(prose(now)),
@@ -250,7 +276,7 @@ def target(row: Row) -> tuple[str, str]:
 def _target(row: Row, context: Context) -> Escaped:
     mark, limit = target(row)
     if mark == _NOT_JUDGED:
-        mark = _link(mark.replace(" ", _NO_BREAK), context.card_url(str(row.target.verdict)))
+        mark = link(mark.replace(" ", _NO_BREAK), context.card_url(str(row.target.verdict)))
     return _unbroken(mark, prose(limit))
 
 
@@ -275,7 +301,7 @@ def others(ordered: Sequence[Row], shown: Sequence[Row], found: headline.Headlin
     return lines
 
 
-def _sure(verdict: Verdict) -> list[str]:
+def sure(verdict: Verdict) -> list[str]:
     """How far the finding can be trusted: what was shown of the gate, what could not be seen, and all warnings."""
     lines = [sensitivity_sentence(found) for found in verdict.sensitivity]
     lines += headline.blind_spots(verdict.rows, verdict.scenarios)
@@ -294,8 +320,7 @@ def _sure(verdict: Verdict) -> list[str]:
         lines += [f"{name}: {detail}" for detail in details_of(scenario)]
         lines += [f"{name}: {fact_sentence(fact)}" for fact in (*scenario.reported_differences, *scenario.warnings)]
     lines += [
-        f"{data(row.key.text)}: acknowledged by {data(known.who)} until {data(known.expires)}: "
-        f"{data(known.reason, longest=160)}."
+        f"{data(row.key.text)}: {_acknowledged(known)}"
         for row in verdict.rows
         for known in (row.acknowledged, row.target.acknowledged)
         if known is not None
@@ -340,12 +365,8 @@ def _where(context: Context) -> str:
     )
 
 
-def _link(label: str, url: str) -> Escaped:
-    """A link to an http(s) address; anything else stays text."""
-    return Escaped(f'<a href="{escaping.html(url)}">{prose(label)}</a>') if escaping.is_web(url) else prose(label)
-
-
-def _links(context: Context) -> list[Escaped]:
+def links(context: Context) -> list[Link]:
+    """Return where a reader can go from here, as far as the addresses are known."""
     cards = f"{context.project_url.rstrip('/')}/{numbers.CARDS}" if context.project_url else ""
     wanted = (
         ("Report", context.report_url),
@@ -353,4 +374,69 @@ def _links(context: Context) -> list[Escaped]:
         ("Run", context.run_url),
         ("What do these words mean?", cards),
     )
-    return [_link(label, url) for label, url in wanted if url]
+    return [Link(label, url) for label, url in wanted if url]
+
+
+_MOST_STATEMENTS = 3
+
+
+def slower_statements(verdict: Verdict) -> list[str]:
+    """Return a sentence for each database statement that became much slower, the slowest first."""
+    several = len(verdict.scenarios) > 1
+    return [statement_sentence(each, with_scenario=several) for each in verdict.statements]
+
+
+def explained(row: Row, context: Context) -> list[str | Link]:
+    """Return a row in sentences: its change, its target, its notes, and by whom it is known; then links to issues."""
+    said = [row_sentence(row)]
+    if row.target.verdict in (TargetVerdict.MISSED, TargetVerdict.INVALID):
+        said.append(f"Target: {target_sentence(row.target)}")
+    said += [fact_sentence(note) for note in row.notes if note.word is not FactWord.DRIFT_BEGAN]
+    known = [known for known in (row.acknowledged, row.target.acknowledged) if known is not None]
+    said += [_acknowledged(each) for each in known]
+    return [" ".join(said), *(Link("issue", each.link) for each in known if context.trusted)]
+
+
+def _acknowledged(known: Acknowledgement) -> str:
+    who, until = data(known.who), data(known.expires)
+    return f"Acknowledged by {who} until {until}: {data(known.reason, longest=160)}."
+
+
+def circumstances(verdict: Verdict) -> list[str]:
+    """Return under which circumstances each scenario ran: its fingerprint, and its runs."""
+    return [
+        f"{data(scenario.scenario)}: {_fingerprint(scenario)}; runs {', '.join(map(data, scenario.runs))}"
+        for scenario in verdict.scenarios
+    ]
+
+
+def _fingerprint(scenario: ScenarioOutcome) -> str:
+    """Field by field: the names are ours, the values data."""
+    found = []
+    for field, value in scenario.fingerprint.model_dump(mode="json").items():
+        shown = ", ".join(f"{key} {each}" for key, each in value.items()) if isinstance(value, dict) else str(value)
+        if shown:
+            found.append(f"{field} {data(shown, longest=400)}")
+    return "; ".join(found)
+
+
+def words(verdict: Verdict) -> list[tuple[str, str]]:
+    """Return the words that a reader may ask about, each with what its card says, for places far from the page."""
+    used = dict.fromkeys(
+        word
+        for word in (
+            verdict.outcome.word,
+            *(reason for scenario in verdict.scenarios for reason in scenario.reasons),
+            *(word for row in verdict.rows if row.verdict is not RowVerdict.PASS for word in (row.verdict, row.reason)),
+            *(row.target.verdict for row in verdict.rows),
+        )
+        if word in CARDS and word not in (RowVerdict.PASS, TargetVerdict.MET, RowReason.NOT_COMPARED)
+    )
+    cards = ((str(word), CARDS[word]) for word in used)
+    return [(word, plain_text(_named(f"{card.meaning} {card.remedy}", verdict, word))) for word, card in cards]
+
+
+def _named(text: str, verdict: Verdict, word: str) -> str:
+    """A card's text with this night's names in its commands: the scenario is the first that the word is said of."""
+    said_of = (row.key.scenario for row in verdict.rows if word in (row.verdict, row.reason))
+    return filled_in(text, environment=verdict.environment, scenario=next(said_of, ""))

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from tabulate import tabulate
 
 from chamiperf_ci.models.baselines import Baselines, Bound, Level, Rule, TargetRule
 from chamiperf_ci.models.drill import MOST_SEEN, Drill, DrillEffect
 from chamiperf_ci.models.seed import Smoke
-from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.escaping import markdown
-from chamiperf_ci.render.numbers import Context, percent, share
-from chamiperf_ci.render.report import Surface, Terminal, body
-from chamiperf_ci.render.sentences import amount
+from chamiperf_ci.render.documents import Block, Bullets, Heading, Paragraph, Table
+from chamiperf_ci.render.escaping import data, markdown
+from chamiperf_ci.render.numbers import percent, share
+from chamiperf_ci.render.sentences import amounts
 
 _SMOKE_HEADERS = ("service", "operation", "outcome", "ms", "problem")
 
@@ -43,30 +43,24 @@ def conclusion(document: Smoke) -> str:
 _HEADERS = ("slow-down", "injected", "p50 measured", "comparisons", "suspect in one night", "caught", "missed")
 
 
-def drill_table(drill: Drill, on: Surface) -> str:
-    """Return the drill as text: the effects, the rows, the false alarms, and what was left out."""
-    parts = [
-        on.heading(f"Drill of {drill.scenario}, profile {drill.profile}: {_method(drill)}"),
-        on.table(_HEADERS, [[on.text(cell) for cell in _effect(each)] for each in (drill.unchanged, *drill.effects)]),
+def drill_table(drill: Drill) -> list[Block]:
+    """Return the drill as blocks: the effects, the rows, the false alarms, and what was left out."""
+    blocks: list[Block] = [
+        Heading(f"Drill of {drill.scenario}, profile {drill.profile}: {_method(drill)}"),
+        Table(_HEADERS, [_effect(each) for each in (drill.unchanged, *drill.effects)]),
     ]
     if drill.rows:
-        parts.append(
-            on.table(
-                ("row", "spread between runs", "seen in one night", "seen with confirmation"),
-                [
-                    [
-                        on.text(row.key.text),
-                        on.text(f"{numbers.percent(row.spread, tenths=True)} %"),
-                        on.text(_smallest(row.smallest_suspected)),
-                        on.text(_smallest(row.smallest_confirmed)),
-                    ]
-                    for row in drill.rows
-                ],
+        rows = [
+            (
+                row.key.text,
+                f"{numbers.percent(row.spread, tenths=True)} %",
+                _smallest(row.smallest_suspected),
+                _smallest(row.smallest_confirmed),
             )
-        )
-    parts.append(on.bullets([on.text(line) for line in _lines(drill)]))
-    parts.append(on.paragraph(on.strong(drill.sentence)))
-    return "\n".join(parts)
+            for row in drill.rows
+        ]
+        blocks.append(Table(("row", "spread between runs", "seen in one night", "seen with confirmation"), rows))
+    return [*blocks, Bullets(_lines(drill)), Paragraph(drill.sentence, strong=True)]
 
 
 def _method(drill: Drill) -> str:
@@ -140,33 +134,51 @@ class TimeSplit:
 
     scenario: str
     endpoint: str
-    seen: float
+    seen: float | None
     database: float | None
-    service: float
-    front: float
+    service: float | None
+    front: float | None
     generator: float | None
 
+    @property
+    def parts(self) -> tuple[float | None, ...]:
+        """In the order of `TIME_HEADERS`."""
+        return self.seen, self.database, self.service, self.front, self.generator
 
-def time_split(splits: Sequence[TimeSplit], surface: Surface) -> str:
-    """The table with its heading."""
-    rows = [
-        [
-            surface.name(f"{split.scenario} / {split.endpoint}"),
-            *(
-                surface.text("" if part is None else amount(max(0.0, part), "ms"))
-                for part in (split.seen, split.database, split.service, split.front, split.generator)
-            ),
-        ]
-        for split in splits
+
+def time_split(splits: Sequence[TimeSplit], before: Sequence[TimeSplit] = ()) -> Table:
+    """Return the parts of each endpoint's time as a table; where both sides are known, `before → now`."""
+    earlier = {(split.scenario, split.endpoint): split.parts for split in usual(before)}
+    rows = []
+    for split in usual(splits):
+        was = earlier.get((split.scenario, split.endpoint), (None,) * len(split.parts))
+        parts = [_part(*sides) for sides in zip(was, split.parts, strict=True)]
+        rows.append((data(f"{split.scenario} / {split.endpoint}"), *parts))
+    return Table(TIME_HEADERS, rows)
+
+
+def usual(splits: Sequence[TimeSplit]) -> list[TimeSplit]:
+    """Return one split an endpoint: the median of each part over the runs that know it."""
+    found: dict[tuple[str, str], list[TimeSplit]] = {}
+    for split in splits:
+        found.setdefault((split.scenario, split.endpoint), []).append(split)
+    return [
+        TimeSplit(*key, *(_median(parts) for parts in zip(*(each.parts for each in many), strict=True)))
+        for key, many in found.items()
     ]
-    return "\n".join(
-        (surface.heading(TITLE), surface.paragraph(surface.text(EXPLAINED)), surface.table(TIME_HEADERS, rows))
-    )
 
 
-def terminal(verdict: Verdict) -> str:
-    """Return the report as plain text, without links; what a terminal cannot fold away is in the other renderings."""
-    return body(verdict, Terminal(), Context(), appendix=False)
+def _median(parts: Sequence[float | None]) -> float | None:
+    known = [part for part in parts if part is not None]
+    return median(known) if known else None
+
+
+def _part(before: float | None, now: float | None) -> str:
+    shown = [max(0.0, part) for part in (before, now) if part is not None]
+    if len(shown) < 2:  # noqa: PLR2004 - the two sides
+        return "".join(amounts(shown, "ms"))
+    first, last = amounts(shown, "ms")
+    return f"{first.removesuffix(' ' + last.split()[-1])} → {last}"
 
 
 _ADR = (

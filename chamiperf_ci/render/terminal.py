@@ -5,21 +5,22 @@ shortened in its middle.
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from chamiperf_ci.models.verdict import Row, Verdict
-from chamiperf_ci.render import escaping, headline, night, sentences, tables
+from chamiperf_ci.render import escaping, headline, night
 from chamiperf_ci.render.escaping import data
 from chamiperf_ci.render.facts import fact_sentence
+from chamiperf_ci.render.numbers import Context
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-Form = Literal["brief", "all", "sentence", "json"]
-"""How much standard output gets: one screen, the whole text, the sentence alone, or the file."""
+Form = Literal["brief", "all", "verbose", "sentence", "json"]
+"""How much standard output gets: one screen, every row, also what the words mean, the sentence alone, or the file."""
 
 _MOST_LINES = 40
 _MOST_ROWS = 20
@@ -38,12 +39,10 @@ def shown(verdict: Verdict, form: Form) -> str:
 
     Args:
         verdict: What was concluded; everything in it is taken for hostile.
-        form: How much of it; for `json` that is the caller's, so here it is as `all`.
+        form: How much of it; `json` is the caller's.
     """
     if form == "sentence":
         return _sentence(verdict)
-    if form in ("all", "json"):
-        return tables.terminal(verdict)
     # Imported on use: it costs a start of the program.
     from rich.console import Console  # noqa: PLC0415
 
@@ -52,7 +51,10 @@ def shown(verdict: Verdict, form: Form) -> str:
     width = min(_WIDEST, max(_NARROWEST, columns))
     console = Console(width=width, height=_MOST_LINES, highlight=False, markup=False, emoji=False)
     with console.capture() as captured:
-        for line in _screen(verdict, console):
+        lines = (
+            _screen(verdict, console) if form == "brief" else _everything(verdict, console, verbose=form == "verbose")
+        )
+        for line in lines:
             console.print(line, crop=False, no_wrap=True, overflow="ignore")
     # Without the blanks that fill a table's last column.
     return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))
@@ -101,10 +103,48 @@ def _screen(verdict: Verdict, console: "Console") -> "Sequence[Text | Table]":
 
 def _statements(verdict: Verdict) -> list[str]:
     """The database statements that became slower, one line each."""
-    several = len(verdict.scenarios) > 1
-    found = [sentences.statement_sentence(each, with_scenario=several) for each in verdict.statements]
+    found = night.slower_statements(verdict)
     more = [f"{len(found) - _MOST_STATEMENTS} more statements: {_ALL}"] if len(found) > _MOST_STATEMENTS else []
     return [escaping.sentence_in_plain_text(line) for line in (*found[:_MOST_STATEMENTS], *more)]
+
+
+def _everything(verdict: Verdict, console: "Console", *, verbose: bool) -> "Iterator[Text | Table]":
+    """All rows, each in words, how sure that is, and the sentence last; as long as it takes."""
+    from rich.text import Text  # noqa: PLC0415 - on use, as above
+
+    ordered, _ = night.ranked(verdict.rows)
+    if ordered:
+        yield _table(ordered, console.width, several=len(verdict.scenarios) > 1)
+    said = [
+        (f"{data(row.key.text)}: {line}")
+        for row in ordered
+        if row.compared or row.notes
+        for line in night.explained(row, Context(trusted=False))[:1]
+    ]
+    blocks = [
+        ("Row by row", said),
+        ("In the database", night.slower_statements(verdict)),
+        ("How sure is this?", night.sure(verdict)),
+        *(
+            (
+                ("Under which circumstances", night.circumstances(verdict)),
+                ("What the words mean", [f"{word}: {meaning}" for word, meaning in night.words(verdict)]),
+            )
+            if verbose
+            else ()
+        ),
+    ]
+    for title, lines in blocks:
+        if lines:
+            yield Text()
+            yield Text(title, style="bold")
+        for line in lines:
+            first, *more = _wrapped(escaping.sentence_in_plain_text(line), console.width - 2, console)
+            yield Text(f"- {first}")
+            yield from (Text(f"  {piece}") for piece in more)
+    yield Text()
+    color = _COLORS.get(headline.headline(verdict).icon, "")
+    yield from (Text(line, style=color) for line in _wrapped(_sentence(verdict), console.width, console))
 
 
 def _warnings(verdict: Verdict) -> list[str]:

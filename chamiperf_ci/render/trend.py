@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from markupsafe import Markup
+
 from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, Scale, drawing, sparkline
 from chamiperf_ci.render.charts import SVG_WIDTH as WIDTH
-from chamiperf_ci.render.escaping import html
-from chamiperf_ci.render.html import figure, html_page
-from chamiperf_ci.render.report import Html, Markdown, Surface
+from chamiperf_ci.render.documents import Block, Bullets, Heading, Paragraph, Table, as_markdown
+from chamiperf_ci.render.escaping import data, html
+from chamiperf_ci.render.html import Figure, html_page
 from chamiperf_ci.render.sentences import amount
 
 
@@ -297,42 +299,38 @@ _MOST_LISTED = 5
 _SAME = 0.1
 """Levels that differ by less than this count as the same."""
 _UNCHANGED = "unchanged"
-_STYLE = """
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 0 2rem; }
-.charts figure { margin: .75rem 0; }
-svg.marks { position: absolute; width: 0; height: 0; }
-path.nights { fill: none; stroke: var(--now); stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; }
-path.nights.before { stroke: var(--history); }
-path.missing { stroke: var(--faint); stroke-width: 2; }
-path.invalid { fill: none; stroke: var(--ink); stroke-width: 1.5; }
-path.break { stroke: var(--faint); stroke-dasharray: 1 4; }
-path.drift { stroke: var(--allowed); stroke-width: 1.5; stroke-dasharray: 6 4; }
-path.step { stroke: var(--now); stroke-dasharray: 2 3; }
-path.accepted { fill: none; stroke: var(--accepted); stroke-width: 2; }
-circle.newest { fill: var(--now); }"""
 
 
 def trend_page(trends: Sequence[ScenarioTrend], *, producer: str) -> str:
     """Return the page; the same trends give the same bytes."""
-    surface = Html()
-    blocks = [surface.paragraph(surface.text(_sentence(trends))), *_contents(trends)]
-    if trends:
-        blocks.append(surface.paragraph(surface.text(LEGEND)))
-    for place, trend in enumerate(trends, start=1):
-        name = f"nights-{place}"
-        blocks.append(f'<section id="scenario-{place}">')
-        blocks.append(_head(trend, surface))
-        blocks.append(surface.fold("The same as a table", _table(trend, surface)))
-        charts = (figure(trend_chart(metric, trend, name), _caption(metric)) for metric in _shown(trend))
-        blocks.append(f'{shared_marks(trend, name)}<div class="charts">{"".join(charts)}</div></section>')
-    return html_page(f"chamiperf: {TITLE.lower()}", blocks, producer=producer, style=_STYLE)
+    return html_page(
+        "trend.html.j2",
+        f"chamiperf: {TITLE.lower()}",
+        producer=producer,
+        sentence=_sentence(trends),
+        legend=LEGEND,
+        scenarios=[
+            {
+                "title": _title(trend),
+                "head": _head(trend),
+                "table": _table(trend),
+                "marks": Markup(shared_marks(trend, f"nights-{place}")),  # noqa: S704 - drawn and escaped there
+                "charts": [
+                    Figure(_caption(metric), Markup(trend_chart(metric, trend, f"nights-{place}")))  # noqa: S704
+                    for metric in _shown(trend)
+                ],
+            }
+            for place, trend in enumerate(trends, start=1)
+        ],
+    )
 
 
 def trend_markdown(trends: Sequence[ScenarioTrend]) -> str:
     """Return the tables, for a job summary or a wiki."""
-    surface = Markdown()
-    said = surface.paragraph(surface.text(_sentence(trends)))
-    return "\n".join([said, *(f"{_head(trend, surface)}\n{_table(trend, surface)}" for trend in trends)])
+    blocks: list[Block] = [Paragraph(_sentence(trends))]
+    for trend in trends:
+        blocks += [*_head(trend), _table(trend)]
+    return as_markdown(blocks)
 
 
 def _sentence(trends: Sequence[ScenarioTrend]) -> str:
@@ -386,17 +384,11 @@ def _stepped(metric: MetricTrend) -> str:
     return f"back since {last.when:%Y-%m-%d}: from {worst.when:%Y-%m-%d} on it was {was}"
 
 
-def _contents(trends: Sequence[ScenarioTrend]) -> Iterator[str]:
-    if len(trends) > 1:
-        surface = Html()
-        yield surface.bullets([surface.link(_title(trend), f"#scenario-{n}") for n, trend in enumerate(trends, 1)])
-
-
 def _title(trend: ScenarioTrend) -> str:
     return f"{trend.scenario} in {trend.environment} ({trend.stack})"
 
 
-def _head(trend: ScenarioTrend, surface: Surface) -> str:
+def _head(trend: ScenarioTrend) -> list[Block]:
     """The scenario's nights in words."""
     said = (
         f"{numbers.counted(trend.valid, 'night was', 'nights were')} judged from {trend.first:%Y-%m-%d} to "
@@ -412,10 +404,7 @@ def _head(trend: ScenarioTrend, surface: Surface) -> str:
         *(f"{metric.name}: {_stepped(metric)}." for metric in _shown(trend) if metric.steps),
         *_zeros(trend),
     ]
-    parts = [surface.heading(_title(trend)), surface.paragraph(surface.text(said))]
-    if lines:
-        parts.append(surface.bullets([surface.text(line) for line in lines]))
-    return "\n".join(parts)
+    return [Heading(_title(trend)), Paragraph(said), *([Bullets(lines)] if lines else [])]
 
 
 def _zeros(trend: ScenarioTrend) -> Iterator[str]:
@@ -433,19 +422,19 @@ def _newest(what: str, nights: Sequence[Marked]) -> Iterator[str]:
         yield f"{what}: {', '.join(reversed(shown))}{more}."
 
 
-def _table(trend: ScenarioTrend, surface: Surface) -> str:
+def _table(trend: ScenarioTrend) -> Table:
     rows = [
         [
-            surface.name(metric.name),
-            surface.text(f"{amount(metric.newest.value, metric.unit)} ({metric.newest.when:%Y-%m-%d})"),
-            surface.text(_accepted(metric)),
-            surface.text(_change(metric)),
-            surface.text(sparkline(metric.recent)),
-            surface.text(_drift(metric)),
+            data(metric.name),
+            f"{amount(metric.newest.value, metric.unit)} ({metric.newest.when:%Y-%m-%d})",
+            _accepted(metric),
+            _change(metric),
+            sparkline(metric.recent),
+            _drift(metric),
         ]
         for metric in _shown(trend)
     ]
-    return surface.table(HEADERS, rows)
+    return Table(HEADERS, rows)
 
 
 def _caption(metric: MetricTrend) -> str:

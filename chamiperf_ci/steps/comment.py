@@ -12,7 +12,7 @@ from chamiperf_ci.adapters.github.api import Api, NotPermitted, Rejected
 from chamiperf_ci.adapters.github.pull_requests import PullRequest
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.verdict import Verdict
-from chamiperf_ci.render import report
+from chamiperf_ci.render import night
 from chamiperf_ci.render.escaping import markdown as escaped
 from chamiperf_ci.render.numbers import Context
 from chamiperf_ci.steps.published import published_verdict
@@ -254,7 +254,7 @@ def _renderer(verdict: Verdict | None, request: Request, *, foreign: bool) -> Ca
         if foreign and run is not None and request.event.repository != run.head.repository
         else ""
     )
-    return lambda limit: note + report.comment_body(verdict, limit=limit - len(note), context=context)
+    return lambda limit: note + night.comment_body(verdict, limit=limit - len(note), context=context)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What `report` does: a verdict file becomes text for each place where people read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,10 +11,11 @@ from chamiperf_ci.errors import InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.drill import sensitivity
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Verdict
-from chamiperf_ci.render.html import page
+from chamiperf_ci.render.html import Sides, page
 from chamiperf_ci.render.junit import junit, notes
+from chamiperf_ci.render.night import summary
 from chamiperf_ci.render.numbers import Context
-from chamiperf_ci.render.report import summary
+from chamiperf_ci.render.tables import TimeSplit
 from chamiperf_ci.render.terminal import Form
 from chamiperf_ci.steps.compare.scenarios import read_runs
 from chamiperf_ci.steps.compare.step import echo
@@ -43,8 +45,8 @@ def report(
     text = summary(verdict, context=context)
     files.write_text(out / "summary.md", text)
     judged, before = _runs_of(verdict, runs)
-    splits = [split for run in judged for split in joined(run, dialect(run.fingerprint.dialect))]
-    files.write_text(out / "report.html", page(verdict, judged, context=context, splits=splits, before=before))
+    sides = Sides(judged, before, _splits(judged), _splits(before))
+    files.write_text(out / "report.html", page(verdict, sides, context=context))
     files.write_text(out / "junit.xml", junit(verdict))
     echo(verdict, form)
     if not actions.append_summary(text):
@@ -61,6 +63,11 @@ def report(
     )
     names = ", ".join(str(out / name) for name in ("summary.md", "report.html", "junit.xml"))
     click.echo(f"Written: {names}", err=True)
+
+
+def _splits(runs: Sequence[Run]) -> list[TimeSplit]:
+    """Where the time of the endpoints went, as far as the services told."""
+    return [split for run in runs for split in joined(run, dialect(run.fingerprint.dialect))]
 
 
 def _with_drill(verdict: Verdict, named: Path | None, default: Path) -> Verdict:

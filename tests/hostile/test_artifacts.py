@@ -142,7 +142,7 @@ def test_a_link_that_an_honest_verdict_names_is_not_shown(hub, after_a_forks_run
     hub.add_artifact(RUN, ARTIFACT, {"verdict.json": text})
     assert after_a_forks_run().code == 0
     (comment,) = hub.comments
-    assert "acknowledged by <code>mallory</code>" in comment["body"]
+    assert "Acknowledged by <code>mallory</code>" in comment["body"]
     assert "evil.test" not in comment["body"]
 
 

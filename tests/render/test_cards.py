@@ -13,8 +13,8 @@ from chamiperf_ci.models.verdict import Word
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.render.cards import CARDS, page
 from chamiperf_ci.render.html import page as html_report
+from chamiperf_ci.render.night import comment_body, summary
 from chamiperf_ci.render.numbers import Context, anchor
-from chamiperf_ci.render.report import comment_body, summary
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "verdicts.md").read_text(encoding="utf-8")

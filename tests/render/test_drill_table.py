@@ -1,12 +1,12 @@
 from made_drill_documents import made_drill
 
-from chamiperf_ci.render.report import Markdown, Terminal
+from chamiperf_ci.render.documents import as_markdown, as_text
 from chamiperf_ci.render.tables import drill_table
 
 
 def test_the_whole_table():
     assert (
-        drill_table(made_drill(), Terminal())
+        as_text(drill_table(made_drill()))
         == """\
 Drill of boot_storm, profile demo: injected
 -------------------------------------------
@@ -31,25 +31,25 @@ This gate sees 8 %.
 
 
 def test_a_computed_drill_says_so_in_its_title_and_why():
-    text = drill_table(
-        made_drill(method="computed", method_reason="a deployed stack is not slowed down on purpose"), Terminal()
+    text = as_text(
+        drill_table(made_drill(method="computed", method_reason="a deployed stack is not slowed down on purpose"))
     )
     assert "profile demo: computed, not injected" in text
     assert "- Computed, not injected: a deployed stack is not slowed down on purpose." in text
 
 
 def test_a_drill_that_ended_early_says_why():
-    assert "- It ended early: the time is used up." in drill_table(
-        made_drill(ended_early="the time is used up"), Terminal()
+    assert "- It ended early: the time is used up." in as_text(
+        drill_table(made_drill(ended_early="the time is used up"))
     )
 
 
 def test_false_alarms_that_cannot_be_computed_are_not_shown_as_none():
-    text = drill_table(
-        made_drill(rows=(), unchanged_runs=4, false_alarms_a_month=None, false_alarms_a_month_at_most=None), Terminal()
+    text = as_text(
+        drill_table(made_drill(rows=(), unchanged_runs=4, false_alarms_a_month=None, false_alarms_a_month_at_most=None))
     )
     assert "False alarms cannot be computed: there are 4 runs of unchanged code, and eight are needed." in text
 
 
 def test_a_markdown_surface_gets_pipe_tables():
-    assert drill_table(made_drill(), Markdown()).count("\n|---") == len(("effects", "rows"))
+    assert as_markdown(drill_table(made_drill())).count("\n|---") == len(("effects", "rows"))

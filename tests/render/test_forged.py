@@ -10,8 +10,8 @@ from chamiperf_ci.adapters import files
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render.html import page
 from chamiperf_ci.render.junit import junit, notes
+from chamiperf_ci.render.night import comment_body, summary
 from chamiperf_ci.render.numbers import Context
-from chamiperf_ci.render.report import comment_body, summary
 
 CASE = Path(__file__).parent.parent / "cases" / "comment" / "forged-sentences.json"
 GOLDEN = Path(__file__).parent.parent / "golden" / "v2" / "verdict.json"

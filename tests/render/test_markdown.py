@@ -6,14 +6,15 @@ import golden
 import pytest
 from made_verdicts import everything, made_row, made_scenario, made_target, made_verdict
 from test_escaping import HOSTILE
+from test_states import eventful
 
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.verdict import Change, Fact
 from chamiperf_ci.models.vocabulary import Direction, FactWord, RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.render.html import page
+from chamiperf_ci.render.night import comment_body, summary
 from chamiperf_ci.render.numbers import Context
-from chamiperf_ci.render.report import comment_body, summary
-from chamiperf_ci.render.tables import terminal
+from chamiperf_ci.render.terminal import shown
 
 
 def warning(text):
@@ -29,15 +30,15 @@ CONTEXT = Context(
 
 
 def test_the_comment_of_a_night_in_which_everything_happened():
-    golden.check(GOLDEN / "comment.md", comment_body(everything(), context=CONTEXT))
+    golden.check(GOLDEN / "comment.md", comment_body(eventful(), context=CONTEXT))
 
 
 def test_the_summary_of_a_night_in_which_everything_happened():
-    golden.check(GOLDEN / "summary.md", summary(everything(), context=Context()))
+    golden.check(GOLDEN / "summary.md", summary(eventful(), context=Context()))
 
 
 def test_the_terminal_of_a_night_in_which_everything_happened():
-    golden.check(GOLDEN / "terminal.txt", terminal(everything()))
+    golden.check(GOLDEN / "terminal.txt", shown(eventful(), "all"))
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
@@ -73,7 +74,7 @@ def test_a_link_that_is_none_of_the_web_stays_text():
 def test_links_that_a_fork_wrote_are_not_shown():
     text = comment_body(everything(), context=Context(trusted=False))
     assert "href" not in text
-    assert "acknowledged by <code>ada</code>" in text
+    assert "Acknowledged by <code>ada</code>" in text
 
 
 def many(count=200):

@@ -8,7 +8,7 @@ from made_runs import FIRST_NIGHT, made_run
 from made_verdicts import made_row, made_scenario, made_target, made_verdict
 
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
-from chamiperf_ci.render.html import page
+from chamiperf_ci.render.html import Sides, page
 from chamiperf_ci.render.numbers import Context
 
 pytestmark = pytest.mark.needs_browser
@@ -35,7 +35,7 @@ def report(hostile=""):
     if hostile:
         endpoint = (hostile,)
         before, now = ([made_run(n, endpoints=endpoint) for n in numbers] for numbers in (range(5), range(20, 23)))
-    return page(made_verdict(tuple(rows), scenarios=(scenario,)), now, before=before, context=Context())
+    return page(made_verdict(tuple(rows), scenarios=(scenario,)), Sides(now, before), context=Context())
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_the_table_sorts_and_filters(opened):
     assert tab.locator(now).first.inner_text().startswith("3.00")
     tab.get_by_role("button", name="now", exact=True).click()
     assert tab.locator(now).first.inner_text().startswith("99.0")
-    tab.get_by_label("Filter").fill("inconclusive metadata")
+    tab.get_by_label("Filter").fill("open metadata")
     assert tab.locator(now).count() == 1
     assert tab.locator("#shown").inner_text() == "1 of 4"
 

@@ -10,9 +10,8 @@ from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.render.night import Escaped, markdown, prose
+from chamiperf_ci.render.night import Escaped, comment_body, markdown, prose
 from chamiperf_ci.render.numbers import Context
-from chamiperf_ci.render.report import comment_body
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.history import entry_of, past_of
 
@@ -78,6 +77,27 @@ STATES = {
 }
 
 
+def eventful():
+    """A night in which everything happened: judged, as all of them."""
+    saturated = {"problems": (SATURATED,)}
+    storms = {
+        "worse": (1.66, {}, again(1.66, scenario="worse")),
+        "faster": (0.6, {}, []),
+        "creeping": (1.12, {}, []),
+        "saturated": (1.0, saturated, []),
+        "suspect": (1.4, {}, []),
+    }
+    runs = [
+        run
+        for name, (factor, changes, repeats) in storms.items()
+        for run in (night(factor, scenario=name, **changes), *repeats)
+    ]
+    runs.append(night(12.0, scenario="new"))
+    before = [made_run(n, noise=0.02, scenario=name) for name in storms for n in range(5)]
+    nights = [entry_of(made_run(n, factor=1.12, noise=0.02, scenario="creeping"))[1] for n in range(8, 20)]
+    return judged(*runs, baselines=accepting(SHIPPED, before), past=past_of(nights))
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_each_state_has_its_comment(state):
     golden.check(GOLDEN / f"{state}.md", comment_body(STATES[state](), context=CONTEXT))
@@ -116,4 +136,4 @@ def test_a_template_takes_nothing_that_is_not_escaped(monkeypatch):
     assert isinstance(prose("x"), Escaped)
     monkeypatch.setattr("chamiperf_ci.render.night.prose", str)
     with pytest.raises(TypeError, match="neither a number nor escaped"):
-        markdown(verdict, CONTEXT, detail=0)
+        markdown(verdict, CONTEXT)

@@ -14,7 +14,6 @@ from test_states import STATES
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.verdict import Fact, StatementChange
 from chamiperf_ci.models.vocabulary import FactWord, RowReason, RowVerdict, RunReason
-from chamiperf_ci.render.tables import terminal
 from chamiperf_ci.render.terminal import shown
 
 SCREEN = 40
@@ -42,6 +41,10 @@ def holds_to(text, width):
     lines = text.splitlines()
     assert len(lines) <= SCREEN
     assert [line for line in lines if cell_len(line) > width] == []
+
+
+def unbroken(text):
+    return " ".join(text.split())
 
 
 def last_paragraph(text):
@@ -195,10 +198,30 @@ def test_a_pipe_without_a_width_is_80_columns_wide():
     holds_to(shown(everything(), "brief"), 80)
 
 
-def test_the_other_forms_are_the_sentence_on_one_line_and_the_whole_text():
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("state", STATES)
+def test_all_has_every_row_in_words_within_the_width_and_ends_in_the_sentence(state, width, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    verdict = STATES[state]()
+    text = shown(verdict, "all")
+    assert [line for line in text.splitlines() if cell_len(line) > width] == []
+    assert last_paragraph(text) == " ".join(night_said(verdict).split())
+    in_words = [line for line in text.split("Row by row")[1].split("\n\n")[0].splitlines() if line.startswith("- ")]
+    assert len(in_words) == sum(row.compared or bool(row.notes) for row in verdict.rows)
+
+
+def test_verbose_adds_the_circumstances_and_what_the_words_mean():
+    verdict = STATES["regression"]()
+    assert "slower-in-all-runs" not in shown(verdict, "all").split("\n")[0]
+    text = shown(verdict, "verbose")
+    assert "\nUnder which circumstances\n" in text
+    assert "\n- slower-in-all-runs: " in text
+    assert shown(verdict, "all").count("\n") < text.count("\n")
+
+
+def test_the_sentence_alone_is_one_line():
     verdict = everything()
     assert shown(verdict, "sentence") == night_said(verdict)
-    assert shown(verdict, "all") == terminal(verdict)
 
 
 def slower(**changes):
@@ -227,12 +250,12 @@ def test_statements_that_became_slower_are_named_with_their_factor(width, monkey
     holds_to(text, width)
     assert "Statement 12.0 times as long (0.240 → 2.40 ms) in boot_storm, bss: “SELECT" in text
     assert "2 more statements: --all" in text
-    assert terminal(verdict).count("times as long") == 5
-    assert terminal(verdict).count("bss: “SELECT * FROM nodes WHERE boot_mac = $1”") == 5
+    assert unbroken(shown(verdict, "all")).count("times as long") == 5
+    assert unbroken(shown(verdict, "all")).count("bss: “SELECT * FROM nodes WHERE boot_mac = $1”") == 5
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_a_hostile_statement_is_one_line_of_data(hostile, monkeypatch):
     verdict = everything().model_copy(update={"statements": (slower(text=hostile, role=hostile, scenario=hostile),)})
     holds_to(printed(verdict, 80, monkeypatch), 80)
-    assert "times as long" in terminal(verdict)
+    assert "times as long" in unbroken(shown(verdict, "all"))

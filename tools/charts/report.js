@@ -26,6 +26,7 @@ const CONFIG = {
 
 const SAID = { field: "said", type: "nominal" };
 const SIDES = { domain: ["before", "now"], range: ["var(--accepted)", "var(--now)"] };
+const DASHES = [[1, 0], [6, 3], [2, 2], [10, 3, 2, 3], [12, 4], [1, 4]];
 const NUMBERS = { format: "~s", tickCount: 5 };
 
 const SHOWN = {
@@ -112,9 +113,8 @@ const SHOWN = {
     const domain = [0, Number(data.end)];
     const x = { field: "t", type: "quantitative", scale: { domain, nice: false }, title: "seconds since the load began", axis: { grid: false } };
     const y = { field: "value", type: "quantitative", title: null, axis: data.log ? NUMBERS : { format: ",~r", tickCount: 3 }, scale: data.log ? { type: "log", nice: false, padding: 8 } : { zero: true } };
-    const lines = ["p50", "p95", "p99"];
-    const dashes = data.log
-      ? { field: "line", type: "nominal", title: null, scale: { domain: lines, range: [[1, 0], [6, 3], [2, 2]] }, legend: { symbolType: "stroke", symbolStrokeColor: "var(--ink)", symbolStrokeWidth: 2 } }
+    const dashes = data.lines.length
+      ? { field: "line", type: "nominal", title: null, scale: { domain: data.lines, range: DASHES }, legend: { symbolType: "stroke", symbolStrokeColor: "var(--ink)", symbolStrokeWidth: 2 } }
       : { value: [1, 0] };
     const color = { field: "side", type: "nominal", title: null, scale: SIDES };
     return {
@@ -139,6 +139,22 @@ const SHOWN = {
           encoding: { x, y, color, strokeDash: dashes, detail: { field: "run", type: "nominal" }, tooltip: SAID },
         },
       ],
+    };
+  },
+
+  split(data) {
+    const parts = ["database", "service", "in front", "generator"];
+    return {
+      data: { values: data.points },
+      mark: { type: "bar", height: { band: 0.85 } },
+      encoding: {
+        row: { field: "name", type: "nominal", title: null, sort: null, spacing: 6, header: { labelAngle: 0, labelAlign: "left", labelAnchor: "start", labelOrient: "top", labelColor: "var(--ink)", labelLimit: 600 } },
+        y: { field: "side", type: "nominal", title: null, sort: ["before", "now"], axis: { domain: false, ticks: false } },
+        x: { field: "value", type: "quantitative", title: "ms", axis: NUMBERS },
+        color: { field: "part", type: "nominal", title: null, scale: { domain: parts, range: ["var(--allowed)", "var(--accepted)", "var(--history)", "var(--faint)"] } },
+        order: { field: "order", type: "quantitative" },
+        tooltip: SAID,
+      },
     };
   },
 

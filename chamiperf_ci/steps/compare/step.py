@@ -16,9 +16,9 @@ from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Fact, RowKey, Verdict
 from chamiperf_ci.models.vocabulary import FactWord, FailOn, RowVerdict
 from chamiperf_ci.render import numbers
+from chamiperf_ci.render.documents import Heading, Table, as_text
 from chamiperf_ci.render.escaping import sentence_in_markdown, sentence_in_plain_text
 from chamiperf_ci.render.headline import night_sentence
-from chamiperf_ci.render.report import Terminal
 from chamiperf_ci.render.terminal import Form, shown
 from chamiperf_ci.steps import history as nights_before
 from chamiperf_ci.steps import published as verdict_metrics
@@ -59,13 +59,10 @@ def _squeezed(text: str) -> str:
 def _row(judgement: Judgement, key: RowKey) -> str:
     decision, pairing = judgement.decisions[key], judgement.pairings[key]
     judged = pairing.again if decision.repeated and pairing.again is not None else pairing.first
-    surface = Terminal()
     *computed, concluded = explain(decision)
     steps = [*(_inputs(judged) if judged else ()), *computed, *_family(judgement, decision), concluded]
-    table = surface.table(
-        ("step", "formula", "value"), [(step.name, step.formula, _value(step.value)) for step in steps]
-    )
-    return f"{surface.heading(key.text)}\n{table}"
+    table = Table(("step", "formula", "value"), [(step.name, step.formula, _value(step.value)) for step in steps])
+    return as_text([Heading(key.text), table])
 
 
 def _inputs(judged: RowInput) -> Sequence[Step]:
@@ -173,7 +170,7 @@ def echo(verdict: Verdict, form: Form, *, told: str = "") -> None:
     if form == "json":
         click.echo(json.dumps(verdict.model_dump(mode="json"), indent=2, ensure_ascii=False))
         return
-    parts = (shown(verdict, form), told) if form == "all" else (told, shown(verdict, form))
+    parts = (shown(verdict, form), told) if form in ("all", "verbose") else (told, shown(verdict, form))
     # Colors are there only where they are wanted, which click would decide otherwise for FORCE_COLOR in a pipe.
     click.echo(actions.quoted("\n".join(part for part in parts if part)), color=True)
 
@@ -182,7 +179,7 @@ def show(verdict: Verdict, path: Path, *, told: str = "", form: Form = "all") ->
     """Print a verdict, publish it as outputs of the workflow's step and as metrics, and return its exit code."""
     echo(verdict, form, told=told)
     sentence = night_sentence(verdict)
-    if form in ("all", "json"):
+    if form == "json":
         # The other forms end in it.
         click.echo(actions.harmless(sentence_in_plain_text(sentence)), err=True)
     actions.publish(

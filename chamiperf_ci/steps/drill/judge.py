@@ -21,7 +21,7 @@ from chamiperf_ci.models.target import Target
 from chamiperf_ci.models.verdict import RowKey, Verdict
 from chamiperf_ci.models.vocabulary import RowKind, RowVerdict
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.report import Markdown, Terminal
+from chamiperf_ci.render.documents import as_markdown, as_text
 from chamiperf_ci.render.tables import drill_table
 from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
 from chamiperf_ci.steps.baselines.propose import Intent, propose, sealed
@@ -354,8 +354,8 @@ def drill(asked: Asked, out: Path, drives: Drives = drive, finds: Finds = measur
             found.ended_early, cut_off = str(over), isinstance(over, CutOff)
         ended = document(found)
         files.write_document(path, ended)
-    click.echo(actions.quoted(drill_table(ended, Terminal())))
-    actions.append_summary(published(drill_table(ended, Markdown())))
+    click.echo(actions.quoted(as_text(drill_table(ended))))
+    actions.append_summary(published(as_markdown(drill_table(ended))))
     click.echo(actions.harmless(ended.sentence), err=True)
     actions.publish({"drill": ended.word, "drill-path": str(path)})
     if cut_off:
