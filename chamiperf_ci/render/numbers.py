@@ -21,7 +21,7 @@ class Context:
             if unknown: cards are then named and not linked.
         run_url: The workflow run that made the report; empty outside one.
         report_url: The page with the full report; empty if there is none.
-        trend_url: The page with the trend over nights, as `chamiperf history site` makes it; empty if there is none.
+        trend_url: The page with the trend over nights, as `chamiperf history trend` makes it; empty if there is none.
         artifact: Name of the artifact that holds the full report; empty if there is none.
         trusted: Whether the verdict is our own; one from a fork may name links that are not to be shown.
     """
