@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from bench.verdict.series import Floats, Source
 from bench.verdict.trials import BASELINE, CURRENT, HISTORY, SHORT_SERIES
-from chamiperf_ci.verdict.change import FEWEST_HISTORY, HISTORY_WEIGHT, PRIOR_WEIGHT, THIN_FACTORS
+from chamiperf_ci.verdict.change import FEWEST_HISTORY, HISTORY_WEIGHT, THIN_FACTORS
 from chamiperf_ci.verdict.distributions import MAD_TO_SD, centre_variance, quantile
 from chamiperf_ci.verdict.row import LARGEST_P
+from chamiperf_ci.verdict.statistic import prior_weight
 
 Flags = NDArray[np.bool_]
 THETA = math.log(1.2)
@@ -92,8 +93,9 @@ def judge(baseline: Floats, current: Floats, prior: float, history: Floats | Non
     if history is not None and history.shape[1] >= FEWEST_HISTORY:
         steps = history.shape[1] - 1
         nights = MAD_TO_SD * np.median(np.abs(np.diff(history, axis=1)), axis=1) / math.sqrt(2)
-    nu = PRIOR_WEIGHT + n - 1 + HISTORY_WEIGHT * steps
-    spread = np.sqrt((PRIOR_WEIGHT * prior**2 + squares + HISTORY_WEIGHT * steps * nights**2) / nu)
+    weight = prior_weight(prior, knows_nights=steps > 0)
+    nu = weight + n - 1 + HISTORY_WEIGHT * steps
+    spread = np.sqrt((weight * prior**2 + squares + HISTORY_WEIGHT * steps * nights**2) / nu)
     sigma = spread * (THIN_FACTORS[n - 1] if thin else 1.0)
     se = sigma * math.sqrt(centre_variance(n) + centre_variance(k))
     d = np.median(current, axis=1) - middle

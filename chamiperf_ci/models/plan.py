@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from chamiperf_ci.models.document import Count, Number, Value
 from chamiperf_ci.models.target import CHAMICORE, CredentialKind, Service, Target
+from chamiperf_ci.models.vocabulary import Statistic
 
 Parameter = bool | int | float | str
 """A scenario's own setting."""
@@ -164,6 +165,9 @@ class Plan(Load):
     """To all services together, as far as a rate that nothing fixes can be guessed; 0 where all rates are fixed."""
     gogc: Count | None = None
     """How rarely k6 collects its garbage; None for its own default."""
+    statistics: dict[str, dict[str, Statistic | None]] = Field(default_factory=dict)
+    """By endpoint and quantile, how the number of the sustained phase is formed; null: too few requests are planned.
+    Of an endpoint without a planned rate empty: its requests decide."""
 
     @property
     def longest_s(self) -> float:

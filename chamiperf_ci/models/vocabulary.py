@@ -165,6 +165,7 @@ class FactWord(StrEnum):
     WINDOWS_FAILING = "windows-failing"
     WINDOWS_FLAWED = "windows-flawed"
     NO_THICK_WINDOW = "no-thick-window"
+    NEVER_JUDGED = "never-judged"
     SERVER_NOTE = "server-note"
     OLD_BUILD_BESIDE = "old-build-beside"
     NEW_HERE = "new-here"

@@ -99,6 +99,7 @@ _SENTENCES: Mapping[FactWord, Callable[[_Values], str]] = MappingProxyType(
         FactWord.WINDOWS_FLAWED: lambda v: (
             f"{v.count('windows')} of {v.count('planned')} windows are left out: their value is not a positive number."
         ),
+        FactWord.NEVER_JUDGED: lambda _: "The plan sends too few requests for this quantile: it is never judged.",
         FactWord.NO_THICK_WINDOW: lambda v: f"No window has the {v.count('needed')} requests that show a stall.",
         FactWord.SERVER_NOTE: lambda v: f"The service's figure: {v.text('text', longest=_LONGEST_TEXT)}.",
         FactWord.OLD_BUILD_BESIDE: lambda _: "The baseline is the old build, measured side by side.",

@@ -13,6 +13,7 @@ from chamiperf_ci.models.vocabulary import (
     RowKind,
     RowReason,
     RowVerdict,
+    Statistic,
     TargetVerdict,
 )
 from chamiperf_ci.render import numbers
@@ -177,7 +178,9 @@ def _by_pairs(row: Row, change: Change) -> str:
 
 
 def _thin_regression(row: Row, change: Change) -> str:
-    runs = f"each of {len(row.current_values)} runs at least half again as bad as the accepted"
+    twice = row.statistic is Statistic.POOLED and row.key.metric.rpartition(" ")[2].startswith("p99")
+    least = "twice" if twice else "half again"
+    runs = f"each of {len(row.current_values)} runs at least {least} as bad as the accepted"
     return f"{_sure(row, change)}, {runs} {'run' if row.baseline_runs == 1 else 'runs'}."
 
 

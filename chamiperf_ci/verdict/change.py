@@ -15,9 +15,8 @@ from chamiperf_ci.verdict.distributions import (
     quantile,
     tails,
 )
-from chamiperf_ci.verdict.statistic import as_shown, as_worse, is_quantity
+from chamiperf_ci.verdict.statistic import PRIOR_WEIGHT, as_shown, as_worse, is_quantity, prior_weight
 
-PRIOR_WEIGHT = 4.0
 HISTORY_WEIGHT = 0.3
 FEWEST_HISTORY = 10
 MOST_HISTORY = 30
@@ -145,8 +144,9 @@ def change(
     middle = centre(b)
     limit, squares = clipped_squares(b, middle, prior_sd)
     history_sd, steps = history_spread(as_worse(filter(is_quantity, history), direction))
-    nu = PRIOR_WEIGHT + (n - 1) + HISTORY_WEIGHT * steps
-    variance = (PRIOR_WEIGHT * prior_sd**2 + squares + HISTORY_WEIGHT * steps * (history_sd or 0.0) ** 2) / nu
+    weight = prior_weight(prior_sd, knows_nights=steps > 0)
+    nu = weight + (n - 1) + HISTORY_WEIGHT * steps
+    variance = (weight * prior_sd**2 + squares + HISTORY_WEIGHT * steps * (history_sd or 0.0) ** 2) / nu
     spread = math.sqrt(variance)
     sigma = spread * (THIN_FACTORS[n - 1] if n <= len(THIN_FACTORS) else 1.0)
     d = centre(c) - middle

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.verdict.change import HISTORY_WEIGHT, PRIOR_WEIGHT, Change
+from chamiperf_ci.verdict.change import HISTORY_WEIGHT, Change
 from chamiperf_ci.verdict.distributions import centre_variance, quantile
 from chamiperf_ci.verdict.row import RowDecision
+from chamiperf_ci.verdict.statistic import prior_weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def _spread(measured: Change) -> tuple[Step, ...]:
             Step("sigma", "sqrt((4 s0^2 + SS) / nu)", measured.sigma),
         )
     sign = "ln" if measured.direction is Direction.LOWER else "-ln"
+    weight = prior_weight(measured.prior_sd, knows_nights=measured.history_steps > 0)
     return (
         Step("s0", "prior sd of a run of this class", measured.prior_sd),
         Step("n, k", "baseline runs, current runs", (float(measured.baseline_runs), float(measured.current_runs))),
@@ -62,8 +64,8 @@ def _spread(measured: Change) -> tuple[Step, ...]:
         Step("SS", "sum of clip(b - centre(b), -L, L)^2", measured.squares),
         Step("s_h", "1.4826 median|h_(j+1) - h_j| / sqrt 2", measured.history_sd or "no history"),
         Step("m", "differences of history", float(measured.history_steps)),
-        Step("nu", f"{PRIOR_WEIGHT:g} + (n - 1) + {HISTORY_WEIGHT:g} m", measured.nu),
-        Step("spread", "sqrt((4 s0^2 + SS + 0.3 m s_h^2) / nu)", measured.spread),
+        Step("nu", f"{weight:g} + (n - 1) + {HISTORY_WEIGHT:g} m", measured.nu),
+        Step("spread", f"sqrt(({weight:g} s0^2 + SS + 0.3 m s_h^2) / nu)", measured.spread),
         Step("sigma", "spread, x 2 if n = 1, x 1.5 if n = 2", measured.sigma),
     )
 

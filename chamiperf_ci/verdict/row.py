@@ -32,7 +32,7 @@ from chamiperf_ci.verdict.counts import (
     compare_stalled,
 )
 from chamiperf_ci.verdict.distributions import median
-from chamiperf_ci.verdict.statistic import POOLED_PRIOR_SD, as_shown, as_worse, is_quantity, log_tolerance, prior_sd
+from chamiperf_ci.verdict.statistic import as_shown, as_worse, is_pooled_prior, is_quantity, log_tolerance, prior_sd
 
 VERDICT_WITHOUT_JUDGEMENT = MappingProxyType(
     {
@@ -394,7 +394,7 @@ def thin_needs(measured: Change) -> float:
 
     One baseline run called 5.2 % of unchanged pooled p99 a regression by half again, 2.1 % by twice (measured).
     """
-    return TWICE if measured.prior_sd >= min(POOLED_PRIOR_SD.values()) else HALF_AGAIN
+    return TWICE if is_pooled_prior(measured.prior_sd) else HALF_AGAIN
 
 
 def decide_row(row: RowInput) -> RowDecision:

@@ -300,6 +300,10 @@ def test_a_plan_is_shown_without_a_stack_and_without_a_seed(tmp_path):
         *("bulk_registration", "dhcp_sync_burst", "database_stress"),
     ]
     assert not list((tmp_path / "out").glob("*"))
+    judged = [line for line in done.stdout.splitlines() if " can judge, of " in line]
+    assert "auth_under_load can judge, of token: p50, p95, p99 by windows; p99.9 over the whole phase" in judged
+    only_pooled = "p50, p95 over the whole phase; p99, p99.9 never"
+    assert f"dhcp_sync_burst can judge, of interface-create, interface-delete: {only_pooled}" in judged
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The measurements of a run: one number a metric, with what it rests on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chamiperf_ci.models.plan import SUSTAINED
@@ -9,6 +9,7 @@ from chamiperf_ci.models.verdict import SLOW_QUARTER, Fact, RowKey
 from chamiperf_ci.models.vocabulary import Direction, FactWord, MetricClass, RowKind, RowReason, Statistic
 from chamiperf_ci.verdict.counts import Failures, count_stalled
 from chamiperf_ci.verdict.statistic import (
+    QUANTILES,
     REQUESTS_NEEDED,
     Pooled,
     RunStatistic,
@@ -27,9 +28,6 @@ STALLED = "stalled-windows"
 ACHIEVED = "achieved-rate"
 PROCESSOR_TIME = "cpu_per_request"
 CONNECTIONS = ("blocked p95", "connecting p95")
-QUANTILES = ("p50", "p95", "p99", "p99.9")
-"""Those that a row is made of, where the file has them; a run's file holds a finer grid."""
-
 _PARTS = ("p50", "p95")
 """Quantiles whose slow quarter is a row; p99 has its stalled windows."""
 
@@ -50,7 +48,9 @@ class Measurement:
         resolution: Smallest step between two values, 0 if unknown.
         pooled: The same over the whole phase: what users saw, and what a target is held against.
         offered: What the plan offers, for a paced rate.
+        windowed: The median of its windows where they suffice for one, also where the plan forms it otherwise.
         comparable: Whether it may be held against a baseline at all; whether it is, the rules of baselines.json say.
+        off_plan: The plan says that it cannot be judged so; it is only where accepted runs of before hold it.
         failures: Failures per window of the sustained phase; of an errors row only.
         notes: What a reader should know about how the number came about.
         simulated: A stand-in's figure, which neither meets nor misses a target.
@@ -66,8 +66,10 @@ class Measurement:
     count: int
     resolution: float = 0.0
     pooled: float | None = None
+    windowed: float | None = None
     offered: float | None = None
     comparable: bool = True
+    off_plan: bool = False
     failures: tuple[Failures, ...] = ()
     notes: tuple[Fact, ...] = ()
     simulated: bool = False
@@ -83,6 +85,13 @@ class Measurement:
     def came_later(self) -> bool:
         """Whether entries of a baseline may lack it that were written before it was measured, without any news."""
         return self.formed.statistic is Statistic.SLOW_QUARTER or self.kind in (RowKind.CONNECTION, RowKind.RATE)
+
+    def formed_as(self, statistic: Statistic) -> float | None:
+        """The number as formed in a way; None where it cannot be."""
+        if self.formed.value is None or statistic is self.formed.statistic:
+            return self.formed.value
+        other = {Statistic.POOLED: self.pooled, Statistic.MEDIAN_OF_WINDOWS: self.windowed}
+        return other.get(statistic) if self.formed.statistic in other else None
 
     @property
     def shown(self) -> float | None:
@@ -106,12 +115,13 @@ def is_paced(run: Run) -> bool:
 def _measurements(run: Run) -> Iterator[Measurement]:
     for series in run.series:
         service = _service(run, series.endpoint)
-        yield from _quantiles(run.scenario, series, service)
-        yield from _slow_quarters(run.scenario, series, service)
+        planned = run.plan.statistics.get(series.endpoint, {}) if series.metric == LATENCY else {}
+        yield from _quantiles(run.scenario, series, service, planned)
+        yield from _slow_quarters(run.scenario, series, service, planned)
         if series.metric == LATENCY:
             if not is_paced(run):
                 yield _throughput(run.scenario, series, service)
-            yield _stalled(run.scenario, series, service)
+            yield _stalled(run.scenario, series, service, planned)
             yield _errors(run.scenario, series, run.traffic, service)
     yield from _connections(run)
     yield from _achieved(run)
@@ -121,19 +131,31 @@ def _measurements(run: Run) -> Iterator[Measurement]:
     yield from _processor_times(run)
 
 
-def _quantiles(scenario: str, series: Series, service: str) -> Iterator[Measurement]:
-    """The quantiles of every phase: of the sustained one by its windows, of the others pooled."""
+Planned = Mapping[str, Statistic | None]
+"""How the plan forms each quantile of an endpoint; empty where it plans no rate."""
+
+
+def _by_windows(planned: Planned, name: str) -> bool:
+    """Whether the plan fills the windows for a quantile, or leaves that to what they hold."""
+    return not planned or planned.get(name) is Statistic.MEDIAN_OF_WINDOWS
+
+
+def _quantiles(scenario: str, series: Series, service: str, planned: Planned) -> Iterator[Measurement]:
+    """The quantiles of every phase: of the sustained one as planned, of the others pooled."""
     phases = series.phases if SUSTAINED in series.phases else {SUSTAINED: None, **series.phases}
     for phase, pooled in phases.items():
         for name in QUANTILES:
             if phase == SUSTAINED:
-                formed = _by_windows(series, name)
+                formed = _sustained(series, name, planned.get(name))
             elif pooled is not None and name in pooled.quantiles:
                 formed = _whole(pooled.quantiles[name], pooled.count, MetricClass(name))
             else:
                 formed = None
             if formed is None:
                 continue
+            never = phase == SUSTAINED and bool(planned) and planned.get(name) is None
+            windowed = _sustained(series, name, None) if phase == SUSTAINED else None
+            by_windows = windowed is not None and windowed.statistic is Statistic.MEDIAN_OF_WINDOWS
             yield Measurement(
                 key=RowKey(scenario=scenario, endpoint=series.endpoint, metric=_metric(series, name), phase=phase),
                 kind=RowKind.QUANTITY,
@@ -143,13 +165,15 @@ def _quantiles(scenario: str, series: Series, service: str) -> Iterator[Measurem
                 count=pooled.count if pooled else sum(window.count for window in series.windows),
                 resolution=series.resolution,
                 pooled=pooled.quantiles.get(name) if pooled else None,
-                comparable=series.compared,
-                notes=_notes(formed, len(series.windows)) if phase == SUSTAINED else (),
+                windowed=windowed.value if windowed and by_windows else None,
+                comparable=series.compared and not never,
+                off_plan=never,
+                notes=_notes(formed, len(series.windows), never=never) if phase == SUSTAINED else (),
                 service=service,
             )
 
 
-def _slow_quarters(scenario: str, series: Series, service: str) -> Iterator[Measurement]:
+def _slow_quarters(scenario: str, series: Series, service: str, planned: Planned) -> Iterator[Measurement]:
     for name in _PARTS:
         windows = [Window(w.quantiles.get(name), w.count, w.failed, w.seconds) for w in series.windows]
         if not any(window.value is not None for window in windows):
@@ -164,7 +188,8 @@ def _slow_quarters(scenario: str, series: Series, service: str) -> Iterator[Meas
             count=sum(window.requests for window in windows),
             resolution=series.resolution,
             # Where the windows are too thin for a median of them, they are so for their slow quarter.
-            comparable=series.compared and formed.value is not None,
+            comparable=series.compared and formed.value is not None and _by_windows(planned, name),
+            off_plan=not _by_windows(planned, name),
             service=service,
         )
 
@@ -220,14 +245,14 @@ def requests_of(run: Run) -> dict[str, int]:
     return found
 
 
-def _by_windows(series: Series, name: str) -> RunStatistic | None:
+def _sustained(series: Series, name: str, planned: Statistic | None) -> RunStatistic | None:
     """The statistic of the sustained phase; None where neither a window nor the phase has this quantile."""
     phase = series.phases.get(SUSTAINED)
     pooled = Pooled(phase.quantiles.get(name), phase.count) if phase else None
     windows = [Window(w.quantiles.get(name), w.count, w.failed, w.seconds) for w in series.windows]
     if (pooled is None or pooled.value is None) and all(window.value is None for window in windows):
         return None
-    return quantile_statistic(windows, MetricClass(name), pooled)
+    return quantile_statistic(windows, MetricClass(name), pooled, planned=planned)
 
 
 def _whole(value: float, count: int, metric_class: MetricClass) -> RunStatistic:
@@ -253,7 +278,7 @@ def _throughput(scenario: str, series: Series, service: str) -> Measurement:
     )
 
 
-def _stalled(scenario: str, series: Series, service: str) -> Measurement:
+def _stalled(scenario: str, series: Series, service: str, planned: Planned) -> Measurement:
     # A p99 of fewer requests scatters by more than a factor of two without any stall.
     thick = [window for window in series.windows if window.count >= REQUESTS_NEEDED[MetricClass.P99]]
     stalled = float(count_stalled([window.quantiles.get("p99", 0.0) for window in thick]))
@@ -264,7 +289,8 @@ def _stalled(scenario: str, series: Series, service: str) -> Measurement:
         unit="windows",
         formed=_counted(stalled, RowReason.TOO_FEW_REQUESTS if not thick else None),
         count=len(thick),
-        comparable=series.compared and bool(thick),
+        comparable=series.compared and bool(thick) and _by_windows(planned, "p99"),
+        off_plan=not _by_windows(planned, "p99"),
         notes=()
         if thick
         else (Fact(word=FactWord.NO_THICK_WINDOW, values={"needed": REQUESTS_NEEDED[MetricClass.P99]}),),
@@ -389,12 +415,13 @@ def _service(run: Run, endpoint: str) -> str:
     return next((traffic.service for traffic in run.traffic if traffic.endpoint == endpoint), "")
 
 
-def _notes(formed: RunStatistic, planned: int) -> tuple[Fact, ...]:
+def _notes(formed: RunStatistic, planned: int, *, never: bool = False) -> tuple[Fact, ...]:
     counted = (
         (FactWord.POOLED, formed.windows, formed.statistic is Statistic.POOLED),
         (FactWord.WINDOWS_FAILING, formed.failing, bool(formed.failing)),
         (FactWord.WINDOWS_FLAWED, formed.flawed, bool(formed.flawed)),
     )
-    return tuple(
+    facts = (
         Fact(word=word, values={"windows": windows, "planned": planned}) for word, windows, holds in counted if holds
     )
+    return (*facts, *([Fact(word=FactWord.NEVER_JUDGED)] if never else []))

@@ -138,7 +138,9 @@ class _Pairer:
         if now is not None and policy.asked and not now.comparable:
             now = _as_asked(now)
         first = None
-        if policy.compared and (now is None or now.comparable or known):
+        # What the plan gives no windows for, accepted runs of before may hold: it is judged while its windows suffice.
+        off_plan = now is not None and now.off_plan and now.formed.value is None
+        if policy.compared and (now is None or now.comparable or known) and not off_plan:
             later = now is not None and now.came_later and not known and not self.sitting.only_pairs
             first = (
                 self._later(key, policy, now, direction)
@@ -207,7 +209,8 @@ class _Pairer:
         direction: Direction,
     ) -> RowInput:
         kind = now.kind if now else _kind(key)
-        now, known = _both_pooled(now, known)
+        if now is not None:
+            now, known = self._in_one_form(key, now, known)
         statistic = now.formed.statistic if now else Statistic.VALUE
         mismatch = self._mismatch
         unlike = self._unlike(key, now, known) if now and kind is RowKind.QUANTITY else ()
@@ -215,7 +218,7 @@ class _Pairer:
         reason = row_reason(
             RowFacts(
                 run_valid=self.sitting.night.valid and not (self._lacks_old_side and not mismatch),
-                current=now.formed if now and (now.comparable or now.formed.reason) else None,
+                current=now.formed if now and (now.comparable or now.off_plan or now.formed.reason) else None,
                 # Counts are formed in one way only.
                 baseline_statistics=[one if kind is RowKind.QUANTITY else statistic for one in statistics],
                 other_fingerprints=bool(mismatch),
@@ -249,6 +252,27 @@ class _Pairer:
             nights = series(self.nights, key, statistic, now.unit if now else "")
             filled = replace(blank, baseline=tuple(row.value for row in known), history=nights)
         return _with_current(filled, [now] if now else [])
+
+    def _in_one_form(
+        self, key: RowKey, now: Measurement, known: Sequence[AcceptedRow]
+    ) -> tuple[Measurement, Sequence[AcceptedRow]]:
+        """Take a quantile of all sides as the plan has it, or as all have it: a few requests less are no mismatch.
+
+        Pooled goes before the windows, whose number depends on the requests. Entries of before the pooled quantile was
+        stored beside the median of windows have that alone.
+        """
+        mine = [run[key] for run in (self.measured, *self.repeats) if key in run]
+        for statistic in dict.fromkeys((now.formed.statistic, Statistic.POOLED, Statistic.MEDIAN_OF_WINDOWS)):
+            values = [row.value if row.statistic is statistic else _other_form(row, statistic) for row in known]
+            if None in values or any(run.formed_as(statistic) is None for run in mine if run.formed.value is not None):
+                continue
+            alike = [
+                row.model_copy(update={"value": value, "statistic": statistic})
+                for row, value in zip(known, values, strict=True)
+            ]
+            formed = replace(now.formed, value=now.formed_as(statistic), statistic=statistic)
+            return replace(now, formed=formed), alike
+        return now, known
 
     def _later(self, key: RowKey, policy: Policy, now: Measurement, direction: Direction) -> RowInput | None:
         """A row that the accepted runs lack, since it was not measured then: judged by what else is known, or named.
@@ -375,27 +399,8 @@ def _as_asked(now: Measurement) -> Measurement:
     )
 
 
-def _both_pooled(
-    now: Measurement | None, known: Sequence[AcceptedRow]
-) -> tuple[Measurement | None, Sequence[AcceptedRow]]:
-    """Take the whole phase's quantile of both sides where one side has no other: a few requests less are no mismatch.
-
-    Entries of before it was stored beside the median of windows stay as they are, and are a mismatch then.
-    """
-    if now is None or now.pooled is None or now.formed.value is None or not known:
-        return now, known
-    kinds = {now.formed.statistic, *(row.statistic for row in known)}
-    if kinds != {Statistic.POOLED, Statistic.MEDIAN_OF_WINDOWS}:
-        return now, known
-    values = [row.value if row.statistic is Statistic.POOLED else row.pooled for row in known]
-    if any(value is None for value in values):
-        return now, known
-    pooled = [
-        row.model_copy(update={"value": value, "statistic": Statistic.POOLED})
-        for row, value in zip(known, values, strict=True)
-    ]
-    formed = replace(now.formed, value=now.pooled, statistic=Statistic.POOLED)
-    return replace(now, formed=formed), pooled
+def _other_form(row: AcceptedRow, statistic: Statistic) -> float | None:
+    return row.pooled if statistic is Statistic.POOLED else None
 
 
 def _as_said(unit: str, direction: Direction | None) -> str:
@@ -429,10 +434,8 @@ def _with_current(row: RowInput, runs: Sequence[Measurement]) -> RowInput:
         return replace(row, current_stalled=tuple(int(count) for count in counts if count is not None))
     if row.kind is RowKind.ERRORS:
         return replace(row, current_failures=tuple(run.failures for run in runs if run.formed.reason is None))
-    if row.statistic is Statistic.POOLED and row.kind is RowKind.QUANTITY:
-        return replace(row, current=tuple(run.pooled for run in runs if run.pooled is not None))
-    alike = [run.formed for run in runs if run.formed.statistic is runs[0].formed.statistic]
-    return replace(row, current=tuple(formed.value for formed in alike if formed.value is not None))
+    values = (run.formed_as(row.statistic) if row.kind is RowKind.QUANTITY else run.formed.value for run in runs)
+    return replace(row, current=tuple(value for value in values if value is not None))
 
 
 NO_TARGET = TargetResult(verdict=TargetVerdict.NONE)
@@ -588,7 +591,7 @@ def row(
         kind=now.kind if now else _kind(pairing.key),
         unit=pairing.unit,
         direction=pairing.direction,
-        statistic=now.formed.statistic if now else Statistic.VALUE,
+        statistic=judged.statistic if judged else now.formed.statistic if now else Statistic.VALUE,
         verdict=decision.verdict if decision else RowVerdict.UNAVAILABLE,
         reason=decision.reason if decision else RowReason.NOT_COMPARED,
         baseline=_middle(baseline, judged),

@@ -30,6 +30,7 @@ from chamiperf_ci.steps.load.plan import (
     assign,
     confirmation_of,
     duration,
+    judged_quantiles,
     limits,
     plan_table,
     require_possible,
@@ -347,6 +348,8 @@ def _show(plans: list[Plan], options: LoadOptions, say: Callable[[str], None]) -
     for warning in too_large(plans, cores=machine.cores(), limits=limits(None)):
         say(f"warning: {warning}")
     for plan in plans:
+        for line in judged_quantiles(plan) if options.dry_run else ():
+            say(line)
         for what, count in plan.rows_left.items():
             say(f"{plan.scenario} leaves about {count:,.0f} {what} behind, for good")
     say(

@@ -15,6 +15,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED, Plan, Profile
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import CHAMICORE, StackKind, Target
+from chamiperf_ci.models.vocabulary import Statistic
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, apply, usual_rest_s
 from chamiperf_ci.steps.load.volume import Work, plan_of, work_of
 
@@ -99,6 +100,8 @@ _UNPACED = "unpaced"
 HEADERS = ("model", "VUs", "iterations/s", "requests/s per service", "created", "left", "duration")
 _ALIGN = ("left", *["right"] * 2, "left", *["right"] * 3)
 _WIDEST = 62
+_NAMED = 4
+"""Endpoints of one kind that are named before they are counted."""
 
 
 def plan_table(plans: Sequence[Plan]) -> str:
@@ -110,6 +113,25 @@ def plan_table(plans: Sequence[Plan]) -> str:
         disable_numparse=True,
         colalign=("left", *_ALIGN, "right"),
     )
+
+
+def judged_quantiles(plan: Plan) -> tuple[str, ...]:
+    """Say which quantiles of which endpoint the plan can judge, and which never."""
+    groups: dict[str, list[str]] = {}
+    for endpoint, statistics in plan.statistics.items():
+        ways = {Statistic.MEDIAN_OF_WINDOWS: "by windows", Statistic.POOLED: "over the whole phase", None: "never"}
+        names = {how: [name for name, its in statistics.items() if its is way] for way, how in ways.items()}
+        said = "; ".join(f"{', '.join(found)} {how}" for how, found in names.items() if found)
+        groups.setdefault(said or "no rate is planned, so what their requests suffice for", []).append(endpoint)
+    return tuple(
+        f"{plan.scenario} can judge, of {_some(endpoints)}: {said}"
+        for said, endpoints in sorted(groups.items(), key=lambda group: len(group[1]))
+    )
+
+
+def _some(endpoints: Sequence[str]) -> str:
+    more = len(endpoints) - _NAMED
+    return ", ".join(endpoints) if more <= 1 else f"{', '.join(endpoints[:_NAMED])} and {more} more endpoints"
 
 
 def cells(plan: Plan) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from chamiperf_ci.adapters.files import catalogue
 from chamiperf_ci.models.dialect import Catalogued, CreatedEach, Dialect, Operations
 from chamiperf_ci.models.plan import SUSTAINED, Load, Phase, Plan, PlannedPhase
 from chamiperf_ci.models.target import Service
+from chamiperf_ci.models.vocabulary import MetricClass
+from chamiperf_ci.verdict.statistic import QUANTILES, planned_statistic
 
 KEA = "kea"
 
@@ -44,6 +46,8 @@ class Work:
     """Services without which the scenario has nothing to measure; `kea` is one."""
     endpoints: Mapping[str, float] = field(default_factory=dict)
     """Of one iteration of a VU, by endpoint."""
+    arrival_endpoints: Mapping[str, float] | None = None
+    """Of one arrival, where it differs from a VU's iteration."""
 
     def of_arrival(self) -> Mapping[Service, float]:
         """Requests of one arrival, by service."""
@@ -66,6 +70,7 @@ def work_of(scenario: str, load: Load, dialect: Dialect) -> Work:
     fields = catalogue().scenarios[scenario].model_dump() | dialect.scenarios.get(scenario, {})
     entry = Catalogued.model_validate(fields)
     sent = _mixed(entry.mix, load) if entry.mix else _sent(entry.iteration, load)
+    arrival = None if entry.arrival is None else _sent(entry.arrival, load)
     beside = _sent(entry.beside, load)
     created = {name.removesuffix("-create"): times for name, times in sent.items() if name.endswith("-create")}
     kept = [_kept(times, f"{name}-delete", sent, beside) for name, times in created.items()]
@@ -74,7 +79,7 @@ def work_of(scenario: str, load: Load, dialect: Dialect) -> Work:
     return Work(
         entry.what,
         _by_service(sent, dialect),
-        None if entry.arrival is None else _by_service(_sent(entry.arrival, load), dialect),
+        None if arrival is None else _by_service(arrival, dialect),
         beside=_by_service(beside, dialect),
         creates=sum(created.values()) if entry.creates is None else _times(entry.creates, load) * entry.creates.each,
         leaves=0.0 if entry.clears else sum(kept),
@@ -85,6 +90,7 @@ def work_of(scenario: str, load: Load, dialect: Dialect) -> Work:
         splits=entry.splits,
         needs=entry.needs,
         endpoints=sent,
+        arrival_endpoints=arrival,
     )
 
 
@@ -249,7 +255,30 @@ def plan_of(
         requests=requests,
         unpaced_requests_per_s=_each(work) * unpaced,
         gogc=RARE_COLLECTION if is_roomy else None,
+        statistics={
+            endpoint: {
+                name: planned_statistic(MetricClass(name), count / max(1, load.window_count), load.window_count)
+                for name in (QUANTILES if count else ())
+            }
+            for endpoint, count in _planned_requests(load, work).items()
+        },
     )
+
+
+def _planned_requests(load: Load, work: Work) -> dict[str, float]:
+    """Requests of each endpoint that are planned in the sustained phase; 0 where nothing fixes their rate."""
+    phase = load.phase(SUSTAINED)
+    if phase is None:
+        return {}
+    by_vus = phase.iterations or vu_iterations_per_s(load, phase) * phase.duration_s
+    by_arrivals = arrivals_per_s(phase) * phase.duration_s
+    each, arriving = work.endpoints, work.endpoints if work.arrival_endpoints is None else work.arrival_endpoints
+    # VUs without pace send as fast as they are answered.
+    unplanned = set(each) if phase.vus is not None and not by_vus else set()
+    return {
+        name: 0.0 if name in unplanned else by_vus * each.get(name, 0) + by_arrivals * arriving.get(name, 0)
+        for name in {**each, **arriving}
+    }
 
 
 def _planned_phase(load: Load, phase: Phase, work: Work) -> PlannedPhase:
