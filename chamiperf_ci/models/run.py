@@ -140,6 +140,9 @@ class GeneratorHealth(Value):
     """How late iterations or wake-ups were in the phase that is compared, 99th percentile, the later of the two, ms."""
     tolerated_ms: Number | None = None
     """Lateness up to which the generator is not the bottleneck, ms."""
+    other_percent: Number | None = Field(default=None, exclude_if=lambda found: found is None)
+    """What other processes took of the machine, percent of all cores, where the generator was the bottleneck and it was
+    worth a word."""
 
 
 class Judged(Value):

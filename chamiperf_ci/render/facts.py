@@ -82,10 +82,16 @@ def _drift_began(values: _Values) -> str:
 
 
 def _late(values: _Values) -> str:
+    """What made the generator the bottleneck, as far as it was measured; a value above a limit never reads as it."""
     late, tolerated = values.number("late_ms"), values.number("tolerated_ms")
-    if late is None or tolerated is None:
-        return ""
-    return f" (VUs woke {numbers.significant(late, 2)} ms late; limit {numbers.significant(tolerated, 2)} ms)"
+    other, said = values.number("other_percent"), []
+    if late is not None and tolerated is not None:
+        digits = next((n for n in (2, 3, 4) if numbers.significant(late, n) != numbers.significant(tolerated, n)), 5)
+        shown = [numbers.significant(each, digits if late > tolerated else 2) for each in (late, tolerated)]
+        said.append(f"k6 was {shown[0]} ms late; limit {shown[1]} ms")
+    if other is not None:
+        said.append(f"other processes took {numbers.significant(other, 2)} % of the machine")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 _SENTENCES: Mapping[FactWord, Callable[[_Values], str]] = MappingProxyType(

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from chamiperf_ci.models.target import Identity
 from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Verdict, Word
-from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, RowReason, RowVerdict, Statistic, TargetVerdict
+from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, FactWord, RowReason, RowVerdict, Statistic, TargetVerdict
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.cards import CARDS, plain_text
 from chamiperf_ci.render.escaping import data
-from chamiperf_ci.render.facts import reason_words, why_invalid
+from chamiperf_ci.render.facts import fact_sentence, reason_words, why_invalid
 from chamiperf_ci.render.sentences import (
     RUNS_WANTED,
     accept_command,
@@ -197,11 +197,16 @@ def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tu
     )
 
 
+_SAYS_NO_CHANGE = frozenset({RowReason.WITHIN_TOLERANCE, RowReason.NOISY, RowReason.THIN_BASELINE})
+
+
 def _is_doubtful(scenario: ScenarioOutcome, rows: Sequence[Row]) -> bool:
-    """Whether a row of the scenario is suspect or drifts: something may have changed that is not the build."""
+    """Whether a row of the scenario says that something changed, or may have: the build is not all that can."""
+    mine = [row for row in rows if row.key.scenario == scenario.scenario]
+    judged = [row for row in mine if row.compared and row.verdict is not RowVerdict.UNAVAILABLE]
     return any(
-        row.suspect or is_drifting(row) or has_regressed(row) for row in rows if row.key.scenario == scenario.scenario
-    )
+        row.suspect or row.above_tolerance_unconfirmed or row.reason not in _SAYS_NO_CHANGE for row in judged
+    ) or any(is_drifting(row) or row.target.verdict is TargetVerdict.MISSED for row in mine)
 
 
 def signed(row: Row, change: Change) -> str:
@@ -255,9 +260,14 @@ def _regressed(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], severa
         f"{allowed}.{_old_news(first)}"
     )
     mine = next((scenario for scenario in scenarios if scenario.scenario == first.key.scenario), None)
-    changed = builds(mine) if mine is not None else ""
+    beside = [] if mine is None else [builds(mine), *_of_the_stack_itself(mine)]
     lead = f"{_name(first, several)} {signed(first, first.change)}"
-    return Headline("🔴", title, lead, f"{rest}{' ' + changed if changed else ''}", more)
+    return Headline("🔴", title, lead, " ".join([rest, *filter(None, beside)]), more)
+
+
+def _of_the_stack_itself(scenario: ScenarioOutcome) -> list[str]:
+    """What other processes took where they may be the service: no excuse for a regression, and a way to tell."""
+    return [fact_sentence(fact) for fact in scenario.warnings if fact.word is FactWord.OTHER_WORK]
 
 
 def _old_news(row: Row) -> str:
@@ -467,12 +477,13 @@ def _drifting(rows: Sequence[Row], several: bool) -> Headline:
     found = worst_first(row for row in rows if is_drifting(row))
     first = found[0]
     more = _more(len(found) - 1, "row drifts", "rows drift").strip()
+    known = any(row.verdict is RowVerdict.REGRESSION for row in rows)
     said = row_sentence(first)
     return Headline(
         "🟠",
         f"{_who(found)} is slowly getting {_worsened(found)}",
         _name(first, several),
-        f": {said[:1].lower()}{said[1:]} Nothing regressed tonight.",
+        f": {said[:1].lower()}{said[1:]}{'' if known else ' Nothing regressed tonight.'}",
         more,
         "Find what changed since then, or accept the new level.",
     )

@@ -8,17 +8,29 @@
         const levels = phase => "vus" === what ? [ phase.from_vus ?? 0, phase.to_vus ?? 0 ] : [ phase.from_rate ?? 0, phase.to_rate ?? 0 ], start = levels(phases[0])[0];
         let level = start, highest = start;
         const steps = [];
+        let measured = !1;
         for (const phase of phases) {
             const [from, to] = levels(phase);
-            from !== level && steps.push({
+            let ms = Math.round(1e3 * phase.duration_s);
+            if ("vus" === what && measured && Math.min(from, to) < level) {
+                const hold = Math.round(Math.min(1e3, ms / 2));
+                steps.push({
+                    duration: `${hold}ms`,
+                    target: level
+                }), ms -= hold;
+            }
+            measured = phase.name === MEASURED, from !== level && steps.push({
                 duration: "0s",
                 target: from
             }), steps.push({
-                duration: `${Math.round(1e3 * phase.duration_s)}ms`,
+                duration: `${ms}ms`,
                 target: to
             }), level = to, highest = Math.max(highest, from, to);
         }
-        return {
+        return "vus" === what && measured && level > 0 && steps.push({
+            duration: "1000ms",
+            target: level
+        }), {
             start: start,
             highest: highest,
             stages: steps
@@ -323,7 +335,7 @@
     }, DONE = "chamiperf_done", done = new metrics.Trend(DONE, !0);
     let tagged = "";
     const enterShare = () => {
-        const {name: phase, iterationInTest: turn} = exec.scenario, all = plan.load.phases.find(({name: name}) => name === phase)?.iterations ?? 1, share = "sustained" === phase ? String(Math.floor(turn * windows / all)) : null;
+        const {name: phase, iterationInTest: turn} = exec.scenario, all = plan.load.phases.find(({name: name}) => name === phase)?.iterations ?? 1, share = phase === MEASURED ? String(Math.floor(turn * windows / all)) : null;
         return tagged !== `${phase} ${share}` && (tagged = `${phase} ${share}`, isTimed = !0, 
         watched = !0, iterationsWatched = 0, ((phase, window) => {
             const {tags: tags} = exec.vu.metrics;
@@ -1015,7 +1027,7 @@
         const seconds = (figures => {
             const names = windowNames(), {progress: progress} = whatIsDeclared();
             if (!progress) {
-                const measured = plan.load.phases.find(({name: name}) => "sustained" === name);
+                const measured = plan.load.phases.find(({name: name}) => name === MEASURED);
                 return names.map(() => (measured?.duration_s ?? 0) / names.length);
             }
             const ends = windowEnds(figures);
@@ -1072,7 +1084,7 @@
     }
     const scalarsOf = ({shard: shard}, scalars) => scalars.filter(({value: value}) => shard.of > 1 || Number.isFinite(value)).map(scalar => ({
         endpoint: "",
-        phase: "sustained",
+        phase: MEASURED,
         compared: !1,
         count: 1,
         resolution: 0,
@@ -1109,8 +1121,8 @@
         const head = [ `${scenario}, profile ${profile}` ];
         head.push(`${"endpoint, phase".padEnd(40)}${"count".padStart(9)}${"failed".padStart(8)}${SHOWN.map(q => q.padStart(9)).join("")}`);
         const rows = series.flatMap(({endpoint: endpoint, metric: metric, phases: phases}) => {
-            const shown = phases.sustained ? {
-                [MEASURED]: phases.sustained
+            const shown = phases[MEASURED] ? {
+                [MEASURED]: phases[MEASURED]
             } : phases;
             return Object.entries(shown).map(([phase, {count: count, quantiles: quantiles}]) => {
                 const asked = traffic.find(row => "latency" === metric && row.endpoint === endpoint && row.phase === phase);
@@ -1171,7 +1183,7 @@
     })("bulk_registration"), plan = given, windows = ((phases, planned) => {
         for (let i = 0; i < phases.length; i += 1) {
             const {name: name, iterations: iterations, duration_s: duration} = phases[i];
-            if ("sustained" === name) return iterations ? planned ?? 0 : planned ?? (duration < 120 ? 10 : 20);
+            if (name === MEASURED) return iterations ? planned ?? 0 : planned ?? (duration < 120 ? 10 : 20);
         }
         return 0;
     })(plan.load.phases, plan.load.windows), declared = {

@@ -8,17 +8,29 @@
         const levels = phase => "vus" === what ? [ phase.from_vus ?? 0, phase.to_vus ?? 0 ] : [ phase.from_rate ?? 0, phase.to_rate ?? 0 ], start = levels(phases[0])[0];
         let level = start, highest = start;
         const steps = [];
+        let measured = !1;
         for (const phase of phases) {
             const [from, to] = levels(phase);
-            from !== level && steps.push({
+            let ms = Math.round(1e3 * phase.duration_s);
+            if ("vus" === what && measured && Math.min(from, to) < level) {
+                const hold = Math.round(Math.min(1e3, ms / 2));
+                steps.push({
+                    duration: `${hold}ms`,
+                    target: level
+                }), ms -= hold;
+            }
+            measured = "sustained" === phase.name, from !== level && steps.push({
                 duration: "0s",
                 target: from
             }), steps.push({
-                duration: `${Math.round(1e3 * phase.duration_s)}ms`,
+                duration: `${ms}ms`,
                 target: to
             }), level = to, highest = Math.max(highest, from, to);
         }
-        return {
+        return "vus" === what && measured && level > 0 && steps.push({
+            duration: "1000ms",
+            target: level
+        }), {
             start: start,
             highest: highest,
             stages: steps

@@ -8,17 +8,29 @@
         const levels = phase => "vus" === what ? [ phase.from_vus ?? 0, phase.to_vus ?? 0 ] : [ phase.from_rate ?? 0, phase.to_rate ?? 0 ], start = levels(phases[0])[0];
         let level = start, highest = start;
         const steps = [];
+        let measured = !1;
         for (const phase of phases) {
             const [from, to] = levels(phase);
-            from !== level && steps.push({
+            let ms = Math.round(1e3 * phase.duration_s);
+            if ("vus" === what && measured && Math.min(from, to) < level) {
+                const hold = Math.round(Math.min(1e3, ms / 2));
+                steps.push({
+                    duration: `${hold}ms`,
+                    target: level
+                }), ms -= hold;
+            }
+            measured = phase.name === MEASURED, from !== level && steps.push({
                 duration: "0s",
                 target: from
             }), steps.push({
-                duration: `${Math.round(1e3 * phase.duration_s)}ms`,
+                duration: `${ms}ms`,
                 target: to
             }), level = to, highest = Math.max(highest, from, to);
         }
-        return {
+        return "vus" === what && measured && level > 0 && steps.push({
+            duration: "1000ms",
+            target: level
+        }), {
             start: start,
             highest: highest,
             stages: steps
@@ -991,7 +1003,7 @@
         const seconds = (figures => {
             const names = windowNames(), {progress: progress} = whatIsDeclared();
             if (!progress) {
-                const measured = plan.load.phases.find(({name: name}) => "sustained" === name);
+                const measured = plan.load.phases.find(({name: name}) => name === MEASURED);
                 return names.map(() => (measured?.duration_s ?? 0) / names.length);
             }
             const ends = windowEnds(figures);
@@ -1048,7 +1060,7 @@
     }
     const scalarsOf = ({shard: shard}, scalars) => scalars.filter(({value: value}) => shard.of > 1 || Number.isFinite(value)).map(scalar => ({
         endpoint: "",
-        phase: "sustained",
+        phase: MEASURED,
         compared: !1,
         count: 1,
         resolution: 0,
@@ -1085,8 +1097,8 @@
         const head = [ `${scenario}, profile ${profile}` ];
         head.push(`${"endpoint, phase".padEnd(40)}${"count".padStart(9)}${"failed".padStart(8)}${SHOWN.map(q => q.padStart(9)).join("")}`);
         const rows = series.flatMap(({endpoint: endpoint, metric: metric, phases: phases}) => {
-            const shown = phases.sustained ? {
-                [MEASURED]: phases.sustained
+            const shown = phases[MEASURED] ? {
+                [MEASURED]: phases[MEASURED]
             } : phases;
             return Object.entries(shown).map(([phase, {count: count, quantiles: quantiles}]) => {
                 const asked = traffic.find(row => "latency" === metric && row.endpoint === endpoint && row.phase === phase);
@@ -1147,7 +1159,7 @@
     })(), plan = given, windows = ((phases, planned) => {
         for (let i = 0; i < phases.length; i += 1) {
             const {name: name, iterations: iterations, duration_s: duration} = phases[i];
-            if ("sustained" === name) return iterations ? planned ?? 0 : planned ?? (duration < 120 ? 10 : 20);
+            if (name === MEASURED) return iterations ? planned ?? 0 : planned ?? (duration < 120 ? 10 : 20);
         }
         return 0;
     })(plan.load.phases, plan.load.windows), declared = {
@@ -1273,7 +1285,7 @@
                 let current = 0;
                 for (;current < phases.length - 1 && elapsedMs >= 1e3 * phases[current + 1].start_s; ) current += 1;
                 const {name: phase, start_s: start, duration_s: duration} = phases[current];
-                if ("sustained" !== phase || 0 === windows) {
+                if (phase !== MEASURED || 0 === windows) {
                     const next = phases[current + 1];
                     return {
                         phase: phase,
@@ -1281,11 +1293,16 @@
                         endMs: next ? 1e3 * next.start_s : 1 / 0
                     };
                 }
-                const window = Math.min(windows - 1, Math.floor((elapsedMs / 1e3 - start) / duration * windows)), last = current === phases.length - 1 && window === windows - 1;
+                if (elapsedMs >= 1e3 * (start + duration)) return {
+                    phase: "after",
+                    window: null,
+                    endMs: 1 / 0
+                };
+                const window = Math.min(windows - 1, Math.floor((elapsedMs / 1e3 - start) / duration * windows));
                 return {
                     phase: phase,
                     window: String(window),
-                    endMs: last ? 1 / 0 : 1e3 * (start + duration * (window + 1) / windows)
+                    endMs: 1e3 * (start + duration * (window + 1) / windows)
                 };
             })(plan.load.phases, windows, elapsedMs());
             ((phase, window) => {
@@ -1830,11 +1847,16 @@
                         endMs: next ? 1e3 * next.start_s : 1 / 0
                     };
                 }
-                const window = Math.min(windows - 1, Math.floor((elapsedMs / 1e3 - start) / duration * windows)), last = current === phases.length - 1 && window === windows - 1;
+                if (elapsedMs >= 1e3 * (start + duration)) return {
+                    phase: "after",
+                    window: null,
+                    endMs: 1 / 0
+                };
+                const window = Math.min(windows - 1, Math.floor((elapsedMs / 1e3 - start) / duration * windows));
                 return {
                     phase: phase,
                     window: String(window),
-                    endMs: last ? 1 / 0 : 1e3 * (start + duration * (window + 1) / windows)
+                    endMs: 1e3 * (start + duration * (window + 1) / windows)
                 };
             })(plan.load.phases, windows, elapsedMs());
             ((phase, window) => {

@@ -156,6 +156,8 @@ export const pace = () => {
 const sleepUntilDue = (now) => {
   sleep((due - now) / 1000);
   wokeAt = clock();
+  // A wake-up belongs to the window in which it comes, which is not always that of the iteration before.
+  if (wokeAt >= windowEndsAt) windowEndsAt = enterWindow();
   const late = wokeAt - startedAt - due;
   if (watched || late > STALL_MS) health.add(Math.max(0, late), { part: 'stall' });
 };

@@ -108,7 +108,14 @@ export const windowCount = (phases, planned) => {
 };
 
 /**
- * The slot at a moment of a load. The last one never ends, because requests in flight outlive the plan.
+ * For so long, ms, the VUs of the measured phase stay when it is over: taking thousands of them away keeps k6 busy, which
+ * falls into no window then.
+ */
+const HOLD_MS = 1000;
+
+/**
+ * The slot at a moment of a load. The last one never ends, because requests in flight outlive the plan; what begins after
+ * the measured phase, where that is the last one, belongs to none.
  * Worked out anew each time: a list of all slots in each of twenty thousand VUs would be 300 MB.
  * @param {Phase[]} phases
  * @param {number} windows
@@ -123,13 +130,9 @@ export const slotAt = (phases, windows, elapsedMs) => {
     const next = phases[current + 1];
     return { phase, window: null, endMs: next ? 1000 * next.start_s : Infinity };
   }
+  if (elapsedMs >= 1000 * (start + duration)) return { phase: 'after', window: null, endMs: Infinity };
   const window = Math.min(windows - 1, Math.floor(((elapsedMs / 1000 - start) / duration) * windows));
-  const last = current === phases.length - 1 && window === windows - 1;
-  return {
-    phase,
-    window: String(window),
-    endMs: last ? Infinity : 1000 * (start + (duration * (window + 1)) / windows),
-  };
+  return { phase, window: String(window), endMs: 1000 * (start + (duration * (window + 1)) / windows) };
 };
 
 /** @returns {number} the highest number of VUs that the phases plan */
@@ -157,7 +160,7 @@ export function sequence(phases) {
 }
 
 /**
- * k6's stages for the phases: a jump is a stage of no duration.
+ * k6's stages for the phases: a jump is a stage of no duration. VUs of the measured phase are taken away a little later.
  * @param {Phase[]} phases
  * @param {'vus' | 'rate'} what
  * @returns {{start: number, highest: number, stages: {duration: string, target: number}[]}}
@@ -171,13 +174,22 @@ export function stages(phases, what) {
   let highest = start;
   /** @type {{duration: string, target: number}[]} */
   const steps = [];
+  let measured = false;
   for (const phase of phases) {
     const [from, to] = levels(phase);
+    let ms = Math.round(phase.duration_s * 1000);
+    if (what === 'vus' && measured && Math.min(from, to) < level) {
+      const hold = Math.round(Math.min(HOLD_MS, ms / 2));
+      steps.push({ duration: `${hold}ms`, target: level });
+      ms -= hold;
+    }
+    measured = phase.name === MEASURED;
     if (from !== level) steps.push({ duration: '0s', target: from });
-    steps.push({ duration: `${Math.round(phase.duration_s * 1000)}ms`, target: to });
+    steps.push({ duration: `${ms}ms`, target: to });
     level = to;
     highest = Math.max(highest, from, to);
   }
+  if (what === 'vus' && measured && level > 0) steps.push({ duration: `${HOLD_MS}ms`, target: level });
   return { start, highest, stages: steps };
 }
 

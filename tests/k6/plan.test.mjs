@@ -77,9 +77,26 @@ for (const [elapsedMs, slot] of /** @type {const} */ ([
   test(`after ${elapsedMs} ms it is ${slot}`, () => assert.equal(at(elapsedMs), slot));
 }
 
-test('the last window of a load that ends with its sustained phase never ends', () => {
-  assert.deepEqual(slotAt(sustained(60), 10, 61_000), { phase: 'sustained', window: '9', endMs: Infinity });
+test('the last window of a load that ends with its sustained phase ends before VUs are taken away', () => {
+  assert.deepEqual(slotAt(sustained(60), 10, 59_999), { phase: 'sustained', window: '9', endMs: 60_000 });
+  assert.deepEqual(slotAt(sustained(60), 10, 60_000), { phase: 'after', window: null, endMs: Infinity });
 });
+
+for (const [name, rest, expected] of /** @type {const} */ ([
+  ['at the very end', [], ['60000ms 200', '1000ms 200']],
+  ['by a ramp', [{ name: 'cooldown', duration_s: 10, from_vus: 200, to_vus: 0 }],
+    ['60000ms 200', '1000ms 200', '9000ms 0']],
+  ['by a jump', [{ name: 'less', duration_s: 1, from_vus: 50, to_vus: 50 }],
+    ['60000ms 200', '500ms 200', '0s 50', '500ms 50']],
+  ['never: more come', [{ name: 'spike', duration_s: 5, from_vus: 300, to_vus: 300 }],
+    ['60000ms 200', '0s 300', '5000ms 300']],
+])) {
+  test(`VUs of the measured phase stay for a second when it is over, taken away ${name}`, () => {
+    const phases = sequence([{ name: 'sustained', duration_s: 60, from_vus: 200, to_vus: 200 }, ...rest]);
+    const found = stages(phases, 'vus').stages.map(({ duration, target }) => `${duration} ${target}`);
+    assert.deepEqual(found, expected);
+  });
+}
 
 test('every window of ten minutes is entered at its first millisecond', () => {
   const entered = Array.from({ length: 20 }, (_, i) => slotAt(sustained(600), 20, 30_000 * i).window);

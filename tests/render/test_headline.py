@@ -5,6 +5,7 @@ from said import night_said, spots_said
 
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, RunReason, TargetVerdict
+from chamiperf_ci.render.facts import why_invalid
 from chamiperf_ci.render.headline import LEARNING_NIGHTS, MINUS
 from chamiperf_ci.verdict import row as outcome
 
@@ -117,7 +118,7 @@ CASES = [
             ),
         ),
         (
-            "The load generator was the bottleneck (VUs woke 83 ms late; limit 40 ms). Nothing is "
+            "The load generator was the bottleneck (k6 was 83 ms late; limit 40 ms). Nothing is "
             "said about the stack. Do this: Use a larger runner, fewer VUs (--vus of chamiperf load), "
             "or a longer pace; see docs/runner.md."
         ),
@@ -233,11 +234,45 @@ def test_what_could_not_be_seen_is_said_with_numbers():
     )
 
 
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ({"late_ms": 83.0, "tolerated_ms": 40.0}, " (k6 was 83 ms late; limit 40 ms)"),
+        ({"late_ms": 40.3, "tolerated_ms": 40.0}, " (k6 was 40.3 ms late; limit 40.0 ms)"),
+        ({"late_ms": 40.004, "tolerated_ms": 40.0}, " (k6 was 40.004 ms late; limit 40.000 ms)"),
+        (
+            {"late_ms": 60.0, "tolerated_ms": 40.0, "other_percent": 54.0},
+            " (k6 was 60 ms late; limit 40 ms; other processes took 54 % of the machine)",
+        ),
+        ({"other_percent": 46.0}, " (other processes took 46 % of the machine)"),
+        ({}, ""),
+    ],
+)
+def test_a_saturated_generator_is_named_with_what_was_measured(measured, said):
+    problem = RunProblem(reason=RunReason.GENERATOR_SATURATED, text="", measured=measured)
+    scenario = made_scenario(valid=False, reasons=(RunReason.GENERATOR_SATURATED,), problems=(problem,))
+    assert why_invalid(scenario) == f"the load generator was the bottleneck{said}"
+
+
 def test_a_difference_is_called_noise_only_where_no_row_is_doubtful():
     same = (made_scenario(baseline_runs=5, same_build=True),)
     noise = "boot_storm: both sides are the same build (A/A), so a difference is noise."
-    assert noise in spots_said((made_row(verdict=RowVerdict.PASS),), same)
-    assert noise not in spots_said((made_row(verdict=RowVerdict.INCONCLUSIVE, suspect=True),), same)
+    calm = made_row(verdict=RowVerdict.PASS, reason=RowReason.WITHIN_TOLERANCE)
+    assert noise in spots_said((calm,), same)
+    doubtful = (
+        {"verdict": RowVerdict.INCONCLUSIVE, "suspect": True},
+        {"verdict": RowVerdict.INCONCLUSIVE, "reason": RowReason.DRIFT, "compared": False},
+        {"verdict": RowVerdict.INCONCLUSIVE, "reason": RowReason.PART_OF_RUN},
+        {"verdict": RowVerdict.INCONCLUSIVE, "reason": RowReason.NO_EARLIER_FIGURE},
+        {"verdict": RowVerdict.INCONCLUSIVE, "reason": RowReason.RUNS_DISAGREE},
+        {"verdict": RowVerdict.INVALID, "reason": RowReason.MACHINE_BUSY},
+        {"verdict": RowVerdict.REGRESSION},
+        {"verdict": RowVerdict.IMPROVEMENT, "reason": RowReason.FASTER},
+        {"verdict": RowVerdict.PASS, "reason": RowReason.SLOWER_WITHIN_TOLERANCE},
+        {"verdict": RowVerdict.INCONCLUSIVE, "reason": RowReason.NOISY, "above_tolerance_unconfirmed": True},
+    )
+    for changes in doubtful:
+        assert noise not in spots_said((made_row(**changes),), same), changes
 
 
 @pytest.mark.parametrize(

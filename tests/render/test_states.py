@@ -128,7 +128,7 @@ def test_a_green_night_has_at_most_15_lines_before_the_folds():
 def test_why_a_run_is_not_judged_is_said_once():
     text = comment_body(STATES["invalid"](), context=CONTEXT)
     assert text.count("bottleneck") == 1
-    assert "VUs woke 83 ms late; limit 40 ms" in text
+    assert "k6 was 83 ms late; limit 40 ms" in text
 
 
 def test_a_template_takes_nothing_that_is_not_escaped(monkeypatch):

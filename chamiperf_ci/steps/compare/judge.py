@@ -403,14 +403,14 @@ def _judgement(
             question.baselines,
             nights_alike=len((question.past or Past()).alike(sitting.night.fingerprint, sitting.night.started_at)),
             is_learning=is_learning and _lacks_baseline(sitting, decisions),
+            beside=beside[sitting.scenario],
         )
         for sitting in found
     )
     rows = tuple(
         row
         for sitting in found
-        for name in (sitting.scenario,)
-        for row in _rows(question, sitting, pairings, decisions, beside=beside[name])
+        for row in _rows(question, sitting, pairings, decisions, beside=beside[sitting.scenario])
     )
     outcome, forgiven = conclude(
         rows,

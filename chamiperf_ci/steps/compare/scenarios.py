@@ -337,7 +337,7 @@ BUSY = 0.5
 
 
 def scenario_outcome(
-    sitting: Sitting, baselines: Baselines, *, nights_alike: int, is_learning: bool
+    sitting: Sitting, baselines: Baselines, *, nights_alike: int, is_learning: bool, beside: OtherWork | None = None
 ) -> ScenarioOutcome:
     """Return one scenario's outcome.
 
@@ -346,12 +346,14 @@ def scenario_outcome(
         baselines: What was accepted.
         nights_alike: Valid nights of the same fingerprint before: a first baseline is made from them, or a drift seen.
         is_learning: The environment's baseline is still being gathered.
+        beside: Much more other work than before; where it may be the stack's own it excuses nothing, and is said.
     """
     night = sitting.night
     accepted = None if sitting.only_pairs else baselines.accepted(night.fingerprint)
     old = [pair[0] for pair in sitting.pairs] if sitting.only_pairs else []
     before: Sequence[AcceptedRun | Run] = old or _oldest_first(accepted)
     newest = before[-1] if before else None
+    own = [described(beside)] if beside is not None and beside.may_be_the_stack else []
     return ScenarioOutcome(
         scenario=sitting.scenario,
         valid=night.valid,
@@ -376,7 +378,7 @@ def scenario_outcome(
         started_at=night.started_at,
         repeated=len(sitting.pairs) or len(sitting.repeats),
         same_sitting=sitting.same_sitting,
-        warnings=_each_once(_warnings(sitting, accepted)),
+        warnings=_each_once((*own, *_warnings(sitting, accepted))),
         baseline_commits=_commits(before),
         repeat_reasons=sitting.failed,
         judged_targets_only=judges_targets_only(night, baselines),

@@ -71,8 +71,9 @@ def judge(
         reasons.append(f"k6 used {cpu:.0f} % CPU of {100 * cores} %")
     tolerated = tolerated_ms(summary, SUSTAINED, limits)
     reasons.extend(lateness(seen, tolerated_ms=tolerated))
-    other = foreign_cpu_percent(vitals)
-    if reasons and other is not None and other >= _WORTH_A_WORD:
+    other = foreign_cpu_percent(vitals) if reasons else None
+    other = None if other is None or other < _WORTH_A_WORD else other
+    if other is not None:
         reasons.append(f"other processes took {other:.0f} % of the machine meanwhile")
     return GeneratorHealth(
         cpu_percent_p95=cpu,
@@ -83,6 +84,7 @@ def judge(
         overrun_ms_p99=_p99(seen.overrun_ms),
         late_ms=max(_p99(seen.overrun_ms), late_waking_ms(seen)),
         tolerated_ms=tolerated,
+        other_percent=other,
         stall_ms_max=0.0 if seen.stall_ms is None else seen.stall_ms.max,
         time_series=summary.time_series,
         saturated=bool(reasons),
@@ -297,6 +299,8 @@ def _saturated(health: GeneratorHealth) -> Iterator[RunProblem]:
         text = f"the load generator was the bottleneck: {'; '.join(health.reasons)}"
         late, tolerated = health.late_ms or 0.0, health.tolerated_ms or 0.0
         measured = {"late_ms": late, "tolerated_ms": tolerated} if late > tolerated else {}
+        if health.other_percent is not None:
+            measured["other_percent"] = health.other_percent
         yield RunProblem(reason=RunReason.GENERATOR_SATURATED, text=text, measured=measured)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.render.headline import night_sentence
 from chamiperf_ci.steps.compare.judge import judge
 from chamiperf_ci.steps.compare.scenarios import read_runs
 from chamiperf_ci.steps.compare.step import Rules, ask
@@ -62,3 +63,9 @@ def test_no_claim_lies_below_what_the_rule_asks_of_a_slow_down():
 def test_more_failures_than_requests_are_refused_with_their_place(case):
     with pytest.raises(ConfigurationError, match=r"run boot0000ni0: 60000 failed of 30000 requests of bootscript"):
         judged(case)
+
+
+def test_the_services_own_processor_time_is_no_excuse_and_is_said():
+    sentence = night_sentence(judged("busy-masks-own-cpu"))
+    assert "Other processes used 60 % of the machine, at most 30 % beside the accepted runs" in sentence
+    assert "To tell, compare the services' own processor time" in sentence
