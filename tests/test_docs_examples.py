@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -75,6 +76,26 @@ def test_a_command_on_a_page_is_one_that_can_be_run(line):
         command, words = command.get_command(click.Context(cli), words[0]), words[1:]
         assert command is not None, line
     command.make_context(line, words)
+
+
+@pytest.mark.parametrize(
+    ("row", "options"),
+    [
+        ("a night of all scenarios at full scale", ["--profile", "full", "--scenario", "all"]),
+        ("a labelled pull request, five pairs", ["--profile", "quick", "--pairs", "5", "--against", "old"]),
+    ],
+)
+def test_the_readme_states_the_minutes_that_are_planned(row, options, tmp_path):
+    targets = "".join(
+        f'[targets.{name}.services]\nbss = "http://127.0.0.1:{port}"\n' for name, port in (("new", 1), ("old", 2))
+    )
+    (tmp_path / "chamiperf.toml").write_text(targets)
+    planned = subprocess.run(
+        [sys.executable, "-m", "chamiperf_ci", "load", "--target", "new", "--dry-run", *options],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    minutes = re.search("about (.*) in all", planned.stdout + planned.stderr)[1]
+    assert f"| {row} | {minutes} as planned" in (ROOT / "README.md").read_text()
 
 
 MENTIONED = sorted(
