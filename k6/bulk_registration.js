@@ -38,7 +38,9 @@ export const { options, setup, teardown, handleSummary } = spec({
   setup: () => {
     const { status } = send(MANY.to, 0, undefined, MANY.body([]));
     const bulk = ![404, 405, 501].includes(status);
-    return bulk ? { bulk } : { bulk, unavailable: [{ what: 'bulk route', reason: `answers ${status}` }] };
+    if (bulk) return { bulk };
+    const reason = `answers ${status}`;
+    return { bulk, unavailable: [{ what: 'bulk route', reason, endpoints: ['component-bulk'] }] };
   },
   teardown: ({ credential }, { own, removeEach }) =>
     phases.forEach(({ first, count, items }) => {

@@ -35,8 +35,12 @@ export const { options, setup, teardown, handleSummary } = spec({
   runs: ({ vus }) => ({ database_stress: vus('writeAndRead') }),
   counts: NAMES.map((schema) => `chamiperf_violations{schema:${schema}}`),
   setup: (_, { whyAbsent }) => {
-    const reasons = new Map(SCHEMAS.map(({ schema, object }) => [schema, whyAbsent(object)]));
-    const unavailable = [...reasons].flatMap(([what, reason]) => (reason ? [{ what, reason }] : []));
+    const unavailable = NAMES.flatMap((what) => {
+      const of = SCHEMAS.filter(({ schema }) => schema === what);
+      const reason = of.map(({ object }) => whyAbsent(object)).find((why) => why);
+      const endpoints = of.flatMap(({ object, does }) => does.map((verb) => `${object}-${verb}`));
+      return reason ? [{ what, reason, endpoints }] : [];
+    });
     return { unavailable, absent: unavailable.map(({ what }) => what) };
   },
   figures: (figures) =>

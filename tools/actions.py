@@ -43,6 +43,7 @@ ACTIONS = (
             "service-time-ms",
             "workers",
             "without",
+            "database",
             "dev-mode",
             "keep-data",
             "state-dir",

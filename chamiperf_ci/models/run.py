@@ -276,6 +276,8 @@ class Unavailable(Value):
 
     what: str
     reason: str
+    endpoints: tuple[str, ...] = Field(default=(), exclude_if=lambda found: not found)
+    """Those that were not asked because of it."""
 
 
 class FailureSample(Value):

@@ -1325,7 +1325,8 @@
                 bulk: bulk,
                 unavailable: [ {
                     what: "bulk route",
-                    reason: `answers ${status}`
+                    reason: `answers ${status}`,
+                    endpoints: [ "component-bulk" ]
                 } ]
             };
         },

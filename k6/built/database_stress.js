@@ -1354,10 +1354,14 @@
         }),
         counts: NAMES.map(schema => `chamiperf_violations{schema:${schema}}`),
         setup: (_, {whyAbsent: whyAbsent}) => {
-            const unavailable = [ ...new Map(SCHEMAS.map(({schema: schema, object: object}) => [ schema, whyAbsent(object) ])) ].flatMap(([what, reason]) => reason ? [ {
-                what: what,
-                reason: reason
-            } ] : []);
+            const unavailable = NAMES.flatMap(what => {
+                const of = SCHEMAS.filter(({schema: schema}) => schema === what), reason = of.map(({object: object}) => whyAbsent(object)).find(why => why), endpoints = of.flatMap(({object: object, does: does}) => does.map(verb => `${object}-${verb}`));
+                return reason ? [ {
+                    what: what,
+                    reason: reason,
+                    endpoints: endpoints
+                } ] : [];
+            });
             return {
                 unavailable: unavailable,
                 absent: unavailable.map(({what: what}) => what)

@@ -15,7 +15,7 @@ import { summaryOf, write } from './summary.js';
  * What `setup` hands to every VU and to the summary.
  * @typedef {object} SetUp
  * @property {import('./credential.js').Shared} credential
- * @property {{what: string, reason: string}[]} unavailable
+ * @property {{what: string, reason: string, endpoints?: string[]}[]} unavailable endpoints: those it leaves unasked
  * @property {string[]} warnings
  * @property {{start_at: number | null, offset_s: number, began_at: number}} [clock] s since the epoch; see README.md
  */

@@ -253,8 +253,12 @@ def one_environment(candidates: Sequence[Candidate], baselines: Baselines, *, be
 
 
 def _failing(run: Run) -> Iterator[str]:
-    """Endpoints that failed in the sustained phase (or where they were asked at all), or were never asked."""
-    for endpoint in dict.fromkeys(traffic.endpoint for traffic in run.traffic):
+    """Endpoints that failed in the sustained phase (or where they were asked at all), or were never asked.
+
+    One that the stack does not have, as the run says itself, is not missed.
+    """
+    absent = {endpoint for each in run.unavailable for endpoint in each.endpoints}
+    for endpoint in dict.fromkeys(traffic.endpoint for traffic in run.traffic if traffic.endpoint not in absent):
         asked = [traffic for traffic in run.traffic if traffic.endpoint == endpoint and traffic.requests > 0]
         sustained = [traffic for traffic in asked if traffic.phase == SUSTAINED] or asked
         requests, failed = (sum(getattr(one, name) for one in sustained) for name in ("requests", "failed"))

@@ -9,7 +9,7 @@ from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines, fingerprint_key
-from chamiperf_ci.models.run import RunKind, RunProblem
+from chamiperf_ci.models.run import RunKind, RunProblem, Unavailable
 from chamiperf_ci.models.target import Identity, StackKind
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
 from chamiperf_ci.steps.baselines import propose as step
@@ -139,6 +139,14 @@ def test_an_endpoint_that_was_never_asked_is_refused():
     silent = run.traffic[0].model_copy(update={"endpoint": "token", "requests": 0, "failed": 0})
     with pytest.raises(ConfigurationError, match="token was never asked"):
         propose(EMPTY, [run.model_copy(update={"traffic": (*run.traffic, silent)})], WANTED)
+
+
+def test_an_endpoint_that_the_stack_does_not_have_is_not_missed():
+    run = made_run(1)
+    silent = run.traffic[0].model_copy(update={"endpoint": "target-create", "requests": 0, "failed": 0})
+    lacking = Unavailable(what="discovery", reason="no URL is given", endpoints=("target-create",))
+    found = run.model_copy(update={"traffic": (*run.traffic, silent), "unavailable": (lacking,)})
+    assert propose(EMPTY, [found], WANTED).baselines.accepted_runs
 
 
 def test_overruling_one_objection_does_not_overrule_another():
