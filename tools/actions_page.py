@@ -38,13 +38,19 @@ def page(texts: Mapping[str, str]) -> str:
         lines += [f"## {name or 'The whole chain'}", "", about["description"], ""]
         if _PERMISSIONS[name] != "none":
             lines += [f"Permissions: {_PERMISSIONS[name]}.", ""]
-        for what, entries in (("inputs", inputs[name]), ("outputs", outputs[name])):
-            own = [f"- {entry}" for entry in entries.values() if entry not in shared]
-            also = [f"`{word}`" for word, entry in entries.items() if entry in shared]
-            lines += [f"{what.capitalize()}:", "", *own, ""] if own else []
-            lines += [f"Shared {what}: {', '.join(also)}.", ""] if also else []
-    lines += ["## Shared", "", *(f"- {entry}" for entry in sorted(shared))]
+        for what, entries in (("Inputs", inputs[name]), ("Outputs", outputs[name])):
+            elsewhere = {word for word, entry in entries.items() if entry in shared or _says_nothing_new(entry)}
+            own = [f"- {entry}" for word, entry in entries.items() if word not in elsewhere]
+            also = ", ".join(f"`{word}`" for word in entries if word in elsewhere)
+            lines += [f"{what}:", "", *own, ""] if own else []
+            lines += [f"Also {also}." if own else f"{what}: {also}.", ""] if also else []
+    lines += ["## Shared", "", *(f"- {entry}" for entry in sorted(shared) if not _says_nothing_new(entry))]
     return "\n".join(lines) + "\n"
+
+
+def _says_nothing_new(line: str) -> bool:
+    """Whether an output's name says what it is, such as `report-path` or `opened`."""
+    return re.search(r": (Path of|Address of|Its address|How many|Number of|Folder with one)", line) is not None
 
 
 def _entries(about: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -74,7 +80,7 @@ commit. All actions of a job must come from the same commit. Every action has:
 - `token`, where it writes to GitHub: the job's own by default.
 - The output [`exit-code`](exit-codes.md), also after a failure.
 
-What several actions share is described [at the end](#shared).
+What several actions share is described [at the end](#shared), and each `action.yml` describes everything.
 
 Addresses and credentials of the stack are variables under the job's `env:` ([your stack](your-stack.md)), never inputs.
 """
