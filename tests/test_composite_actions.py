@@ -244,7 +244,7 @@ def test_a_flag_that_is_neither_true_nor_false_is_refused(words, variable, word,
     assert f"'{word}' is neither true nor false." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("word", "lines"), [("true", 4), ("false", 0), ("", 0)])
+@pytest.mark.parametrize(("word", "lines"), [("true", 5), ("false", 0), ("", 0)])
 def test_a_flag_is_what_it_says(word, lines, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHAMIPERF_IN_LOAD_DRY_RUN", word)
