@@ -202,6 +202,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "seed": ("seed", "Put nodes into the stack, or take them away again."),
     "smoke": ("smoke", "Check that each service works at all."),
     "load": ("load", "Drive scenarios at the stack with k6."),
+    "merge": ("merge", "Put together what several machines measured of a load."),
     "compare": ("compare", "Judge runs against targets and baseline."),
     "confirm": ("confirm", "Measure the suspects again and decide."),
     "report": ("report", "Render a verdict for people."),

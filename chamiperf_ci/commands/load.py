@@ -1,6 +1,8 @@
 """`chamiperf load`: drive scenarios at the stack with k6."""
 
+import re
 import time
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from chamiperf_ci.steps.published import published, step_went_well
 from chamiperf_ci.steps.targets import GivenTarget, check_form
 
 _MOST_SHARDS = 16
+_MOST_MACHINES = 256
+"""Jobs that a GitHub matrix can have."""
 _PHASES = ("ramp-up", "sustained", "spike", "cooldown")
 
 
@@ -32,6 +36,37 @@ class _Shards(click.ParamType[int]):
         if str(value).isdecimal() and 1 <= int(value) <= _MOST_SHARDS:
             return int(value)
         return self.fail(f"{value!r} is neither `local` nor a number from 1 to {_MOST_SHARDS}.", param, ctx)
+
+
+class _Share(click.ParamType[tuple[int, int]]):
+    """`2/3` as which of how many, from 0: (1, 3)."""
+
+    name = "K/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:  # noqa: ANN401
+        """Which of how many."""
+        found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", str(value))
+        if found is None or not 1 <= int(found[1]) <= int(found[2]) <= _MOST_MACHINES:
+            return self.fail(f"{value!r} is not K/N with K from 1 to N, such as 2/3.", param, ctx)
+        return int(found[1]) - 1, int(found[2])
+
+
+class _Moment(click.ParamType[float]):
+    """A time with its zone, or seconds since the epoch, as the latter."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """Seconds since the epoch."""
+        if isinstance(value, int | float) or re.fullmatch(r"\d{1,12}(\.\d{1,9})?", str(value)):
+            return float(value)
+        try:
+            at = datetime.fromisoformat(str(value))
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is None:
+            return self.fail(f"{value!r} is no time with its zone, such as 2026-03-01T02:00:00Z.", param, ctx)
+        return at.timestamp()
 
 
 @click.command
@@ -159,6 +194,25 @@ class _Shards(click.ParamType[int]):
     help="k6 processes that share the load on this machine: `local` for one a core, or how many.  "
     "[default: one, or as many as the limit of open files asks for]",
 )
+@click.option(
+    "--shard",
+    type=_Share(),
+    metavar="K/N",
+    help="Make one of N equal shares of the load, on a machine of its own; `merge` puts them together.",
+)
+@click.option(
+    "--start-at",
+    type=_Moment(),
+    metavar="TIME",
+    help="When all shards begin, such as 2026-03-01T02:00:00Z.  [default: as soon as all have met in the stack]",
+)
+@click.option(
+    "--rendezvous",
+    type=DURATION,
+    default="10m",
+    show_default=True,
+    help="For how long a shard waits for the others to come.",
+)
 @click.option("--pairs", type=click.IntRange(1, 20), help="Run so many pairs, old against new, alternating.")
 @click.option("--against", metavar="TARGET", help="The old side of the pairs, a target of chamiperf.toml.")
 @click.option(
@@ -197,7 +251,12 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
             kind=RunKind(options.pop("kind")),
             settings=dict(map(setting, options.pop("settings"))),
             limits=Limits(*(options.pop(name) for name in ("brake_share", "brake_after", "max_duration"))),
-            claim=Claim(claim.run, claim.owner, break_lock=claim.break_lock),
+            # Machines that share a load cannot know a run that is one command's own.
+            claim=Claim(
+                claim.run if claim.is_named or options["shard"] is None else "",
+                claim.owner,
+                break_lock=claim.break_lock,
+            ),
             durations_s={name: seconds for name, seconds in durations.items() if seconds is not None},
             **options,
         ),

@@ -3,6 +3,7 @@
 `k6/README.md` states what a script is told and what a profile holds. None of it is secret.
 """
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -183,6 +184,24 @@ class Plan(Load):
             for service in self.services
             if any(service in rates for rates in offered)
         }
+
+    def share(self, machines: int) -> Self:
+        """What one of so many machines needs that make the load in equal shares; its phases are still the whole's."""
+        return self.model_copy(
+            update={
+                "vus": math.ceil(self.vus / machines),
+                "memory_mb": self.memory_mb / machines,
+                "connections": None if self.connections is None else math.ceil(self.connections / machines),
+                "requests": self.requests / machines,
+                "unpaced_requests_per_s": self.unpaced_requests_per_s / machines,
+                "phases": tuple(
+                    phase.model_copy(
+                        update={"sent_per_s": {name: rate / machines for name, rate in phase.sent_per_s.items()}}
+                    )
+                    for phase in self.phases
+                ),
+            }
+        )
 
     @property
     def exchanges_token(self) -> bool:

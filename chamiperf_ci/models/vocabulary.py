@@ -49,6 +49,7 @@ class RunReason(StrEnum):
     SCRIPT_FAILED = "script-failed"
     STACK_UNREACHABLE = "stack-unreachable"
     LOCK_LOST = "lock-lost"
+    SHARD_MISSING = "shard-missing"
     NOT_POSSIBLE = "not-possible"
     NOT_RUN_BUDGET = "not-run-budget"
 

@@ -114,7 +114,7 @@ def hold(client: Chamicore, claim: Claim, *, say: Say) -> Iterator[Held]:
 def inspect(client: Chamicore) -> Lock | None:
     """The lock as it is on the stack, also when it has expired; None where there is none or nobody can read it."""
     found = _read(client)
-    return None if found is None else _lock_in(found)
+    return None if found is None else lock_in(found)
 
 
 def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
@@ -144,7 +144,7 @@ def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
         found = _read(client)
         if found is None:
             continue
-        _take_from(_lock_in(found), claim, say)
+        _take_from(lock_in(found), claim, say)
         if client.dialect.envelope == PLAIN:
             # Without ETags only a creation is refused to the second of two.
             client.delete(shape, found.key)
@@ -156,7 +156,7 @@ def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
 def release(client: Chamicore, run: str) -> bool:
     """Give the lock back; whether it was this run's."""
     found = _read(client)
-    lock = None if found is None else _lock_in(found)
+    lock = None if found is None else lock_in(found)
     if found is None or lock is None or lock.run != run:
         return False
     return client.delete(client.dialect.objects["lock"], found.key)
@@ -217,7 +217,7 @@ def _put_off(client: Chamicore, claim: Claim, held: Held) -> bool:
     """Put the expiry off by a whole life; whether the lock is still the run's, as far as the stack says."""
     try:
         found = _read(client)
-        lock = None if found is None else _lock_in(found)
+        lock = None if found is None else lock_in(found)
         if found is None or lock is None or lock.run != claim.run:
             held.lost = NOBODY if lock is None else in_words(lock)
             return False
@@ -239,7 +239,7 @@ def _release_quietly(client: Chamicore, run: str, say: Say) -> None:
 def _replace(client: Chamicore, lock: Lock, found: Resource) -> Answer:
     shape = client.dialect.objects["lock"]
     if client.dialect.envelope == PLAIN:
-        return client.change(shape, _values(lock))
+        return client.change(shape, values_of(lock))
     path = f"{shape.path}/{found.key}"
     return client.send("PUT", shape.service, path, _body(client, lock), headers={"If-Match": found.etag})
 
@@ -250,16 +250,17 @@ def _read(client: Chamicore) -> Resource | None:
 
 
 def _body(client: Chamicore, lock: Lock) -> object:
-    return fill(client.dialect.objects["lock"].body, _values(lock))
+    return fill(client.dialect.objects["lock"].body, values_of(lock))
 
 
-def _values(lock: Lock) -> dict[str, str]:
+def values_of(lock: Lock) -> dict[str, str]:
     """What the dialect's templates take: the lock's parts, and all of it as one text."""
     parts = {"run": lock.run, "expires": lock.expires.isoformat(timespec="seconds"), "process": lock.process}
     return {**parts, "owner": lock.owner, "lock": _APART.join((*parts.values(), lock.owner))[:_MOST_TEXT]}
 
 
-def _lock_in(found: Resource) -> Lock | None:
+def lock_in(found: Resource) -> Lock | None:
+    """The lock that a group is; None of a group that says something else."""
     tags = found.spec.get("tags")
     if not tags:
         parts = str(found.spec.get("description")).split(_APART, maxsplit=3)

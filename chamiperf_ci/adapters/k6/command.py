@@ -124,17 +124,19 @@ class Segment:
 
     index: int = 0
     of: int = 1
+    alone: bool = False
+    """Whether the others run on other machines: the script then waits for the start by the clock."""
 
     def arguments(self) -> list[str]:
         """The options of `k6 run` for this share; none for the whole load."""
         if self.of == 1:
             return []
         bounds = ["0", *(f"{i}/{self.of}" for i in range(1, self.of)), "1"]
-        # Paused until all segments have made their VUs, so that they start together.
         return [
             "--execution-segment", f"{bounds[self.index]}:{bounds[self.index + 1]}",
             "--execution-segment-sequence", ",".join(bounds),
-            "--paused",
+            # Paused until all segments have made their VUs, so that they start together.
+            *([] if self.alone else ["--paused"]),
         ]  # fmt: skip
 
 

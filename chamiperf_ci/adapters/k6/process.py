@@ -22,7 +22,7 @@ from chamiperf_ci.adapters.machine import available_mb
 from chamiperf_ci.errors import ConfigurationError, Interrupted
 
 _ANSWER_S = 0.5
-_PAUSED_BEFORE_RUN = 4
+_PAUSED_BEFORE_RUN, _SETUP = 4, 6
 """Of k6's execution states."""
 
 
@@ -51,8 +51,9 @@ class LiveK6:
         return float(value) if isinstance(value, int | float) else None
 
     def running(self) -> bool:
-        """Whether the load has begun and not ended."""
-        return _at(self._ask("GET", "/v1/status")[1], "data", "attributes", "running") is True
+        """Whether the load has begun and not ended; while the script sets up it has not."""
+        state = _at(self._ask("GET", "/v1/status")[1], "data", "attributes")
+        return _at(state, "running") is True and _at(state, "status") != _SETUP
 
     def waiting(self) -> bool:
         """Whether a process that was started paused has made its VUs and waits for `resume`."""

@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +40,11 @@ from chamiperf_ci.steps.load.plan import (
 )
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, refuse_thresholds
 from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, forget, not_driven, run_scenario
+from chamiperf_ci.steps.load.shards import Meeting, ShardMissing, Share, clock_offset_s, require_start
 from chamiperf_ci.steps.load.sizing import too_large
 from chamiperf_ci.steps.load.stack_state import look_around
 from chamiperf_ci.steps.load.volume import KEA, in_order
-from chamiperf_ci.steps.lock import Held, hold
+from chamiperf_ci.steps.lock import NOBODY, Held, hold
 from chamiperf_ci.steps.readiness import Readiness
 from chamiperf_ci.steps.road import Road, require_outputs
 from chamiperf_ci.steps.targets import GivenTarget, dialect_of, resolve
@@ -68,6 +71,8 @@ class ScenarioEnd:
     run: Run | None = None
 
 
+_LEAD_S, _LEAD_VU_S = 20.0, 0.005
+"""Between the moment at which all machines have come and the start: the stack is looked at, and VUs are made."""
 RECOVERY_S = 60.0
 """For so long a stack that is not ready between two scenarios is waited for."""
 
@@ -271,6 +276,7 @@ def drive(options: LoadOptions, output: Output, collectors: Collectors | None = 
             forget(options.out, scenario, file_ending=options.file_ending, pairs=options.pairs is not None)
     refuse_thresholds(os.environ, BASELINES)
     _check_pairs(options)
+    _check_shard(options)
     profile = request.read_profile(options.profile)
     scenarios = request.choose_scenarios(options.scenarios, profile)
     if options.dry_run:
@@ -288,25 +294,38 @@ def drive(options: LoadOptions, output: Output, collectors: Collectors | None = 
         require_possible(job, plans[0])
     with StopRequest() as stop, ExitStack() as held:
         require_outputs(job.k6, options.every_output, job.output_settings, stop)
-
-        def clients_of(side: Target) -> Clients:
-            client = held.enter_context(Chamicore(side, patience=PATIENCE))
-            lock = Held()
-            if options.claim is not None:
-                lock = held.enter_context(hold(client, options.claim, say=output.progress))
-            collector = collectors(side) if collectors else None
-            return Clients(client, stop, output.progress, Road(side, job.k6), collector, lock.taken_by)
-
-        new = Side(job, clients_of(target))
-        if options.pairs:
+        clients_of = partial(_clients, output=output, collectors=collectors, stop=stop, held=held)
+        new = Side(job, clients_of(job))
+        if options.shard is not None:
+            ends = _run_shard(job, plans[0], new.clients, budget)
+        elif options.pairs:
             old_job = _old(job)
-            old = Side(old_job, clients_of(old_job.target))
+            old = Side(old_job, clients_of(old_job))
             ends = run_pairs(old, new, scenarios, options.pairs, budget)
         else:
             ends = run_night(job, plans, new.clients, budget)
         interrupted = stop.requested
     output.result(_table(ends))
     return _exit_code(ends, options, interrupted=interrupted)
+
+
+def _clients(job: Job, *, output: Output, collectors: Collectors | None, stop: StopRequest, held: ExitStack) -> Clients:
+    """What a scenario is driven with, and the stack's lock; given back when `held` ends."""
+    client = held.enter_context(Chamicore(job.target, patience=PATIENCE))
+    lock, claim, shard = Held(), job.options.claim, job.options.shard
+    if claim is not None:
+        # Machines that share a load hold one lock.
+        lock = held.enter_context(hold(client, replace(claim, run=_run(job)), say=output.progress))
+    # Of machines that share a load, one asks the services.
+    collector = collectors(job.target) if collectors and (shard is None or shard[0] == 0) else None
+    taken_by = lock.taken_by if shard is None else partial(_taken_by_others, lock)
+    return Clients(client, stop, output.progress, Road(job.target, job.k6), collector, taken_by)
+
+
+def _run(job: Job) -> str:
+    """For whom the lock is held; outside a workflow run, machines that share a load have the seed in common."""
+    claim = job.options.claim
+    return (claim.run if claim is not None else "") or f"shards-of-{job.seed.run_id}"
 
 
 def _job(options: LoadOptions, target: Target, profile: Profile) -> Job:
@@ -367,6 +386,83 @@ def _check_pairs(options: LoadOptions) -> None:
             where="--pairs and --against",
             remedy="Give both, such as --pairs 5 --against previous.",
         )
+
+
+def _check_shard(options: LoadOptions) -> None:
+    """Stop where several machines could not do together what is asked.
+
+    Raises:
+        ConfigurationError: Says which options exclude each other.
+    """
+    if options.shard is None:
+        if options.start_at is not None:
+            raise ConfigurationError(
+                "a common start is for a load that several machines share",
+                where="--start-at",
+                remedy="Leave it out, or give --shard K/N.",
+            )
+        return
+    among_several = [
+        *(["--pairs"] if options.pairs is not None else []),
+        *(["--shards"] if options.shards is not None else []),
+        *(["several scenarios"] if len(options.scenarios) > 1 or request.ALL in options.scenarios else []),
+    ]
+    if among_several:
+        raise ConfigurationError(
+            f"--shard does not go with {' and '.join(among_several)}: all machines begin once, together",
+            where="--shard",
+            remedy="Give one scenario a call, and each machine one --shard K/N.",
+        )
+
+
+def _run_shard(job: Job, plan: Plan, clients: Clients, budget: Budget) -> list[ScenarioEnd]:
+    """This machine's share of one scenario; where the others do not come, nothing but a file that says so."""
+    index, of = job.options.shard or (0, 1)
+    with ExitStack() as held:
+        try:
+            share = _share(job, plan, clients, held)
+        except ShardMissing as error:
+            never = replace(job, share=Share(index, of, start_at=0.0))
+            return [_not_driven(never, plan, clients, RunReason.SHARD_MISSING, str(error))]
+        return run_night(replace(job, share=share), [plan], clients, budget)
+
+
+def _share(job: Job, plan: Plan, clients: Clients, held: ExitStack) -> Share:
+    """This machine's share, with the common start.
+
+    Raises:
+        ConfigurationError: The start cannot be kept, or the clock is off.
+        ShardMissing: Not all machines came in time.
+    """
+    index, of = job.options.shard or (0, 1)
+    client = clients.chamicore
+    offset = clock_offset_s(client, plan.services[0], wait=clients.stop.wait)
+    if offset is None:
+        clients.say("the stack does not tell its time: see that the machines' clocks agree")
+    start_at = job.options.start_at
+    if start_at is None:
+        meeting = Meeting(client, f"{_run(job)} {plan.scenario}", index, of)
+        held.callback(meeting.leave)
+        start_at = meeting.hold(
+            clients.stop,
+            clients.say,
+            lead_s=_LEAD_S + plan.share(of).vus * _LEAD_VU_S,
+            within_s=job.options.rendezvous,
+            now=lambda: time.time() + (offset or 0.0),
+        )
+    share = Share(index, of, start_at=start_at, offset_s=offset or 0.0)
+    require_start(share)
+    when = datetime.fromtimestamp(start_at, UTC)
+    clients.say(
+        f"{share.name} begins at {when:%H:%M:%S} UTC, in {share.wait_s:.0f} s; clock off {share.offset_s:+.3f} s"
+    )
+    return share
+
+
+def _taken_by_others(lock: Held) -> str:
+    """Who took the lock; nobody, where another machine that shares the load was the first to give it back."""
+    whose = lock.taken_by()
+    return "" if whose == NOBODY else whose
 
 
 def _table(ends: list[ScenarioEnd]) -> str:

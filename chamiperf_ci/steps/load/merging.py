@@ -161,18 +161,25 @@ def _leftmost(values: Sequence[float], shares: Sequence[float]) -> list[float]:
     return list(lowest.values())
 
 
-def merged(outcome: K6Outcome) -> tuple[ScriptSummary | None, tuple[Uncertain, ...], tuple[str, ...]]:
-    """The load's summary, None where a process left none that can be read; what it leaves open; what to warn of."""
+def summaries_of(outcome: K6Outcome) -> tuple[tuple[ScriptSummary, ...], tuple[str, ...]]:
+    """Each process's summary, none where one left nothing that can be read; what to warn of."""
     summaries = []
     for end in outcome.ends:
         if end.summary is None:
-            return None, (), ()
+            return (), ()
         try:
             summaries.append(ScriptSummary.model_validate(end.summary))
         except ValidationError as error:
-            return None, (), (f"the script's summary cannot be read: {first_wrong(error, ScriptSummary)}",)
-    if len(summaries) == 1:
-        return summaries[0], (), ()
+            return (), (f"the script's summary cannot be read: {first_wrong(error, ScriptSummary)}",)
+    return tuple(summaries), ()
+
+
+def merged(
+    summaries: Sequence[ScriptSummary],
+) -> tuple[ScriptSummary | None, tuple[Uncertain, ...], tuple[str, ...]]:
+    """The load's summary, None of nothing; what it leaves open; what to warn of."""
+    if len(summaries) < 2:  # noqa: PLR2004 - what one process measured is exact
+        return next(iter(summaries), None), (), ()
     unsure = uncertain(summaries)
     warning = f"{len(summaries)} processes shared the load: counts are exact, quantiles read off their distributions"
     if unsure:

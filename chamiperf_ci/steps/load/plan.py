@@ -273,27 +273,51 @@ def assign(profile: Profile, scenario: str, options: LoadOptions, spoken: str = 
         load,
         work,
         scenario=scenario,
-        segments=_shards(scenario, work, plan_of(load, work), options.shards),
+        segments=_shards(scenario, work, plan_of(load, work), options),
         room_mb=machine.available_mb() * _MEMORY_SHARE,
         stays=dialect(spoken).leaves,
     )
 
 
-def _shards(scenario: str, work: Work, whole: Plan, asked: int | None) -> int:
+def _shards(scenario: str, work: Work, whole: Plan, options: LoadOptions) -> int:
     """Into how many processes the load is split."""
-    needed = segments_needed(whole, machine.most_open_files())
+    machines = None if options.shard is None else options.shard[1]
+    asked = machines or options.shards
+    needed = 1 if machines else segments_needed(whole, machine.most_open_files())
     shards = needed if asked is None else max(needed, asked or machine.cores())
-    # More processes than VUs would leave some without work.
-    shards = min(shards, max(1, whole.vus))
+    if not machines:
+        # More processes than VUs would leave some without work.
+        shards = min(shards, max(1, whole.vus))
+    elif work.splits:
+        _require_shares(whole, machines)
     if work.splits or shards == 1:
         return shards
     if needed == 1 and not asked:
         return 1
+    where = "--shard" if machines else "--shards"
     raise ConfigurationError(
         f"{scenario} cannot be split over {shards} processes: only one can see when the whole is done",
-        where="--shards" if needed == 1 else "preflight: open files",
-        remedy="Leave --shards out." if needed == 1 else "Raise the limit with `ulimit -n`, or lower --vus.",
+        where=where if needed == 1 else "preflight: open files",
+        remedy=f"Leave {where} out." if needed == 1 else "Raise the limit with `ulimit -n`, or lower --vus.",
     )
+
+
+def _require_shares(whole: Plan, machines: int) -> None:
+    """Stop unless each of so many machines has something to do, and can do it in one process."""
+    if machines > max(1, whole.vus):
+        raise ConfigurationError(
+            f"{whole.vus:,} VUs are planned, which {machines} machines cannot share",
+            where="--shard",
+            remedy="Use fewer machines, or raise --vus.",
+        )
+    share = whole.share(machines)
+    if segments_needed(share, machine.most_open_files()) > 1:
+        needed = (share.connections or 0) + FILES_KEPT
+        raise ConfigurationError(
+            f"each shard holds {share.connections or 0:,} connections, more than a process may open here",
+            where="preflight: open files",
+            remedy=f"Raise the limit with `ulimit -Hn {needed} && ulimit -n {needed}` (as root), or use more shards.",
+        )
 
 
 def require_possible(job: Job, plan: Plan) -> None:
@@ -323,7 +347,7 @@ def require_possible(job: Job, plan: Plan) -> None:
             remedy=f"Give the identity provider's in {SUBJECT_TOKEN}, or choose another grant.",
         )
     require_room(
-        plan,
+        plan if job.options.shard is None else plan.share(job.options.shard[1]),
         limits(job.target),
         fresh=job.options.connections == "fresh",
         addresses=len(addresses(job.target, plan)),

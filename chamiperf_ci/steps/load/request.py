@@ -18,6 +18,7 @@ from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target
 from chamiperf_ci.steps.load.brake import Limits
+from chamiperf_ci.steps.load.shards import Share, shard_file
 from chamiperf_ci.steps.load.volume import in_order
 from chamiperf_ci.steps.lock import Claim
 from chamiperf_ci.steps.targets import GivenTarget
@@ -119,6 +120,12 @@ class LoadOptions:
     native_histograms: bool = False
     shards: int | None = None
     """k6 processes that share the load; 0 for one a core, None for as many as the limit of open files asks for."""
+    shard: tuple[int, int] | None = None
+    """Which of how many machines this is that share the load, from 0; None where it makes all of it."""
+    start_at: float | None = None
+    """When these machines begin, s since the epoch by the stack's clock; None: as soon as all have come."""
+    rendezvous: float = 600.0
+    """For how long the others are waited for, s."""
     pairs: int | None = None
     against: str | None = None
     against_seed_file: Path | None = None
@@ -138,7 +145,9 @@ class LoadOptions:
         return (*self.outputs, *([OUTPUT] if self.writes_remotely else []))
 
     def run_file(self, scenario: str) -> Path:
-        """Where a scenario's run is written."""
+        """Where a scenario's run is written, or what this machine has of it."""
+        if self.shard is not None:
+            return shard_file(self.out, scenario, *self.shard)
         return self.out / "runs" / f"{scenario}{self.file_ending}.json"
 
     def settling_s(self, load: Load) -> float:
@@ -401,6 +410,8 @@ class Job:
     """k6's variables for its outputs; credentials among them."""
     subject_token: SecretStr | None = None
     """Somebody else's token, which `auth_under_load` exchanges with the grant of that name."""
+    share: Share | None = None
+    """What this machine does of a load that several share; None for all of it."""
 
 
 def usual_rest_s(load: Load) -> float:

@@ -36,9 +36,11 @@ from chamiperf_ci.models.run import (
     ScriptSummary,
     Series,
     ServerMetric,
+    Shard,
     Statement,
     Uncertain,
 )
+from chamiperf_ci.models.shard import ShardRun
 from chamiperf_ci.models.target import Fingerprint, Service, StackKind, Target
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load import merging, request, validity
@@ -48,7 +50,7 @@ from chamiperf_ci.steps.load.plan import period_warnings
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, labels
 from chamiperf_ci.steps.load.stack_state import Surroundings, look_around, require_seeded
 from chamiperf_ci.steps.load.validity import MOST_SAMPLES, failure_samples
-from chamiperf_ci.steps.load.volume import arrivals_per_s
+from chamiperf_ci.steps.load.volume import planned_arrivals
 from chamiperf_ci.steps.readiness import Readiness, ask, side_by_side
 from chamiperf_ci.steps.road import Road
 from chamiperf_ci.steps.targets import k6_environment
@@ -93,9 +95,12 @@ def write_plan(path: Path, plan: ScriptPlan) -> None:
 
 def k6_runs(job: Job, plan: Plan, file: Path, run_id: str) -> tuple[K6Run, ...]:
     """The processes that share the load; `run_id` labels what they send elsewhere."""
-    folder = file.parent
-    parts = [folder] if plan.segments == 1 else [folder / f"segment-{n}" for n in range(plan.segments)]
-    duration_s = plan.longest_s
+    folder, share = file.parent, job.share
+    shares = [Segment(index, plan.segments) for index in range(plan.segments)]
+    if share is not None:
+        shares = [Segment(share.index, share.of, alone=True)]
+    parts = [folder] if len(shares) == 1 else [folder / f"segment-{each.index}" for each in shares]
+    duration_s = plan.longest_s + (0.0 if share is None else max(0.0, share.wait_s))
     return tuple(
         K6Run(
             binary=job.k6.path,
@@ -105,18 +110,19 @@ def k6_runs(job: Job, plan: Plan, file: Path, run_id: str) -> tuple[K6Run, ...]:
                 **job.output_settings,
                 **k6_environment(job.target.credential),
                 **_subject_token(job, plan),
+                **_start(job),
             },
             plan=file.resolve(),
             expected_s=duration_s,
             timeout_s=duration_s * _SLACK_SHARE + SLACK_S,
             outputs=job.options.every_output,
-            tags=labels(run_id, plan.scenario, job.target.environment, index, plan.segments),
+            tags=labels(run_id, plan.scenario, job.target.environment, each.index, each.of),
             ca_file=job.target.tls.ca_file and job.target.tls.ca_file.resolve(),
             insecure=job.target.tls.insecure,
-            segment=Segment(index, plan.segments),
+            segment=each,
             gogc=plan.gogc,
         )
-        for index, part in enumerate(parts)
+        for each, part in zip(shares, parts, strict=True)
     )
 
 
@@ -136,6 +142,13 @@ def _subject_token(job: Job, plan: Plan) -> dict[str, str]:
     return {SUBJECT_TOKEN: job.subject_token.get_secret_value()}
 
 
+def _start(job: Job) -> dict[str, str]:
+    """When the script is to begin, where machines share the load: k6 waits in `setup()`, to the millisecond."""
+    if job.share is None:
+        return {}
+    return {"CHAMIPERF_START_AT": f"{job.share.start_at:.3f}", "CHAMIPERF_CLOCK_OFFSET_S": f"{job.share.offset_s:.4f}"}
+
+
 def _path(path: Path | None) -> str | None:
     return None if path is None else str(path.resolve())
 
@@ -149,6 +162,7 @@ class Findings:
     problems: tuple[RunProblem, ...] = ()
     complete: bool = False
     summary: ScriptSummary | None = None
+    """Of all processes; of one of several machines its own, with the quantiles that merging wants."""
     health: GeneratorHealth | None = None
     phases: tuple[PhaseOutcome, ...] = ()
     checks: tuple[Check, ...] = ()
@@ -180,7 +194,7 @@ def run_of(job: Job, plan: Plan, around: Surroundings, run_id: str, found: Findi
         identities=around.identities,
         plan=plan,
         phases=found.phases,
-        series=tuple(_series(each) for each in summary.series) if summary else (),
+        series=tuple(series_of(each) for each in summary.series) if summary else (),
         traffic=summary.traffic if summary else (),
         scalars=summary.scalars if summary else (),
         objects=(*summary.objects, *_rows_left(job, summary)) if summary else (),
@@ -212,7 +226,8 @@ def _rows_left(job: Job, summary: ScriptSummary) -> tuple[ObjectCount, ...]:
     return tuple(ObjectCount(kind=kind, created=count, left=count) for kind, count in left.items())
 
 
-def _series(series: Series) -> Series:
+def series_of(series: Series) -> Series:
+    """A series as the run keeps it: without the service that answers."""
     return Series.model_validate(series.model_dump(exclude={"service"}))
 
 
@@ -382,7 +397,7 @@ def run_scenario(job: Job, plan: Plan, clients: Clients) -> Run:
     """
     client, stop = clients.chamicore, clients.stop
     path = job.options.run_file(plan.scenario)
-    run_id = new_run_id("w")
+    run_id = _written_run_id(job, plan)
     told = job.options.out / "k6" / f"{plan.scenario}{job.options.file_ending}" / "plan.json"
     remove(path)
     write_plan(told, script_plan(job, plan, run_id))
@@ -405,10 +420,33 @@ def run_scenario(job: Job, plan: Plan, clients: Clients) -> Run:
     names = tuple(Identities(client.dialect.identity, run, job.seed.network) for run in (job.seed.run_id, run_id))
     aftermath = _Aftermath(job, plan, clients, outcome, brake, readiness, before, names)
     found = aftermath.measured()
-    write_document(path, run_of(job, plan, around, run_id, _unfinished(found)))
+    _write(job, plan, found, run_of(job, plan, around, run_id, _unfinished(found)))
     run = run_of(job, plan, around, run_id, aftermath.looked_after(found))
-    write_document(path, run)
+    _write(job, plan, found, run)
     return run
+
+
+def _written_run_id(job: Job, plan: Plan) -> str:
+    """Under which the scenario writes: one for all machines that share the load."""
+    return new_run_id("w") if job.share is None else job.share.run_id(job.seed.run_id, plan.scenario)
+
+
+def _write(job: Job, plan: Plan, found: Findings, run: Run) -> None:
+    """Write the run, or what this machine has of one that several make together."""
+    share = job.share
+    path = job.options.run_file(plan.scenario)
+    if share is None:
+        write_document(path, run)
+        return
+    document = ShardRun(
+        producer=PRODUCER,
+        shard=Shard(index=share.index, of=share.of),
+        plan=script_plan(job, plan, run.run_id),
+        # They stand in the summary, with the quantiles that merging wants.
+        run=run.model_copy(update={"series": ()}),
+        summary=found.summary,
+    )
+    write_document(path, document)
 
 
 def _look_before(job: Job, plan: Plan, clients: Clients) -> tuple[Surroundings, cooldown.Before]:
@@ -447,8 +485,9 @@ def _unfinished(found: Findings) -> Findings:
 def not_driven(job: Job, plan: Plan, problem: RunProblem, around: Surroundings) -> Run:
     """Write and return the run of a scenario that was not driven, so that its absence has a reason."""
     now = datetime.now(UTC)
-    run = run_of(job, plan, around, new_run_id("w"), Findings(now, now, problems=(problem,)))
-    write_document(job.options.run_file(plan.scenario), run)
+    found = Findings(now, now, problems=(problem,))
+    run = run_of(job, plan, around, _written_run_id(job, plan), found)
+    _write(job, plan, found, run)
     return run
 
 
@@ -469,7 +508,8 @@ class _Aftermath:
     def measured(self) -> Findings:
         """Read what k6 left and judge whether it was a measurement; asks nobody anything."""
         outcome = self.outcome
-        summary, unsure, warnings = merging.merged(outcome)
+        parts, unread = merging.summaries_of(outcome)
+        summary, unsure, warnings = merging.merged(parts)
         ended = validity.ended_badly(outcome, has_summary=summary is not None)
         found = Findings(
             started_at=outcome.started_at,
@@ -477,15 +517,18 @@ class _Aftermath:
             complete=ended is None,
             problems=() if ended is None else (ended,),
             failures=failure_samples(marked(outcome.log, "failure", most=MOST_SAMPLES), self.names),
-            warnings=(*warnings, *_said(outcome)),
+            warnings=(*unread, *warnings, *_said(outcome)),
         )
         if summary is None:
             return found
         phases = phase_outcomes(self.plan, summary, self.brake.seen)
         rss_mb = max((each.rss_mb for each in outcome.vitals), default=0.0)
-        judged = validity.judge(self._under_load(), summary, cores=machine.cores(), rss_mb=rss_mb)
+        judged = validity.judge(self._under_load(), summary, cores=machine.cores(), rss_mb=rss_mb, parts=parts)
         sustained = next((phase for phase in phases if phase.name == SUSTAINED), None)
-        arrivals = sum(arrivals_per_s(phase) * phase.duration_s for phase in self.plan.phases)
+        arrivals = planned_arrivals(self.plan)
+        if self.job.share is not None:
+            # Whether the load was reached shows when all machines are put together.
+            sustained, arrivals = None, arrivals / self.job.share.of
         # What a load says that was stopped, or threw as a whole, is in its one problem already.
         thrown = outcome.thrown if ended is None else ()
         more = validity.problems(summary, self.plan, judged, sustained, arrivals=arrivals, thrown=thrown)
@@ -496,7 +539,7 @@ class _Aftermath:
             uncertain=unsure,
             health=judged,
             phases=phases,
-            warnings=(*found.warnings, *validity.other_phases(summary)),
+            warnings=(*found.warnings, *validity.other_phases(summary, parts)),
             foreign_cpu_percent=validity.foreign_cpu_percent(self._under_load()),
         )
 
@@ -513,7 +556,8 @@ class _Aftermath:
                 "the lock": lambda: seen.take(problems=self._another_load()),
                 "the services' metrics": lambda: seen.take(**self._server()),
             }
-            if found.complete:
+            # Of machines that share a load, one looks at the stack.
+            if found.complete and (self.job.share is None or self.job.share.index == 0):
                 jobs["the checks after the load"] = lambda: seen.take(**self._checks(summary, over))
             settling_s = self.job.options.settling_s(self.plan) if found.complete else 0.0
             try:
@@ -577,7 +621,12 @@ class _Aftermath:
             text = f"after the load {', '.join(down)} did not say that it is ready"
             return {"problems": (RunProblem(reason=RunReason.STACK_UNREACHABLE, text=text),)}
         client, services = self.clients.chamicore, self.plan.services
-        return {"checks": cooldown.check(client, self.job.seed, self.before, summary, services, over=over.is_set)}
+        alone = self.job.share is None
+        return {
+            "checks": cooldown.check(
+                client, self.job.seed, self.before, summary, services, whole=alone, over=over.is_set
+            )
+        }
 
 
 class _Seen:

@@ -21,6 +21,7 @@ from chamiperf_ci.models.run import (
     RunProblem,
     ScriptSummary,
 )
+from chamiperf_ci.models.shard import shard_name
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load.merging import at_share
 
@@ -50,6 +51,7 @@ def judge(
     *,
     cores: int,
     rss_mb: float,
+    parts: Sequence[ScriptSummary] = (),
     limits: HealthLimits | None = None,
 ) -> GeneratorHealth:
     """Say how the generator was, in the phase that is compared; without such a phase, over the whole load.
@@ -61,16 +63,19 @@ def judge(
         summary: What the script said.
         cores: Processors that k6 could use.
         rss_mb: The most memory that it had at any time, MB.
+        parts: What each process's script said, where several shared the load: one that was late spoils its share.
         limits: Where saturation begins.
     """
     limits = limits or HealthLimits()
-    seen = summary.health.phases.get(SUSTAINED, summary.health)
     cpu = _p95([each.cpu_percent for each in vitals])
     reasons = []
     if cpu > limits.cpu_share * 100 * cores:
         reasons.append(f"k6 used {cpu:.0f} % CPU of {100 * cores} %")
     tolerated = tolerated_ms(summary, SUSTAINED, limits)
-    reasons.extend(lateness(seen, tolerated_ms=tolerated))
+    parts = parts or (summary,)
+    health = [part.health.phases.get(SUSTAINED, part.health) for part in parts]
+    for part, seen in zip(parts, health, strict=True):
+        reasons.extend(f"{_who(part)}{text}" for text in lateness(seen, tolerated_ms=tolerated))
     other = foreign_cpu_percent(vitals) if reasons else None
     other = None if other is None or other < _WORTH_A_WORD else other
     if other is not None:
@@ -81,11 +86,11 @@ def judge(
         cores=cores,
         rss_mb_max=rss_mb,
         dropped_iterations=round(summary.dropped_iterations),
-        overrun_ms_p99=_p99(seen.overrun_ms),
-        late_ms=max(_p99(seen.overrun_ms), late_waking_ms(seen)),
+        overrun_ms_p99=max(_p99(each.overrun_ms) for each in health),
+        late_ms=max(max(_p99(each.overrun_ms), late_waking_ms(each)) for each in health),
         tolerated_ms=tolerated,
         other_percent=other,
-        stall_ms_max=0.0 if seen.stall_ms is None else seen.stall_ms.max,
+        stall_ms_max=max(0.0 if each.stall_ms is None else each.stall_ms.max for each in health),
         time_series=summary.time_series,
         saturated=bool(reasons),
         reasons=tuple(reasons),
@@ -101,15 +106,24 @@ def foreign_cpu_percent(vitals: Sequence[Vitals]) -> float | None:
     return round(float(np.mean([each.foreign_cpu_percent for each in vitals])), 1) if vitals else None
 
 
-def other_phases(summary: ScriptSummary, *, limits: HealthLimits | None = None) -> tuple[str, ...]:
+def other_phases(
+    summary: ScriptSummary, parts: Sequence[ScriptSummary] = (), *, limits: HealthLimits | None = None
+) -> tuple[str, ...]:
     """A sentence for each other phase in which the generator was late: its figures say little of the stack."""
     limits = limits or HealthLimits()
     found = []
-    for phase, seen in summary.health.phases.items():
-        late = lateness(seen, tolerated_ms=tolerated_ms(summary, phase, limits))
-        if late and phase != SUSTAINED:
-            found.append(f"in the phase {phase} the load generator was the bottleneck: {'; '.join(late)}")
+    for part in parts or (summary,):
+        for phase, seen in part.health.phases.items():
+            late = lateness(seen, tolerated_ms=tolerated_ms(summary, phase, limits))
+            if late and phase != SUSTAINED:
+                found.append(
+                    f"{_who(part)}in the phase {phase} the load generator was the bottleneck: {'; '.join(late)}"
+                )
     return tuple(found)
+
+
+def _who(part: ScriptSummary) -> str:
+    return f"{shard_name(part.shard.index, part.shard.of)}: " if part.shard.of > 1 else ""
 
 
 def lateness(health: PhaseHealth, *, tolerated_ms: float) -> list[str]:

@@ -157,6 +157,11 @@ def arrivals_per_s(phase: Phase) -> float:
     return phase.rate.mean if phase.rate is not None else 0.0
 
 
+def planned_arrivals(load: Load) -> float:
+    """Arrivals of the whole load; 0 for one of VUs alone."""
+    return sum(arrivals_per_s(phase) * phase.duration_s for phase in load.phases)
+
+
 def requests_per_s(load: Load, phase: Phase, work: Work) -> dict[Service, float]:
     """Planned requests a second by service that are measured, mean over the phase; empty where nothing fixes them."""
     by_vus, by_arrivals = vu_iterations_per_s(load, phase), arrivals_per_s(phase)

@@ -15,6 +15,7 @@ def test_k6_may_take_its_whole_setup_before_its_time_limit_counts_against_it(tmp
         output_settings={},
         options=LoadOptions(),
         subject_token=None,
+        share=None,
         target=Target(
             environment="lab",
             stack_kind=StackKind.DEPLOYED,

@@ -21,6 +21,7 @@ from chamiperf_ci.steps.load.merging import (
     merged,
     pooled,
     pooled_quantiles,
+    summaries_of,
     uncertain,
 )
 
@@ -234,27 +235,29 @@ def _outcome(*summaries):
 
 def test_one_process_is_taken_as_it_is():
     whole = summary()
-    assert merged(_outcome(whole.model_dump(mode="json"))) == (whole, (), ())
+    assert summaries_of(_outcome(whole.model_dump(mode="json"))) == ((whole,), ())
+    assert merged((whole,)) == (whole, (), ())
 
 
 def test_several_processes_are_merged_with_a_warning():
     dumped = summary().model_dump(mode="json")
-    whole, _, warnings = merged(_outcome(dumped, dumped))
+    whole, _, warnings = merged(summaries_of(_outcome(dumped, dumped))[0])
     assert whole is not None
     assert "2 processes shared the load" in warnings[0]
 
 
 def test_a_part_that_is_missing_leaves_nothing():
-    assert merged(_outcome(summary().model_dump(mode="json"), None)) == (None, (), ())
+    assert summaries_of(_outcome(summary().model_dump(mode="json"), None)) == ((), ())
+    assert merged(()) == (None, (), ())
 
 
 def test_a_summary_with_a_field_too_many_is_told_those_that_there_are():
-    whole, _, warnings = merged(_outcome(summary().model_dump(mode="json") | {"serie": []}))
-    assert whole is None
+    found, warnings = summaries_of(_outcome(summary().model_dump(mode="json") | {"serie": []}))
+    assert found == ()
     assert "cannot be read: unknown field serie; there are " in warnings[0]
 
 
 def test_a_summary_of_another_shape_says_which_field():
-    whole, _, warnings = merged(_outcome({"format": "something"}))
-    assert whole is None
+    found, warnings = summaries_of(_outcome({"format": "something"}))
+    assert found == ()
     assert "format" in warnings[0]
