@@ -6,7 +6,14 @@ Exit code: the largest of theirs, so that a figure that is not reached is seen.
 import subprocess
 import sys
 
-MEASUREMENTS = ("bench.compare", "bench.history", "bench.k6_cost", "bench.memory_plan", "bench.remote_write")
+MEASUREMENTS = (
+    "bench.compare",
+    "bench.history",
+    "bench.k6_cost",
+    "bench.memory_plan",
+    "bench.remote_write",
+    "bench.shards",
+)
 
 
 def main() -> int:

@@ -167,6 +167,7 @@ class FactWord(StrEnum):
     WINDOWS_FLAWED = "windows-flawed"
     NO_THICK_WINDOW = "no-thick-window"
     NEVER_JUDGED = "never-judged"
+    MERGED_WITHIN = "merged-within"
     SERVER_NOTE = "server-note"
     OLD_BUILD_BESIDE = "old-build-beside"
     NEW_HERE = "new-here"

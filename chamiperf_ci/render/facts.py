@@ -69,6 +69,10 @@ def _other_work(values: _Values) -> str:
     return f"Other work took {now} of the generator's machine, at most {before} in the accepted runs."
 
 
+def _in_windows(values: _Values) -> str:
+    return f" in {values.count('windows')} of {values.count('planned')} windows" if values.number("windows") else ""
+
+
 def _drift_began(values: _Values) -> str:
     night = values.text("night")
     if values.number("located") == 0:
@@ -107,6 +111,10 @@ _SENTENCES: Mapping[FactWord, Callable[[_Values], str]] = MappingProxyType(
         ),
         FactWord.NEVER_JUDGED: lambda _: "The plan sends too few requests for this quantile: it is never judged.",
         FactWord.NO_THICK_WINDOW: lambda v: f"No window has the {v.count('needed')} requests that show a stall.",
+        FactWord.MERGED_WITHIN: lambda v: (
+            f"Merged from several load generators, which leave it open by more than 1 %{_in_windows(v)}: at the widest "
+            f"it lies between {_significant(v.number('low'))} and {_significant(v.number('high'))} {v.text('unit')}."
+        ),
         FactWord.SERVER_NOTE: lambda v: f"The service's figure: {v.text('text', longest=_LONGEST_TEXT)}.",
         FactWord.OLD_BUILD_BESIDE: lambda _: "The baseline is the old build, measured side by side.",
         FactWord.NEW_HERE: lambda _: "New here: the old build is not as slow under the same conditions.",

@@ -116,7 +116,7 @@ def _measurements(run: Run) -> Iterator[Measurement]:
     for series in run.series:
         service = _service(run, series.endpoint)
         planned = run.plan.statistics.get(series.endpoint, {}) if series.metric == LATENCY else {}
-        yield from _quantiles(run.scenario, series, service, planned)
+        yield from _quantiles(run, series, service, planned)
         yield from _slow_quarters(run.scenario, series, service, planned)
         if series.metric == LATENCY:
             if not is_paced(run):
@@ -140,7 +140,7 @@ def _by_windows(planned: Planned, name: str) -> bool:
     return not planned or planned.get(name) is Statistic.MEDIAN_OF_WINDOWS
 
 
-def _quantiles(scenario: str, series: Series, service: str, planned: Planned) -> Iterator[Measurement]:
+def _quantiles(run: Run, series: Series, service: str, planned: Planned) -> Iterator[Measurement]:
     """The quantiles of every phase: of the sustained one as planned, of the others pooled."""
     phases = series.phases if SUSTAINED in series.phases else {SUSTAINED: None, **series.phases}
     for phase, pooled in phases.items():
@@ -156,8 +156,9 @@ def _quantiles(scenario: str, series: Series, service: str, planned: Planned) ->
             never = phase == SUSTAINED and bool(planned) and planned.get(name) is None
             windowed = _sustained(series, name, None) if phase == SUSTAINED else None
             by_windows = windowed is not None and windowed.statistic is Statistic.MEDIAN_OF_WINDOWS
+            flaws = _notes(formed, len(series.windows), never=never) if phase == SUSTAINED else ()
             yield Measurement(
-                key=RowKey(scenario=scenario, endpoint=series.endpoint, metric=_metric(series, name), phase=phase),
+                key=RowKey(scenario=run.scenario, endpoint=series.endpoint, metric=_metric(series, name), phase=phase),
                 kind=RowKind.QUANTITY,
                 direction=series.direction,
                 unit=series.unit,
@@ -168,7 +169,7 @@ def _quantiles(scenario: str, series: Series, service: str, planned: Planned) ->
                 windowed=windowed.value if windowed and by_windows else None,
                 comparable=series.compared and not never,
                 off_plan=never,
-                notes=_notes(formed, len(series.windows), never=never) if phase == SUSTAINED else (),
+                notes=(*flaws, *_left_open(run, series, name, phase)),
                 service=service,
             )
 
@@ -405,6 +406,20 @@ def _processor_times(run: Run) -> Iterator[Measurement]:
 def _counted(value: float, reason: RowReason | None) -> RunStatistic:
     """A count or share, which unlike a quantity may be zero."""
     return RunStatistic(None if reason else value, Statistic.VALUE, reason, 0)
+
+
+def _left_open(run: Run, series: Series, quantile: str, phase: str) -> Iterator[Fact]:
+    """What several load generators together leave open of a quantile, of the phase and of its windows."""
+    found = [
+        each
+        for each in run.uncertain
+        if (each.endpoint, each.metric, each.quantile, each.phase) == (series.endpoint, series.metric, quantile, phase)
+    ]
+    if found:
+        widest = max(found, key=lambda each: each.high - each.low)
+        windows = sum(each.window is not None for each in found)
+        values = {"low": widest.low, "high": widest.high, "windows": windows, "planned": len(series.windows)}
+        yield Fact(word=FactWord.MERGED_WITHIN, values={**values, "unit": series.unit})
 
 
 def _metric(series: Series, quantile: str) -> str:

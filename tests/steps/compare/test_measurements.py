@@ -3,7 +3,7 @@ from made_runs import QUANTILES, made_run
 from said import facts_said
 
 from chamiperf_ci.models.plan import PlannedPhase
-from chamiperf_ci.models.run import PhaseOutcome, Run, Scalar, ServerMetric, Traffic
+from chamiperf_ci.models.run import PhaseOutcome, Run, Scalar, ServerMetric, Traffic, Uncertain
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, RowKind, RowReason, Statistic
 from chamiperf_ci.steps.compare.measure import Measurement, measure
@@ -47,6 +47,24 @@ def test_windows_in_which_too_many_requests_failed_are_left_out_with_a_note():
     found = of(with_windows(made_run(), failed=lambda index: 3_001 if index < 5 else 0), "p99")
     assert (found.formed.reason, found.formed.windows) == (None, 15)
     assert facts_said(found.notes) == ("5 of 20 windows are left out: over 1 % of their requests failed.",)
+
+
+@pytest.mark.parametrize(
+    ("windows", "places"), [((None,), ""), ((4,), " in 1 of 20 windows"), ((None, 4, 7), " in 2 of 20 windows")]
+)
+def test_a_quantile_that_load_generators_together_leave_open_is_marked_with_its_interval(windows, places):
+    unsure = tuple(
+        Uncertain(endpoint="bootscript", metric="latency", phase="sustained", window=window, quantile="p99", low=12.0,
+                  high=low + 2.0)
+        for window, low in zip(windows, (18.0, 14.0, 13.0), strict=False)
+    )  # fmt: skip
+    run = made_run(uncertain=unsure)
+    (said,) = facts_said(of(run, "p99").notes)
+    assert said == (
+        "Merged from several load generators, which leave it open by more than 1 %"
+        f"{places}: at the widest it lies between 12.0 and 20.0 ms."
+    )
+    assert of(run, "p95").notes == ()
 
 
 def test_a_burst_of_errors_leaves_no_number_but_the_value_seen_is_shown():
