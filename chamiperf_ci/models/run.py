@@ -6,7 +6,7 @@ from enum import StrEnum
 from statistics import median
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from chamiperf_ci.models.document import Count, Document, Number, Value
 from chamiperf_ci.models.plan import SUSTAINED, Plan
@@ -405,6 +405,8 @@ class Merge(Value):
     to another in percent, and `spread` is 80 % of the sum of the amounts over the seconds from p10 to p90 of the merged
     progress of a phase.
     """
+
+    model_config = ConfigDict(populate_by_name=True)
 
     by: Literal["sum", "max", "rate", "remainder", "change", "spread"]
     amount: float = 0.0

@@ -86,6 +86,7 @@ class Wanted:
         kinds: Kinds of run.
         since: The earliest start.
         until: The first start that is not wanted any more.
+        newest: Of each scenario of an environment so many, the newest; None for all.
     """
 
     environment: str = ""
@@ -93,6 +94,7 @@ class Wanted:
     kinds: Collection[RunKind] = ()
     since: datetime | None = None
     until: datetime | None = None
+    newest: int | None = None
 
     def covers(self, name: EntryName) -> bool:
         """Whether the entry of this name is wanted."""
@@ -111,6 +113,8 @@ class Reading:
 
     entries: tuple[HistoryEntry, ...] = ()
     problems: tuple[str, ...] = field(default=())
+    unread: tuple[EntryName, ...] = ()
+    """Wanted ones that are older than the newest so many."""
 
 
 def entry_of(run: Run, verdict: Verdict | None = None, *, link: str = "") -> tuple[EntryName, HistoryEntry]:
@@ -164,9 +168,10 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
     """
     names = {path: name for path in store.names() if (name := parse_name(path)) is not None and wanted.covers(name)}
     ordered = sorted(names, key=lambda path: (names[path].started_at, path))
+    needed = _newest([(path, names[path]) for path in ordered], wanted.newest)
     entries, problems = [], []
     with _collecting_later():
-        for path, content in store.read(ordered):
+        for path, content in store.read([path for path in ordered if path in needed]):
             try:
                 entry = HistoryEntry.model_validate_json(content, strict=True)
                 twice = _twice(content)
@@ -180,13 +185,25 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
                 problems.append(f"{path} is passed over: it contradicts itself: {wrong}")
             else:
                 entries.append(entry)
-    return Reading(tuple(entries), tuple(problems))
+    unread = tuple(names[path] for path in ordered if path not in needed)
+    return Reading(tuple(entries), tuple(problems), unread)
+
+
+def _newest(ordered: Sequence[tuple[str, EntryName]], most: int | None) -> Collection[str]:
+    """The paths to read: of each scenario of an environment the newest so many."""
+    if most is None:
+        return {path for path, _ in ordered}
+    by_scenario: dict[tuple[str, str], list[str]] = {}
+    for path, name in ordered:
+        by_scenario.setdefault((name.environment, name.scenario), []).append(path)
+    return {path for paths in by_scenario.values() for path in paths[-most:]}
 
 
 def _twice(content: bytes) -> str:
     """Say what stands twice in an entry that is valid otherwise; empty for a good one."""
     try:
-        bounds.parse_json(content, object_pairs_hook=bounds.unique)
+        # Past the model, which has refused what is too deep or too large, only the names are left to be looked at.
+        json.loads(content.decode("utf-8-sig"), object_pairs_hook=bounds.unique)
     except bounds.TwiceError:
         return bounds.stand_twice(content.decode("utf-8-sig"))
     return ""
@@ -235,10 +252,13 @@ def add(store: HistoryStore, runs: Iterable[Run], verdict: Verdict | None = None
     return store.add(contents, message=f"Add {len(contents)} runs of {places}: {what}")
 
 
-def past_of(entries: Sequence[HistoryEntry]) -> Past:
-    """Return the valid nights among entries as `compare` reads them."""
+def past_of(entries: Sequence[HistoryEntry], unread: Sequence[EntryName] = ()) -> Past:
+    """Return the valid nights among entries as `compare` reads them; of those unread only the days are known."""
     nights = [entry for entry in entries if entry.run_kind is RunKind.NIGHT and entry.valid]
-    return Past(tuple(_night(entry) for entry in sorted(nights, key=lambda entry: entry.started_at)))
+    return Past(
+        tuple(_night(entry) for entry in sorted(nights, key=lambda entry: entry.started_at)),
+        frozenset(name.started_at.date() for name in unread if name.run_kind is RunKind.NIGHT),
+    )
 
 
 def _night(entry: HistoryEntry) -> PastNight:

@@ -56,6 +56,49 @@ def test_what_was_added_is_read_oldest_first(store):
     assert [entry.run_id for entry in history.read(store).entries] == ["boot0000", "boot0001", "boot0002"]
 
 
+class _Watched(FolderHistory):
+    """A folder that tells what is read of it."""
+
+    def read(self, names):
+        opened.extend(names)
+        return super().read(names)
+
+
+opened: list[str] = []
+
+
+def test_of_many_nights_only_the_newest_of_each_scenario_are_opened(store):
+    opened.clear()
+    for number in range(6):
+        added(store, made_run(number), made_run(number, scenario="inventory_scale"))
+    reading = history.read(_Watched(store.root), history.Wanted(newest=2))
+    assert [(entry.fingerprint.scenario, entry.run_id[-1]) for entry in reading.entries] == [
+        (scenario, night) for night in "45" for scenario in ("boot_storm", "inventory_scale")
+    ]
+    assert len(opened) == 4
+    assert len(reading.unread) == 8
+
+
+def test_days_of_nights_that_were_not_opened_count_for_the_environment(store):
+    for number in range(6):
+        added(store, made_run(number))
+    reading = history.read(store, history.Wanted(newest=2))
+    night = made_run(6)
+    past = history.past_of(reading.entries, reading.unread)
+    assert len(past.alike(night.fingerprint, night.started_at)) == 2
+    assert past.count_environment(night.fingerprint, night.started_at) == 6
+
+
+@pytest.mark.parametrize("ask", [history.list_names, lambda store, _: history.show(store, "boot0003")])
+def test_what_names_tell_opens_no_night_and_what_is_shown_opens_its_own(store, ask, capsys):
+    opened.clear()
+    for number in range(6):
+        added(store, made_run(number))
+    ask(_Watched(store.root), history.Wanted())
+    capsys.readouterr()
+    assert all("boot0003" in path for path in opened)
+
+
 def test_an_entry_holds_what_its_target_was_held_against(store):
     run = made_run(0, factor=9.5)
     added(store, run, verdict=judge(Question(runs=[run], baselines=shipped_baselines())).verdict)

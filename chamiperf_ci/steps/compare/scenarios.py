@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
@@ -241,6 +241,8 @@ class Past:
     """All nights that are known, oldest first; None in place of a Past means that no history was given."""
 
     nights: tuple[PastNight, ...] = ()
+    earlier: frozenset[date] = frozenset()
+    """Days with a night in this environment before those, of which nothing else is known."""
 
     def alike(self, fingerprint: Fingerprint, before: datetime) -> tuple[PastNight, ...]:
         """Return the nights of the same fingerprint that began before a time, oldest first.
@@ -257,15 +259,14 @@ class Past:
 
     def count_environment(self, fingerprint: Fingerprint, before: datetime) -> int:
         """Count the calendar days with a night in the same environment and kind of stack, before a time."""
-        return len(
-            {
-                night.started_at.date()
-                for night in self.nights
-                if night.started_at.date() < before.date()
-                and night.fingerprint.environment == fingerprint.environment
-                and night.fingerprint.stack_kind == fingerprint.stack_kind
-            }
-        )
+        known = {
+            night.started_at.date()
+            for night in self.nights
+            if night.started_at.date() < before.date()
+            and night.fingerprint.environment == fingerprint.environment
+            and night.fingerprint.stack_kind == fingerprint.stack_kind
+        }
+        return len(known | {day for day in self.earlier if day < before.date()})
 
 
 def series(nights: Sequence[PastNight], key: RowKey, statistic: Statistic, unit: str = "") -> tuple[float, ...]:

@@ -107,6 +107,9 @@ def _number(value: float) -> str:
     return numbers.significant(value, 4)
 
 
+NIGHTS_READ = 180
+"""Nights of a scenario that are looked at, as many as those among which the trend looks for steps: before them, the
+baseline has drifted apart three times over."""
 RESTORE = (
     "Restore the file from version control, or start one with `chamiperf baselines init --runs out/runs --link URL`."
 )
@@ -157,7 +160,7 @@ def ask(runs: Sequence[Run], rules: Rules) -> Question:
     return Question(
         runs=runs,
         baselines=files.read_document(rules.baselines, Baselines, remedy=RESTORE),
-        past=None if reading is None else nights_before.past_of(reading.entries),
+        past=None if reading is None else nights_before.past_of(reading.entries, reading.unread),
         drills=kept.drills,
         warnings=tuple(Fact(word=FactWord.HISTORY, values={"text": problem}) for problem in problems),
         fail_on=frozenset(map(FailOn, rules.fail_on)),
@@ -211,5 +214,6 @@ def _nights(folder: Path | None, runs: Sequence[Run]) -> nights_before.Reading |
         environment=environment_of(runs),
         kinds=(RunKind.NIGHT,),
         until=max(run.started_at for run in runs),
+        newest=NIGHTS_READ,
     )
     return nights_before.read(FolderHistory(folder), wanted)

@@ -4,12 +4,13 @@ import pytest
 from made_loads import healthy, storm, summary, traffic
 from made_runs import made_run
 
+from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import PlanIdentities, ScriptPlan
-from chamiperf_ci.models.run import ObjectCount, RunProblem, ScriptClock, Shard
+from chamiperf_ci.models.run import Merge, ObjectCount, RunProblem, ScriptClock, ScriptScalar, Shard
 from chamiperf_ci.models.shard import ShardRun
 from chamiperf_ci.models.target import CredentialKind, Service
-from chamiperf_ci.models.vocabulary import RunReason
+from chamiperf_ci.models.vocabulary import Direction, RunReason
 from chamiperf_ci.steps.load.gather import read_shards, whole, write_run
 from chamiperf_ci.steps.load.volume import Work, plan_of
 
@@ -19,6 +20,13 @@ PLAN = ScriptPlan(
     scenario="boot_storm", profile="quick", urls={Service.BSS: "http://127.0.0.1:27778"},
     credential=CredentialKind.NONE, load=LOAD,
     identities=PlanIdentities(run_id="r2026a", nodes=100, network="198.18.0.0/15", written_run_id="w0001"),
+)  # fmt: skip
+
+
+GAINED = ScriptScalar(
+    name="p95 gained", unit="%", direction=Direction.LOWER, value=1.0,
+    merge=Merge.model_validate({"by": "change", "endpoint": "bootscript", "quantile": "p95", "from": "sustained",
+                                "to": "sustained"}),
 )  # fmt: skip
 
 
@@ -143,8 +151,7 @@ def test_what_shards_left_is_kept_beside_the_run(tmp_path):
     files = []
     for index in (0, 2):
         files.append(tmp_path / "shards" / f"boot_storm.shard-{index + 1}-of-3.json")
-        files[-1].parent.mkdir(exist_ok=True)
-        files[-1].write_text(shard(index).model_dump_json(by_alias=True))
+        write_document(files[-1], shard(index, scalars=(GAINED,)))
     before = [each.read_bytes() for each in files]
     run, path = write_run(read_shards([tmp_path]), tmp_path)
     assert (path, run.valid) == (tmp_path / "runs" / "boot_storm.json", False)
@@ -153,8 +160,7 @@ def test_what_shards_left_is_kept_beside_the_run(tmp_path):
 
 def test_a_shard_that_is_given_twice_is_refused_with_both_files(tmp_path):
     for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "boot_storm.shard-1-of-3.json").write_text(shard(0).model_dump_json(by_alias=True))
+        write_document(tmp_path / folder / "boot_storm.shard-1-of-3.json", shard(0))
     with pytest.raises(ConfigurationError, match=r"shard 1 of 3 of boot_storm is there twice .*/a/.*/b/"):
         read_shards([tmp_path])
 
