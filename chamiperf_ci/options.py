@@ -88,7 +88,7 @@ class GivenClaim:
     owner: str
     break_lock: bool
     is_named: bool
-    """Whether others can know the run: by its option or its workflow; else no other command has it."""
+    """Whether the run was given, so that other machines can name it as well."""
 
 
 def claim_options(command: Command) -> Command:
@@ -101,8 +101,7 @@ def claim_options(command: Command) -> Command:
     @functools.wraps(command)
     def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
         lock_run, break_lock = values.pop("lock_run"), values.pop("break_lock")
-        is_named = bool(lock_run or os.environ.get("GITHUB_RUN_ID"))
-        return command(claim=GivenClaim(lock_run or _own_run(), _owner(), break_lock, is_named), **values)
+        return command(claim=GivenClaim(lock_run or _own_run(), _owner(), break_lock, bool(lock_run)), **values)
 
     decorated = click.option("--break-lock", is_flag=True, help="Take the stack's lock from whoever holds it.")(collect)
     return click.option(

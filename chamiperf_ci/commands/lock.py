@@ -1,5 +1,6 @@
 """`chamiperf lock`: hold or inspect the lock on a shared stack."""
 
+import os
 from datetime import timedelta
 
 import click
@@ -60,6 +61,7 @@ def release(given: GivenTarget, claim: GivenClaim) -> ExitCode:
 
     Exits 3 when no run is named, by --lock-run or by a workflow, and another one holds it.
     """
+    is_named = click.get_current_context().params["lock_run"] or os.environ.get("GITHUB_RUN_ID")
     with Chamicore(resolve(given), patience=locks.PATIENCE) as client:
         holder = locks.inspect(client)
         run_id = holder.run if holder is not None and claim.break_lock else claim.run
@@ -68,7 +70,7 @@ def release(given: GivenTarget, claim: GivenClaim) -> ExitCode:
         click.echo("released")
     elif holder is None:
         click.echo(f"run {claim.run} does not hold the lock")
-    elif claim.is_named:
+    elif is_named:
         click.echo(f"run {claim.run} does not hold the lock; it is held by {locks.in_words(holder)}")
     else:
         raise StackLocked(

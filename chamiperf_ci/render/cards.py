@@ -396,6 +396,11 @@ RUNS: dict[str, Card] = {
         "Another run was started with `--break-lock`, or the lock was deleted by hand.",
         "Run it again when the other run is over; the problem's text says whose it is.",
     ),
+    "shard-missing": Card(
+        "Several machines shared the load, and one of them is no part of it: less load makes a stack look faster.",
+        "A machine did not start, died or began late, its clock is off, or it was given another plan.",
+        "The problem's text names the shard and why; mend it and run all of them again. What each left is kept.",
+    ),
     "not-possible": Card(
         "This stack lacks what the scenario needs; nothing was driven. It costs nothing unless it was measured before.",
         "A service or route is not configured or not installed.",

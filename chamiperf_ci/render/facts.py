@@ -221,6 +221,7 @@ _RUN_REASONS: Mapping[RunReason, str] = MappingProxyType(
         RunReason.SCRIPT_FAILED: "the load script failed",
         RunReason.STACK_UNREACHABLE: "the stack could not be reached",
         RunReason.LOCK_LOST: "the stack's lock was lost, so another load may have run beside it",
+        RunReason.SHARD_MISSING: "not all machines that share the load took part in it",
         RunReason.NOT_POSSIBLE: "the stack cannot do what the scenario asks",
         RunReason.NOT_RUN_BUDGET: "there was no time left to run it",
     }

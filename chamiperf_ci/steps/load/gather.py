@@ -63,11 +63,11 @@ def read_shards(paths: Iterable[Path]) -> list[ShardRun]:
         raise ConfigurationError(
             "no shard has left a file",
             where=", ".join(map(str, paths)),
-            remedy="Give the files that `chamiperf load --shard K/N` writes into shards/, or their folder.",
+            remedy="Give the files that `chamiperf load --shard 2/3` writes into shards/, or their folder.",
         )
     found: dict[tuple[str, int, int], tuple[Path, ShardRun]] = {}
     for file in files:
-        shard = read_document(file, ShardRun, remedy="Write it again with `chamiperf load --shard K/N`.")
+        shard = read_document(file, ShardRun, remedy="Write it again with `chamiperf load --shard 2/3`.")
         key = (shard.run.scenario, shard.shard.index, shard.shard.of)
         if key in found:
             raise ConfigurationError(
