@@ -17,6 +17,8 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+_FEW = 8
+"""Functions of a file that are named."""
 PACKAGES = ("chamiperf_ci", "chamicore_standin")
 """The toolkit, and the embedded stack where it is a package of its own."""
 
@@ -29,11 +31,12 @@ def watch(frame, event, argument):
 def write():
     sys.setprofile(None)
     import json
-    # Only what is a function: the bodies of modules and classes have no fast locals (CO_OPTIMIZED, CO_NEWLOCALS).
+    # Only what is a function: the bodies of modules and classes have no fast locals (CO_OPTIMIZED, CO_NEWLOCALS), and a
+    # comprehension of a module's body belongs to it.
     found = [
         (code.co_filename, code.co_qualname, code.co_firstlineno,
          max((line for *_, line in code.co_lines() if line), default=code.co_firstlineno))
-        for code in entered.copy() if code.co_flags & 3 == 3
+        for code in entered.copy() if code.co_flags & 3 == 3 and not code.co_qualname.startswith("<")
     ]
     try:
         with open(os.path.join(os.environ["FILES_ENTERED"], str(os.getpid())), "w") as file:
@@ -97,8 +100,9 @@ def _print(what: str, package: str, entered: Entered, *, listed: bool) -> None:
         file=sys.stderr,
     )
     if listed:
-        for path in sorted(files):
-            print(f"  {path.relative_to(ROOT)}  {len(files[path])} functions", file=sys.stderr)
+        for path, entries in sorted(files.items()):
+            names = f": {', '.join(sorted(set(entries.values())))}" if len(entries) <= _FEW else ""
+            print(f"  {path.relative_to(ROOT)}  {len(entries)} functions{names}", file=sys.stderr)
 
 
 def _lines(functions: dict[tuple[int, int], str]) -> set[int]:

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from bench.verdict.series import Floats, Source
 from bench.verdict.trials import BASELINE, CURRENT, HISTORY, SHORT_SERIES
 from chamiperf_ci.verdict.change import FEWEST_HISTORY, HISTORY_WEIGHT, THIN_FACTORS
-from chamiperf_ci.verdict.distributions import MAD_TO_SD, centre_variance, quantile
 from chamiperf_ci.verdict.row import LARGEST_P
-from chamiperf_ci.verdict.statistic import prior_weight
+from chamiperf_ci.verdict.statistic import MAD_TO_SD, centre_variance, prior_weight, quantile
 
 Flags = NDArray[np.bool_]
 THETA = math.log(1.2)

@@ -16,10 +16,9 @@ from bench.verdict.simulated import windows_of_runs
 from bench.verdict.trials import BASELINE, CURRENT, HISTORY, LEVEL
 from bench.verdict.usual_rules import TOLERANCE
 from chamiperf_ci.models.vocabulary import MetricClass, RowVerdict
-from chamiperf_ci.verdict.distributions import tails
 from chamiperf_ci.verdict.night import Night, confirm_night, judge_night
 from chamiperf_ci.verdict.row import LARGEST_P, MOST_SCENARIOS, RowInput, RowKey, survivors
-from chamiperf_ci.verdict.statistic import PRIOR_SD
+from chamiperf_ci.verdict.statistic import PRIOR_SD, tails
 
 SERIES = 64
 SCENARIOS = 8

@@ -8,8 +8,8 @@ import numpy as np
 
 from bench.verdict.series import Floats
 from bench.verdict.trials import Trial
-from chamiperf_ci.verdict.distributions import tails
 from chamiperf_ci.verdict.drift import change_points
+from chamiperf_ci.verdict.statistic import tails
 
 TOLERANCE = math.log(1.2)
 LAST_VALUE = math.log(2.0)

@@ -22,7 +22,7 @@ from chamiperf_ci.adapters.actions import mask
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Catalogue, Dialect
 from chamiperf_ci.models.document import Document
-from chamiperf_ci.models.target import CHAMICORE, Identity, TargetsFile
+from chamiperf_ci.models.target import CHAMICORE, STATE_FILE, Identity, StackState, TargetsFile, default_state_dir
 
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(r"[ \t\n\r]*")
@@ -489,6 +489,32 @@ def read_targets(path: Path | None) -> TargetsFile:
         raise ConfigurationError(f"not valid TOML: {error}", where=where, remedy=_REMEDY) from error
     except ValidationError as error:
         raise ConfigurationError(first_wrong(error, TargetsFile), where=where, remedy=_REMEDY) from error
+
+
+def find_stack() -> StackState | None:
+    """The embedded stack that is up, by its state file; None where there is none, or only what a killed one left.
+
+    Raises:
+        ConfigurationError: The state file cannot be read, or is not one of this version.
+    """
+    path = default_state_dir() / STATE_FILE
+    try:
+        state = StackState.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as fault:
+        raise ConfigurationError(
+            f"the stack's state cannot be read: {fault.strerror}",
+            where=str(path),
+            remedy="Give another folder by CHAMIPERF_STATE_DIR.",
+        ) from None
+    except ValidationError as fault:
+        raise ConfigurationError(
+            f"not the state of an embedded stack of this version: {fault.error_count()} fault(s)",
+            where=str(path),
+            remedy="Remove the file, or give another folder by CHAMIPERF_STATE_DIR.",
+        ) from None
+    return state if state.is_up() else None
 
 
 _DIGEST = "sha256:"

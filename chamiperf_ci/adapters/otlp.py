@@ -3,15 +3,13 @@
 import importlib.util
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from chamiperf_ci import __version__
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
-ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-"""Variables that name a collector, the more special first."""
 _TIMEOUT_S: Final = 5
 
 
@@ -23,11 +21,6 @@ class Gauge:
     """Dotted, such as `chamiperf.verdict.value`."""
     value: float
     attributes: tuple[tuple[str, str], ...]
-
-
-def endpoint(environment: Mapping[str, str]) -> str | None:
-    """The collector that the environment names; None if it names none."""
-    return next((environment[name] for name in ENDPOINTS if environment.get(name)), None)
 
 
 def send(gauges: Sequence[Gauge], *, service: str, to: str) -> None:
@@ -45,7 +38,7 @@ def send(gauges: Sequence[Gauge], *, service: str, to: str) -> None:
     if importlib.util.find_spec("opentelemetry.exporter.otlp.proto.http") is None:
         raise ConfigurationError(
             "the OpenTelemetry exporter is not installed",
-            where=ENDPOINTS[-1],
+            where="OTEL_EXPORTER_OTLP_ENDPOINT",
             remedy="Install chamiperf-ci[otlp], or unset the variable.",
         )
     # Imported on use: they take a second, and most commands send nothing.

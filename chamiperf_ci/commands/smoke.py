@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from tabulate import tabulate
 
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore, Patience
@@ -11,8 +12,8 @@ from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.dialect import new_run_id
+from chamiperf_ci.models.seed import Smoke
 from chamiperf_ci.options import DURATION, out_option, target_options
-from chamiperf_ci.render.tables import conclusion, table
 from chamiperf_ci.steps.published import published, step_went_well
 from chamiperf_ci.steps.smoke import smoke as check_stack
 from chamiperf_ci.steps.targets import GivenTarget, resolve
@@ -52,6 +53,29 @@ def smoke(given: GivenTarget, out: Path, deadline: float) -> ExitCode:
     if outcome.refused is not None:
         raise outcome.refused
     return ExitCode.OK if outcome.document.ok else ExitCode.VERDICT_NO
+
+
+_HEADERS = ("service", "operation", "outcome", "ms", "problem")
+
+
+def table(document: Smoke) -> str:
+    """One row a check, in the order of the checks."""
+    rows = [
+        (check.service, check.operation, check.outcome, f"{check.duration_ms:.1f}", check.problem)
+        for check in document.checks
+    ]
+    return tabulate(rows, headers=_HEADERS, tablefmt="simple", disable_numparse=True, colalign=(*["left"] * 3, "right"))
+
+
+def conclusion(document: Smoke) -> str:
+    """One sentence, then one line for each thing left behind and each warning."""
+    outcomes = [check.outcome for check in document.checks]
+    counts = ", ".join(f"{outcomes.count(each)} {each}" for each in ("ok", "failed", "skipped") if each in outcomes)
+    verdict = "works" if document.ok else "does not work"
+    lines = [f"{document.environment} {verdict}: {counts}; {document.seconds:.1f} s"]
+    lines += [f"left behind: {each}" for each in document.left_behind]
+    lines += [f"warning: {each}" for each in document.warnings]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -50,14 +50,6 @@ class Phase(Value):
     herd: bool = False
     """Every VU starts an iteration at the phase's first instant, once."""
 
-    @model_validator(mode="after")
-    def _has_a_level(self) -> Self:
-        if (self.from_vus is None) != (self.to_vus is None) or (self.from_rate is None) != (self.to_rate is None):
-            raise ValueError("from and to belong together")
-        if self.vus is None and self.rate is None:
-            raise ValueError("a phase has VUs or a rate")
-        return self
-
     @property
     def vus(self) -> Level | None:
         """The VUs, or None where only arrivals are planned."""
@@ -220,6 +212,17 @@ class Profile(Value):
     name: str
     description: str
     scenarios: dict[str, Load]
+
+    @model_validator(mode="after")
+    def _each_phase_has_a_level(self) -> Self:
+        for phase in (phase for load in self.scenarios.values() for phase in load.phases):
+            if (phase.from_vus is None) != (phase.to_vus is None) or (phase.from_rate is None) != (
+                phase.to_rate is None
+            ):
+                raise ValueError("from and to belong together")
+            if phase.vus is None and phase.rate is None:
+                raise ValueError("a phase has VUs or a rate")
+        return self
 
 
 class PlanTls(Value):

@@ -1,4 +1,4 @@
-"""Tables of single steps: smoke, drill, time split, targets; and how a terminal shows them."""
+"""Tables of single steps: drill, time split, targets; and how a terminal shows them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,37 +8,11 @@ from tabulate import tabulate
 
 from chamiperf_ci.models.baselines import Baselines, Bound, Level, Rule, TargetRule
 from chamiperf_ci.models.drill import MOST_SEEN, Drill, DrillEffect
-from chamiperf_ci.models.seed import Smoke
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.documents import Block, Bullets, Heading, Paragraph, Table
 from chamiperf_ci.render.escaping import data, markdown
 from chamiperf_ci.render.numbers import percent, share
 from chamiperf_ci.render.sentences import amounts
-
-_SMOKE_HEADERS = ("service", "operation", "outcome", "ms", "problem")
-
-
-def table(document: Smoke) -> str:
-    """One row a check, in the order of the checks."""
-    rows = [
-        (check.service, check.operation, check.outcome, f"{check.duration_ms:.1f}", check.problem)
-        for check in document.checks
-    ]
-    return tabulate(
-        rows, headers=_SMOKE_HEADERS, tablefmt="simple", disable_numparse=True, colalign=(*["left"] * 3, "right")
-    )
-
-
-def conclusion(document: Smoke) -> str:
-    """One sentence, then one line for each thing left behind and each warning."""
-    outcomes = [check.outcome for check in document.checks]
-    counts = ", ".join(f"{outcomes.count(each)} {each}" for each in ("ok", "failed", "skipped") if each in outcomes)
-    verdict = "works" if document.ok else "does not work"
-    lines = [f"{document.environment} {verdict}: {counts}; {document.seconds:.1f} s"]
-    lines += [f"left behind: {each}" for each in document.left_behind]
-    lines += [f"warning: {each}" for each in document.warnings]
-    return "\n".join(lines)
-
 
 _HEADERS = ("slow-down", "injected", "p50 measured", "comparisons", "suspect in one night", "caught", "missed")
 

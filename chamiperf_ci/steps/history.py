@@ -32,7 +32,7 @@ from chamiperf_ci.render.escaping import plain
 from chamiperf_ci.steps.baselines.entry import rounded, row_of, stored_statements
 from chamiperf_ci.steps.compare.measure import measure
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue, read_runs
-from chamiperf_ci.steps.drill import measure as kept
+from chamiperf_ci.steps.drill import kept
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from chamiperf_ci.adapters import actions, otlp
 from chamiperf_ci.adapters.otlp import Gauge
@@ -91,14 +91,21 @@ def _show_hosts(variables: Mapping[str, str]) -> bool:
 
 
 SERVICE = "chamiperf"
+ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+"""Variables that name a collector, the more special first."""
 _PREFIX = "chamiperf.verdict"
 _DECISIONS = (f"{_PREFIX}.row", f"{_PREFIX}.target")
 """Gauges whose labels say what was decided."""
 
 
+def endpoint(environment: Mapping[str, str]) -> str | None:
+    """The collector that the environment names; None if it names none."""
+    return next((environment[name] for name in ENDPOINTS if environment.get(name)), None)
+
+
 def publish(verdict: Verdict, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
     """Send a verdict to the collector that the environment names; one that fails costs a line, never the verdict."""
-    to = otlp.endpoint(environment)
+    to = endpoint(environment)
     if to is None:
         return
     try:

@@ -19,7 +19,7 @@ from chamiperf_ci.render.tables import TimeSplit
 from chamiperf_ci.render.terminal import Form
 from chamiperf_ci.steps.compare.scenarios import read_runs
 from chamiperf_ci.steps.compare.step import echo
-from chamiperf_ci.steps.drill.measure import read_drill
+from chamiperf_ci.steps.drill.kept import read_drill
 from chamiperf_ci.steps.published import published_verdict
 from chamiperf_ci.steps.server_metrics.figures import joined
 

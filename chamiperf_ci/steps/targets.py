@@ -10,8 +10,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from chamiperf_ci.adapters import stack_state
-from chamiperf_ci.adapters.files import DEFAULT, dialect, read_secret, read_targets
+from chamiperf_ci.adapters.files import DEFAULT, dialect, find_stack, read_secret, read_targets
 from chamiperf_ci.adapters.http_client import check_url, host_of, is_loopback
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Dialect
@@ -41,7 +40,7 @@ def entry(given: Mapping[Service, str]) -> TargetEntry:
     Raises:
         ConfigurationError: No embedded stack runs, or a given URL is not its own.
     """
-    state = stack_state.find()
+    state = find_stack()
     if state is None:
         raise ConfigurationError(
             "no embedded stack is running", where=f"--target {NAME}", remedy="Start it: chamiperf stack up."
@@ -68,7 +67,7 @@ def entry(given: Mapping[Service, str]) -> TargetEntry:
 
 def serves(urls: Iterable[str]) -> bool:
     """Whether any of these URLs is the running embedded stack's: then what is measured is no product."""
-    state = stack_state.find()
+    state = find_stack()
     return state is not None and not {service.url for service in state.services}.isdisjoint(urls)
 
 

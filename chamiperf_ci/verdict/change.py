@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.verdict.distributions import (
+from chamiperf_ci.verdict.statistic import (
     MAD_TO_SD,
+    PRIOR_WEIGHT,
     absolute_deviation,
+    as_shown,
+    as_worse,
     centre,
     centre_variance,
+    is_quantity,
     median,
+    prior_weight,
     quantile,
     tails,
 )
-from chamiperf_ci.verdict.statistic import PRIOR_WEIGHT, as_shown, as_worse, is_quantity, prior_weight
 
 HISTORY_WEIGHT = 0.3
 FEWEST_HISTORY = 10

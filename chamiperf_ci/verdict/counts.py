@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict
 from chamiperf_ci.verdict.change import RUNS_TO_DECIDE
-from chamiperf_ci.verdict.distributions import median
-from chamiperf_ci.verdict.statistic import is_quantity
+from chamiperf_ci.verdict.statistic import is_quantity, median
 
 Z_95 = 1.959964
 

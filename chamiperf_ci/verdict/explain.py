@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.verdict.change import HISTORY_WEIGHT, Change
-from chamiperf_ci.verdict.distributions import centre_variance, quantile
 from chamiperf_ci.verdict.row import RowDecision
-from chamiperf_ci.verdict.statistic import prior_weight
+from chamiperf_ci.verdict.statistic import centre_variance, prior_weight, quantile
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, Direction, RowReason, RowVerdict
 from chamiperf_ci.verdict.change import Change, change
-from chamiperf_ci.verdict.distributions import median
 from chamiperf_ci.verdict.row import (
     LARGEST_P,
     RowDecision,
@@ -16,7 +15,7 @@ from chamiperf_ci.verdict.row import (
     survivors,
     suspect_scenarios,
 )
-from chamiperf_ci.verdict.statistic import as_shown, as_worse, is_quantity, prior_sd
+from chamiperf_ci.verdict.statistic import as_shown, as_worse, is_quantity, median, prior_sd
 
 NEW_P = 0.05
 """Below this p tonight is worse than the nights before, and a regression is a new one."""

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from chamiperf_ci.models.vocabulary import Direction, RowVerdict
 from chamiperf_ci.verdict.change import RUNS_TO_DECIDE, Change, change
 from chamiperf_ci.verdict.counts import wilson
-from chamiperf_ci.verdict.distributions import centre_variance, quantile
 from chamiperf_ci.verdict.night import confirm_night, judge_night
 from chamiperf_ci.verdict.row import (
     LARGEST_P,
@@ -27,7 +26,7 @@ from chamiperf_ci.verdict.row import (
     is_thin,
     thin_needs,
 )
-from chamiperf_ci.verdict.statistic import as_shown, log_tolerance, prior_sd
+from chamiperf_ci.verdict.statistic import as_shown, centre_variance, log_tolerance, prior_sd, quantile
 
 TRIALS = 200
 BASELINE_RUNS = 5

@@ -31,8 +31,15 @@ from chamiperf_ci.verdict.counts import (
     compare_rates,
     compare_stalled,
 )
-from chamiperf_ci.verdict.distributions import median
-from chamiperf_ci.verdict.statistic import as_shown, as_worse, is_pooled_prior, is_quantity, log_tolerance, prior_sd
+from chamiperf_ci.verdict.statistic import (
+    as_shown,
+    as_worse,
+    is_pooled_prior,
+    is_quantity,
+    log_tolerance,
+    median,
+    prior_sd,
+)
 
 VERDICT_WITHOUT_JUDGEMENT = MappingProxyType(
     {

@@ -16,7 +16,7 @@ from chamiperf_ci.commands.confirm import confirm
 from chamiperf_ci.commands.report import report
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.drill import measure
+from chamiperf_ci.steps.drill import kept
 
 
 @pytest.fixture
@@ -332,7 +332,7 @@ def test_a_report_says_what_a_drill_has_shown_of_its_gate(folder, capsys, option
 
 
 def test_a_verdict_says_what_the_drill_of_its_history_has_shown(folder, capsys):
-    measure.add(FolderHistory(folder / "history"), a_drill())
+    kept.add(FolderHistory(folder / "history"), a_drill())
     _, out, _ = ending(capsys, compare, "--all", "--history", "history")
     assert SEES in unbroken(out)
     assert SEES in unbroken(ending(capsys, report, "--all")[1])

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from chamiperf_ci.commands.smoke import conclusion, table
 from chamiperf_ci.models.seed import Smoke, SmokeCheck
-from chamiperf_ci.render.tables import conclusion, table
 
 DOCUMENT = Smoke(
     producer="chamiperf 0",

@@ -2,9 +2,8 @@ import pytest
 from made_verdicts import made_change, made_row, made_target
 from sample_verdict import a_verdict
 
-from chamiperf_ci.adapters.otlp import endpoint
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict
-from chamiperf_ci.steps.published import gauges, publish
+from chamiperf_ci.steps.published import endpoint, gauges, publish
 
 
 def said(**row):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from chamiperf_ci.verdict.distributions import quantile, tails
+from chamiperf_ci.verdict.statistic import quantile, tails
 
 QUANTILES = [  # nu, t(0.975), t(0.99)
     (1, 12.706204736432095, 31.82051595375758),

@@ -6,7 +6,7 @@ import pytest
 
 from chamiperf_ci.models.vocabulary import RowReason, Statistic
 from chamiperf_ci.verdict.statistic import RunStatistic
-from chamiperf_ci.verdict.validity import Limits, RowFacts, is_offered, row_reason
+from chamiperf_ci.verdict.target import RowFacts, RowLimits, is_offered, row_reason
 
 MEASURED = RunStatistic(100.0, Statistic.MEDIAN_OF_WINDOWS, None, 20)
 COMPARABLE = RowFacts(run_valid=True, current=MEASURED, baseline_statistics=(Statistic.MEDIAN_OF_WINDOWS,) * 5)
@@ -48,4 +48,4 @@ def test_a_rate_shows_only_where_a_fifth_more_is_offered(offered, expected):
 
 
 def test_limits_can_be_moved():
-    assert row_reason(replace(COMPARABLE, step=9.0), Limits(steps=10)) is None
+    assert row_reason(replace(COMPARABLE, step=9.0), RowLimits(steps=10)) is None

@@ -35,9 +35,8 @@ from chamiperf_ci.steps.baselines.candidates import (
 )
 from chamiperf_ci.steps.compare.measure import ERRORS, STALLED
 from chamiperf_ci.verdict.change import THIN_FACTORS
-from chamiperf_ci.verdict.distributions import centre
 from chamiperf_ci.verdict.night import RUNS_WANTED
-from chamiperf_ci.verdict.statistic import is_quantity
+from chamiperf_ci.verdict.statistic import centre, is_quantity
 
 Operation = dict[str, Any]
 

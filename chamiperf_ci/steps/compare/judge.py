@@ -58,7 +58,7 @@ from chamiperf_ci.verdict.row import (
     night_outcome,
 )
 from chamiperf_ci.verdict.statistic import as_shown, is_quantity, log_tolerance, prior_sd
-from chamiperf_ci.verdict.validity import OtherWork
+from chamiperf_ci.verdict.target import OtherWork
 
 
 def acknowledge(row: Row, problems: Sequence[KnownProblem], *, environment: str, night: date) -> Row:
@@ -249,6 +249,8 @@ def drift_rows(
     if night.run_kind is not RunKind.NIGHT or not night.valid or accepted is None or accepted.newest is None:
         return ()
     before = past.alike(night.fingerprint, night.started_at)
+    if not before:
+        return ()
     found = []
     for pairing, drifting in zip(pairings, rows, strict=True):
         judged = pairing.first
@@ -444,7 +446,7 @@ def _judgement(
             decisions,
             is_learning=any(scenario.learning_runs is not None for scenario in scenarios),
         ),
-        sensitivity=sensitivity(scenarios, question.drills),
+        sensitivity=sensitivity(scenarios, question.drills) if question.drills else (),
         first_look=first_look,
     )
     return Judgement(verdict, night, keyed, decisions)

@@ -30,12 +30,19 @@ from chamiperf_ci.verdict.counts import (
     share_interval,
     waits_for_connections,
 )
-from chamiperf_ci.verdict.distributions import centre
 from chamiperf_ci.verdict.power import smallest_found
 from chamiperf_ci.verdict.row import RowDecision, RowInput
-from chamiperf_ci.verdict.statistic import as_shown, as_worse, is_quantity, part_stands_out, prior_sd
-from chamiperf_ci.verdict.target import TargetDecision, judge_error_rate, judge_rate, judge_target
-from chamiperf_ci.verdict.validity import Limits, RowFacts, is_offered, row_reason
+from chamiperf_ci.verdict.statistic import as_shown, as_worse, centre, is_quantity, part_stands_out, prior_sd
+from chamiperf_ci.verdict.target import (
+    RowFacts,
+    RowLimits,
+    TargetDecision,
+    is_offered,
+    judge_error_rate,
+    judge_rate,
+    judge_target,
+    row_reason,
+)
 
 Measured = Mapping[RowKey, Measurement]
 
@@ -510,7 +517,7 @@ def _judged(
     if now.kind is RowKind.ERRORS:
         judged = judge_error_rate([run.failures for run in row.in_phase(phase)], limit)
     elif rule.offered_factor is not None:
-        limits = Limits(offered=rule.offered_factor)
+        limits = RowLimits(offered=rule.offered_factor)
         offered, chosen = _best_offer(row, limit, limits)
         phase = chosen.key.phase
         judged = judge_rate(_values(row, phase), limit, offered, sigma=sigma, limits=limits)
@@ -533,7 +540,7 @@ def _stands_here(rule: TargetRule, row: Pairing) -> bool:
     return not row.phases or row.key == row.phases[0].key
 
 
-def _best_offer(row: Pairing, limit: float, limits: Limits) -> tuple[float, Measurement]:
+def _best_offer(row: Pairing, limit: float, limits: RowLimits) -> tuple[float, Measurement]:
     """The phase that offers enough to show the rate, the earliest such; else the one that offers most."""
     offers = [(math.inf if found.offered is None else found.offered, found) for found in row.phases]
     enough = [offer for offer in offers if is_offered(offer[0], limit, limits)]

@@ -18,7 +18,7 @@ from chamiperf_ci.models.vocabulary import FactWord, RowReason, RunReason, Stati
 from chamiperf_ci.render.sentences import NEWEST, filled_in
 from chamiperf_ci.steps.compare.measure import LATENCY
 from chamiperf_ci.verdict.night import RUNS_WANTED, is_old
-from chamiperf_ci.verdict.validity import OtherWork
+from chamiperf_ci.verdict.target import OtherWork
 
 FRESH_AFTER = timedelta(minutes=10)
 """Runs closer together than this share the luck of one sitting (verdict.md section 7)."""

@@ -24,7 +24,7 @@ from chamiperf_ci.steps import history as nights_before
 from chamiperf_ci.steps import published as verdict_metrics
 from chamiperf_ci.steps.compare.judge import Gate, Judgement, Question, judge
 from chamiperf_ci.steps.compare.scenarios import environment_of, read_runs
-from chamiperf_ci.steps.drill.measure import KeptDrills, newest_drills
+from chamiperf_ci.steps.drill.kept import KeptDrills, newest_drills
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.verdict.explain import Step, explain
 from chamiperf_ci.verdict.row import FALSE_DISCOVERY_RATE, RowDecision, RowInput

@@ -1,21 +1,19 @@
-"""Measuring for a drill: unchanged runs, slowed runs, and what is kept to go on later."""
+"""Measuring for a drill: unchanged runs and slowed runs."""
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC
 from pathlib import Path
 from types import MappingProxyType
 
-from chamiperf_ci.adapters import files, stack_state
-from chamiperf_ci.adapters.history import FolderHistory, HistoryStore
+from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement
-from chamiperf_ci.models.drill import Drill, DrillRun, Purpose
+from chamiperf_ci.models import faults
+from chamiperf_ci.models.drill import DrillRun, Purpose
 from chamiperf_ci.models.faults import Latency
 from chamiperf_ci.models.run import Run
-from chamiperf_ci.models.target import StackKind, StackState, Target
+from chamiperf_ci.models.target import StackKind, StackState, Target, default_state_dir
 from chamiperf_ci.models.vocabulary import NOT_BY_CHANCE
 from chamiperf_ci.steps.load.drive import Output, describe
 from chamiperf_ci.steps.load.request import LoadOptions
@@ -59,67 +57,6 @@ def schedule(runs: int, comparisons: int, effects: Sequence[float]) -> tuple[Par
     return (*parts, Part("noise", 0.0, rest)) if rest else tuple(parts)
 
 
-_FOLDER = "drills"
-_NAME = re.compile(r"\d{8}T\d{6}Z\.(?P<scenario>[^./]+)\.(?P<profile>[^./]+)\.json")
-_REMEDY = "Make it with `chamiperf drill`."
-
-
-def read_drill(path: Path) -> Drill:
-    """Read a drill's file.
-
-    Raises:
-        ConfigurationError: It is missing or wrong.
-    """
-    return files.read_document(path, Drill, remedy=_REMEDY)
-
-
-def add(store: HistoryStore, drill: Drill) -> tuple[str, ...]:
-    """Write a drill that is not there yet and return its name.
-
-    Raises:
-        ConfigurationError: It has no valid run, so nothing says of which environment it is; or another one of that
-            second is there.
-        OutsideServiceError: The remote refuses.
-    """
-    if drill.fingerprint is None:
-        raise ConfigurationError(
-            "the drill has no valid run, so nobody can say what it was made of", where="--drill", remedy=_REMEDY
-        )
-    environment = drill.fingerprint.environment
-    name = f"{drill.started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}.{drill.scenario}.{drill.profile}.json"
-    return store.add(
-        {f"{environment}/{_FOLDER}/{name}": files.dumps(drill).encode()},
-        message=f"Add a drill of {environment}: {drill.scenario}",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class KeptDrills:
-    """Drills, and sentences about files that could not be read: a night is judged without them."""
-
-    drills: tuple[Drill, ...] = ()
-    problems: tuple[str, ...] = ()
-
-
-def newest_drills(history: Path, environment: str) -> KeptDrills:
-    """Return the newest drill of each scenario and profile of an environment.
-
-    Args:
-        history: Folder of the history; it need not exist.
-        environment: Whose.
-    """
-    folder = history / environment / _FOLDER
-    named = ((_NAME.fullmatch(name), name) for name in FolderHistory(folder).names())
-    newest = {(found["scenario"], found["profile"]): name for found, name in named if found}
-    drills, problems = [], []
-    for name in sorted(newest.values()):
-        try:
-            drills.append(read_drill(folder / name))
-        except ConfigurationError as error:
-            problems.append(f"{environment}/{_FOLDER}/{name} is passed over: {error.wrong}")
-    return KeptDrills(tuple(drills), tuple(problems))
-
-
 PLACES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {"boot_storm": ("bss", "bootscript"), "cloud_init_storm": ("cloud-init", "user-data")}
 )
@@ -159,11 +96,12 @@ class Injection:
             yield
             return
         latency = Latency(service=self.service, route=self.route, latency_ms=self.milliseconds(effect))
-        fault = stack_state.set_fault(self.state, latency)
+        folder = Path(self.state.state_dir)
+        fault = faults.add(folder, latency)
         try:
             yield
         finally:
-            stack_state.clear_faults(self.state, fault.id)
+            faults.remove(folder, fault.id)
 
 
 def find_injection(target: Target, scenario: str) -> Injection | str:
@@ -176,12 +114,16 @@ def find_injection(target: Target, scenario: str) -> Injection | str:
         return DEPLOYED
     if scenario not in PLACES:
         return f"the embedded stack spends no declared service time in {scenario}"
-    state = stack_state.found()
+    state = files.find_stack()
+    if state is None:
+        raise ConfigurationError(
+            "no embedded stack is up", where=str(default_state_dir()), remedy="Start one with `chamiperf stack up`."
+        )
     where, remedy = "the embedded stack", "Start it anew: chamiperf stack up --service-time-ms 8."
     if state.options.service_time_ms == 0:
         raise ConfigurationError("a slow-down is a share of a service time, and none is declared", where=where,
                                  remedy=remedy)  # fmt: skip
-    if stack_state.list_faults(state):
+    if faults.read(Path(state.state_dir)):
         raise ConfigurationError(
             "faults are set, so it is not what it is without a slow-down",
             where=where,

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from chamiperf_ci.adapters import machine, stack_state
+from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.files import PRODUCER, built_script, dialect, remove, write_document, write_text
+from chamiperf_ci.adapters.files import PRODUCER, built_script, dialect, find_stack, remove, write_document, write_text
 from chamiperf_ci.adapters.k6 import K6Outcome, K6Run, Segment, StopRequest, Vitals, marked, run_k6
 from chamiperf_ci.adapters.machine import machine_class
 from chamiperf_ci.errors import StackUnreachable, ToolkitError
@@ -130,7 +130,7 @@ def _with_sync_interval(target: Target, load: Load) -> Load:
     """The load with the sync interval of the embedded stack, where the scenario states one and nobody gave it."""
     if load.parameters.get(SYNC_INTERVAL) != 0 or target.stack_kind is not StackKind.EMBEDDED:
         return load
-    state = stack_state.find()
+    state = find_stack()
     if state is None:
         return load
     return load.model_copy(update={"parameters": {**load.parameters, SYNC_INTERVAL: state.options.sync_interval_s}})

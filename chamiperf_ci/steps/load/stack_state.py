@@ -4,14 +4,16 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from chamiperf_ci.adapters import machine, stack_state
+from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore
-from chamiperf_ci.adapters.files import read_manifest
+from chamiperf_ci.adapters.files import find_stack, read_manifest
 from chamiperf_ci.adapters.prometheus import Sample, Scraper, scraped
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement, ToolkitError
+from chamiperf_ci.models import faults
 from chamiperf_ci.models.dialect import Dialect, Identities, Route, fill
 from chamiperf_ci.models.faults import in_words
 from chamiperf_ci.models.run import Check, ScriptSummary
@@ -180,11 +182,11 @@ def _embedded(target: Target) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
     """The embedded stack's sizing, the faults that are set on it, in words, and its processes."""
     if target.stack_kind is not StackKind.EMBEDDED:
         return "", (), ()
-    state = stack_state.find()
+    state = find_stack()
     if state is None:
         return "", (), ()
     pids = tuple(process.pid for service in state.services for process in service.processes)
-    return state.sizing, tuple(in_words(each) for each in stack_state.list_faults(state)), pids
+    return state.sizing, tuple(in_words(each) for each in faults.read(Path(state.state_dir))), pids
 
 
 _GET = "-get"

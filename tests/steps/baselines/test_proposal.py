@@ -18,7 +18,7 @@ from chamiperf_ci.steps.baselines.propose import Intent, apply_patch
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.measure import measure
 from chamiperf_ci.verdict.change import change
-from chamiperf_ci.verdict.distributions import centre
+from chamiperf_ci.verdict.statistic import centre
 
 WANTED = Intent(act="add", who="ada", reason="the stack as it is", today=date(2026, 3, 9))
 REPLACING = replace(WANTED, act="replace")

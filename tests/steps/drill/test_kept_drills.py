@@ -7,7 +7,7 @@ from made_runs import made_fingerprint
 from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.steps import history
-from chamiperf_ci.steps.drill import measure
+from chamiperf_ci.steps.drill import kept
 
 DRILL = made_drill(fingerprint=made_fingerprint())
 
@@ -18,34 +18,34 @@ def store(tmp_path):
 
 
 def test_a_drill_is_kept_once_beside_the_runs(store):
-    assert measure.add(store, DRILL) == ("lab/drills/20261124T000000Z.boot_storm.demo.json",)
-    assert measure.add(store, DRILL) == ()
+    assert kept.add(store, DRILL) == ("lab/drills/20261124T000000Z.boot_storm.demo.json",)
+    assert kept.add(store, DRILL) == ()
 
 
 def test_the_newest_of_each_scenario_and_profile_is_read(store):
     newer = DRILL.model_copy(update={"started_at": DRILL.started_at + timedelta(days=1), "sentence": "Newer."})
     other = DRILL.model_copy(update={"profile": "full", "sentence": "Other."})
     for drill in (newer, DRILL, other):
-        measure.add(store, drill)
-    assert [drill.sentence for drill in measure.newest_drills(store.root, "lab").drills] == ["Other.", "Newer."]
+        kept.add(store, drill)
+    assert [drill.sentence for drill in kept.newest_drills(store.root, "lab").drills] == ["Other.", "Newer."]
 
 
 def test_an_environment_without_drills_has_none(store):
-    assert measure.newest_drills(store.root, "lab") == measure.KeptDrills()
+    assert kept.newest_drills(store.root, "lab") == kept.KeptDrills()
 
 
 def test_a_kept_drill_is_no_run_of_the_history(store):
-    measure.add(store, DRILL)
+    kept.add(store, DRILL)
     assert history.read(store) == history.Reading()
 
 
 def test_a_drill_without_a_valid_run_is_refused(store):
     with pytest.raises(ConfigurationError, match="no valid run"):
-        measure.add(store, DRILL.model_copy(update={"fingerprint": None}))
+        kept.add(store, DRILL.model_copy(update={"fingerprint": None}))
 
 
 def test_a_damaged_drill_is_passed_over_and_named(store):
-    [name] = measure.add(store, DRILL)
+    [name] = kept.add(store, DRILL)
     (store.root / name).write_text("{")
-    found = measure.newest_drills(store.root, "lab")
+    found = kept.newest_drills(store.root, "lab")
     assert (found.drills, found.problems[0].startswith(f"{name} is passed over: not valid JSON")) == ((), True)

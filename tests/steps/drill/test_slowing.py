@@ -1,9 +1,11 @@
 """Where slow-downs are injected, with a stack's folder instead of a stack."""
 
+from pathlib import Path
+
 import pytest
 from made_drills import STATE
 
-from chamiperf_ci.adapters import stack_state
+from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models import faults
 from chamiperf_ci.models.faults import Latency
@@ -23,12 +25,12 @@ def stack(tmp_path, monkeypatch):
     monkeypatch.setattr(faults, "SETTLE_S", 0)
     bss = ServiceState(name="bss", url="http://127.0.0.1:2", port=2, processes=())
     state = STATE.model_copy(update={"state_dir": str(tmp_path), "services": (bss,)})
-    monkeypatch.setattr(stack_state, "found", lambda: state)
+    monkeypatch.setattr(files, "find_stack", lambda: state)
     return state
 
 
 def set_faults(stack):
-    return [(fault.service, fault.route, fault.latency_ms) for fault in stack_state.list_faults(stack)]
+    return [(fault.service, fault.route, fault.latency_ms) for fault in faults.read(Path(stack.state_dir))]
 
 
 def test_a_slow_down_is_a_share_of_the_service_time_on_the_scenarios_route(stack):
@@ -44,13 +46,13 @@ def test_a_slow_down_is_taken_away_whatever_happens(stack):
 
 def test_a_fault_of_somebody_else_stays(stack):
     with find_injection(EMBEDDED, "boot_storm").slowed(0.4):
-        stack_state.set_fault(stack, Latency(service="bss", latency_ms=1))
+        faults.add(Path(stack.state_dir), Latency(service="bss", latency_ms=1))
     assert set_faults(stack) == [("bss", "*", 1)]
 
 
 def test_a_fault_that_somebody_else_cleared_is_no_failure(stack):
     with find_injection(EMBEDDED, "boot_storm").slowed(0.4):
-        stack_state.clear_faults(stack)
+        faults.remove(Path(stack.state_dir))
     assert set_faults(stack) == []
 
 
@@ -70,13 +72,13 @@ def test_a_scenario_without_a_declared_service_time_is_computed():
 
 
 def test_a_stack_without_a_service_time_is_refused(stack, monkeypatch):
-    monkeypatch.setattr(stack_state, "found", lambda: stack.model_copy(update={"options": StackOptions()}))
+    monkeypatch.setattr(files, "find_stack", lambda: stack.model_copy(update={"options": StackOptions()}))
     with pytest.raises(ConfigurationError, match="none is declared"):
         find_injection(EMBEDDED, "boot_storm")
 
 
 def test_a_stack_that_is_broken_already_is_refused(stack):
-    stack_state.set_fault(stack, Latency(service="bss", latency_ms=1))
+    faults.add(Path(stack.state_dir), Latency(service="bss", latency_ms=1))
     with pytest.raises(ConfigurationError, match="faults are set"):
         find_injection(EMBEDDED, "boot_storm")
 
