@@ -64,11 +64,12 @@ test-workflows: $(VENV)/.dev ## runs the actions and workflows with act in host 
 test-openchami: $(VENV)/.dev ## smoke, seed, two storms, a comparison and the removal on a running OpenCHAMI (docs/openchami.md)
 	CHAMIPERF_DIALECT=$${CHAMIPERF_DIALECT:-openchami} $(BIN)/pytest -q -p no:randomly tests/openchami/running_stack.py
 
-lint: $(VENV)/.dev types-k6 ## formatting, lint, types, import directions, workflows
+lint: $(VENV)/.dev types-k6 ## formatting, lint, types, import directions, class names, workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/class_names.py
 	tools/lint-workflows
 
 charts: ## build the script of report.html from tools/charts (node)

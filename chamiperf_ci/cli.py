@@ -156,7 +156,7 @@ def _say(message: str) -> None:
     line = actions.harmless(message)
     click.echo(f"chamiperf: {line}", err=True)
     if actions.inside():
-        actions.annotate([actions.Annotation(actions.Level.ERROR, "chamiperf", _published(line))])
+        actions.annotate([actions.Annotation(actions.AnnotationLevel.ERROR, "chamiperf", _published(line))])
     _summarise(line)
 
 

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from chamiperf_ci.adapters import actions
-from chamiperf_ci.adapters.github.api import Answer, failure
+from chamiperf_ci.adapters.github.api import GithubAnswer, failure
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement, OutsideServiceError
 
@@ -95,7 +95,7 @@ def test_what_is_published_of_an_error_names_the_environment_and_the_log_names_t
 def test_where_to_look_while_github_is_away_is_published(monkeypatch, tmp_path):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     with pytest.raises(SystemExit):
-        run(_ending_with(failure(Answer(503, {}, ""), what="ask", where="GET /user", permission="p")), [])
+        run(_ending_with(failure(GithubAnswer(503, {}, ""), what="ask", where="GET /user", permission="p")), [])
     assert "See githubstatus.com and run the job again." in (tmp_path / "summary").read_text()
 
 

@@ -17,7 +17,7 @@ from bench.verdict.trials import BASELINE, CURRENT, HISTORY, LEVEL
 from bench.verdict.usual_rules import TOLERANCE
 from chamiperf_ci.models.vocabulary import MetricClass, RowVerdict
 from chamiperf_ci.verdict.night import Night, confirm_night, judge_night
-from chamiperf_ci.verdict.row import LARGEST_P, MOST_SCENARIOS, RowInput, RowKey, survivors
+from chamiperf_ci.verdict.row import LARGEST_P, MOST_SCENARIOS, RowInput, RowName, survivors
 from chamiperf_ci.verdict.statistic import PRIOR_SD, tails
 
 SERIES = 64
@@ -80,14 +80,14 @@ def common_residuals() -> tuple[Floats, ...]:
     return tuple(found)
 
 
-def _night(random: np.random.Generator, noise: tuple[Floats, ...]) -> Iterator[tuple[RowKey, MetricClass, Floats]]:
+def _night(random: np.random.Generator, noise: tuple[Floats, ...]) -> Iterator[tuple[RowName, MetricClass, Floats]]:
     """Yield each row's drawn runs, baseline first, then history, then current."""
     sittings, columns = noise[0].shape
     order = random.permutation(sittings)[: BASELINE + HISTORY + CURRENT]
     series = random.choice(columns, SERIES, replace=False)
     for place, column in enumerate(series):
         for (metric, metric_class), group in zip(CLASSES.items(), noise, strict=True):
-            key = RowKey(f"scenario {place % SCENARIOS}", f"endpoint {place // SCENARIOS}", metric)
+            key = RowName(f"scenario {place % SCENARIOS}", f"endpoint {place // SCENARIOS}", metric)
             yield key, metric_class, group[order, column]
 
 
@@ -155,7 +155,7 @@ def _any_survives(family: list[Called]) -> bool:
     return bool(np.any(np.array(kept) & np.concatenate([called for _, called in family])))
 
 
-def _row(drawn: tuple[RowKey, MetricClass, Floats], slowdown: float) -> RowInput:
+def _row(drawn: tuple[RowName, MetricClass, Floats], slowdown: float) -> RowInput:
     key, metric_class, logs = drawn
     baseline, history, current = np.split(logs, (BASELINE, BASELINE + HISTORY))
     return RowInput(

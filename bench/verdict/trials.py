@@ -13,13 +13,13 @@ import numpy as np
 
 from bench.verdict.series import Floats, Source
 from chamiperf_ci.models.vocabulary import RowVerdict
-from chamiperf_ci.verdict.row import RowDecision, RowInput, RowKey, decide_row
+from chamiperf_ci.verdict.row import RowDecision, RowInput, RowName, decide_row
 
 LEVEL = 100.0
 BASELINE, HISTORY, CURRENT, PAIRS = 5, 30, 3, 5
 SHORT_SERIES = 45
 PASSES = (RowVerdict.PASS, RowVerdict.IMPROVEMENT)
-KEY = RowKey("bench", "series", "value")
+KEY = RowName("bench", "series", "value")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ ANNOTATION_LIMIT = 9
 _CUT = "\n\n_Cut here: the job summary is full. The whole text is in the artifact of this run._\n"
 
 
-class Level(StrEnum):
+class AnnotationLevel(StrEnum):
     """How loud an annotation is."""
 
     ERROR = "error"
@@ -34,7 +34,7 @@ class Level(StrEnum):
 class Annotation:
     """One line that GitHub shows on the run's page."""
 
-    level: Level
+    level: AnnotationLevel
     title: str
     message: str
 
@@ -133,7 +133,7 @@ def annotate(annotations: Sequence[Annotation]) -> None:
     """Show the worst annotations on the run's page, and how many more there are; outside GitHub Actions do nothing."""
     if not inside():
         return
-    worst = sorted(annotations, key=lambda annotation: list(Level).index(annotation.level))
+    worst = sorted(annotations, key=lambda annotation: list(AnnotationLevel).index(annotation.level))
     for annotation in worst[:ANNOTATION_LIMIT]:
         _log(f"::{annotation.level} title={_property(annotation.title)}::{_data(annotation.message)}")
     if more := worst[ANNOTATION_LIMIT:]:

@@ -163,7 +163,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ServiceRequest:
     """What is to be sent."""
 
     method: str
@@ -197,7 +197,7 @@ class Sender:
         """Close the connections."""
         self._http.close()
 
-    def send(self, request: Request, *, authorised: bool = True) -> Answer:
+    def send(self, request: ServiceRequest, *, authorised: bool = True) -> Answer:
         """Send a request and give its answer, whatever its status but 401 and 403.
 
         Answers 429, 502, 503 and 504 are asked for again; a request that got no answer only where it may be repeated.
@@ -218,7 +218,7 @@ class Sender:
             raise self._refused(answer)
         return answer
 
-    def _try(self, request: Request, credential: Mapping[str, str]) -> Answer:
+    def _try(self, request: ServiceRequest, credential: Mapping[str, str]) -> Answer:
         """Send until an answer counts; the wait doubles, with a random part, and is at least Retry-After's."""
         attempt = 0
         end = time.monotonic() + 2 * self._patience.timeout_s
@@ -238,7 +238,7 @@ class Sender:
             self._sleep(min(wait_s, _LONGEST_WAIT_S))
             attempt += 1
 
-    def _follow(self, request: Request, headers: Mapping[str, str]) -> Answer:
+    def _follow(self, request: ServiceRequest, headers: Mapping[str, str]) -> Answer:
         """Send, and follow what a GET is redirected to; the credential stays with its scheme, host and port."""
         sent = {**headers, **({} if request.content is None else {"Content-Type": "application/json"})}
         url, withheld = request.url, False
@@ -368,7 +368,7 @@ class Chamicore(Connections):
             raise ConfigurationError(
                 f"the service {service} is not configured", where="the target", remedy=f"Give --{service}-url."
             )
-        return self._sender.send(Request(method, f"{base}{path}", body, headers or {}), authorised=authorised)
+        return self._sender.send(ServiceRequest(method, f"{base}{path}", body, headers or {}), authorised=authorised)
 
     def operational(self, service: Service, name: ProbeName) -> Answer:
         """Ask for `health`, `readiness` or `version`; a service without a version is asked for its health.
@@ -376,7 +376,7 @@ class Chamicore(Connections):
         Behind a gateway they may have paths of their own (contract 1.3).
         """
         url = probe_url(self.target, self.dialect, service, name)
-        return self._sender.send(Request("GET", url), authorised=False)
+        return self._sender.send(ServiceRequest("GET", url), authorised=False)
 
     def is_good(self, service: Service, name: ProbeName, answer: Answer) -> bool:
         """Whether an answer to `operational` is a good one: some services answer 200 to whatever they are asked."""

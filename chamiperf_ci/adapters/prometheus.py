@@ -40,7 +40,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class PrometheusValue:
     """One series at one moment."""
 
     labels: Labels
@@ -74,13 +74,13 @@ class Prometheus(http_client.Connections):
         """Close the connections."""
         self._http.close()
 
-    def query(self, promql: str, *, at: float | None = None) -> tuple[Value, ...]:
+    def query(self, promql: str, *, at: float | None = None) -> tuple[PrometheusValue, ...]:
         """What an expression is at a moment (Unix seconds; None for now).
 
         Raises:
             OutsideServiceError: Prometheus does not answer, refuses, or does not understand.
         """
-        return self._ask(promql, at, lambda each: Value(_labels(each["metric"]), float(each["value"][1])))
+        return self._ask(promql, at, lambda each: PrometheusValue(_labels(each["metric"]), float(each["value"][1])))
 
     def samples(self, names: Iterable[str], *, start: float, end: float, matchers: str = "") -> tuple[RawSeries, ...]:
         """The samples of all series of these names from start to end, Unix seconds.

@@ -104,7 +104,7 @@ def alert(
         project_url=project_url,
         dry_run=dry_run,
     )
-    asked = decide.Asked(
+    asked = decide.AlertOptions(
         now=datetime.now(UTC),
         verdict=None if watch or without_verdict else verdict or out / "verdict.json",
         without_verdict=without_verdict,
@@ -122,7 +122,7 @@ def alert(
     for problem in told.undelivered:
         line = actions.harmless(f"not delivered: {problem}")
         click.echo(f"chamiperf: {line}", err=True)
-        actions.annotate([actions.Annotation(actions.Level.ERROR, "chamiperf alert", line)])
+        actions.annotate([actions.Annotation(actions.AnnotationLevel.ERROR, "chamiperf alert", line)])
     actions.append_summary(summary(sentence, [action.act for action in told.done], told.undelivered))
     actions.publish(
         {

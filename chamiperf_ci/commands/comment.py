@@ -104,7 +104,7 @@ def comment(
         dry_run=dry_run,
         say=lambda text: click.echo(f"{'would post: ' if dry_run else ''}{actions.harmless(text)}", err=True),
     )
-    request = step.Request(
+    request = step.CommentOptions(
         event=event,
         pull_request=pull_request,
         verdict_file=verdict or out / step.FILE,
@@ -117,7 +117,9 @@ def comment(
     outcome = step.comment(poster, request)
     click.echo(actions.quoted(outcome.text) if dry_run else outcome.posted.sentence)
     if outcome.posted.posting == "skipped":
-        actions.annotate([actions.Annotation(actions.Level.WARNING, "chamiperf comment", outcome.posted.reason)])
+        actions.annotate(
+            [actions.Annotation(actions.AnnotationLevel.WARNING, "chamiperf comment", outcome.posted.reason)]
+        )
     actions.append_summary(outcome.summary)
     actions.publish(
         {

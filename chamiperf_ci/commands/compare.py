@@ -51,7 +51,7 @@ def compare(
 
     return step.compare(
         runs or (out / "runs",),
-        step.Rules(baselines=baselines, history=history, gate=gate, fail_on=fail_on),
+        step.CompareOptions(baselines=baselines, history=history, gate=gate, fail_on=fail_on),
         out=out,
         explain=explain,
         form=form,

@@ -94,7 +94,7 @@ def drill(
         claim=Claim(claim.run, claim.owner, break_lock=claim.break_lock),
     )
     return judge.drill(
-        judge.Asked(
+        judge.DrillOptions(
             load=load,
             baselines=baselines,
             runs=runs,

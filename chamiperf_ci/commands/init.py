@@ -49,13 +49,13 @@ def init(
     for copy in planned:
         did = (
             "written"
-            if copy in written and copy.state is step.State.NEW
+            if copy in written and copy.state is step.FileState.NEW
             else "updated"
             if copy in written
             else copy.state
         )
         click.echo(f"{copy.path}: {did}")
-        if copy.diff and copy.state is not step.State.EDITED:
+        if copy.diff and copy.state is not step.FileState.EDITED:
             click.echo(copy.diff, nl=False)
     waiting = [copy for copy in planned if copy not in written and copy.state in step.WAITING]
     if check:
@@ -65,7 +65,7 @@ def init(
         return ExitCode.VERDICT_NO if stale else ExitCode.OK
     if waiting:
         click.echo("Merge the diff above by hand, or overwrite the file with --force.", err=True)
-    if any(copy.state is step.State.NEW for copy in planned):
+    if any(copy.state is step.FileState.NEW for copy in planned):
         click.echo("\nLeft to do:")
         for number, sentence in enumerate(step.left_to_do(planned, values or step.Values()), start=1):
             click.echo(f"{number}. {sentence}")

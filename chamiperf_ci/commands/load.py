@@ -226,7 +226,7 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
     Writes runs/SCENARIO.json, one file a scenario. Exits 3 when a run cannot be judged; the file says why.
     """
     from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - keeps `load --help` fast
-    from chamiperf_ci.steps.load.brake import Limits  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.load.brake import BrakeLimits  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.load.drive import Output, drive  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.load.request import LoadOptions, setting  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.server_metrics.collect import collector  # noqa: PLC0415 - as above
@@ -250,7 +250,7 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
             out=out,
             kind=RunKind(options.pop("kind")),
             settings=dict(map(setting, options.pop("settings"))),
-            limits=Limits(*(options.pop(name) for name in ("brake_share", "brake_after", "max_duration"))),
+            limits=BrakeLimits(*(options.pop(name) for name in ("brake_share", "brake_after", "max_duration"))),
             # Machines that share a load cannot know a run that is one command's own.
             claim=Claim(
                 claim.run if claim.is_named or options["shard"] is None else "",

@@ -21,7 +21,7 @@ SHORT_S = 120.0
 """A sustained phase shorter than this has ten windows, else twenty (verdict.md section 1)."""
 
 
-class Level(Value):
+class Ramp(Value):
     """A number of VUs or a rate of arrivals, from the phase's start to its end; equal where it is held."""
 
     start: float
@@ -51,11 +51,11 @@ class Phase(Value):
     """Every VU starts an iteration at the phase's first instant, once."""
 
     @property
-    def vus(self) -> Level | None:
+    def vus(self) -> Ramp | None:
         """The VUs, or None where only arrivals are planned."""
         if self.from_vus is None or self.to_vus is None:
             return None
-        return Level(start=self.from_vus, end=self.to_vus)
+        return Ramp(start=self.from_vus, end=self.to_vus)
 
     @property
     def most_vus(self) -> int:
@@ -63,11 +63,11 @@ class Phase(Value):
         return max(self.from_vus or 0, self.to_vus or 0)
 
     @property
-    def rate(self) -> Level | None:
+    def rate(self) -> Ramp | None:
         """The arrivals per second, or None where there are none."""
         if self.from_rate is None or self.to_rate is None:
             return None
-        return Level(start=self.from_rate, end=self.to_rate)
+        return Ramp(start=self.from_rate, end=self.to_rate)
 
 
 class Load(Value):

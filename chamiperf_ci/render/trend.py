@@ -55,7 +55,7 @@ class Drifting:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TrendStep:
     """A lasting change of level among the nights of the newest circumstances.
 
     Attributes:
@@ -98,7 +98,7 @@ class MetricTrend:
     newest: Point
     recent: tuple[float, ...]
     drifting: Drifting | None = None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[TrendStep, ...] = ()
 
     @property
     def name(self) -> str:

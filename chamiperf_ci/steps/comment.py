@@ -172,7 +172,7 @@ def fetch_verdict(api: Api, repository: str, run: int, artifact: str) -> Verdict
 
 
 @dataclass(frozen=True)
-class Request:
+class CommentOptions:
     """What is to be posted, and what decides where."""
 
     event: Event
@@ -189,7 +189,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CommentOutcome:
     """What became of a request."""
 
     posted: Posted
@@ -199,7 +199,7 @@ class Outcome:
     """For the job summary: a sentence, and the verdict itself where it could not be posted."""
 
 
-def comment(poster: "Poster", request: Request) -> Outcome:
+def comment(poster: "Poster", request: CommentOptions) -> CommentOutcome:
     """Decide, look up, fetch, render and post.
 
     Raises:
@@ -216,14 +216,16 @@ def comment(poster: "Poster", request: Request) -> Outcome:
     if foreign and isinstance(pull, Nowhere):
         # Without a pull request there is nobody to read it for, so the artifact is not even fetched.
         skipped = Posted("skipped", reason=pull.reason)
-        return Outcome(skipped, "", f"{skipped.sentence}\n")
+        return CommentOutcome(skipped, "", f"{skipped.sentence}\n")
     render = _renderer(_verdict(poster, request, destination), request, foreign=foreign)
     posted = Posted("skipped", reason=pull.reason) if isinstance(pull, Nowhere) else poster.post(pull, render)
     text = render(LIMIT)
-    return Outcome(posted, text, f"{posted.sentence}\n\n{text}" if posted.posting == "skipped" else posted.sentence)
+    return CommentOutcome(
+        posted, text, f"{posted.sentence}\n\n{text}" if posted.posting == "skipped" else posted.sentence
+    )
 
 
-def _verdict(poster: "Poster", request: Request, destination: Destination) -> Verdict | None:
+def _verdict(poster: "Poster", request: CommentOptions, destination: Destination) -> Verdict | None:
     """The verdict to post; None where the run had none."""
     if request.without_verdict:
         return None
@@ -235,7 +237,7 @@ def _verdict(poster: "Poster", request: Request, destination: Destination) -> Ve
     return published_verdict(verdict)
 
 
-def _renderer(verdict: Verdict | None, request: Request, *, foreign: bool) -> Callable[[int], str]:
+def _renderer(verdict: Verdict | None, request: CommentOptions, *, foreign: bool) -> Callable[[int], str]:
     run = request.event.other_run
     if verdict is None:
         where = f"[its summary]({request.event.run_url})" if request.event.run_url else "its summary"

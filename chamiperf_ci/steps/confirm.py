@@ -262,7 +262,7 @@ def confirm(asked: Confirmation, drives: Drives = WATCHED) -> ExitCode:
     """
     first = files.read_document(asked.verdict, Verdict, remedy="Make it with `chamiperf compare`.")
     chosen = choose(first, asked.scenarios, asked.max_scenarios)
-    rules = compare.Rules(asked.baselines, asked.history, first.gate, first.fail_on)
+    rules = compare.CompareOptions(asked.baselines, asked.history, first.gate, first.fail_on)
     nights = _runs_of(first, asked.runs)
     _require_same_baselines(first, asked.baselines)
     if not chosen:

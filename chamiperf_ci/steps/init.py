@@ -33,7 +33,7 @@ HOSTED = "ubuntu-24.04"
 """The runner of a copy that names none."""
 
 
-class State(StrEnum):
+class FileState(StrEnum):
     """What a file is, beside what it would be."""
 
     NEW = "new"
@@ -47,10 +47,10 @@ class State(StrEnum):
     """A file of that name which this toolkit did not write."""
 
 
-FINE = frozenset({State.CURRENT, State.EDITED})
+FINE = frozenset({FileState.CURRENT, FileState.EDITED})
 """What `--check` has nothing to say about."""
 
-WAITING = frozenset({State.EDITED_OLDER, State.FOREIGN})
+WAITING = frozenset({FileState.EDITED_OLDER, FileState.FOREIGN})
 """What waits for a person."""
 
 
@@ -99,7 +99,7 @@ class Copy:
     path: Path
     text: str
     before: str | None
-    state: State
+    state: FileState
 
     @property
     def diff(self) -> str:
@@ -203,13 +203,13 @@ def copies(root: Path, wanted: Sequence[str], toolkit: Toolkit, values: Values |
     before = _read(root, _TARGETS)
     targets = _targets(toolkit, with_pull_request=any(copy.path == _path("pull-request") for copy in made))
     # Whatever it says is the repository's own.
-    settings = Copy(_TARGETS, before or targets, before, State.NEW if before is None else State.CURRENT)
+    settings = Copy(_TARGETS, before or targets, before, FileState.NEW if before is None else FileState.CURRENT)
     return (*made, settings)
 
 
 def write(root: Path, planned: Sequence[Copy], *, force: bool) -> tuple[Copy, ...]:
     """Write what is new or older, with `force` also what was edited by hand; return what was written."""
-    chosen = {State.NEW, State.OLDER} | (set(State) - {State.CURRENT} if force else set())
+    chosen = {FileState.NEW, FileState.OLDER} | (set(FileState) - {FileState.CURRENT} if force else set())
     written = tuple(copy for copy in planned if copy.state in chosen)
     for copy in written:
         files.write_text(root / copy.path, copy.text)
@@ -260,17 +260,17 @@ def _copy(root: Path, name: str, toolkit: Toolkit, values: Values | None) -> Cop
     return Copy(path, text, before, _state(before, text))
 
 
-def _state(before: str | None, text: str) -> State:
+def _state(before: str | None, text: str) -> FileState:
     if before is None:
-        return State.NEW
+        return FileState.NEW
     there, new = _HEADER.match(before), _HEADER.match(text)
     if there is None or new is None:
-        return State.FOREIGN
+        return FileState.FOREIGN
     is_edited = _digest(before[there.end() :]) != there["digest"]
     is_older = there["digest"] != new["digest"]
     if is_edited:
-        return State.EDITED_OLDER if is_older else State.EDITED
-    return State.OLDER if is_older else State.CURRENT
+        return FileState.EDITED_OLDER if is_older else FileState.EDITED
+    return FileState.OLDER if is_older else FileState.CURRENT
 
 
 def _rendered(name: str, toolkit: Toolkit, values: Values) -> str:

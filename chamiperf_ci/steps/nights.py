@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from chamiperf_ci.models.history import NOT_MEASURING, AlertLine
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.steps.alerts.findings import UNNAMED, Night, Trouble
+from chamiperf_ci.steps.alerts.findings import UNNAMED, JudgedNight, Trouble
 from chamiperf_ci.steps.history import EntryName
 
 PERIOD = timedelta(hours=24)
@@ -104,7 +104,7 @@ def watched(
     period: timedelta,
     damaged: Collection[EntryName] = (),
     unknown: Sequence[str] = (),
-) -> tuple[Night, ...]:
+) -> tuple[JudgedNight, ...]:
     """What a look from outside finds, one night for each environment that is looked at; it never ends an alert.
 
     Args:
@@ -182,7 +182,7 @@ def _all_well(newest: EntryName | None, since: datetime | None, now: datetime) -
     return WELL
 
 
-def in_words(nights: Sequence[Night]) -> str:
+def in_words(nights: Sequence[JudgedNight]) -> str:
     """What was found, in one line; environments are named where there are several."""
     if len(nights) == 1:
         return nights[0].sentence
@@ -199,8 +199,8 @@ def newest_nights(names: Sequence[EntryName], environment: str = "") -> list[Ent
     return sorted(newest.values(), key=lambda name: name.started_at, reverse=True)
 
 
-def _seen_from_outside(environment: str, now: datetime, found: Sequence[AlertLine]) -> Night:
-    return Night(
+def _seen_from_outside(environment: str, now: datetime, found: Sequence[AlertLine]) -> JudgedNight:
+    return JudgedNight(
         environment=environment,
         when=now.date(),
         troubles=(Trouble(NOT_MEASURING, tuple(found)),) if found else (),

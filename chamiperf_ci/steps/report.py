@@ -52,7 +52,7 @@ def report(
     if not actions.append_summary(text):
         click.echo("The job summary was full; the whole text is in summary.md.", err=True)
     actions.annotate(
-        [actions.Annotation(actions.Level(note.level), note.title, note.message) for note in notes(verdict)]
+        [actions.Annotation(actions.AnnotationLevel(note.level), note.title, note.message) for note in notes(verdict)]
     )
     actions.publish(
         {

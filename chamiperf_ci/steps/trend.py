@@ -25,7 +25,7 @@ from chamiperf_ci.render.trend import (
     MetricTrend,
     Point,
     ScenarioTrend,
-    Step,
+    TrendStep,
     trend_markdown,
     trend_page,
 )
@@ -223,7 +223,7 @@ def _places(logs: Sequence[float]) -> list[int]:
     return sorted(sides) if len(sides) > 1 else []
 
 
-def _steps(seen: Sequence[_Seen]) -> Iterator[Step]:
+def _steps(seen: Sequence[_Seen]) -> Iterator[TrendStep]:
     """Where the level changed for good, by E-divisive on the logs of the last nights (verdict.md section 9)."""
     nights = [one.point for one in seen if one.row.metric not in (ERRORS, STALLED) and is_quantity(one.row.value)]
     nights = nights[-MOST_STEPPED:]
@@ -233,7 +233,7 @@ def _steps(seen: Sequence[_Seen]) -> Iterator[Step]:
     levels = [median(one.value for one in nights[start:end]) for start, end in pairwise(places)]
     for place, (before, after) in zip(places[1:-1], pairwise(levels), strict=True):
         if abs(math.log(after / before)) >= SMALLEST_DRIFT:
-            yield Step(nights[place].when, before, after)
+            yield TrendStep(nights[place].when, before, after)
 
 
 def _line(seen: Sequence[_Seen], accepted: Sequence[AcceptedRow], weeks: datetime | None) -> Line:

@@ -30,7 +30,7 @@ THIN_FACTORS = (2.0, 1.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Estimate:
     """A change on the log scale (up is worse, 0.1 is about 10 %), with its 95 % interval and one-sided p values.
 
     Attributes:
@@ -125,7 +125,7 @@ def change(
     prior_sd: float,
     history: Sequence[float] = (),
     direction: Direction = Direction.LOWER,
-) -> Change:
+) -> Estimate:
     """Compare current runs with baseline runs; the order of either is irrelevant.
 
     Args:
@@ -157,7 +157,7 @@ def change(
     se = sigma * math.sqrt(centre_variance(n) + centre_variance(k))
     half = quantile(0.975, nu) * se
     p_worse, p_better = tails(d / se, nu)
-    return Change(
+    return Estimate(
         direction=direction,
         baseline_runs=n,
         current_runs=k,
@@ -185,7 +185,7 @@ PRIOR_SD_OF_PAIR = 0.04
 PAIRS_TO_DECIDE = 5
 
 
-def change_of_pairs(pairs: Sequence[tuple[float, float]], *, direction: Direction = Direction.LOWER) -> Change:
+def change_of_pairs(pairs: Sequence[tuple[float, float]], *, direction: Direction = Direction.LOWER) -> Estimate:
     """Compare new with old within each (old, new) pair; the order of pairs is irrelevant.
 
     Raises:
@@ -204,7 +204,7 @@ def change_of_pairs(pairs: Sequence[tuple[float, float]], *, direction: Directio
     se = spread * math.sqrt(centre_variance(n))
     half = quantile(0.975, nu) * se
     p_worse, p_better = tails(d / se, nu)
-    return Change(
+    return Estimate(
         direction=direction,
         baseline_runs=n,
         current_runs=n,

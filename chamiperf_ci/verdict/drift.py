@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, Direction
-from chamiperf_ci.verdict.change import MOST_HISTORY, Change, change
+from chamiperf_ci.verdict.change import MOST_HISTORY, Estimate, change
 from chamiperf_ci.verdict.statistic import as_worse, is_quantity
 
 SMALLEST_SEGMENT = 5
@@ -125,7 +125,7 @@ class Drift:
     """
 
     alarm: bool
-    change: Change | None
+    change: Estimate | None
     began: ChangePoint | None = None
 
 

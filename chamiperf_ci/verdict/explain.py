@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.verdict.change import HISTORY_WEIGHT, Change
+from chamiperf_ci.verdict.change import HISTORY_WEIGHT, Estimate
 from chamiperf_ci.verdict.row import RowDecision
 from chamiperf_ci.verdict.statistic import centre_variance, prior_weight, quantile
 
@@ -42,7 +42,7 @@ def explain(decision: RowDecision) -> tuple[Step, ...]:
     return (*steps, Step("verdict", str(decision.reason), str(decision.verdict)))
 
 
-def _spread(measured: Change) -> tuple[Step, ...]:
+def _spread(measured: Estimate) -> tuple[Step, ...]:
     if measured.by_pairs:
         return (
             Step("n", "pairs", float(measured.baseline_runs)),
@@ -69,7 +69,7 @@ def _spread(measured: Change) -> tuple[Step, ...]:
     )
 
 
-def _interval(measured: Change) -> tuple[Step, ...]:
+def _interval(measured: Estimate) -> tuple[Step, ...]:
     both = "q_n / n" if measured.by_pairs else "q_n / n + q_k / k"
     factor = centre_variance(measured.baseline_runs)
     if not measured.by_pairs:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, Direction, RowReason, RowVerdict
-from chamiperf_ci.verdict.change import Change, change
+from chamiperf_ci.verdict.change import Estimate, change
 from chamiperf_ci.verdict.row import (
     LARGEST_P,
     RowDecision,
@@ -126,7 +126,7 @@ class StaleBaseline:
     unseen: float
 
 
-def stale_baseline(measured: Change, theta: float) -> StaleBaseline | None:
+def stale_baseline(measured: Estimate, theta: float) -> StaleBaseline | None:
     """Say whether a slowdown of the whole tolerance would go unseen, because the metric is so much better by now.
 
     It is when the change is better by the tolerance or more and the interval excludes no change: a row passes while

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chamiperf_ci.models.vocabulary import Direction, RowVerdict
-from chamiperf_ci.verdict.change import RUNS_TO_DECIDE, Change, change
+from chamiperf_ci.verdict.change import RUNS_TO_DECIDE, Estimate, change
 from chamiperf_ci.verdict.counts import wilson
 from chamiperf_ci.verdict.night import confirm_night, judge_night
 from chamiperf_ci.verdict.row import (
@@ -21,7 +21,7 @@ from chamiperf_ci.verdict.row import (
     LARGEST_P_OF_PAIRS,
     RowDecision,
     RowInput,
-    RowKey,
+    RowName,
     decide_row,
     is_thin,
     thin_needs,
@@ -58,7 +58,7 @@ class RowPower:
         smallest_confirmed: Smallest slowdown called a regression after confirmation in 80 % of trials.
     """
 
-    key: RowKey
+    key: RowName
     spread: float
     effects: tuple[EffectPower, ...]
     smallest_suspected: float
@@ -102,7 +102,7 @@ def needed_slowdown(decision: RowDecision) -> tuple[float, float]:
     return suspect, max(unclear, _evidence_lacking(measured, theta))
 
 
-def _evidence_lacking(measured: Change, theta: float) -> float:
+def _evidence_lacking(measured: Estimate, theta: float) -> float:
     if is_thin(measured):
         return thin_needs(measured) - measured.offsets[0]
     if measured.by_pairs:
@@ -111,7 +111,7 @@ def _evidence_lacking(measured: Change, theta: float) -> float:
     return max(quantile(1 - LARGEST_P, measured.nu) * measured.se - measured.d, theta / 2 - measured.offsets[0])
 
 
-def smallest_found(measured: Change, theta: float) -> float:
+def smallest_found(measured: Estimate, theta: float) -> float:
     """Return the slow-down on the log scale that three current runs (or these pairs) find in 80 % of cases.
 
     By the rule as it decides a row alone: p_worse below 0.01, U95 at or above `theta`, every run at least theta/2

@@ -20,7 +20,7 @@ from chamiperf_ci.models.vocabulary import (
     Statistic,
     TargetVerdict,
 )
-from chamiperf_ci.verdict.change import PAIRS_TO_DECIDE, RUNS_TO_DECIDE, THIN_FACTORS, Change, change, change_of_pairs
+from chamiperf_ci.verdict.change import PAIRS_TO_DECIDE, RUNS_TO_DECIDE, THIN_FACTORS, Estimate, change, change_of_pairs
 from chamiperf_ci.verdict.counts import (
     DifferenceComparison,
     ErrorComparison,
@@ -69,7 +69,7 @@ The last two are named although there is nothing to judge them by: never a pass,
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class RowKey:
+class RowName:
     """Which number a row is about; unique within a night."""
 
     scenario: str
@@ -102,7 +102,7 @@ class RowInput:
         detail: What goes with the reason, such as the fingerprint's field that differs; handed through.
     """
 
-    key: RowKey
+    key: RowName
     kind: RowKind = RowKind.QUANTITY
     metric_class: MetricClass = MetricClass.P99
     statistic: Statistic = Statistic.MEDIAN_OF_WINDOWS
@@ -171,7 +171,7 @@ def survivors(
     return tuple(p <= threshold and p < largest_p for p in p_values)
 
 
-def is_thin(measured: Change) -> bool:
+def is_thin(measured: Estimate) -> bool:
     """Say whether a change rests on a baseline of one or two runs; pairs bring their own baseline."""
     return not measured.by_pairs and measured.baseline_runs <= len(THIN_FACTORS)
 
@@ -203,13 +203,13 @@ class RowDecision:
         detail: What goes with the reason.
     """
 
-    key: RowKey
+    key: RowName
     kind: RowKind
     verdict: RowVerdict
     reason: RowReason
     tolerance: float
     theta: float
-    change: Change | None = None
+    change: Estimate | None = None
     stalled: StalledComparison | None = None
     errors: ErrorComparison | None = None
     difference: DifferenceComparison | None = None
@@ -346,7 +346,7 @@ class SuspectScenario:
 
     scenario: str
     p_worse: float
-    rows: tuple[RowKey, ...]
+    rows: tuple[RowName, ...]
 
 
 def suspect_scenarios(decisions: Iterable[RowDecision]) -> tuple[SuspectScenario, ...]:
@@ -396,7 +396,7 @@ HALF_AGAIN = math.log(1.5)
 TWICE = math.log(2.0)
 
 
-def thin_needs(measured: Change) -> float:
+def thin_needs(measured: Estimate) -> float:
     """Return how far above one or two accepted runs each current run must lie: half again, a pooled p99 twice.
 
     One baseline run called 5.2 % of unchanged pooled p99 a regression by half again, 2.1 % by twice (measured).
@@ -473,7 +473,7 @@ def settle(decision: RowDecision, *, worse_survives: bool, better_survives: bool
 
 
 def _verdict(
-    measured: Change, theta: float, *, worse_survives: bool, better_survives: bool
+    measured: Estimate, theta: float, *, worse_survives: bool, better_survives: bool
 ) -> tuple[RowVerdict, RowReason]:
     if measured.by_pairs and not _has_enough(measured):
         # Few pairs agree by luck: neither do they condemn, nor do they clear what one run made suspect.
@@ -487,7 +487,7 @@ def _verdict(
     return RowVerdict.PASS, RowReason.SLOWER_WITHIN_TOLERANCE if slower else RowReason.WITHIN_TOLERANCE
 
 
-def _condemned(measured: Change, theta: float, *, worse_survives: bool) -> RowReason | None:
+def _condemned(measured: Estimate, theta: float, *, worse_survives: bool) -> RowReason | None:
     """Return on which grounds a change that may exceed the tolerance is a regression; None when it is none."""
     if not _has_enough(measured):
         return None
@@ -500,7 +500,7 @@ def _condemned(measured: Change, theta: float, *, worse_survives: bool) -> RowRe
     return RowReason.SLOWER_IN_ALL_RUNS if worse_survives and nearest >= theta / 2 else None
 
 
-def _improved(measured: Change, theta: float, *, better_survives: bool) -> bool:
+def _improved(measured: Estimate, theta: float, *, better_survives: bool) -> bool:
     if measured.by_pairs:
         below = sum(offset < 0 for offset in measured.offsets)
         agree = _has_enough(measured) and below >= measured.current_runs - 1
@@ -508,7 +508,7 @@ def _improved(measured: Change, theta: float, *, better_survives: bool) -> bool:
     return better_survives and not is_thin(measured) and measured.offsets[-1] <= -theta / 2
 
 
-def _why(measured: Change, theta: float) -> RowReason:
+def _why(measured: Estimate, theta: float) -> RowReason:
     """Return why a change that may exceed the tolerance is not condemned."""
     if is_thin(measured):
         return RowReason.THIN_BASELINE
@@ -520,15 +520,15 @@ def _why(measured: Change, theta: float) -> RowReason:
     return RowReason.NOISY if agree else RowReason.RUNS_DISAGREE
 
 
-def _worth_another_run(measured: Change, theta: float) -> bool:
+def _worth_another_run(measured: Estimate, theta: float) -> bool:
     return not _has_enough(measured) and measured.d >= (thin_needs(measured) if is_thin(measured) else theta / 2)
 
 
-def _has_enough(measured: Change) -> bool:
+def _has_enough(measured: Estimate) -> bool:
     return measured.current_runs >= (PAIRS_TO_DECIDE if measured.by_pairs else RUNS_TO_DECIDE)
 
 
-def _pairs_agree(measured: Change) -> bool:
+def _pairs_agree(measured: Estimate) -> bool:
     return sum(offset > 0 for offset in measured.offsets) >= measured.current_runs - 1
 
 

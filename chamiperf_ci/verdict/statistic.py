@@ -124,7 +124,7 @@ def planned_statistic(metric_class: MetricClass, a_window: float, windows: int) 
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class WindowQuantile:
     """One window: a quantile of it (None when it has none), its requests, how many failed, its length in seconds."""
 
     value: float | None
@@ -165,7 +165,7 @@ class RunStatistic:
 
 
 def quantile_statistic(
-    windows: Sequence[Window],
+    windows: Sequence[WindowQuantile],
     metric_class: MetricClass,
     pooled: Pooled | None = None,
     *,
@@ -213,7 +213,7 @@ def quantile_statistic(
 
 
 def slow_quarter_statistic(
-    windows: Sequence[Window],
+    windows: Sequence[WindowQuantile],
     metric_class: MetricClass,
     *,
     direction: Direction = Direction.LOWER,
@@ -254,7 +254,7 @@ def part_stands_out(reached: Sequence[float], medians: Sequence[float], accepted
     return bool(reached) and all(part >= STANDS_OUT * max(own, usual) for part, own in runs)
 
 
-def throughput_statistic(windows: Sequence[Window]) -> RunStatistic:
+def throughput_statistic(windows: Sequence[WindowQuantile]) -> RunStatistic:
     """Return requests per second as the median over windows of count / seconds; a window without either is left out."""
     rates = [window.requests / window.seconds for window in windows if window.seconds > 0 and window.requests > 0]
     flawed = len(windows) - len(rates)

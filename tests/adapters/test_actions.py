@@ -5,7 +5,7 @@ import re
 import pytest
 
 from chamiperf_ci.adapters import actions
-from chamiperf_ci.adapters.actions import ANNOTATION_LIMIT, SUMMARY_LIMIT_BYTES, Annotation, Level
+from chamiperf_ci.adapters.actions import ANNOTATION_LIMIT, SUMMARY_LIMIT_BYTES, Annotation, AnnotationLevel
 from chamiperf_ci.errors import ConfigurationError
 
 
@@ -69,7 +69,7 @@ def test_outside_a_job_nothing_is_written(tmp_path, monkeypatch, capsys):
     actions.append_summary("# Verdict")
     actions.step_went_well("smoke 22/22")
     actions.mask("secret")
-    actions.annotate([Annotation(Level.ERROR, "title", "text")])
+    actions.annotate([Annotation(AnnotationLevel.ERROR, "title", "text")])
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr() == ("", "")
 
@@ -103,14 +103,14 @@ def test_each_line_of_a_secret_is_masked(capsys):
 
 @pytest.mark.usefixtures("job")
 def test_an_annotation_stays_one_line_and_one_title(capsys):
-    actions.annotate([Annotation(Level.WARNING, "a,b:c", "two\r\nlines 100%")])
+    actions.annotate([Annotation(AnnotationLevel.WARNING, "a,b:c", "two\r\nlines 100%")])
     assert capsys.readouterr().err == "::warning title=a%2Cb%3Ac::two%0D%0Alines 100%25\n"
 
 
 @pytest.mark.usefixtures("job")
 def test_the_worst_annotations_are_shown_and_the_rest_counted(capsys):
-    many = [Annotation(Level.NOTICE, "t", str(number)) for number in range(5)]
-    many += [Annotation(Level.ERROR, "t", f"e{number}") for number in range(ANNOTATION_LIMIT)]
+    many = [Annotation(AnnotationLevel.NOTICE, "t", str(number)) for number in range(5)]
+    many += [Annotation(AnnotationLevel.ERROR, "t", f"e{number}") for number in range(ANNOTATION_LIMIT)]
     actions.annotate(many)
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(" ")[0] for line in lines] == ["::error"] * ANNOTATION_LIMIT + ["::notice"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chamiperf_ci.adapters.github.api import Answer, TokenRefused, failure
+from chamiperf_ci.adapters.github.api import GithubAnswer, TokenRefused, failure
 from chamiperf_ci.adapters.github.comments import ACTIONS_LOGIN, login_of
 
 
@@ -14,7 +14,7 @@ class Refusing:
 
     def get(self, path, _shape, *, what, permission):
         """Refuse."""
-        raise failure(Answer(self.status, {}, ""), what=what, where=f"GET {path}", permission=permission)
+        raise failure(GithubAnswer(self.status, {}, ""), what=what, where=f"GET {path}", permission=permission)
 
 
 @pytest.mark.parametrize("status", [403, 404])

@@ -13,7 +13,9 @@ from chamiperf_ci.adapters.github.api import GitHubFailed, NoAnswer, connect
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
 REPOSITORY = "octo/stack"
-PROPOSAL = pull_requests.Proposal(branch="ours", title="t", body="b", message="m", files={"baselines.json": "{}\n"})
+PROPOSAL = pull_requests.ProposedChange(
+    branch="ours", title="t", body="b", message="m", files={"baselines.json": "{}\n"}
+)
 ASKED = {
     "a pull request": lambda api: pull_requests.read(api, REPOSITORY, 7),
     "the pull requests of a head": lambda api: pull_requests.from_head(

@@ -2,14 +2,14 @@
 
 import pytest
 
-from chamiperf_ci.adapters.github.api import ATTEMPTS, Answer, pause_before_retry
+from chamiperf_ci.adapters.github.api import ATTEMPTS, GithubAnswer, pause_before_retry
 
 NOW = 1_000.0
 
 
 def pause(status, headers=(), message="", attempt=1):
     """The pause after an answer."""
-    return pause_before_retry(Answer(status, dict(headers), message), attempt, NOW)
+    return pause_before_retry(GithubAnswer(status, dict(headers), message), attempt, NOW)
 
 
 @pytest.mark.parametrize(

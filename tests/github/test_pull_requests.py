@@ -4,11 +4,11 @@ import pytest
 
 from chamiperf_ci.adapters.github import pull_requests
 from chamiperf_ci.adapters.github.api import NotPermitted, Rejected
-from chamiperf_ci.adapters.github.pull_requests import Proposal, from_head, read
+from chamiperf_ci.adapters.github.pull_requests import ProposedChange, from_head, read
 from chamiperf_ci.errors import ConfigurationError
 
 REPOSITORY = "octo/stack"
-PROPOSAL = Proposal(
+PROPOSAL = ProposedChange(
     branch="chamiperf/baselines",
     title="Accept five runs",
     body="Because.",
@@ -66,7 +66,7 @@ def test_the_commit_holds_the_file_as_given(api, hub):
 
 def test_a_second_proposal_updates_the_open_pull_request(api, hub):
     propose(api, PROPOSAL)
-    later = Proposal(**{**vars(PROPOSAL), "title": "Accept six runs", "files": {"baselines.json": "[]\n"}})
+    later = ProposedChange(**{**vars(PROPOSAL), "title": "Accept six runs", "files": {"baselines.json": "[]\n"}})
     propose(api, later)
     assert [pull["title"] for pull in hub.pulls] == ["Accept six runs"]
 
@@ -80,7 +80,7 @@ def test_a_branch_that_ends_in_somebody_elses_commit_is_left_alone(api, hub):
 
 
 def test_nothing_is_pushed_to_the_default_branch(api, hub):
-    proposal = Proposal(**{**vars(PROPOSAL), "branch": "main"})
+    proposal = ProposedChange(**{**vars(PROPOSAL), "branch": "main"})
     with pytest.raises(ConfigurationError, match="nothing is pushed to that"):
         propose(api, proposal)
     assert hub.writes == []

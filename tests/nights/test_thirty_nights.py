@@ -104,7 +104,7 @@ class Nights:
         )
         history_, link = FolderHistory(self.folder / "history"), f"https://github.test/runs/{now:%m%d}"
         asked = {"history": history_, "schedule": "nightly.yml", "link": "" if asked.get("watch") else link} | asked
-        (night,), told = decide.alert(decide.Asked(now=now, **asked), channels)
+        (night,), told = decide.alert(decide.AlertOptions(now=now, **asked), channels)
         said = [*map(_line, (each for each in self.hub.log[already:] if each.verb != "GET")), *hook.heard]
         said += [f"  NOT DELIVERED, exit code 4: {problem}" for problem in told.undelivered]
         if said or not asked.get("watch"):

@@ -16,7 +16,7 @@ from chamiperf_ci.render.trend import (
     MetricTrend,
     Point,
     ScenarioTrend,
-    Step,
+    TrendStep,
     trend_markdown,
     trend_page,
 )
@@ -187,8 +187,8 @@ def test_with_a_baseline_for_some_the_others_are_counted_as_not_judged():
 
 
 def test_a_lasting_step_is_said_first_and_a_recovered_one_is_said_to_be_over():
-    up = Step(FIRST + timedelta(days=10), 3.0, 6.0)
-    down = Step(FIRST + timedelta(days=20), 6.0, 3.1)
+    up = TrendStep(FIRST + timedelta(days=10), 3.0, 6.0)
+    down = TrendStep(FIRST + timedelta(days=20), 6.0, 3.1)
     said = trend_markdown([_trend(_metric("p50", steps=(up,)), _metric("p95", steps=(up, down)))])
     assert "boot_storm bootscript p50 is 100.0 % slower since" in said.splitlines()[0]
     assert "bootscript p95: back since" in said
@@ -196,7 +196,7 @@ def test_a_lasting_step_is_said_first_and_a_recovered_one_is_said_to_be_over():
 
 
 def test_what_moved_most_comes_first_and_zeros_are_one_line():
-    up = Step(FIRST + timedelta(days=10), 3.0, 6.0)
+    up = TrendStep(FIRST + timedelta(days=10), 3.0, 6.0)
     calm, zero, moved = _metric("p50"), _metric("errors", values=(0.0, 0.0)), _metric("p99", steps=(up,))
     said = trend_markdown([_trend(calm, zero, moved)])
     assert said.index("<code>bootscript p99</code>") < said.index("<code>bootscript p50</code>")

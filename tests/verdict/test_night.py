@@ -7,7 +7,7 @@ from verdict_numbers import key, row
 
 from chamiperf_ci.models.vocabulary import MetricClass, RowKind, RowReason, RowVerdict
 from chamiperf_ci.verdict.night import confirm_night, judge_night
-from chamiperf_ci.verdict.row import RowInput, RowKey, decide_row, settle
+from chamiperf_ci.verdict.row import RowInput, RowName, decide_row, settle
 
 SLOWER = (97.0, 101.0, 99.0)  # worked example 3: p 0.001034
 SAME = (82.0, 82.5, 81.5)
@@ -152,7 +152,7 @@ def test_after_the_repeats_nothing_is_left_to_repeat(confirming):
 
 def many_nights(baseline, nights, current, **changes):
     return RowInput(
-        RowKey("s", "e", "p95"),
+        RowName("s", "e", "p95"),
         metric_class=MetricClass.P95,
         baseline=baseline,
         history=nights,

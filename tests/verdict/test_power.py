@@ -12,7 +12,7 @@ from verdict_numbers import KEY, row
 from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowVerdict, Statistic
 from chamiperf_ci.verdict.night import confirm_night, judge_night
 from chamiperf_ci.verdict.power import gate_power, needed_slowdown, smallest_found
-from chamiperf_ci.verdict.row import RowInput, RowKey, decide_row
+from chamiperf_ci.verdict.row import RowInput, RowName, decide_row
 
 near = st.floats(min_value=90, max_value=115)
 EPSILON = 1e-6
@@ -135,7 +135,7 @@ def test_a_claimed_slow_down_is_found_in_about_four_of_five_cases(spread):
         runs = np.exp(draws.standard_t(4, 38) * spread)
         baseline, before, now = runs[:5], runs[5:35], runs[35:]
         blank = RowInput(
-            RowKey("s", "e", "p95"),
+            RowName("s", "e", "p95"),
             metric_class=MetricClass.P95,
             baseline=tuple(baseline),
             history=tuple(before),
@@ -150,7 +150,9 @@ def test_a_claimed_slow_down_is_found_in_about_four_of_five_cases(spread):
 
 
 def test_a_claim_is_never_below_what_the_rule_asks_of_a_slow_down():
-    quiet = RowInput(RowKey("s", "e", "p50"), metric_class=MetricClass.P50, baseline=(100.0,) * 5, current=(100.0,) * 3)
+    quiet = RowInput(
+        RowName("s", "e", "p50"), metric_class=MetricClass.P50, baseline=(100.0,) * 5, current=(100.0,) * 3
+    )
     claim = smallest_found(decide_row(quiet).change, math.log(1.2))
     just_below = replace(quiet, current=(100.0 * math.exp(claim) * 0.93,) * 3)
     assert decide_row(just_below).verdict is not RowVerdict.REGRESSION
@@ -158,7 +160,7 @@ def test_a_claim_is_never_below_what_the_rule_asks_of_a_slow_down():
 
 def test_one_baseline_run_of_a_pooled_p99_asks_for_twice_as_much():
     pooled = RowInput(
-        RowKey("s", "e", "p99"), statistic=Statistic.POOLED, baseline=(100.0,), current=(180.0, 185.0, 190.0)
+        RowName("s", "e", "p99"), statistic=Statistic.POOLED, baseline=(100.0,), current=(180.0, 185.0, 190.0)
     )
     assert decide_row(replace(pooled, statistic=Statistic.MEDIAN_OF_WINDOWS)).verdict is RowVerdict.REGRESSION
     assert decide_row(pooled).verdict is RowVerdict.INCONCLUSIVE

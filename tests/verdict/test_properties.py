@@ -11,8 +11,8 @@ from verdict_numbers import KEY
 from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowReason, RowVerdict
 from chamiperf_ci.verdict.change import change
 from chamiperf_ci.verdict.night import judge_night
-from chamiperf_ci.verdict.row import RowInput, RowKey, decide_row
-from chamiperf_ci.verdict.statistic import Window, quantile_statistic
+from chamiperf_ci.verdict.row import RowInput, RowName, decide_row
+from chamiperf_ci.verdict.statistic import WindowQuantile, quantile_statistic
 
 searched = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -84,7 +84,8 @@ def test_the_order_of_pairs_is_irrelevant(pairs, data):
 def test_the_order_of_windows_is_irrelevant(windows, data):
     shuffled = data.draw(st.permutations(windows))
     before, after = (
-        quantile_statistic([Window(value, 5_000) for value in order], MetricClass.P99) for order in (windows, shuffled)
+        quantile_statistic([WindowQuantile(value, 5_000) for value in order], MetricClass.P99)
+        for order in (windows, shuffled)
     )
     assert before == after
 
@@ -93,7 +94,7 @@ def test_the_order_of_windows_is_irrelevant(windows, data):
 @given(currents=st.lists(near_runs, min_size=2, max_size=8), data=st.data())
 def test_the_order_of_rows_is_irrelevant(currents, data):
     rows = [
-        RowInput(RowKey("s", str(place), "p99"), baseline=(100.0, 101.0, 99.0), current=current)
+        RowInput(RowName("s", str(place), "p99"), baseline=(100.0, 101.0, 99.0), current=current)
         for place, current in enumerate(currents)
     ]
     shuffled = data.draw(st.permutations(rows))
@@ -108,7 +109,7 @@ def test_the_order_of_rows_is_irrelevant(currents, data):
 @given(mine=near_runs, others=st.lists(near_runs, max_size=5))
 def test_a_rows_change_does_not_depend_on_other_rows(mine, others):
     rows = [
-        RowInput(RowKey("s", str(place), "p99"), baseline=(100.0, 101.0, 99.0), current=current)
+        RowInput(RowName("s", str(place), "p99"), baseline=(100.0, 101.0, 99.0), current=current)
         for place, current in enumerate([mine, *others])
     ]
     assert judge_night(rows).decisions[0].change == decide_row(rows[0]).change

@@ -7,7 +7,7 @@ import pytest
 from chamiperf_ci.models.vocabulary import MetricClass, RowReason, Statistic
 from chamiperf_ci.verdict.statistic import (
     Pooled,
-    Window,
+    WindowQuantile,
     quantile_statistic,
     throughput_statistic,
     value_statistic,
@@ -15,7 +15,7 @@ from chamiperf_ci.verdict.statistic import (
 
 
 def windows(count, value=100.0, requests=1_000, failed=0):
-    return [Window(value, requests, failed)] * count
+    return [WindowQuantile(value, requests, failed)] * count
 
 
 def p99(some, pooled=None):
@@ -23,7 +23,7 @@ def p99(some, pooled=None):
 
 
 def test_it_is_the_median_of_the_windows():
-    found = p99([Window(float(value), 1_000) for value in range(1, 21)])
+    found = p99([WindowQuantile(float(value), 1_000) for value in range(1, 21)])
     assert (found.value, found.statistic, found.windows) == (10.5, Statistic.MEDIAN_OF_WINDOWS, 20)
 
 
@@ -74,7 +74,7 @@ def test_a_window_with_one_percent_of_failures_still_counts():
 
 @pytest.mark.parametrize("flaw", [math.nan, math.inf, 0.0, -3.0, None])
 def test_a_window_whose_number_is_none_is_left_out_and_counted(flaw):
-    found = p99([*windows(19), Window(flaw, 1_000)])
+    found = p99([*windows(19), WindowQuantile(flaw, 1_000)])
     assert (found.value, found.windows, found.flawed) == (100, 19, 1)
 
 
@@ -86,7 +86,7 @@ def test_a_pooled_quantile_that_is_no_number_is_not_used():
     assert p99(windows(9), Pooled(math.nan, 9_000)).reason is RowReason.NOT_A_QUANTITY
 
 
-@pytest.mark.parametrize("some", [[], [Window(None, 0)] * 20])
+@pytest.mark.parametrize("some", [[], [WindowQuantile(None, 0)] * 20])
 def test_no_requests_at_all_are_not_measured(some):
     assert p99(some).reason is RowReason.NOT_MEASURED
 
@@ -97,12 +97,14 @@ def test_only_a_quantile_has_requests_beyond_it():
 
 
 def test_throughput_is_the_median_of_counts_over_seconds():
-    some = [Window(None, requests, seconds=30.0) for requests in (300, 330, 600)]
+    some = [WindowQuantile(None, requests, seconds=30.0) for requests in (300, 330, 600)]
     assert throughput_statistic(some).value == 11
 
 
 def test_a_window_without_requests_or_seconds_has_no_throughput():
-    found = throughput_statistic([Window(None, 300, seconds=30.0), Window(None, 0, seconds=30.0), Window(None, 9)])
+    found = throughput_statistic(
+        [WindowQuantile(None, 300, seconds=30.0), WindowQuantile(None, 0, seconds=30.0), WindowQuantile(None, 9)]
+    )
     assert (found.value, found.flawed) == (10, 2)
 
 

@@ -7,10 +7,10 @@ import pytest
 from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowReason, RowVerdict
 from chamiperf_ci.verdict.change import change
 from chamiperf_ci.verdict.drift import find_drift
-from chamiperf_ci.verdict.row import RowInput, RowKey, decide_row
+from chamiperf_ci.verdict.row import RowInput, RowName, decide_row
 from chamiperf_ci.verdict.statistic import PRIOR_SD
 
-KEY = RowKey("boot_storm", "bootscript", "p99")
+KEY = RowName("boot_storm", "bootscript", "p99")
 B = (80, 84, 78, 82, 90)
 H = (
     *(81, 79, 84, 80, 83, 78, 82, 86, 80, 79, 83, 81, 77, 82, 84),

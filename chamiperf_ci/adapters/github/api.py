@@ -35,7 +35,7 @@ _SECONDARY = ("secondary rate limit", "abuse detection", "retry your request aga
 
 
 @dataclass(frozen=True)
-class Answer:
+class GithubAnswer:
     """What came back: a status, headers with lower-case names, and GitHub's message.
 
     Status 0 stands for no answer at all: the connection was refused or broke, so nobody knows whether a write happened.
@@ -64,7 +64,7 @@ class Answer:
         )
 
 
-def pause_before_retry(answer: Answer, attempt: int, now: float) -> float | None:
+def pause_before_retry(answer: GithubAnswer, attempt: int, now: float) -> float | None:
     """Seconds to wait before the same request is sent again; None when that cannot help.
 
     Args:
@@ -82,7 +82,7 @@ def pause_before_retry(answer: Answer, attempt: int, now: float) -> float | None
     return None
 
 
-def _asked_for(answer: Answer, attempt: int, now: float) -> float:
+def _asked_for(answer: GithubAnswer, attempt: int, now: float) -> float:
     after = answer.headers.get("retry-after", "")
     if after.isdigit():
         return float(after)
@@ -129,7 +129,7 @@ class NoAnswer(GitHubFailed):
     """Nothing usable came back."""
 
 
-def failure(answer: Answer, *, what: str, where: str, permission: str) -> GitHubFailed:
+def failure(answer: GithubAnswer, *, what: str, where: str, permission: str) -> GitHubFailed:
     """The failure behind an answer.
 
     Args:
@@ -164,7 +164,7 @@ def failure(answer: Answer, *, what: str, where: str, permission: str) -> GitHub
     return Rejected(f"GitHub refused: could not {what}", where=where, remedy="The answer says what it does not accept.")
 
 
-def _not_permitted(answer: Answer, what: str, where: str, permission: str) -> NotPermitted:
+def _not_permitted(answer: GithubAnswer, what: str, where: str, permission: str) -> NotPermitted:
     """The commonest causes of a refusal, each with a text of its own."""
     if answer.status == 401:  # noqa: PLR2004 - unauthorized
         return TokenRefused(
@@ -211,13 +211,13 @@ LONGEST_MESSAGE = 500
 """Characters of GitHub's own message that we repeat."""
 
 
-class Shape(BaseModel):
+class AnswerShape(BaseModel):
     """What we need of an answer of GitHub's; an answer that does not have it is refused at the door."""
 
     model_config = ConfigDict(frozen=True, strict=True, populate_by_name=True)
 
 
-S = TypeVar("S", bound=Shape)
+S = TypeVar("S", bound=AnswerShape)
 
 Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
 """A text that GitHub may leave out as null."""
@@ -343,7 +343,7 @@ class Api:
             GitHubFailed: As `get`; also when a run writes more often than `WRITES_PER_RUN`.
         """
         data, _ = self._ask(verb, path, body=body, what=what, permission=permission, made=made)
-        if isinstance(data, Shape) and isinstance(data, shape):
+        if isinstance(data, AnswerShape) and isinstance(data, shape):
             return data
         try:
             return _shaped(shape, data, what, f"{verb} {path}")
@@ -384,7 +384,7 @@ class Api:
         body: Mapping[str, object] | None = None,
         made: Callable[[], S | None] | None = None,
         download: bool = False,
-    ) -> tuple[Any, Answer]:
+    ) -> tuple[Any, GithubAnswer]:
         attempt, doubt, hops, place = 1, False, 0, path
         while True:
             answer, text = self._send(verb, place, parameters, body, what)
@@ -407,7 +407,7 @@ class Api:
                 raise failure(answer, what=what, where=f"{verb} {path}", permission=permission)
             attempt += 1
 
-    def _moved(self, answer: Answer, verb: str, path: str, what: str) -> str:
+    def _moved(self, answer: GithubAnswer, verb: str, path: str, what: str) -> str:
         """Where a request goes on; the token goes nowhere but to the API that it is for.
 
         Raises:
@@ -432,7 +432,7 @@ class Api:
         parameters: Mapping[str, str | int] | None,
         body: Mapping[str, object] | None,
         what: str,
-    ) -> tuple[Answer, str]:
+    ) -> tuple[GithubAnswer, str]:
         """Send a request once."""
         if verb != "GET":
             if self.writes_left == 0:
@@ -456,8 +456,8 @@ class Api:
         # What requests raises is an OSError, unless the answer breaks off or is compressed otherwise than it says.
         except (OSError, ValueError, zlib.error, urllib3.exceptions.HTTPError, http.client.HTTPException) as error:
             self.lost_s += time.monotonic() - began
-            return Answer(0, {}, type(error).__name__), ""
-        return Answer(status, headers, _message(text) if status >= 400 else ""), text  # noqa: PLR2004 - as in _ask
+            return GithubAnswer(0, {}, type(error).__name__), ""
+        return GithubAnswer(status, headers, _message(text) if status >= 400 else ""), text  # noqa: PLR2004 - as in _ask
 
 
 def _origin(url: str) -> str | None:

@@ -9,7 +9,7 @@ import httpx
 from pydantic import Field
 
 from chamiperf_ci.adapters import bounds
-from chamiperf_ci.adapters.github.api import TIMEOUT_S, Api, NoAnswer, Shape
+from chamiperf_ci.adapters.github.api import TIMEOUT_S, AnswerShape, Api, NoAnswer
 from chamiperf_ci.errors import ConfigurationError
 
 PERMISSION = "actions: read"
@@ -23,7 +23,7 @@ FILE_LIMIT_BYTES = 4 * 1024 * 1024
 _REMEDY = "Nothing was posted. Look at the run that made the artifact; do not trust what it says."
 
 
-class Artifact(Shape):
+class Artifact(AnswerShape):
     """An artifact as GitHub lists it; everything but the number is the run's own word."""
 
     number: int = Field(validation_alias="id")

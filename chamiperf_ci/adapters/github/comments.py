@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pydantic import AliasPath, Field
 
-from chamiperf_ci.adapters.github.api import Api, NotFound, NotPermitted, Rejected, Shape, Text, TokenRefused
+from chamiperf_ci.adapters.github.api import AnswerShape, Api, NotFound, NotPermitted, Rejected, Text, TokenRefused
 from chamiperf_ci.errors import ConfigurationError
 
 PERMISSION = "pull-requests: write"
@@ -27,7 +27,7 @@ class Posting(StrEnum):
     UNCHANGED = "unchanged"
 
 
-class Comment(Shape):
+class Comment(AnswerShape):
     """A comment as it stands on GitHub."""
 
     number: int = Field(validation_alias="id")
@@ -38,7 +38,7 @@ class Comment(Shape):
     url: Text = Field("", validation_alias="html_url")
 
 
-class _User(Shape):
+class _User(AnswerShape):
     login: str
 
 

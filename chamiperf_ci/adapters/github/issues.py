@@ -5,13 +5,13 @@ from typing import Any, Literal
 
 from pydantic import AliasPath, Field
 
-from chamiperf_ci.adapters.github.api import Api, Shape, Text
+from chamiperf_ci.adapters.github.api import AnswerShape, Api, Text
 from chamiperf_ci.adapters.github.comments import Comment
 
 PERMISSION = "issues: write"
 
 
-class Issue(Shape):
+class Issue(AnswerShape):
     """An issue as it stands on GitHub."""
 
     number: int

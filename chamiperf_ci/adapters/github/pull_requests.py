@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from pydantic import AliasPath, Field
 
-from chamiperf_ci.adapters.github.api import Api, NotFound, Rejected, Sha, Shape, Text
+from chamiperf_ci.adapters.github.api import AnswerShape, Api, NotFound, Rejected, Sha, Text
 from chamiperf_ci.adapters.github.issues import Issue
 from chamiperf_ci.errors import ConfigurationError
 
@@ -22,7 +22,7 @@ REDONE = 3
 """How often a change is made anew because the branch to merge into has moved on meanwhile."""
 
 
-class PullRequest(Shape):
+class PullRequest(AnswerShape):
     """A pull request as GitHub describes it now."""
 
     number: int
@@ -40,21 +40,21 @@ class PullRequest(Shape):
         return self.state == "open"
 
 
-class _Repository(Shape):
+class _Repository(AnswerShape):
     default_branch: str
 
 
-class _Ref(Shape):
+class _Ref(AnswerShape):
     sha: Sha = Field(validation_alias=AliasPath("object", "sha"))
 
 
-class _Commit(Shape):
+class _Commit(AnswerShape):
     sha: Sha
     message: str
     tree: Sha = Field(validation_alias=AliasPath("tree", "sha"))
 
 
-class _Tree(Shape):
+class _Tree(AnswerShape):
     sha: Sha
 
 
@@ -72,7 +72,7 @@ class Base:
 
 
 @dataclass(frozen=True)
-class Proposal:
+class ProposedChange:
     """A change of files, to be reviewed and merged by a person."""
 
     branch: str
@@ -154,8 +154,8 @@ def base_of(api: Api, repository: str, branch: str) -> Base:
 
 
 def open_or_update_pull_request(
-    api: Api, repository: str, make: Callable[[Base], Proposal], *, base: str, branch: str
-) -> tuple[PullRequest, Proposal]:
+    api: Api, repository: str, make: Callable[[Base], ProposedChange], *, base: str, branch: str
+) -> tuple[PullRequest, ProposedChange]:
     """Put files on a branch of their own and open a pull request, or update the one that is open.
 
     The change is made on the tip of `base` that its files were read from; when the branch has moved on meanwhile, it
@@ -228,7 +228,7 @@ def _only_if_ours(api: Api, repository: str, branch: str, commit: str) -> None:
         )
 
 
-def _commit(api: Api, repository: str, base: str, tip: str | None, proposal: Proposal) -> str:
+def _commit(api: Api, repository: str, base: str, tip: str | None, proposal: ProposedChange) -> str:
     """A commit with the base's files and ours that no branch points to yet; repeating it harms nothing.
 
     Where the branch is there, it comes after the branch's tip as well: so the branch is only ever moved forward, and
@@ -298,7 +298,7 @@ def _point(api: Api, repository: str, branch: str, commit: str, *, exists: bool)
         ) from error
 
 
-def _open_or_edit(api: Api, repository: str, base: str, proposal: Proposal) -> PullRequest:
+def _open_or_edit(api: Api, repository: str, base: str, proposal: ProposedChange) -> PullRequest:
     existing = _open_one(api, repository, base, proposal.branch)
     if existing is not None:
         return api.write(

@@ -6,12 +6,12 @@ from urllib.parse import quote
 
 from pydantic import AliasPath, AwareDatetime, Field
 
-from chamiperf_ci.adapters.github.api import Api, NoAnswer, NotFound, Sha, Shape, Text
+from chamiperf_ci.adapters.github.api import AnswerShape, Api, NoAnswer, NotFound, Sha, Text
 
 PERMISSION = "actions: read"
 
 
-class _Content(Shape):
+class _Content(AnswerShape):
     """A file, in a listing or as a blob."""
 
     sha: Sha
@@ -60,7 +60,7 @@ def _decoded(found: _Content) -> str | None:
         return None
 
 
-class Workflow(Shape):
+class Workflow(AnswerShape):
     """A workflow as GitHub lists it."""
 
     state: str
@@ -82,7 +82,7 @@ def read(api: Api, repository: str, file: str) -> Workflow:
     )
 
 
-class WorkflowRun(Shape):
+class WorkflowRun(AnswerShape):
     """A workflow run as GitHub knows it, whatever its artifacts say."""
 
     number: int = Field(validation_alias="id")

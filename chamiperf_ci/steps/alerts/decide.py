@@ -22,7 +22,7 @@ from chamiperf_ci.steps import history as kept
 from chamiperf_ci.steps.alerts.findings import (
     UNNAMED,
     UNREADABLE,
-    Night,
+    JudgedNight,
     Trouble,
     findings,
     last_good,
@@ -82,7 +82,7 @@ class Action:
     url: str = ""
 
 
-def decide(night: Night, known: Sequence[Known]) -> tuple[Action, ...]:
+def decide(night: JudgedNight, known: Sequence[Known]) -> tuple[Action, ...]:
     """What follows from a night.
 
     An issue that a person closed is an acknowledgement: as long as the trouble lasts and nothing joins it, no other is
@@ -95,7 +95,7 @@ def decide(night: Night, known: Sequence[Known]) -> tuple[Action, ...]:
     return (*_of_troubles(night, known), *_of_what_is_over(night, known))
 
 
-def _of_troubles(night: Night, known: Sequence[Known]) -> Iterator[Action]:
+def _of_troubles(night: JudgedNight, known: Sequence[Known]) -> Iterator[Action]:
     # A job that is run again is the same night. A look from outside has one trouble at most. What cannot be read has
     # no lines, and takes this night for its first.
     opened = sum(_is_of(night, one.alert) and bool(one.alert.lines) for one in known) if night.measured else 0
@@ -112,7 +112,7 @@ def _of_troubles(night: Night, known: Sequence[Known]) -> Iterator[Action]:
             yield Action(act, trouble.topic, _begun(night, trouble))
 
 
-def _is_of(night: Night, alert: Alert) -> bool:
+def _is_of(night: JudgedNight, alert: Alert) -> bool:
     """Whether an alert was opened by this night; a run that is run again on the next day is the same night."""
     same_run = bool(night.link) and _run(alert.link) == _run(night.link) and alert.since == alert.last
     return alert.since == night.when or same_run
@@ -123,7 +123,7 @@ def _run(link: str) -> str:
     return link.partition("/attempts/")[0]
 
 
-def _of_what_is_over(night: Night, known: Sequence[Known]) -> Iterator[Action]:
+def _of_what_is_over(night: JudgedNight, known: Sequence[Known]) -> Iterator[Action]:
     troubled = {trouble.topic for trouble in night.troubles}
     for one in sorted(known, key=lambda one: one.number):
         if one.alert.over or one.topic in troubled or not _is_clean(night, one):
@@ -140,7 +140,7 @@ def _current(known: Sequence[Known], topic: str) -> Known | None:
     return is_open or next((one for one in reversed(here) if not one.alert.over), None)
 
 
-def _is_clean(night: Night, one: Known) -> bool:
+def _is_clean(night: JudgedNight, one: Known) -> bool:
     """Whether tonight showed that the alert's trouble is over; what was not judged shows nothing."""
     if one.topic == NOT_MEASURING:
         return night.valid
@@ -148,7 +148,7 @@ def _is_clean(night: Night, one: Known) -> bool:
     return one.topic in night.judged and not undecided & {line.name for line in one.alert.lines}
 
 
-def _begun(night: Night, trouble: Trouble) -> Alert:
+def _begun(night: JudgedNight, trouble: Trouble) -> Alert:
     return Alert(
         since=night.when,
         last=night.when,
@@ -161,7 +161,7 @@ def _begun(night: Night, trouble: Trouble) -> Alert:
     )
 
 
-def _continued(night: Night, trouble: Trouble, before: Alert) -> Alert:
+def _continued(night: JudgedNight, trouble: Trouble, before: Alert) -> Alert:
     """The alert after one more night, or one more look at the same."""
     since = {key: line.since for line in before.lines for key in _keys([line])}
     lines = tuple(
@@ -226,7 +226,7 @@ class Told:
     """One sentence for each thing that could not be delivered."""
 
 
-def tell(night: Night, channels: Channels) -> Told:
+def tell(night: JudgedNight, channels: Channels) -> Told:
     """Open, update and close issues, send the news, and ping the heartbeat after a valid night."""
     done: tuple[Action, ...] = ()
     undelivered: list[str] = []
@@ -244,7 +244,7 @@ def tell(night: Night, channels: Channels) -> Told:
     return Told(done, tuple(undelivered))
 
 
-def _news(night: Night, done: Sequence[Action], *, again: str) -> list[str]:
+def _news(night: JudgedNight, done: Sequence[Action], *, again: str) -> list[str]:
     """What the chat hears: what is new, worse or over; where no issue could be written, all of the night.
 
     Args:
@@ -280,7 +280,7 @@ def _deliver(channels: Channels, hook: Webhook | None, what: str, send: Callable
 class _Issues:
     """One night's issues."""
 
-    night: Night
+    night: JudgedNight
     channels: Channels
     tracker: Tracker
 
@@ -344,7 +344,7 @@ _LOOK_BACK = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AlertOptions:
     """What the command was given."""
 
     now: datetime
@@ -362,7 +362,7 @@ class Asked:
     link: str = ""
 
 
-def alert(asked: Asked, channels: Channels) -> tuple[tuple[Night, ...], Told]:
+def alert(asked: AlertOptions, channels: Channels) -> tuple[tuple[JudgedNight, ...], Told]:
     """Find out about the night, and tell.
 
     Returns:
@@ -392,7 +392,9 @@ def alert(asked: Asked, channels: Channels) -> tuple[tuple[Night, ...], Told]:
 _BLIND = "so nobody knows whether nights are missing"
 
 
-def _watched(asked: Asked, tracker: Tracker | None) -> tuple[tuple[Night, ...], OutsideServiceError | None]:
+def _watched(
+    asked: AlertOptions, tracker: Tracker | None
+) -> tuple[tuple[JudgedNight, ...], OutsideServiceError | None]:
     """The look from outside, and what kept it from seeing; what could not be looked at is news as well."""
     blind: list[OutsideServiceError] = []
     names: Sequence[kept.EntryName] | None = None
@@ -418,7 +420,7 @@ def _watched(asked: Asked, tracker: Tracker | None) -> tuple[tuple[Night, ...], 
     return nights, OutsideServiceError("; ".join(unknown), where=blind[0].where, remedy=blind[0].remedy)
 
 
-def _named(asked: Asked) -> list[kept.EntryName]:
+def _named(asked: AlertOptions) -> list[kept.EntryName]:
     """The names of the history; a look from outside needs one."""
     if asked.history is None:
         raise ConfigurationError(
@@ -447,7 +449,7 @@ def _together(told: Sequence[Told]) -> Told:
     return Told(tuple(action for one in told for action in one.done), tuple(dict.fromkeys(undelivered)))
 
 
-def _night(asked: Asked) -> Night:
+def _night(asked: AlertOptions) -> JudgedNight:
     if asked.verdict is None:
         environment = asked.environment or _newest_environment(asked)
         reason = published(asked.without_verdict, environment=environment)
@@ -484,7 +486,7 @@ def _changed(
     return suspect_range(tonight, last_good(entries, trouble.topic, trouble.rows, before=tonight.started_at))
 
 
-def _newest_environment(asked: Asked) -> str:
+def _newest_environment(asked: AlertOptions) -> str:
     """Of the newest night; a history that cannot be read costs the name, not the alert."""
     try:
         return environment_of(newest_night(_names(asked), ""))
@@ -492,19 +494,19 @@ def _newest_environment(asked: Asked) -> str:
         return environment_of(None)
 
 
-def _names(asked: Asked) -> list[kept.EntryName]:
+def _names(asked: AlertOptions) -> list[kept.EntryName]:
     paths = () if asked.history is None else asked.history.names()
     return [name for path in paths if (name := kept.parse_name(path)) is not None]
 
 
-def _schedule(asked: Asked, tracker: Tracker | None) -> Schedule | None:
+def _schedule(asked: AlertOptions, tracker: Tracker | None) -> Schedule | None:
     if not asked.schedule or tracker is None:
         return None
     found = workflows.read(tracker.api, tracker.repository, asked.schedule)
     return Schedule(asked.schedule, found.state, found.created_at.astimezone(UTC))
 
 
-def _with_schedule(night: Night, schedule: Schedule, now: datetime) -> Night:
+def _with_schedule(night: JudgedNight, schedule: Schedule, now: datetime) -> JudgedNight:
     """The night with the alarm of a schedule that is off: it ran by hand, and the next will not run by itself."""
     line = schedule_off(schedule, now)
     if line is None:

@@ -123,7 +123,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
+class JudgedNight:
     """One night, as far as alerts care."""
 
     environment: str
@@ -146,7 +146,7 @@ class Night:
     """What a look from outside could not see, each as a sentence; somebody has to hear of it."""
 
 
-def findings(verdict: Verdict, *, link: str = "") -> Night:
+def findings(verdict: Verdict, *, link: str = "") -> JudgedNight:
     """A judged night."""
     when = min(scenario.started_at for scenario in verdict.scenarios).date()
     fail_on = frozenset(map(FailOn, verdict.fail_on)) or DEFAULT_FAIL_ON
@@ -164,7 +164,7 @@ def findings(verdict: Verdict, *, link: str = "") -> Night:
                 name="night", what=verdict.outcome.word, says=_plain(headline.night_sentence(verdict)), since=when
             ),
         )
-    return Night(
+    return JudgedNight(
         environment=verdict.environment,
         when=when,
         troubles=(*((Trouble(NOT_MEASURING, lines),) if lines else ()), *sorted(failed, key=_urgency)),
@@ -181,10 +181,10 @@ def findings(verdict: Verdict, *, link: str = "") -> Night:
     )
 
 
-def without_verdict(environment: str, reason: str, when: date, *, link: str = "") -> Night:
+def without_verdict(environment: str, reason: str, when: date, *, link: str = "") -> JudgedNight:
     """A night that ended before there was a verdict."""
     line = AlertLine(name="night", what="no verdict", says=reason, since=when)
-    return Night(environment, when, (Trouble(NOT_MEASURING, (line,)),), sentence=reason, link=link)
+    return JudgedNight(environment, when, (Trouble(NOT_MEASURING, (line,)),), sentence=reason, link=link)
 
 
 def _scenario(verdict: Verdict, scenario: ScenarioOutcome, fail_on: frozenset[FailOn], when: date) -> Trouble | None:

@@ -111,7 +111,7 @@ def _with(baselines: Baselines, taken: Mapping[tuple[str, str], TargetRule]) -> 
     return baselines.model_copy(update={"rules": rules})
 
 
-_LOUD = {Gravity.BROKEN: actions.Level.ERROR, Gravity.WEAKER: actions.Level.WARNING}
+_LOUD = {Gravity.BROKEN: actions.AnnotationLevel.ERROR, Gravity.WEAKER: actions.AnnotationLevel.WARNING}
 
 
 def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: date) -> ExitCode:

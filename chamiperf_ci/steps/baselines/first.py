@@ -9,7 +9,7 @@ from chamiperf_ci.adapters.files import default_baselines
 from chamiperf_ci.adapters.github.api import Api
 from chamiperf_ci.adapters.github.pull_requests import (
     Base,
-    Proposal,
+    ProposedChange,
     PullRequest,
     any_from,
     base_of,
@@ -88,7 +88,7 @@ def propose_first(
     if there is not None and there.knows(environment):
         return FirstBaseline(f"{environment} has a baseline: nothing is to be proposed.")
 
-    def change(onto: Base) -> Proposal:
+    def change(onto: Base) -> ProposedChange:
         # From the file as it is there now, so that what was merged since this checkout is not undone.
         base = at_github(api, destination, onto) or rules
         begun = begin(base, ready, who=who, reason=REASON, link=destination.link, today=today, options=sources.options)
@@ -98,7 +98,7 @@ def propose_first(
             written[schema] = exported()["baselines.schema.json"]
         name = title(begun.proposal, wanted, environment)
         text = body(base, begun.baselines, begun.proposal, wanted, ready, link=destination.link)
-        return Proposal(branch, name, text, f"{name}\n\n{REASON}", written, ("baseline",))
+        return ProposedChange(branch, name, text, f"{name}\n\n{REASON}", written, ("baseline",))
 
     pull, made = open_or_update_pull_request(api, destination.repository, change, base=destination.base, branch=branch)
     sentence = f"Opened pull request #{pull.number} with the first baseline: {pull.url}"

@@ -258,11 +258,11 @@ def open_pull_request(
     branch = destination.branch or f"chamiperf/baseline-{environment}"
     name = title(proposal, wanted, environment)
 
-    def change(onto: Base | None) -> pull_requests.Proposal:
+    def change(onto: Base | None) -> pull_requests.ProposedChange:
         base = present if api is None or onto is None else at_github(api, destination, onto) or present
         # Applied to the file as it is there now: what was merged since this checkout is neither lost nor undone.
         changed = apply_patch(base, proposal.patch, where=str(baselines))
-        return pull_requests.Proposal(
+        return pull_requests.ProposedChange(
             branch=branch,
             title=name,
             body=body(base, changed, proposal, wanted, found, link=destination.link, origin=destination.origin),

@@ -13,7 +13,7 @@ from chamiperf_ci.verdict.statistic import (
     REQUESTS_NEEDED,
     Pooled,
     RunStatistic,
-    Window,
+    WindowQuantile,
     quantile_statistic,
     slow_quarter_statistic,
     throughput_statistic,
@@ -176,7 +176,7 @@ def _quantiles(run: Run, series: Series, service: str, planned: Planned) -> Iter
 
 def _slow_quarters(scenario: str, series: Series, service: str, planned: Planned) -> Iterator[Measurement]:
     for name in _PARTS:
-        windows = [Window(w.quantiles.get(name), w.count, w.failed, w.seconds) for w in series.windows]
+        windows = [WindowQuantile(w.quantiles.get(name), w.count, w.failed, w.seconds) for w in series.windows]
         if not any(window.value is not None for window in windows):
             continue
         formed = slow_quarter_statistic(windows, MetricClass(name), direction=series.direction)
@@ -250,7 +250,7 @@ def _sustained(series: Series, name: str, planned: Statistic | None) -> RunStati
     """The statistic of the sustained phase; None where neither a window nor the phase has this quantile."""
     phase = series.phases.get(SUSTAINED)
     pooled = Pooled(phase.quantiles.get(name), phase.count) if phase else None
-    windows = [Window(w.quantiles.get(name), w.count, w.failed, w.seconds) for w in series.windows]
+    windows = [WindowQuantile(w.quantiles.get(name), w.count, w.failed, w.seconds) for w in series.windows]
     if (pooled is None or pooled.value is None) and all(window.value is None for window in windows):
         return None
     return quantile_statistic(windows, MetricClass(name), pooled, planned=planned)
@@ -271,7 +271,7 @@ def _throughput(scenario: str, series: Series, service: str) -> Measurement:
         kind=RowKind.QUANTITY,
         direction=Direction.HIGHER,
         unit="/s",
-        formed=throughput_statistic([Window(None, w.count, w.failed, w.seconds) for w in series.windows]),
+        formed=throughput_statistic([WindowQuantile(None, w.count, w.failed, w.seconds) for w in series.windows]),
         count=count,
         pooled=count / seconds if seconds > 0 else None,
         comparable=series.compared,

@@ -22,7 +22,7 @@ from chamiperf_ci.steps.compare.measure import (
 )
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, Sitting, alike, dates, series
 from chamiperf_ci.verdict import row as row_input
-from chamiperf_ci.verdict.change import MOST_HISTORY, Change
+from chamiperf_ci.verdict.change import MOST_HISTORY, Estimate
 from chamiperf_ci.verdict.counts import (
     BASELINE_RUNS_NEEDED,
     Failures,
@@ -236,7 +236,7 @@ class _Pairer:
         )
         details = {RowReason.FINGERPRINT_MISMATCH: mismatch, RowReason.UNIT_MISMATCH: unlike}
         blank = RowInput(
-            key=row_input.RowKey(key.scenario, key.endpoint, key.metric, key.phase),
+            key=row_input.RowName(key.scenario, key.endpoint, key.metric, key.phase),
             kind=kind,
             metric_class=policy.metric_class,
             statistic=statistic,
@@ -289,7 +289,7 @@ class _Pairer:
         if self.accepted is None or not self.sitting.night.valid or now.formed.value is None:
             return None
         blank = RowInput(
-            key=row_input.RowKey(key.scenario, key.endpoint, key.metric, key.phase),
+            key=row_input.RowName(key.scenario, key.endpoint, key.metric, key.phase),
             kind=now.kind,
             metric_class=policy.metric_class,
             direction=direction,
@@ -425,7 +425,7 @@ def _kind(key: RowKey) -> RowKind:
     return kinds.get(key.metric, RowKind.CONNECTION if key.metric in CONNECTIONS else RowKind.QUANTITY)
 
 
-def _model_key(key: row_input.RowKey) -> RowKey:
+def _model_key(key: row_input.RowName) -> RowKey:
     return RowKey(scenario=key.scenario, endpoint=key.endpoint, metric=key.metric, phase=key.phase)
 
 
@@ -664,7 +664,7 @@ def _middle(values: Sequence[float], judged: RowInput | None) -> float | None:
     return math.exp(centre(as_worse(values, Direction.LOWER)))
 
 
-def change_of(change: Change, theta: float) -> model.Change:
+def change_of(change: Estimate, theta: float) -> model.Change:
     """Return a change as a verdict's file holds it."""
     low, high = change.shown_interval
     return model.Change(

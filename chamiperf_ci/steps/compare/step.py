@@ -116,7 +116,7 @@ RESTORE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class CompareOptions:
     """How to judge, as the command line says it.
 
     Attributes:
@@ -133,7 +133,7 @@ class Rules:
 
 
 def compare(
-    places: Sequence[Path], rules: Rules, *, out: Path, explain: str | None = None, form: Form = "all"
+    places: Sequence[Path], rules: CompareOptions, *, out: Path, explain: str | None = None, form: Form = "all"
 ) -> ExitCode:
     """Judge the runs in `places`, write `verdict.json` into `out`, show it, and return its exit code.
 
@@ -148,7 +148,7 @@ def compare(
     return show(judgement.verdict, path, told=told, form=form)
 
 
-def ask(runs: Sequence[Run], rules: Rules) -> Question:
+def ask(runs: Sequence[Run], rules: CompareOptions) -> Question:
     """Read what runs are judged by.
 
     Raises:

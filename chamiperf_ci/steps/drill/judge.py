@@ -101,7 +101,7 @@ _OVERRULE = frozenset({Overrule.KIND, Overrule.MISSED_TARGET, Overrule.FAILING})
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class EffectJudged:
     """What the gate said of one comparison.
 
     Attributes:
@@ -130,7 +130,7 @@ def accept(rules: Baselines, runs: Sequence[Run], today: date) -> Baselines:
     return propose(blank, [from_run(run, blank) for run in runs], wanted).baselines
 
 
-def compare(baselines: Baselines, runs: Sequence[Run], endpoint: str = "") -> Judged:
+def compare(baselines: Baselines, runs: Sequence[Run], endpoint: str = "") -> EffectJudged:
     """Judge a night's run and its repeats, as `compare` and `confirm` do.
 
     Repeats that no row needed change nothing: only what was suspect is decided anew.
@@ -144,7 +144,7 @@ def compare(baselines: Baselines, runs: Sequence[Run], endpoint: str = "") -> Ju
     verdict = judge(Question(runs=(runs[0], *repeats), baselines=baselines)).verdict
     first = verdict.first_look or verdict
     called = [row for row in verdict.rows if row.verdict is RowVerdict.REGRESSION]
-    return Judged(
+    return EffectJudged(
         suspected=any(row.suspect and row.change is not None for row in first.rows),
         regressions=tuple(row.key.text for row in called),
         caught=any(row.change is not None for row in called),
@@ -195,7 +195,7 @@ class Found:
     """The drill's own, once its first five runs are there."""
     unchanged: list[Run] = field(default_factory=list)
     """Valid runs of unchanged code."""
-    judged: dict[float, list[Judged]] = field(default_factory=dict)
+    judged: dict[float, list[EffectJudged]] = field(default_factory=dict)
     """By effect; 0 for unchanged code."""
     ended_early: str = ""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -295,7 +295,7 @@ Finds = Callable[[Target, str], measure.Injection | str]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DrillOptions:
     """What is asked of `drill`.
 
     Attributes:
@@ -317,7 +317,7 @@ class Asked:
     say: Callable[[str], None]
 
 
-def drill(asked: Asked, out: Path, drives: Drives = drive, finds: Finds = measure.find_injection) -> ExitCode:
+def drill(asked: DrillOptions, out: Path, drives: Drives = drive, finds: Finds = measure.find_injection) -> ExitCode:
     """Drill the gate, write `drill.json` into `out`, show the table, and return the exit code.
 
     Args:

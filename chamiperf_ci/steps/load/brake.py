@@ -17,7 +17,7 @@ _SHARE_KEPT_FREE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BrakeLimits:
     """When to stop."""
 
     failure_share: float = 0.5
@@ -29,7 +29,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LoadSecond:
     """Load in one second, as far as k6 said."""
 
     at_s: float
@@ -47,11 +47,11 @@ class Brake:
         red_for_s: Since how many seconds a service that is needed says that it is not ready; 0 while all are.
     """
 
-    def __init__(self, limits: Limits, red_for_s: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(self, limits: BrakeLimits, red_for_s: Callable[[], float] = lambda: 0.0) -> None:
         self._limits = limits
         self._red_for_s = red_for_s
         self._failing_since: float | None = None
-        self.seen: list[Seen] = []
+        self.seen: list[LoadSecond] = []
 
     def __call__(self, observation: Observation) -> StopOrder | None:
         """Look once; an order if the load is to stop."""
@@ -69,8 +69,8 @@ class Brake:
         counts = observation.counts
         if not observation.load_s or not {REQUESTS, FAILED} <= counts.keys():
             return None
-        before = self.seen[-1] if self.seen else Seen(0.0, 0.0, 0.0, 0.0)
-        now = Seen(observation.load_s, counts.get("vus", 0.0), counts[REQUESTS], counts[FAILED])
+        before = self.seen[-1] if self.seen else LoadSecond(0.0, 0.0, 0.0, 0.0)
+        now = LoadSecond(observation.load_s, counts.get("vus", 0.0), counts[REQUESTS], counts[FAILED])
         self.seen.append(now)
         requests = now.requests - before.requests
         if requests <= 0:

@@ -17,7 +17,7 @@ from chamiperf_ci.models.plan import SUSTAINED, Load, Parameter, Phase, Profile
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target
-from chamiperf_ci.steps.load.brake import Limits
+from chamiperf_ci.steps.load.brake import BrakeLimits
 from chamiperf_ci.steps.load.shards import Share, shard_file
 from chamiperf_ci.steps.load.volume import in_order
 from chamiperf_ci.steps.lock import Claim
@@ -107,7 +107,7 @@ class LoadOptions:
     connections: Literal["keep", "fresh"] = "keep"
     settings: Mapping[str, Parameter] = field(default_factory=dict)
     """The scenario's own parameters."""
-    limits: Limits = field(default_factory=Limits)
+    limits: BrakeLimits = field(default_factory=BrakeLimits)
     settle: float | None = None
     """Between the load and the checks after it; None for 30 s, less after a short load."""
     pause: float | None = None

@@ -45,7 +45,7 @@ from chamiperf_ci.models.target import Fingerprint, Service, StackKind, Target
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load import merging, request, validity
 from chamiperf_ci.steps.load import stack_state as cooldown
-from chamiperf_ci.steps.load.brake import COUNTERS, Brake, Seen
+from chamiperf_ci.steps.load.brake import COUNTERS, Brake, LoadSecond
 from chamiperf_ci.steps.load.plan import period_warnings
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, labels
 from chamiperf_ci.steps.load.stack_state import Surroundings, look_around, require_seeded
@@ -287,7 +287,7 @@ class ServerCollector(Protocol):
 _OLD_S = 1.0
 
 
-def phase_outcomes(plan: Plan, summary: ScriptSummary, seen: Sequence[Seen]) -> tuple[PhaseOutcome, ...]:
+def phase_outcomes(plan: Plan, summary: ScriptSummary, seen: Sequence[LoadSecond]) -> tuple[PhaseOutcome, ...]:
     """One outcome for each planned phase that began and whose length is known.
 
     Args:
@@ -312,7 +312,7 @@ def _seconds(phase: PlannedPhase, summary: ScriptSummary) -> float:
 
 
 def _outcome(
-    phase: PlannedPhase, plan: Plan, summary: ScriptSummary, seen: Sequence[Seen], seconds: float
+    phase: PlannedPhase, plan: Plan, summary: ScriptSummary, seen: Sequence[LoadSecond], seconds: float
 ) -> PhaseOutcome:
     requests = sum(traffic.requests for traffic in summary.traffic if traffic.phase == phase.name)
     return PhaseOutcome(
@@ -330,7 +330,7 @@ def _busy_s(phase: str, summary: ScriptSummary) -> float:
     return sum(each.count * each.mean for each in seen) / 1000
 
 
-def _vus(phase: PlannedPhase, plan: Plan, summary: ScriptSummary, seen: Sequence[Seen], seconds: float) -> int:
+def _vus(phase: PlannedPhase, plan: Plan, summary: ScriptSummary, seen: Sequence[LoadSecond], seconds: float) -> int:
     """The most VUs that were seen in the phase.
 
     k6 tells its VUs once a second, and what it tells is up to a second old, so a phase of a second or two may go by
@@ -550,7 +550,7 @@ class _Aftermath:
         """
         summary, stop = found.summary, self.clients.stop
         if summary is not None and not stop.requested:
-            seen = _Seen(found)
+            seen = _Answers(found)
             over = threading.Event()
             jobs: dict[str, Callable[[], None]] = {
                 "the lock": lambda: seen.take(problems=self._another_load()),
@@ -629,7 +629,7 @@ class _Aftermath:
         }
 
 
-class _Seen:
+class _Answers:
     """What those who were asked after the load have said so far; each from a thread of its own."""
 
     def __init__(self, found: Findings) -> None:

@@ -17,7 +17,7 @@ from chamiperf_ci.steps.load.scenario import ServerCollector, Span
 from chamiperf_ci.steps.server_metrics import exporter
 from chamiperf_ci.steps.server_metrics import tracks as families
 from chamiperf_ci.steps.server_metrics.figures import TARGETED, phase_of, told
-from chamiperf_ci.steps.server_metrics.postgres import PostgresWatch, Seen
+from chamiperf_ci.steps.server_metrics.postgres import DatabaseFigures, PostgresWatch
 from chamiperf_ci.steps.server_metrics.tracks import Recorder, Recording, Track
 
 _LONGEST_S = 86_400.0
@@ -232,13 +232,13 @@ _TIMEOUT_S = 5.0
 """A service that takes longer for its own figures is looked at again at the next turn."""
 
 
-class Database(Protocol):
+class DatabaseCollector(Protocol):
     """Says what was seen of a PostgreSQL over a phase."""
 
     def start(self) -> None:
         """Begin to look, and forget the load before."""
 
-    def stop(self, started_at: float, ended_at: float) -> Seen:
+    def stop(self, started_at: float, ended_at: float) -> DatabaseFigures:
         """End looking, and say what was seen between two moments (Unix seconds); never raises for the server."""
 
 
@@ -259,12 +259,12 @@ class StoredDatabase:
     def start(self) -> None:
         """Nothing: Prometheus looks."""
 
-    def stop(self, started_at: float, ended_at: float) -> Seen:
+    def stop(self, started_at: float, ended_at: float) -> DatabaseFigures:
         """Ask what was stored; that there is no exporter is no news."""
         try:
             stored = self._store.samples(exporter.NAMES, start=started_at, end=ended_at)
         except OutsideServiceError:
-            return Seen()  # The services' own figures say that it does not answer.
+            return DatabaseFigures()  # The services' own figures say that it does not answer.
         return exporter.exported(stored, self._pools, started_at, instance=self._instance)
 
 
@@ -276,7 +276,7 @@ class WithDatabase:
         database: Looks at the latter.
     """
 
-    def __init__(self, services: ServerCollector, database: Database) -> None:
+    def __init__(self, services: ServerCollector, database: DatabaseCollector) -> None:
         self.statements: tuple[Statement, ...] = ()
         self._services = services
         self._database = database

@@ -20,7 +20,7 @@ from chamiperf_ci.adapters.postgres import (
 )
 from chamiperf_ci.adapters.prometheus import RawSeries
 from chamiperf_ci.errors import OutsideServiceError
-from chamiperf_ci.steps.server_metrics.postgres import Seen, told, unread
+from chamiperf_ci.steps.server_metrics.postgres import DatabaseFigures, told, unread
 
 INSTANCE_VARIABLE: Final = "CHAMIPERF_POSTGRES_INSTANCE"
 _ACTIVITY: Final = "pg_stat_activity_count"
@@ -46,7 +46,9 @@ _EVERY_DATABASE: Final = ("", "template0", "template1")
 """What is no database that a service uses; the first are objects that all share."""
 
 
-def exported(stored: Sequence[RawSeries], pools: Mapping[str, int], started_at: float, *, instance: str = "") -> Seen:
+def exported(
+    stored: Sequence[RawSeries], pools: Mapping[str, int], started_at: float, *, instance: str = ""
+) -> DatabaseFigures:
     """What the stored series of a phase say of the PostgreSQL; nothing where there are none.
 
     Args:
@@ -60,11 +62,13 @@ def exported(stored: Sequence[RawSeries], pools: Mapping[str, int], started_at: 
         stored = [each for each in stored if dict(each.labels).get("instance", "") == instance]
     if instance and not stored:
         known = f"; it has {', '.join(instances)}" if instances else ""
-        return Seen(unread(f"Prometheus has no PostgreSQL {instance}{known}"))
+        return DatabaseFigures(unread(f"Prometheus has no PostgreSQL {instance}{known}"))
     if not instance and len(instances) > 1:
-        return Seen(unread(f"Prometheus has several: {', '.join(instances)}; name one by {INSTANCE_VARIABLE}"))
+        return DatabaseFigures(
+            unread(f"Prometheus has several: {', '.join(instances)}; name one by {INSTANCE_VARIABLE}")
+        )
     if not stored:
-        return Seen()
+        return DatabaseFigures()
     source = _Exported(stored)
     return told(source.looks(), source, pools, started_at)
 

@@ -54,7 +54,7 @@ class Described(Protocol):
         """What statements are."""
 
 
-class Source(Described, Protocol):
+class LookSource(Described, Protocol):
     """Where looks come from."""
 
     def look(self) -> Look:
@@ -62,7 +62,7 @@ class Source(Described, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class DatabaseFigures:
     """What was seen of the server over a phase."""
 
     metrics: tuple[ServerMetric, ...] = ()
@@ -87,7 +87,7 @@ class PostgresWatch:
         distance: Seconds until the next look, by the seconds since the first.
     """
 
-    def __init__(self, source: Source, pools: Mapping[str, int], distance: Callable[[float], float]) -> None:
+    def __init__(self, source: LookSource, pools: Mapping[str, int], distance: Callable[[float], float]) -> None:
         self._source = source
         self._pools = pools
         self._distance = distance
@@ -100,13 +100,13 @@ class PostgresWatch:
         self._watch = _Watch()
         threading.Thread(target=self._follow, args=(self._watch,), name="postgres", daemon=True).start()
 
-    def stop(self, started_at: float, ended_at: float) -> Seen:
+    def stop(self, started_at: float, ended_at: float) -> DatabaseFigures:
         """End looking, and say what was seen between two moments (Unix seconds); never raises for the server."""
         watch = self._watch
         watch.over.set()
         looks = [(at, look) for at, look in watch.looks if started_at <= at <= ended_at]
         if not self._lock.acquire(timeout=_WAIT_FOR_SESSION_S):
-            return Seen(unread("the server does not answer"))
+            return DatabaseFigures(unread("the server does not answer"))
         try:
             return told(looks, self._source, self._pools, started_at, problem=watch.problem)
         finally:
@@ -134,7 +134,7 @@ def told(
     started_at: float,
     *,
     problem: str = "",
-) -> Seen:
+) -> DatabaseFigures:
     """What looks of a phase say, each with its moment (Unix seconds); never raises for the source.
 
     Args:
@@ -146,13 +146,13 @@ def told(
     """
     if len(looks) < 2:  # noqa: PLR2004 - a difference
         read = f"it was read {len(looks)} times in the phase, and a difference needs two"
-        return Seen(unread("; ".join(part for part in (problem, read) if part)))
+        return DatabaseFigures(unread("; ".join(part for part in (problem, read) if part)))
     statements, wrong = _statements(looks, source, started_at)
     try:
         most = source.max_connections()
     except ToolkitError:
         most = None
-    return Seen(tuple(_metrics(looks, statements, pools, most, wrong)), statements)
+    return DatabaseFigures(tuple(_metrics(looks, statements, pools, most, wrong)), statements)
 
 
 def _statements(

@@ -6,7 +6,7 @@ import pytest
 
 from chamiperf_ci.models.history import NOT_MEASURING, Alert, AlertLine
 from chamiperf_ci.steps.alerts.decide import Act, Known, decide
-from chamiperf_ci.steps.alerts.findings import UNREADABLE, Night, Trouble
+from chamiperf_ci.steps.alerts.findings import UNREADABLE, JudgedNight, Trouble
 
 FIRST, TONIGHT = date(2026, 3, 14), date(2026, 3, 15)
 
@@ -21,7 +21,7 @@ def trouble(topic="boot_storm", *names, changed=()):
 
 def night(*troubles, **changes):
     fields = {"judged": frozenset({"boot_storm", "auth_under_load"}), "valid": True}
-    return Night("lab", TONIGHT, troubles, **(fields | changes))
+    return JudgedNight("lab", TONIGHT, troubles, **(fields | changes))
 
 
 def known(topic="boot_storm", number=7, *, is_open=True, names=("bootscript p99",), **changes):

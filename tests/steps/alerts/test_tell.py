@@ -6,7 +6,7 @@ import pytest
 
 from chamiperf_ci.models.history import AlertLine
 from chamiperf_ci.steps.alerts.decide import Channels, tell
-from chamiperf_ci.steps.alerts.findings import Night, Trouble
+from chamiperf_ci.steps.alerts.findings import JudgedNight, Trouble
 
 DAY = date(2026, 3, 14)
 LINE = AlertLine(name="bootscript p99", what="regression", says="slower", since=DAY)
@@ -23,7 +23,10 @@ class Chat(list):
 @pytest.mark.parametrize("night", ["the first", "the same again"])
 def test_a_chat_without_issues_hears_each_night_and_that_it_may_be_known(night):
     chat = Chat()
-    tell(Night("lab", DAY, (Trouble("boot_storm", (LINE,)),), sentence=night), Channels(lambda _: None, webhook=chat))
+    tell(
+        JudgedNight("lab", DAY, (Trouble("boot_storm", (LINE,)),), sentence=night),
+        Channels(lambda _: None, webhook=chat),
+    )
     assert chat == [
         f"*lab*: {night}\n• no issue remembers this, so it may be known: boot_storm: bootscript p99 (regression)"
     ]

@@ -75,7 +75,7 @@ def first_look(tmp_path):
         night = a_run(20, scenario, 1.4, started_at=ENDED - timedelta(minutes=15), ended_at=ENDED)
         write_document(tmp_path / "runs" / f"{scenario}.json", night)
     write_document(tmp_path / "baselines.json", accepted)
-    compare.compare([tmp_path / "runs"], compare.Rules(tmp_path / "baselines.json"), out=tmp_path)
+    compare.compare([tmp_path / "runs"], compare.CompareOptions(tmp_path / "baselines.json"), out=tmp_path)
     return tmp_path
 
 
@@ -150,7 +150,7 @@ def test_pairs_are_driven_against_the_old_target_and_decide(first_look):
 def test_comparing_again_after_confirming_gives_the_same_bytes(first_look):
     confirm(asking(first_look), Loads(1.4))
     before = (first_look / "verdict.json").read_bytes()
-    compare.compare([first_look / "runs"], compare.Rules(first_look / "baselines.json"), out=first_look)
+    compare.compare([first_look / "runs"], compare.CompareOptions(first_look / "baselines.json"), out=first_look)
     assert (first_look / "verdict.json").read_bytes() == before
 
 
@@ -207,7 +207,7 @@ def night_that_ended(folder, ended):
     (folder / "runs" / "auth_under_load.json").unlink()
     night = a_run(20, "boot_storm", 1.4, started_at=ended - timedelta(minutes=15), ended_at=ended)
     write_document(folder / "runs" / "boot_storm.json", night)
-    compare.compare([folder / "runs"], compare.Rules(folder / "baselines.json"), out=folder)
+    compare.compare([folder / "runs"], compare.CompareOptions(folder / "baselines.json"), out=folder)
 
 
 def test_a_clock_that_the_gap_makes_up_for_is_named_and_lengthens_no_wait_beyond_it(first_look, waited):
@@ -258,7 +258,7 @@ def test_a_scenario_asked_for_is_repeated_although_nothing_is_suspect(first_look
         first_look / "runs" / "boot_storm.json",
         a_run(20, "boot_storm", 1.0, started_at=ENDED - timedelta(minutes=15), ended_at=ENDED),
     )
-    compare.compare([first_look / "runs"], compare.Rules(first_look / "baselines.json"), out=first_look)
+    compare.compare([first_look / "runs"], compare.CompareOptions(first_look / "baselines.json"), out=first_look)
     loads = Loads(1.4)
     confirm(asking(first_look, scenarios=("boot_storm",)), loads)
     assert [given.scenarios for given in loads.asked] == [("boot_storm",)] * 2

@@ -39,7 +39,7 @@ def drills(tmp_path):
             "most_s": 100_000.0,
             "say": lambda _text: None,
         }
-        code = judge.drill(judge.Asked(**(fields | changes)), tmp_path, world.drives, finds or world.injection)
+        code = judge.drill(judge.DrillOptions(**(fields | changes)), tmp_path, world.drives, finds or world.injection)
         return code, read_document(tmp_path / "drill.json", Drill)
 
     return run

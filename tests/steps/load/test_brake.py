@@ -3,7 +3,7 @@
 import pytest
 from made_loads import observation
 
-from chamiperf_ci.steps.load.brake import Brake, Limits
+from chamiperf_ci.steps.load.brake import Brake, BrakeLimits
 
 
 def _stopped_at(brake, *, share, seconds=60, requests=100):
@@ -16,15 +16,15 @@ def _stopped_at(brake, *, share, seconds=60, requests=100):
 
 
 def test_more_than_half_failing_for_thirty_seconds_stops_the_load():
-    assert _stopped_at(Brake(Limits()), share=0.6) == (30, "brake-failures")
+    assert _stopped_at(Brake(BrakeLimits()), share=0.6) == (30, "brake-failures")
 
 
 def test_half_failing_does_not():
-    assert _stopped_at(Brake(Limits()), share=0.5) is None
+    assert _stopped_at(Brake(BrakeLimits()), share=0.5) is None
 
 
 def test_a_good_second_in_between_starts_the_count_again():
-    brake, failed = Brake(Limits()), 0.0
+    brake, failed = Brake(BrakeLimits()), 0.0
     for second in range(1, 59):
         failed += 0 if second == 29 else 90
         assert brake(observation(float(second), second * 100.0, failed)) is None
@@ -32,7 +32,7 @@ def test_a_good_second_in_between_starts_the_count_again():
 
 
 def test_seconds_in_which_nothing_comes_back_are_no_recovery():
-    brake = Brake(Limits(after_s=10))
+    brake = Brake(BrakeLimits(after_s=10))
     brake(observation(1.0, 100, 90))
     for second in range(2, 10):
         assert brake(observation(float(second), 100, 90)) is None
@@ -41,14 +41,14 @@ def test_seconds_in_which_nothing_comes_back_are_no_recovery():
 
 def test_a_service_that_is_not_ready_for_thirty_seconds_stops_the_load():
     red = [29.0]
-    brake = Brake(Limits(), lambda: red[0])
+    brake = Brake(BrakeLimits(), lambda: red[0])
     assert brake(observation()) is None
     red[0] = 30.0
     assert _order(brake(observation())) == "brake-readiness"
 
 
 def test_the_longest_duration_is_that_of_the_load():
-    brake = Brake(Limits(max_duration_s=100))
+    brake = Brake(BrakeLimits(max_duration_s=100))
     assert brake(observation(100.0)) is None
     assert _order(brake(observation(101.0))) == "max-duration"
 
@@ -58,16 +58,16 @@ def test_the_longest_duration_is_that_of_the_load():
     [(200, 257, False), (200, 255, True), (10_000, 1001, False), (10_000, 999, True)],
 )
 def test_near_the_memory_limit_room_for_the_summary_is_kept(rss_mb, available_mb, stops):
-    order = Brake(Limits())(observation(rss_mb=rss_mb, available_mb=available_mb))
+    order = Brake(BrakeLimits())(observation(rss_mb=rss_mb, available_mb=available_mb))
     assert (_order(order) == "out-of-memory") is stops
 
 
 def test_counters_that_k6_did_not_answer_decide_nothing():
-    assert Brake(Limits(after_s=0.5))(observation(requests=None)) is None
+    assert Brake(BrakeLimits(after_s=0.5))(observation(requests=None)) is None
 
 
 def test_what_was_seen_is_kept_for_the_phases():
-    brake = Brake(Limits())
+    brake = Brake(BrakeLimits())
     brake(observation(2.0, 10, 1, vus=7))
     assert [(seen.at_s, seen.vus) for seen in brake.seen] == [(2.0, 7.0)]
 

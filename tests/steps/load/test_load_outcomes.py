@@ -5,7 +5,7 @@ from made_loads import series, storm, summary, traffic
 
 from chamiperf_ci.models.plan import Phase
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load.brake import Seen
+from chamiperf_ci.steps.load.brake import LoadSecond
 from chamiperf_ci.steps.load.scenario import phase_outcomes
 from chamiperf_ci.steps.load.volume import Work, plan_of
 
@@ -38,7 +38,7 @@ def test_a_phase_that_was_cut_off_counts_the_time_that_it_had():
 
 
 def test_vus_are_those_that_were_seen_in_the_phase():
-    seen = [Seen(5, 40, 0, 0), Seen(20, 97, 0, 0), Seen(30, 99, 0, 0), Seen(75, 180, 0, 0)]
+    seen = [LoadSecond(5, 40, 0, 0), LoadSecond(20, 97, 0, 0), LoadSecond(30, 99, 0, 0), LoadSecond(75, 180, 0, 0)]
     outcomes = _outcomes(seen=seen)
     assert (outcomes["ramp-up"].max_vus, outcomes["sustained"].max_vus) == (40, 99)
 
@@ -57,7 +57,7 @@ def test_seconds_after_a_phase_that_ended_early_are_none_of_its():
         Phase(name="more", start_s=90, duration_s=60, from_vus=32, to_vus=32, iterations=6000),
     )
     lasted_60_s = {"series": (series(windows=10),), "traffic": (traffic(6000),), "max_vus": 32}
-    outcomes = _outcomes(storm(pace_s=0, phases=phases), seen=[Seen(70, 0, 0, 0)], **lasted_60_s)
+    outcomes = _outcomes(storm(pace_s=0, phases=phases), seen=[LoadSecond(70, 0, 0, 0)], **lasted_60_s)
     assert outcomes["sustained"].max_vus == 16
 
 
