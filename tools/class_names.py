@@ -24,7 +24,7 @@ def main() -> int:
     both = toolkit.keys() & standin.keys()
     wrong = [f"class {name} stands in {' and '.join(where)}" for name, where in sorted(twice.items())]
     wrong += [
-        f"class {name} stands in {toolkit[name][0]} and {standin[name][0]}; rename one or list it in docs/architecture.md"
+        f"class {name} stands in {toolkit[name][0]} and {standin[name][0]}: rename one, or list it in the page"
         for name in sorted(both - listed)
     ]
     wrong += [f"docs/architecture.md lists the class name {name}, which stands once" for name in sorted(listed - both)]
