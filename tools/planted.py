@@ -288,8 +288,8 @@ LOCK = [
     ),
     Fault(
         "lock: a step gives the pipeline's lock back",
-        "        if not nested:\n",
-        "        if True:\n",
+        "        if nested:\n            # So",
+        "        if False:\n            # So",
         "steps/test_lock.py",
     ),
     Fault(
