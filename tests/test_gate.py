@@ -121,13 +121,13 @@ def chosen(tmp_path, **given):
 def test_the_callers_own_baselines_are_used_and_nothing_is_said(tmp_path):
     (tmp_path / "baselines.json").write_text("{}")
     output, log = chosen(tmp_path, STACK="")
-    assert output == "file=baselines.json\nnext<<END-OF-NEXT\nEND-OF-NEXT\n"
+    assert output == "file=baselines.json\nown=true\nnext<<END-OF-NEXT\nEND-OF-NEXT\n"
     assert log == ""
 
 
 def test_without_any_the_toolkits_targets_judge_and_the_way_to_a_baseline_is_said(tmp_path):
     output, log = chosen(tmp_path, STACK="", PROPOSE="true")
-    assert output.startswith(f"file={BASELINES.parents[2]}/baselines.json\n")
+    assert output.startswith(f"file={BASELINES.parents[2]}/baselines.json\nown=\n")
     assert "After the fifth valid night, a pull request with the first baseline opens by itself." in output
     assert "baselines.json does not exist" in log
 

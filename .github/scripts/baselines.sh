@@ -23,5 +23,5 @@ if [ ! -f "$file" ]; then
     next+="- There is no \`baselines.json\` yet, so nothing is compared. $how"$'\n'
   fi
 fi
-printf 'file=%s\n' "$file" >>"$GITHUB_OUTPUT"
+printf 'file=%s\nown=%s\n' "$file" "$([ "$file" != "$FILE" ] || echo true)" >>"$GITHUB_OUTPUT"
 printf 'next<<END-OF-NEXT\n%sEND-OF-NEXT\n' "$next" >>"$GITHUB_OUTPUT"

@@ -37,7 +37,7 @@ def baselines(tmp_path_factory):
     file = out / "baselines.json"
     file.write_text((harness.ROOT / "baselines.json").read_text())
     target = ("--target", "embedded")
-    chamiperf("stack", "up", "--ports", "ephemeral", "--service-time-ms", "8", "--env-file", str(out / "env"))
+    chamiperf("stack", "up", "--ports", "ephemeral", "--service-time-ms", "6", "--env-file", str(out / "env"))
     try:
         chamiperf("seed", *target, "--nodes", "2000", "--out", str(out))
         folders = [out / str(number) for number in range(5)]
@@ -76,7 +76,7 @@ def hub(adopter):
 @pytest.fixture
 def deployed(adopter, make_stack):
     """A stack that no workflow has started, and its addresses by their variables; the adopter has its token."""
-    stack = make_stack(service_time_ms=8)
+    stack = make_stack(service_time_ms=6)
     adopter.secrets["CHAMICORE_INTERNAL_TOKEN"] = lifecycle.internal_token(stack)
     names = ("AUTH", "SMD", "BSS", "CLOUDINIT")
     urls = {f"CHAMICORE_TEST_{name}_URL": lifecycle.environment(stack)[f"CHAMICORE_TEST_{name}_URL"] for name in names}
