@@ -1,7 +1,7 @@
 """A run on disk: what was planned, what the scripts and the generator reported, what was measured."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from statistics import median
 from typing import Annotated, ClassVar, Literal
@@ -214,6 +214,10 @@ class Statement(Value):
         return median(point.mean_ms for point in self.points) if self.points else self.mean_ms
 
 
+MOST_POINTS = 120
+"""Of one course: more than that no chart shows, and every run's file holds them."""
+
+
 class Course(Value):
     """How a quantity beside the requests went over the load: of the generator, of a service or of the database."""
 
@@ -223,7 +227,14 @@ class Course(Value):
     """Which, in words, such as `processor time`."""
     unit: str
     points: tuple[tuple[Number, Number], ...]
-    """Seconds since the load began, and the value; at most some 120, each the mean of what was seen around it."""
+    """Seconds since the load began, and the value; at most `MOST_POINTS`."""
+
+    @classmethod
+    def of_points(cls, of: str, what: str, unit: str, points: Sequence[tuple[float, float]]) -> "Course":
+        """Every so many of the points, to four digits."""
+        shown = points[:: -(-len(points) // MOST_POINTS) or 1]
+        rounded = ((round(at_s, 1), float(f"{value:.4g}")) for at_s, value in shown)
+        return cls(of=of, what=what, unit=unit, points=tuple(rounded))
 
 
 class Check(Value):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import Run, Series
+from chamiperf_ci.models.run import Course, Run, Series
 from chamiperf_ci.models.verdict import Row
 from chamiperf_ci.models.vocabulary import Direction, RowVerdict, TargetVerdict
 from chamiperf_ci.render import numbers
@@ -249,10 +249,16 @@ def _worse_by(row: Row, ratio: float) -> float:
     return min(max(factor, _LEAST), _MOST)
 
 
+_NEAR = 2.0
+"""A target further above the runs than this factor would press them into a line at the bottom."""
+
+
 def history(row: Row, now: Sequence[datetime]) -> Data:
     """Return a row's runs in time order, with the levels that matter; `now` says when the current runs began."""
     found = in_time_order(row, now)
-    levels = (("accepted", row.baseline), ("allowed", _allowed(row)), ("target", row.target.limit))
+    near = _NEAR * max((one.value for one in found), default=0.0)
+    target = row.target.limit if row.target.unit == row.unit and (row.target.limit or 0.0) <= near else None
+    levels = (("accepted", row.baseline), ("allowed", _allowed(row)), ("target", target))
     return {
         "kind": "history",
         "dated": all(one.at is not None for one in found),
@@ -270,7 +276,7 @@ def history(row: Row, now: Sequence[datetime]) -> Data:
         "levels": [
             {"kind": kind, "value": value, "said": f"{kind} {numbers.quantity(value, row.unit)}"}
             for kind, value in levels
-            if value is not None and math.isfinite(value) and (kind != "target" or row.target.unit == row.unit)
+            if value is not None and math.isfinite(value)
         ],
     }
 
@@ -332,7 +338,7 @@ def beside(sides: Sides) -> dict[str, Data]:
     for side, runs in sides.items():
         for number, run in enumerate(runs, start=1):
             name = _run_name(side, number, run)
-            for course in run.courses:
+            for course in (*run.courses, *_of_statements(run)):
                 lines = found.setdefault((course.what, course.unit), {})
                 line = plain(course.of, longest=40)
                 for at_s, value in course.points:
@@ -344,6 +350,15 @@ def beside(sides: Sides) -> dict[str, Data]:
         points = [point for line in most for point in lines[line]]
         charts[f"{what}, {unit}"] = _timeline(sides, points, lines=most)
     return charts
+
+
+def _of_statements(run: Run) -> Iterator[Course]:
+    """The means of the database's statements by stretch, as courses on the axis of the load."""
+    began = next((phase.start_s for phase in run.plan.phases if phase.name == SUSTAINED), 0.0)
+    for each in run.statements:
+        points = [(began + point.at_s, point.mean_ms) for point in each.points]
+        if points:
+            yield Course.of_points(each.text, "mean of each database statement", "ms", points)
 
 
 def _value(point: Data) -> float:
@@ -390,15 +405,17 @@ def split(before: Sequence[TimeSplit], now: Sequence[TimeSplit]) -> Data:
         "kind": "split",
         "points": [
             {
-                "name": plain(f"{one.scenario} / {one.endpoint}", longest=80),
+                "bar": f"{plain(one.endpoint, longest=24)}, {side}",
                 "side": side,
                 "part": part,
                 "order": order,
                 "value": max(0.0, value),
                 "said": f"{part} {numbers.quantity(value, 'ms')}, {side}",
             }
+            for endpoint in dict.fromkeys(one.endpoint for one in (*now, *before))
             for side, splits in (("before", before), ("now", now))
             for one in splits
+            if one.endpoint == endpoint
             for order, (part, value) in enumerate(zip(_PARTS, one.parts[1:], strict=True))
             if value is not None
         ],

@@ -90,7 +90,11 @@ const SHOWN = {
                 tooltip: SAID,
               },
             },
-            { mark: { type: "text", align: "left", baseline: "bottom", dx: 4, dy: -2, x: 0 }, encoding: { text: { field: "said" } } },
+            ...["accepted", "allowed", "target"].map((kind, place) => ({
+              transform: [{ filter: { field: "kind", equal: kind } }],
+              mark: { type: "text", align: ["left", "right", "center"][place], baseline: "bottom", dx: [4, -4, 0][place], dy: -2, x: [0, "width", { expr: "width / 2" }][place] },
+              encoding: { text: { field: "said" } },
+            })),
           ],
         },
         {
@@ -144,12 +148,13 @@ const SHOWN = {
 
   split(data) {
     const parts = ["database", "service", "in front", "generator"];
+    const both = new Set(data.points.map((point) => point.side)).size > 1;
     return {
       data: { values: data.points },
-      mark: { type: "bar", height: { band: 0.85 } },
+      height: Math.max(1, new Set(data.points.map((point) => point.bar)).size) * 22,
+      mark: { type: "bar", height: { band: both ? 0.8 : 0.6 } },
       encoding: {
-        row: { field: "name", type: "nominal", title: null, sort: null, spacing: 6, header: { labelAngle: 0, labelAlign: "left", labelAnchor: "start", labelOrient: "top", labelColor: "var(--ink)", labelLimit: 600 } },
-        y: { field: "side", type: "nominal", title: null, sort: ["before", "now"], axis: { domain: false, ticks: false } },
+        y: { field: "bar", type: "nominal", title: null, sort: null, axis: { domain: false, ticks: false, labelLimit: 180, minExtent: 150, maxExtent: 190 } },
         x: { field: "value", type: "quantitative", title: "ms", axis: NUMBERS },
         color: { field: "part", type: "nominal", title: null, scale: { domain: parts, range: ["var(--allowed)", "var(--accepted)", "var(--history)", "var(--faint)"] } },
         order: { field: "order", type: "quantitative" },

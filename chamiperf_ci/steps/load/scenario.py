@@ -27,6 +27,7 @@ from chamiperf_ci.models.plan import (
 )
 from chamiperf_ci.models.run import (
     Check,
+    Course,
     FailureSample,
     GeneratorHealth,
     ObjectCount,
@@ -168,6 +169,7 @@ class Findings:
     checks: tuple[Check, ...] = ()
     server: tuple[ServerMetric, ...] = ()
     statements: tuple[Statement, ...] = ()
+    courses: tuple[Course, ...] = ()
     failures: tuple[FailureSample, ...] = ()
     warnings: tuple[str, ...] = ()
     uncertain: tuple[Uncertain, ...] = ()
@@ -201,6 +203,7 @@ def run_of(job: Job, plan: Plan, around: Surroundings, run_id: str, found: Findi
         checks=found.checks,
         server=found.server,
         statements=found.statements,
+        courses=found.courses,
         generator=found.health,
         unavailable=summary.unavailable if summary else (),
         uncertain=found.uncertain,
@@ -276,6 +279,8 @@ class ServerCollector(Protocol):
 
     statements: tuple[Statement, ...]
     """What the database says of its statements, after `stop`; empty where nobody reads one."""
+    courses: tuple[Course, ...]
+    """What the services did over the load, after `stop`."""
 
     def start(self) -> None:
         """Called just before k6 is started; must come back at once."""
@@ -539,6 +544,7 @@ class _Aftermath:
             uncertain=unsure,
             health=judged,
             phases=phases,
+            courses=self._generator(),
             warnings=(*found.warnings, *validity.other_phases(summary, parts)),
             foreign_cpu_percent=validity.foreign_cpu_percent(self._under_load()),
         )
@@ -610,7 +616,22 @@ class _Aftermath:
             for phase in self.plan.phases
             if began + timedelta(seconds=phase.start_s) < self.outcome.ended_at
         ]
-        return {"server": collector.stop(spans), "statements": collector.statements}
+        server = collector.stop(spans)
+        return {
+            "server": server,
+            "statements": collector.statements,
+            "courses": (*self._generator(), *collector.courses),
+        }
+
+    def _generator(self) -> tuple[Course, ...]:
+        """The generator's own processor time and memory over the load."""
+        began = self.outcome.load_began_s or 0.0
+        seen = [one for one in self.outcome.vitals if one.at_s >= began]
+        quantities = (
+            ("processor time", "cores", [(one.at_s - began, one.cpu_percent / 100) for one in seen]),
+            ("memory", "MB", [(one.at_s - began, one.rss_mb) for one in seen]),
+        )
+        return tuple(Course.of_points("generator", *each) for each in quantities if seen)
 
     def _checks(self, summary: ScriptSummary, over: threading.Event) -> dict[str, Any]:
         """Wait a while, then see whether the services stand and answer as they did at first."""

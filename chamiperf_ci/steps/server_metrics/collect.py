@@ -4,17 +4,17 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
 from chamiperf_ci.adapters import postgres
 from chamiperf_ci.adapters.prometheus import PATH, Access, Prometheus, RawSeries, Sample, Scraper, scraped
 from chamiperf_ci.errors import OutsideServiceError, ToolkitError
-from chamiperf_ci.models.run import ServerMetric, Statement
+from chamiperf_ci.models.run import Course, ServerMetric, Statement
 from chamiperf_ci.models.target import Service, Target
 from chamiperf_ci.steps.load.scenario import ServerCollector, Span
-from chamiperf_ci.steps.server_metrics import exporter
+from chamiperf_ci.steps.server_metrics import courses, exporter
 from chamiperf_ci.steps.server_metrics import tracks as families
 from chamiperf_ci.steps.server_metrics.figures import TARGETED, phase_of, told
 from chamiperf_ci.steps.server_metrics.postgres import DatabaseFigures, PostgresWatch
@@ -43,6 +43,7 @@ class StoredCollector:
     """
 
     statements: tuple[Statement, ...] = ()
+    courses: tuple[Course, ...] = ()
 
     def __init__(self, store: Store, services: Sequence[str], *, clock: Callable[[], float] = time.time) -> None:
         self._store = store
@@ -70,18 +71,16 @@ class StoredCollector:
         except OutsideServiceError as error:
             problem = f"{error.wrong} ({error.where})"
         by_service = _by_service(stored, self._services)
-        return tuple(
-            figure
-            for service in self._services
-            for figure in self._told(service, by_service.get(service, []), phase, problem)
-        )
-
-    def _told(
-        self, service: str, stored: Sequence[RawSeries], phase: Span | None, problem: str
-    ) -> Iterator[ServerMetric]:
-        job, chosen = _one_job(stored)
-        problem = problem or ("" if chosen else f"{self._store.url} has no series of {service}")
-        return told(service, _recording(chosen), phase, partial(self._source, job, phase), problem)
+        figures: list[ServerMetric] = []
+        seen: list[Course] = []
+        for service in self._services:
+            job, chosen = _one_job(by_service.get(service, []))
+            recording = _recording(chosen)
+            wrong = problem or ("" if chosen else f"{self._store.url} has no series of {service}")
+            figures += told(service, recording, phase, partial(self._source, job, phase), wrong)
+            seen += courses.of_service(service, recording, spans)
+        self.courses = tuple(seen)
+        return tuple(figures)
 
     def _source(self, job: str, phase: Span | None, series: str) -> str:
         length = f"[{(phase.ended_at - phase.started_at).total_seconds():.0f}s]" if phase else ""
@@ -150,6 +149,7 @@ class DirectCollector:
     """
 
     statements: tuple[Statement, ...] = ()
+    courses: tuple[Course, ...] = ()
 
     def __init__(self, source: Source, urls: Mapping[str, str]) -> None:
         self._source = source
@@ -165,11 +165,14 @@ class DirectCollector:
         for watched in self._watched.values():
             watched.stop()
         phase = phase_of(spans)
-        return tuple(
-            figure
-            for service, watched in self._watched.items()
-            for figure in told(service, watched.recorder.recording(), phase, watched.where, watched.problem)
-        )
+        figures: list[ServerMetric] = []
+        seen: list[Course] = []
+        for service, watched in self._watched.items():
+            recording = watched.recorder.recording()
+            figures += told(service, recording, phase, watched.where, watched.problem)
+            seen += courses.of_service(service, recording, spans)
+        self.courses = tuple(seen)
+        return tuple(figures)
 
 
 class _Watched:
@@ -278,6 +281,7 @@ class WithDatabase:
 
     def __init__(self, services: ServerCollector, database: DatabaseCollector) -> None:
         self.statements: tuple[Statement, ...] = ()
+        self.courses: tuple[Course, ...] = ()
         self._services = services
         self._database = database
 
@@ -290,6 +294,7 @@ class WithDatabase:
     def stop(self, spans: Sequence[Span]) -> tuple[ServerMetric, ...]:
         """End looking; a figure with a target is the database's only where no service states it."""
         figures, phase = self._services.stop(spans), phase_of(spans)
+        self.courses = self._services.courses
         if phase is None:
             return figures
         seen = self._database.stop(phase.started_at.timestamp(), phase.ended_at.timestamp())
