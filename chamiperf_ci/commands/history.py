@@ -146,6 +146,32 @@ def trend(
     return ExitCode.OK
 
 
+@history.command()
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write the site into."
+)
+@click.option(
+    "--baselines",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What is compared and accepted.  [default: baselines.json if it is there, else what ships]",
+)
+@click.option("--period", type=PERIOD, default="24h", show_default=True, help="From one night to the next.")
+@range_options
+@history_options
+def site(
+    *, output: Path, baselines: Path | None, period: float, which: "Wanted", history: HistoryStore | None
+) -> ExitCode:
+    """Write all nights as a static site, for GitHub Pages or any web server: an index, and a page a metric.
+
+    What changed most comes first; a metric's page shows every night with its run, what was accepted, allowed and
+    demanded, and the builds on both sides of a step. The same history and baselines give the same bytes.
+    """
+    from chamiperf_ci.steps.trend import write_site  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    write_site(_given(history), which, baselines=baselines, period=period, output=output)
+    return ExitCode.OK
+
+
 def _given(history: HistoryStore | None) -> HistoryStore:
     if history is None:
         raise ConfigurationError(

@@ -305,7 +305,7 @@ def builds(scenario: ScenarioOutcome) -> str:
     if not changed:
         return "Both sides are the same build."
     shown = ", ".join(
-        f"{data(each.service)} {data(_build(before[each.service]))} → {data(_build(each))}"
+        f"{data(each.service)} {data(build_name(before[each.service]))} → {data(build_name(each))}"
         for each in changed[:_MOST_BUILDS]
     )
     if len(changed) > _MOST_BUILDS:
@@ -317,7 +317,7 @@ _MOST_BUILDS = 3
 MINUS = "\N{MINUS SIGN}"
 
 
-def _build(identity: Identity) -> str:
+def build_name(identity: Identity) -> str:
     """A build's shortest name."""
     return identity.commit[:12] or identity.image or identity.version or "unknown build"
 

@@ -13,17 +13,18 @@ from chamiperf_ci.render import numbers
 from chamiperf_ci.render.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, Scale, drawing, sparkline
 from chamiperf_ci.render.charts import SVG_WIDTH as WIDTH
 from chamiperf_ci.render.documents import Block, Bullets, Heading, Paragraph, Table, as_markdown
-from chamiperf_ci.render.escaping import data, html
+from chamiperf_ci.render.escaping import data, html, is_web
 from chamiperf_ci.render.html import Figure, html_page
 from chamiperf_ci.render.sentences import amount
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A night, or the median of a week of nights."""
+    """A night, or the median of a week of nights; `link` leads to the run that holds the night's report."""
 
     when: datetime
     value: float
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,13 @@ class TrendStep:
         when: The first night after it.
         before: The level before it, the median of those nights.
         after: The level after it, until the next step.
+        builds: Which builds changed between the two nights, old and new of each; empty where that is not known.
     """
 
     when: datetime
     before: float
     after: float
+    builds: str = ""
 
     @property
     def ratio(self) -> float:
@@ -88,6 +91,8 @@ class MetricTrend:
         recent: Values of the last nights of the newest fingerprint, oldest first.
         drifting: None where it does not drift, or nothing was accepted.
         steps: Lasting changes of the last nights, oldest first, whether or not anything was accepted.
+        tolerance: How much worse than what was accepted it may get; 0 where nothing says.
+        target: What is demanded of it, in its unit; None where it has no target, or one in another unit.
     """
 
     endpoint: str
@@ -99,6 +104,16 @@ class MetricTrend:
     recent: tuple[float, ...]
     drifting: Drifting | None = None
     steps: tuple[TrendStep, ...] = ()
+    tolerance: float = 0.0
+    target: float | None = None
+
+    @property
+    def limit(self) -> float | None:
+        """What the comparison allows of the newest circumstances; None where nothing was accepted, or of counts."""
+        accepted = self.lines[-1].accepted
+        if accepted is None or not self.tolerance or self.unit in ("share", "windows"):
+            return None
+        return accepted * (1 + self.tolerance if self.direction is Direction.LOWER else 1 - self.tolerance)
 
     @property
     def name(self) -> str:
@@ -211,13 +226,21 @@ def shared_marks(trend: ScenarioTrend, name: str) -> str:
     return f'<svg class="marks" aria-hidden="true"><defs><g id="{html(name)}">{dates}{paths}</g></defs></svg>'
 
 
-def trend_chart(metric: MetricTrend, trend: ScenarioTrend, name: str) -> str:
+_NEAR = 2.0
+"""A target further above the nights than this factor would press them into a line at the bottom."""
+
+
+_FEW_DOTS = 150
+
+
+def trend_chart(metric: MetricTrend, trend: ScenarioTrend, name: str, *, linked: bool = False) -> str:
     """Return a metric's chart.
 
     Args:
         metric: One of the scenario's.
         trend: The scenario.
         name: Of its shared marks.
+        linked: Whether each night is a dot that leads to its run.
     """
     time = Timeline(trend)
     low, high = _ends(metric)
@@ -243,9 +266,29 @@ def trend_chart(metric: MetricTrend, trend: ScenarioTrend, name: str) -> str:
             f'<path class="step" d="M{x:.1f} {TOP}V{_FLOOR}"/>'
             f'<text class="tick" x="{x - 4:.1f}" y="{TOP + 22}" text-anchor="end">step</text>'
         )
+    levels = (("allowed", metric.limit, "limit"), ("target", metric.target, "target"))
+    for kind, value, said in levels:
+        if value is not None and low - margin <= value <= high + margin:
+            y = scale.y(value)
+            parts.append(
+                f'<path class="{kind}" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"><title>{said} '
+                f"{html(amount(value, metric.unit))}</title></path>"
+            )
+    if linked:
+        radius = 2.5 if len(metric.lines[-1].points) <= _FEW_DOTS else 1.5
+        parts += (_dot(point, metric, time, scale, radius) for line in metric.lines for point in line.points)
     x, y = time.x(metric.newest.when), scale.y(metric.newest.value)
     parts.append(f'<circle class="newest" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
     return drawing(f"{trend.scenario} / {metric.name}: {trend.valid} nights", parts)
+
+
+def _dot(point: Point, metric: MetricTrend, time: Timeline, scale: Scale, radius: float) -> str:
+    said = f"{point.when:%Y-%m-%d}: {amount(point.value, metric.unit)}"
+    dot = (
+        f'<circle class="night" cx="{time.x(point.when):.1f}" cy="{scale.y(point.value):.1f}" r="{radius}">'
+        f"<title>{html(said)}</title></circle>"
+    )
+    return f'<a href="{html(point.link)}">{dot}</a>' if is_web(point.link) else dot
 
 
 def _path(points: Sequence[Point], time: Timeline, scale: Scale, weeks_before: datetime | None) -> Iterator[str]:
@@ -271,6 +314,7 @@ def _ends(metric: MetricTrend) -> tuple[float, float]:
     """The least and the most that is drawn."""
     values = [point.value for line in metric.lines for point in line.points]
     values += [line.accepted for line in metric.lines if line.accepted is not None]
+    values += [level for level in (metric.limit, metric.target) if level and level <= _NEAR * max(values)]
     return min(values, default=metric.newest.value), max(
         *values, metric.newest.value, _LEAST.get(metric.unit, metric.newest.value)
     )
@@ -290,7 +334,8 @@ TITLE = "Trend of the nights"
 NOTHING = "The history holds no night."
 HEADERS = ("metric", "newest", "accepted", "change", "last nights", "drift")
 LEGEND = (
-    "Jagged line: the nights, of the newest circumstances in front. Level line: what was accepted. Filled circle: the "
+    "Jagged line: the nights, of the newest circumstances in front. Level line: what was accepted; dashed: what is "
+    "allowed; dotted: the target. Filled circle: the "
     "newest night. Tick below the frame: a night that is missing. Cross: a night that could not be judged. Dotted "
     "vertical line: the circumstances changed, and both sides are not compared. Dashed vertical line: a drift began, "
     "or the level stepped. What changed most comes first."
@@ -307,17 +352,17 @@ def trend_page(trends: Sequence[ScenarioTrend], *, producer: str) -> str:
         "trend.html.j2",
         f"chamiperf: {TITLE.lower()}",
         producer=producer,
-        sentence=_sentence(trends),
+        sentence=sentence(trends),
         legend=LEGEND,
         scenarios=[
             {
                 "title": _title(trend),
-                "head": _head(trend),
+                "head": head(trend),
                 "table": _table(trend),
                 "marks": Markup(shared_marks(trend, f"nights-{place}")),  # noqa: S704 - drawn and escaped there
                 "charts": [
-                    Figure(_caption(metric), Markup(trend_chart(metric, trend, f"nights-{place}")))  # noqa: S704
-                    for metric in _shown(trend)
+                    Figure(caption(metric), Markup(trend_chart(metric, trend, f"nights-{place}")))  # noqa: S704
+                    for metric in shown(trend)
                 ],
             }
             for place, trend in enumerate(trends, start=1)
@@ -327,23 +372,23 @@ def trend_page(trends: Sequence[ScenarioTrend], *, producer: str) -> str:
 
 def trend_markdown(trends: Sequence[ScenarioTrend]) -> str:
     """Return the tables, for a job summary or a wiki."""
-    blocks: list[Block] = [Paragraph(_sentence(trends))]
+    blocks: list[Block] = [Paragraph(sentence(trends))]
     for trend in trends:
-        blocks += [*_head(trend), _table(trend)]
+        blocks += [*head(trend), _table(trend)]
     return as_markdown(blocks)
 
 
-def _sentence(trends: Sequence[ScenarioTrend]) -> str:
+def sentence(trends: Sequence[ScenarioTrend]) -> str:
     """Everything in one sentence."""
     if not trends:
         return NOTHING
     metrics = [metric for trend in trends for metric in trend.metrics]
     said = f"{_drifts(metrics)} The newest night is of {max(t.last for t in trends):%Y-%m-%d}."
-    stepped = [(metric, trend) for trend in trends for metric in trend.metrics if metric.steps and _lasting(metric)]
-    if stepped:
-        metric, trend = max(stepped, key=lambda pair: pair[0].changed)
-        more = f" {numbers.counted(len(stepped) - 1, 'more metric')} stepped." if len(stepped) > 1 else ""
-        said += f" {trend.scenario} {metric.name} is {_stepped(metric)}.{more}"
+    lasting = [(metric, trend) for trend in trends for metric in trend.metrics if metric.steps and _lasting(metric)]
+    if lasting:
+        metric, trend = max(lasting, key=lambda pair: pair[0].changed)
+        more = f" {numbers.counted(len(lasting) - 1, 'more metric')} stepped." if len(lasting) > 1 else ""
+        said += f" {trend.scenario} {metric.name} is {stepped(metric)}.{more}"
     return said
 
 
@@ -360,10 +405,14 @@ def _drifts(metrics: Sequence[MetricTrend]) -> str:
     return said
 
 
-def _shown(trend: ScenarioTrend) -> list[MetricTrend]:
+def shown(trend: ScenarioTrend) -> list[MetricTrend]:
     """What is worth a row and a chart: what moved most first, what was never anything but zero not at all."""
-    shown = [metric for metric in trend.metrics if not metric.all_zero]
-    return sorted(shown, key=lambda metric: (metric.drifting is None, -round(metric.changed, 3), metric.name))
+    return sorted((metric for metric in trend.metrics if not metric.all_zero), key=by_change)
+
+
+def by_change(metric: MetricTrend) -> tuple[bool, float, str]:
+    """Return what metrics are sorted by: what drifts, then what moved most, then by name."""
+    return metric.drifting is None, -round(metric.changed, 3), metric.name
 
 
 def _lasting(metric: MetricTrend) -> bool:
@@ -371,13 +420,16 @@ def _lasting(metric: MetricTrend) -> bool:
     return abs(metric.steps[-1].after / metric.steps[0].before - 1) >= _SAME
 
 
-def _stepped(metric: MetricTrend) -> str:
+def stepped(metric: MetricTrend) -> str:
     """What the steps add up to, in words."""
+    if not metric.steps:
+        return ""
     first, last = metric.steps[0], metric.steps[-1]
     if _lasting(metric):
         return (
             f"{_sized(metric, last.after / first.before - 1)} since {last.when:%Y-%m-%d} "
             f"({amount(first.before, metric.unit)} before, {amount(last.after, metric.unit)} since)"
+            f"{f'; {last.builds}' if last.builds else ''}"
         )
     worst = max(metric.steps, key=lambda step: abs(math.log(step.after / first.before)))
     was = _sized(metric, worst.after / first.before - 1)
@@ -388,7 +440,7 @@ def _title(trend: ScenarioTrend) -> str:
     return f"{trend.scenario} in {trend.environment} ({trend.stack})"
 
 
-def _head(trend: ScenarioTrend) -> list[Block]:
+def head(trend: ScenarioTrend) -> list[Block]:
     """The scenario's nights in words."""
     said = (
         f"{numbers.counted(trend.valid, 'night was', 'nights were')} judged from {trend.first:%Y-%m-%d} to "
@@ -397,14 +449,21 @@ def _head(trend: ScenarioTrend) -> list[Block]:
     if trend.weeks_before is not None:
         said += f" Before {trend.weeks_before:%Y-%m-%d} a point is the median of a week."
     lines = [
-        *_newest("Not judged", trend.invalid),
-        *_newest("Missing", [Marked(when, "") for when in trend.missing]),
-        *_newest("Other circumstances, not compared with those before", trend.breaks),
-        *(f"{metric.name}: {_drift(metric)}" for metric in _shown(trend) if metric.drifting),
-        *(f"{metric.name}: {_stepped(metric)}." for metric in _shown(trend) if metric.steps),
+        *marked(trend),
+        *(f"{metric.name}: {drift(metric)}" for metric in shown(trend) if metric.drifting),
+        *(f"{metric.name}: {stepped(metric)}." for metric in shown(trend) if metric.steps),
         *_zeros(trend),
     ]
     return [Heading(_title(trend)), Paragraph(said), *([Bullets(lines)] if lines else [])]
+
+
+def marked(trend: ScenarioTrend) -> list[str]:
+    """Return which nights a scenario's charts mark, and why."""
+    return [
+        *_newest("Not judged", trend.invalid),
+        *_newest("Missing", [Marked(when, "") for when in trend.missing]),
+        *_newest("Other circumstances, not compared with those before", trend.breaks),
+    ]
 
 
 def _zeros(trend: ScenarioTrend) -> Iterator[str]:
@@ -423,30 +482,27 @@ def _newest(what: str, nights: Sequence[Marked]) -> Iterator[str]:
 
 
 def _table(trend: ScenarioTrend) -> Table:
-    rows = [
-        [
-            data(metric.name),
-            f"{amount(metric.newest.value, metric.unit)} ({metric.newest.when:%Y-%m-%d})",
-            _accepted(metric),
-            _change(metric),
-            sparkline(metric.recent),
-            _drift(metric),
-        ]
-        for metric in _shown(trend)
-    ]
+    rows = [[data(metric.name), *figures(metric), drift(metric)] for metric in shown(trend)]
     return Table(HEADERS, rows)
 
 
-def _caption(metric: MetricTrend) -> str:
+def figures(metric: MetricTrend) -> list[str]:
+    """Return a metric's newest night, what was accepted, the change, and the last nights as blocks."""
+    newest = f"{amount(metric.newest.value, metric.unit)} ({metric.newest.when:%Y-%m-%d})"
+    return [newest, _accepted(metric), _change(metric), sparkline(metric.recent)]
+
+
+def caption(metric: MetricTrend) -> str:
+    """Return what a metric's chart shows, in words."""
     said = f"{metric.name}: {amount(metric.newest.value, metric.unit)} on {metric.newest.when:%Y-%m-%d}"
-    line, change, drift = metric.lines[-1], _change(metric), _drift(metric)
+    line, change, drifts = metric.lines[-1], _change(metric), drift(metric)
     against = "nothing is accepted"
     if line.accepted is not None:
         runs = numbers.counted(line.accepted_runs, "run")
         how = f"{change} than" if change not in ("", _UNCHANGED) else f"{change} beside".strip()
         against = f"{how} the {amount(line.accepted, metric.unit)} accepted ({runs})"
-    stepped = f" Step: {_stepped(metric)}." if metric.steps else ""
-    return f"{said}, {against}.{f' Drift: {drift}' if drift and metric.has_baseline else ''}{stepped}"
+    steps = f" Step: {stepped(metric)}." if metric.steps else ""
+    return f"{said}, {against}.{f' Drift: {drifts}' if drifts and metric.has_baseline else ''}{steps}"
 
 
 def _accepted(metric: MetricTrend) -> str:
@@ -462,7 +518,8 @@ def _change(metric: MetricTrend) -> str:
     return _sized(metric, metric.newest.value / accepted - 1)
 
 
-def _drift(metric: MetricTrend) -> str:
+def drift(metric: MetricTrend) -> str:
+    """Return since when a metric drifts and by how much, or that nobody judged it; empty where it does not."""
     if not metric.has_baseline:
         return "no baseline: not judged"
     if metric.drifting is None:

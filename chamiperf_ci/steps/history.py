@@ -438,6 +438,11 @@ def hand_over(text: str, output: Path | None, reading: Reading) -> None:
         click.echo(text, nl=False)
     else:
         files.write_text(output, text)
+    warn(reading)
+
+
+def warn(reading: Reading) -> None:
+    """Name a history's damaged files on standard error."""
     for problem in reading.problems:
         click.echo(f"warning: {plain(problem)}", err=True)
 

@@ -16,8 +16,11 @@ from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.models.baselines import AcceptedRow, Baselines
 from chamiperf_ci.models.history import HistoryEntry, HistoryRow
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.models.target import Fingerprint
+from chamiperf_ci.models.target import Fingerprint, Identity
 from chamiperf_ci.models.vocabulary import Direction
+from chamiperf_ci.render.escaping import data
+from chamiperf_ci.render.headline import build_name
+from chamiperf_ci.render.site import INDEX, PREFIX, site
 from chamiperf_ci.render.trend import (
     Drifting,
     Line,
@@ -34,7 +37,7 @@ from chamiperf_ci.steps.baselines.entry import shown_value
 from chamiperf_ci.steps.baselines.propose import accepted_level
 from chamiperf_ci.steps.compare.measure import ERRORS, STALLED
 from chamiperf_ci.steps.compare.step import RESTORE
-from chamiperf_ci.steps.history import hand_over
+from chamiperf_ci.steps.history import hand_over, warn
 from chamiperf_ci.verdict.drift import FEWEST_TO_LOCATE, SMALLEST_DRIFT, change_points, find_drift
 from chamiperf_ci.verdict.statistic import PRIOR_SD, as_shown, is_quantity
 
@@ -98,26 +101,34 @@ class _Seen:
     when: datetime
     fingerprint: int
     row: HistoryRow
+    link: str = ""
+    identities: tuple[Identity, ...] = ()
 
     @property
     def point(self) -> Point:
-        return Point(self.when, shown_value(self.row))
+        return Point(self.when, shown_value(self.row), self.link)
 
 
-def trends(entries: Iterable[HistoryEntry], baselines: Baselines, *, period: timedelta) -> tuple[ScenarioTrend, ...]:
+def trends(
+    entries: Iterable[HistoryEntry], baselines: Baselines, *, period: timedelta, every_night: bool = False
+) -> tuple[ScenarioTrend, ...]:
     """Return a trend for each scenario of each environment, stack kind and profile, sorted.
 
     Args:
         entries: Of a history; only nights are looked at.
         baselines: Which metrics are compared, and what was accepted.
         period: From one night to the next.
+        every_night: Whether old nights are points of their own, not medians of weeks.
     """
     nights = _one_each(one for one in entries if one.run_kind is RunKind.NIGHT)
     groups: dict[tuple[str, str, str, str], list[HistoryEntry]] = {}
     for night in nights:
         groups.setdefault(_group(night.fingerprint), []).append(night)
     newest = {night.fingerprint.environment: night.started_at for night in nights}
-    return tuple(_scenario(groups[key], baselines, end=newest[key[0]], period=period) for key in sorted(groups))
+    return tuple(
+        _scenario(groups[key], baselines, end=newest[key[0]], period=period, every_night=every_night)
+        for key in sorted(groups)
+    )
 
 
 def _one_each(nights: Iterable[HistoryEntry]) -> list[HistoryEntry]:
@@ -133,7 +144,7 @@ def _group(fingerprint: Fingerprint) -> tuple[str, str, str, str]:
 
 
 def _scenario(
-    nights: Sequence[HistoryEntry], baselines: Baselines, *, end: datetime, period: timedelta
+    nights: Sequence[HistoryEntry], baselines: Baselines, *, end: datetime, period: timedelta, every_night: bool
 ) -> ScenarioTrend:
     environment, scenario, stack_kind, profile = _group(nights[0].fingerprint)
     valid = [night for night in nights if night.valid]
@@ -145,9 +156,11 @@ def _scenario(
         place = places[_text(night)]
         for row in night.rows:
             if row.comparable:
-                seen.setdefault((row.endpoint, row.metric), []).append(_Seen(night.started_at, place, row))
+                seen.setdefault((row.endpoint, row.metric), []).append(
+                    _Seen(night.started_at, place, row, night.link, night.identities)
+                )
     stack = nights[0].fingerprint.stack_kind
-    weeks = weeks_before(night.started_at for night in nights)
+    weeks = None if every_night else weeks_before(night.started_at for night in nights)
     return ScenarioTrend(
         environment=environment,
         scenario=scenario,
@@ -197,16 +210,21 @@ def _metric(
     ordered = sorted(groups, key=lambda place: (place == newest.fingerprint, place))
     direction = Direction.HIGHER if like.unit.endswith("/s") else Direction.LOWER
     mine = groups[newest.fingerprint]
+    fingerprint = fingerprints[newest.fingerprint]
+    policy = baselines.policy(fingerprint.scenario, like.endpoint, like.metric, stack_kind=fingerprint.stack_kind)
+    target, unit = policy.target, "share" if like.metric == ERRORS else like.unit
     return MetricTrend(
         endpoint=like.endpoint,
         metric=like.metric,
-        unit="share" if like.metric == ERRORS else like.unit,
+        unit=unit,
         direction=direction,
         lines=tuple(_line(groups[place], _accepted(baselines, fingerprints[place], like), weeks) for place in ordered),
         newest=newest.point,
         recent=tuple(shown_value(one.row) for one in mine[-RECENT:]),
         drifting=_drifting(mine, baselines, fingerprints[newest.fingerprint], direction),
         steps=tuple(_steps(mine)),
+        tolerance=policy.tolerance,
+        target=target.limit if target is not None and target.unit == unit else None,
     )
 
 
@@ -225,15 +243,27 @@ def _places(logs: Sequence[float]) -> list[int]:
 
 def _steps(seen: Sequence[_Seen]) -> Iterator[TrendStep]:
     """Where the level changed for good, by E-divisive on the logs of the last nights (verdict.md section 9)."""
-    nights = [one.point for one in seen if one.row.metric not in (ERRORS, STALLED) and is_quantity(one.row.value)]
-    nights = nights[-MOST_STEPPED:]
+    known = [one for one in seen if one.row.metric not in (ERRORS, STALLED) and is_quantity(one.row.value)]
+    known = known[-MOST_STEPPED:]
+    nights = [one.point for one in known]
     if len(nights) < FEWEST_TO_LOCATE:
         return
     places = [0, *_places([math.log(one.value) for one in nights]), len(nights)]
     levels = [median(one.value for one in nights[start:end]) for start, end in pairwise(places)]
     for place, (before, after) in zip(places[1:-1], pairwise(levels), strict=True):
         if abs(math.log(after / before)) >= SMALLEST_DRIFT:
-            yield TrendStep(nights[place].when, before, after)
+            yield TrendStep(nights[place].when, before, after, _builds(known[place - 1], known[place]))
+
+
+def _builds(before: _Seen, after: _Seen) -> str:
+    """Which builds changed between two nights: `bss 1a2b3c4 → 5d6e7f8`."""
+    old = {each.service: build_name(each) for each in before.identities}
+    changed = [
+        f"{data(each.service)} {data(old[each.service])} → {data(build_name(each))}"
+        for each in after.identities
+        if each.service in old and old[each.service] != build_name(each)
+    ]
+    return ", ".join(changed)
 
 
 def _line(seen: Sequence[_Seen], accepted: Sequence[AcceptedRow], weeks: datetime | None) -> Line:
@@ -299,11 +329,44 @@ def show_trend(
     Raises:
         ConfigurationError: There is no history, a file cannot be read or written, or an entry is of a newer version.
     """
+    found, reading = _read(store, which, baselines, period)
+    text = trend_page(found, producer=PRODUCER) if form == "html" else trend_markdown(found)
+    hand_over(text, output, reading)
+    click.echo(f"{sum(len(trend.metrics) for trend in found)} metrics of {len(reading.entries)} nights.", err=True)
+
+
+def write_site(
+    store: HistoryStore, which: history.Wanted, *, baselines: Path | None, period: float, output: Path
+) -> None:
+    """Write the history as a static site, and remove the pages of metrics that are no more.
+
+    Args:
+        store: The history.
+        which: Nights of which to show; nights alone count.
+        baselines: As of `show_trend`.
+        period: Seconds from one night to the next.
+        output: Folder for the site; other files in it are left alone.
+
+    Raises:
+        ConfigurationError: As of `show_trend`.
+    """
+    found, reading = _read(store, which, baselines, period, every_night=True)
+    written = set()
+    for name, text in site(found, producer=PRODUCER):
+        files.write_text(output / name, text)
+        written.add(name)
+    for page in output.glob(f"{PREFIX}*.html"):
+        if page.name not in written:
+            page.unlink()
+    warn(reading)
+    click.echo(f"Written: {output / INDEX} and {len(written) - 1} pages of {len(reading.entries)} nights.", err=True)
+
+
+def _read(
+    store: HistoryStore, which: history.Wanted, baselines: Path | None, period: float, *, every_night: bool = False
+) -> tuple[tuple[ScenarioTrend, ...], history.Reading]:
     store.require()
     path = baselines or (BASELINES if BASELINES.exists() else default_baselines())
     accepted = files.read_document(path, Baselines, remedy=RESTORE)
     reading = history.read(store, which)
-    found = trends(reading.entries, accepted, period=timedelta(seconds=period))
-    text = trend_page(found, producer=PRODUCER) if form == "html" else trend_markdown(found)
-    hand_over(text, output, reading)
-    click.echo(f"{sum(len(trend.metrics) for trend in found)} metrics of {len(reading.entries)} nights.", err=True)
+    return trends(reading.entries, accepted, period=timedelta(seconds=period), every_night=every_night), reading

@@ -92,7 +92,7 @@ const SHOWN = {
             },
             ...["accepted", "allowed", "target"].map((kind, place) => ({
               transform: [{ filter: { field: "kind", equal: kind } }],
-              mark: { type: "text", align: ["left", "right", "center"][place], baseline: "bottom", dx: [4, -4, 0][place], dy: -2, x: [0, "width", { expr: "width / 2" }][place] },
+              mark: { type: "text", align: ["left", "right", "center"][place], baseline: place ? "bottom" : "top", dx: [4, -4, 0][place], dy: place ? -2 : 4, x: [0, "width", { expr: "width / 2" }][place] },
               encoding: { text: { field: "said" } },
             })),
           ],
