@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -470,6 +471,17 @@ _RANDOM: Final = 4
 def new_run_id(prefix: str) -> str:
     """An id that no other run has: one letter, the time in seconds, four random digits, all in base 36."""
     return prefix + _base36(int(time.time())) + "".join(secrets.choice(_DIGITS) for _ in range(_RANDOM))
+
+
+_SECONDS: Final = 6
+"""Digits of the time, from 1971 to 2038."""
+
+
+def drawn_at(run_id: str) -> datetime | None:
+    """When `new_run_id` made an id; None for one that it cannot have made."""
+    if re.fullmatch(rf"[a-z][0-9a-z]{{{_SECONDS + _RANDOM}}}", run_id, re.ASCII) is None:
+        return None
+    return datetime.fromtimestamp(int(run_id[1 : 1 + _SECONDS], 36), UTC)
 
 
 def _base36(number: int) -> str:

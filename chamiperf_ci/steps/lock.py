@@ -36,6 +36,8 @@ NOBODY: Final = "nobody"
 _PUT_OFF_S: Final = 60.0
 _LONGEST_S: Final = 60.0
 """Bounds taking the lock of a stack that answers each request slowly."""
+_BETWEEN_LOOK_AND_REMOVAL_S: Final = 1.0
+"""What lies between two requests of one who takes a lock over, and far more."""
 _ABSENT: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 _TRIES: Final = 5
 _APART: Final = "|"
@@ -129,13 +131,16 @@ def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
     """
     shape = client.dialect.objects["lock"]
     end = time.monotonic() + _LONGEST_S
+    taken_over = False
     for attempt in range(_TRIES):
         if attempt and time.monotonic() > end:
             break
         wanted = Lock(run=claim.run, owner=claim.owner, expires=_now() + claim.life, process=claim.process)
         answer = client.send("POST", shape.service, shape.path, _body(client, wanted))
         if answer.ok:
-            return wanted
+            if not taken_over or _still_is(client, claim.run):
+                return wanted
+            continue
         if answer.status in _ABSENT:
             say("this stack has no groups: it cannot be locked, so see that nobody else measures on it")
             return None
@@ -146,8 +151,8 @@ def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
             continue
         _take_from(lock_in(found), claim, say)
         if client.dialect.envelope == PLAIN:
-            # Without ETags only a creation is refused to the second of two.
-            client.delete(shape, found.key)
+            # Without ETags only a creation is refused to the second of two, and a removal may hit what came in between.
+            taken_over = client.delete(shape, found.key)
         elif _replace(client, wanted, found).ok:
             return wanted
     raise answer.unexpected("the lock changes hands faster than it can be taken")
@@ -173,6 +178,13 @@ def shown(lock: Lock | None) -> str:
         return "free"
     is_over = lock.expires <= _now() or _is_dead(lock.process)
     return f"{in_words(lock)}, given up: the next command takes it over" if is_over else in_words(lock)
+
+
+def _still_is(client: Chamicore, run: str) -> bool:
+    """Whether a lock that was taken over is the run's a moment later; another may have meant to remove the old one."""
+    time.sleep(_BETWEEN_LOOK_AND_REMOVAL_S)
+    lock = inspect(client)
+    return lock is not None and lock.run == run
 
 
 def _take_from(holder: Lock | None, claim: Claim, say: Say) -> None:

@@ -38,6 +38,8 @@ class Oddities:
     """How long everybody waits meanwhile."""
     refuse_scripts: int = 0
     """Of so many boot scripts one finds the database full; 0 for none."""
+    drop_scripts: int = 0
+    """Of so many boot scripts one closes the connection without an answer; 0 for none."""
     impersonation: bool = True
     unknown_looks: int = 0
     """So many questions by address come before cloud-init's cache knows the nodes."""
@@ -444,7 +446,8 @@ class Bss:
 
     def _script(self, request):
         self.asked += 1
-        if "arch" in request.query:
+        lost = self.options.drop_scripts and self.asked % self.options.drop_scripts == 0
+        if "arch" in request.query or lost:
             self.dropped += 1
             return DROPPED
         mac = request.query.get("mac", [""])[0].lower()

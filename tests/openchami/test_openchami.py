@@ -2,11 +2,21 @@
 
 import json
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import httpx
 import pytest
 from conftest import ARRIVALS, LIGHT
+from made_targets import target
+
+from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.errors import StackLocked
+from chamiperf_ci.models.target import Service
+from chamiperf_ci.steps import lock as locks
+from chamiperf_ci.steps.lock import Claim
 
 pytestmark = pytest.mark.e2e
 
@@ -128,10 +138,30 @@ def test_a_delay_script_fails_a_storm_although_its_status_is_200(site_with):
     assert abs(failed - requests / 10) < 2
 
 
-def test_a_connection_that_is_closed_without_an_answer_is_a_failure_of_its_own(site):
-    with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(f"{site.stack.urls['bss']}/boot/v1/bootscript?mac=02:00:00:00:00:00&arch=x86_64")
-    assert site.stack.bss.dropped == 1
+def test_a_connection_that_is_closed_without_an_answer_is_a_failure_of_its_own(site_with):
+    site = site_with()
+    site.done("seed", "--nodes", NODES)
+    options = site.stack.bss.options
+    site.stack.bss.options = type(options)(**{**vars(options), "drop_scripts": 10})
+    site.run("load", *LIGHT)
+    (traffic,) = run_file(site, "boot_storm")["traffic"]
+    assert site.stack.bss.dropped > 1
+    assert abs(traffic["failed_by"]["no_answer"] - traffic["requests"] / 10) < 2
+
+
+def test_a_sweep_removes_the_runs_whose_ids_are_old(seeded):
+    (run,) = {json.loads((seeded.folder / "out" / "seed.json").read_text())["run_id"]}
+    (seeded.folder / "out" / "seed.json").unlink()
+    httpx.post(
+        f"{seeded.stack.urls['smd']}/hsm/v2/State/Components",
+        json={"Components": [{"ID": "x1000c0s1b0n0", "Type": "Node", "State": "Ready"}]},
+    ).raise_for_status()
+    assert f"left alone: {run}" in seeded.done("seed", "--sweep")
+    assert len(seeded.stack.smd.endpoints) == NODES
+    assert f"would remove endpoints {NODES}" in seeded.done("seed", "--sweep", "--older-than", "1s", "--dry-run")
+    assert f"removed endpoints {NODES}" in seeded.done("seed", "--sweep", "--older-than", "1s")
+    assert set(seeded.stack.smd.components) == {"x1000c0s1b0n0"}
+    assert seeded.stack.bss.parameters == seeded.stack.smd.endpoints == {}
 
 
 def test_a_cloud_init_storm_is_each_node_by_its_address_and_warned_of_the_refresh(seeded):
@@ -211,6 +241,41 @@ def test_the_lock_is_a_group_that_one_of_two_gets(site):
     assert "run night2" in site.done("lock", "show")
     site.done("lock", "release", "--lock-run", "night2")
     assert site.stack.smd.groups == {}
+
+
+def test_of_two_that_take_a_stale_lock_over_at_once_one_gets_it(site):
+    """Without ETags the second may remove what the first has just made, meaning the stale one."""
+    here = target(services={Service.SMD: site.stack.urls["smd"]}, dialect="openchami")
+    both_have_looked, first_has_it = threading.Barrier(2), threading.Event()
+    with Chamicore(here) as first, Chamicore(here) as second:
+        locks.acquire(first, Claim("old", "x", life=timedelta(seconds=-1)), say=str)
+        _after(first, "read", lambda: both_have_looked.wait(5))
+        _after(second, "read", lambda: both_have_looked.wait(5))
+        _after(first, "send", first_has_it.set)
+        remove, second.delete = second.delete, lambda *given: first_has_it.wait(5) and remove(*given)
+        with ThreadPoolExecutor() as pool:
+            tries = [
+                pool.submit(locks.acquire, client, Claim(run, "x"), say=str)
+                for client, run in ((first, "one"), (second, "two"))
+            ]
+        refused = [each.exception() for each in tries]
+        assert [isinstance(error, StackLocked) for error in refused].count(True) == 1, refused
+        (held,) = [each.result().run for each in tries if each.exception() is None]
+        assert locks.inspect(first).run == held
+
+
+def _after(client, name, then):
+    """Do something once, after a client's next call of a method that follows none of it."""
+    method = getattr(client, name)
+
+    def called(*given, **more):
+        answer = method(*given, **more)
+        if name == "read" or (given[0] == "POST" and answer.ok):
+            setattr(client, name, method)
+            then()
+        return answer
+
+    setattr(client, name, called)
 
 
 def test_runs_of_two_dialects_never_meet(seeded):

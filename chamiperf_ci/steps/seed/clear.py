@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore
 from chamiperf_ci.adapters.files import read_document, write_document
 from chamiperf_ci.errors import ConfigurationError, UnexpectedAnswer
+from chamiperf_ci.models.dialect import drawn_at
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target
 from chamiperf_ci.steps.seed import inventory
@@ -111,10 +112,12 @@ class Orphans:
     young: tuple[str, ...]
     """Runs with an object younger than the limit: somebody may still use them."""
     undated: tuple[str, ...]
-    """Runs with an object that does not say when it was created; left alone."""
+    """Runs of which it is not known when they last created an object; left alone."""
 
 
-def find_orphans(found: Inventory, *, older_than: timedelta, now: datetime, keep: Collection[str]) -> Orphans:
+def find_orphans(
+    found: Inventory, *, older_than: timedelta, now: datetime, keep: Collection[str], undated_objects: bool = False
+) -> Orphans:
     """Sort the runs in a stack into dead, young and undated ones.
 
     Args:
@@ -122,12 +125,14 @@ def find_orphans(found: Inventory, *, older_than: timedelta, now: datetime, keep
         older_than: A run is dead when its latest object is older.
         now: The time, with its zone.
         keep: Run ids that are left alone whatever their age, such as the one that is in use.
+        undated_objects: The stack does not say when objects were created; a run is then as old as its id. What still
+            adds to a run holds the stack's lock, and so does the sweep.
     """
     dead: dict[str, Inventory] = {}
     young: list[str] = []
     undated: list[str] = []
     for run_id, objects in sorted(found.runs().items()):
-        newest = objects.newest()
+        newest = drawn_at(run_id) if undated_objects else objects.newest()
         if newest is None:
             undated.append(run_id)
         elif run_id in keep or now - newest < older_than:
@@ -207,7 +212,8 @@ def choose_orphans(client: Chamicore, driver: Driver, older_than: timedelta, kee
         StackUnreachable: A service does not answer.
     """
     found = take_widely(client, look=_look(driver))
-    return find_orphans(found, older_than=older_than, now=datetime.now(UTC), keep=keep)
+    undated = client.dialect.envelope == PLAIN
+    return find_orphans(found, older_than=older_than, now=datetime.now(UTC), keep=keep, undated_objects=undated)
 
 
 def remove_orphans(client: Chamicore, driver: Driver, orphans: Orphans) -> list[Removal]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chamiperf_ci.models.dialect import Owner
+from chamiperf_ci.models.dialect import Owner, drawn_at, new_run_id
 from chamiperf_ci.steps.seed.clear import find_orphans
 from chamiperf_ci.steps.seed.inventory import Entry, Inventory
 
@@ -44,3 +44,16 @@ def test_objects_of_others_are_no_run_however_old():
 
 def test_a_run_from_a_clock_that_is_ahead_is_young():
     assert _find(("aaaa", -5)).young == ("aaaa",)
+
+
+def test_where_objects_have_no_date_a_run_is_as_old_as_its_id():
+    old, young, odd = (f"r{seconds}abcd" for seconds in ("t8l200", "t8mlk0", "!!!!!!"))
+    assert drawn_at(old) < NOW - DAY < drawn_at(young) < NOW
+    entries = tuple(Entry("component", run, Owner(run, 0), None, None) for run in (old, young, odd, "short"))
+    found = find_orphans(Inventory(entries), older_than=DAY, now=NOW, keep=(), undated_objects=True)
+    assert (set(found.dead), found.young, found.undated) == ({old}, (young,), (odd, "short"))
+
+
+def test_an_id_tells_when_it_was_drawn():
+    before = datetime.now(UTC).replace(microsecond=0)
+    assert before <= drawn_at(new_run_id("w")) <= datetime.now(UTC)
