@@ -63,7 +63,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg] # generic only since 
         parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text, re.ASCII)
         seconds = sum(float(number) * self._UNITS[unit] for number, unit in parts)
         if seconds <= 0 and self._least_s != 0:
-            self.fail(f"{value!r} is no time at all", param, ctx)
+            self.fail(f"{value!r} must be longer than zero", param, ctx)
         if self._least_s is not None and seconds < self._least_s:
             self.fail(f"{value!r} is shorter than {self._least_s:g} s", param, ctx)
         if seconds > _LONGEST_S:

@@ -153,7 +153,7 @@ _LONGEST_SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long a client waits and how often it tries again (the services' own clients: 30 s, three times)."""
 
     timeout_s: float = 30.0
@@ -184,12 +184,12 @@ class Sender:
     """Sends to one target. Safe to use from several threads."""
 
     def __init__(
-        self, target: Target, dialect: Dialect, patience: Patience, *, sleep: Callable[[float], None] = time.sleep
+        self, target: Target, dialect: Dialect, retry: RetryPolicy, *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._kind = target.credential.kind
-        self._patience = patience
+        self._retry = retry
         self._sleep = sleep
-        self._http = http_client.client(target, timeout_s=patience.timeout_s)
+        self._http = http_client.client(target, timeout_s=retry.timeout_s)
         self._tokens = Tokens(target, dialect, self._http)
         self._hosts = (*target.allowed_hosts, *(host_of(url) for url in urls_of(target).values()))
 
@@ -221,10 +221,10 @@ class Sender:
     def _try(self, request: ServiceRequest, credential: Mapping[str, str]) -> Answer:
         """Send until an answer counts; the wait doubles, with a random part, and is at least Retry-After's."""
         attempt = 0
-        end = time.monotonic() + 2 * self._patience.timeout_s
+        end = time.monotonic() + 2 * self._retry.timeout_s
         while True:
-            last = attempt >= self._patience.retries or time.monotonic() > end
-            wait_s = self._patience.first_wait_s * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+            last = attempt >= self._retry.retries or time.monotonic() > end
+            wait_s = self._retry.first_wait_s * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
             try:
                 answer = self._follow(request, {**request.headers, **credential})
                 if last or answer.status not in _RETRIED:
@@ -338,11 +338,11 @@ class Chamicore(Connections):
     """One target's services. Safe to use from several threads; close it, or use it in a `with`."""
 
     def __init__(
-        self, target: Target, *, patience: Patience | None = None, sleep: Callable[[float], None] = time.sleep
+        self, target: Target, *, retry: RetryPolicy | None = None, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self.target = target
         self.dialect = dialect(target.dialect)
-        self._sender = Sender(target, self.dialect, patience or Patience(), sleep=sleep)
+        self._sender = Sender(target, self.dialect, retry or RetryPolicy(), sleep=sleep)
 
     def close(self) -> None:
         """Close the connections."""

@@ -5,14 +5,14 @@ import json
 import click
 from tabulate import tabulate
 
-from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import target_options
 from chamiperf_ci.steps.doctor import Examination, State, examine
 from chamiperf_ci.steps.targets import GivenTarget, dialect_of, resolve
 
-_ONE_TRY = Patience(timeout_s=5.0, retries=0)
+_ONE_TRY = RetryPolicy(timeout_s=5.0, retries=0)
 _WIDEST = 60
 
 
@@ -39,7 +39,7 @@ def doctor(given: GivenTarget, scenarios: tuple[str, ...], profile: str, k6: str
     if target is None:
         found = examine(k6, None, planned, limits(None))
     else:
-        with Chamicore(target, patience=_ONE_TRY) as client:
+        with Chamicore(target, retry=_ONE_TRY) as client:
             found = examine(k6, client, planned, limits(target))
     click.echo(json.dumps(found.facts(), indent=2) if as_json else _table(found))
     return ExitCode.INVALID if found.worst is State.BAD else ExitCode.OK

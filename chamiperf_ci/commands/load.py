@@ -13,7 +13,6 @@ from chamiperf_ci.adapters import actions
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, DURATION_OR_NONE, GivenClaim, claim_options, out_option, target_options
-from chamiperf_ci.render.numbers import duration
 from chamiperf_ci.steps.lock import Claim
 from chamiperf_ci.steps.published import published, step_went_well
 from chamiperf_ci.steps.targets import GivenTarget, check_form
@@ -228,6 +227,7 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
     from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - keeps `load --help` fast
     from chamiperf_ci.steps.load.brake import BrakeLimits  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.load.drive import Output, drive  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.load.plan import duration  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.load.request import LoadOptions, setting  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.server_metrics.collect import collector  # noqa: PLC0415 - as above
 

@@ -26,7 +26,7 @@ def lock() -> None:
 @target_options
 def show(given: GivenTarget) -> ExitCode:
     """Say who holds the lock."""
-    with Chamicore(resolve(given), patience=locks.PATIENCE) as client:
+    with Chamicore(resolve(given), retry=locks.RETRY) as client:
         click.echo(locks.shown(locks.inspect(client)))
     return ExitCode.OK
 
@@ -45,7 +45,7 @@ def show(given: GivenTarget) -> ExitCode:
 def acquire(given: GivenTarget, claim: GivenClaim, life: float) -> ExitCode:
     """Take the lock. Exits 3 when another run holds it."""
     wanted = locks.Claim(claim.run, claim.owner, life=timedelta(seconds=life), break_lock=claim.break_lock)
-    with Chamicore(resolve(given), patience=locks.PATIENCE) as client:
+    with Chamicore(resolve(given), retry=locks.RETRY) as client:
         taken = locks.acquire(client, wanted, say=lambda text: click.echo(text, err=True))
     click.echo("not locked" if taken is None else locks.in_words(taken))
     if taken is not None:
@@ -62,7 +62,7 @@ def release(given: GivenTarget, claim: GivenClaim) -> ExitCode:
     Exits 3 when no run is named, by --lock-run or by a workflow, and another one holds it.
     """
     is_named = click.get_current_context().params["lock_run"] or os.environ.get("GITHUB_RUN_ID")
-    with Chamicore(resolve(given), patience=locks.PATIENCE) as client:
+    with Chamicore(resolve(given), retry=locks.RETRY) as client:
         holder = locks.inspect(client)
         run_id = holder.run if holder is not None and claim.break_lock else claim.run
         given_back = locks.release(client, run_id)

@@ -17,7 +17,7 @@ from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target
 from chamiperf_ci.options import DURATION, GivenClaim, claim_options, out_option, target_options
-from chamiperf_ci.steps.lock import PATIENCE, Claim, hold
+from chamiperf_ci.steps.lock import RETRY, Claim, hold
 from chamiperf_ci.steps.published import published, step_went_well
 from chamiperf_ci.steps.seed import inventory
 from chamiperf_ci.steps.seed.clear import Removal, choose_orphans, choose_own, remove_orphans, remove_own
@@ -100,7 +100,7 @@ def _locked(target: Target, claim: GivenClaim) -> Iterator[None]:
     """Hold the lock by a client of its own, which waits less long than seeding does."""
     wanted = Claim(claim.run, claim.owner, break_lock=claim.break_lock)
     with (
-        Chamicore(target, patience=PATIENCE) as client,
+        Chamicore(target, retry=RETRY) as client,
         hold(client, wanted, say=lambda text: click.echo(text, err=True)),
     ):
         yield

@@ -6,7 +6,7 @@ import click
 from tabulate import tabulate
 
 from chamiperf_ci.adapters import actions
-from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.cli import run
@@ -37,8 +37,8 @@ def smoke(given: GivenTarget, out: Path, deadline: float) -> ExitCode:
     Creates one node and removes it again. Writes smoke.json. Exits 1 when a check fails.
     """
     target = resolve(given)
-    patience = Patience(timeout_s=min(5.0, deadline / 4), retries=1)
-    with StopRequest() as stop, Chamicore(target, patience=patience) as client:
+    retry = RetryPolicy(timeout_s=min(5.0, deadline / 4), retries=1)
+    with StopRequest() as stop, Chamicore(target, retry=retry) as client:
         outcome = check_stack(client, run_id=new_run_id("s"), deadline_s=deadline, stop=stop)
     write_document(out / "smoke.json", outcome.document)
     click.echo(table(outcome.document))

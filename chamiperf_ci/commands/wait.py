@@ -2,7 +2,7 @@
 
 import click
 
-from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, target_options
@@ -10,7 +10,7 @@ from chamiperf_ci.steps.published import step_went_well
 from chamiperf_ci.steps.readiness import configured, wait_until_ready
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
-_ONE_TRY = Patience(timeout_s=2.0, retries=0)
+_ONE_TRY = RetryPolicy(timeout_s=2.0, retries=0)
 
 
 @click.command
@@ -30,7 +30,7 @@ def wait(given: GivenTarget, timeout: float) -> ExitCode:
     Exits 3 when one does not in time.
     """
     target = resolve(given)
-    with Chamicore(target, patience=_ONE_TRY) as client:
+    with Chamicore(target, retry=_ONE_TRY) as client:
         seconds = wait_until_ready(client, timeout_s=timeout, say=lambda text: click.echo(text, err=True))
     said = f"ready after {seconds:.1f} s: {', '.join(configured(target))}"
     click.echo(said)

@@ -51,7 +51,6 @@ _SCALES: dict[str, tuple[tuple[float, float, str], ...]] = {
 }
 _COUNTS = frozenset({"windows", "nodes", "requests"})
 _DIGITS = 3
-_TENTHS_BELOW = 10.0
 
 
 def significant(value: float, digits: int = _DIGITS) -> str:
@@ -100,18 +99,6 @@ def percent(fraction: float, *, beside: float | None = None, tenths: bool = Fals
 def share(fraction: float) -> str:
     """Return a share, such as an error rate, in percent with three significant digits: 0.00021 is `0.021 %`."""
     return f"{significant(fraction * 100)} %"
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time in its two largest units: `3 min 20 s`, `1 h 5 min`."""
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    if minutes:
-        return f"{minutes} min {left} s"
-    return f"{significant(seconds)} s" if seconds < _TENTHS_BELOW else f"{whole} s"
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from chamiperf_ci.adapters import files
-from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
@@ -131,7 +131,7 @@ def ready_and_seeded(
     target = resolve(given)
     require_allowed(target)
     before = read_document(seed_file, Seed, remedy="Run `chamiperf seed` first, or name its file with --seed-file.")
-    with Chamicore(target, patience=Patience(timeout_s=5.0, retries=0)) as client:
+    with Chamicore(target, retry=RetryPolicy(timeout_s=5.0, retries=0)) as client:
         wait_until_ready(client, timeout_s=READY_WITHIN_S, say=say)
     with (
         StopRequest() as stop,

@@ -21,7 +21,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore, Patience
+from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore, RetryPolicy
 from chamiperf_ci.adapters.http_client import Answer, Resource
 from chamiperf_ci.errors import StackLocked, ToolkitError
 from chamiperf_ci.models.dialect import fill
@@ -30,7 +30,7 @@ from chamiperf_ci.models.target import ProcessRef, Service, boot_id
 
 LIFE: Final = timedelta(minutes=10)
 """How long a lock outlives the last command that used it."""
-PATIENCE: Final = Patience(timeout_s=10.0, retries=2)
+RETRY: Final = RetryPolicy(timeout_s=10.0, retries=2)
 """For clients that do little else: giving a lock back must not outlast the grace of a cancelled job by much."""
 NOBODY: Final = "nobody"
 _PUT_OFF_S: Final = 60.0

@@ -48,12 +48,13 @@ def published(text: str, *, environment: str = "", variables: Mapping[str, str] 
 
 
 def step_went_well(said: str, *, environment: str = "") -> None:
-    """Say in the job summary, in one line, that a step went well: `smoke 22/22`.
+    """Say in the job summary, in one line, that a step went well: `smoke 22/22`; outside GitHub Actions do nothing.
 
     Raises:
         ConfigurationError: As `published`; or a file of the job cannot be written.
     """
-    actions.step_went_well(markdown(published(said, environment=environment)))
+    if os.environ.get("GITHUB_STEP_SUMMARY") or os.environ.get("CHAMIPERF_STEP_LINES"):
+        actions.step_went_well(markdown(published(said, environment=environment)))
 
 
 def published_verdict(verdict: Verdict, *, variables: Mapping[str, str] = os.environ) -> Verdict:

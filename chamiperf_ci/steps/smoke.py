@@ -34,7 +34,7 @@ class Made:
 
 
 @dataclass(slots=True)
-class Bench:
+class SmokeContext:
     """One smoke test's state; its lists are appended to from several threads, which Python makes safe."""
 
     client: Chamicore
@@ -92,7 +92,7 @@ class Operation:
     """A named thing that a service must be able to do."""
 
     name: str
-    run: Callable[[Bench], None]
+    run: Callable[[SmokeContext], None]
 
 
 def operations_of(dialect: Dialect, service: Service) -> tuple[Operation, ...]:
@@ -102,14 +102,14 @@ def operations_of(dialect: Dialect, service: Service) -> tuple[Operation, ...]:
     )
 
 
-def _health(service: Service, step: SmokeStep, bench: Bench) -> None:
+def _health(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
     del step
     answer = bench.client.operational(service, "health")
     if not bench.client.is_good(service, "health", answer):
         raise answer.unexpected("not healthy")
 
 
-def _create_node(service: Service, step: SmokeStep, bench: Bench) -> None:
+def _create_node(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
     del service
     try:
         for name in step.objects:
@@ -119,7 +119,7 @@ def _create_node(service: Service, step: SmokeStep, bench: Bench) -> None:
         bench.node_settled.set()
 
 
-def _create(service: Service, step: SmokeStep, bench: Bench) -> None:
+def _create(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
     del service
     if bench.client.target.url(Service.SMD) is not None:
         bench.node_settled.wait(_NODE_WAIT_S)
@@ -127,7 +127,7 @@ def _create(service: Service, step: SmokeStep, bench: Bench) -> None:
         _equal(bench, bench.create(name), name)
 
 
-def _read_back(service: Service, step: SmokeStep, bench: Bench) -> None:
+def _read_back(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
     del service
     for name in step.objects:
         shape = bench.shape(name)
@@ -141,7 +141,7 @@ def _read_back(service: Service, step: SmokeStep, bench: Bench) -> None:
         _equal(bench, found, name)
 
 
-def _equal(bench: Bench, resource: Resource, name: str, answer: Answer | None = None) -> None:
+def _equal(bench: SmokeContext, resource: Resource, name: str, answer: Answer | None = None) -> None:
     """Hold an object against what was sent; the service may add fields, not change them."""
     shape = bench.shape(name)
     sent = fill(shape.body if shape.shows is None else shape.shows, bench.values)
@@ -151,7 +151,7 @@ def _equal(bench: Bench, resource: Resource, name: str, answer: Answer | None = 
         raise where.unexpected(f"the {name} has another {', '.join(different)} than was sent")
 
 
-def _serve(service: Service, step: SmokeStep, bench: Bench) -> None:
+def _serve(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
     answer = _served(bench, service, step)
     for line in fill(bench.client.dialect.routes[step.route].contains, bench.values):
         if line.encode() not in answer.content:
@@ -159,13 +159,13 @@ def _serve(service: Service, step: SmokeStep, bench: Bench) -> None:
             raise answer.unexpected(f"the {what} lacks {line.strip()!r}")
 
 
-def _serve_byte_for_byte(service: Service, step: SmokeStep, bench: Bench) -> None:
+def _serve_byte_for_byte(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
     answer = _served(bench, service, step)
     if answer.content != fill(bench.shape("payload").body["user_data"], bench.values).encode():
         raise answer.unexpected("the user-data is not byte-equal to what was stored")
 
 
-def _served(bench: Bench, service: Service, step: SmokeStep) -> Answer:
+def _served(bench: SmokeContext, service: Service, step: SmokeStep) -> Answer:
     """The answer to the node; where the service does not know it yet, it is told to look again, and asked again."""
     route = bench.client.dialect.routes[step.route]
     answer = bench.client.serve(route, bench.values)
@@ -182,7 +182,7 @@ def _served(bench: Bench, service: Service, step: SmokeStep) -> Answer:
     return answer
 
 
-def _token(service: Service, step: SmokeStep, bench: Bench) -> None:
+def _token(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
     """A token is issued: in dev mode, for our own client credentials, or for a service account made for it."""
     del service, step
     if _ask_for_token(bench, bench.client.dialect.grants["dev-mode"]).ok:
@@ -201,12 +201,12 @@ def _token(service: Service, step: SmokeStep, bench: Bench) -> None:
         raise answer.unexpected("no token for the service account's own credentials")
 
 
-def _ask_for_token(bench: Bench, body: object) -> Answer:
+def _ask_for_token(bench: SmokeContext, body: object) -> Answer:
     route = bench.client.dialect.routes["token"]
     return bench.client.send(route.method, route.service, route.path, body, authorised=False)
 
 
-def _bad_token(service: Service, step: SmokeStep, bench: Bench) -> None:
+def _bad_token(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
     """Whether a protected list is closed to a token that nobody issued."""
     if _list_with(bench, service, step, _BAD_TOKEN).status == HTTPStatus.UNAUTHORIZED:
         _warn_of_published_token(bench, service, step)
@@ -219,19 +219,19 @@ def _bad_token(service: Service, step: SmokeStep, bench: Bench) -> None:
     raise answer.unexpected("a bad token is not answered with 401")
 
 
-def _warn_of_published_token(bench: Bench, service: Service, step: SmokeStep) -> None:
+def _warn_of_published_token(bench: SmokeContext, service: Service, step: SmokeStep) -> None:
     if _list_with(bench, service, step, PUBLISHED_TOKEN).ok:
         bench.warnings.append(
             f"{service} takes the default internal token that Chamicore has published: everybody knows it, set another"
         )
 
 
-def _list_with(bench: Bench, service: Service, step: SmokeStep, token: str | None) -> Answer:
+def _list_with(bench: SmokeContext, service: Service, step: SmokeStep, token: str | None) -> Answer:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return bench.client.send("GET", service, step.path, authorised=False, headers=headers)
 
 
-def _dry_run(service: Service, step: SmokeStep, bench: Bench) -> None:
+def _dry_run(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
     """A power transition that touches nothing. It stays in the service's history, which has no way to remove it."""
     del service, step
     shape = bench.shape("transition")
@@ -242,7 +242,7 @@ def _dry_run(service: Service, step: SmokeStep, bench: Bench) -> None:
         raise answer.unexpected("the power transition is not a dry run")
 
 
-def _tools(service: Service, step: SmokeStep, bench: Bench) -> None:
+def _tools(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
     del service, step
     answer = bench.client.send("GET", Service.MCP, "/mcp/v1/tools", authorised=False)
     if answer.status == HTTPStatus.NOT_FOUND:
@@ -251,7 +251,7 @@ def _tools(service: Service, step: SmokeStep, bench: Bench) -> None:
         raise answer.unexpected("no list of tools")
 
 
-_STRATEGIES: Final[Mapping[str, Callable[[Service, SmokeStep, Bench], None]]] = {
+_STRATEGIES: Final[Mapping[str, Callable[[Service, SmokeStep, SmokeContext], None]]] = {
     "health": _health,
     "token": _token,
     "bad token": _bad_token,
@@ -314,7 +314,7 @@ def smoke(client: Chamicore, *, run_id: str, deadline_s: float, stop: StopReques
     stop = stop or StopRequest()
     started_at, started = datetime.now(UTC), time.monotonic()
     values = Identities(client.dialect.identity, run_id, client.target.network).values(0)
-    bench = Bench(client, values)
+    bench = SmokeContext(client, values)
     services = configured(client.target)
     checks = _Checks(
         [_Row(service, operation) for service in services for operation in operations_of(client.dialect, service)]
@@ -353,7 +353,7 @@ def smoke(client: Chamicore, *, run_id: str, deadline_s: float, stop: StopReques
     return SmokeOutcome(document, next(iter(checks.refusals), None))
 
 
-def _check_service(bench: Bench, checks: _Checks, service: Service) -> None:
+def _check_service(bench: SmokeContext, checks: _Checks, service: Service) -> None:
     """A service's operations in order; after a failure the rest are skipped."""
     failed: str | None = None
     for row in checks.of(service):
@@ -395,7 +395,7 @@ def _overdue(row: _Row, seconds: float) -> SmokeCheck:
     return _result(row, "failed", f"no answer within {seconds:g} s")
 
 
-def _tidy(bench: Bench, services: tuple[Service, ...], seconds: float) -> list[str]:
+def _tidy(bench: SmokeContext, services: tuple[Service, ...], seconds: float) -> list[str]:
     """Remove what was made, service by service side by side; what is left or may be left."""
     left: dict[int, str] = {}
     made = list(bench.made)
@@ -416,7 +416,7 @@ def _tidy(bench: Bench, services: tuple[Service, ...], seconds: float) -> list[s
     return list(left.values())
 
 
-def _remove(bench: Bench, made: Made) -> None:
+def _remove(bench: SmokeContext, made: Made) -> None:
     """Delete an object; one whose creation was not answered is looked for by its node."""
     if not made.shape.removable:
         bench.warnings.append(f"{_name(bench, made)} stays: the service cannot remove it")
@@ -429,10 +429,10 @@ def _remove(bench: Bench, made: Made) -> None:
             bench.client.delete(made.shape, resource.key)
 
 
-def _name(bench: Bench, made: Made) -> str:
+def _name(bench: SmokeContext, made: Made) -> str:
     return f"{made.shape.kind} of {bench.values['id']} in {made.shape.service}"
 
 
-def _warnings(bench: Bench) -> list[str]:
+def _warnings(bench: SmokeContext) -> list[str]:
     insecure = ["certificates were not verified (--insecure)"] if bench.client.target.tls.insecure else []
     return insecure + sorted(set(bench.warnings))

@@ -6,7 +6,7 @@ import pytest
 from made_targets import target
 from scripted_server import Reply, envelope, listing, serving
 
-from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.errors import ConfigurationError, UnexpectedAnswer
 from chamiperf_ci.models.dialect import Identities
@@ -19,7 +19,7 @@ VALUES = Identities(dialect().identity, "r2026a", "198.18.0.0/15").values(0)
 
 def _client(server):
     services = dict.fromkeys((Service.SMD, Service.BSS), server.url)
-    return Chamicore(target(services=services), patience=Patience(retries=0, timeout_s=5))
+    return Chamicore(target(services=services), retry=RetryPolicy(retries=0, timeout_s=5))
 
 
 def _paged(total, most):

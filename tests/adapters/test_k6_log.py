@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from chamiperf_ci.adapters.k6 import Said, marked
-from chamiperf_ci.adapters.k6.log import read_log
+from chamiperf_ci.adapters.k6 import LogMessage, marked
+from chamiperf_ci.adapters.k6.process import read_log
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def _line(level, text, **more):
 def test_a_message_is_kept_once_with_its_count_and_reason(log):
     path = log(*[_line("warning", "Request Failed", error="connection refused")] * 3, _line("error", "boom"))
     assert read_log(path) == (
-        Said("warning", "Request Failed: connection refused", 3),
-        Said("error", "boom", 1),
+        LogMessage("warning", "Request Failed: connection refused", 3),
+        LogMessage("error", "boom", 1),
     )
 
 
@@ -38,12 +38,12 @@ def test_what_is_only_information_is_left_out(log):
 
 def test_a_crash_is_told_by_its_first_line(log):
     path = log("panic: runtime error", "", "goroutine 1 [running]:", "main.main()")
-    assert read_log(path) == (Said("panic", "panic: runtime error", 1),)
+    assert read_log(path) == (LogMessage("panic", "panic: runtime error", 1),)
 
 
 def test_lines_of_another_shape_are_errors(log):
     assert read_log(log("not json", '"text"', "[1]")) == tuple(
-        Said("error", text, 1) for text in ("not json", '"text"', "[1]")
+        LogMessage("error", text, 1) for text in ("not json", '"text"', "[1]")
     )
 
 

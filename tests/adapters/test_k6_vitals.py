@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from chamiperf_ci.adapters.k6.process import Pulse
+from chamiperf_ci.adapters.k6.process import ResourceSampler
 
 SPIN = "while True: pass"
 
@@ -20,17 +20,17 @@ def spinning():
 
 
 def test_the_same_work_is_foreign_unless_it_belongs_to_the_experiment(spinning):
-    foreign, beside = _look(Pulse([])), _look(Pulse([], beside=[spinning]))
+    foreign, beside = _look(ResourceSampler([])), _look(ResourceSampler([], beside=[spinning]))
     assert foreign.foreign_cpu_percent == foreign.machine_cpu_percent > 0
     assert beside.foreign_cpu_percent < beside.machine_cpu_percent
 
 
 def _look(pulse):
     time.sleep(0.5)
-    return pulse.take()
+    return pulse.sample()
 
 
 def test_a_process_that_is_gone_counts_as_nothing():
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
-    assert Pulse([process.pid], beside=[process.pid]).take().cpu_percent == 0.0
+    assert ResourceSampler([process.pid], beside=[process.pid]).sample().cpu_percent == 0.0

@@ -4,7 +4,7 @@ import pytest
 from made_targets import target
 from scripted_server import Reply, serving
 
-from chamiperf_ci.adapters.chamicore import Patience, Sender, ServiceRequest
+from chamiperf_ci.adapters.chamicore import RetryPolicy, Sender, ServiceRequest
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.errors import (
     ConfigurationError,
@@ -25,7 +25,7 @@ def sender_of():
     def make(url, *, waits=None, timeout_s=5.0, **fields):
         waits = [] if waits is None else waits
         given = {"services": {Service.SMD: url}, **fields}
-        sender = Sender(target(**given), dialect(), Patience(timeout_s=timeout_s), sleep=waits.append)
+        sender = Sender(target(**given), dialect(), RetryPolicy(timeout_s=timeout_s), sleep=waits.append)
         made.append(sender)
         return sender
 

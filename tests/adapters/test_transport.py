@@ -10,14 +10,14 @@ from made_targets import target, target_of
 
 from chamicore_standin import lifecycle
 from chamicore_standin.lifecycle import make_certificates
-from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.adapters.http_client import tls_context
 from chamiperf_ci.errors import CertificateRefused, ConfigurationError
 from chamiperf_ci.models.target import Service, StackOptions, Tls
 
 
 def _health(of):
-    with Chamicore(of, patience=Patience(retries=0, timeout_s=5)) as client:
+    with Chamicore(of, retry=RetryPolicy(retries=0, timeout_s=5)) as client:
         return client.operational(Service.SMD, "health").status
 
 

@@ -151,8 +151,8 @@ def used_up(stage):
     stage.inside("alert")
 
 
-@GITHUB.row("the rate limit asks for a second's patience, twice", ends="comment 0, alert 0", **REGRESSION)
-def patience(stage):
+@GITHUB.row("the rate limit asks for a second's retry, twice", ends="comment 0, alert 0", **REGRESSION)
+def retry(stage):
     hub = judged(stage)
     hub.fail("POST", COMMENTS, 429, "slow down", headers={"Retry-After": "1"}, times=2)
     hub.fail("POST", ISSUES, 403, "secondary rate limit", headers={"Retry-After": "1"}, times=2)

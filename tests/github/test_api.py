@@ -1,4 +1,4 @@
-"""The choke point: patience, the limit on writes, and what a broken answer becomes."""
+"""The choke point: retries, the limit on writes, and what a broken answer becomes."""
 
 import pytest
 from github_standin import ROBOT

@@ -1,6 +1,6 @@
 import pytest
 
-from chamiperf_ci.render.numbers import counted, duration, percent, quantities, quantity, share, significant
+from chamiperf_ci.render.numbers import counted, percent, quantities, quantity, share, significant
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,5 @@ def test_a_share_keeps_small_rates_visible():
     assert (share(0.00021), share(0), share(1)) == ("0.0210 %", "0 %", "100 %")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(3.0, "3.00 s"), (59.0, "59 s"), (60.0, "1 min 0 s"), (200.4, "3 min 20 s"), (3900, "1 h 5 min")],
-)
-def test_a_duration_shows_its_two_largest_units(seconds, shown):
-    assert duration(seconds) == shown
-
-
-def test_one_is_not_many():
+def test_counted_uses_the_singular_for_one():
     assert (counted(1, "row"), counted(2, "row"), counted(2, "run is", "runs are")) == ("1 row", "2 rows", "2 runs are")

@@ -7,9 +7,8 @@ from click.testing import CliRunner
 
 from chamiperf_ci.commands.doctor import doctor
 from chamiperf_ci.steps.doctor import Condition, Examination, State
-from chamiperf_ci.steps.load.plan import MachineLimits, assign
+from chamiperf_ci.steps.load.plan import CPU_MS_PER_REQUEST, USABLE_SHARE, MachineLimits, assign, size, too_large
 from chamiperf_ci.steps.load.request import LoadOptions, read_profile
-from chamiperf_ci.steps.load.sizing import CPU_MS_PER_REQUEST, USABLE_SHARE, size, too_large
 
 ROOMY = MachineLimits(available_mb=64_000, open_files=1_000_000, local_ports=60_000)
 

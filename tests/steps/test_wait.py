@@ -5,7 +5,7 @@ from made_targets import target, target_of
 from scripted_server import Reply, serving
 
 from chamicore_standin import faulting
-from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.errors import CertificateRefused, StackUnreachable
 from chamiperf_ci.models.faults import SlowStart
 from chamiperf_ci.models.target import Service
@@ -16,7 +16,7 @@ READY = Reply(200, {"status": "ready"})
 
 def _wait(services, timeout_s=10.0, said=None):
     said = [] if said is None else said
-    with Chamicore(target(services=services), patience=Patience(timeout_s=1, retries=0)) as client:
+    with Chamicore(target(services=services), retry=RetryPolicy(timeout_s=1, retries=0)) as client:
         return wait_until_ready(client, timeout_s=timeout_s, say=said.append)
 
 

@@ -57,10 +57,10 @@ def cancel_as_github(adopter, seen):
         # Held, so that it starts no step of its own before it hears of the cancellation.
         os.kill(act.pid, signal.SIGSTOP)
         begun = time.monotonic()
-        for number, patience in GITHUB:
+        for number, retry in GITHUB:
             load.send_signal(number)
             seen["signal"] = number
-            if ends_within(load, patience):
+            if ends_within(load, retry):
                 break
         time.sleep(max(0.0, QUIET_AFTER_S - (time.monotonic() - begun)))
         seen["k6"] = is_gone(k6)
@@ -107,7 +107,7 @@ def require_tidied(ran):
 
 def test_a_cancelled_night_sends_no_request_more_tidies_up_and_says_so(adopter):
     seen, ran = cancelled(adopter, cancel_as_github)
-    assert seen["signal"] == signal.SIGINT, "GitHub's patience was used up"
+    assert seen["signal"] == signal.SIGINT, "GitHub's retry was used up"
     assert seen["k6"]
     assert seen["requests"][0] == seen["requests"][1] > 0
     require_tidied(ran)

@@ -1,11 +1,24 @@
-"""k6, the load generator: found, started, watched, stopped, and read. One door: `run_k6`."""
+"""k6, the load generator: found, started, watched, stopped, and read. Start with `run_k6`."""
 
 from chamiperf_ci.adapters.k6.command import K6Binary, K6Run, Segment, find_k6
-from chamiperf_ci.adapters.k6.log import Said, marked
-from chamiperf_ci.adapters.k6.process import StopOrder, StopRequest, Vitals
+from chamiperf_ci.adapters.k6.process import LogMessage, StopOrder, StopRequest, Vitals, marked
 from chamiperf_ci.adapters.k6.run import INTERRUPTED, TIMED_OUT, Ending, K6Outcome, Observation, ProcessEnd, run_k6
 
 __all__ = [
-    "INTERRUPTED", "TIMED_OUT", "Ending", "K6Binary", "K6Outcome", "K6Run", "Observation", "ProcessEnd", "Said",
-    "Segment", "StopOrder", "StopRequest", "Vitals", "find_k6", "marked", "run_k6",
+    "INTERRUPTED",
+    "TIMED_OUT",
+    "Ending",
+    "K6Binary",
+    "K6Outcome",
+    "K6Run",
+    "LogMessage",
+    "Observation",
+    "ProcessEnd",
+    "Segment",
+    "StopOrder",
+    "StopRequest",
+    "Vitals",
+    "find_k6",
+    "marked",
+    "run_k6",
 ]  # fmt: skip

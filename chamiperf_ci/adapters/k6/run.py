@@ -12,8 +12,16 @@ from typing import Any
 
 from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.k6.command import K6Run
-from chamiperf_ci.adapters.k6.log import Said, progress, read_log
-from chamiperf_ci.adapters.k6.process import K6Process, Pulse, StopOrder, StopRequest, Vitals
+from chamiperf_ci.adapters.k6.process import (
+    K6Process,
+    LogMessage,
+    ResourceSampler,
+    StopOrder,
+    StopRequest,
+    Vitals,
+    progress,
+    read_log,
+)
 
 
 class Ending(StrEnum):
@@ -135,7 +143,7 @@ class K6Outcome:
     order: StopOrder | None
     """Why it was stopped before its end, if it was: a watcher's reason, `interrupted` or `timed-out`."""
     vitals: tuple[Vitals, ...]
-    said: tuple[Said, ...]
+    said: tuple[LogMessage, ...]
     """k6's warnings and errors."""
     log: Path
     """The first process's log."""
@@ -157,12 +165,12 @@ class K6Outcome:
         return self.ends[0].summary
 
     @property
-    def errors(self) -> tuple[Said, ...]:
+    def errors(self) -> tuple[LogMessage, ...]:
         """What k6 said above a warning."""
         return tuple(said for said in self.said if said.level != "warning")
 
     @property
-    def thrown(self) -> tuple[Said, ...]:
+    def thrown(self) -> tuple[LogMessage, ...]:
         """Exceptions of the script; an iteration that ends in one counts for k6 like any other."""
         return tuple(said for said in self.said if said.thrown)
 
@@ -239,7 +247,7 @@ class _Supervision:
         self._stop = stop
         self._watch = watch
         self._counters = counters
-        self._pulse = Pulse([process.pid for process in processes], (os.getpid(), *beside))
+        self._pulse = ResourceSampler([process.pid for process in processes], (os.getpid(), *beside))
         self._began = time.monotonic()
         self._load_began: float | None = None
         self._paused = len(processes) > 1
@@ -265,7 +273,7 @@ class _Supervision:
             if now >= next_vitals:
                 # From now, not from when it was due: looks that catch up would measure CPU over no time at all.
                 next_vitals = now + _VITALS_EVERY_S
-                self.vitals.append(self._pulse.take())
+                self.vitals.append(self._pulse.sample())
                 self._see_whether_it_began()
             if now >= next_count and self.vitals:
                 next_count = now + _COUNT_EVERY_S

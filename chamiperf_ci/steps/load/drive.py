@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from tabulate import tabulate
 
 from chamiperf_ci.adapters import machine
-from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.adapters.files import catalogue, dialect, read_document
 from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
@@ -37,12 +37,12 @@ from chamiperf_ci.steps.load.plan import (
     plan_table,
     require_possible,
     seconds_of,
+    too_large,
 )
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, refuse_thresholds
 from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, forget, not_driven, run_scenario
 from chamiperf_ci.steps.load.shards import Meeting, ShardMissing, Share, clock_offset_s, require_start
-from chamiperf_ci.steps.load.sizing import too_large
-from chamiperf_ci.steps.load.stack_state import look_around
+from chamiperf_ci.steps.load.stack_state import inspect_stack
 from chamiperf_ci.steps.load.volume import KEA, in_order
 from chamiperf_ci.steps.lock import NOBODY, Held, hold
 from chamiperf_ci.steps.readiness import Readiness
@@ -156,7 +156,7 @@ def _not_driven(job: Job, plan: Plan, clients: Clients, reason: RunReason, text:
     words = {RunReason.NOT_POSSIBLE: Word.NOT_POSSIBLE, RunReason.NOT_RUN_BUDGET: Word.NOT_RUN}
     end = ScenarioEnd(plan.scenario, words.get(reason, Word.INVALID), text, job.options.run_file(plan.scenario))
     try:
-        around = look_around(clients.chamicore)
+        around = inspect_stack(clients.chamicore)
     except InvalidMeasurement:
         return end
     return replace(end, run=not_driven(job, plan, RunProblem(reason=reason, text=text), around))
@@ -251,7 +251,7 @@ def run_pairs(old: Side, new: Side, scenarios: Sequence[str], pairs: int, budget
 
 
 BASELINES = Path("baselines.json")
-PATIENCE = Patience(timeout_s=5.0, retries=0)
+ONE_TRY = RetryPolicy(timeout_s=5.0, retries=0)
 """A question before or after the load that is not answered at once says something about the stack."""
 Collectors = Callable[[Target], ServerCollector]
 
@@ -311,7 +311,7 @@ def drive(options: LoadOptions, output: Output, collectors: Collectors | None = 
 
 def _clients(job: Job, *, output: Output, collectors: Collectors | None, stop: StopRequest, held: ExitStack) -> Clients:
     """What a scenario is driven with, and the stack's lock; given back when `held` ends."""
-    client = held.enter_context(Chamicore(job.target, patience=PATIENCE))
+    client = held.enter_context(Chamicore(job.target, retry=ONE_TRY))
     lock, claim, shard = Held(), job.options.claim, job.options.shard
     if claim is not None:
         # Machines that share a load hold one lock.

@@ -49,7 +49,7 @@ from chamiperf_ci.steps.load import stack_state as cooldown
 from chamiperf_ci.steps.load.brake import COUNTERS, Brake, LoadSecond
 from chamiperf_ci.steps.load.plan import period_warnings
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, labels
-from chamiperf_ci.steps.load.stack_state import Surroundings, look_around, require_seeded
+from chamiperf_ci.steps.load.stack_state import Environment, inspect_stack, require_seeded
 from chamiperf_ci.steps.load.validity import MOST_SAMPLES, failure_samples
 from chamiperf_ci.steps.load.volume import planned_arrivals
 from chamiperf_ci.steps.readiness import Readiness, ask, side_by_side
@@ -177,7 +177,7 @@ class Findings:
     """As in the machine's model."""
 
 
-def run_of(job: Job, plan: Plan, around: Surroundings, run_id: str, found: Findings) -> Run:
+def run_of(job: Job, plan: Plan, around: Environment, run_id: str, found: Findings) -> Run:
     """The run's document."""
     summary = found.summary
     return Run(
@@ -234,7 +234,7 @@ def series_of(series: Series) -> Series:
     return Series.model_validate(series.model_dump(exclude={"service"}))
 
 
-def _fingerprint(job: Job, plan: Plan, around: Surroundings, summary: ScriptSummary | None) -> Fingerprint:
+def _fingerprint(job: Job, plan: Plan, around: Environment, summary: ScriptSummary | None) -> Fingerprint:
     target = job.target
     return Fingerprint(
         environment=target.environment,
@@ -454,17 +454,17 @@ def _write(job: Job, plan: Plan, found: Findings, run: Run) -> None:
     write_document(path, document)
 
 
-def _look_before(job: Job, plan: Plan, clients: Clients) -> tuple[Surroundings, cooldown.Before]:
+def _look_before(job: Job, plan: Plan, clients: Clients) -> tuple[Environment, cooldown.Before]:
     """What the stack is before the load; a service that drips its answer holds up no signal.
 
     Raises:
-        StackUnreachable: It takes too long to say so. And what `look_around` and `require_seeded` raise.
+        StackUnreachable: It takes too long to say so. And what `inspect_stack` and `require_seeded` raise.
         Interrupted: Asked to stop meanwhile.
     """
     client, stop = clients.chamicore, clients.stop
 
-    def look() -> tuple[Surroundings, cooldown.Before]:
-        around = look_around(client)
+    def look() -> tuple[Environment, cooldown.Before]:
+        around = inspect_stack(client)
         require_seeded(client, job.seed, around.stack_kind)
         return around, cooldown.look(client, job.seed, plan.services)
 
@@ -487,7 +487,7 @@ def _unfinished(found: Findings) -> Findings:
     return replace(found, complete=False, problems=(*found.problems, problem))
 
 
-def not_driven(job: Job, plan: Plan, problem: RunProblem, around: Surroundings) -> Run:
+def not_driven(job: Job, plan: Plan, problem: RunProblem, around: Environment) -> Run:
     """Write and return the run of a scenario that was not driven, so that its absence has a reason."""
     now = datetime.now(UTC)
     found = Findings(now, now, problems=(problem,))

@@ -74,7 +74,7 @@ _IMAGE_KEYS = ("image", "imageDigest", "image_digest")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Environment:
     """Taken just before the load."""
 
     machine: Machine
@@ -89,7 +89,7 @@ class Surroundings:
     warnings: tuple[str, ...] = field(default=())
 
 
-def look_around(client: Chamicore) -> Surroundings:
+def inspect_stack(client: Chamicore) -> Environment:
     """Ask the machine and the stack; a service that does not say its version is a warning.
 
     Raises:
@@ -107,7 +107,7 @@ def look_around(client: Chamicore) -> Surroundings:
         if not identity.version and not identity.commit and not identity.image:
             silent.append(service)
     sizing, faults, processes = _embedded(client.target)
-    return Surroundings(
+    return Environment(
         machine=machine.machine(),
         # What has no /version of its own, such as Kea, is known by the manifest alone.
         identities=(*identities, *deployed.values()),

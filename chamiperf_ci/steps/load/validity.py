@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from chamiperf_ci.adapters import bounds
-from chamiperf_ci.adapters.k6 import Ending, K6Outcome, Said, Vitals
+from chamiperf_ci.adapters.k6 import Ending, K6Outcome, LogMessage, Vitals
 from chamiperf_ci.models.dialect import Identities
 from chamiperf_ci.models.plan import SUSTAINED, Plan
 from chamiperf_ci.models.run import (
@@ -263,7 +263,7 @@ def problems(
     sustained: PhaseOutcome | None,
     *,
     arrivals: float,
-    thrown: Sequence[Said] = (),
+    thrown: Sequence[LogMessage] = (),
     limits: ValidityLimits | None = None,
 ) -> tuple[RunProblem, ...]:
     """What forbids a judgement, of a load that came to its end or was stopped.
@@ -364,7 +364,7 @@ def _answers(summary: ScriptSummary, limits: ValidityLimits) -> Iterator[RunProb
         yield RunProblem(reason=RunReason.AUTH_EXPIRED, text=text)
 
 
-def _cut_short(summary: ScriptSummary, thrown: Sequence[Said], limits: ValidityLimits) -> Iterator[RunProblem]:
+def _cut_short(summary: ScriptSummary, thrown: Sequence[LogMessage], limits: ValidityLimits) -> Iterator[RunProblem]:
     """Iterations that an exception ended: what they had still to ask was never asked, and counts nowhere as failed."""
     times = sum(said.times for said in thrown)
     if times > limits.thrown_share * summary.iterations:

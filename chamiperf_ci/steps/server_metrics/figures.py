@@ -4,16 +4,19 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Judged, Run, ServerMetric
 from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
-from chamiperf_ci.render.tables import TimeSplit
 from chamiperf_ci.steps.load.scenario import Span
 from chamiperf_ci.steps.server_metrics import tracks as families
 from chamiperf_ci.steps.server_metrics.tracks import Quantity, Recording, Spelling, Track, quantile
 from chamiperf_ci.verdict.target import TOLERATED_GROWTH, MemoryDecision, judge_memory
+
+if TYPE_CHECKING:
+    from chamiperf_ci.render.tables import TimeSplit
 
 SYNCING = ("bss", "cloud-init", "kea-sync")
 """Services that keep a copy of SMD's inventory."""
@@ -409,12 +412,14 @@ Route = tuple[str, str]
 """Method and path, with `{}` for whatever a part of it is called."""
 
 
-def joined(run: Run, dialect: Dialect) -> tuple[TimeSplit, ...]:
+def joined(run: Run, dialect: Dialect) -> "tuple[TimeSplit, ...]":
     """Split the time of every endpoint whose service tells the mean of its route; others are left out."""
     return tuple(_splits(run, dialect))
 
 
-def _splits(run: Run, dialect: Dialect) -> Iterator[TimeSplit]:
+def _splits(run: Run, dialect: Dialect) -> "Iterator[TimeSplit]":
+    from chamiperf_ci.render.tables import TimeSplit  # noqa: PLC0415 - a load shows no tables
+
     routes = _routes(dialect)
     means = {
         (figure.service, figure.labels.get("method", ""), _bare(figure.labels.get("route", ""))): figure.value

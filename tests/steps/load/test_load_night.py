@@ -67,7 +67,10 @@ def test_only_what_the_stack_lacks_is_not_possible_because_that_costs_nothing(er
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(8.5, "8.5 s"), (59, "59 s"), (60, "1 min"), (170, "2 min 50 s"), (19_800, "5 h 30 min"), (3_601, "1 h")],
+    [
+        *((3.0, "3 s"), (8.5, "8.5 s"), (59, "59 s"), (60, "1 min"), (170, "2 min 50 s"), (200.4, "3 min 20 s")),
+        *((3_601, "1 h"), (3_900, "1 h 5 min"), (19_800, "5 h 30 min")),
+    ],
 )
 def test_durations_are_written_for_people(seconds, text):
     assert duration(seconds) == text

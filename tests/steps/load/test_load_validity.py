@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from made_loads import healthy, series, storm, summary, traffic
 
-from chamiperf_ci.adapters.k6 import K6Outcome, ProcessEnd, Said, StopOrder
+from chamiperf_ci.adapters.k6 import K6Outcome, LogMessage, ProcessEnd, StopOrder
 from chamiperf_ci.models.run import PhaseOutcome, Unavailable
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.models.vocabulary import RunReason
@@ -21,7 +21,7 @@ def _sustained(achieved=100.0, vus=100):
     return PhaseOutcome(name="sustained", offered_per_s=100.0, achieved_per_s=achieved, max_vus=vus)
 
 
-THROWN = Said("error", "TypeError: items is not iterable at keysOf (objects.js:180)", 9, thrown=True)
+THROWN = LogMessage("error", "TypeError: items is not iterable at keysOf (objects.js:180)", 9, thrown=True)
 
 
 def _problems(*, health=None, sustained=None, thrown=(), **fields):
@@ -123,6 +123,8 @@ def test_an_end_before_the_planned_one_has_its_reason(outcome, has_summary, reas
 
 @pytest.mark.parametrize(("code", "has_summary"), [(107, True), (0, False)])
 def test_a_script_that_threw_is_told_in_k6s_own_words(code, has_summary):
-    problem = ended_badly(_outcome(code, said=(Said("error", "another error", 99), THROWN)), has_summary=has_summary)
+    problem = ended_badly(
+        _outcome(code, said=(LogMessage("error", "another error", 99), THROWN)), has_summary=has_summary
+    )
     assert problem is not None
     assert THROWN.text in problem.text

@@ -9,14 +9,14 @@ from scripted_server import Reply, serving
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.target import Identity, Service
-from chamiperf_ci.steps.load.stack_state import look_around
+from chamiperf_ci.steps.load.stack_state import inspect_stack
 
 
 def around(manifest=None, version=None):
     with serving(Reply(body=version or {})) as server:
         services = {Service.BSS: server.url}
         with Chamicore(target(services=services, stack_manifest=manifest)) as client:
-            return look_around(client)
+            return inspect_stack(client)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from made_targets import TOKEN, target, target_of
 from scripted_server import Reply, envelope, serving
 
 from chamicore_standin import faulting, lifecycle
-from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.errors import CredentialRefused
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.faults import Errors, SwapScripts
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 
 
 def _smoke(of, deadline_s=20.0, timeout_s=5.0):
-    with Chamicore(of, patience=Patience(timeout_s=timeout_s, retries=1)) as client:
+    with Chamicore(of, retry=RetryPolicy(timeout_s=timeout_s, retries=1)) as client:
         return smoke(client, run_id=new_run_id("s"), deadline_s=deadline_s)
 
 
