@@ -43,8 +43,8 @@ def baselines(tmp_path_factory):
         folders = [out / str(number) for number in range(5)]
         for folder in folders:
             chamiperf(
-                "load", *target, "--profile", "demo", "--vus", "100", "--spike", "0", "--kind", "night",
-                "--seed-file", str(out / "seed.json"), "--out", str(folder),
+                "load", *target, "--profile", "demo", "--vus", "50", "--sustained", "15s", "--spike", "0",
+                "--kind", "night", "--seed-file", str(out / "seed.json"), "--out", str(folder),
             )  # fmt: skip
         runs = [argument for folder in folders for argument in ("--runs", str(folder / "runs"))]
         shared = ("--baselines", str(file), "--patch", str(out / "patch.json"))
