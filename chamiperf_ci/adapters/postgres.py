@@ -264,10 +264,10 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Postgres |
         raise ConfigurationError(
             "reading a PostgreSQL needs psycopg", where=VARIABLE, remedy="Run: pip install 'chamiperf-ci[postgres]'."
         ) from None
-    mask(text)
     try:
+        mask(text)
         parts = conninfo_to_dict(text)
-    except psycopg.Error:
+    except (psycopg.Error, UnicodeError):
         # The driver's own text repeats what it could not read.
         raise ConfigurationError(
             "the connection string cannot be read",

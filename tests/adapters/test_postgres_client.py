@@ -1,5 +1,7 @@
 """Reading PostgreSQL's statistics: what may be shown of a statement, and what an error may say."""
 
+import traceback
+
 import pytest
 
 from chamiperf_ci.adapters import postgres
@@ -60,6 +62,14 @@ def looked_at(dsn):
         f"postgresql://reader:{SECRET}@127.0.0.1:1/db",
         f"host=127.0.0.1 port=1 user=reader password={SECRET} dbname=db connect_timeout=1",
         f"password={SECRET} no_such_option=1",
+        f"host=127.0.0.1 port=1 password={SECRET}\udcff",
+        f"postgresql://u:{SECRET}%zz@127.0.0.1:1/db",
+        f"host=/{SECRET} port=1",
+        f"host=127.0.0.1 port=1 sslmode=verify-full sslrootcert=/{SECRET}",
+        f"host=127.0.0.1 port={SECRET}",
+        f"service={SECRET}",
+        f"host=127.0.0.1 port=1 connect_timeout={SECRET}",
+        f"host=127.0.0.1 port=1 cursor_factory={SECRET}",
     ],
 )
 def test_no_error_repeats_any_part_of_the_connection_string(dsn):
@@ -70,6 +80,7 @@ def test_no_error_repeats_any_part_of_the_connection_string(dsn):
         chain.append(f"{error} {error!r}")
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     assert SECRET not in " ".join(chain)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
     assert postgres.VARIABLE in str(caught.value)
 
 

@@ -292,6 +292,17 @@ def test_runs_of_two_dialects_never_meet(seeded):
     assert all(row["baseline"] is None for row in verdict["rows"])
 
 
+@pytest.mark.parametrize("arguments", [("--nodes", NODES), ("--remove",), ("--remove", "--dry-run"), ("--sweep",)])
+def test_nodes_of_one_dialect_are_not_taken_for_those_of_another(arguments, seeded):
+    for dialect in ("openchami-shared", "chamicore"):
+        told = seeded.done("seed", *arguments, "--dialect", dialect, code=2)
+        assert f"the file is of the dialect openchami, this target speaks {dialect}" in told
+    assert "seed file is of the dialect openchami" in seeded.done(
+        "load", *LIGHT, "--dialect", "openchami-shared", code=2
+    )
+    assert len(seeded.stack.smd.endpoints) == NODES
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "wrong"),
     [

@@ -14,10 +14,9 @@ from chamiperf_ci.adapters.files import read_document, write_document
 from chamiperf_ci.errors import ConfigurationError, UnexpectedAnswer
 from chamiperf_ci.models.dialect import drawn_at
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import Target
 from chamiperf_ci.steps.seed import inventory
 from chamiperf_ci.steps.seed.drive import Driver, Stretch
-from chamiperf_ci.steps.seed.inventory import BEYOND, Inventory, take, take_widely
+from chamiperf_ci.steps.seed.inventory import BEYOND, Inventory, require_of, take, take_widely
 
 _WORTH_K6: Final = 200
 """Objects from which on k6 is faster than one connection, its start included."""
@@ -172,7 +171,7 @@ def choose_own(client: Chamicore, driver: Driver, path: Path, run_id: str | None
         if run_id is not None and seed.run_id != run_id:
             seed = None
     if seed is not None:
-        _require_same_environment(seed, client.target, path)
+        require_of(client.target, seed, path, remedy="Give the target that was seeded.")
     chosen = run_id or (seed.run_id if seed else "")
     found = take_widely(client, look=_look(driver), runs=(chosen,))
     return Doomed(chosen, found.of_run(chosen), seed)
@@ -228,12 +227,3 @@ def remove_orphans(client: Chamicore, driver: Driver, orphans: Orphans) -> list[
 
 def _look(driver: Driver) -> Callable[[], None]:
     return partial(driver.stop.check, "removing nodes")
-
-
-def _require_same_environment(seed: Seed, target: Target, path: Path) -> None:
-    if seed.environment != target.environment:
-        raise ConfigurationError(
-            f"the file is of the environment {seed.environment}, this is {target.environment}",
-            where=str(path),
-            remedy="Give the target that was seeded.",
-        )

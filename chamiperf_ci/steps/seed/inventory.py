@@ -41,19 +41,28 @@ def previous(path: Path, target: Target) -> Seed | None:
     seed = read_document(path, Seed, remedy="Name another folder with --out, or move the file away.")
     if seed.removed_at is not None:
         return None
-    if seed.dialect != target.dialect:
-        raise ConfigurationError(
-            f"the file is of the dialect {seed.dialect}, this target speaks {target.dialect}",
-            where=str(path),
-            remedy="Name another folder with --out, or remove those nodes first (chamiperf seed --remove).",
-        )
-    if seed.environment != target.environment:
-        raise ConfigurationError(
-            f"the file is of the environment {seed.environment}, this is {target.environment}",
-            where=str(path),
-            remedy="Name another folder with --out, or remove those nodes first (chamiperf seed --remove).",
-        )
+    require_of(
+        target,
+        seed,
+        path,
+        remedy="Name another folder with --out, or remove those nodes first (chamiperf seed --remove).",
+    )
     return seed
+
+
+def require_of(target: Target, seed: Seed, path: Path, *, remedy: str) -> None:
+    """Refuse the file of other nodes than a target can have.
+
+    Raises:
+        ConfigurationError: It is of another environment, or its nodes have the names of another dialect.
+    """
+    wrong = ""
+    if seed.dialect != target.dialect:
+        wrong = f"the file is of the dialect {seed.dialect}, this target speaks {target.dialect}"
+    elif seed.environment != target.environment:
+        wrong = f"the file is of the environment {seed.environment}, this is {target.environment}"
+    if wrong:
+        raise ConfigurationError(wrong, where=str(path), remedy=remedy)
 
 
 def begun(
