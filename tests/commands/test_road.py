@@ -1,23 +1,20 @@
 """The road to the stack: what the checks reach, k6 reaches too, or nothing is driven and the cause is named."""
 
-import contextlib
 import datetime as dt
 import ipaddress
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
-import threading
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from command_line import command, environment
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from fronts import front
 from scripted_server import Reply, serving
 
 from chamicore_standin import lifecycle
@@ -45,43 +42,6 @@ def seeded(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     yield state, folder / "out" / "seed.json"
     lifecycle.down(folder / "state")
-
-
-@contextlib.contextmanager
-def front(to, *, host="127.0.0.1", tls=None):
-    """Bytes passed on between a port of its own, with TLS if wanted, and a service; gives the port."""
-    place = urlsplit(to)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, 0), family=family)
-
-    def pipe(source, sink):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        for each in (source, sink):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    def serve(taken):
-        with (
-            taken,
-            contextlib.suppress(OSError),
-            tls.wrap_socket(taken, server_side=True) if tls else taken as near,
-            socket.create_connection((place.hostname, place.port)) as far,
-        ):
-            there = threading.Thread(target=pipe, args=(near, far), daemon=True)
-            there.start()
-            pipe(far, near)
-            there.join()
-
-    def accept():
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    yield listening.getsockname()[1]
-    listening.close()
 
 
 def certificate(folder, *, names):

@@ -1,24 +1,31 @@
-"""The rows as docs/faults.md lists them."""
+"""The rows as docs/faults.md lists them: by kind, and in a kind by what one sees."""
 
 from pathlib import Path
-
-from tabulate import tabulate
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 BEGIN, END = "<!-- rows: made by `python tests/faults` -->\n", "<!-- end of rows -->\n"
 
 
+def seen(must):
+    """The outcome that a fault must have, in a line."""
+    word = "" if must.word == "-" else f": {must.word}"
+    reasons = f" ({', '.join(must.reasons.split())})" if must.reasons else ""
+    return f"{must.ends}{word}{reasons}".replace("|", " or ")
+
+
 def rows_as_text(themes):
-    """A table a theme: what is broken, and the outcome that it must have."""
+    """A table a theme: what one sees, and the faults after which one does."""
     parts = [f"{sum(len(theme.rows) for theme in themes)} rows.\n"]
     for theme in themes:
-        lines = [
-            (row.name, row.must.ends, row.must.word, row.must.reasons or "-", row.must.kept or "-")
-            for row in theme.rows
-        ]
-        headers = ("what is broken", "commands and exit codes", "verdict", "reasons", "kept below `out`")
-        table = tabulate([[cell.replace("|", " or ") for cell in line] for line in lines], headers, tablefmt="github")
-        parts.append(f"### {theme.name[0].upper()}{theme.name[1:]}\n\n{table}\n")
+        outcomes = {}
+        for row in theme.rows:
+            outcomes.setdefault(seen(row.must), []).append(row.name.replace("|", " or "))
+        lines = "\n".join(f"| {outcome} | {'; '.join(names)} |" for outcome, names in outcomes.items())
+        handled = ", ".join(f"`{module}`" for module in theme.handled_by.split())
+        parts.append(
+            f"### {theme.name[0].upper()}{theme.name[1:]}\n\nHandled by {handled}.\n\n"
+            f"| what one sees | what is broken |\n|:--|:--|\n{lines}\n"
+        )
     return "\n".join(parts)
 
 

@@ -19,7 +19,7 @@ from chamiperf_ci.adapters.chamicore import Chamicore, Tokens
 from chamiperf_ci.adapters.http_client import client as http_client
 from chamiperf_ci.models.target import Credential, CredentialKind
 
-CREDENTIALS = Theme("credentials and TLS")
+CREDENTIALS = Theme("credentials and TLS", "adapters/http_client.py adapters/chamicore.py")
 
 
 def account(stage):
@@ -185,7 +185,7 @@ def no_certificate(stage):
 
 
 def certificate(folder, name, *, address="127.0.0.1", since_days=-1, until_days=30):
-    """A certificate that signed itself, and its key, as files."""
+    """A certificate that signed itself, and its key, as files; without an address it has no alternative name."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
@@ -198,9 +198,11 @@ def certificate(folder, name, *, address="127.0.0.1", since_days=-1, until_days=
         .not_valid_before(now + dt.timedelta(days=since_days))
         .not_valid_after(now + dt.timedelta(days=until_days))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
-        .sign(key, hashes.SHA256())
     )
+    if address:
+        named = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        made = made.add_extension(named, critical=False)
+    made = made.sign(key, hashes.SHA256())
     pem = serialization.Encoding.PEM
     files = folder / f"{name}.pem", folder / f"{name}.key"
     files[0].write_bytes(made.public_bytes(pem))

@@ -5,7 +5,7 @@ import time
 from fault import Theme
 from faults_stack import JUDGED
 
-DISK = Theme("disk and clock")
+DISK = Theme("disk and clock", "adapters/files.py steps/confirm.py")
 WHEN_LOADED = "while [ ! -e out/k6/boot_storm/k6.config ]; do sleep 0.1; done; sleep 2"
 FILL = "dd if=/dev/zero of=out/k6/filler bs=1k 2>/dev/null || :"
 READ_ONLY = "mount --bind out out && mount -o remount,ro,bind out"

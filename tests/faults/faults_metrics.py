@@ -10,7 +10,7 @@ from scripted_server import Reply, serving
 
 from chamiperf_ci.models.faults import MetricsMissing
 
-METRICS = Theme("metrics")
+METRICS = Theme("metrics", "adapters/prometheus.py steps/server_metrics")
 NOWHERE = "http://127.0.0.1:9"
 FINE = {"ends": "load 0, compare 0", "word": "pass|inconclusive", "kept": JUDGED}
 """Figures of the services are shown and compared with nothing, so a load without them is a measurement all the same."""
