@@ -264,7 +264,7 @@ def read_event(environment: Mapping[str, str] = os.environ) -> Event:
     name = environment.get("GITHUB_EVENT_NAME", "")
     path = environment.get("GITHUB_EVENT_PATH", "")
     try:
-        payload = dict(bounds.parse_json(text, object_pairs_hook=bounds.unique)) if (text := _event_text(path)) else {}
+        payload = dict(bounds.parse_json(bounds.read(Path(path)))) if path else {}
         return Event(
             name=name,
             repository=environment.get("GITHUB_REPOSITORY", ""),
@@ -275,7 +275,7 @@ def read_event(environment: Mapping[str, str] = os.environ) -> Event:
         )
     except bounds.TwiceError as error:
         raise ConfigurationError(
-            f"the event cannot be read: {bounds.stand_twice(_event_text(path))}",
+            f"the event cannot be read: {error}",
             where=path,
             remedy="GitHub writes no such file: leave GITHUB_EVENT_PATH as the runner sets it.",
         ) from error
@@ -285,10 +285,6 @@ def read_event(environment: Mapping[str, str] = os.environ) -> Event:
             where=path,
             remedy="GITHUB_EVENT_NAME and GITHUB_EVENT_PATH are set by the runner; leave them as they are.",
         ) from error
-
-
-def _event_text(path: str) -> str:
-    return bounds.read(Path(path)) if path else ""
 
 
 def _run_url(environment: Mapping[str, str]) -> str:

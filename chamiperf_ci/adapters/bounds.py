@@ -104,7 +104,7 @@ def read(path: Path, *, most: int = MOST_BYTES) -> str:
 
 
 class TwiceError(ValueError):
-    """A name stands twice in one object, as after a merge that kept both sides."""
+    """A name stands twice in one object, as after a merge that kept both sides; the text says which, and where."""
 
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
@@ -119,7 +119,7 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
-        raise TwiceError(next(name for name in names if names.count(name) > 1))
+        raise TwiceError(f"{next(name for name in names if names.count(name) > 1)[:80]!r} stands twice in one object")
     return found
 
 
@@ -144,7 +144,7 @@ def stand_twice(text: str) -> str:
 
 
 def parse_json(text: str | bytes, *, numbers: bool = True, **hooks: Any) -> Any:  # noqa: ANN401 - any JSON
-    """JSON, within bounds; half a character (a lone surrogate) becomes U+FFFD.
+    """JSON, within bounds, no name twice in an object; half a character (a lone surrogate) becomes U+FFFD.
 
     Args:
         text: The JSON; bytes are UTF-8, with or without a byte order mark.
@@ -155,6 +155,7 @@ def parse_json(text: str | bytes, *, numbers: bool = True, **hooks: Any) -> Any:
         ValueError: It is not JSON (json.JSONDecodeError tells where), not UTF-8, or a number in it is none that can be
             counted with.
         TooMuchError: It is too long, too deep, or has too many values.
+        TwiceError: A name stands twice in an object.
     """
     if len(text) > MOST_BYTES:
         raise TooMuchError(f"longer than {MOST_BYTES / 1e6:.0f} MB")
@@ -162,7 +163,9 @@ def parse_json(text: str | bytes, *, numbers: bool = True, **hooks: Any) -> Any:
     if text.count(",") + text.count("[") + text.count("{") > MOST_VALUES:
         raise TooMuchError(f"more than {MOST_VALUES:,} values")
     try:
-        value = json.loads(text, **hooks)
+        value = json.loads(text, object_pairs_hook=unique, **hooks)
+    except TwiceError as error:
+        raise TwiceError(stand_twice(text) or str(error)) from None
     except RecursionError:
         raise TooMuchError(f"nested deeper than {MOST_DEPTH} levels") from None
     _check(value, numbers=numbers)

@@ -300,14 +300,10 @@ def _read_text(path: Path, remedy: str) -> str:
 
 def _parse(text: str, *, where: str, remedy: str, numbers: bool = True) -> Any:  # noqa: ANN401 - as read_json
     try:
-        return bounds.parse_json(
-            text, numbers=numbers, parse_constant=_refuse_constant, object_pairs_hook=bounds.unique
-        )
+        return bounds.parse_json(text, numbers=numbers, parse_constant=_refuse_constant)
     except bounds.TwiceError as error:
         raise ConfigurationError(
-            bounds.stand_twice(text) or f"{str(error)!r} stands twice in one object",
-            where=where,
-            remedy="It may be left over from a merge: keep the one that is meant.",
+            str(error), where=where, remedy="It may be left over from a merge: keep the one that is meant."
         ) from error
     except json.JSONDecodeError as error:
         raise ConfigurationError(
@@ -499,7 +495,7 @@ def find_stack() -> StackState | None:
     """
     path = default_state_dir() / STATE_FILE
     try:
-        state = StackState.model_validate_json(path.read_bytes())
+        state = StackState.model_validate(bounds.parse_json(bounds.read(path)))
     except FileNotFoundError:
         return None
     except OSError as fault:
@@ -508,9 +504,11 @@ def find_stack() -> StackState | None:
             where=str(path),
             remedy="Give another folder by CHAMIPERF_STATE_DIR.",
         ) from None
-    except ValidationError as fault:
+    except ValueError as fault:
+        # pydantic's own words would be a page.
+        wrong = f"{fault.error_count()} fault(s)" if isinstance(fault, ValidationError) else str(fault)
         raise ConfigurationError(
-            f"not the state of an embedded stack of this version: {fault.error_count()} fault(s)",
+            f"not the state of an embedded stack of this version: {wrong}",
             where=str(path),
             remedy="Remove the file, or give another folder by CHAMIPERF_STATE_DIR.",
         ) from None
@@ -527,10 +525,9 @@ def read_manifest(path: Path) -> dict[str, Identity]:
         ConfigurationError: It cannot be read, or is anything but such an object.
     """
     try:
-        text = bounds.read(path)
-        said = bounds.parse_json(text, object_pairs_hook=bounds.unique)
+        said = bounds.parse_json(bounds.read(path))
     except bounds.TwiceError as error:
-        raise _unusable(path, bounds.stand_twice(text)) from error
+        raise _unusable(path, str(error)) from error
     except (OSError, ValueError) as error:
         wrong = error.strerror if isinstance(error, OSError) else "it is no JSON"
         raise _unusable(path, str(wrong)) from error

@@ -7,11 +7,13 @@ from made_runs import made_run
 
 from chamiperf_ci.adapters import actions, bounds, files
 from chamiperf_ci.adapters.history import FolderHistory
-from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.adapters.http_client import Answer
+from chamiperf_ci.errors import ConfigurationError, UnexpectedAnswer
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.drill import Drill
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.models.target import STATE_FILE
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.steps import history
 
@@ -37,8 +39,7 @@ def test_both_places_are_named(tmp_path, text, said):
     "text", ['{"a": {"a": 1}, "b": [{"a": 1}, {"a": 1}]}', '{"a": "a", "b": ["a", "a"], "c": "\\"a\\": 1, \\"a\\": 2"}']
 )
 def test_the_same_name_elsewhere_is_no_doubled_one(text):
-    assert bounds.stand_twice(text) == ""
-    assert bounds.parse_json(text, object_pairs_hook=bounds.unique) == json.loads(text)
+    assert bounds.parse_json(text) == json.loads(text)
 
 
 @pytest.mark.parametrize("model", [Baselines, Run, Verdict, Seed, Drill])
@@ -71,3 +72,16 @@ def test_an_entry_of_the_history_is_passed_over_and_named(tmp_path):
     assert not history.is_entry(path.read_bytes())
     with pytest.raises(ConfigurationError, match="stands twice"):
         history.require_whole(name, path.read_bytes())
+
+
+def test_the_state_of_a_stack_is_no_exception(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAMIPERF_STATE_DIR", str(tmp_path))
+    (tmp_path / STATE_FILE).write_text('{"version": 1,\n"version": 2}')
+    with pytest.raises(ConfigurationError, match="'version' stands twice in one object, on lines 1 and 2"):
+        files.find_stack()
+
+
+def test_an_answer_of_a_service_is_no_exception():
+    twice = Answer("GET", "http://127.0.0.1", 200, {}, b'{"metadata": {"id": "a",\n"id": "b"}, "spec": {}}')
+    with pytest.raises(UnexpectedAnswer):
+        twice.resource()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
 _ANSWER_S = 0.5
+_MOST_ANSWER = 1_000_000
 _PAUSED_BEFORE_RUN, _SETUP = 4, 6
 """Of k6's execution states."""
 
@@ -77,7 +78,7 @@ class LiveK6:
         try:
             connection.request(method, path, body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            return answer.status, bounds.parse_json(answer.read(_MOST_ANSWER))
         except (OSError, http.client.HTTPException, ValueError):
             return 0, None
         finally:
