@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import shlex
 import subprocess
 import tempfile
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from chamiperf_ci.adapters import files
-from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
+from chamiperf_ci.errors import ConfigurationError, OutsideServiceError, ToolkitError
 
 SUFFIX = ".json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*\.json")
@@ -326,7 +327,7 @@ class BranchHistory:
         parents = ("-p", parent) if parent else ()
         return self._git("commit-tree", tree, *parents, "-m", message).strip().decode()
 
-    def _push(self, commit: str) -> OutsideServiceError | None:
+    def _push(self, commit: str) -> ToolkitError | None:
         """Push a commit and return None, or why the remote refused this one.
 
         The branch must be what the commit was built on, also when that was nothing: git refuses all else.
@@ -372,9 +373,18 @@ class BranchHistory:
                 f"git {arguments[0]} did not end within {_TIMEOUT_S} s", where=self._place, remedy="Try again later."
             ) from error
 
-    def _failure(self, what: str, result: subprocess.CompletedProcess[bytes]) -> OutsideServiceError:
+    def _failure(self, what: str, result: subprocess.CompletedProcess[bytes]) -> ToolkitError:
         said = _without_password(" ".join((result.stderr or result.stdout).decode(errors="replace").split()))
         right = "write" if what == "push" else "read"
+        # A command that can do without a repository, such as ls-remote, does not say that it was given one and left it.
+        if b"dubious ownership" in self._run("rev-parse", "--git-dir").stderr:
+            place = self.repository.absolute()
+            return ConfigurationError(
+                "git does not use a checkout that another user owns (dubious ownership)",
+                where=str(place),
+                remedy="If it is meant, as in a container whose user is not the checkout's: "
+                f"git config --global --add safe.directory {shlex.quote(str(place))}",
+            )
         return OutsideServiceError(
             f"git {what} failed: {said[-300:]}",
             where=self._place,

@@ -256,3 +256,12 @@ def test_a_branch_that_holds_anything_else_is_left_alone(remote, clone, name):
     with pytest.raises(ConfigurationError, match=f"holds something else: '{name}'"):
         BranchHistory(mine, "data").add({"lab/b.json": b"1\n"}, message="Add")
     assert git(remote, "ls-tree", "-r", "--name-only", "data").split() == [name]
+
+
+def test_a_checkout_of_another_user_is_named_with_what_allows_it(tmp_path, monkeypatch):
+    subprocess.run(["git", "init", "--quiet", tmp_path / "my repo"], check=True)
+    # git's own way to test this without a second user.
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(ConfigurationError, match="that another user owns") as refused:
+        BranchHistory(tmp_path / "my repo", "data").names()
+    assert f"git config --global --add safe.directory '{tmp_path / 'my repo'}'" in str(refused.value)

@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import github
+import requests
 import urllib3
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -447,6 +449,13 @@ class Api:
             status, headers, text = self.client.requester.requestJson(
                 verb, path, parameters=dict(parameters) if parameters else None, input=dict(body) if body else None
             )
+        except requests.exceptions.SSLError as error:
+            raise GitHubFailed(
+                f"the certificate of GitHub's API is not trusted: could not {what}",
+                where=f"{verb} {path}: {_of_tls(error)}",
+                remedy="Put the CA of a GitHub Enterprise Server into a file with the system's, and name it in "
+                "REQUESTS_CA_BUNDLE and SSL_CERT_FILE under `env:` of the job.",
+            ) from error
         except bounds.TooMuchError as error:
             raise NoAnswer(
                 f"GitHub's answer is none that anybody means: could not {what}",
@@ -458,6 +467,17 @@ class Api:
             self.lost_s += time.monotonic() - began
             return GithubAnswer(0, {}, type(error).__name__), ""
         return GithubAnswer(status, headers, _message(text) if status >= 400 else ""), text  # noqa: PLR2004 - as in _ask
+
+
+def _of_tls(error: BaseException) -> str:
+    """OpenSSL's own words, of all that urllib3 and requests wrap around them."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return seen.verify_message
+        inner = next((each for each in seen.args if isinstance(each, BaseException)), None)
+        seen = seen.__cause__ or seen.__context__ or inner or getattr(seen, "reason", None)
+    return type(error).__name__
 
 
 def _origin(url: str) -> str | None:
