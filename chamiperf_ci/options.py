@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 import click
 from pydantic import SecretStr
 
-from chamiperf_ci.adapters.files import check_secret, read_secret
+from chamiperf_ci.adapters.files import check_secret, read_secret, require_writable
 from chamiperf_ci.adapters.history import BranchHistory, FolderHistory
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.target import CredentialKind, Service, Tls
@@ -136,8 +136,8 @@ def _owner() -> str:
 _FILE: Final = click.Path(path_type=Path)
 
 
-def out_option(command: Command) -> Command:
-    """`--out`: the folder in which a command finds and leaves the pipeline's files."""
+def out_option(command: Command, *, writes: bool = True) -> Command:
+    """`--out`: the folder in which a command finds and leaves the pipeline's files; one that writes looks first."""
     return click.option(
         "--out",
         type=_FILE,
@@ -145,8 +145,14 @@ def out_option(command: Command) -> Command:
         show_default=True,
         envvar="CHAMIPERF_OUT",
         show_envvar=True,
+        callback=_writable if writes else None,
         help="Folder for the pipeline's files.",
     )(command)
+
+
+def _writable(_context: click.Context, _option: click.Parameter, folder: Path) -> Path:
+    require_writable(folder)
+    return folder
 
 
 def baseline_options(command: Command) -> Command:

@@ -8,7 +8,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import UnionType
@@ -147,6 +147,29 @@ def write_text(path: Path, text: str) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def require_writable(folder: Path) -> None:
+    """Stop unless files can be written into a folder, which need not be there yet; nothing is left behind.
+
+    Raises:
+        ConfigurationError: They cannot.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write into the folder: {error.strerror or error}",
+            where=str(folder),
+            remedy="Give an output folder that is writable and has room (--out).",
+        ) from error
+    finally:
+        with suppress(OSError):
+            for each in missing:
+                each.rmdir()
 
 
 @contextmanager

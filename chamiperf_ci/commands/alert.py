@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import click
@@ -47,7 +48,7 @@ _HEARTBEAT = "CHAMIPERF_HEARTBEAT_URL"
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @history_options
-@out_option
+@partial(out_option, writes=False)
 def alert(
     *,
     verdict: Path | None,

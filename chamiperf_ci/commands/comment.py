@@ -1,6 +1,7 @@
 """`chamiperf comment`: post a verdict as one sticky comment on its pull request."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -65,7 +66,7 @@ from chamiperf_ci.options import out_option
     help="The run brought no verdict: say so, so that no older comment is taken for its result.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be posted where, and post nothing.")
-@out_option
+@partial(out_option, writes=False)
 def comment(
     *,
     verdict: Path | None,
