@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import trustme
 
-from chamiperf_ci.adapters.github.api import GitHubFailed, Shape, connect
+from chamiperf_ci.adapters.github.api import AnswerShape, GitHubFailed, connect
 
 
-class Named(Shape):
+class Named(AnswerShape):
     """What is read of the answer."""
 
     name: str
