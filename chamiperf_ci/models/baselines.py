@@ -9,7 +9,7 @@ of another phase than the sustained one with the phase behind it: `p99 (spike)`.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -271,6 +271,10 @@ class EnvironmentBaseline(Value):
         """Start of the newest run."""
         return max((run.started_at for run in self.runs), default=None)
 
+    def newest_before(self, moment: datetime) -> datetime | None:
+        """Start of the newest run that began before a time; one that is stamped later is never the newest."""
+        return max((run.started_at for run in self.runs if run.started_at < moment), default=self.oldest)
+
     @property
     def oldest(self) -> datetime | None:
         """Start of the oldest run."""
@@ -383,6 +387,32 @@ class Baselines(Document):
             exempt=_last(chain, "exempt"),
         )
 
+    def unmatched(
+        self, scenario: str, rows: Collection[tuple[str, str, str]]
+    ) -> tuple[tuple[str, str, str, Rule], ...]:
+        """Return the rules that no row obeys, with endpoint, metric and phase as each names them.
+
+        Of the rules for all scenarios only those that ask for a comparison: not every stack shows what has a target.
+
+        Args:
+            scenario: Whose rules.
+            rows: Endpoint, metric and phase of its rows.
+        """
+        mine = self.rules.scenarios.get(scenario, ScenarioRules())
+        asked = {name: rule for name, rule in self.rules.defaults.metrics.items() if rule.compared}
+        found = []
+        for endpoint, rules in (
+            ("", asked),
+            ("", mine.metrics),
+            *((name, level.metrics) for name, level in mine.endpoints.items()),
+        ):
+            obeyed = {name for e, metric, phase in rows if endpoint in ("", e) for name in _names(metric, phase)}
+            for name, rule in rules.items():
+                if name not in obeyed:
+                    metric, _, phase = name.removesuffix(")").partition(" (")
+                    found.append((endpoint, metric, phase or SUSTAINED, rule))
+        return tuple(found)
+
     def accepted(self, fingerprint: Fingerprint) -> EnvironmentBaseline | None:
         """Return the accepted runs of exactly this fingerprint."""
         entry = self.accepted_runs.get(fingerprint_key(fingerprint))
@@ -475,11 +505,16 @@ def fingerprint_key(fingerprint: Fingerprint) -> str:
     return f"{fingerprint.environment}:{fingerprint.scenario}:{fingerprint.profile}:{short}"
 
 
-def _chain(rules: Rules, scenario: str, endpoint: str, metric: str, phase: str) -> tuple[Rule, ...]:
-    """The rules that bear on a metric, the most general first."""
+def _names(metric: str, phase: str) -> tuple[str, ...]:
+    """The names by which rules speak of a metric, the most general first."""
     suffix = "" if phase == SUSTAINED else f" ({phase})"
     whole = metric.replace(_SLOW_QUARTER, "")
-    names = dict.fromkeys(name + suffix for name in (whole.split(" ", 1)[0], whole, metric))
+    return tuple(dict.fromkeys(name + suffix for name in (whole.split(" ", 1)[0], whole, metric)))
+
+
+def _chain(rules: Rules, scenario: str, endpoint: str, metric: str, phase: str) -> tuple[Rule, ...]:
+    """The rules that bear on a metric, the most general first."""
+    names = _names(metric, phase)
     levels: list[Level] = [rules.defaults]
     if (of_scenario := rules.scenarios.get(scenario)) is not None:
         levels.append(of_scenario)

@@ -197,6 +197,7 @@ class FactWord(StrEnum):
     BUILD_DIFFERS = "build-differs"
     BUILD_UNNAMED = "build-unnamed"
     LOST = "lost"
+    STAMPED_AHEAD = "stamped-ahead"
     # of a night
     ADR_GATE = "adr-gate"
     NO_HISTORY = "no-history"
@@ -205,3 +206,4 @@ class FactWord(StrEnum):
     ACKNOWLEDGEMENT_OVER = "acknowledgement-over"
     BASELINE_STALE = "baseline-stale"
     TOO_COARSE = "too-coarse"
+    RULES_IDLE = "rules-idle"

@@ -79,10 +79,10 @@ def _drift_began(values: _Values) -> str:
         return "Where it began cannot be located."
     if values.number("builds_known") == 0:
         return f"It began about the night of {night}."
-    return (
-        f"It began about the night of {night}, between {values.text('before', longest=_LONGEST_TEXT)} and "
-        f"{values.text('after', longest=_LONGEST_TEXT)}."
-    )
+    before, after = values.text("before", longest=_LONGEST_TEXT), values.text("after", longest=_LONGEST_TEXT)
+    if before == after:
+        return f"It began about the night of {night}, with the same build before and after ({after})."
+    return f"It began about the night of {night}, between {before} and {after}."
 
 
 def _late(values: _Values) -> str:
@@ -176,10 +176,17 @@ _SENTENCES: Mapping[FactWord, Callable[[_Values], str]] = MappingProxyType(
         ),
         FactWord.BUILD_DIFFERS: lambda v: f"{v.text('service')}: {v.text('there')} → {v.text('here')}.",
         FactWord.BUILD_UNNAMED: lambda v: f"{v.text('service')} names no build here.",
+        FactWord.STAMPED_AHEAD: lambda v: (
+            f"Run {v.text('run')} says that it began {v.text('at')}, which was still to come: a clock is wrong, and it "
+            "counts as the newest of nothing."
+        ),
         FactWord.LOST: lambda v: f"Missing in run {v.text('run')}: {v.text('what', longest=_LONGEST_TEXT)}.",
         FactWord.TOO_COARSE: lambda v: (
             f"Not judged although accepted runs have it: {v.text('rows', longest=_LONGEST_COMMAND)}: its steps are too "
             "coarse."
+        ),
+        FactWord.RULES_IDLE: lambda v: (
+            f"Rules of baselines.json name what was not measured: {v.text('rules', longest=_LONGEST_COMMAND)}."
         ),
         FactWord.ADR_GATE: lambda v: (
             "Gate `adr` is on: one run against the median of the accepted, by the tolerance alone. On unchanged code "

@@ -436,7 +436,14 @@ def _without_a_side(found: Sequence[Row], title: str, verdict: Verdict, several:
     name = _name(first, several)
     more = _more_rows(len(found) - 1).strip()
     if first.reason is RowReason.NOT_MEASURED:
-        return Headline("⚪", title, name, " is in the baseline and was not measured.", more)
+        if not first.baseline_runs:
+            title, why = (
+                "a metric is missing",
+                " is to be compared by a rule of baselines.json, and the run has no such figure.",
+            )
+        else:
+            why = " is in the baseline and was not measured."
+        return Headline("⚪", title, name, why, more)
     rest = " was measured and has no accepted run to compare with."
     if first.reason is RowReason.FINGERPRINT_MISMATCH:
         rest = f" has a baseline only for other circumstances ({data(first.detail, longest=160)})."

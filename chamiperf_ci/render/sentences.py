@@ -290,6 +290,8 @@ def _no_earlier_figure(row: Row) -> str:
 
 
 def _vanished(row: Row) -> str:
+    if not row.baseline_runs:
+        return "A rule of baselines.json asks to compare it, and the run has no such figure."
     was = f" ({amount(row.baseline, row.unit)})" if row.baseline is not None else ""
     return f"In the baseline{was}, and not measured now."
 

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from chamiperf_ci.adapters.files import PRODUCER, first_wrong
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import AcceptedRow
-from chamiperf_ci.models.history import HistoryEntry, HistoryRow
+from chamiperf_ci.models.history import HistoryEntry, HistoryRow, is_to_come
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Row, RowKey, Verdict
@@ -161,15 +161,19 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
     """Read the wanted entries.
 
     A file that is truncated or damaged is passed over and named; its night is then missing, which is an alarm of its
-    own.
+    own. So is one that is stamped ahead of now: it would be the newest of all for ever.
 
     Raises:
         ConfigurationError: A file was written by a newer version, which may say more than this one understands.
     """
-    names = {path: name for path in store.names() if (name := parse_name(path)) is not None and wanted.covers(name)}
+    known = {path: name for path in store.names() if (name := parse_name(path)) is not None}
+    now, at_any_time = datetime.now(UTC), replace(wanted, until=None)
+    ahead = [path for path, name in sorted(known.items()) if is_to_come(name.started_at, now)]
+    names = {path: name for path, name in known.items() if wanted.covers(name) and path not in ahead}
     ordered = sorted(names, key=lambda path: (names[path].started_at, path))
     needed = _newest([(path, names[path]) for path in ordered], wanted.newest)
-    entries, problems = [], []
+    entries = []
+    problems = [_ahead(path, known[path].started_at) for path in ahead if at_any_time.covers(known[path])]
     with _collecting_later():
         for path, content in store.read([path for path in ordered if path in needed]):
             try:
@@ -181,12 +185,18 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
                 continue
             if twice:
                 problems.append(f"{path} is passed over: {twice}")
+            elif is_to_come(entry.started_at, now):
+                problems.append(_ahead(path, entry.started_at))
             elif wrong := entry.contradiction():
                 problems.append(f"{path} is passed over: it contradicts itself: {wrong}")
             else:
                 entries.append(entry)
     unread = tuple(names[path] for path in ordered if path not in needed)
     return Reading(tuple(entries), tuple(problems), unread)
+
+
+def _ahead(path: str, stamp: datetime) -> str:
+    return f"{path} is passed over: it says that it began {stamp:%Y-%m-%d %H:%M} UTC, which is still to come"
 
 
 def _newest(ordered: Sequence[tuple[str, EntryName]], most: int | None) -> Collection[str]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chamiperf_ci.models.history import NOT_MEASURING, AlertLine
+from chamiperf_ci.models.history import NOT_MEASURING, AlertLine, is_to_come
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.steps.alerts.findings import UNNAMED, JudgedNight, Trouble
 from chamiperf_ci.steps.history import EntryName
@@ -18,8 +18,6 @@ PERIODS = 2
 GIVEN_UP_AFTER = 30
 """Periods without a night after which an environment counts as given up, if another still has nights."""
 
-CLOCKS_DIFFER = timedelta(minutes=15)
-"""A night that begins later than this from now is of a clock that is wrong."""
 WELL = "The nights are where they should be."
 
 STATES = {
@@ -45,11 +43,6 @@ class Schedule:
 def newest_night(names: Sequence[EntryName], environment: str = "") -> EntryName | None:
     """The newest night in the history; of every environment where none is named."""
     return next(iter(newest_nights(names, environment)), None)
-
-
-def is_to_come(name: EntryName, now: datetime) -> bool:
-    """Whether a night says that it began in the future."""
-    return name.started_at - now > CLOCKS_DIFFER
 
 
 def environment_of(newest: EntryName | None) -> str:
@@ -145,8 +138,8 @@ def _wrong(
     since: datetime | None,
 ) -> Iterator[AlertLine]:
     """What is wrong with one environment's nights; that all is well takes one that is seen and whole."""
-    last = newest_night([name for name in names if name not in damaged and not is_to_come(name, now)])
-    to_come = newest_night([name for name in names if is_to_come(name, now)])
+    last = newest_night([name for name in names if name not in damaged and not is_to_come(name.started_at, now)])
+    to_come = newest_night([name for name in names if is_to_come(name.started_at, now)])
     broken = newest_night([name for name in names if name in damaged])
     if to_come is not None:
         yield AlertLine(

@@ -234,3 +234,10 @@ def test_a_name_is_in_utc():
     name, _ = history.entry_of(made_run(0).model_copy(update={"started_at": local}))
     assert replace(history.parse_name(name.path), started_at=None) == replace(name, started_at=None)
     assert history.parse_name(name.path).started_at == datetime(2026, 3, 3, 4, 30, tzinfo=UTC)
+
+
+def test_a_night_that_is_still_to_come_is_passed_over_and_named(store):
+    added(store, made_run(0), made_run(10_000))
+    reading = history.read(store)
+    assert [entry.run_id for entry in reading.entries] == [made_run(0).run_id]
+    assert ["which is still to come" in problem for problem in reading.problems] == [True]

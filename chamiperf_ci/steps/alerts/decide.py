@@ -14,7 +14,7 @@ from chamiperf_ci.adapters.github.issues import Issue
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.adapters.webhook import Webhook
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
-from chamiperf_ci.models.history import NOT_MEASURING, Alert, AlertLine
+from chamiperf_ci.models.history import NOT_MEASURING, Alert, AlertLine, is_to_come
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.verdict import ScenarioOutcome, Verdict
 from chamiperf_ci.render import alerts as words
@@ -32,7 +32,6 @@ from chamiperf_ci.steps.alerts.findings import (
 from chamiperf_ci.steps.nights import (
     Schedule,
     environment_of,
-    is_to_come,
     newest_night,
     newest_nights,
     schedule_off,
@@ -434,7 +433,7 @@ def _named(asked: AlertOptions) -> list[kept.EntryName]:
 def _damaged(store: HistoryStore, names: Sequence[kept.EntryName], now: datetime) -> frozenset[kept.EntryName]:
     """Nights whose file is none, as far as that decides which is the newest of its environment."""
     left, found = list(names), frozenset[kept.EntryName]()
-    while newest := newest_nights([name for name in left if not is_to_come(name, now)]):
+    while newest := newest_nights([name for name in left if not is_to_come(name.started_at, now)]):
         contents = dict(store.read([name.path for name in newest]))
         damaged = frozenset(name for name in newest if not kept.is_entry(contents.get(name.path, b"")))
         if not damaged:

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
-from chamiperf_ci.adapters.files import PRODUCER
+from chamiperf_ci.adapters.files import PRODUCER, catalogue
 from chamiperf_ci.models import verdict as model
 from chamiperf_ci.models.baselines import Baselines, KnownProblem
 from chamiperf_ci.models.drill import Drill, sensitivity
+from chamiperf_ci.models.history import is_to_come
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import (
     Acknowledgement,
@@ -33,7 +34,7 @@ from chamiperf_ci.models.vocabulary import (
 )
 from chamiperf_ci.render.numbers import FALSE_NIGHTS_OF_THE_ADR
 from chamiperf_ci.render.sentences import REPLACE, filled_in
-from chamiperf_ci.steps.compare.rows import NO_TARGET, Pairing, change_of, pair_rows, row, target_of
+from chamiperf_ci.steps.compare.rows import NO_TARGET, Pairing, change_of, pair_rows, row, target_of, unheeded
 from chamiperf_ci.steps.compare.scenarios import (
     Past,
     PastNight,
@@ -233,7 +234,13 @@ def _run_reasons(scenarios: Sequence[ScenarioOutcome]) -> list[RunReason]:
 
 
 def drift_rows(
-    sitting: Sitting, pairings: Sequence[Pairing], rows: Sequence[model.Row], baselines: Baselines, past: Past
+    sitting: Sitting,
+    pairings: Sequence[Pairing],
+    rows: Sequence[model.Row],
+    baselines: Baselines,
+    past: Past,
+    *,
+    now: datetime | None = None,
 ) -> tuple[model.Row, ...]:
     """Return a row for each metric that creeps; only a valid night looks back, and only where nights are known.
 
@@ -243,10 +250,12 @@ def drift_rows(
         rows: Its rows, in the same order.
         baselines: What was accepted.
         past: The nights before.
+        now: A night that is stamped later is never the newest, so that nothing drifts towards it.
     """
     night = sitting.night
     accepted = baselines.accepted(night.fingerprint)
-    if night.run_kind is not RunKind.NIGHT or not night.valid or accepted is None or accepted.newest is None:
+    newest = accepted.newest_before(night.started_at) if accepted else None
+    if night.run_kind is not RunKind.NIGHT or not night.valid or newest is None or is_to_come(night.started_at, now):
         return ()
     before = past.alike(night.fingerprint, night.started_at)
     if not before:
@@ -266,7 +275,7 @@ def drift_rows(
             [*values, *judged.current[:1]],
             prior_sd=prior_sd(judged.metric_class, judged.statistic),
             direction=judged.direction,
-            since=sum(n.started_at <= accepted.newest for n in alike),
+            since=sum(n.started_at <= newest for n in alike),
         )
         if drift.alarm:
             commits = ", ".join(f"{identity.service} {build(identity)}" for identity in night.identities)
@@ -324,6 +333,7 @@ class Question:
         gate: `verdict`, or `adr` for the ADR's letter.
         warnings: What was found out while these were read.
         drills: What was shown of this gate, newest of each scenario and profile.
+        now: By which stamps are still to come; None where nobody asks.
     """
 
     runs: Sequence[Run]
@@ -333,6 +343,7 @@ class Question:
     gate: Gate = "verdict"
     warnings: tuple[Fact, ...] = ()
     drills: tuple[Drill, ...] = ()
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,6 +417,7 @@ def _judgement(
             nights_alike=len((question.past or Past()).alike(sitting.night.fingerprint, sitting.night.started_at)),
             is_learning=is_learning and _lacks_baseline(sitting, decisions),
             beside=beside[sitting.scenario],
+            now=question.now,
         )
         for sitting in found
     )
@@ -509,13 +521,13 @@ def _rows(
         )
     past = question.past or Past()
     rows = [_dated(each, sitting, question.baselines, past) if each.already_there else each for each in rows]
-    return [*rows, *drift_rows(sitting, mine, rows, question.baselines, past)]
+    return [*rows, *drift_rows(sitting, mine, rows, question.baselines, past, now=question.now)]
 
 
 def _dated(row: Row, sitting: Sitting, baselines: Baselines, past: Past) -> Row:
     """The row with the night in which its regression began, where the nights since the baseline tell it."""
     accepted = baselines.accepted(sitting.night.fingerprint)
-    newest = accepted.newest if accepted else None
+    newest = accepted.newest_before(sitting.night.started_at) if accepted else None
     alike = [n for n in past.alike(sitting.night.fingerprint, sitting.night.started_at) if _value(n, row) is not None]
     values = [value for n in alike if (value := _value(n, row)) is not None]
     since = sum(newest is not None and n.started_at <= newest for n in alike)
@@ -574,10 +586,16 @@ def _warnings(
     ]
     blunt = Fact(word=FactWord.TOO_COARSE, values={"rows": ", ".join(coarse)})
     adr = (Fact(word=FactWord.ADR_GATE, values={"nights": FALSE_NIGHTS_OF_THE_ADR}),) if question.gate == "adr" else ()
+    idle = [
+        key.text for each in found if each.night.valid for key in unheeded(each, question.baselines, compared=False)
+    ]
+    idle += [name for name in question.baselines.rules.scenarios if name not in catalogue().scenarios]
+    unused = (Fact(word=FactWord.RULES_IDLE, values={"rules": ", ".join(idle)}),) if idle else ()
     uncounted = (Fact(word=FactWord.NO_HISTORY),) if is_learning and question.past is None else ()
     return (
         *([blunt] if coarse else ()),
         *adr,
+        *unused,
         *uncounted,
         *question.warnings,
         *edited,

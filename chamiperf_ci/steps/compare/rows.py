@@ -115,6 +115,20 @@ def _pairings(sitting: Sitting, baselines: Baselines, past: Past) -> Iterator[Pa
             key = RowKey(scenario=sitting.scenario, endpoint=endpoint, metric=metric, phase=phase)
             if key not in pairer.measured:
                 yield pairer.row(key)
+    for key in unheeded(sitting, baselines, compared=True) if night.valid else ():
+        yield pairer.row(key)
+
+
+def unheeded(sitting: Sitting, baselines: Baselines, *, compared: bool) -> tuple[RowKey, ...]:
+    """Return what rules speak of that was neither measured nor accepted; `compared`: those that ask to compare it."""
+    accepted = baselines.accepted(sitting.night.fingerprint)
+    rows = {(found.key.endpoint, found.key.metric, found.key.phase) for run in sitting.judged for found in measure(run)}
+    rows |= set(accepted.row_keys) if accepted else set()
+    return tuple(
+        RowKey(scenario=sitting.scenario, endpoint=endpoint, metric=metric, phase=phase)
+        for endpoint, metric, phase, rule in baselines.unmatched(sitting.scenario, rows)
+        if bool(rule.compared) is compared
+    )
 
 
 def _by_key(run: Run) -> dict[RowKey, Measurement]:

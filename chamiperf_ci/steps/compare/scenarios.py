@@ -10,6 +10,7 @@ from statistics import median
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
 from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline
+from chamiperf_ci.models.history import is_to_come
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run, RunKind, RunProblem, Series
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine, StackKind
@@ -338,7 +339,13 @@ BUSY = 0.5
 
 
 def scenario_outcome(
-    sitting: Sitting, baselines: Baselines, *, nights_alike: int, is_learning: bool, beside: OtherWork | None = None
+    sitting: Sitting,
+    baselines: Baselines,
+    *,
+    nights_alike: int,
+    is_learning: bool,
+    beside: OtherWork | None = None,
+    now: datetime | None = None,
 ) -> ScenarioOutcome:
     """Return one scenario's outcome.
 
@@ -348,11 +355,12 @@ def scenario_outcome(
         nights_alike: Valid nights of the same fingerprint before: a first baseline is made from them, or a drift seen.
         is_learning: The environment's baseline is still being gathered.
         beside: Much more other work than before; where it may be the stack's own it excuses nothing, and is said.
+        now: By which stamps are still to come.
     """
     night = sitting.night
     accepted = None if sitting.only_pairs else baselines.accepted(night.fingerprint)
     old = [pair[0] for pair in sitting.pairs] if sitting.only_pairs else []
-    before: Sequence[AcceptedRun | Run] = old or _oldest_first(accepted)
+    before: Sequence[AcceptedRun | Run] = old or _oldest_first(accepted, night.started_at)
     newest = before[-1] if before else None
     own = [described(beside)] if beside is not None and beside.may_be_the_stack else []
     return ScenarioOutcome(
@@ -379,7 +387,7 @@ def scenario_outcome(
         started_at=night.started_at,
         repeated=len(sitting.pairs) or len(sitting.repeats),
         same_sitting=sitting.same_sitting,
-        warnings=_each_once((*own, *_warnings(sitting, accepted))),
+        warnings=_each_once((*own, *_ahead(sitting, accepted, now), *_warnings(sitting, accepted))),
         baseline_commits=_commits(before),
         repeat_reasons=sitting.failed,
         judged_targets_only=judges_targets_only(night, baselines),
@@ -461,8 +469,20 @@ def _lost_phases(series: Series, run: Run) -> Iterator[str]:
             yield f"the responses of {series.endpoint} in phase {phase}"
 
 
-def _oldest_first(accepted: EnvironmentBaseline | None) -> list[AcceptedRun]:
-    return sorted(accepted.runs, key=lambda run: (run.started_at, run.run_id)) if accepted else []
+def _oldest_first(accepted: EnvironmentBaseline | None, tonight: datetime) -> list[AcceptedRun]:
+    """The accepted runs; what is stamped later than tonight comes first, as it is not known when it was."""
+    ordered = sorted(accepted.runs, key=lambda run: (run.started_at, run.run_id)) if accepted else []
+    return sorted(ordered, key=lambda run: run.started_at <= tonight)
+
+
+def _ahead(sitting: Sitting, accepted: EnvironmentBaseline | None, now: datetime | None) -> Iterator[Fact]:
+    """Stamps that cannot be: a run that is still to come, or was accepted from after tonight."""
+    tonight = sitting.night.started_at
+    wrong: list[Run | AcceptedRun] = [run for run in sitting.current if is_to_come(run.started_at, now)]
+    wrong += [run for run in accepted.runs if run.started_at > tonight] if accepted and not wrong else []
+    for run in wrong:
+        values: dict[str, float | str] = {"run": run.run_id, "at": f"{run.started_at:%Y-%m-%d %H:%M} UTC"}
+        yield Fact(word=FactWord.STAMPED_AHEAD, values=values)
 
 
 def _told_apart(now: tuple[Identity, ...], then: tuple[Identity, ...]) -> tuple[str, ...] | None:
@@ -524,9 +544,10 @@ def _commits(runs: Sequence[AcceptedRun | Run]) -> tuple[str, ...]:
 
 
 def _ageing(night: Run, accepted: EnvironmentBaseline | None) -> tuple[Fact, ...]:
-    if accepted is None or accepted.newest is None:
+    newest = accepted.newest_before(night.started_at) if accepted else None
+    if accepted is None or newest is None:
         return ()
-    nights = (night.started_at.date() - accepted.newest.date()).days
+    nights = (night.started_at.date() - newest.date()).days
     found = []
     if is_old(nights):
         newer = filled_in(NEWEST, environment=night.fingerprint.environment, scenario=night.scenario)

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -165,6 +166,7 @@ def ask(runs: Sequence[Run], rules: CompareOptions) -> Question:
         warnings=tuple(Fact(word=FactWord.HISTORY, values={"text": problem}) for problem in problems),
         fail_on=frozenset(map(FailOn, rules.fail_on)),
         gate=rules.gate,
+        now=datetime.now(UTC),
     )
 
 
