@@ -14,6 +14,7 @@ from chamiperf_ci.render.sentences import (
     RUNS_WANTED,
     accept_command,
     amounts,
+    possible,
     row_sentence,
     target_sentence,
     there_since,
@@ -182,6 +183,11 @@ def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tu
         *(_runner(found) for found in [_of_p99(rows)] if found),
         *_undetectable([row for row in rows if not row.by_pairs and not is_drifting(row)], "three runs"),
         *_undetectable([row for row in rows if row.by_pairs], "these pairs"),
+        *(
+            ["A slow-down in fewer than a quarter of a run's windows shows only where the p99 of two or more doubles."]
+            if any(row.change and row.statistic is Statistic.SLOW_QUARTER for row in rows)
+            else []
+        ),
         *(thin for scenario in scenarios if (thin := _thin(scenario, rows))),
         *(
             f"A slow drift of {data(scenario.scenario)} shows in {DRIFT_NIGHTS} nights; "
@@ -248,18 +254,19 @@ def _regressed(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], severa
     first = found[0]
     more = f"{_more(len(found) - 1, 'row regressed', 'rows regressed')}{_also_missed(rows)}".strip()
     title = f"{_who(found)} got {_worsened(found)}"
+    mine = next((scenario for scenario in scenarios if scenario.scenario == first.key.scenario), None)
     if first.change is None:
-        return Headline("🔴", title, _name(first, several), f": {row_sentence(first)}", more)
+        said = " ".join([row_sentence(first), *(_of_the_stack_itself(mine) if mine else ())])
+        return Headline("🔴", title, _name(first, several), f": {said}", more)
     allowed = f"{numbers.tolerance(first)} is allowed"
     if abs(first.change.ratio) < first.tolerance and first.verdict is RowVerdict.REGRESSION:
         # Red below the tolerance: certainly worse, and the interval does not exclude more than is tolerated.
-        allowed = f"it may exceed the {numbers.tolerance(first)} that are allowed"
+        allowed = possible(first, max(abs(first.change.low), abs(first.change.high)))
     values = from_to(first)
     rest = (
         f" ({signed_interval(first, first.change)}): {values + ', ' if values else ''}{_seen(first)}; "
         f"{allowed}.{_old_news(first)}"
     )
-    mine = next((scenario for scenario in scenarios if scenario.scenario == first.key.scenario), None)
     beside = [] if mine is None else [builds(mine), *_of_the_stack_itself(mine)]
     lead = f"{_name(first, several)} {signed(first, first.change)}"
     return Headline("🔴", title, lead, " ".join([rest, *filter(None, beside)]), more)
@@ -371,10 +378,18 @@ def _one_run(found: Sequence[Row], several: bool, *, also: str = "") -> Headline
         "🟠",
         f"{_who(ordered)} looks {_worsened(ordered)}, not confirmed",
         f"{_name(first, several)}{sure}",
-        f"{between} in one run. One run proves nothing.{' ' + also if also else ''}",
+        f"{between} {_so_far(first)}{' ' + also if also else ''}",
         _more_rows(len(found) - 1).strip(),
         f"Measure again with `{CONFIRM}`.",
     )
+
+
+def _so_far(row: Row) -> str:
+    """In how many runs or pairs it was seen, and why that is not enough."""
+    seen = max(1, len(row.current_values))
+    if row.by_pairs:
+        return f"in {numbers.counted(seen, 'pair')}; five are needed to decide."
+    return "in one run. One run proves nothing." if seen == 1 else f"in {seen} runs; three are needed to decide."
 
 
 def _not_judged(verdict: Verdict, several: bool) -> Headline:

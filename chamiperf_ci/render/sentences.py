@@ -7,7 +7,6 @@ from types import MappingProxyType
 from chamiperf_ci.models.verdict import Change, Row, ScenarioOutcome, StatementChange, TargetResult, Verdict
 from chamiperf_ci.models.vocabulary import (
     DRIFT_NIGHTS,
-    Direction,
     FactWord,
     FailOn,
     RowKind,
@@ -160,9 +159,20 @@ def _regression(row: Row, change: Change) -> str:
 
 
 def _limit(row: Row, change: Change) -> str:
-    """Whether the change exceeds what is allowed, or may."""
-    lowest = abs(change.low) if row.direction is Direction.LOWER else abs(change.high)
-    return f"{'exceeds' if lowest > row.tolerance else 'may exceed'} the {numbers.tolerance(row)} limit"
+    """Whether the change exceeds what is allowed, or may; red below it, the most that is possible says why."""
+    lowest, highest = sorted((abs(change.low), abs(change.high)))
+    if lowest > row.tolerance and change.low * change.high > 0:
+        return f"exceeds the {numbers.tolerance(row)} limit"
+    if abs(change.ratio) >= row.tolerance:
+        return f"may exceed the {numbers.tolerance(row)} limit"
+    return possible(row, highest)
+
+
+def possible(row: Row, highest: float) -> str:
+    """Why a row is red whose estimate lies below the limit: it is certainly worse, and more than that is possible."""
+    worse = numbers.words_for(row.unit, row.direction).worse
+    most = numbers.percent(highest, tenths=True, beside=row.tolerance)
+    return f"certainly {worse}, and up to {most} % is possible where {numbers.tolerance(row)} is allowed"
 
 
 def there_since(row: Row) -> str:

@@ -82,7 +82,7 @@ def over_nights(decision: RowDecision, row: RowInput) -> RowDecision:
     +20 % passes so in 0.1 to 1.2 % of draws, and of unchanged rows some 4 in 100 more are decided (docs/verdict.md).
     """
     measured = decision.change
-    if measured is None or not decision.in_family or len(row.history) < DRIFT_NIGHTS:
+    if measured is None or measured.by_pairs or len(row.history) < DRIFT_NIGHTS:
         return decision
     recent, before = row.history[-DRIFT_NIGHTS:], row.history[:-DRIFT_NIGHTS]
     if not all(map(is_quantity, recent)):
@@ -94,7 +94,7 @@ def over_nights(decision: RowDecision, row: RowInput) -> RowDecision:
         was_there = past.p_worse < LARGEST_P and past.d >= decision.theta / 2
         return replace(decision, already_there=was_there and tonight.p_worse >= NEW_P)
     steady = tonight.high < decision.theta and tonight.d < decision.theta / 2
-    if decision.verdict is RowVerdict.INCONCLUSIVE and past.high < decision.theta and steady:
+    if decision.verdict is RowVerdict.INCONCLUSIVE and not decision.is_thin and past.high < decision.theta and steady:
         return replace(decision, verdict=RowVerdict.PASS, reason=RowReason.WITHIN_OVER_NIGHTS, suspect=False)
     return decision
 

@@ -243,7 +243,8 @@ class _Pairer:
                 # Counts are formed in one way only.
                 baseline_statistics=[one if kind is RowKind.QUANTITY else statistic for one in statistics],
                 other_fingerprints=bool(mismatch),
-                step=now.resolution if now else 0.0,
+                # A difference of milliseconds does not hang on the step, and is often from nothing.
+                step=now.resolution if now and kind is RowKind.QUANTITY else 0.0,
                 simulated=now.simulated if now else False,
                 unlike_units=bool(unlike),
             )
@@ -461,8 +462,12 @@ def _with_current(row: RowInput, runs: Sequence[Measurement]) -> RowInput:
 
 NO_TARGET = TargetResult(verdict=TargetVerdict.NONE)
 
-# Factor from the unit of a target to the unit of a measurement.
-_FACTORS = {("s", "ms"): 1e3, ("ms", "s"): 1e-3, ("%", "share"): 1e-2, ("share", "%"): 1e2, ("1/s", "/s"): 1.0}
+# Units of the same quantity, each with its size; a target may be stated in another one than its metric.
+_SIZES = (
+    {"us": 1e-6, "\N{MICRO SIGN}s": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0},
+    {"%": 0.01, "share": 1.0},
+    {"1/s": 1.0, "/s": 1.0},
+)
 
 
 def target_of(row: Pairing, decision: RowDecision | None, *, run_valid: bool) -> TargetResult:
@@ -574,14 +579,14 @@ def _direction(rule: TargetRule, row: Pairing) -> Direction:
 def _factor(rule: TargetRule, row: Pairing) -> float:
     if not row.unit or rule.unit == row.unit:
         return 1.0
-    factor = _FACTORS.get((rule.unit, row.unit))
-    if factor is None:
+    sizes = next((sizes for sizes in _SIZES if {rule.unit, row.unit} <= sizes.keys()), None)
+    if sizes is None:
         raise ConfigurationError(
             f"the target of {row.key.text} is in {rule.unit!r}, the metric in {row.unit!r}",
             where="baselines.json, rules",
             remedy="State the target in the metric's unit.",
         )
-    return factor
+    return sizes[rule.unit] / sizes[row.unit]
 
 
 def row(
