@@ -13,13 +13,12 @@ from chamiperf_ci.commands.lock import show
 from chamiperf_ci.commands.seed import seed
 from chamiperf_ci.models.history import Alert, AlertLine
 from chamiperf_ci.models.vocabulary import RowReason, RunReason
-from chamiperf_ci.render.alerts import issue, title
-from chamiperf_ci.steps.nights import STATES
+from chamiperf_ci.render.alerts import SCHEDULE_STATES, issue, title
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "on-call.md").read_text(encoding="utf-8")
 HEADINGS = [line.removeprefix("## ") for line in PAGE.splitlines() if line.startswith("## ")]
-KNOWN = {str(reason) for reason in (*RunReason, *RowReason)} | set(STATES)
+KNOWN = {str(reason) for reason in (*RunReason, *RowReason)} | set(SCHEDULE_STATES)
 OF_NIGHTS = ("no verdict", "missing", "none", "damaged", "from the future", "invalid target")
 KNOWN |= set(OF_NIGHTS)
 
@@ -49,7 +48,7 @@ def test_every_reason_it_explains_exists():
     assert named <= KNOWN
 
 
-@pytest.mark.parametrize("reason", [*RunReason, *STATES, *OF_NIGHTS])
+@pytest.mark.parametrize("reason", [*RunReason, *SCHEDULE_STATES, *OF_NIGHTS])
 def test_every_reason_of_a_night_that_does_not_measure_is_explained(reason):
     cards = (ROOT / "docs" / "verdicts.md").read_text(encoding="utf-8")
     assert f"`{reason}`" in PAGE or f"\n### {reason}\n" in cards

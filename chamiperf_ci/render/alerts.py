@@ -1,4 +1,4 @@
-"""An alert as people read it: the issue's title and text, the comment that closes it, and the message to a chat.
+"""An alert as people read it: its issue, the comment that closes it, the message to a chat, what missing nights say.
 
 The issue's text also holds the alert itself, hidden, for the next night; whoever can edit the issue can edit that, so
 it is read as data only, and what cannot be read is no alert.
@@ -6,6 +6,7 @@ it is read as data only, and what cannot be read is no alert.
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from urllib.parse import quote, unquote
 
 from pydantic import ValidationError
@@ -21,6 +22,50 @@ _LONGEST = 400
 
 _MARKER = re.compile(r"^<!-- chamiperf-ci alert: (?P<environment>\S+)(?: (?P<topic>\S+))? -->", re.MULTILINE)
 _KEPT = re.compile(r"^<!-- chamiperf-ci kept: (?P<kept>.*) -->$", re.MULTILINE)
+
+NIGHTS_ARE_WELL = "The nights are where they should be."
+NO_NIGHT = "There is no night in the history, and no schedule says when the first is due."
+SCHEDULE_STATES = {
+    "disabled_inactivity": "GitHub switched the schedule off because the repository had no commit for 60 days",
+    "disabled_manually": "somebody switched the workflow off",
+    "disabled_fork": "GitHub switches schedules off in forks",
+    "deleted": "the workflow's file is gone",
+}
+"""Why GitHub does not start a workflow, in words."""
+
+
+def missing_nights(periods: int, last: datetime | None, since: datetime | None) -> str:
+    """Nights did not happen: for so many periods, since the last one, or since the schedule began."""
+    if last is None:
+        return f"No night for {periods} periods: none since the schedule began, {since:%Y-%m-%d}."
+    return f"No night for {periods} periods: the last one began {_minute(last)}."
+
+
+def no_night_yet(since: datetime) -> str:
+    """The first night is not due yet."""
+    return f"There is no night yet: the schedule began {_minute(since)}."
+
+
+def night_to_come(began: datetime) -> str:
+    """A night lies in the future."""
+    return (
+        f"A night says that it began {_minute(began)}, which is still to come: the clock of its runner or of this one "
+        "is wrong."
+    )
+
+
+def damaged_night(began: datetime, path: str) -> str:
+    """The newest night's file cannot be read."""
+    return f"The file of the night of {_minute(began)} is damaged: {path}."
+
+
+def schedule_off(file: str, state: str) -> str:
+    """GitHub does not start the workflow any more."""
+    return f"{file} is not started any more: {SCHEDULE_STATES.get(state, f'its state is {state}')}. Switch it on under Actions."
+
+
+def _minute(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
 def marker(environment: str, topic: str) -> str:

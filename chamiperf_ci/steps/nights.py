@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from chamiperf_ci.models.history import NOT_MEASURING, AlertLine, is_to_come
 from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.render import alerts as texts
 from chamiperf_ci.steps.alerts.findings import UNNAMED, JudgedNight, Trouble
 from chamiperf_ci.steps.history import EntryName
 
@@ -17,16 +18,6 @@ PERIODS = 2
 """One night may be lost (GitHub drops scheduled runs at busy hours); two are an alarm."""
 GIVEN_UP_AFTER = 30
 """Periods without a night after which an environment counts as given up, if another still has nights."""
-
-WELL = "The nights are where they should be."
-
-STATES = {
-    "disabled_inactivity": "GitHub switched the schedule off because the repository had no commit for 60 days",
-    "disabled_manually": "somebody switched the workflow off",
-    "disabled_fork": "GitHub switches schedules off in forks",
-    "deleted": "the workflow's file is gone",
-}
-"""Why GitHub does not start a workflow, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +45,10 @@ def schedule_off(schedule: Schedule, now: datetime) -> AlertLine | None:
     """The alarm of a schedule that is off; None while it is on."""
     if schedule.state == "active":
         return None
-    why = STATES.get(schedule.state, f"its state is {schedule.state}")
     return AlertLine(
         name="schedule",
         what=schedule.state,
-        says=f"{schedule.file} is not started any more: {why}. Switch it on under Actions.",
+        says=texts.schedule_off(schedule.file, schedule.state),
         since=now.date(),
     )
 
@@ -77,13 +67,10 @@ def missing_nights(
     known = last or since
     if known is None or now - known < PERIODS * period:
         return None
-    begin = (
-        f"the last one began {last:%Y-%m-%d %H:%M} UTC" if last else f"none since the schedule began, {since:%Y-%m-%d}"
-    )
     return AlertLine(
         name="nights",
         what="missing",
-        says=f"No night for {(now - known) // period} periods: {begin}.",
+        says=texts.missing_nights((now - known) // period, last, since),
         since=(known + period).date(),
     )
 
@@ -145,15 +132,14 @@ def _wrong(
         yield AlertLine(
             name="nights",
             what="from the future",
-            says=f"A night says that it began {to_come.started_at:%Y-%m-%d %H:%M} UTC, which is still to come: the "
-            "clock of its runner or of this one is wrong.",
+            says=texts.night_to_come(to_come.started_at),
             since=now.date(),
         )
     if broken is not None and (last is None or broken.started_at > last.started_at):
         yield AlertLine(
             name="nights",
             what="damaged",
-            says=f"The file of the night of {broken.started_at:%Y-%m-%d %H:%M} UTC is damaged: {broken.path}.",
+            says=texts.damaged_night(broken.started_at, broken.path),
             since=broken.started_at.date(),
         )
     line = missing_nights(None if last is None else last.started_at, now, period=period, since=since)
@@ -163,7 +149,7 @@ def _wrong(
         yield AlertLine(
             name="nights",
             what="none",
-            says="There is no night in the history, and no schedule says when the first is due.",
+            says=texts.NO_NIGHT,
             since=now.date(),
         )
 
@@ -171,8 +157,8 @@ def _wrong(
 def _all_well(newest: EntryName | None, since: datetime | None, now: datetime) -> str:
     """Said only of a night that was seen; before the first, when it is due."""
     if newest is None and since is not None:
-        return f"There is no night yet: the schedule began {min(since, now):%Y-%m-%d %H:%M} UTC."
-    return WELL
+        return texts.no_night_yet(min(since, now))
+    return texts.NIGHTS_ARE_WELL
 
 
 def in_words(nights: Sequence[JudgedNight]) -> str:
@@ -198,5 +184,5 @@ def _seen_from_outside(environment: str, now: datetime, found: Sequence[AlertLin
         when=now.date(),
         troubles=(Trouble(NOT_MEASURING, tuple(found)),) if found else (),
         measured=False,
-        sentence=" ".join(line.says for line in found) or WELL,
+        sentence=" ".join(line.says for line in found) or texts.NIGHTS_ARE_WELL,
     )

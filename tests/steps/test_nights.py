@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.render.alerts import NIGHTS_ARE_WELL
 from chamiperf_ci.steps.history import EntryName
-from chamiperf_ci.steps.nights import WELL, Schedule, in_words, missing_nights, newest_night, schedule_off, watched
+from chamiperf_ci.steps.nights import Schedule, in_words, missing_nights, newest_night, schedule_off, watched
 
 NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -121,7 +122,7 @@ ACTIVE = Schedule("nightly.yml", "active", NOW - DAY)
 def test_all_is_well_only_with_a_night_that_is_seen(names, damaged, schedule, what):
     (night,) = watched("lab", names, schedule, NOW, period=DAY, damaged=damaged)
     assert [line.what for trouble in night.troubles for line in trouble.lines] == what
-    assert (night.sentence == WELL) is (not what)
+    assert (night.sentence == NIGHTS_ARE_WELL) is (not what)
 
 
 def test_before_the_first_night_nothing_is_called_well():
