@@ -61,7 +61,8 @@ def damaged_night(began: datetime, path: str) -> str:
 
 def schedule_off(file: str, state: str) -> str:
     """GitHub does not start the workflow any more."""
-    return f"{file} is not started any more: {SCHEDULE_STATES.get(state, f'its state is {state}')}. Switch it on under Actions."
+    why = SCHEDULE_STATES.get(state, f"its state is {state}")
+    return f"{file} is not started any more: {why}. Switch it on under Actions."
 
 
 def _minute(when: datetime) -> str:
