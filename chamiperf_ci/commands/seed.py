@@ -84,6 +84,9 @@ def seed(
     require_allowed(target)
     require_services(target)
     path = out / "seed.json"
+    if run_id is None:
+        # Before anything is asked: the wrong dialect is told by no answer as clearly as by this file.
+        inventory.previous(path, target)
     with StopRequest() as stop, Chamicore(target) as client:
         driver = Driver(target, client.dialect, find_k6(k6), stop)
         wish = Wish(nodes, sample, shared_stack=shared_stack, allow_dhcp=allow_dhcp)

@@ -201,6 +201,8 @@ class SmokeStep(_Part):
     objects: tuple[str, ...] = ()
     route: str = ""
     path: str = ""
+    needs: tuple[Service, ...] = ()
+    """Other services without which it cannot succeed."""
 
 
 class Stress(_Part):

@@ -152,6 +152,8 @@ def _equal(bench: SmokeContext, resource: Resource, name: str, answer: Answer | 
 
 
 def _serve(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
+    if absent := [need for need in step.needs if bench.client.target.url(need) is None]:
+        raise NotChecked(f"{service} serves no node without {' and '.join(absent)}, which is not configured")
     answer = _served(bench, service, step)
     for line in fill(bench.client.dialect.routes[step.route].contains, bench.values):
         if line.encode() not in answer.content:

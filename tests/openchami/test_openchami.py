@@ -66,6 +66,21 @@ def test_a_service_that_answers_200_to_any_path_is_not_taken_for_ready(site):
     assert re.search(r"bss +health +failed", site.done("smoke", code=1, **elsewhere))
 
 
+def test_what_needs_a_service_that_is_not_configured_is_skipped_and_says_so(site):
+    alone = {"CHAMICORE_TEST_SMD_URL": "", "CHAMICORE_TEST_CLOUDINIT_URL": ""}
+    told = site.done("smoke", **alone)
+    assert re.search(r"serve the boot script +skipped.*bss serves no node without smd, which is not configured", told)
+
+
+def test_a_dry_run_plans_nothing_that_no_such_stack_can_do(site):
+    told = site.done("load", "--dry-run", "--scenario", "auth_under_load", "--profile", "demo", code=3)
+    assert told.strip() == "auth_under_load: not possible on this stack: openchami has no auth"
+    told = site.done("load", "--dry-run", "--scenario", "all", "--profile", "demo")
+    assert "dhcp_sync_burst: not possible on this stack: openchami has no kea" in told
+    assert re.search(r"^boot_storm +closed", told, re.MULTILINE)
+    assert not re.search(r"^dhcp_sync_burst +\w", told, re.MULTILINE)
+
+
 def test_a_seed_is_read_back_known_again_and_removed(site):
     told = site.done("seed", "--nodes", NODES)
     assert f"{NODES} nodes compared, nothing wrong" in told

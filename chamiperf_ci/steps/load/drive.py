@@ -20,6 +20,7 @@ from chamiperf_ci.adapters.files import catalogue, dialect, read_document
 from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement, StackUnreachable, ToolkitError
+from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import SUSTAINED, Plan, Profile
 from chamiperf_ci.models.run import Run, RunKind, RunProblem
 from chamiperf_ci.models.seed import Seed
@@ -126,16 +127,18 @@ def _one(job: Job, plan: Plan, clients: Clients, fit: Fit, *, alone: bool) -> Sc
 
 def why_missing(target: Target, missing: Sequence[str]) -> str:
     """Why a scenario is not possible on a stack: what it needs and the stack does not have, or nobody can drive."""
-    spoken = dialect(target.dialect)
-    undescribed = [what for service, what in spoken.not_described.items() if service in missing]
+    return why_never(missing, dialect(target.dialect)) or f"the stack has no {' and no '.join(missing)}"
+
+
+def why_never(needs: Sequence[str], spoken: Dialect) -> str:
+    """Why no stack of a dialect can have what a scenario needs; empty where one can."""
+    undescribed = [what for service, what in spoken.not_described.items() if service in needs]
     if undescribed:
         return f"not possible on this stack: its {' and '.join(undescribed)} is not described yet"
     by_nature = [
-        need for need in missing if (spoken.kea is None if need == KEA else Service(need) not in spoken.services)
+        need for need in needs if (spoken.kea is None if need == KEA else Service(need) not in spoken.services)
     ]
-    if by_nature:
-        return f"not possible on this stack: {target.dialect} has no {' and no '.join(by_nature)}"
-    return f"the stack has no {' and no '.join(missing)}"
+    return f"not possible on this stack: {spoken.dialect} has no {' and no '.join(by_nature)}" if by_nature else ""
 
 
 def why_not_driven(error: ToolkitError) -> RunReason:
@@ -281,8 +284,13 @@ def drive(options: LoadOptions, output: Output, collectors: Collectors | None = 
     scenarios = request.choose_scenarios(options.scenarios, profile)
     if options.dry_run:
         spoken = dialect_of(options.target)
-        _show([assign(profile, each, options, spoken) for each in scenarios], options, output.result)
-        return ExitCode.OK
+        plans = [assign(profile, each, options, spoken) for each in scenarios]
+        never = {plan.scenario: why for plan in plans if (why := why_never(plan.needs, dialect(spoken)))}
+        if possible := [plan for plan in plans if plan.scenario not in never]:
+            _show(possible, options, output.result)
+        for scenario, why in never.items():
+            output.result(f"{scenario}: {why}")
+        return ExitCode.OK if possible and (not never or request.ALL in options.scenarios) else ExitCode.INVALID
     target = resolve(options.target)
     require_allowed(target)
     job = _job(options, target, profile)
