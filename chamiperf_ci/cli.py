@@ -203,6 +203,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "smoke": ("smoke", "Check that each service works at all."),
     "load": ("load", "Drive scenarios at the stack with k6."),
     "merge": ("merge", "Put together what several machines measured of a load."),
+    "k8s": ("k8s", "Spread a load over a cluster by the k6 operator."),
     "compare": ("compare", "Judge runs against targets and baseline."),
     "confirm": ("confirm", "Measure the suspects again and decide."),
     "report": ("report", "Render a verdict for people."),

@@ -21,8 +21,16 @@ _WIDEST = 60
 @click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Scenario to size, or `all`; repeatable.")
 @click.option("--profile", default="full", show_default=True, help="Load shapes to size it by.")
 @click.option("--k6", help="k6 to look at.  [default: CHAMIPERF_K6, PATH, the k6 package]")
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Measure for some seconds what a request costs k6 here, and keep it for later sizings: boot_storm and "
+    "cloud_init_storm.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, such as for a bug report.")
-def doctor(given: GivenTarget, scenarios: tuple[str, ...], profile: str, k6: str | None, *, as_json: bool) -> ExitCode:
+def doctor(
+    given: GivenTarget, scenarios: tuple[str, ...], profile: str, k6: str | None, *, calibrate: bool, as_json: bool
+) -> ExitCode:
     """Check this machine and the road to the stack, and size a load against them.
 
     Sends one request to each service of the target, if one is given, and changes nothing. Exits 3 when no valid
@@ -36,6 +44,11 @@ def doctor(given: GivenTarget, scenarios: tuple[str, ...], profile: str, k6: str
     spoken = dialect_of(given)
     chosen = choose_scenarios(scenarios, shapes) if scenarios else ()
     planned = [assign(shapes, each, LoadOptions(), spoken) for each in chosen]
+    if calibrate:
+        from chamiperf_ci.steps.calibrate import calibrated  # noqa: PLC0415 - as above
+
+        for text in calibrated(planned, k6, spoken):
+            click.echo(text, err=True)
     if target is None:
         found = examine(k6, None, planned, limits(None))
     else:
@@ -52,7 +65,7 @@ def _table(found: Examination) -> str:
             each.scenario,
             State.GOOD if each.fits else State.BAD,
             f"{each.peak_per_s:,.0f} requests/s need {each.needs}" if each.peak_per_s else f"unpaced; {each.needs}",
-            "" if each.fits else "Use a machine of that size, or a smaller --profile.",
+            "" if each.fits else each.remedy.capitalize(),
         )
         for each in found.plan
     ]

@@ -15,6 +15,7 @@ from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.k6 import find_k6
 from chamiperf_ci.errors import ConfigurationError, ToolkitError
 from chamiperf_ci.models.plan import Plan
+from chamiperf_ci.steps.calibrate import kept_costs
 from chamiperf_ci.steps.load.plan import FILES_KEPT, MachineLimits, Sizing, size
 from chamiperf_ci.steps.readiness import configured
 
@@ -83,7 +84,9 @@ def examine(k6: str | None, client: Chamicore | None, plans: Iterable[Plan], lim
         limits: What the machine gives to a load of this target.
     """
     conditions = [*_machine(limits), _k6(k6), *(_road(client) if client is not None else ())]
-    return Examination(tuple(conditions), tuple(size(each, cores=machine.cores(), limits=limits) for each in plans))
+    return Examination(
+        tuple(conditions), tuple(size(each, cores=machine.cores(), limits=limits, costs=kept_costs()) for each in plans)
+    )
 
 
 def _machine(limits: MachineLimits) -> Iterator[Condition]:

@@ -174,6 +174,8 @@ def whole(shards: Sequence[ShardRun]) -> Run:
 
 
 def _sort_out(shards: Sequence[ShardRun]) -> _Gathered:
+    began = [each.summary.clock.began_at for each in shards if each.summary is not None]
+    first = min((at for at in began if at is not None), default=None)
     usual, of = _usual_plan(shards), Counter(each.shard.of for each in shards).most_common(1)[0][0]
     gathered = _Gathered(of)
     there = {each.shard.index for each in shards if each.shard.of == of}
@@ -181,7 +183,7 @@ def _sort_out(shards: Sequence[ShardRun]) -> _Gathered:
         if index not in there:
             gathered.refuse(f"{shard_name(index, of)} is missing: it left no file")
     for each in sorted(shards, key=lambda each: each.shard.index):
-        why = "; ".join(_why_unfit(each, of, usual))
+        why = "; ".join(_why_unfit(each, of, usual, first))
         if why:
             gathered.refuse(f"{each.name} {why}")
         else:
@@ -189,8 +191,15 @@ def _sort_out(shards: Sequence[ShardRun]) -> _Gathered:
     return gathered
 
 
-def _why_unfit(shard: ShardRun, of: int, usual: Mapping[str, Any]) -> Iterator[str]:
-    """Why a shard is no part of the run; nothing where it is."""
+def _why_unfit(shard: ShardRun, of: int, usual: Mapping[str, Any], first: float | None) -> Iterator[str]:
+    """Why a shard is no part of the run; nothing where it is.
+
+    Args:
+        shard: It.
+        of: How many there are.
+        usual: The others' plan.
+        first: When the first of them began, which counts where no start was agreed on.
+    """
     plan, summary = _comparable(shard), shard.summary
     if shard.shard.of != of:
         yield f"is one of {shard.shard.of}, and the others are of {of}"
@@ -203,9 +212,10 @@ def _why_unfit(shard: ShardRun, of: int, usual: Mapping[str, Any]) -> Iterator[s
     clock = summary.clock
     if abs(clock.offset_s) > CLOCK_OFF_S:
         yield f"has a clock that is off by {clock.offset_s:+.1f} s; at most {CLOCK_OFF_S:.0f} s can be reckoned with"
-    if clock.start_at is None or clock.began_at is None:
-        yield "did not begin at the common start"
-    elif (late_s := clock.began_at - clock.start_at) > (tolerated_s := _tolerated_s(shard)):
+    start = first if clock.start_at is None else clock.start_at
+    if start is None or clock.began_at is None:
+        yield "did not begin"
+    elif (late_s := clock.began_at - start) > (tolerated_s := _tolerated_s(shard)):
         yield f"began {late_s:.1f} s late; {tolerated_s:.1f} s are tolerated"
 
 

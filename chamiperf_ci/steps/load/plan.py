@@ -442,30 +442,42 @@ class Sizing:
         if self.fits:
             return ""
         low, high = self.ceiling_per_s
+        about = f"{low:,.0f}" if high == low else f"{low:,.0f} to {high:,.0f}"
         return (
             f"{self.scenario} offers {self.peak_per_s:,.0f} requests/s, for which the generator needs {self.needs}; "
-            f"this machine makes about {low:,.0f} to {high:,.0f} requests/s. Expect an invalid run: use a machine of "
-            "that size, or a smaller --profile."
+            f"this machine makes about {about} requests/s. Expect an invalid run: {self.remedy}"
+        )
+
+    @property
+    def remedy(self) -> str:
+        """What to do where it does not fit."""
+        return (
+            f"use a machine of that size, share it over {math.ceil(self.times)} machines like this one (--shard), or "
+            "give a smaller --profile."
         )
 
     @property
     def needs(self) -> str:
         """Cores and memory in words."""
         low, high = self.cores
-        return f"{low:.1f} to {high:.1f} cores and {self.memory_mb / 1000:,.1f} GB"
+        cores = f"{low:.1f}" if high == low else f"{low:.1f} to {high:.1f}"
+        return f"{cores} cores and {self.memory_mb / 1000:,.1f} GB"
 
 
-def size(plan: Plan, *, cores: int, limits: MachineLimits) -> Sizing:
+def size(plan: Plan, *, cores: int, limits: MachineLimits, costs: Mapping[str, float] | None = None) -> Sizing:
     """What one scenario needs, and how that compares with this machine.
 
     Args:
         plan: The scenario as planned.
         cores: Processors that the generator may use.
         limits: What else the machine gives.
+        costs: By scenario, k6's processor time for a request as it was measured here, ms.
     """
+    measured = (costs or {}).get(plan.scenario)
+    range_ms = CPU_MS_PER_REQUEST if measured is None else (measured, measured)
     peak = sum(plan.peak_requests_per_s.values())
-    least, most = (peak * cost / 1000 / USABLE_SHARE for cost in CPU_MS_PER_REQUEST)
-    ceiling = tuple(cores * USABLE_SHARE * 1000 / cost for cost in reversed(CPU_MS_PER_REQUEST))
+    least, most = (peak * cost / 1000 / USABLE_SHARE for cost in range_ms)
+    ceiling = tuple(cores * USABLE_SHARE * 1000 / cost for cost in reversed(range_ms))
     by_memory = plan.memory_mb / limits.available_mb if limits.available_mb else 1.0
     # Half way between the quietest and the busiest measurement: the range is said beside it.
     by_cores = (least + most) / 2 / cores
@@ -479,7 +491,9 @@ def size(plan: Plan, *, cores: int, limits: MachineLimits) -> Sizing:
     )
 
 
-def too_large(plans: Sequence[Plan], *, cores: int, limits: MachineLimits) -> list[str]:
-    """One sentence a scenario that this machine will not carry."""
-    sized = (size(each, cores=cores, limits=limits) for each in plans)
+def too_large(
+    plans: Sequence[Plan], *, cores: int, limits: MachineLimits, costs: Mapping[str, float] | None = None
+) -> list[str]:
+    """One sentence a scenario that this machine will not carry; arguments as of `size`."""
+    sized = (size(each, cores=cores, limits=limits, costs=costs) for each in plans)
     return [each.text for each in sized if not each.fits]

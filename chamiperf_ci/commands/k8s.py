@@ -1,0 +1,144 @@
+"""`chamiperf k8s`: a load that the k6 operator spreads over a cluster, from its manifest to its run."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chamiperf_ci.cli import run as run_command
+from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import DURATION, out_option, target_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chamiperf_ci.steps.k8s import Asked, Runners
+
+_IMAGE = "grafana/k6:1.1.0"
+_SLACK_S = 900.0
+
+
+def _load_options(command: "Callable[..., Any]") -> "Callable[..., Any]":
+    """What `render` and `run` have in common."""
+    for option in reversed(
+        (
+            click.option("--scenario", default="boot_storm", show_default=True, metavar="NAME", help="What to drive."),
+            click.option("--profile", default="full", show_default=True, help="Load shapes: demo, quick, full, soak."),
+            click.option(
+                "--kind", type=click.Choice(["night", "quick"]), default="quick", show_default=True,
+                help="What the run is for; only nights count for drift and as candidates for a baseline.",
+            ),
+            click.option("--seed-file", type=click.Path(path_type=Path), help="What was seeded.  [default: seed.json]"),
+            click.option("--runners", type=click.IntRange(1, 200), default=3, show_default=True, help="How many."),
+            click.option("--cores", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Of a runner."),
+            click.option("--image", default=_IMAGE, show_default=True, help="Of the runners; an exact version of k6."),
+            click.option("--secret", metavar="NAME", help="The cluster's secret with the credential's variables."),
+            click.option("--name", required=True, help="Of the TestRun; a new one for each run."),
+            click.option("--namespace", default="default", show_default=True, help="Where it runs."),
+            click.option("--spread", is_flag=True, help="One runner a host."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return target_options(out_option(command))
+
+
+def _cluster_options(command: "Callable[..., Any]") -> "Callable[..., Any]":
+    """How the cluster is found."""
+    command = click.option("--context", help="Of the kubeconfig.  [default: the current one]")(command)
+    return click.option("--kubeconfig", type=click.Path(path_type=Path), help="To reach the cluster by.")(command)
+
+
+@click.group()
+def k8s() -> None:
+    """Spread a load over a cluster by the k6 operator.
+
+    Seed the stack first. Nothing of this was ever run on a real cluster: see docs/scale.md.
+    """
+
+
+@k8s.command()
+@_load_options
+def render(**options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
+    """Print the manifests as YAML, to be committed or applied; `collect` needs what is kept in --out."""
+    import yaml  # noqa: PLC0415 - comes with the extra `k8s`
+
+    from chamiperf_ci.steps.k8s import prepare  # noqa: PLC0415 - keeps `--help` fast
+
+    _, made = prepare(*_asked(options))
+    # Through JSON, so that what stands in two places is written twice and not as an alias.
+    click.echo(yaml.safe_dump_all(json.loads(json.dumps(made)), sort_keys=False, allow_unicode=True), nl=False)
+    return ExitCode.OK
+
+
+@k8s.command()
+@_load_options
+@_cluster_options
+@click.option(
+    "--lead",
+    type=DURATION,
+    default="3m",
+    show_default=True,
+    help="From now until all runners begin: they are scheduled, pull the image and make their VUs.",
+)
+@click.option("--within", type=DURATION, help="Give up waiting after.  [default: the plan's duration and 15 minutes]")
+def run(
+    kubeconfig: Path | None, context: str | None, lead: float, within: float | None, **options: Any  # noqa: ANN401
+) -> ExitCode:  # fmt: skip
+    """Create the TestRun, wait for its end, and collect it into runs/SCENARIO.json.
+
+    Exits 3 when the run cannot be judged, 4 when the cluster refuses.
+    """
+    from chamiperf_ci.adapters.k6 import StopRequest  # noqa: PLC0415 - keeps `--help` fast
+    from chamiperf_ci.adapters.kubernetes import Kubernetes  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.k8s import Watch, drive, prepare  # noqa: PLC0415 - as above
+
+    cluster = Kubernetes(kubeconfig, context)
+    asked, runners = _asked(options, start_at=time.time() + lead)
+    plan, made = prepare(asked, runners)
+    with StopRequest() as stop:
+        watch = Watch(stop, click.echo, within or lead + plan.longest_s + _SLACK_S, time.time)
+        return drive(cluster, made, out=asked.out, watch=watch)
+
+
+@k8s.command()
+@out_option
+@_cluster_options
+@click.option("--name", required=True, help="Of the TestRun.")
+@click.option("--namespace", default="default", show_default=True, help="Where it ran.")
+@click.option(
+    "--logs",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder with the runners' logs, NAME-1.log and so on, in place of the cluster.",
+)
+def collect(
+    out: Path, *, kubeconfig: Path | None, context: str | None, name: str, namespace: str, logs: Path | None
+) -> ExitCode:
+    """Make one run of what the runners of a TestRun left in their logs.
+
+    Exits 3 when one of them left nothing that can be trusted: the file names it.
+    """
+    from chamiperf_ci.adapters.kubernetes import Kubernetes  # noqa: PLC0415 - keeps `--help` fast
+    from chamiperf_ci.steps import k8s as step  # noqa: PLC0415 - as above
+
+    ends = step.in_folder(logs, name) if logs else Kubernetes(kubeconfig, context).runners(namespace, name)
+    return step.collect(out, name, ends, click.echo)
+
+
+def _asked(options: dict[str, Any], *, start_at: float | None = None) -> "tuple[Asked, Runners]":
+    from chamiperf_ci.steps.k8s import Asked, Runners  # noqa: PLC0415 - keeps `--help` fast
+
+    asked = Asked(
+        options["given"], options["out"], options["scenario"], options["profile"], options["kind"],
+        options["seed_file"],
+    )  # fmt: skip
+    runners = Runners(
+        name=options["name"], namespace=options["namespace"], count=options["runners"], image=options["image"],
+        cores=options["cores"], secret=options["secret"], start_at=start_at, spread=options["spread"],
+    )  # fmt: skip
+    return asked, runners
+
+
+if __name__ == "__main__":
+    run_command(k8s)

@@ -1,0 +1,96 @@
+"""What a request costs k6 on this machine: measured, kept, and used where a plan is sized."""
+
+import http.client
+from urllib.parse import urlsplit
+
+import pytest
+
+from chamiperf_ci.adapters.files import dialect
+from chamiperf_ci.adapters.k6 import StopRequest, find_k6
+from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.dialect import Identities, fill
+from chamiperf_ci.steps.calibrate import Cost, _endpoint, calibrated, can, keep, kept_costs, measure, this_machine
+from chamiperf_ci.steps.load.plan import MachineLimits, assign, size
+from chamiperf_ci.steps.load.request import LoadOptions, read_profile
+
+ROOMY = MachineLimits(available_mb=64_000, open_files=1_000_000, local_ports=60_000)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "chamiperf" / "calibration.jsonl"
+
+
+def cost(ms, scenario="boot_storm", machine=""):
+    return Cost(
+        scenario=scenario, machine=machine or this_machine(), k6="1.1.0", ms_per_request=ms, requests=100
+    )  # fmt: skip
+
+
+def test_a_plan_is_sized_by_what_was_measured_here():
+    plan = assign(read_profile("full"), "boot_storm", LoadOptions())
+    keep(cost(0.1))
+    sized = size(plan, cores=2, limits=ROOMY, costs=kept_costs())
+    assert sized.ceiling_per_s == pytest.approx((12_000, 12_000))
+    assert sized.cores == pytest.approx((20_000 * 0.0001 / 0.6,) * 2)
+    assert "makes about 12,000 requests/s" in sized.text
+    assert "share it over 2 machines like this one" in sized.text
+
+
+def test_the_newest_figure_of_a_scenario_counts_and_those_of_other_machines_are_kept_and_not_used(cache):
+    for each in (cost(0.2), cost(0.9, machine="64c-512GiB Model Z"), cost(0.3, "cloud_init_storm"), cost(0.25)):
+        keep(each)
+    assert kept_costs() == {"boot_storm": 0.25, "cloud_init_storm": 0.3}
+    assert len(cache.read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"scenario": "boot_storm"}', "[]", "\x00"])
+def test_a_damaged_figure_is_passed_over(cache, damage):
+    keep(cost(0.2))
+    cache.write_text(f"{damage}\n{cache.read_text()}")
+    assert kept_costs() == {"boot_storm": 0.2}
+
+
+def test_nothing_was_measured_yet():
+    assert kept_costs() == {}
+
+
+def test_what_changes_a_stack_cannot_be_calibrated_without_one():
+    spoken = dialect()
+    assert [name for name in read_profile("demo").scenarios if can(name, spoken)] == ["boot_storm", "cloud_init_storm"]
+    plan = assign(read_profile("demo"), "bulk_registration", LoadOptions())
+    assert list(calibrated([plan], None, "chamicore")) == [
+        "bulk_registration cannot be calibrated: it asks for more than documents, which needs a stack"
+    ]
+
+
+def test_without_a_scenario_there_is_nothing_to_calibrate():
+    with pytest.raises(ConfigurationError, match="nothing to calibrate"):
+        list(calibrated([], None, "chamicore"))
+
+
+@pytest.mark.parametrize("route", ["bootscript", "user-data", "meta-data"])
+def test_the_endpoint_serves_each_node_what_the_script_checks_for(route):
+    spoken = dialect()
+    values = Identities(spoken.identity, "calibrate", "198.18.0.0/15").values(4711)
+    with _endpoint(spoken) as url:
+        client = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        client.request("GET", fill(spoken.routes[route].path, values))
+        answer = client.getresponse()
+        body = answer.read().decode()
+        client.request("GET", "/nowhere")
+        assert client.getresponse().status == 404
+        client.close()
+    assert answer.status == 200
+    assert all(fill(text, values) in body for text in spoken.routes[route].contains)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("scenario", ["boot_storm", "cloud_init_storm"])
+def test_a_request_is_measured_with_real_k6(scenario):
+    plan = assign(read_profile("demo"), scenario, LoadOptions(vus=20, spike_vus=20))
+    with StopRequest() as stop:
+        found = measure(plan, find_k6(), "chamicore", stop)
+    assert found.requests > 50
+    assert found.ms_per_request > 0
