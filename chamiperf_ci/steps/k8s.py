@@ -141,7 +141,7 @@ def collect(out: Path, name: str, ends: Sequence[Runner], say: Callable[[str], N
     Raises:
         ConfigurationError: This TestRun was not rendered into `out`, or no runner is there.
     """
-    shape = read_document(_kept(out, name), ShardRun, remedy="Give the --out and --name of `chamiperf k8s render`.")
+    shape = read_document(_kept(out, name), ShardRun, remedy="Give the --out and --name with which it was rendered.")
     if not ends:
         raise ConfigurationError(
             f"the TestRun {name} has no runners", where="its pods", remedy="Give the --namespace where it ran."
