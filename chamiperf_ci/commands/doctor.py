@@ -36,7 +36,8 @@ def doctor(
     Sends one request to each service of the target, if one is given, and changes nothing. Exits 3 when no valid
     measurement is to be had: a service or k6 is missing, or the plan is too large for this machine.
     """
-    from chamiperf_ci.steps.load.plan import assign, limits  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.calibrate import calibrated, kept_costs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.load.plan import assign, limits  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.load.request import LoadOptions, choose_scenarios, read_profile  # noqa: PLC0415 - as above
 
     target = resolve(given) if given.name or given.services or given.gateway else None
@@ -45,15 +46,13 @@ def doctor(
     chosen = choose_scenarios(scenarios, shapes) if scenarios else ()
     planned = [assign(shapes, each, LoadOptions(), spoken) for each in chosen]
     if calibrate:
-        from chamiperf_ci.steps.calibrate import calibrated  # noqa: PLC0415 - as above
-
         for text in calibrated(planned, k6, spoken):
             click.echo(text, err=True)
     if target is None:
-        found = examine(k6, None, planned, limits(None))
+        found = examine(k6, None, planned, limits(None), kept_costs())
     else:
         with Chamicore(target, retry=_ONE_TRY) as client:
-            found = examine(k6, client, planned, limits(target))
+            found = examine(k6, client, planned, limits(target), kept_costs())
     click.echo(json.dumps(found.facts(), indent=2) if as_json else _table(found))
     return ExitCode.INVALID if found.worst is State.BAD else ExitCode.OK
 

@@ -1,7 +1,7 @@
 """What this machine gives to a load, what spoils a measurement on it, and what a plan would need; changes nothing."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,7 +15,6 @@ from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.k6 import find_k6
 from chamiperf_ci.errors import ConfigurationError, ToolkitError
 from chamiperf_ci.models.plan import Plan
-from chamiperf_ci.steps.calibrate import kept_costs
 from chamiperf_ci.steps.load.plan import FILES_KEPT, MachineLimits, Sizing, size
 from chamiperf_ci.steps.readiness import configured
 
@@ -74,7 +73,13 @@ class Examination:
         }
 
 
-def examine(k6: str | None, client: Chamicore | None, plans: Iterable[Plan], limits: MachineLimits) -> Examination:
+def examine(
+    k6: str | None,
+    client: Chamicore | None,
+    plans: Iterable[Plan],
+    limits: MachineLimits,
+    costs: Mapping[str, float] | None = None,
+) -> Examination:
     """Look at the machine, at the road to the stack where there is one, and at a plan where one is given.
 
     Args:
@@ -82,10 +87,11 @@ def examine(k6: str | None, client: Chamicore | None, plans: Iterable[Plan], lim
         client: To the stack; None where no target is given.
         plans: Scenarios as planned.
         limits: What the machine gives to a load of this target.
+        costs: By scenario, k6's processor time for a request as it was measured here, ms.
     """
     conditions = [*_machine(limits), _k6(k6), *(_road(client) if client is not None else ())]
     return Examination(
-        tuple(conditions), tuple(size(each, cores=machine.cores(), limits=limits, costs=kept_costs()) for each in plans)
+        tuple(conditions), tuple(size(each, cores=machine.cores(), limits=limits, costs=costs) for each in plans)
     )
 
 

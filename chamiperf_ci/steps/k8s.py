@@ -18,7 +18,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from chamiperf_ci.adapters import bounds
-from chamiperf_ci.adapters.chamicore import Chamicore, Patience
+from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.adapters.files import PRODUCER, built_script, first_wrong, read_document, write_document
 from chamiperf_ci.adapters.http_client import read_ca
 from chamiperf_ci.adapters.k6 import K6Binary, StopRequest
@@ -37,7 +37,7 @@ from chamiperf_ci.steps.load.plan import assign
 from chamiperf_ci.steps.load.request import Job, LoadOptions, read_profile
 from chamiperf_ci.steps.load.scenario import Findings, run_of, script_plan
 from chamiperf_ci.steps.load.shards import shard_file
-from chamiperf_ci.steps.load.stack_state import Surroundings, inspect_stack
+from chamiperf_ci.steps.load.stack_state import Environment, inspect_stack
 from chamiperf_ci.steps.load.volume import planned_arrivals
 from chamiperf_ci.steps.targets import GivenTarget, k6_environment, resolve
 
@@ -175,10 +175,10 @@ def _kept(out: Path, name: str) -> Path:
     return out / "k8s" / f"{name}.json"
 
 
-def _seen(job: Job) -> Surroundings | None:
+def _seen(job: Job) -> Environment | None:
     """The stack as it says it is; None where it is not reached from here, as where it has names of the cluster."""
     try:
-        with Chamicore(job.target, patience=Patience(timeout_s=5.0, retries=0)) as client:
+        with Chamicore(job.target, retry=RetryPolicy(timeout_s=5.0, retries=0)) as client:
             return inspect_stack(client)
     except ToolkitError:
         return None
@@ -233,7 +233,7 @@ def manifests(job: Job, plan: Plan, runners: Runners, run_id: str) -> list[dict[
     ]
 
 
-def blank(job: Job, plan: Plan, runners: Runners, run_id: str, around: Surroundings | None) -> ShardRun:
+def blank(job: Job, plan: Plan, runners: Runners, run_id: str, around: Environment | None) -> ShardRun:
     """A shard that has measured nothing yet: what collecting makes the others of.
 
     Args:
@@ -250,9 +250,9 @@ def blank(job: Job, plan: Plan, runners: Runners, run_id: str, around: Surroundi
         kernel="",
         load_average=0.0,
     )
-    here = around or Surroundings(machine=machine, identities=(), stack_kind=job.target.stack_kind)
+    here = around or Environment(machine=machine, identities=(), stack_kind=job.target.stack_kind)
     now = datetime.now(UTC)
-    seen = Surroundings(
+    seen = Environment(
         machine=machine, identities=here.identities, stack_kind=here.stack_kind, sizing=here.sizing,
         warnings=here.warnings if around else ("the stack was not asked what it is: it was not reached from here",),
     )  # fmt: skip
