@@ -55,6 +55,11 @@ def test_a_link_on_a_page_leads_somewhere(page):
             assert anchor in [re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings], anchor
 
 
+def test_each_page_is_behind_one_of_the_readmes_doors():
+    doors = (ROOT / "README.md").read_text().partition("## Status")[2]
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"(docs/{page.name})" not in doors] == []
+
+
 COMMANDS = [
     pytest.param(line.strip(), id=f"{page.name}: {line.strip()}")
     for page in PAGES
