@@ -17,6 +17,7 @@ from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
+from chamiperf_ci.adapters.progress import Progress, clock
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.plan import Load
@@ -377,8 +378,12 @@ def _keep_apart(asked: Confirmation, scenario: str, left: float) -> None:
     if left <= 0:
         return
     asked.say(f"Waiting {left:.0f} s, so that {scenario} is not repeated back to back")
-    with StopRequest() as stop:
-        if stop.wait(left):
+    until = time.monotonic() + left
+    with StopRequest() as stop, Progress("confirm", logged=False) as shown:
+        while (rest := until - time.monotonic()) > 0:
+            shown.show("", f"waiting before {scenario} is repeated, {clock(rest)} left")
+            if not stop.wait(min(rest, 1.0)):
+                continue
             raise Interrupted("interrupted before the repeat", where=scenario, remedy="Run `chamiperf confirm` again.")
 
 

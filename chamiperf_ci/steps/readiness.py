@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.progress import Progress, clock
 from chamiperf_ci.errors import StackUnreachable, ToolkitError, UnexpectedAnswer
 from chamiperf_ci.models.target import Service, StackKind, Target
 
@@ -112,8 +113,14 @@ def wait_until_ready(client: Chamicore, *, timeout_s: float, say: Say) -> float:
             states[service] = state
             over.wait(_EVERY_S)
 
+    def left() -> bool:
+        waiting = ", ".join(f"{service}: {state}" for service, state in list(states.items()))
+        shown.show(waiting, f"{clock(started + timeout_s - time.monotonic())} left")
+        return False
+
     try:
-        unready = side_by_side({service: partial(poll, service) for service in tuple(states)}, timeout_s)
+        with Progress("waiting for", logged=False) as shown:
+            unready = side_by_side({each: partial(poll, each) for each in tuple(states)}, timeout_s, over=left)
     finally:
         over.set()
     if unready:

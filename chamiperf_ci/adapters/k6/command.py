@@ -154,8 +154,6 @@ class K6Run:
     """What the script reads in `__ENV`, secrets among it; also K6_* settings of outputs that are wanted."""
     plan: Path | None = None
     """Named to the script in CHAMIPERF_PLAN."""
-    expected_s: float = 0.0
-    """How long the script should run, for the progress; 0 if that cannot be known."""
     timeout_s: float = 3600.0
     """After this many seconds k6 is stopped gracefully."""
     outputs: tuple[str, ...] = ()

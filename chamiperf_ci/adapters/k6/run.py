@@ -19,9 +19,9 @@ from chamiperf_ci.adapters.k6.process import (
     StopOrder,
     StopRequest,
     Vitals,
-    progress,
     read_log,
 )
+from chamiperf_ci.adapters.progress import Progress, clock
 
 
 class Ending(StrEnum):
@@ -105,6 +105,10 @@ _WRITING_TAKES_S = 1.0
 """Kept back, of the seconds that a signal leaves, for writing what was measured."""
 
 
+REQUESTS = "http_reqs"
+"""k6's own Counter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One look at running load."""
@@ -114,6 +118,21 @@ class Observation:
     counts: dict[str, float]
     """Counters and gauges by name, of all processes together; a name without an answer is absent."""
     vitals: Vitals
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stretch of a load, for its progress.
+
+    Attributes:
+        name: Its name.
+        end_s: When it ends, seconds since the load began.
+        requests_per_s: What is planned; 0 where nothing fixes it.
+    """
+
+    name: str
+    end_s: float
+    requests_per_s: float = 0.0
 
 
 Watcher = Callable[[Observation], StopOrder | None]
@@ -188,8 +207,10 @@ def run_k6(
     *,
     label: str = "k6",
     watch: Watcher | None = None,
-    counters: Sequence[str] = ("http_reqs",),
+    counters: Sequence[str] = (REQUESTS,),
     beside: Sequence[int] = (),
+    stages: Sequence[Stage] = (),
+    requests: int = 0,
 ) -> K6Outcome:
     """Run k6 and come back when it has ended, however it ended.
 
@@ -204,6 +225,8 @@ def run_k6(
         watch: Looks at it once a second.
         counters: Names of the k6 Counters and Gauges that the watcher and the progress want; `http_reqs` among them.
         beside: Processes on this machine that belong to the experiment as k6 does, such as an embedded stack's.
+        stages: What the load goes through, for its progress.
+        requests: How many requests it takes, where that is its end; 0 where time is.
 
     Raises:
         ConfigurationError: k6 could not be started.
@@ -214,8 +237,9 @@ def run_k6(
     try:
         processes.extend(K6Process(run) for run in every)
         supervision = _Supervision(processes, stop, watch, counters, beside)
-        with progress(label, every[0].expected_s) as shown:
-            supervision.until_ended(shown.update, timeout_s=every[0].timeout_s)
+        with Progress(label) as shown:
+            said = Pace(stages, requests)
+            supervision.until_ended(lambda seen: shown.show(*said.of(seen)), timeout_s=every[0].timeout_s)
     finally:
         for process in processes:
             process.kill()
@@ -230,6 +254,50 @@ def run_k6(
         said=tuple(said for process in processes for said in read_log(process.run.log)),
         log=every[0].log,
     )
+
+
+class Pace:
+    """A load's progress in words: stage, time left, requests a second of those planned, failures, VUs, generator.
+
+    Args:
+        stages: What the load goes through; empty where nothing is known of them.
+        requests: How many requests it takes; 0 where time is its end.
+    """
+
+    def __init__(self, stages: Sequence[Stage] = (), requests: int = 0) -> None:
+        self._stages = stages
+        self._requests = requests
+        self._before = (0.0, 0.0)
+
+    def of(self, seen: Observation) -> tuple[str, str]:
+        """Return the stage, and the figures."""
+        total = seen.counts.get(REQUESTS, 0.0)
+        at, before = self._before
+        rate = (total - before) / (seen.load_s - at) if seen.load_s > at else 0.0
+        self._before = (seen.load_s, total)
+        stage = next((each for each in self._stages if seen.load_s < each.end_s), None)
+        if not seen.load_s:
+            name, left = "starting", ""
+        elif stage is not None:
+            name, left = stage.name, f"{clock(stage.end_s - seen.load_s)} left"
+        else:
+            name, left = ("ending", "") if self._stages else ("", self._by_requests(total, rate))
+        failed = next((value for counter, value in seen.counts.items() if counter.endswith("failed")), None)
+        planned = f" of {stage.requests_per_s:,.0f}" if stage is not None and stage.requests_per_s else ""
+        parts = (
+            left,
+            f"{rate:,.0f}{planned}/s" if seen.load_s else "",
+            "" if failed is None or not total else f"{100 * failed / total:.3g} % failed",
+            f"{seen.counts['vus']:,.0f} VUs" if "vus" in seen.counts else "",
+            f"k6 {seen.vitals.cpu_percent:.0f} % CPU, {seen.vitals.rss_mb:,.0f} MB",
+        )
+        return name, "  ".join(part for part in parts if part)
+
+    def _by_requests(self, total: float, rate: float) -> str:
+        if not self._requests:
+            return ""
+        done = f"{total:,.0f} of {self._requests:,} requests"
+        return f"{done}, {clock(max(0.0, self._requests - total) / rate)} left" if rate > 0 else done
 
 
 class _Supervision:
@@ -261,7 +329,7 @@ class _Supervision:
         """Seconds from the start of the processes to that of the load."""
         return None if self._load_began is None else self._load_began - self._began
 
-    def until_ended(self, show: Callable[[float, str], None], *, timeout_s: float) -> None:
+    def until_ended(self, show: Callable[[Observation], None], *, timeout_s: float) -> None:
         """Look at the processes until none runs."""
         next_vitals = self._began + _VITALS_EVERY_S
         next_count = self._began + _COUNT_EVERY_S
@@ -326,10 +394,10 @@ class _Supervision:
             counts[name] = total
         return counts
 
-    def _observe(self, show: Callable[[float, str], None]) -> None:
+    def _observe(self, show: Callable[[Observation], None]) -> None:
         load_s = 0.0 if self._load_began is None else time.monotonic() - self._load_began
         observation = Observation(load_s, self._count(), self.vitals[-1])
-        show(load_s, _words(observation))
+        show(observation)
         if self._watch is not None and self.order is None:
             order = self._watch(observation)
             if order is not None:
@@ -338,12 +406,6 @@ class _Supervision:
 
 def _broke(process: K6Process) -> bool:
     return process.ended and meaning_of(process.code).ending is not Ending.COMPLETE
-
-
-def _words(observation: Observation) -> str:
-    counts = ", ".join(f"{value:,.0f} {name.replace('_', ' ')}" for name, value in observation.counts.items())
-    vitals = observation.vitals
-    return f"{counts}; generator {vitals.cpu_percent:.0f} % CPU, {vitals.rss_mb:,.0f} MB"
 
 
 def _take_summary(run: K6Run) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import PRODUCER, built_script, dialect, find_stack, remove, write_document, write_text
-from chamiperf_ci.adapters.k6 import K6Outcome, K6Run, Segment, StopRequest, Vitals, marked, run_k6
+from chamiperf_ci.adapters.k6 import K6Outcome, K6Run, Segment, Stage, StopRequest, Vitals, marked, run_k6
 from chamiperf_ci.adapters.machine import machine_class
 from chamiperf_ci.errors import StackUnreachable, ToolkitError
 from chamiperf_ci.models.dialect import Identities, new_run_id
@@ -114,7 +114,6 @@ def k6_runs(job: Job, plan: Plan, file: Path, run_id: str) -> tuple[K6Run, ...]:
                 **_start(job),
             },
             plan=file.resolve(),
-            expected_s=duration_s,
             timeout_s=duration_s * _SLACK_SHARE + SLACK_S,
             outputs=job.options.every_output,
             tags=labels(run_id, plan.scenario, job.target.environment, each.index, each.of),
@@ -421,6 +420,14 @@ def run_scenario(job: Job, plan: Plan, clients: Clients) -> Run:
             watch=brake,
             counters=COUNTERS,
             beside=around.processes,
+            stages=[
+                Stage(
+                    phase.name,
+                    phase.start_s + phase.duration_s,
+                    sum(phase.sent_per_s.values()) or phase.offered_per_s * phase.requests_per_iteration,
+                )
+                for phase in plan.phases
+            ],
         )
     names = tuple(Identities(client.dialect.identity, run, job.seed.network) for run in (job.seed.run_id, run_id))
     aftermath = _Aftermath(job, plan, clients, outcome, brake, readiness, before, names)

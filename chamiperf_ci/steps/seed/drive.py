@@ -125,7 +125,14 @@ class Driver:
                 ca_file=self.target.tls.ca_file,
                 insecure=self.target.tls.insecure,
             )
-            outcome = run_k6(run, self.stop, label=script, watch=watch, counters=(_REQUESTS, _FAILED))
+            outcome = run_k6(
+                run,
+                self.stop,
+                label=script,
+                watch=watch,
+                counters=(_REQUESTS, _FAILED),
+                requests=stretch.nodes * len(self.dialect.seed_order),
+            )
         return _read(script, outcome, self.k6)
 
     def _plan(self, script: str, stretch: Stretch) -> ScriptPlan:
