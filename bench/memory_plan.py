@@ -62,6 +62,7 @@ def _held_mb(folder: Path, bss: str, load: Load, gogc: int | None) -> float:
             load=load,
         ),
     )
+    run = K6Run(find_k6().path, built_script("boot_storm"), folder / "k6", plan=plan, gogc=gogc)
     with StopRequest() as stop:
         return max(vitals.rss_mb for vitals in run_k6(run, stop, label="bench").vitals)
 

@@ -1,6 +1,6 @@
 """What services did over a load, for charts: the quantities of the figures, look by look."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from chamiperf_ci.models.run import MOST_POINTS, Course
@@ -12,7 +12,8 @@ from chamiperf_ci.steps.server_metrics.tracks import Quantity, Recording, Spelli
 def of_service(service: str, recording: Recording, spans: Sequence[Span]) -> tuple[Course, ...]:
     """Return how a service's requests, database, pool, processor and memory went over a load.
 
-    What the service does not state has no course, and neither has a load in which it was looked at fewer than twice.
+    What the service does not state has no course, and neither has a service that nobody asked, or that was looked at
+    fewer than twice.
     """
     if not spans:
         return ()
@@ -20,8 +21,11 @@ def of_service(service: str, recording: Recording, spans: Sequence[Span]) -> tup
     within = recording.between(began, max(span.ended_at for span in spans).timestamp())
     edges = within.looks[:: -(-len(within.looks) // MOST_POINTS) or 1]
     steps = [within.between(*ends) for ends in pairwise(edges)]
-    made = (
-        ("requests answered", "/s", _rate(steps, families.REQUESTS, _answered)),
+    answered = list(_rate(steps, families.REQUESTS, _answered))
+    if answered and not any(rate for _, rate in answered):
+        return ()
+    made: tuple[tuple[str, str, Iterable[tuple[float, float]]], ...] = (
+        ("requests answered", "/s", answered),
         ("mean of a database statement", "ms", _means(steps, families.QUERIES)),
         ("database connections in use", "connections", _levels(steps, families.POOL_ACTIVE)),
         ("processor time", "cores", _rate(steps, families.CPU, None)),

@@ -37,6 +37,14 @@ def test_a_counter_becomes_a_rate_between_looks_and_probes_are_left_out():
     assert (found["requests answered"].of, found["requests answered"].unit) == ("bss", "/s")
 
 
+def test_a_service_that_nobody_asked_has_no_course():
+    of = {
+        ("http_server_request_duration_seconds_bucket", ROUTE): [7.0, 7.0],
+        ("process_cpu_seconds_total", ()): [1.0, 2.0],
+    }
+    assert courses([0, 10], of) == {}
+
+
 def test_a_restart_is_no_negative_rate():
     found = courses([0, 10, 20], {("process_cpu_seconds_total", ()): [50.0, 55.0, 4.0]})
     assert found["processor time"].points == ((10.0, 0.5), (20.0, 0.4))
