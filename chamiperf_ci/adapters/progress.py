@@ -27,7 +27,7 @@ class Progress:
         self._label = label
         self._logged = logged
         # A workflow's log is no terminal, also where its runner gives the step one.
-        self._on_terminal = sys.stderr.isatty() and not os.environ.get("GITHUB_ACTIONS")
+        self.on_terminal = sys.stderr.isatty() and not os.environ.get("GITHUB_ACTIONS")
         self._live: Live | None = None
         self._stage: str | None = None
         self._said_at = 0.0
@@ -47,13 +47,13 @@ class Progress:
             self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
             return
         now = time.monotonic()
-        if self._on_terminal or not self._logged or (stage == self._stage and now - self._said_at < QUIET_S):
+        if self.on_terminal or not self._logged or (stage == self._stage and now - self._said_at < QUIET_S):
             return
         self._stage, self._said_at = stage, now
         click.echo(f"{self._label}: {', '.join(part for part in (stage, text) if part)}", err=True)
 
     def __enter__(self) -> Self:
-        if self._on_terminal:
+        if self.on_terminal:
             # Imported on use: it costs a start of the program.
             from rich.console import Console  # noqa: PLC0415
             from rich.live import Live  # noqa: PLC0415

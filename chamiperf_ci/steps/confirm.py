@@ -378,11 +378,12 @@ def _keep_apart(asked: Confirmation, scenario: str, left: float) -> None:
     if left <= 0:
         return
     asked.say(f"Waiting {left:.0f} s, so that {scenario} is not repeated back to back")
-    until = time.monotonic() + left
     with StopRequest() as stop, Progress("confirm", logged=False) as shown:
-        while (rest := until - time.monotonic()) > 0:
-            shown.show("", f"waiting before {scenario} is repeated, {clock(rest)} left")
-            if not stop.wait(min(rest, 1.0)):
+        while left > 0:
+            shown.show("", f"waiting before {scenario} is repeated, {clock(left)} left")
+            step = min(left, 1.0) if shown.on_terminal else left
+            left -= step
+            if not stop.wait(step):
                 continue
             raise Interrupted("interrupted before the repeat", where=scenario, remedy="Run `chamiperf confirm` again.")
 
