@@ -2,7 +2,16 @@
 
 from chamiperf_ci.adapters.k6.command import K6Binary, K6Run, Segment, find_k6
 from chamiperf_ci.adapters.k6.process import LogMessage, StopOrder, StopRequest, Vitals, marked
-from chamiperf_ci.adapters.k6.run import INTERRUPTED, TIMED_OUT, Ending, K6Outcome, Observation, ProcessEnd, Stage, run_k6
+from chamiperf_ci.adapters.k6.run import (
+    INTERRUPTED,
+    TIMED_OUT,
+    Ending,
+    K6Outcome,
+    Observation,
+    ProcessEnd,
+    Stage,
+    run_k6,
+)
 
 __all__ = [
     "INTERRUPTED",
