@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from chamiperf_ci.adapters import bounds, machine
 from chamiperf_ci.adapters.files import built_script, dialect, write_text
-from chamiperf_ci.adapters.k6 import K6Binary, K6Run, StopRequest, find_k6, run_k6
+from chamiperf_ci.adapters.k6 import K6Binary, K6Run, Stage, StopRequest, find_k6, run_k6
 from chamiperf_ci.errors import ConfigurationError, GeneratorFailed
 from chamiperf_ci.models.dialect import Dialect, Identities, Route, fill
 from chamiperf_ci.models.document import Number, Value
@@ -155,11 +155,12 @@ def measure(plan: Plan, k6: K6Binary, spoken: str, stop: StopRequest) -> Cost:
             script=built_script(plan.scenario),
             folder=folder,
             plan=folder / "plan.json",
-            expected_s=_SETTLING_S + MEASURED_S,
             timeout_s=120.0,
             gogc=plan.gogc,
         )
-        outcome = run_k6(run, stop, label=f"{plan.scenario} against nothing")
+        outcome = run_k6(
+            run, stop, label=f"{plan.scenario} against nothing", stages=[Stage("calibrating", _SETTLING_S + MEASURED_S)]
+        )
     summary = next(iter(summaries_of(outcome)[0]), None)
     if summary is None or outcome.load_began_s is None:
         raise _failed(plan.scenario, outcome.text)
