@@ -3,6 +3,12 @@
 from dashboards.page import HERE, NAMESPACE, NO_PROBES, SERVICE, Chart, Page, Query, quantiles
 
 _QUERIES = "chamicore:query_duration_seconds_bucket:rate"
+_STATEMENT_MEANS = "topk(10, {} / {})".format(
+    *(
+        f"sum by (datname, user, queryid) (rate(pg_stat_statements_{what}_total[$__rate_interval]))"
+        for what in ("seconds", "calls")
+    )
+)
 
 PAGE = Page(
     uid="chamicore-database",
@@ -94,6 +100,48 @@ PAGE = Page(
                     (Query(f"chamicore:simulated{{{HERE}}}", "{{service}} {{family}}"),),
                     width=24,
                     table=True,
+                ),
+            ),
+        ),
+        (
+            "PostgreSQL itself, where a postgres_exporter is scraped",
+            (
+                Chart(
+                    "Statement means",
+                    "Mean time of the ten slowest statements; a lost index is a line that jumps. A mean is no p99.",
+                    "s",
+                    (Query(_STATEMENT_MEANS, "{{datname}} {{user}} {{queryid}}"),),
+                    width=24,
+                ),
+                Chart(
+                    "Sessions",
+                    "By database and state; the exporter's own is among them.",
+                    "short",
+                    (Query("sum by (datname, state) (pg_stat_activity_count)", "{{datname}} {{state}}"),),
+                ),
+                Chart(
+                    "Sessions that wait for the server",
+                    "For a lock, the disk or the like. Empty with exporters that do not tell waits.",
+                    "short",
+                    (
+                        Query(
+                            "sum by (wait_event_type) (pg_stat_activity_count"
+                            '{wait_event_type!~"|Client|Activity|Timeout|Extension"})',
+                            "{{wait_event_type}}",
+                        ),
+                    ),
+                ),
+                Chart(
+                    "What goes wrong",
+                    "Rollbacks and deadlocks per second.",
+                    "ops",
+                    tuple(
+                        Query(f"sum by (datname) (rate({series}[$__rate_interval]))", f"{{{{datname}}}} {what}")
+                        for series, what in (
+                            ("pg_stat_database_xact_rollback", "rollbacks"),
+                            ("pg_stat_database_deadlocks", "deadlocks"),
+                        )
+                    ),
                 ),
             ),
         ),

@@ -11,7 +11,7 @@ from pathlib import Path
 from chamiperf_ci.adapters.prometheus import Prometheus
 
 FOLDER = Path(__file__).resolve().parents[2] / "dashboards"
-_METRIC = re.compile(r"(?:chamicore:[\w:]+|k6_\w+|chamiperf_\w+)")
+_METRIC = re.compile(r"(?:chamicore:[\w:]+|k6_\w+|chamiperf_\w+|pg_\w+)")
 _STEPS = 12
 
 

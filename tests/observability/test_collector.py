@@ -23,7 +23,7 @@ FOLDER = ROOT / "observability" / "collector"
 ASKED = [
     asked
     for asked in questions()
-    if asked.dashboard != "boot-storm-overview" and not any(name.startswith("k6_") for name in asked.metrics)
+    if asked.dashboard != "boot-storm-overview" and not any(name.startswith(("k6_", "pg_")) for name in asked.metrics)
 ]
 
 

@@ -3,10 +3,11 @@ import json
 import pytest
 from panels import FOLDER, is_answered, questions
 
+from chamiperf_ci.steps.server_metrics.exporter import NAMES
 from dashboards.write import PAGES, files
 
 ASKED = list(questions())
-OF_SERVICES = [asked for asked in ASKED if not any(name.startswith("chamiperf_") for name in asked.metrics)]
+OF_SERVICES = [asked for asked in ASKED if not any(name.startswith(("chamiperf_", "pg_")) for name in asked.metrics)]
 
 
 def test_what_is_written_is_what_the_code_says():
@@ -26,7 +27,14 @@ def test_each_panel_says_what_it_shows(name):
 def test_two_dashboards_need_no_load_generator(name):
     asked = [each for each in ASKED if each.dashboard == name]
     assert asked
-    assert all(metric.startswith("chamicore:") for each in asked for metric in each.metrics)
+    assert all(metric.startswith(("chamicore:", "pg_")) for each in asked for metric in each.metrics)
+
+
+def test_of_a_postgres_exporter_only_what_load_reads_as_well_is_shown():
+    """Those names were compared with a real exporter's."""
+    shown = {name for each in ASKED for name in each.metrics if name.startswith("pg_")}
+    assert "pg_stat_statements_seconds_total" in shown
+    assert shown <= set(NAMES)
 
 
 def test_no_two_lines_of_a_chart_are_called_alike():
