@@ -1,11 +1,13 @@
-"""Has k6 write or remove nodes, one iteration a node, and reads what became of them."""
+"""Has k6 write or remove nodes, one iteration a node, in as many processes as pay, and reads what became of them."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.files import built_script
 from chamiperf_ci.adapters.k6 import (
     INTERRUPTED,
@@ -14,6 +16,7 @@ from chamiperf_ci.adapters.k6 import (
     K6Outcome,
     K6Run,
     Observation,
+    Segment,
     StopOrder,
     StopRequest,
     run_k6,
@@ -30,6 +33,9 @@ VUS: Final = 16
 """Enough to keep three services busy; more only cost the generator: 0.18 ms of CPU an object with 16, 0.22 with 32."""
 _COLLECT_RARELY: Final = {"GOGC": "400"}
 """k6's heap is small while it seeds, so its collector may wait: 13 % less CPU for some 100 MB more."""
+_NODES_A_PROCESS: Final = 10_000
+"""From so many nodes a process on, another one pays: k6 takes longer than that to write them than to start."""
+_MOST_PROCESSES: Final = 4
 _REQUESTS: Final = "http_reqs"
 _FAILED: Final = "chamiperf_failed"
 _TOLERATED: Final = 200
@@ -115,18 +121,23 @@ class Driver:
             folder = Path(name)
             plan = folder / "plan.json"
             plan.write_text(self._plan(script, stretch).model_dump_json(exclude_none=True), encoding="utf-8")
-            run = K6Run(
-                binary=self.k6.path,
-                script=built_script(script),
-                folder=folder,
-                environment={**k6_environment(self.target.credential), **_COLLECT_RARELY},
-                plan=plan,
-                timeout_s=_longest_s(stretch.nodes),
-                ca_file=self.target.tls.ca_file,
-                insecure=self.target.tls.insecure,
-            )
+            shards = max(1, min(machine.cores(), _MOST_PROCESSES, stretch.nodes // _NODES_A_PROCESS))
+            runs = [
+                K6Run(
+                    binary=self.k6.path,
+                    script=built_script(script),
+                    folder=folder / f"segment-{index}",
+                    environment={**k6_environment(self.target.credential), **_COLLECT_RARELY},
+                    plan=plan,
+                    timeout_s=_longest_s(stretch.nodes),
+                    ca_file=self.target.tls.ca_file,
+                    insecure=self.target.tls.insecure,
+                    segment=Segment(index, shards),
+                )
+                for index in range(shards)
+            ]
             outcome = run_k6(
-                run,
+                runs,
                 self.stop,
                 label=script,
                 watch=watch,
@@ -187,8 +198,13 @@ def _too_many_failures(seen: Observation) -> StopOrder | None:
 
 
 def _read(script: str, outcome: K6Outcome, k6: K6Binary) -> Driven:
-    summary = outcome.summary
-    if summary is None or outcome.ending in (Ending.MISCONFIGURED, Ending.THREW, Ending.FAILED, Ending.KILLED):
+    summaries = [end.summary for end in outcome.ends if end.summary is not None]
+    if len(summaries) < len(outcome.ends) or outcome.ending in (
+        Ending.MISCONFIGURED,
+        Ending.THREW,
+        Ending.FAILED,
+        Ending.KILLED,
+    ):
         if outcome.order is not None and outcome.order.reason == INTERRUPTED:
             return Driven(0.0, (), 0, outcome.order)
         said = outcome.thrown or outcome.errors
@@ -204,16 +220,21 @@ def _read(script: str, outcome: K6Outcome, k6: K6Binary) -> Driven:
     if order is None and outcome.ending is Ending.STOPPED:
         order = StopOrder("stopped", outcome.text)
     return Driven(
-        seconds=float(summary["duration_s"]),
-        tallies=tuple(_tally(each) for each in summary["objects"]),
-        refused=sum(int(each.get("refused", 0)) for each in summary["traffic"]),
+        seconds=max(float(each["duration_s"]) for each in summaries),
+        tallies=tuple(_tally(counted) for counted in zip(*(each["objects"] for each in summaries), strict=True)),
+        refused=sum(int(row.get("refused", 0)) for each in summaries for row in each["traffic"]),
         stopped=order,
-        warnings=(*k6.warnings, *summary["warnings"], *(said.text for said in outcome.errors[:3])),
+        warnings=(
+            *k6.warnings,
+            *dict.fromkeys(str(warning) for each in summaries for warning in each["warnings"]),
+            *(said.text for said in outcome.errors[:3]),
+        ),
     )
 
 
-def _tally(counted: dict[str, Any]) -> Tally:
+def _tally(counted: Sequence[dict[str, Any]]) -> Tally:
+    """One kind, over all processes."""
     return Tally(
-        kind=str(counted["kind"]),
-        **{name: int(counted[name]) for name in ("created", "resolved", "failed", "removed")},
+        kind=str(counted[0]["kind"]),
+        **{name: sum(int(each[name]) for each in counted) for name in ("created", "resolved", "failed", "removed")},
     )
