@@ -23,7 +23,6 @@ def made_drill(**changes: Any) -> Drill:
         "method": "injected",
         "word": "proved",
         "exit_code": 0,
-        "sentence": "This gate sees 8 %.",
         "runs": (
             DrillRun(run_id="w1", purpose="baseline", effect=0, file="a.json"),
             DrillRun(run_id="w2", purpose="baseline", effect=0, file="b.json", problems=("generator-saturated: x",)),

@@ -9,6 +9,7 @@ import pytest
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models.drill import Drill
 from chamiperf_ci.models.history import HistoryEntry
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.schemas import documents, exported
@@ -36,6 +37,11 @@ def test_a_verdict_of_version_1_keeps_its_facts_and_loses_its_sentences():
     assert [row.current for row in verdict.rows] == [row["current"] for row in said["rows"]]
     kept = verdict.model_dump_json()
     assert not [row["sentence"] for row in said["rows"] if row["sentence"] in kept]
+
+
+def test_a_drill_of_version_1_loses_its_sentence():
+    said = json.loads((V1 / "drill.json").read_text())["sentence"]
+    assert said not in files.read_document(V1 / "drill.json", Drill).model_dump_json()
 
 
 def test_a_verdict_of_version_2_is_still_read_and_fits_the_exported_schema():

@@ -5,7 +5,7 @@ Written by `chamiperf drill` as `drill.json`. Effects, changes and spreads are f
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from chamiperf_ci.models.document import Document, Value
 from chamiperf_ci.models.target import Fingerprint, Identity
@@ -61,11 +61,13 @@ class DrillRow(Value):
 
 
 class Drill(Document):
-    """See the module."""
+    """The facts of a drill; what they mean in a sentence is written where it is shown."""
 
     KIND: ClassVar[str] = "drill"
+    SCHEMA_VERSION: ClassVar[int] = 2
 
     kind: Literal["drill"] = "drill"
+    schema_version: int = 2
     started_at: datetime
     ended_at: datetime
     scenario: str
@@ -80,7 +82,6 @@ class Drill(Document):
     """Why the power was computed and nothing injected."""
     word: Word
     exit_code: int
-    sentence: str
     ended_early: str = ""
     """Why not everything that was planned was measured."""
     runs: tuple[DrillRun, ...]
@@ -99,6 +100,13 @@ class Drill(Document):
     false_alarms_a_month_at_most: float | None = None
     """The upper end of its 95 % interval."""
 
+    @classmethod
+    def upgraded(cls, data: dict[str, Any], version: int) -> dict[str, Any] | None:
+        """Return version 1 without its sentence; None for any other version."""
+        if version != 1:
+            return None
+        return {name: value for name, value in data.items() if name != "sentence"} | {"schema_version": 2}
+
 
 STALE_AFTER = timedelta(days=90)
 """Age at the night from which a drill is named stale."""
@@ -114,7 +122,7 @@ def sensitivity(scenarios: Iterable[ScenarioOutcome], drills: Iterable[Drill]) -
         scenarios: A night's scenarios.
         drills: In any order; those of other scenarios say nothing here.
     """
-    newest_first = sorted(drills, key=lambda drill: (drill.started_at, drill.sentence), reverse=True)
+    newest_first = sorted(drills, key=lambda drill: (drill.started_at, drill.profile), reverse=True)
     found = []
     for scenario in scenarios:
         mine = [drill for drill in newest_first if drill.scenario == scenario.scenario]

@@ -34,7 +34,32 @@ def drill_table(drill: Drill) -> list[Block]:
             for row in drill.rows
         ]
         blocks.append(Table(("row", "spread between runs", "seen in one night", "seen with confirmation"), rows))
-    return [*blocks, Bullets(_lines(drill)), Paragraph(drill.sentence, strong=True)]
+    return [*blocks, Bullets(_lines(drill)), Paragraph(drill_sentence(drill), strong=True)]
+
+
+def drill_sentence(drill: Drill) -> str:
+    """Return what a drill has shown: the smallest slow-down seen, those caught, and the false alarms."""
+    largest, unchanged = drill.effects[-1], drill.unchanged
+    if unchanged.comparisons == 0 or largest.comparisons == 0:
+        which = "unchanged code" if unchanged.comparisons == 0 else f"+{percent(largest.effect)} %"
+        return f"Too few valid runs: there is no comparison of {which}, so nothing is proved."
+    verb = "injected slow-downs" if drill.method == "injected" else "computed slow-downs (none was injected)"
+    return (
+        f"{_smallest_seen(drill)} Of {largest.comparisons} {verb} of {percent(largest.effect)} % it caught "
+        f"{largest.caught}. In {numbers.counted(unchanged.comparisons, 'comparison')} of unchanged code it called "
+        f"{numbers.counted(unchanged.caught, 'regression')}."
+    )
+
+
+def _smallest_seen(drill: Drill) -> str:
+    when = f"measured on {drill.started_at:%Y-%m-%d}" + (
+        f" in {drill.fingerprint.environment}" if drill.fingerprint else ""
+    )
+    best = min(drill.rows, key=lambda row: row.smallest_confirmed, default=None)
+    if best is None:
+        return f"The smallest slow-down that this gate detects cannot be computed, {when}."
+    size = percent(best.smallest_confirmed)
+    return f"This gate detects slow-downs from {size} % on {best.key.endpoint} {best.key.metric}, {when}."
 
 
 def _method(drill: Drill) -> str:

@@ -25,7 +25,8 @@ unchanged code, for this scenario's rows alone).
 - 1 of 2 runs were invalid; they say nothing, and are in no figure above.
 - Self-test on the embedded stack: no product was measured.
 
-This gate sees 8 %.
+This gate detects slow-downs from 1,200 % on bootscript p99, measured on 2026-11-24. Of 3 injected slow-downs of \
+40 % it caught 2. In 1 comparison of unchanged code it called 0 regressions.
 """
     )
 

@@ -20,9 +20,8 @@ from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.target import Target
 from chamiperf_ci.models.verdict import RowKey, Verdict
 from chamiperf_ci.models.vocabulary import RowKind, RowVerdict
-from chamiperf_ci.render import numbers
 from chamiperf_ci.render.documents import as_markdown, as_text
-from chamiperf_ci.render.tables import drill_table
+from chamiperf_ci.render.tables import drill_sentence, drill_table
 from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
 from chamiperf_ci.steps.baselines.propose import Intent, propose, sealed
 from chamiperf_ci.steps.compare.judge import Question, judge
@@ -40,60 +39,21 @@ from chamiperf_ci.verdict.row import RowInput
 from chamiperf_ci.verdict.statistic import is_quantity
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """How a drill ends."""
-
-    word: Word
-    exit_code: ExitCode
-    sentence: str
-
-
-def conclude(
-    method: Method, unchanged: DrillEffect, effects: Sequence[DrillEffect], rows: Sequence[DrillRow], *, when: str
-) -> Conclusion:
+def conclude(unchanged: DrillEffect, effects: Sequence[DrillEffect]) -> tuple[Word, ExitCode]:
     """Say how a drill ends.
 
     The largest effect counts as caught when at least 80 of 100 of its comparisons were called, as power is asked for.
 
     Args:
-        method: Whether slow-downs were injected.
         unchanged: Comparisons of unchanged code.
         effects: The slow-downs, smallest first, at least one.
-        rows: What the gate sees of each row.
-        when: Where and when it was measured, in words.
     """
     largest = effects[-1]
     if unchanged.comparisons == 0 or largest.comparisons == 0:
-        which = "unchanged code" if unchanged.comparisons == 0 else f"+{numbers.percent(largest.effect)} %"
-        sentence = f"Too few valid runs: there is no comparison of {which}, so nothing is proved."
-        return Conclusion("too few runs", ExitCode.INVALID, sentence)
-    is_caught = largest.caught >= math.ceil(WANTED_POWER * largest.comparisons)
-    proved = is_caught and unchanged.caught == 0
-    return Conclusion(
-        "proved" if proved else "not proved",
-        ExitCode.OK if proved else ExitCode.VERDICT_NO,
-        f"{_sees(rows, when)} {_caught(method, largest)} {_false(unchanged)}",
-    )
-
-
-def _sees(rows: Sequence[DrillRow], when: str) -> str:
-    if not rows:
-        return f"What this gate sees cannot be computed, {when}."
-    best = min(rows, key=lambda row: row.smallest_confirmed)
-    size = numbers.percent(best.smallest_confirmed)
-    return f"This gate sees +{size} % on {best.key.endpoint} {best.key.metric}, {when}."
-
-
-def _caught(method: Method, largest: DrillEffect) -> str:
-    verb = "injected slow-downs" if method == "injected" else "computed slow-downs (none was injected)"
-    size = numbers.percent(largest.effect)
-    return f"Of {largest.comparisons} {verb} of {size} % it caught {largest.caught}."
-
-
-def _false(unchanged: DrillEffect) -> str:
-    compared = numbers.counted(unchanged.comparisons, "comparison")
-    return f"In {compared} of unchanged code it called {numbers.counted(unchanged.caught, 'regression')}."
+        return "too few runs", ExitCode.INVALID
+    if largest.caught >= math.ceil(WANTED_POWER * largest.comparisons) and unchanged.caught == 0:
+        return "proved", ExitCode.OK
+    return "not proved", ExitCode.VERDICT_NO
 
 
 # A drill's run is no candidate for anybody else's baseline, and may miss a target: here it is compared with itself.
@@ -212,8 +172,7 @@ def document(found: Found) -> Drill:
     else:
         effects = tuple(_computed(power, place, effect) for place, effect in enumerate(found.effects))
     known = found.unchanged[0] if found.unchanged else None
-    where = f" in {known.fingerprint.environment}" if known else ""
-    ended = conclude(method, unchanged, effects, rows, when=f"measured on {found.started_at:%Y-%m-%d}{where}")
+    word, exit_code = conclude(unchanged, effects)
     return Drill(
         producer=files.PRODUCER,
         started_at=found.started_at,
@@ -225,9 +184,8 @@ def document(found: Found) -> Drill:
         self_test=known.self_test if known else method == "injected",
         method=method,
         method_reason=found.place if isinstance(found.place, str) else "",
-        word=ended.word,
-        exit_code=ended.exit_code,
-        sentence=ended.sentence,
+        word=word,
+        exit_code=exit_code,
         ended_early=found.ended_early,
         runs=tuple(found.made),
         unchanged=unchanged,
@@ -356,7 +314,7 @@ def drill(asked: DrillOptions, out: Path, drives: Drives = drive, finds: Finds =
         files.write_document(path, ended)
     click.echo(actions.quoted(as_text(drill_table(ended))))
     actions.append_summary(published(as_markdown(drill_table(ended))))
-    click.echo(actions.harmless(ended.sentence), err=True)
+    click.echo(actions.harmless(drill_sentence(ended)), err=True)
     actions.publish({"drill": ended.word, "drill-path": str(path)})
     if cut_off:
         raise Interrupted(
