@@ -48,6 +48,23 @@ def test_an_issue_is_opened_once_although_the_answer_is_lost(api, hub):
     assert len(hub.issues) == 1
 
 
+@pytest.mark.parametrize("theirs", [1, 9_000], ids=["theirs is older", "ours is older"])
+def test_of_two_jobs_that_open_an_issue_at_the_same_time_one_issue_stays(api, hub, theirs):
+    def other_job():
+        hub.issues.append({**hub.issues[0], "number": theirs})
+
+    hub.meanwhile("POST", "/issues$", other_job, after=True)
+    kept = open_one(api)
+    stays = min(theirs, *(issue["number"] for issue in hub.issues))
+    assert kept.number == stays
+    # The other job looks again as well, and closes its own where that is the younger one.
+    assert set(found(api, "open")) == ({stays} if theirs == stays else {stays, theirs})
+    if theirs == stays:
+        assert [comment["body"] for comment in hub.comments] == [
+            "#1 says the same: two jobs opened one at the same time."
+        ]
+
+
 def test_a_token_without_the_right_names_the_permission(api, hub):
     hub.fail("POST", "/issues$", 403, "Resource not accessible by integration")
     with pytest.raises(NotPermitted, match="Add `issues: write`"):

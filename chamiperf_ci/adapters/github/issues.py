@@ -46,25 +46,41 @@ def create(
 ) -> Issue:
     """Open an issue, once, also when the answer is lost: `marker`, the first line of `body`, tells it from others.
 
-    GitHub creates a label that does not exist.
+    GitHub creates a label that does not exist. Of two jobs that found none, each opens its own: a second look closes
+    the younger one, after the older says what it said.
 
     Raises:
         GitHubFailed: `NotPermitted` names the permission.
     """
 
-    def made() -> Issue | None:
+    def oldest() -> Issue | None:
         there = find(api, repository, author=author, state="open")
-        return next((issue for issue in there if issue.body.startswith(marker)), None)
+        return min(
+            (issue for issue in there if issue.body.startswith(marker)), key=lambda one: one.number, default=None
+        )
 
-    return api.write(
+    created = api.write(
         "POST",
         f"/repos/{repository}/issues",
         {"title": title, "body": body, "labels": list(labels)},
         Issue,
         what="open an issue",
         permission=PERMISSION,
-        made=made,
+        made=oldest,
     )
+    first = oldest() or created
+    if first.number >= created.number:
+        return created
+    kept = update(api, repository, first.number, title=title, body=body)
+    # Without its marker, it is not found again as ours.
+    close(
+        api,
+        repository,
+        created.number,
+        comment=f"#{first.number} says the same: two jobs opened one at the same time.",
+        body=body.removeprefix(marker).lstrip(),
+    )
+    return kept
 
 
 def update(api: Api, repository: str, number: int, *, title: str, body: str) -> Issue:
