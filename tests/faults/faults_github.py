@@ -274,7 +274,8 @@ def no_heartbeat(stage):
 @GITHUB.row("the nightly schedule is switched off", ends="alert 0")
 def schedule_off(stage):
     hub = stage.github(workflows={"nightly.yml": "disabled_inactivity"})
-    stage.inside("alert", "--watch", "--schedule", "nightly.yml", "--environment", "lab")
+    (stage.folder / "nights").mkdir()
+    stage.inside("alert", "--watch", "--schedule", "nightly.yml", "--environment", "lab", "--history", "nights")
     assert [issue["title"] for issue in hub.issues] == ["lab: the nights are not measuring"]
 
 
