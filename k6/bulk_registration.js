@@ -1,8 +1,7 @@
 // Bulk registration: components registered as fast as the stack takes them, at several numbers of VUs, one POST each.
 // Closed model without pace: this is the one scenario that measures a capacity. The highest level is `sustained`.
 // Where the stack has a bulk route (404, 405 and 501 mean that it has none), a last phase registers by it. Each phase
-// registers as many components.
-// An answer is good when it is 2xx; a 409 is settled. All components are removed afterwards.
+// registers as many components. An answer is good when it is 2xx; a 409 is settled. All are removed afterwards.
 //
 //   parameter  bulk_items  components in one bulk request (100)
 //
