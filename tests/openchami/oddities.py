@@ -615,9 +615,11 @@ class OpenChami:
     """Base URL by service, and of the gateway."""
     asked: list
     """Method, service and path with its query, of every request."""
+    conditional: list
+    """Those that carried an entity tag, of which there are none here."""
 
 
-def _handler(route, asked):
+def _handler(route, asked, conditional):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -628,6 +630,8 @@ def _handler(route, asked):
             headers = {name.lower(): value for name, value in self.headers.items()}
             service, path = route(parts.path)
             asked.append((self.command, service.__class__.__name__, self.path))
+            if "if-match" in headers:
+                conditional.append(asked[-1])
             query = parse_qs(parts.query, keep_blank_values=True)
             peer = self.client_address[0]
             reply = service.answer(Request(self.command, path, query, headers, content, peer))
@@ -655,7 +659,7 @@ def openchami(options=None):
     options = options or Oddities()
     smd = Smd(options)
     bss, cloud_init, boot_service = Bss(options, smd), CloudInit(options, smd), BootService()
-    asked = []
+    asked, conditional = [], []
 
     def gateway(path):
         if path.startswith("/hsm/v2"):
@@ -672,5 +676,7 @@ def openchami(options=None):
             "boot-service": lambda path: (boot_service, path),
             "gateway": gateway,
         }
-        urls = {name: stack.enter_context(served_by(_handler(route, asked))) for name, route in routes.items()}
-        yield OpenChami(smd, bss, cloud_init, boot_service, urls, asked)
+        urls = {
+            name: stack.enter_context(served_by(_handler(route, asked, conditional))) for name, route in routes.items()
+        }
+        yield OpenChami(smd, bss, cloud_init, boot_service, urls, asked, conditional)

@@ -193,11 +193,15 @@ def test_a_night_spans_whole_periods_of_the_stack(seeded):
 
 @pytest.mark.parametrize("scenario", ["inventory_scale", "database_stress"])
 def test_a_scenario_of_writes_and_reads_has_no_failure(scenario, seeded):
-    seeded.done("load", "--scenario", scenario, *LIGHT)
+    # Long enough for each kind of request, one in twenty of which is a PUT.
+    seeded.done("load", "--scenario", scenario, *LIGHT, "--vus", "8", "--sustained", "3s")
     run = run_file(seeded, scenario)
     assert failures(run) == {}
     assert all("rows in" in kind for kind in left(run))
     assert all(check["ok"] is not False for check in run["checks"] if check["name"] == "objects after the load")
+    assert seeded.stack.conditional == []
+    asked = {each["endpoint"] for each in run["traffic"] if each["requests"]}
+    assert asked >= ({"component-put"} if scenario == "inventory_scale" else {"component-change", "bootparams-change"})
 
 
 def test_bulk_registration_uses_the_route_that_takes_lists(seeded):
