@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A target that needs node, go or docker says so in its help line; `demo` and `test` need Python 3.11+, make and git.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo scenarios test test-unit test-e2e faults planted test-browser test-interrupts test-demo test-observability test-workflows test-openchami \
-        lint format release-check types-k6 k6-built charts lock schemas docs dashboards bench bench-verdict observability clean
+        lint format release-check types-k6 k6-built charts pictures lock schemas docs dashboards bench bench-verdict observability clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "%-20s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ lint: $(VENV)/.dev types-k6 ## formatting, lint, types, import directions, class
 	$(BIN)/lint-imports
 	$(BIN)/python tools/class_names.py
 	tools/lint-workflows
+
+pictures: $(VENV)/.dev charts ## take the pictures of README and docs from judged runs (node, Debian's package chromium)
+	$(BIN)/python -m tools.pictures
 
 charts: ## build the script of report.html from tools/charts (node)
 	cd tools/charts && npm ci --silent --no-audit --no-fund --ignore-scripts && npm run --silent build

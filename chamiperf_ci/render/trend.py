@@ -450,7 +450,7 @@ def head(trend: ScenarioTrend) -> list[Block]:
         said += f" Before {trend.weeks_before:%Y-%m-%d} a point is the median of a week."
     lines = [
         *marked(trend),
-        *(f"{metric.name}: {drift(metric)}" for metric in shown(trend) if metric.drifting),
+        *(f"{metric.name}: {drift(metric)}" for metric in shown(trend) if metric.drifting and not metric.steps),
         *(f"{metric.name}: {stepped(metric)}." for metric in shown(trend) if metric.steps),
         *_zeros(trend),
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import golden
 import pytest
 from made_runs import accepting, made_run, shipped_baselines
+from markdown_it import MarkdownIt
 
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
@@ -137,3 +138,16 @@ def test_a_template_takes_nothing_that_is_not_escaped(monkeypatch):
     monkeypatch.setattr("chamiperf_ci.render.night.prose", str)
     with pytest.raises(TypeError, match="neither a number nor escaped"):
         markdown(verdict, CONTEXT)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_renderer_of_githubs_markdown_finds_whole_tables_folds_and_one_chart_at_most(state):
+    text = comment_body(STATES[state](), context=CONTEXT)
+    html = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(text)
+    tables = re.findall(r"<table>.*?</table>", html, flags=re.DOTALL)
+    assert len(tables) == text.count("|---|---|---:|---:|---|---|")
+    for table in tables:
+        assert {len(re.findall("<t[dh]", row)) for row in re.findall(r"<tr>.*?</tr>", table, flags=re.DOTALL)} == {6}
+    assert "|" not in re.sub(r"<[^>]+>", "", html).replace("&#124;", "")
+    assert html.count("<details>") == html.count("</details>")
+    assert html.count("language-mermaid") <= 1

@@ -33,6 +33,7 @@ const SHOWN = {
   forest(data, width) {
     const wide = width >= WIDE;
     const step = wide ? 20 : 34;
+    const room = Math.min(LONGEST_AXIS, 20 + 6.5 * Math.max(...data.rows.map((row) => row.name.length)));
     const y = { field: "place", type: "ordinal", axis: null };
     const states = {
       domain: ["worse", "not sure", "better", "unchanged"],
@@ -45,12 +46,12 @@ const SHOWN = {
       axis: { labelExpr: "datum.value >= 1 ? '+' + format(datum.value - 1, '.0%') : format(datum.value - 1, '.0%')", orient: "top", tickCount: 6 },
     });
     const label = wide
-      ? { align: "right", x: -8, baseline: "middle", limit: LONGEST_AXIS }
+      ? { align: "right", x: -8, baseline: "middle", limit: room }
       : { align: "left", x: 0, dy: -12, baseline: "middle", limit: Math.max(120, width - 20) };
     return {
       data: { values: data.rows },
       height: Math.max(1, data.rows.length) * step,
-      padding: wide ? { left: LONGEST_AXIS + 12, right: 12, top: 4, bottom: 4 } : 4,
+      padding: wide ? { left: room + 12, right: 12, top: 4, bottom: 4 } : 4,
       autosize: { type: "fit-x", contains: "padding" },
       encoding: { y },
       layer: [
