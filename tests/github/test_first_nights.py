@@ -53,9 +53,9 @@ def check(name, runs, tmp_path, monkeypatch, capsys):
     for made in runs[:-1]:
         history.add(FolderHistory(tmp_path / "nights"), [made], None, link="")
     code = ended(compare, "--all", "--history", "nights")
-    said = capsys.readouterr().err
+    sentence = capsys.readouterr().out.rpartition("\n\n")[2]
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     ended(report, "--all")
     summary = (tmp_path / "summary").read_text()
     head = summary.partition("\n|")[0].rstrip()
-    golden.check(GOLDEN / f"{name}.txt", f"exit code {code}\n--- err\n{said}--- summary\n{head}\n")
+    golden.check(GOLDEN / f"{name}.txt", f"exit code {code}\n--- compare ends with\n{sentence}--- summary\n{head}\n")
