@@ -41,3 +41,14 @@ def test_a_command_has_help_and_imports_no_service_or_statistics_for_it(module):
     """Help of any one command needs neither the stack's server, nor GitHub, nor the numerics."""
     statement = f"from chamiperf_ci.commands.{module} import {module} as c\nassert c.help or c.callback.__doc__"
     assert _modules_after(statement) & {"granian", "github", "numpy", "cryptography", "opentelemetry"} == set()
+
+
+def test_the_stack_and_the_demo_need_no_driver_of_postgresql():
+    """The extra `postgres` is for those who ask for one; SQLite is what everybody else gets."""
+    statement = (
+        "import importlib, pkgutil, chamicore_standin, chamiperf_ci.steps\n"
+        "for package in (chamicore_standin, chamiperf_ci.steps):\n"
+        "    for found in pkgutil.walk_packages(package.__path__, f'{package.__name__}.'):\n"
+        "        importlib.import_module(found.name)"
+    )
+    assert _modules_after(statement) & {"psycopg", "psycopg_pool"} == set()
