@@ -62,7 +62,7 @@ _SESSIONS: Final = """
 _DATABASES: Final = """
     SELECT datname, xact_commit, xact_rollback, deadlocks, temp_files, temp_bytes, sessions
     FROM pg_stat_database WHERE datname IS NOT NULL AND datname NOT IN ('template0', 'template1')"""
-_OWN: Final = "pg_stat_"
+STATISTICS: Final = "pg_stat_"
 """Stands in every statement that reads statistics, ours among them."""
 _WORDS: Final = re.compile(r"(?is)\s*(select|insert|update|delete)\b")
 # Comments nest, and a text that was cut may end in the middle of one, or of a literal.
@@ -194,7 +194,7 @@ class Postgres:
         for query, role, database, user, name, text in self._rows(_TEXTS, ([key.query for key in keys],)):
             key = StatementKey(query, role, database)
             shown = harmless(text) if key in wanted else ""
-            if shown and _OWN not in shown:
+            if shown and STATISTICS not in shown:
                 found[key] = StatementText(fingerprint(user, name, shown), shown, user, name)
         return found
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from chamiperf_ci.adapters.postgres import (
+    STATISTICS,
     DatabaseTotals,
     Look,
     Sessions,
@@ -126,7 +127,7 @@ class _Exported:
         found = {}
         for key in keys:
             text = harmless(texts.get(str(key.query), "")) if texts else f"queryid {key.query}"
-            if text:
+            if text and STATISTICS not in text:
                 role, database = str(key.role), str(key.database)
                 found[key] = StatementText(fingerprint(role, database, text), text, role, database)
         return found

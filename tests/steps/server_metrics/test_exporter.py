@@ -31,6 +31,11 @@ OLD = [
     series("pg_stat_statements_total_time_seconds", 0.9, 0.91, 0.92, datname="bssdb", rolname="bss", queryid="-77"),
     series("pg_stat_statements_rows", 100, 150, 300, datname="bssdb", rolname="bss", queryid="-77"),
 ]
+STATEMENTS = (
+    ("-77", (100, 150, 300), (0.9, 0.91, 0.92)),
+    ("5", (1, 2, 9), (1.0, 2.0, 9.0)),
+    ("6", (1, 2, 3), (1.0, 2.0, 3.0)),
+)
 NEW = [
     series("pg_settings_max_connections", 300, 300, 300),
     *(
@@ -46,11 +51,12 @@ NEW = [
     series("pg_stat_database_xact_rollback", 5, 6, 7, datid="1", datname="bssdb"),
     *(
         series(f"pg_stat_statements_{name}", *values, datname="bssdb", user="bss", queryid=number)
-        for number, calls, seconds in (("-77", (100, 150, 300), (0.9, 0.91, 0.92)), ("5", (1, 2, 9), (1.0, 2.0, 9.0)))
+        for number, calls, seconds in STATEMENTS
         for name, values in (("calls_total", calls), ("seconds_total", seconds), ("rows_total", calls))
     ),
     series("pg_stat_statements_query_id", 1, 1, 1, queryid="-77", query=LOOKUP),
     series("pg_stat_statements_query_id", 1, 1, 1, queryid="5", query="ALTER ROLE bss PASSWORD 'hunter2'"),
+    series("pg_stat_statements_query_id", 1, 1, 1, queryid="6", query="SELECT calls FROM pg_stat_statements"),
 ]  # fmt: skip
 
 
