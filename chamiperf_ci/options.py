@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -464,3 +464,33 @@ def _secret(name: str, file: Path | None, option: str) -> SecretStr | None:
     variable = _SECRET_VARIABLES[name]
     value = os.environ.get(variable, "")
     return check_secret(value, where=variable) if value else None
+
+
+def in_groups(groups: Mapping[str, Sequence[str]]) -> type[click.Command]:
+    """Return the class of a command whose help shows its options in groups, those of the target last.
+
+    Args:
+        groups: Title to the options' names without dashes, in the order in which they are shown. What is in none of
+            them, and names no target, follows as `Other options`; without any group as `Options`.
+    """
+
+    class Grouped(click.Command):
+        def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+            """Write the groups."""
+            named = {name: title for title, names in groups.items() for name in names}
+            sections: dict[str, list[tuple[str, str]]] = {title: [] for title in (*groups, _OTHER, _TARGET)}
+            for option in self.get_params(ctx):
+                record = option.get_help_record(ctx)
+                name = max(option.opts, key=len).lstrip("-")
+                if record is not None:
+                    of_target = option.name in _NAMES and name not in named
+                    sections[_TARGET if of_target else named.get(name, _OTHER)].append(record)
+            for title, records in sections.items():
+                if records:
+                    with formatter.section(title if groups or title != _OTHER else "Options"):
+                        formatter.write_dl(records)
+
+    return Grouped
+
+
+_OTHER, _TARGET = "Other options", "The target, where chamiperf.toml does not say it"

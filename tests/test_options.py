@@ -1,11 +1,13 @@
 """Shared options become one typed object; variables stand behind options, and secrets never on the command line."""
 
+import re
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from chamiperf_ci.cli import cli
 from chamiperf_ci.models.target import CredentialKind, Service
 from chamiperf_ci.options import DURATION, out_option, target_options
 
@@ -103,3 +105,14 @@ def test_a_duration_is_read_as_a_person_writes_it(text, seconds):
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(click.BadParameter):
         DURATION.convert(text, None, None)
+
+
+def test_the_help_of_load_shows_each_option_once_in_its_group():
+    load = cli.get_command(click.Context(cli), "load")
+    text = CliRunner().invoke(load, ["--help"]).output
+    shown = re.findall(r"^  (?:-\w, )?(--[a-z0-9-]+)", text, re.MULTILINE)
+    assert sorted(shown) == sorted({max(option.opts, key=len) for option in load.params} | {"--help"})
+    titles = re.findall(r"^([A-Z][^:\n]*):$", text, re.MULTILINE)
+    assert titles[:5] == ["What", "Load shape", "Safety", "Output", "Generator"]
+    assert text.index("--scenario") < text.index("--vus") < text.index("--smd-url")
+    assert re.search(r"Other options:\n  .*--help .*\n\n", text)

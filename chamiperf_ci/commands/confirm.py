@@ -14,6 +14,7 @@ from chamiperf_ci.options import (
     GivenClaim,
     baseline_options,
     claim_options,
+    in_groups,
     out_option,
     target_options,
 )
@@ -22,7 +23,7 @@ from chamiperf_ci.steps.targets import GivenTarget
 _PATH = click.Path(path_type=Path)
 
 
-@click.command
+@click.command(cls=in_groups({}))
 @target_options
 @click.option("--verdict", type=_PATH, help="The first look's file; it is replaced.  [default: OUT/verdict.json]")
 @click.option("--runs", type=_PATH, help="Folder of its runs; the repeats go there.  [default: OUT/runs]")

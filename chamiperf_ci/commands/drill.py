@@ -7,13 +7,13 @@ import click
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import DURATION, GivenClaim, claim_options, out_option, target_options
+from chamiperf_ci.options import DURATION, GivenClaim, claim_options, in_groups, out_option, target_options
 from chamiperf_ci.steps.targets import GivenTarget
 
 _PATH = click.Path(path_type=Path)
 
 
-@click.command
+@click.command(cls=in_groups({}))
 @target_options
 @out_option
 @claim_options

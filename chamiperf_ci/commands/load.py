@@ -12,7 +12,15 @@ import click
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import DURATION, DURATION_OR_NONE, GivenClaim, claim_options, out_option, target_options
+from chamiperf_ci.options import (
+    DURATION,
+    DURATION_OR_NONE,
+    GivenClaim,
+    claim_options,
+    in_groups,
+    out_option,
+    target_options,
+)
 from chamiperf_ci.steps.lock import Claim
 from chamiperf_ci.steps.published import published, step_went_well
 from chamiperf_ci.steps.targets import GivenTarget, check_form
@@ -68,7 +76,21 @@ class _Moment(click.ParamType[float]):
         return at.timestamp()
 
 
-@click.command
+_GROUPS = {
+    "What": ("target", "scenario", "profile", "kind", "dry-run", "seed-file", "pairs", "against", "against-seed-file"),
+    "Load shape": (
+        "vus", "rate", "pace", "iterations", "ramp-up", "sustained", "spike", "spike-vus", "spike-rate", "cooldown",
+        "windows", "herd", "connections", "request-timeout", "set",
+    ),
+    "Safety": (
+        "max-duration", "brake-share", "brake-after", "settle", "pause", "many-objects", "lock-run", "break-lock",
+    ),
+    "Output": ("out", "k6-output", "remote-write", "native-histograms"),
+    "Generator": ("k6", "shards", "shard", "start-at", "rendezvous"),
+}  # fmt: skip
+
+
+@click.command(cls=in_groups(_GROUPS))
 @target_options
 @out_option
 @claim_options

@@ -16,7 +16,7 @@ from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target
-from chamiperf_ci.options import DURATION, GivenClaim, claim_options, out_option, target_options
+from chamiperf_ci.options import DURATION, GivenClaim, claim_options, in_groups, out_option, target_options
 from chamiperf_ci.steps.lock import RETRY, Claim, hold
 from chamiperf_ci.steps.published import published, step_went_well
 from chamiperf_ci.steps.seed import inventory
@@ -27,7 +27,7 @@ from chamiperf_ci.steps.seed.inventory import in_words
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
 
-@click.command
+@click.command(cls=in_groups({}))
 @target_options
 @out_option
 @claim_options

@@ -13,13 +13,13 @@ from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.seed import Smoke
-from chamiperf_ci.options import DURATION, out_option, target_options
+from chamiperf_ci.options import DURATION, in_groups, out_option, target_options
 from chamiperf_ci.steps.published import published, step_went_well
 from chamiperf_ci.steps.smoke import smoke as check_stack
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
 
-@click.command
+@click.command(cls=in_groups({}))
 @target_options
 @out_option
 @click.option(

@@ -5,7 +5,7 @@ import click
 from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import DURATION, target_options
+from chamiperf_ci.options import DURATION, in_groups, target_options
 from chamiperf_ci.steps.published import step_went_well
 from chamiperf_ci.steps.readiness import configured, wait_until_ready
 from chamiperf_ci.steps.targets import GivenTarget, resolve
@@ -13,7 +13,7 @@ from chamiperf_ci.steps.targets import GivenTarget, resolve
 _ONE_TRY = RetryPolicy(timeout_s=2.0, retries=0)
 
 
-@click.command
+@click.command(cls=in_groups({}))
 @target_options
 @click.option(
     "--timeout",
