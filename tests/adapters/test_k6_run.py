@@ -178,7 +178,7 @@ def parent(run_of, tmp_path):
         process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)])
 def test_a_signal_to_us_stops_k6_gracefully(parent, number):
     process, k6 = parent
     time.sleep(1)

@@ -187,7 +187,7 @@ def test_a_stack_that_dies_under_load_ends_in_an_invalid_run(tmp_path):
     assert RunReason.STACK_UNREACHABLE in _reasons(run)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)])
 def test_an_interrupted_load_keeps_what_was_measured_as_incomplete(stack, seeded, document, tmp_path, number):
     with _started(
         "load", "--target", "embedded", "--seed-file", seeded[1], *LONG, cwd=tmp_path, state=stack

@@ -287,7 +287,9 @@ def test_a_sweep_of_a_clean_stack_takes_nothing(seed):
     assert (done.returncode, done.stdout) == (0, "removed nothing\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough), signal.SIGKILL]
+)
 def test_an_interrupted_seeding_goes_on_where_it_stopped(stack, seed, tmp_path, number):
     child = subprocess.Popen(
         [sys.executable, "-m", "chamiperf_ci.commands.seed", "--nodes", "1500"],

@@ -36,6 +36,10 @@ SCENARIOS = {
 }
 
 
+OFTEN = ("boot_storm", "bulk_registration")
+"""One that reads and one that writes; `make test-all` compares them all."""
+
+
 @dataclass(frozen=True)
 class Watched:
     """A stack behind a proxy, and how to run a command against it."""
@@ -106,7 +110,9 @@ def test_the_smoke_test_asks_what_it_asked(watched):
 
 
 @pytest.mark.usefixtures("seeding")
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize(
+    "scenario", [pytest.param(name, marks=() if name in OFTEN else pytest.mark.thorough) for name in SCENARIOS]
+)
 def test_a_scenario_asks_what_it_asked(scenario, watched):
     samples = watched.folder / f"{scenario}.json"
     options = ("--scenario", scenario, "--profile", "demo", "--settle", "200ms", "--k6-output", f"json={samples}")

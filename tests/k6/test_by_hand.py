@@ -5,6 +5,9 @@ from k6_runs import NODES, SCENARIOS, light, plan_of, urls_of
 
 pytestmark = pytest.mark.e2e
 
+BY_HAND = ("boot_storm", "auth_under_load", "bulk_registration")
+"""One that reads, one with tokens, one that writes; `make test-all` runs them all."""
+
 QUICK = {"QUICK": "1", "QUICK_VUS": "10", "QUICK_DURATION": "3s"}
 DEMO = {"CHAMIPERF_PROFILE": "demo"}
 VARIABLES = {
@@ -25,7 +28,11 @@ def variables(whole_stack):
     return {"CHAMIPERF_PLAN": "", "CHAMIPERF_KEA_URL": urls.pop("CHAMICORE_TEST_KEA_URL"), **urls, **seeded}
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+# Of the sources; what is built from them is driven in test_scenarios.
+@pytest.mark.parametrize(
+    "scenario",
+    [pytest.param(name, marks=() if name in BY_HAND else pytest.mark.thorough) for name in SCENARIOS],
+)
 def test_a_scenario_runs_by_hand_on_nodes_that_are_there(scenario, whole_stack, run_k6, variables):
     state, _ = whole_stack
     more = {"CHAMIPERF_WRITTEN_RUN_ID": f"hand{SCENARIOS.index(scenario)}", **VARIABLES.get(scenario, DEMO)}

@@ -14,7 +14,7 @@ from chamicore_standin import lifecycle
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)])
 def test_a_load_that_is_stopped_still_writes_its_summary(stop, whole_stack, tmp_path):
     state, run = whole_stack
     load = light("boot_storm")

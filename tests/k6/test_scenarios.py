@@ -28,7 +28,9 @@ LEFT = {"database_stress": {"transitions"}}
 """What a scenario says that it leaves behind."""
 
 
-@pytest.mark.parametrize("built", [True, False], ids=["built", "source"])
+@pytest.mark.parametrize(
+    "built", [pytest.param(True, id="built"), pytest.param(False, id="source", marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_scenario_runs_without_an_error_and_leaves_what_it_says(scenario, built, whole_stack, run_k6):
     state, run = whole_stack
