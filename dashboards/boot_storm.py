@@ -1,6 +1,6 @@
 """Boot Storm Overview: ADR-012's panels, and those that ADR-014 asks of a boot storm."""
 
-from dashboards.page import NAMESPACE, NO_PROBES, RUN, Chart, Page, Query, quantiles
+from dashboards.page import GLANCE, NAMESPACE, NO_PROBES, RUN, Chart, Page, Query, big, quantiles
 
 _REQUESTS = "chamicore:request_duration_seconds_bucket:rate"
 _BOOT = 'namespace=~"$namespace",service=~"bss|cloud-init"'
@@ -25,6 +25,38 @@ PAGE = Page(
     description="BSS and Cloud-Init while nodes boot: what the services say, and below it what the load generator saw.",
     variables=(NAMESPACE, RUN),
     rows=(
+        (
+            GLANCE,
+            (
+                big(
+                    "Requests",
+                    "Answered by BSS and Cloud-Init, without probes.",
+                    "reqps",
+                    f"sum(chamicore:request_rate{{{_BOOT},{NO_PROBES}}})",
+                ),
+                big(
+                    "p99",
+                    "Of BSS and Cloud-Init together, by their own clock. ADR-012: below 100 ms.",
+                    "s",
+                    f"histogram_quantile(0.99, sum by (le) ({_REQUESTS}{{{_BOOT},{NO_PROBES}}}))",
+                    limit=0.1,
+                ),
+                big(
+                    "Failed",
+                    "Share of answers with a status of 500 or above. ADR-012: below 0.1 %.",
+                    "percentunit",
+                    f"sum(chamicore:request_failed_rate{{{_BOOT},{NO_PROBES}}})"
+                    f" / sum(chamicore:request_rate{{{_BOOT},{NO_PROBES}}})",
+                    limit=0.001,
+                ),
+                big(
+                    "Asked for",
+                    "Requests of the picked run, as k6 counted them.",
+                    "reqps",
+                    'sum(rate(k6_http_reqs_total{run_id=~"$run"}[$__rate_interval]))',
+                ),
+            ),
+        ),
         (
             "Services",
             (

@@ -1,6 +1,6 @@
 """Load Test Comparison: one run against what was accepted. The verdict is the one that `compare` reached."""
 
-from dashboards.page import Chart, Page, Query, Variable
+from dashboards.page import GLANCE, Chart, Page, Query, Variable, big
 
 _OF_RUN = 'environment=~"$environment",scenario=~"$scenario",run_id=~"$run"'
 _OF_ALL = 'environment=~"$environment",scenario=~"$scenario"'
@@ -17,6 +17,10 @@ def _said(metric: str) -> str:
     return f"last_over_time({metric}{{{_OF_ALL},{_P99}}}[$__rate_interval])"
 
 
+def _count(verdict: str) -> str:
+    return f'sum(last_over_time(chamiperf_verdict_count{{{_OF_RUN},verdict="{verdict}"}}[$__range]))'
+
+
 PAGE = Page(
     uid="chamicore-load-test-comparison",
     title="Load Test Comparison",
@@ -28,6 +32,32 @@ PAGE = Page(
         Variable("run", "Run", f"label_values(chamiperf_verdict_value{{{_OF_ALL}}}, run_id)", several=False),
     ),
     rows=(
+        (
+            GLANCE,
+            (
+                big(
+                    "Regressions",
+                    "Rows of the picked run that are regressions.",
+                    "short",
+                    _count("regression"),
+                    limit=1,
+                ),
+                big(
+                    "Missed targets",
+                    "Targets that the picked run missed.",
+                    "short",
+                    f'sum(last_over_time(chamiperf_verdict_target{{{_OF_RUN},verdict="missed"}}[$__range]))',
+                    limit=1,
+                ),
+                big("Inconclusive", "Rows neither cleared nor condemned.", "short", _count("inconclusive")),
+                big(
+                    "Could be judged",
+                    "1 if the picked run can be judged, 0 if not.",
+                    "short",
+                    f"min(last_over_time(chamiperf_verdict_valid{{{_OF_RUN}}}[$__range]))",
+                ),
+            ),
+        ),
         (
             "This run",
             (
@@ -47,12 +77,14 @@ PAGE = Page(
                 ),
                 Chart(
                     "Run, baseline and change",
-                    "Value now, accepted value, and the change, in which up is a larger number.",
+                    "Value now, accepted value, and the change with its 95 % interval, in which up is a larger number.",
                     "short",
                     (
                         Query(_last("chamiperf_verdict_value"), "now"),
                         Query(_last("chamiperf_verdict_baseline"), "baseline"),
                         Query(_last("chamiperf_verdict_change"), "change", unit="percentunit"),
+                        Query(_last("chamiperf_verdict_change_low"), "from", unit="percentunit"),
+                        Query(_last("chamiperf_verdict_change_high"), "to", unit="percentunit"),
                     ),
                     width=24,
                     table=True,

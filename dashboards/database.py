@@ -1,6 +1,6 @@
 """Database Performance: one schema a service, so `service` is the schema."""
 
-from dashboards.page import HERE, NAMESPACE, NO_PROBES, SERVICE, Chart, Page, Query, quantiles
+from dashboards.page import GLANCE, HERE, NAMESPACE, NO_PROBES, SERVICE, Chart, Page, Query, big, quantiles
 
 _QUERIES = "chamicore:query_duration_seconds_bucket:rate"
 _STATEMENT_MEANS = "topk(10, {} / {})".format(
@@ -16,6 +16,32 @@ PAGE = Page(
     description="Statements and connection pools by service, each of which has a schema of its own.",
     variables=(NAMESPACE, SERVICE),
     rows=(
+        (
+            GLANCE,
+            (
+                big("Queries", "Statements of the picked services.", "ops", f'sum({_QUERIES}{{{HERE},le="+Inf"}})'),
+                big(
+                    "p99",
+                    "Of all statements together. ADR-012: below 50 ms.",
+                    "s",
+                    f"histogram_quantile(0.99, sum by (le) ({_QUERIES}{{{HERE}}}))",
+                    limit=0.05,
+                ),
+                big(
+                    "Pool",
+                    "Share of the fullest pool in use. ADR-012: below 80 %.",
+                    "percentunit",
+                    f"max(chamicore:pool_utilisation{{{HERE}}})",
+                    limit=0.8,
+                ),
+                big(
+                    "Queries per request",
+                    "Of all picked services; a jump is a loop that asks row by row.",
+                    "short",
+                    f'sum({_QUERIES}{{{HERE},le="+Inf"}}) / sum(chamicore:request_rate{{{HERE},{NO_PROBES}}})',
+                ),
+            ),
+        ),
         (
             "Statements",
             (

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from grafana_foundation_sdk.builders import common, dashboard, prometheus, table, timeseries
+from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, table, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models.common import (
     GraphTresholdsStyleMode,
     LegendDisplayMode,
@@ -38,8 +39,17 @@ _COLOURS = {
     "improvement": "blue",
     "pass": "green",
     "met": "green",
+    "invalid": "purple",
+    "unavailable": "text",
+    "none": "text",
 }
-"""Of the words in a table's column `verdict`; what could not be judged has none."""
+"""Of the words in a table's column `verdict`."""
+_BIG_HEIGHT = 4
+_ANNOTATIONS = (
+    ("Runs", "purple", "count by (run_id) (k6_vus > 0)"),
+    ("Phases", "blue", 'count by (phase) (rate(k6_http_reqs_total{phase!=""}[$__rate_interval]) > 0)'),
+)
+"""Stretches that every dashboard marks, where a load generator told Prometheus of them."""
 
 
 def dashboard_json(page: Page) -> str:
@@ -64,10 +74,14 @@ def dashboard_json(page: Page) -> str:
     )
     for variable in page.variables:
         built = built.with_variable(_variable(variable))
+    for name, color, expr in _ANNOTATIONS:
+        built = built.annotation(
+            dashboard.AnnotationQuery().name(name).datasource(_SOURCE).icon_color(color).expr(expr).enable(enable=True)
+        )
     for title, charts in page.rows:
         built = built.with_row(dashboard.Row(title))
         for chart in charts:
-            built = built.with_panel(_table(chart) if chart.table else _lines(chart))
+            built = built.with_panel(_panel(chart))
     return json.dumps(built.build(), cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
 
 
@@ -83,6 +97,37 @@ def _variable(variable: Variable) -> dashboard.QueryVariable:
         .include_all(variable.several)
     )
     return built.all_value(".*") if variable.several else built.sort(VariableSort.ALPHABETICAL_DESC)
+
+
+def _panel(chart: Chart) -> timeseries.Panel | table.Panel | stat.Panel:
+    if chart.big:
+        return _number(chart)
+    return _table(chart) if chart.table else _lines(chart)
+
+
+def _number(chart: Chart) -> stat.Panel:
+    panel = (
+        stat.Panel()
+        .title(chart.title)
+        .description(chart.description)
+        .datasource(_SOURCE)
+        .unit(chart.unit)
+        .span(chart.width)
+        .height(_BIG_HEIGHT)
+        .no_value("-")
+        .graph_mode(common_models.BigValueGraphMode.AREA)
+        .color_mode(common_models.BigValueColorMode.VALUE)
+        .thresholds(_thresholds(chart.limit))
+    )
+    for number, query in enumerate(chart.queries):
+        panel = panel.with_target(_target(query, number))
+    return panel
+
+
+def _thresholds(limit: float | None) -> dashboard.ThresholdsConfig:
+    steps = [Threshold(color="green" if limit is not None else "text", value=None)]
+    steps += [Threshold(color="red", value=limit)] if limit is not None else []
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
 
 
 def _lines(chart: Chart) -> timeseries.Panel:
@@ -103,11 +148,9 @@ def _lines(chart: Chart) -> timeseries.Panel:
         )
     )
     if chart.limit is not None:
-        panel = panel.thresholds(
-            dashboard.ThresholdsConfig()
-            .mode(ThresholdsMode.ABSOLUTE)
-            .steps([Threshold(color="green", value=None), Threshold(color="red", value=chart.limit)])
-        ).thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.LINE))
+        panel = panel.thresholds(_thresholds(chart.limit)).thresholds_style(
+            common.GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.LINE)
+        )
     if chart.points:
         panel = panel.show_points(VisibilityMode.ALWAYS).span_nulls(span_nulls=True)
     for number, query in enumerate(chart.queries):

@@ -31,6 +31,7 @@ class Chart:
         limit: A target, drawn as a line; None for none.
         table: Rows of the last values instead of lines over time.
         points: Whether its values come one a run instead of one a scrape: points, joined over the gaps.
+        big: Whether it is one big number, the last, red above its limit.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Chart:
     limit: float | None = None
     table: bool = False
     points: bool = False
+    big: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,15 @@ HERE = 'namespace=~"$namespace",service=~"$service"'
 """Of the picked services."""
 NO_PROBES = 'route!~"/metrics|/health|/readiness|/version"'
 QUANTILES = (0.5, 0.95, 0.99)
+
+
+GLANCE = "At a glance"
+"""The first row of each dashboard: the numbers that decide whether to read on."""
+
+
+def big(title: str, description: str, unit: str, expr: str, *, limit: float | None = None) -> Chart:
+    """One big number, the last."""
+    return Chart(title, description, unit, (Query(expr, title),), width=6, limit=limit, big=True)
 
 
 def quantiles(bucket: str, matchers: str, *, by: str = "service") -> tuple[Query, ...]:

@@ -1,6 +1,6 @@
 """Service Performance: each service by itself, in production as under load."""
 
-from dashboards.page import HERE, NAMESPACE, NO_PROBES, SERVICE, Chart, Page, Query, quantiles
+from dashboards.page import GLANCE, HERE, NAMESPACE, NO_PROBES, SERVICE, Chart, Page, Query, big, quantiles
 
 _REQUESTS = "chamicore:request_duration_seconds_bucket:rate"
 
@@ -10,6 +10,35 @@ PAGE = Page(
     description="Rate, duration, requests in flight and errors of each service, from its own metrics.",
     variables=(NAMESPACE, SERVICE),
     rows=(
+        (
+            GLANCE,
+            (
+                big(
+                    "Requests",
+                    "Answered requests, without probes.",
+                    "reqps",
+                    f"sum(chamicore:request_rate{{{HERE},{NO_PROBES}}})",
+                ),
+                big(
+                    "p99",
+                    "Of all picked services together, by their own clock. ADR-012: below 100 ms.",
+                    "s",
+                    f"histogram_quantile(0.99, sum by (le) ({_REQUESTS}{{{HERE},{NO_PROBES}}}))",
+                    limit=0.1,
+                ),
+                big(
+                    "Failed",
+                    "Share of answers with a status of 500 or above. ADR-012: below 0.1 %.",
+                    "percentunit",
+                    f"sum(chamicore:request_failed_rate{{{HERE},{NO_PROBES}}})"
+                    f" / sum(chamicore:request_rate{{{HERE},{NO_PROBES}}})",
+                    limit=0.001,
+                ),
+                big(
+                    "Processor", "Cores in use by the picked services.", "short", f"sum(chamicore:cpu_cores{{{HERE}}})"
+                ),
+            ),
+        ),
         (
             "Requests",
             (

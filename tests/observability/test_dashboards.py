@@ -3,6 +3,7 @@ import json
 import pytest
 from panels import FOLDER, is_answered, questions
 
+from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
 from chamiperf_ci.steps.server_metrics.exporter import NAMES
 from dashboards.write import PAGES, files
 
@@ -61,3 +62,36 @@ def test_a_panel_whose_metric_is_renamed_is_found(filled, asked):
     ]
     assert asked.metrics
     assert not unnoticed
+
+
+def boards():
+    return [json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")) for name in PAGES]
+
+
+def test_each_dashboard_begins_with_a_row_of_big_numbers():
+    for board in boards():
+        row, *panels = board["panels"]
+        numbers = panels[:4]
+        assert (row["type"], row["title"]) == ("row", "At a glance")
+        assert {panel["type"] for panel in numbers} == {"stat"}
+        assert {panel["gridPos"]["y"] for panel in numbers} == {numbers[0]["gridPos"]["y"]}
+
+
+def test_each_dashboard_marks_runs_and_phases():
+    for board in boards():
+        marks = {each["name"]: each["expr"] for each in board["annotations"]["list"]}
+        assert "by (run_id)" in marks["Runs"]
+        assert "by (phase)" in marks["Phases"]
+
+
+def test_every_word_of_a_verdict_has_a_color():
+    (tables,) = [board for board in boards() if board["uid"] == "chamicore-load-test-comparison"]
+    text = json.dumps(tables)
+    for word in (*RowVerdict, *TargetVerdict):
+        assert f'"{word}": {{"color"' in text, word
+
+
+def test_a_change_is_shown_with_its_interval():
+    asked = " ".join(each.expr for each in ASKED if each.dashboard == "load-test-comparison")
+    assert "chamiperf_verdict_change_low" in asked
+    assert "chamiperf_verdict_change_high" in asked
