@@ -21,6 +21,7 @@ from chamicore_standin import lifecycle
 from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.errors import CertificateRefused, ConfigurationError, StackUnreachable
 from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import StackOptions
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.road import problem
@@ -120,6 +121,49 @@ def test_a_name_of_two_families_with_the_service_on_one_is_named(seeded, tmp_pat
     assert done.returncode == 3, done.stderr
     assert "no answer" in done.stderr
     assert not list((tmp_path / "out" / "runs").glob("*.json"))
+
+
+def seed(seeded, folder, *arguments, **variables):
+    """Seed a few nodes, with a variable for what lies on the road."""
+    given = {**environment(seeded[0], cwd=folder), **variables}
+    return command("seed", *HERE, "--nodes", 5, "--shared-stack", *arguments, cwd=folder, **given)
+
+
+def removed(seeded, folder):
+    """Take the nodes away again, on the road itself; whether some were there."""
+    done = command("seed", *HERE, "--remove", cwd=folder, **environment(seeded[0], cwd=folder))
+    assert done.returncode == 0, done.stderr
+    return read_document(folder / "out" / "seed.json", Seed).counts["components"] > 0
+
+
+def test_no_proxy_of_the_environment_sees_what_is_seeded(seeded, tmp_path):
+    with serving(Reply(200, b"{}")) as proxy:
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+        done = seed(seeded, tmp_path, **dict.fromkeys(names, proxy.url))
+        assert (done.returncode, proxy.asked) == (0, []), done.stderr
+    assert removed(seeded, tmp_path)
+
+
+def test_nothing_is_seeded_past_a_certificate_without_alternative_names(seeded, tmp_path):
+    context, ca = certificate(tmp_path, names=[])
+    with front(seeded[0].url("smd"), tls=context) as port:
+        done = seed(seeded, tmp_path, "--ca-file", ca, CHAMICORE_TEST_SMD_URL=f"https://127.0.0.1:{port}")
+    assert (done.returncode, "alternative names (SAN)" in done.stderr) == (2, True), done.stderr
+
+
+def test_seeding_reads_a_ca_file_whatever_stands_around_its_certificates(seeded, tmp_path):
+    context, ca = certificate(tmp_path, names=[x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    ca.write_bytes(b"\xef\xbb\xbf" + ca.read_bytes().replace(b"\n", b"\r\n"))
+    with front(seeded[0].url("smd"), tls=context) as port:
+        done = seed(seeded, tmp_path, "--ca-file", ca, CHAMICORE_TEST_SMD_URL=f"https://127.0.0.1:{port}")
+    assert done.returncode == 0, done.stderr
+    assert removed(seeded, tmp_path)
+
+
+def test_nothing_is_seeded_where_a_name_has_two_families_and_the_service_one(seeded, tmp_path):
+    with front(seeded[0].url("smd"), host="::1") as port:
+        done = seed(seeded, tmp_path, CHAMICORE_TEST_SMD_URL=f"http://localhost:{port}")
+    assert (done.returncode, "no answer" in done.stderr) == (3, True), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from faults_stack import JUDGED, judged_load
 from fronts import Front, front, k6_processes, until
 from scripted_server import Reply, serving
 
+from chamiperf_ci.adapters import files
+
 ROAD = Theme(
     "road, merges and nights",
     "steps/road.py adapters/bounds.py steps/lock.py adapters/history.py adapters/machine.py steps/alerts",
@@ -189,6 +191,8 @@ def two_applied(stage):
     stage.ends.clear()
     line = ["-m", "chamiperf_ci", "update-baseline", "apply"]
     with contextlib.ExitStack() as both:
+        alone = both.enter_context(contextlib.ExitStack())
+        alone.enter_context(files.changing(stage.folder / "baselines.json"))
         started = [
             both.enter_context(
                 subprocess.Popen(
@@ -197,6 +201,10 @@ def two_applied(stage):
             )
             for _ in range(2)
         ]
+        # Somebody else changes the file: both wait, and none has read what it will write over.
+        time.sleep(5)
+        assert [process.poll() for process in started] == [None, None]
+        alone.close()
         for process in started:
             out, err = process.communicate(timeout=120)
             stage.note("update-baseline", process.returncode, err, out)
