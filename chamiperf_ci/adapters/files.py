@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import re
 import tempfile
 import time
 import tomllib
@@ -23,61 +22,6 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Catalogue, Dialect
 from chamiperf_ci.models.document import Document
 from chamiperf_ci.models.target import CHAMICORE, STATE_FILE, Identity, StackState, TargetsFile, default_state_dir
-
-_DECODER = json.JSONDecoder()
-_BLANK = re.compile(r"[ \t\n\r]*")
-
-
-def line_of(text: str, path: Sequence[str | int]) -> int:
-    """Return the line, from 1, of the member at `path`, or of the deepest container on the way that exists.
-
-    Args:
-        text: Valid JSON.
-        path: Names of members and places in arrays, as in `("rows", 3, "value")`.
-    """
-    place = _skip(text, 0)
-    for step in path:
-        inner = _member(text, place, step) if text[place] == "{" else _item(text, place, step)
-        if inner is None:
-            break
-        place = inner
-    return text.count("\n", 0, place) + 1
-
-
-def _member(text: str, place: int, name: str | int) -> int | None:
-    """Where the value of an object's member begins; of a name given twice the last, as JSON readers take it."""
-    place = _skip(text, place + 1)
-    found = None
-    while text[place] == '"':
-        key, place = _DECODER.raw_decode(text, place)
-        value = _skip(text, _skip(text, place) + 1)
-        if key == name:
-            found = value
-        place = _after(text, value)
-    return found
-
-
-def _item(text: str, place: int, index: str | int) -> int | None:
-    """Where an array's item begins; None in what is no array."""
-    if text[place] != "[" or not isinstance(index, int):
-        return None
-    place = _skip(text, place + 1)
-    for _ in range(index):
-        if text[place] == "]":
-            return None
-        place = _after(text, place)
-    return None if text[place] == "]" else place
-
-
-def _after(text: str, value: int) -> int:
-    """Where the next member or the closing bracket begins."""
-    place = _skip(text, _DECODER.raw_decode(text, value)[1])
-    return _skip(text, place + 1) if text[place] == "," else place
-
-
-def _skip(text: str, place: int) -> int:
-    match = _BLANK.match(text, place)
-    return match.end() if match else place
 
 
 def first_wrong(error: ValidationError, model: type[BaseModel]) -> str:
@@ -298,7 +242,7 @@ def _checked(model: type[D], data: Any, text: str, *, where: str, remedy: str) -
         # Strict, since `true` is no number and neither is "3.2"; as JSON, which has no other way to write a date.
         document = model.model_validate_json(text or json.dumps(data), strict=True)
     except ValidationError as error:
-        place = f"{where}, line {line_of(text, error.errors()[0]['loc'])}" if text else where
+        place = f"{where}, line {bounds.line_of(text, error.errors()[0]['loc'])}" if text else where
         raise ConfigurationError(first_wrong(error, model), where=place, remedy=remedy) from error
     if wrong := document.contradiction():
         raise ConfigurationError(f"the file contradicts itself: {wrong}", where=where, remedy=remedy)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from chamiperf_ci.adapters.files import line_of
+from chamiperf_ci.adapters.bounds import line_of
 
 TEXT = """{
   "kind": "x", "a\\"b": [1, {"c": 2},
