@@ -121,7 +121,7 @@ def _own_run() -> str:
     run_id = os.environ.get("GITHUB_RUN_ID")
     if not run_id:
         return new_run_id("l")
-    runner = os.environ.get("RUNNER_TRACKING_ID") or os.environ.get("RUNNER_NAME") or socket.gethostname()
+    runner = os.environ.get("RUNNER_NAME") or socket.gethostname()
     place = hashlib.sha256(runner.encode("utf-8", "replace")).hexdigest()[:6]
     parts = (run_id, os.environ.get("GITHUB_RUN_ATTEMPT", "1"), os.environ.get("GITHUB_JOB"), place)
     return "-".join(part for part in parts if part)

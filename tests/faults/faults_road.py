@@ -136,7 +136,7 @@ def hung_up(stage):
 )  # fmt: skip
 def dead_runner(stage):
     stage.own_stack()
-    job = {"GITHUB_RUN_ID": "77", "GITHUB_JOB": "measure", "RUNNER_NAME": "dead", "RUNNER_TRACKING_ID": ""}
+    job = {"GITHUB_RUN_ID": "77", "GITHUB_JOB": "measure", "RUNNER_NAME": "dead"}
     stage.run("lock", "acquire", *stage.target, "--for", "1s", **job)
     time.sleep(1.5)
     stage.load(**job | {"GITHUB_RUN_ID": "78"})
@@ -146,7 +146,7 @@ def dead_runner(stage):
 @ROAD.row("two jobs of a matrix share a stack", ends="lock 0, load 3, lock 0", says="the stack is in use")
 def matrix(stage):
     stage.own_stack()
-    job = {"GITHUB_RUN_ID": "77", "GITHUB_JOB": "measure", "RUNNER_NAME": "one", "RUNNER_TRACKING_ID": ""}
+    job = {"GITHUB_RUN_ID": "77", "GITHUB_JOB": "measure", "RUNNER_NAME": "one"}
     stage.run("lock", "acquire", *stage.target, **job)
     stage.load(**job | {"RUNNER_NAME": "two"})
     stage.run("lock", "release", *stage.target, **job)

@@ -272,7 +272,6 @@ JOB = {
     "GITHUB_JOB": "measure",
     "GITHUB_REPOSITORY": "our/repository",
     "RUNNER_NAME": "runner 1",
-    "RUNNER_TRACKING_ID": "",
 }
 
 
@@ -286,7 +285,7 @@ def test_the_steps_of_a_job_share_a_lock_that_outlives_the_last_by_minutes(clien
     assert command("lock", "release", cwd=tmp_path, state=embedded_stack, **JOB).stdout == "released\n"
 
 
-@pytest.mark.parametrize("other", [{"RUNNER_NAME": "runner 2"}, {"RUNNER_TRACKING_ID": "github_5f"}])
+@pytest.mark.parametrize("other", [{"RUNNER_NAME": "runner 2"}, {"GITHUB_JOB": "other"}, {"GITHUB_RUN_ATTEMPT": "3"}])
 def test_two_jobs_of_a_matrix_do_not_share_a_lock(other, client, embedded_stack, tmp_path):
     del client
     assert command("lock", "acquire", cwd=tmp_path, state=embedded_stack, **JOB).returncode == 0
