@@ -75,6 +75,7 @@ def markdown(verdict: Verdict, context: Context, detail: Detail = Detail.EVERYTH
     ordered, decisive = ranked(verdict.rows)
     shown = decisive[: _FEW_ROWS if detail >= Detail.FEW_ROWS else _MOST_ROWS]
     whole = detail < Detail.FINDING
+    counted = others(ordered, shown, found) if whole else ()
     values: dict[str, Any] = {
         "icon": prose(found.icon),
         "name": prose("chamiperf self-test (no product was measured)" if verdict.self_test else "chamiperf"),
@@ -84,10 +85,12 @@ def markdown(verdict: Verdict, context: Context, detail: Detail = Detail.EVERYTH
         "do": prose(found.do),
         "rows": [
             *(_cells(row, context, several=several) for row in shown),
-            *(_Cells(prose(icon), prose(said)) for icon, said in others(ordered, shown, found)),
+            *(_Cells(prose(icon), prose(said)) for icon, said in counted),
         ]
-        if whole
+        if whole and shown
         else (),
+        # A table of counts alone would be five empty columns.
+        "counted": () if shown else [prose(f"{icon} {said}") for icon, said in counted],
         "statements": [prose(said) for said in slower_statements(verdict)[:_MOST_STATEMENTS]] if whole else (),
         "chart": _chart(verdict) if detail < Detail.NO_CHART else None,
         "sure": [prose(line) for line in sure(verdict)] if whole else (),

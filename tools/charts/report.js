@@ -93,7 +93,7 @@ const SHOWN = {
             },
             ...["accepted", "allowed", "target"].map((kind, place) => ({
               transform: [{ filter: { field: "kind", equal: kind } }],
-              mark: { type: "text", align: ["left", "right", "center"][place], baseline: place ? "bottom" : "top", dx: [4, -4, 0][place], dy: place ? -2 : 4, x: [0, "width", { expr: "width / 2" }][place] },
+              mark: { type: "text", align: place === 1 ? "right" : "center", baseline: place ? "bottom" : "top", dx: place === 1 ? -4 : 0, dy: place ? -2 : 4, x: place === 1 ? "width" : { expr: "width / 2" } },
               encoding: { text: { field: "said" } },
             })),
           ],
