@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from bench.verdict.fast import THETA, Drawn, Flags, draw, in_order, judge, share
-from bench.verdict.required import Shortfalls
+from bench.verdict.required import FALSE_NIGHTS_AT_MOST, Shortfalls
 from bench.verdict.series import Floats, Source, residuals
 from chamiperf_ci.models.vocabulary import MetricClass, Statistic
 from chamiperf_ci.verdict.change import change
 from chamiperf_ci.verdict.power import smallest_found
-from chamiperf_ci.verdict.statistic import prior_sd
+from chamiperf_ci.verdict.row import LARGEST_P, survivors
+from chamiperf_ci.verdict.statistic import prior_sd, tails
 
 SEED = 20251129
 FALSE_AT_MOST, THIN_FALSE_AT_MOST = 1.2, 4.0
@@ -30,6 +31,8 @@ EFFECTS = (0.2, 0.3, 0.5, 1.0)
 NIGHTS = 14
 CUSUM_SLACK, CUSUM_CLIP = 0.5, 2.0
 _SHORTEST = 30
+_COMMON = 60
+_BY_WINDOWS = "median-of-windows/None"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ def notes(trials: int, shortfalls: Shortfalls) -> list[str]:
         return ["fresh series: left out, CHAMIPERF_VERDICT_DATA names no folder with fresh/"]
     known = list(fresh_sources(place))
     found = [_source_note(source, trials, shortfalls) for source in known]
+    found += _whole_nights(place, max(50, trials // 8), shortfalls)
     found += _window_notes(place, trials, shortfalls)
     found += _cusum_notes(known, trials // 2)
     return found
@@ -117,6 +121,72 @@ def _source_note(source: FreshSource, trials: int, shortfalls: Shortfalls) -> st
         f"undecided after one run {share(first.high >= THETA):.0f}; one baseline run: false {thin:.2f}; found at the "
         f"claimed size {claimed:.0f} (where noisier than the prior {over:.0f}); in time order false {ordered:.1f}"
     )
+
+
+def _whole_nights(place: Path, nights: int, shortfalls: Shortfalls) -> list[str]:
+    """Percent of nights with a false row among rows of common dates: shuffled, and in time order.
+
+    Every row has three runs, where a night would repeat two scenarios. In time order the baseline is renewed every 30
+    nights, tonight's runs are those of three nights in a row, and versions may have changed: an upper bound.
+    """
+    found = []
+    kinds = {"Gatling": ("apicurio_gatling.csv", {"p50", "p95"}), "weekly, hosted": ("fastify_autocannon.csv", None)}
+    kinds["three repositories"] = ("gha_more.csv", None)
+    for name, (file, statistics) in kinds.items():
+        rows = [row for row in _rows(place / file) if statistics is None or row["statistic"] in statistics]
+        for prior, runs in _of_common_dates(rows):
+            left = np.array([residuals(y) for y in runs.T]).T
+            left = left[~np.isnan(left).any(axis=1)]
+            random = np.random.default_rng(SEED)
+            drawn = [left[random.permutation(len(left))[:38]] for _ in range(nights)]
+            shuffled = 100 * float(np.mean([_false_night(night, prior) for night in drawn]))
+            ordered = [
+                _false_night(np.concatenate((runs[start : start + 5], runs[tonight - 30 : tonight + 3])), prior)
+                for tonight in range(35, len(runs) - 3)
+                for start in [tonight - 35 - (tonight - 35) % 30]
+            ]
+            most = _percent(ordered) if ordered else math.nan
+            found.append(
+                f"whole nights of {len(prior)} rows, {name}: a false row in {shuffled:.1f} shuffled, in {most:.1f} of "
+                f"{len(ordered)} in time order"
+            )
+            shortfalls.at_most(
+                f"{name}, nights of {len(prior)} rows with a false row, %", shuffled, FALSE_NIGHTS_AT_MOST
+            )
+    return found
+
+
+def _false_night(runs: Floats, prior: Floats) -> bool:
+    """Whether a row of one night is called; `runs`: 5 accepted, 30 before, 3 now (rows) of each series (columns)."""
+    called = []
+    p_values = []
+    for spread in sorted(set(prior.tolist())):
+        mine = runs[:, prior == spread].T
+        alone = judge(mine[:, :5], mine[:, 35:], spread, mine[:, 5:35])
+        called += alone.regressions().tolist()
+        p_values += [tails(float(d / se), alone.nu)[0] for d, se in zip(alone.d, alone.se, strict=True)]
+    return any(np.array(survivors(p_values, largest_p=LARGEST_P)) & np.array(called))
+
+
+def _of_common_dates(rows: Iterable[dict[str, str]]) -> Iterator[tuple[Floats, Floats]]:
+    """Yield groups of series that share 60 dates or more: each series' prior spread, and its logs by date."""
+    classes = {"p50": MetricClass.P50, "p95": MetricClass.P95, "requests": MetricClass.THROUGHPUT}
+    found: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for row in rows:
+        sign = -1.0 if row["statistic"] == "requests" else 1.0
+        if row.get("how", _BY_WINDOWS) == _BY_WINDOWS and float(row["value"]) > 0:
+            found[row["statistic"], row["row"]][row["date"]] = sign * math.log(float(row["value"]))
+    left = sorted(found, key=lambda key: (-len(found[key]), key))
+    while left:
+        dates, mine = set(found[left[0]]), []
+        for key in left:
+            if len(dates & found[key].keys()) >= _COMMON:
+                dates &= found[key].keys()
+                mine.append(key)
+        if mine:
+            priors = np.array([prior_sd(classes.get(statistic, MetricClass.P50)) for statistic, _ in mine])
+            yield priors, np.array([[found[key][date] for key in mine] for date in sorted(dates)])
+        left = [key for key in left if key not in mine] if mine else []
 
 
 def _claims(source: FreshSource, drawn: Drawn, count: int) -> tuple[float, float]:
