@@ -38,8 +38,8 @@ ROWS: dict[str, Card] = {
     "improvement": Card(
         "Certainly faster, by at least half the tolerance in every run.",
         "A change made the metric better; on one run it may also be luck, which the words `one run` say.",
-        f"When it lasts, accept it: `{REPLACE}`, then `{APPLY}`; {WHAT_CHANGED}. "
-        "Against a stale baseline a later slow-down goes unseen.",
+        "When it lasts, accept it as under [regression](#regression): against a stale baseline a later slow-down goes "
+        "unseen.",
     ),
     "inconclusive": Card(
         "Neither cleared nor condemned: a slow-down of the tolerance can neither be excluded nor shown.",
@@ -134,13 +134,13 @@ NOT_JUDGED: dict[str, Card] = {
     ),
     "too-few-requests": Card(
         "Fewer than ten responses lie beyond the quantile, so one of them decides its value.",
-        "The run is too short or its rate too low for this quantile.",
+        "The run is too short or its rate too low; `chamiperf load --dry-run` says what a plan can judge.",
         "Use a longer profile: a window needs 20 requests for p50, 200 for p95, 1,000 for p99.",
     ),
     "statistic-mismatch": Card(
         "One side is the median of windows, the other a pooled quantile; they differ without any change.",
-        "One of the runs had too few requests in its windows.",
-        "Run as long as the accepted runs were, or accept new ones.",
+        "An accepted run of an earlier version, which stored one of the two alone.",
+        "Accept runs of this version.",
     ),
     "not-a-quantity": Card(
         "The value is zero, negative or no number, which this quantity cannot be.",
@@ -154,17 +154,16 @@ NOT_JUDGED: dict[str, Card] = {
     ),
     "machine-busy": Card(
         "The number is worse than the tolerance allows, but other work took at least 10 points more of the generator's "
-        "machine than in any accepted run, which can explain as much. It is no pass. Exit code 3. A deployed stack on "
-        "the generator's own host gets no such excuse: the other work may be the service itself, so the row stays a "
-        "regression and says how much more other processes used.",
+        "machine than in any accepted run, which can explain as much. Exit code 3. A deployed stack on the generator's "
+        "own host gets no such excuse: the other work may be the service itself.",
         "Another job on the runner, a noisy neighbour on a hosted one, a backup on a laptop.",
         "Run again when the machine is quiet, or measure by pairs: `chamiperf load --pairs 5 --against TARGET`.",
     ),
     "unit-mismatch": Card(
-        "The run and what it would be compared with differ in unit or direction, so their ratio means nothing. It is "
-        "no pass. Exit code 3.",
+        "The run and what it would be compared with differ in unit or direction, so their ratio means nothing. "
+        "Exit code 3.",
         "A scenario that was changed to report in another unit, or a file edited by hand.",
-        f"Report in the old unit; or accept runs in the new one: `{REPLACE}`, then `{APPLY}`.",
+        "Report in the old unit; or accept runs in the new one, as under [regression](#regression).",
     ),
     "resolution": Card(
         "The value is less than 20 of the smallest steps that can be told apart, so one step is over 5 %.",
@@ -187,10 +186,11 @@ NOT_JUDGED: dict[str, Card] = {
         "`--dry-run` shows what the plan offers each service.",
     ),
     "not-measured": Card(
-        "The metric is in the baseline and was not measured: its gate is gone, so it is shown first. Exit code 3.",
-        "A renamed or removed endpoint or metric, a service that was not there, or a script that no longer asks.",
-        f"Bring it back; or, if it is gone for good, accept nights without it: `{REPLACE}`, then `{APPLY}`; "
-        f"{WHAT_CHANGED}.",
+        "The metric is in the baseline, or a rule asks to compare it, and it was not measured: its gate is gone, so it "
+        "is shown first. Exit code 3.",
+        "A renamed or removed endpoint or metric, a service that was not there, or a misspelt rule.",
+        "Bring it back or mend the rule; if it is gone for good, accept nights without it, as under "
+        "[regression](#regression).",
     ),
     "simulated": Card(
         "The figure is that of a stand-in, and neither meets nor misses a target.",
@@ -204,8 +204,8 @@ NOT_JUDGED: dict[str, Card] = {
     ),
     "not-compared": Card(
         "Shown, held against its target if it has one, and not compared with a baseline.",
-        "The rate of a paced load is its plan; a quantile such as p99.9 and other phases are compared only where "
-        "baselines.json says so.",
+        "The rate of a paced load is its plan; a quantile may need more requests than are planned; p99.9 and other "
+        "phases are compared only where baselines.json says so.",
         "Nothing, or set `compared` for it in the rules of baselines.json.",
     ),
 }
@@ -238,14 +238,13 @@ UNDECIDED: dict[str, Card] = {
         "accepted runs; the median of windows does not see it. The accepted runs were stored before windows were "
         "compared, so the row is named and not judged.",
         "A service that slows down in a part of the run: a cache that fills, a queue that grows, a job beside it.",
-        f"Look at the windows in report.html. With accepted runs of this version the row is judged: `{REPLACE}`.",
+        "Look at the windows in report.html. With accepted runs of this version the row is judged.",
     ),
     "no-earlier-figure": Card(
         "Requests wait for a connection (p95 above 1 ms and above 20 % of the endpoint's own p95), and neither the "
         "baseline nor the history says what it was before. Named and not judged; never a pass.",
         "A listener that accepts slowly, a proxy or TLS on the way.",
-        "Look at blocked_ms and connecting_ms in the run's file. With accepted runs of this version the row is "
-        f"judged: `{REPLACE}`.",
+        "Look at blocked_ms and connecting_ms in the run's file. With accepted runs of this version the row is judged.",
     ),
     "too-few-pairs": Card(
         "Fewer than five pairs could be used; so few agree by luck, and neither clear nor condemn.",
@@ -270,7 +269,7 @@ DECIDED: dict[str, Card] = {
     "faster": Card(
         "Certainly faster in every run.",
         "A change made it better.",
-        f"Accept the new level: `{REPLACE}`, then `{APPLY}`; {WHAT_CHANGED}.",
+        "When it lasts, accept the new level, as under [regression](#regression).",
     ),
     "one-run": Card(
         "Faster, in one run only.",
@@ -288,7 +287,7 @@ DECIDED: dict[str, Card] = {
         "See [regression](#regression).",
     ),
     "slower-than-half-again": Card(
-        "Each of three runs is at least half again as slow as the one or two accepted runs.",
+        "Each of three runs is at least half again as slow as the one or two accepted runs (a pooled p99 twice).",
         "A large slow-down; smaller ones cannot be seen with so thin a baseline. If the accepted run was a lucky one, "
         "this returns every night.",
         "See [regression](#regression), and complete the baseline.",
@@ -327,7 +326,7 @@ DECIDED: dict[str, Card] = {
 
 RUNS: dict[str, Card] = {
     "generator-saturated": Card(
-        "The load generator was the bottleneck, so its latencies are its own and not the stack's.",
+        "The load generator was the bottleneck in the windows that are judged: the latencies are its own.",
         "Too little CPU or memory for the number of nodes, or another program beside it.",
         "Use a larger runner, fewer VUs (`--vus` of `chamiperf load`), or a longer pace; see docs/runner.md.",
     ),

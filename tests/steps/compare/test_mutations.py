@@ -5,6 +5,7 @@ Two thousand inputs, each valid but for one change, from fixed seeds: a failure 
 
 import json
 import random
+from datetime import timedelta
 
 import pytest
 from made_runs import accepting, made_run, shipped_baselines
@@ -14,8 +15,10 @@ from said import facts_said
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ExitCode, ToolkitError
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.models.run import Run
-from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
+from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.verdict import Fact
+from chamiperf_ci.models.vocabulary import FactWord, RowVerdict, TargetVerdict
+from chamiperf_ci.steps import history
 from chamiperf_ci.steps.compare.judge import Question, judge
 
 ENDPOINTS = ("bootscript", "token")
@@ -71,6 +74,81 @@ def test_one_change_is_refused_judged_or_said(first):
         assert judged_before <= judged or said - said_before, case
         if which == "run" and what.split()[0] == "drop" and any(name in what for name in MEASURED):
             assert said - said_before, case
+
+
+def again(number, kind, hours):
+    """A run of the same night, some hours later."""
+    run = made_run(number, noise=0.02, endpoints=ENDPOINTS)
+    begun = NIGHT.started_at + timedelta(hours=hours)
+    ended = begun + timedelta(minutes=15)
+    named = f"{run.run_id}{kind.value[:3]}{hours}"
+    return run.model_copy(update={"run_id": named, "run_kind": kind, "started_at": begun, "ended_at": ended})
+
+
+REPEATS = [again(21 + place, RunKind.REPEAT, 1 + place) for place in range(2)]
+PAIRS = [
+    again(30 + 2 * place + side, kind, 1 + 2 * place + side)
+    for place in range(5)
+    for side, kind in enumerate((RunKind.PAIR_OLD, RunKind.PAIR_NEW))
+]
+NIGHTS = [history.entry_of(made_run(number, noise=0.02, endpoints=ENDPOINTS)) for number in range(5, 19)]
+SETS = {
+    "repeats": {f"repeat {place}": json.loads(files.dumps(run)) for place, run in enumerate(REPEATS)},
+    "pairs": {f"pair {place}": json.loads(files.dumps(run)) for place, run in enumerate(PAIRS)},
+    "history": {name.path: json.loads(history.text_of(entry)) for name, entry in NIGHTS},
+}
+
+
+class Kept:
+    """A history in memory: what its two questions answer is as FolderHistory has it."""
+
+    def __init__(self, contents):
+        self._contents = {path: json.dumps(content).encode() for path, content in contents.items()}
+
+    def names(self):
+        """All paths."""
+        return tuple(self._contents)
+
+    def read(self, paths):
+        """Path and content of each."""
+        return ((path, self._contents[path]) for path in paths)
+
+
+def concluded_with(documents, kind):
+    """The verdict on the night with more runs, or with nights before."""
+    runs, past, warnings = [NIGHT], None, ()
+    if kind == "history":
+        reading = history.read(Kept(documents))
+        past = history.past_of(reading.entries)
+        warnings = tuple(Fact(word=FactWord.HISTORY, values={"text": problem}) for problem in reading.problems)
+    else:
+        runs += [files.parse_document(json.dumps(each), Run, where="x.json", remedy="") for each in documents.values()]
+    verdict = judge(Question(runs=runs, baselines=ACCEPTED, past=past, warnings=warnings)).verdict
+    files.dumps(verdict)
+    return verdict
+
+
+@pytest.mark.parametrize("kind", SETS)
+def test_one_change_in_what_stands_beside_the_night_is_refused_judged_or_said(kind):
+    documents = SETS[kind]
+    judged_before, said_before = answers(concluded_with(documents, kind))
+    for seed in range(300):
+        luck = random.Random(f"{kind} {seed}")  # noqa: S311 - draws, not secrets
+        which = luck.choice(sorted(documents))
+        changed, what = mutated(documents[which], luck)
+        case = f"seed {seed}: {which}: {what}"
+        verdict = refusal = None
+        try:
+            verdict = concluded_with(documents | {which: changed}, kind)
+        except ToolkitError as error:
+            refusal = error
+        if verdict is None:
+            assert refusal.exit_code in (ExitCode.CONFIGURATION, ExitCode.INVALID), case
+            assert len(str(refusal).splitlines()) == 1, case
+            continue
+        if verdict.outcome.exit_code == 0 and verdict.outcome.word == "pass":
+            judged, said = answers(verdict)
+            assert judged_before <= judged or said - said_before, case
 
 
 @pytest.mark.parametrize(
