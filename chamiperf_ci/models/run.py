@@ -372,13 +372,20 @@ class Run(Document):
             if twice := _twice(str(window.index) for window in series.windows):
                 yield f"{where}: window {twice} is there twice"
             for window in series.windows:
-                if window.failed > window.count:
-                    yield f"{where}, window {window.index}: {window.failed} failed of {window.count} requests"
-        for traffic in self.traffic:
-            if max(traffic.failed, traffic.throttled, traffic.conflicts) > traffic.requests:
+                if window.failed > window.count or window.seconds < 0:
+                    counts = f"{window.failed} failed of {window.count} requests in {window.seconds:g} s"
+                    yield f"{where}, window {window.index}: {counts}"
+        yield from self._impossible_counts()
+
+    def _impossible_counts(self) -> Iterator[str]:
+        for phase in self.phases:
+            if min(phase.achieved_per_s, phase.offered_per_s) < 0:
+                yield f"phase {phase.name}: {phase.achieved_per_s:g} of {phase.offered_per_s:g} requests/s"
+        for each in self.traffic:
+            if max(each.failed, each.throttled, each.conflicts) > each.requests or each.refused > each.failed:
                 yield (
-                    f"traffic of {traffic.endpoint} ({traffic.phase}): {traffic.failed} failed, {traffic.throttled} "
-                    f"throttled, {traffic.conflicts} conflicts of {traffic.requests} requests"
+                    f"traffic of {each.endpoint} ({each.phase}): {each.failed} failed ({each.refused} refused), "
+                    f"{each.throttled} throttled, {each.conflicts} conflicts of {each.requests} requests"
                 )
 
 

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -20,22 +20,22 @@ from chamiperf_ci.models.baselines import (
     EnvironmentBaseline,
     fingerprint_key,
 )
-from chamiperf_ci.models.history import HistoryEntry
+from chamiperf_ci.models.history import HistoryEntry, is_to_come
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.verdict import Row, RowKey, TargetResult
-from chamiperf_ci.models.vocabulary import TargetVerdict
+from chamiperf_ci.models.vocabulary import RowReason, TargetVerdict
 from chamiperf_ci.render.escaping import sentence_in_plain_text
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.render.sentences import target_sentence
 from chamiperf_ci.steps import history
 from chamiperf_ci.steps.baselines.entry import compared_rows, shown_value, stored_row, stored_statements
 from chamiperf_ci.steps.compare.judge import Question, judge
-from chamiperf_ci.steps.compare.measure import ERRORS, STALLED
+from chamiperf_ci.steps.compare.measure import ERRORS, LATENCY, STALLED, measure
 from chamiperf_ci.steps.compare.scenarios import read_runs
 from chamiperf_ci.verdict.night import RUNS_WANTED, outlying_runs
-from chamiperf_ci.verdict.statistic import PRIOR_SD, is_quantity
+from chamiperf_ci.verdict.statistic import PRIOR_SD, QUANTILES, is_quantity
 
 
 class Overrule(StrEnum):
@@ -118,6 +118,8 @@ def from_run(run: Run, baselines: Baselines) -> Candidate:
     found = [(Overrule.INVALID, f"{problem.reason}: {problem.text}") for problem in run.problems]
     if not run.complete:
         found.append((Overrule.INCOMPLETE, "the load did not come to its planned end"))
+    if is_to_come(run.started_at, datetime.now(UTC)):
+        found.append((Overrule.INVALID, f"it says that it began {run.started_at:%Y-%m-%d}, which is still to come"))
     found += _of_any(run.run_kind, run.injected_faults, run.fingerprint, baselines)
     found += [(Overrule.FAILING, text) for text in _failing(run)]
     missed = tuple(
@@ -253,7 +255,9 @@ def one_environment(candidates: Sequence[Candidate], baselines: Baselines, *, be
 
 
 def _failing(run: Run) -> Iterator[str]:
-    """Endpoints that failed in the sustained phase (or where they were asked at all), or were never asked.
+    """Endpoints that failed in the sustained phase (or where they were asked), were never asked, or took no time.
+
+    Answers 429 are failures here, and a latency that is not above 0 is none.
 
     One that the stack does not have, as the run says itself, is not missed.
     """
@@ -261,17 +265,25 @@ def _failing(run: Run) -> Iterator[str]:
     for endpoint in dict.fromkeys(traffic.endpoint for traffic in run.traffic if traffic.endpoint not in absent):
         asked = [traffic for traffic in run.traffic if traffic.endpoint == endpoint and traffic.requests > 0]
         sustained = [traffic for traffic in asked if traffic.phase == SUSTAINED] or asked
-        requests, failed = (sum(getattr(one, name) for one in sustained) for name in ("requests", "failed"))
+        requests = sum(one.requests for one in sustained)
+        latency = next((one for one in run.series if (one.endpoint, one.metric) == (endpoint, LATENCY)), None)
+        in_windows = sum(window.failed for window in latency.windows) if latency else 0
+        failed = max(in_windows, sum(one.failed for one in sustained)) + sum(one.throttled for one in sustained)
         if not asked:
             yield f"{endpoint} was never asked"
         elif failed > MOST_FAILED * requests:
             yield _failed(endpoint, failed, requests)
+        elif latency is None:
+            yield f"{endpoint} was asked and has no latency"
+    for found in measure(run):
+        if found.key.metric in QUANTILES and found.formed.reason is RowReason.NOT_A_QUANTITY:
+            yield f"{found.key.text} is not a positive number"
     if not any(traffic.requests for traffic in run.traffic):
         yield "nothing was asked at all"
 
 
 def _failed(endpoint: str, failed: float, requests: int) -> str:
-    return f"{failed:g} of {requests} requests of {endpoint} failed; at most {100 * MOST_FAILED:g} % may"
+    return f"{failed:,.0f} of {requests:,} requests of {endpoint} failed; at most {100 * MOST_FAILED:g} % may"
 
 
 def missed_targets(run: Run, baselines: Baselines) -> tuple[Row, ...]:

@@ -314,7 +314,8 @@ def more_work_beside(sitting: Sitting, baselines: Baselines) -> OtherWork | None
 
 
 def _shares(machines: Sequence[Machine]) -> list[float]:
-    return [each.foreign_cpu_percent / 100 for each in machines if each.foreign_cpu_percent is not None]
+    known = [each.foreign_cpu_percent for each in machines if each.foreign_cpu_percent is not None]
+    return [min(1.0, max(0.0, percent / 100)) for percent in known]
 
 
 def described(work: OtherWork) -> Fact:
