@@ -11,6 +11,14 @@ SHIPPED = shipped_baselines()
 RUN = made_run(0)
 
 
+def timeless():
+    """No response took any time, in the windows and over the whole phase."""
+    [series] = windows_of(quantiles=lambda window: dict.fromkeys(window.quantiles, 0.0))["series"]
+    whole = series.phases["sustained"]
+    none = whole.model_copy(update={"quantiles": dict.fromkeys(whole.quantiles, 0.0)})
+    return {"series": (series.model_copy(update={"phases": {"sustained": none}}),)}
+
+
 def windows_of(**changes):
     series = RUN.series[0]
     windows = tuple(
@@ -33,7 +41,7 @@ def traffic_of(**changes):
         (traffic_of(requests=0), "bootscript was never asked"),
         ({"traffic": ()}, "nothing was asked at all"),
         ({"series": ()}, "bootscript was asked and has no latency"),
-        (windows_of(quantiles=lambda window: dict.fromkeys(window.quantiles, 0.0)), "is not a positive number"),
+        (timeless(), "is not a positive number"),
         ({"started_at": datetime.now(UTC) + timedelta(days=2)}, "which is still to come"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
