@@ -45,6 +45,7 @@ def test_an_example_on_a_page_stands_in_a_file_that_is_linted(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_link_on_a_page_leads_somewhere(page):
+    assert all((page.parent / picture).is_file() for picture in re.findall(r'<img src="([^"]+)"', page.read_text()))
     for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]+))?\)", page.read_text()):
         if "://" in target:
             continue
