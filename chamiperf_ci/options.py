@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 import click
 from pydantic import SecretStr
@@ -217,6 +217,29 @@ def shown_options(command: Command) -> Command:
     ):
         collect = option(collect)
     return collect
+
+
+Printed = Literal["text", "sentence", "json"]
+"""What standard output gets of a step's result: all of it, one line, or the file that was written."""
+
+
+def printed_options(command: Command) -> Command:
+    """`--quiet`, `--format`: how much of a step's result is printed; the command gets it as `printed`."""
+
+    @functools.wraps(command)
+    def collect(*, quiet: bool, form: str, **values: Any) -> Any:  # noqa: ANN401 - click's own types
+        if quiet and form == "json":
+            raise click.UsageError("Give one of --quiet and --format json.")
+        return command(printed="sentence" if quiet else form, **values)
+
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="What standard output gets: text, or the file that is written.",
+    )(click.option("--quiet", "-q", is_flag=True, help="Print the result in one line.")(collect))
 
 
 def history_options(command: Command) -> Command:

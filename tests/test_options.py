@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from chamiperf_ci.cli import cli
 from chamiperf_ci.models.target import CredentialKind, Service
-from chamiperf_ci.options import DURATION, out_option, target_options
+from chamiperf_ci.options import DURATION, out_option, printed_options, target_options
 
 
 @click.command
@@ -116,3 +116,24 @@ def test_the_help_of_load_shows_each_option_once_in_its_group():
     assert titles[:5] == ["What", "Load shape", "Safety", "Output", "Generator"]
     assert text.index("--scenario") < text.index("--vus") < text.index("--smd-url")
     assert re.search(r"Other options:\n  .*--help .*\n\n", text)
+
+
+@click.command
+@printed_options
+@click.pass_context
+def _step(context, printed):
+    context.obj.append(printed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"), [((), "text"), (("-q",), "sentence"), (("--format", "json"), "json")]
+)
+def test_how_much_of_a_result_is_printed(arguments, printed):
+    taken = []
+    assert CliRunner().invoke(_step, arguments, obj=taken).exit_code == 0
+    assert taken == [printed]
+
+
+def test_one_line_of_json_is_refused():
+    result = CliRunner().invoke(_step, ["-q", "--format", "json"], obj=[])
+    assert (result.exit_code, "Give one of --quiet and --format json." in result.output) == (2, True)

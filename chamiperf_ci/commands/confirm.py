@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -16,9 +16,13 @@ from chamiperf_ci.options import (
     claim_options,
     in_groups,
     out_option,
+    shown_options,
     target_options,
 )
 from chamiperf_ci.steps.targets import GivenTarget
+
+if TYPE_CHECKING:
+    from chamiperf_ci.render.terminal import Form
 
 _PATH = click.Path(path_type=Path)
 
@@ -74,6 +78,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--against", metavar="TARGET", help="The old side of the pairs, a target of chamiperf.toml.")
 @click.option("--against-seed-file", type=_PATH, help="What was seeded on the old side.")
 @click.option("--k6", help="k6 to run.  [default: CHAMIPERF_K6, PATH, the k6 package]")
+@shown_options
 @out_option
 def confirm(
     *,
@@ -94,6 +99,7 @@ def confirm(
     against: str | None,
     against_seed_file: Path | None,
     k6: str | None,
+    form: "Form",
     out: Path,
 ) -> ExitCode:
     """Measure what the first look found suspect again, and decide once, on all runs together.
@@ -124,6 +130,7 @@ def confirm(
             against_seed_file=against_seed_file,
             k6=k6,
             say=partial(click.echo, err=True),
+            form=form,
         )
     )
 

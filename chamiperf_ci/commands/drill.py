@@ -7,7 +7,16 @@ import click
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import DURATION, GivenClaim, claim_options, in_groups, out_option, target_options
+from chamiperf_ci.options import (
+    DURATION,
+    GivenClaim,
+    Printed,
+    claim_options,
+    in_groups,
+    out_option,
+    printed_options,
+    target_options,
+)
 from chamiperf_ci.steps.targets import GivenTarget
 
 _PATH = click.Path(path_type=Path)
@@ -16,6 +25,7 @@ _PATH = click.Path(path_type=Path)
 @click.command(cls=in_groups({}))
 @target_options
 @out_option
+@printed_options
 @claim_options
 @click.option("--scenario", default="boot_storm", show_default=True, metavar="NAME", help="Scenario to repeat.")
 @click.option("--profile", default="demo", show_default=True, help="Load shape: demo, quick, full or soak.")
@@ -67,6 +77,7 @@ def drill(
     k6: str | None,
     vus: int | None,
     spike_vus: int | None,
+    printed: Printed,
 ) -> ExitCode:
     """Prove that the gate catches what it should, on this set-up, before it is trusted.
 
@@ -102,6 +113,7 @@ def drill(
             effects=tuple(effect / 100 for effect in effects),
             most_s=max_duration,
             say=partial(click.echo, err=True),
+            printed=printed,
         ),
         out,
     )

@@ -16,7 +16,16 @@ from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target
-from chamiperf_ci.options import DURATION, GivenClaim, claim_options, in_groups, out_option, target_options
+from chamiperf_ci.options import (
+    DURATION,
+    GivenClaim,
+    Printed,
+    claim_options,
+    in_groups,
+    out_option,
+    printed_options,
+    target_options,
+)
 from chamiperf_ci.steps.lock import RETRY, Claim, hold
 from chamiperf_ci.steps.published import published, step_went_well
 from chamiperf_ci.steps.seed import inventory
@@ -31,6 +40,7 @@ from chamiperf_ci.steps.targets import GivenTarget, resolve
 @target_options
 @out_option
 @claim_options
+@printed_options
 @click.option(
     "--nodes", type=click.IntRange(min=1), default=50_000, show_default=True, help="Nodes that are to be there."
 )
@@ -68,6 +78,7 @@ def seed(
     allow_dhcp: bool,
     sample: int,
     k6: str | None,
+    printed: Printed,
 ) -> ExitCode:
     """Put nodes into the stack: component, interface, boot parameters and payload each.
 
@@ -95,7 +106,7 @@ def seed(
                 return _sweep(client, driver, path, timedelta(seconds=older_than), dry_run=dry_run)
             if remove:
                 return _remove(client, driver, path, run_id, dry_run=dry_run)
-            return _fill(client, driver, path, wish, dry_run=dry_run)
+            return _fill(client, driver, path, wish, printed=printed, dry_run=dry_run)
 
 
 @contextmanager
@@ -109,7 +120,7 @@ def _locked(target: Target, claim: GivenClaim) -> Iterator[None]:
         yield
 
 
-def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, dry_run: bool) -> ExitCode:
+def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, printed: Printed, dry_run: bool) -> ExitCode:
     intention = intend(client, path, wish, driver.stop)
     missing = intention.stretch.nodes
     what = f"{missing:,} nodes ({missing * len(client.dialect.seed_order):,} objects), {intention.there:,} are there"
@@ -118,7 +129,10 @@ def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, dry_run:
         return ExitCode.OK
     click.echo(f"seeding {what}, on {client.target.environment}, run {intention.seed.run_id}", err=True)
     done = carry_out(client, driver, path, intention, wish)
-    click.echo(_summary(done))
+    if printed == "json":
+        click.echo(done.model_dump_json(indent=2))
+    else:
+        click.echo(_summary(done).partition("\n")[0] if printed == "sentence" else _summary(done))
     step_went_well(f"seed {done.nodes:,} nodes")
     actions.publish({"seed-path": str(path)})
     for warning in done.warnings:

@@ -13,7 +13,7 @@ from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.seed import Smoke
-from chamiperf_ci.options import DURATION, in_groups, out_option, target_options
+from chamiperf_ci.options import DURATION, Printed, in_groups, out_option, printed_options, target_options
 from chamiperf_ci.steps.published import published, step_went_well
 from chamiperf_ci.steps.smoke import smoke as check_stack
 from chamiperf_ci.steps.targets import GivenTarget, resolve
@@ -22,6 +22,7 @@ from chamiperf_ci.steps.targets import GivenTarget, resolve
 @click.command(cls=in_groups({}))
 @target_options
 @out_option
+@printed_options
 @click.option(
     "--deadline",
     type=DURATION,
@@ -31,7 +32,7 @@ from chamiperf_ci.steps.targets import GivenTarget, resolve
     show_envvar=True,
     help="Longest duration of the whole test, tidying up included; it holds when a service hangs.",
 )
-def smoke(given: GivenTarget, out: Path, deadline: float) -> ExitCode:
+def smoke(given: GivenTarget, out: Path, deadline: float, printed: Printed) -> ExitCode:
     """Check that each configured service works: one happy path each, all at once.
 
     Creates one node and removes it again. Writes smoke.json. Exits 1 when a check fails.
@@ -41,8 +42,11 @@ def smoke(given: GivenTarget, out: Path, deadline: float) -> ExitCode:
     with StopRequest() as stop, Chamicore(target, retry=retry) as client:
         outcome = check_stack(client, run_id=new_run_id("s"), deadline_s=deadline, stop=stop)
     write_document(out / "smoke.json", outcome.document)
-    click.echo(table(outcome.document))
-    click.echo(conclusion(outcome.document), err=True)
+    if printed == "json":
+        click.echo(outcome.document.model_dump_json(indent=2))
+    elif printed == "text":
+        click.echo(table(outcome.document))
+    click.echo(conclusion(outcome.document), err=printed != "sentence")
     if outcome.document.ok:
         asked = sum(check.outcome != "skipped" for check in outcome.document.checks)
         step_went_well(f"smoke {asked}/{asked}")

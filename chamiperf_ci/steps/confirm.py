@@ -24,6 +24,7 @@ from chamiperf_ci.models.plan import Load
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.verdict import Verdict
+from chamiperf_ci.render.terminal import Form
 from chamiperf_ci.steps.compare import step as compare
 from chamiperf_ci.steps.compare.judge import judge
 from chamiperf_ci.steps.compare.scenarios import read_runs
@@ -223,6 +224,7 @@ class Confirmation:
         against_seed_file: What was seeded there.
         k6: The k6 to use, or None.
         say: Where progress goes.
+        form: How much of the verdict is printed.
     """
 
     verdict: Path
@@ -243,6 +245,7 @@ class Confirmation:
     against_seed_file: Path | None
     k6: str | None
     say: Callable[[str], None]
+    form: Form = "all"
 
     @property
     def seeded(self) -> Path:
@@ -268,14 +271,14 @@ def confirm(asked: Confirmation, drives: Drives = WATCHED) -> ExitCode:
     _require_same_baselines(first, asked.baselines)
     if not chosen:
         asked.say("Nothing is suspect, so nothing is measured again.")
-        return compare.show(first, asked.verdict)
+        return compare.show(first, asked.verdict, form=asked.form)
     _require_possible(asked)
     _clear(asked.runs, chosen)
     measure = _pairs if asked.by == "pairs" else _repeats
     measure(asked, [nights[name] for name in chosen], drives)
     verdict = judge(compare.ask(read_runs([asked.runs]), rules)).verdict
     files.write_document(asked.verdict, verdict)
-    return compare.show(verdict, asked.verdict)
+    return compare.show(verdict, asked.verdict, form=asked.form)
 
 
 def _require_possible(asked: Confirmation) -> None:

@@ -86,3 +86,12 @@ def test_wait_gives_up_after_its_time_out_with_3(tmp_path):
             "See the services' logs, or wait longer with --timeout.\n"
         ),
     )
+
+
+def test_the_result_as_json_is_the_file_and_quietly_it_is_one_line(embedded_stack, tmp_path):
+    done = command("smoke", "--target", "embedded", "--format", "json", cwd=tmp_path, state=embedded_stack)
+    assert Smoke.model_validate_json(done.stdout) == Smoke.model_validate_json(
+        (tmp_path / "out/smoke.json").read_text()
+    )
+    done = command("smoke", "--target", "embedded", "-q", cwd=tmp_path, state=embedded_stack)
+    assert (done.stdout.count("\n"), "works: " in done.stdout) == (1, True)

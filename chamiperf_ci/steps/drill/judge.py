@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import click
 
@@ -264,6 +265,7 @@ class DrillOptions:
         effects: Slow-downs as fractions, at least one, above 0.
         most_s: Seconds for everything.
         say: Where progress goes.
+        printed: What standard output gets: the tables, the sentence alone, or the file.
     """
 
     load: LoadOptions
@@ -273,6 +275,7 @@ class DrillOptions:
     effects: tuple[float, ...]
     most_s: float
     say: Callable[[str], None]
+    printed: Literal["text", "sentence", "json"] = "text"
 
 
 def drill(asked: DrillOptions, out: Path, drives: Drives = drive, finds: Finds = measure.find_injection) -> ExitCode:
@@ -312,9 +315,12 @@ def drill(asked: DrillOptions, out: Path, drives: Drives = drive, finds: Finds =
             found.ended_early, cut_off = str(over), isinstance(over, CutOff)
         ended = document(found)
         files.write_document(path, ended)
-    click.echo(actions.quoted(as_text(drill_table(ended))))
+    if asked.printed == "json":
+        click.echo(ended.model_dump_json(indent=2))
+    elif asked.printed == "text":
+        click.echo(actions.quoted(as_text(drill_table(ended))))
     actions.append_summary(published(as_markdown(drill_table(ended))))
-    click.echo(actions.harmless(drill_sentence(ended)), err=True)
+    click.echo(actions.harmless(drill_sentence(ended)), err=asked.printed != "sentence")
     actions.publish({"drill": ended.word, "drill-path": str(path)})
     if cut_off:
         raise Interrupted(
