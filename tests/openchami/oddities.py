@@ -39,7 +39,8 @@ class Oddities:
     refuse_scripts: int = 0
     """Of so many boot scripts one finds the database full; 0 for none."""
     drop_scripts: int = 0
-    """Of so many boot scripts one closes the connection without an answer; 0 for none."""
+    """Of so many nodes one is never answered, its connection closed; 0 for none. Of requests in turn nobody would see
+    it: a client asks once more by itself where a connection that it had kept is closed."""
     impersonation: bool = True
     unknown_looks: int = 0
     """So many questions by address come before cloud-init's cache knows the nodes."""
@@ -446,11 +447,11 @@ class Bss:
 
     def _script(self, request):
         self.asked += 1
-        lost = self.options.drop_scripts and self.asked % self.options.drop_scripts == 0
+        mac = request.query.get("mac", [""])[0].lower()
+        lost = self.options.drop_scripts and int(mac[-2:], 16) % self.options.drop_scripts == 0
         if "arch" in request.query or lost:
             self.dropped += 1
             return DROPPED
-        mac = request.query.get("mac", [""])[0].lower()
         values, node = self.parameters.get(mac), self.nodes_by_mac.get(mac)
         full = self.options.refuse_scripts and self.asked % self.options.refuse_scripts == 0
         chain = f"chain https://bss.invalid/apis/bss/boot/v1/bootscript?mac={mac}"

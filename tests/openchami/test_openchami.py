@@ -157,11 +157,10 @@ def test_a_connection_that_is_closed_without_an_answer_is_a_failure_of_its_own(s
     site = site_with()
     site.done("seed", "--nodes", NODES)
     options = site.stack.bss.options
-    site.stack.bss.options = type(options)(**{**vars(options), "drop_scripts": 10})
+    site.stack.bss.options = type(options)(**{**vars(options), "drop_scripts": 4})
     site.run("load", *LIGHT)
     (traffic,) = run_file(site, "boot_storm")["traffic"]
-    assert site.stack.bss.dropped > 1
-    assert abs(traffic["failed_by"]["no_answer"] - traffic["requests"] / 10) < 2
+    assert traffic["failed"] == traffic["failed_by"]["no_answer"] > 0
 
 
 def test_a_sweep_removes_the_runs_whose_ids_are_old(seeded):
