@@ -5,7 +5,6 @@ Nothing here asserts that a generator was healthy: tests share their machine.
 
 import subprocess
 import sys
-import time
 
 import pytest
 from command_line import command, environment, k6_of
@@ -18,8 +17,6 @@ from chamiperf_ci.models.vocabulary import RunReason
 FEW = ("discovery", "power", "mcp", "kea", "kea-sync")
 NODES = 300
 LOAD = ("--profile", "demo", "--vus", 30, "--pace", "0.2s", "--spike", 0, "--sustained", "5s", "--settle", "0.2s")
-LEAD_S = 20.0
-"""Between the commands' start and that of their load: they are Python, on a machine that is shared."""
 GENERATOR = {RunReason.GENERATOR_SATURATED, RunReason.LOAD_NOT_REACHED}
 
 
@@ -38,11 +35,10 @@ def seeded(tmp_path_factory):
 def shards(seeded, tmp_path):
     """Start a shard of three in a folder of the test's own."""
     state, seed = seeded
-    start_at = time.time() + LEAD_S
     started = []
 
     def start(number, *more):
-        options = ("--target", "embedded", "--seed-file", seed, "--shard", f"{number}/3", "--start-at", start_at)
+        options = ("--target", "embedded", "--seed-file", seed, "--shard", f"{number}/3", "--rendezvous", "90s")
         arguments = [sys.executable, "-m", "chamiperf_ci.commands.load", *map(str, (*options, *LOAD, *more))]
         started.append(
             subprocess.Popen(
