@@ -23,7 +23,7 @@ from chamiperf_ci.steps.baselines.candidates import from_run
 from chamiperf_ci.steps.baselines.propose import Intent, propose
 from chamiperf_ci.steps.history import EntryName, entry_of, text_of
 
-FIRST = datetime(2026, 3, 1, 1, 17, tzinfo=UTC)
+FIRST = datetime(2021, 1, 1, 1, 17, tzinfo=UTC)
 SCENARIOS = 8
 ENDPOINTS = 5
 """With p50, p95, p99, stalled windows and errors each, 25 rows a scenario."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import ValidationError
 
 from chamiperf_ci.adapters.files import first_wrong
@@ -101,15 +102,48 @@ def pooled_quantiles(parts: Sequence[tuple[int, Curve]], keys: Sequence[str]) ->
         exact = before == after
         above = np.where(after < len(known), lowest[np.clip(after, None, len(known) - 1)], 1.0)
         most += weight * np.minimum(np.where(exact, below, above) + rank, 1.0)
+    rebuilt = _observations(parts) if total <= _MOST_REBUILT else None
     found = {}
     for key in keys:
         share = float(key.removeprefix("p")) / 100
-        value = float(np.interp(share, likely, points))
+        value = float(np.interp(share, likely, points) if rebuilt is None else np.quantile(rebuilt, share))
         # At the last point with too small a share at most, the quantile is not reached; it may be just above.
         low = points[max(0, int(np.searchsorted(most, share - _ROUNDING)) - 1)]
         high = points[min(len(points) - 1, int(np.searchsorted(least, share - _ROUNDING)))]
         found[key] = (value, min(float(low), value), max(float(high), value))
     return found
+
+
+_MOST_REBUILT = 20_000
+"""So many observations together are built again from their quantiles; of more, one rank is too little to matter."""
+_MOST_EXACT = 60
+"""So many of one part are worked out from quantiles that are half a percent apart; more take longer than they gain."""
+
+
+def _observations(parts: Sequence[tuple[int, Curve]]) -> npt.NDArray[np.float64]:
+    """The parts' observations, as their quantiles tell them.
+
+    A quantile of n observations lies on the straight line between two of them, at rank share * (n - 1). Where there are
+    more quantiles than observations, these follow from them; where there are fewer, they are read off between.
+    """
+    return np.concatenate([_rebuilt(count, *map(np.asarray, each)) for count, each in parts])
+
+
+def _rebuilt(count: int, shares: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    read = np.interp(np.linspace(0.0, 1.0, count), shares, values)
+    if not 1 < count <= min(_MOST_EXACT, len(shares) // 2):
+        return read
+    rank = shares * (count - 1)
+    below = np.minimum(rank.astype(int), count - 2)
+    lines = np.zeros((len(shares), count))
+    rows = np.arange(len(shares))
+    lines[rows, below], lines[rows, below + 1] = 1 - (rank - below), rank - below
+    try:
+        solved = np.linalg.solve(lines.T @ lines, lines.T @ values)
+    except np.linalg.LinAlgError:
+        # A part with few quantiles leaves some of its observations open.
+        return read
+    return np.maximum.accumulate(solved) if np.allclose(lines @ solved, values, rtol=1e-3) else read
 
 
 def pooled(parts: Sequence[Distribution]) -> Distribution | None:

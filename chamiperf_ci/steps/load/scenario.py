@@ -402,7 +402,8 @@ def run_scenario(job: Job, plan: Plan, clients: Clients) -> Run:
     client, stop = clients.chamicore, clients.stop
     path = job.options.run_file(plan.scenario)
     run_id = _written_run_id(job, plan)
-    told = job.options.out / "k6" / f"{plan.scenario}{job.options.file_ending}" / "plan.json"
+    # Of its own for each share: nothing keeps several of them from running on one machine.
+    told = job.options.out / "k6" / path.stem / "plan.json"
     remove(path)
     write_plan(told, script_plan(job, plan, run_id))
     _require_writable(path.parent)
