@@ -133,6 +133,9 @@ def _rebuilt(count: int, shares: npt.NDArray[np.float64], values: npt.NDArray[np
     read = np.interp(np.linspace(0.0, 1.0, count), shares, values)
     if not 1 < count <= min(_MOST_EXACT, len(shares) // 2):
         return read
+    # The ends of a curve may be guessed, where the smallest and the largest value are not told.
+    told = (shares > 0) & (shares < 1)
+    shares, values = shares[told], values[told]
     rank = shares * (count - 1)
     below = np.minimum(rank.astype(int), count - 2)
     lines = np.zeros((len(shares), count))
