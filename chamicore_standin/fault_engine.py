@@ -113,7 +113,7 @@ class FaultEngine:
             before: list[Step] = []
             if not route.operational:
                 for fault in self.active:
-                    step = self._step(fault) if fault.lies_on(route.name) else None
+                    step = self._step(fault) if fault.affects(route.name) else None
                     if step is not None:
                         in_front = isinstance(fault, faults.Latency) and fault.layer == "front"
                         (before if in_front else steps).append(step)

@@ -16,7 +16,7 @@ def set_fault(state: StackState, fault: Fault) -> Fault:
         ConfigurationError: The stack has no such service, the service no such route, or the fault makes no sense there.
     """
     _check_service(state, fault)
-    if fault.service != "*" and (fault.lies_on_routes or fault.route != "*"):
+    if fault.service != "*" and (fault.affects_routes or fault.route != "*"):
         _check_route(state, fault)
     if isinstance(fault, faults.DropIndex):
         _check_index(state, fault)
@@ -26,12 +26,12 @@ def set_fault(state: StackState, fault: Fault) -> Fault:
 def _check_service(state: StackState, fault: Fault) -> None:
     """The gateway is left out: what it passes on never comes to where a fault could lie."""
     there = [service.name for service in state.services if service.name != "gateway"]
-    names = [name for name in there if name in (fault.lies_only_on or there)]
+    names = [name for name in there if name in (fault.affects_only or there)]
     if fault.service == "*" and fault.route != "*":
         raise ConfigurationError(
             "a route belongs to one service", where="--route", remedy="Name the service too, instead of `*`."
         )
-    if fault.service not in (names if fault.lies_only_on else ["*", *names]):
+    if fault.service not in (names if fault.affects_only else ["*", *names]):
         raise ConfigurationError(
             f"{fault.kind} cannot lie on {fault.service}", where="--service", remedy=f"Choose from {', '.join(names)}."
         )

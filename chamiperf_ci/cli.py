@@ -54,7 +54,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
         _say(said)
         code = error.exit_code
     except (BrokenPipeError, SystemExit):
-        # A pipe of somebody else's: those of standard output and error are passed over (`_Unbroken`).
+        # A pipe of somebody else's: those of standard output and error are skipped (`_Unbroken`).
         _abandon_output()
         code = ExitCode.INVALID
     except Exception as error:  # noqa: BLE001 - the last line of defence: one line and a log file, never a traceback

@@ -158,7 +158,7 @@ API_VERSION = "power/v1"
 MOST_NODES = 20
 MOST_LISTED = 1000
 TASK_S = 0.1
-"""Seconds until a task that is no dry run succeeds."""
+"""Seconds until a task that is not a dry run succeeds."""
 
 _TRANSITIONS_SCHEMA = """
 CREATE TABLE IF NOT EXISTS transitions (

@@ -48,7 +48,7 @@ def publish(outputs: Mapping[str, str | float | None]) -> None:
     """Write the step's outputs to the file named by GITHUB_OUTPUT; without that variable do nothing.
 
     A step may call it several times; for a name written twice the last value holds. `exit-code` is written by
-    `door.run` for every command, also when it fails, so a command publishes only what else it knows, such as
+    `cli.run` for every command, also when it fails, so a command publishes only what else it knows, such as
     `publish({"verdict": "regression", "verdict-path": str(path), "regressions": 2})`.
 
     Args:

@@ -177,7 +177,7 @@ def _member(text: str, place: int, name: str | int) -> int | None:
 
 
 def _item(text: str, place: int, index: str | int) -> int | None:
-    """Where an array's item begins; None in what is no array."""
+    """Where an array's item begins; None in what is not an array."""
     if text[place] != "[" or not isinstance(index, int):
         return None
     place = _skip(text, place + 1)

@@ -294,7 +294,7 @@ def _following(answer: Answer) -> str:
         if httpx.URL(following).scheme in ("http", "https"):
             return following
     except (ValueError, httpx.InvalidURL) as error:
-        raise answer.unexpected("redirects to what is no URL") from error
+        raise answer.unexpected("redirects to something that is not a URL") from error
     raise answer.unexpected("redirects to what is not an http or https URL")
 
 

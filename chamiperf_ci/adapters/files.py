@@ -496,10 +496,10 @@ def read_manifest(path: Path) -> dict[str, Identity]:
     except bounds.TwiceError as error:
         raise _unusable(path, str(error)) from error
     except (OSError, ValueError) as error:
-        wrong = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        wrong = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise _unusable(path, str(wrong)) from error
     if not isinstance(said, dict) or not all(isinstance(build, str) and build for build in said.values()):
-        raise _unusable(path, "it is no object of service to text")
+        raise _unusable(path, "it is not an object of service to text")
     return {
         service: Identity(service=service, **{"image" if _DIGEST in build else "commit": build})
         for service, build in said.items()

@@ -26,7 +26,7 @@ class Progress:
     def __init__(self, label: str, *, logged: bool = True) -> None:
         self._label = label
         self._logged = logged
-        # A workflow's log is no terminal, also where its runner gives the step one.
+        # A workflow's log is not a terminal, also where its runner gives the step one.
         self.on_terminal = sys.stderr.isatty() and not os.environ.get("GITHUB_ACTIONS")
         self._live: Live | None = None
         self._stage: str | None = None

@@ -159,7 +159,7 @@ class Sample:
 
 
 def samples(text: str) -> Iterator[Sample]:
-    """Every sample in an exposition; a line that is none is passed over, as is a value that is not finite."""
+    """Every sample in an exposition; a line that is none is skipped, as is a value that is not finite."""
     for line in text.splitlines():
         found = _SAMPLE.match(line)
         if found is None:

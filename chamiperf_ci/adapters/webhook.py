@@ -36,7 +36,7 @@ class Webhook:
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what is no address.
+        """Refuse something that is not an address.
 
         Raises:
             ConfigurationError: Without repeating it.

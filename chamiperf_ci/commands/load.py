@@ -72,7 +72,7 @@ class _Moment(click.ParamType[float]):
         except ValueError:
             at = None
         if at is None or at.tzinfo is None:
-            return self.fail(f"{value!r} is no time with its zone, such as 2026-03-01T02:00:00Z.", param, ctx)
+            return self.fail(f"{value!r} is not a time with a zone, such as 2026-03-01T02:00:00Z.", param, ctx)
         return at.timestamp()
 
 

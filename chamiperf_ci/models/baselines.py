@@ -326,7 +326,7 @@ class EnvironmentNote(Value):
 
 
 class Baselines(Document):
-    """See the module."""
+    """What is accepted and demanded, changed by merged patches alone, read by `compare`."""
 
     KIND: ClassVar[str] = "baselines"
 

@@ -284,7 +284,7 @@ class Dialect(_Part):
     envelope: Literal["chamicore", "plain"]
     """`chamicore`: objects with `metadata` and `spec`, lists with a total; `plain`: neither."""
     services: tuple[Service, ...]
-    """Those that there are; the absence of another is no failure."""
+    """Those that there are; the absence of another is not a failure."""
     not_described: dict[Service, str] = {}
     """Services that there are and that the dialect cannot drive yet, by what they are called."""
     probes: dict[Service, Probes]

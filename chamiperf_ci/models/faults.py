@@ -30,10 +30,10 @@ ErrorKind = Literal["503", "500", "429", "reset"]
 class _Fault(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    lies_only_on: ClassVar[tuple[str, ...]] = ()
+    affects_only: ClassVar[tuple[str, ...]] = ()
     """The services that it makes sense on; empty for all."""
 
-    lies_on_routes: ClassVar[bool] = False
+    affects_routes: ClassVar[bool] = False
     """Whether it is felt by requests, so that a service without routes of its own would not feel it."""
 
     id: str = ""
@@ -44,7 +44,7 @@ class _Fault(BaseModel):
     set_at: float = 0.0
     """Unix seconds; filled in when the fault is set."""
 
-    def lies_on(self, route: str) -> bool:
+    def affects(self, route: str) -> bool:
         """Whether the fault concerns a route of its service."""
         return self.route in (route, "*")
 
@@ -56,7 +56,7 @@ class Latency(_Fault):
     `database` (which is also seen in `db_query_duration_seconds`).
     """
 
-    lies_on_routes = True
+    affects_routes = True
 
     kind: Literal["latency"] = "latency"
     layer: Layer = "service"
@@ -67,7 +67,7 @@ class Latency(_Fault):
 class Errors(_Fault):
     """A share of requests that fail: 503 and 429 as problem documents, 500 as plain text, or a connection reset."""
 
-    lies_on_routes = True
+    affects_routes = True
 
     kind: Literal["errors"] = "errors"
     rate: Annotated[float, Field(gt=0, le=1)]
@@ -78,7 +78,7 @@ class Errors(_Fault):
 class Stall(_Fault):
     """Nothing is answered for the first `stall_s` seconds of every `every_s`; what came in waits until then."""
 
-    lies_on_routes = True
+    affects_routes = True
 
     kind: Literal["stall"] = "stall"
     stall_s: Annotated[float, Field(gt=0)]
@@ -109,7 +109,7 @@ class Leak(_Fault):
 class PoolExhaustion(_Fault):
     """Every connection of the pool is in use, and each request waits so long for one."""
 
-    lies_on_routes = True
+    affects_routes = True
 
     kind: Literal["pool-exhaustion"] = "pool-exhaustion"
     wait_ms: Annotated[float, Field(ge=0)] = 100.0
@@ -126,7 +126,7 @@ class DropIndex(_Fault):
 class SwapScripts(_Fault):
     """A share of boot scripts or user-data that belong to another node, served with 200."""
 
-    lies_only_on = ("bss", "cloud-init")
+    affects_only = ("bss", "cloud-init")
 
     kind: Literal["swap-scripts"] = "swap-scripts"
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -135,7 +135,7 @@ class SwapScripts(_Fault):
 class LoseSync(_Fault):
     """So many nodes whose data the service has lost: they are answered as if they had never been there."""
 
-    lies_only_on = ("bss", "cloud-init", "kea-sync")
+    affects_only = ("bss", "cloud-init", "kea-sync")
 
     kind: Literal["lose-sync"] = "lose-sync"
     count: Annotated[int, Field(ge=0)]
@@ -147,7 +147,7 @@ class LoseSync(_Fault):
 class SyncStop(_Fault):
     """A sync loop that does nothing until the fault is cleared."""
 
-    lies_only_on = ("bss", "cloud-init", "kea-sync")
+    affects_only = ("bss", "cloud-init", "kea-sync")
 
     kind: Literal["sync-stop"] = "sync-stop"
 
@@ -169,7 +169,7 @@ class MetricLabelStyle(_Fault):
 class KeaStop(_Fault):
     """The DHCP server behind the control endpoint is down: every command is answered with result 1."""
 
-    lies_only_on = ("kea",)
+    affects_only = ("kea",)
 
     kind: Literal["kea-stop"] = "kea-stop"
 
@@ -196,7 +196,7 @@ _FAULTS: TypeAdapter[tuple[Fault, ...]] = TypeAdapter(tuple[Fault, ...])
 
 
 def read(state_dir: Path) -> tuple[Fault, ...]:
-    """The faults that are set; none where there is no file."""
+    """The faults that are set; none where there is not a file."""
     try:
         text = (state_dir / FAULTS_FILE).read_bytes()
     except FileNotFoundError:
@@ -215,7 +215,7 @@ def write(state_dir: Path, faults: tuple[Fault, ...]) -> None:
 def changing(state_dir: Path) -> Iterator[None]:
     """One change at a time: who reads, adds and writes beside another would take the other's fault away.
 
-    The folder itself is what is locked, so that there is no file to leave behind.
+    The folder itself is what is locked, so that there is not a file to leave behind.
     """
     folder = os.open(state_dir, os.O_RDONLY)
     try:

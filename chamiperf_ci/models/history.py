@@ -41,7 +41,7 @@ class HistoryRow(NamedTuple):
 
 
 class HistoryEntry(Document):
-    """See the module."""
+    """One run of the history, written by `history add`, read by `compare`, `history` and `alert`."""
 
     KIND: ClassVar[str] = "history"
 

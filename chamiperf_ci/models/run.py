@@ -301,7 +301,7 @@ class FailureSample(Value):
 
 
 class Run(Document):
-    """See the module."""
+    """One scenario driven once, written by `load`, read by `compare`, `confirm` and `history add`."""
 
     KIND: ClassVar[str] = "run"
 

@@ -61,7 +61,7 @@ class SharedStack(Value):
 
 
 class Seed(Document):
-    """See the module."""
+    """What is on the stack, written by `seed`, read by `load` and by `seed --remove`."""
 
     KIND: ClassVar[str] = "seed"
 
@@ -104,7 +104,7 @@ class SmokeCheck(Value):
 
 
 class Smoke(Document):
-    """See the module."""
+    """The smoke test as it went, written by `smoke`, read by people."""
 
     KIND: ClassVar[str] = "smoke"
 

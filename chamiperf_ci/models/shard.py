@@ -8,7 +8,7 @@ from chamiperf_ci.models.run import Run, ScriptSummary, Shard
 
 
 class ShardRun(Document):
-    """See the module."""
+    """What one machine of several left of a load, written by `load --shard`, read by `merge`."""
 
     KIND: ClassVar[str] = "shard"
 

@@ -170,7 +170,7 @@ class Row(Value):
     detail: str = ""
     """What goes with the reason, such as the field of the fingerprint that differs."""
     already_there: bool = False
-    """A regression that the seven nights before tonight had as well; it is no news, and stays red."""
+    """A regression that the seven nights before tonight had as well; it is not news, and stays red."""
     already_there_since: str = ""
     """ISO date of the night it began in, where a change point tells it; empty: for at least seven nights."""
     far_above: bool = False

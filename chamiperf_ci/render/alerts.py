@@ -1,7 +1,7 @@
 """An alert as people read it: its issue, the comment that closes it, the message to a chat, what missing nights say.
 
 The issue's text also holds the alert itself, hidden, for the next night; whoever can edit the issue can edit that, so
-it is read as data only, and what cannot be read is no alert.
+it is read as data only, and what cannot be read is not an alert.
 """
 
 import re

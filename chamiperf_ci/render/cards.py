@@ -47,12 +47,12 @@ ROWS: dict[str, Card] = {
         "Measure again with `chamiperf confirm`, by pairs on a noisy machine; complete the baseline to five runs.",
     ),
     "invalid": Card(
-        "This measurement cannot answer. It is no pass, and the value that was seen is shown.",
+        "This measurement cannot answer. It is not a pass, and the value that was seen is shown.",
         "The load, its generator or the comparison was not what it should be; the reason says what.",
         "Mend what the reason names, and run again.",
     ),
     "unavailable": Card(
-        "There is nothing to compare, or nothing that can be judged. It is no pass; what it costs, its reason says.",
+        "There is nothing to compare, or nothing that can be judged. It is not a pass; what it costs, its reason says.",
         "No accepted run, a metric that vanished, a figure of a stand-in, or a load that cannot show the target.",
         "Look up the word behind it: the reason, of which this list says what to do.",
     ),
@@ -93,7 +93,8 @@ NIGHTS: dict[str, Card] = {
         "request.",
     ),
     "targets only": Card(
-        "A quick run was judged by its targets alone: no run of its profile is accepted. It is no pass. Exit code 0.",
+        "A quick run was judged by its targets alone: no run of its profile is accepted. It is not a pass. "
+        "Exit code 0.",
         "`quick` runs have accepted runs of their own, and there is none yet.",
         f"Accept some to have slow-downs judged as well: `chamiperf update-baseline propose --reason TEXT --runs "
         f"out/runs`, then `{APPLY}`.",
@@ -171,7 +172,7 @@ NOT_JUDGED: dict[str, Card] = {
         "Use finer buckets or a shorter poll period.",
     ),
     "no-baseline": Card(
-        "The metric was measured and no accepted run has it, so a slow-down cannot be seen. It is no pass; in a "
+        "The metric was measured and no accepted run has it, so a slow-down cannot be seen. It is not a pass; in a "
         "learning night it costs nothing, after those it is exit code 3.",
         "The metric is new, or nothing was accepted yet.",
         f"After five nights accept runs, in a clone. If none of this environment is accepted: `{BEGIN}`. If some are: "
@@ -396,7 +397,7 @@ RUNS: dict[str, Card] = {
         "Run it again when the other run is over; the problem's text says whose it is.",
     ),
     "shard-missing": Card(
-        "Several machines shared the load, and one of them is no part of it: less load makes a stack look faster.",
+        "Several machines shared the load, and one of them is missing: less load makes a stack look faster.",
         "A machine did not start, died or began late, its clock is off, or it was given another plan.",
         "The problem's text names the shard and why; mend it and run all of them again. What each left is kept.",
     ),

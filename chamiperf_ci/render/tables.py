@@ -243,7 +243,7 @@ def targets_page(baselines: Baselines) -> str:
             "- Chamicore's quick mode has laxer limits in its Makefile (250 to 300 ms, 1 %) than its documents. The",
             "  targets here hold for every profile.",
             "- Chamicore's hand-over notes ask for more than the ADR: a list of 50,000 in 500 ms, 5,000 token",
-            "  exchanges/s below 50 ms, a full DHCP sync in 60 s, 500 Kea pushes/s. They are no targets here.",
+            "  exchanges/s below 50 ms, a full DHCP sync in 60 s, 500 Kea pushes/s. They are not targets here.",
             "",
             "## Tolerances",
             "",

@@ -275,7 +275,7 @@ class Poster:
     def post(self, pull: PullRequest, render: Callable[[int], str]) -> Posted:
         """Create or update the comment; a second time, shorter, when GitHub finds it too long.
 
-        A token that may not comment is no failure of the verdict: it is said, and the step stays green.
+        A token that may not comment is not a failure of the verdict: it is said, and the step stays green.
 
         Args:
             pull: Where.

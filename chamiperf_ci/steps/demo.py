@@ -200,7 +200,7 @@ class Demo:
         files.write_text(self.baselines, default_baselines().read_text(encoding="utf-8"))
         patch = str(self.out / "baseline.patch.json")
         shared = ("--baselines", str(self.baselines))
-        # On a busy laptop the stand-in may miss a target by a hair; that is no reason not to compare it with itself.
+        # On a busy laptop the stand-in may miss a target by a hair; that is not a reason not to compare it with itself.
         self._command(
             "update-baseline", "propose", *runs, *shared, "--patch", patch, "--reason", "demo: the stack as it is",
             "--overrule", "missed-target", quiet=True,

@@ -160,7 +160,7 @@ def text_of(entry: HistoryEntry) -> str:
 def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
     """Read the wanted entries.
 
-    A file that is truncated or damaged is passed over and named; its night is then missing, which is an alarm of its
+    A file that is truncated or damaged is skipped and named; its night is then missing, which is an alarm of its
     own. So is one that is stamped ahead of now: it would be the newest of all for ever.
 
     Raises:
@@ -181,14 +181,14 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
                 twice = _twice(content)
             except ValidationError as error:
                 _refuse_newer(path, content)
-                problems.append(f"{path} is passed over: {first_wrong(error, HistoryEntry)}")
+                problems.append(f"{path} is skipped: {first_wrong(error, HistoryEntry)}")
                 continue
             if twice:
-                problems.append(f"{path} is passed over: {twice}")
+                problems.append(f"{path} is skipped: {twice}")
             elif is_to_come(entry.started_at, now):
                 problems.append(_ahead(path, entry.started_at))
             elif wrong := entry.contradiction():
-                problems.append(f"{path} is passed over: it contradicts itself: {wrong}")
+                problems.append(f"{path} is skipped: it contradicts itself: {wrong}")
             else:
                 entries.append(entry)
     unread = tuple(names[path] for path in ordered if path not in needed)
@@ -196,7 +196,7 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
 
 
 def _ahead(path: str, stamp: datetime) -> str:
-    return f"{path} is passed over: it says that it began {stamp:%Y-%m-%d %H:%M} UTC, which is still to come"
+    return f"{path} is skipped: it says that it began {stamp:%Y-%m-%d %H:%M} UTC, which is still to come"
 
 
 def _newest(ordered: Sequence[tuple[str, EntryName]], most: int | None) -> Collection[str]:

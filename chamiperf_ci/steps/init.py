@@ -319,7 +319,7 @@ def _read(root: Path, path: Path) -> str | None:
     """A file of the repository as it is; None where there is none.
 
     Raises:
-        ConfigurationError: A link, or something that is no file, stands in the way, or it cannot be read.
+        ConfigurationError: A link, or something that is not a file, stands in the way, or it cannot be read.
     """
     place = root
     for part in path.parts:

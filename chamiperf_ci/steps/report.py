@@ -85,7 +85,7 @@ def _with_drill(verdict: Verdict, named: Path | None, default: Path) -> Verdict:
 def _runs_of(verdict: Verdict, folder: Path) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
     """The runs that the verdict judged and those it compared them with, as far as they are still there.
 
-    A chart is no reason to fail.
+    A chart is not a reason to fail.
     """
     judged = {run_id for scenario in verdict.scenarios for run_id in scenario.runs}
     accepted = {(row.key.scenario, at) for row in verdict.rows for at in row.baseline_at}

@@ -66,7 +66,7 @@ def entry(given: Mapping[Service, str]) -> TargetEntry:
 
 
 def serves(urls: Iterable[str]) -> bool:
-    """Whether any of these URLs is the running embedded stack's: then what is measured is no product."""
+    """Whether any of these URLs is the running embedded stack's: then what is measured is not a product."""
     state = find_stack()
     return state is not None and not {service.url for service in state.services}.isdisjoint(urls)
 

@@ -133,7 +133,7 @@ def change(
         current: Current runs' statistics, at least one, positive and finite.
         prior_sd: s0, from `metric_class.PRIOR_SD`.
         history: Valid nights before the judged ones, oldest first; the last 30 count, from 10 on. A value that is
-            not positive and finite is no valid night and is left out.
+            not positive and finite is not a valid night and is left out.
         direction: Which way is good.
 
     Raises:

@@ -25,7 +25,7 @@ POOLED_PRIOR_SD = MappingProxyType({MetricClass.P99: 0.23, MetricClass.P999: 0.2
 """The same of a quantile over the whole phase, where it differs: stalls that the median of windows does not see."""
 
 _SMALLEST, _LARGEST = 1e-12, 1e15
-"""In any unit in use; what lies beyond is no measurement, and its ratio to one has no meaning."""
+"""In any unit in use; what lies beyond is not a measurement, and its ratio to one has no meaning."""
 
 _LARGEST_SHOWN = 300.0
 """Beyond e^300 a change is only "endless", and the exponential overflows not much later."""
@@ -187,7 +187,7 @@ def quantile_statistic(
         ValueError: `metric_class` is not a quantile.
     """
     if metric_class not in REQUESTS_NEEDED:
-        message = f"{metric_class} is no quantile"
+        message = f"{metric_class} is not a quantile"
         raise ValueError(message)
     needed = REQUESTS_NEEDED[metric_class]
     # A window is left out for one reason only, the first that holds, so that the counts add up.

@@ -68,7 +68,7 @@ def test_an_entry_of_the_history_is_passed_over_and_named(tmp_path):
     path.write_text(path.read_text().replace('"run_id"', '"run_id": "other",\n"run_id"', 1))
     reading = history.read(store, history.Wanted())
     assert reading.entries == ()
-    assert "is passed over: 'run_id' stands twice in one object, on lines" in reading.problems[0]
+    assert "is skipped: 'run_id' stands twice in one object, on lines" in reading.problems[0]
     assert not history.is_entry(path.read_bytes())
     with pytest.raises(ConfigurationError, match="stands twice"):
         history.require_whole(name, path.read_bytes())

@@ -143,7 +143,7 @@ def test_a_redirect_to_a_host_that_is_not_listed_gets_no_request(sender_of):
 def test_a_redirect_to_what_is_no_url_is_an_answer_that_nobody_expected(sender_of):
     with (
         serving(Reply(307, headers={"Location": "http://["})) as server,
-        pytest.raises(UnexpectedAnswer, match="redirects to what is no URL"),
+        pytest.raises(UnexpectedAnswer, match="redirects to something that is not a URL"),
     ):
         sender_of(server.url).send(ServiceRequest("GET", server.url))
 

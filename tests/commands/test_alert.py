@@ -143,7 +143,7 @@ def test_without_anybody_to_tell_it_is_a_mistake_of_the_configuration(alert, mon
 
 def test_what_is_no_repository_does_not_go_to_github(alert, hub):
     code, _, err, *_ = alert("--repository", "foobar")
-    assert (code, "'foobar' is no repository (--repository). Give it as OWNER/NAME." in err) == (2, True)
+    assert (code, "'foobar' is not a repository name (--repository). Give it as OWNER/NAME." in err) == (2, True)
     assert hub.issues == []
 
 

@@ -263,7 +263,7 @@ def test_a_damaged_file_of_the_history_is_passed_over_and_said(folder, capsys):
     spoil(folder, f"history/lab/2026/03/{name}", '{"kind": "history", "schema_ver')
     code, out, _ = ending(capsys, compare, "--all", "--history", folder / "history")
     assert code == 0
-    assert f"History: “lab/2026/03/{name} is passed over" in unbroken(out)
+    assert f"History: “lab/2026/03/{name} is skipped" in unbroken(out)
 
 
 @pytest.mark.usefixtures("folder")

@@ -71,7 +71,7 @@ def test_a_damaged_file_is_named_and_the_rest_exported(folder):
     (store.root / store.names()[0]).write_text("{")
     result = history(folder, "export", "--history", "history")
     assert result.returncode == 0
-    assert f"warning: {store.names()[0]} is passed over" in result.stderr
+    assert f"warning: {store.names()[0]} is skipped" in result.stderr
 
 
 def test_a_drills_outcome_is_added_once(tmp_path):

@@ -39,5 +39,5 @@ def test_an_input_of_the_action_counts_as_given_unless_it_is_empty(tmp_path, mon
 @pytest.mark.parametrize("run_id", ["Not_An id!", "", "abc", "rabcdef\n"])
 def test_what_is_no_run_id_is_not_looked_for(tmp_path, run_id):
     client = SimpleNamespace(dialect=dialect())
-    with pytest.raises(ConfigurationError, match="is no run id"):
+    with pytest.raises(ConfigurationError, match="is not a run id"):
         choose_own(client, None, tmp_path / "seed.json", run_id)

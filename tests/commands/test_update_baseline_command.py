@@ -142,8 +142,8 @@ def test_of_a_range_what_is_accepted_or_invalid_is_passed_over_with_a_line_each(
     update(folder, "apply")
     result = propose(folder, more=("--history", "history"))
     assert result.returncode == 0, result.stderr
-    assert "run boot0000 of boot_storm is passed over: it is accepted already\n" in result.stderr
-    assert "run boot0003 of boot_storm is passed over: generator-saturated: CPU 97 %\n" in result.stderr
+    assert "run boot0000 of boot_storm is skipped: it is accepted already\n" in result.stderr
+    assert "run boot0003 of boot_storm is skipped: generator-saturated: CPU 97 %\n" in result.stderr
     update(folder, "apply")
     assert accepted(folder) == ["boot0000", "boot0001", "boot0002", "boot0004"]
 
@@ -251,7 +251,7 @@ def test_a_pull_request_to_what_is_no_repository_does_not_go_to_github(folder):
     named = ("--runs", "night-0", "--reason", "first night", "--repository", "foobar")
     result = update(folder, "pull-request", *named, GITHUB_TOKEN="t", GITHUB_API_URL="http://127.0.0.1:9")
     assert result.returncode == 2
-    assert "'foobar' is no repository (--repository). Give it as OWNER/NAME." in result.stderr
+    assert "'foobar' is not a repository name (--repository). Give it as OWNER/NAME." in result.stderr
 
 
 def test_a_pull_request_against_a_file_that_moved_on_is_refused(folder):

@@ -89,7 +89,7 @@ class Request:
     peer: str
 
     def json(self):
-        """The body; None where it is no JSON."""
+        """The body; None where it is not JSON."""
         try:
             return json.loads(self.content)
         except ValueError:

@@ -169,7 +169,7 @@ def test_a_truncated_file_is_named_and_loses_no_other(store, kept):
     file.write_text(text[: int(kept * len(text)) if isinstance(kept, float) else kept])
     reading = history.read(store)
     assert [entry.run_id for entry in reading.entries] == ["boot0001"]
-    assert reading.problems[0].startswith(f"{store.names()[0]} is passed over: ")
+    assert reading.problems[0].startswith(f"{store.names()[0]} is skipped: ")
 
 
 def test_a_file_with_a_field_too_many_is_named_with_those_that_there_are(store):
@@ -177,7 +177,7 @@ def test_a_file_with_a_field_too_many_is_named_with_those_that_there_are(store):
     file = store.root / store.names()[0]
     file.write_text(json.dumps(json.loads(file.read_text()) | {"row": []}))
     (problem,) = history.read(store).problems
-    assert problem.startswith(f"{store.names()[0]} is passed over: unknown field row; there are ")
+    assert problem.startswith(f"{store.names()[0]} is skipped: unknown field row; there are ")
 
 
 def test_a_truncated_file_is_completed_when_its_run_is_added_again(store):

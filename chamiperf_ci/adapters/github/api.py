@@ -214,7 +214,7 @@ LONGEST_MESSAGE = 500
 
 
 class AnswerShape(BaseModel):
-    """What we need of an answer of GitHub's; an answer that does not have it is refused at the door."""
+    """What we need of an answer of GitHub's; an answer that does not have it is refused here."""
 
     model_config = ConfigDict(frozen=True, strict=True, populate_by_name=True)
 
@@ -236,7 +236,7 @@ def repository_named(given: str | None) -> str:
     """
     if given and re.fullmatch(r"[\w.-]+/[\w.-]+", given, re.ASCII):
         return given
-    wrong = f"{given!r} is no repository" if given else "no repository is given"
+    wrong = f"{given!r} is not a repository name" if given else "no repository is given"
     raise ConfigurationError(wrong, where="--repository", remedy="Give it as OWNER/NAME.")
 
 
@@ -355,7 +355,7 @@ class Api:
             raise
 
     def remove(self, path: str, *, what: str, permission: str) -> None:
-        """Delete one thing; one that is gone already is no failure.
+        """Delete one thing; one that is gone already is not a failure.
 
         Raises:
             GitHubFailed: As `get`.
@@ -422,7 +422,7 @@ class Api:
         if _origin(location) is None or _origin(location) != _origin(base):
             raise GitHubFailed(
                 f"GitHub's API redirects to another host: will not {what}",
-                where=f"{verb} {path}, to {_origin(location) or 'what is no address'}",
+                where=f"{verb} {path}, to {_origin(location) or 'something that is not an address'}",
                 remedy="The token is not sent there. Check GITHUB_API_URL, and --repository: it may have moved.",
             )
         return location
@@ -458,7 +458,7 @@ class Api:
             ) from error
         except bounds.TooMuchError as error:
             raise NoAnswer(
-                f"GitHub's answer is none that anybody means: could not {what}",
+                f"GitHub's answer cannot be understood: could not {what}",
                 where=f"{verb} {path}: {error}",
                 remedy="A proxy may have answered in its place; check GITHUB_API_URL.",
             ) from error
@@ -481,7 +481,7 @@ def _of_tls(error: BaseException) -> str:
 
 
 def _origin(url: str) -> str | None:
-    """Scheme, host and port of a URL, as they are connected to; None for what is no http or https URL."""
+    """Scheme, host and port of a URL, as they are connected to; None for what is not an http or https URL."""
     try:
         parts = urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]

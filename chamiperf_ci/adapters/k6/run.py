@@ -335,20 +335,20 @@ class _Supervision:
         next_count = self._began + _COUNT_EVERY_S
         while not all(process.ended for process in self._processes):
             now = time.monotonic()
-            self._heed(now - self._began, timeout_s)
+            self._check_stop(now - self._began, timeout_s)
             if now >= self._kill_at:
                 return
             if now >= next_vitals:
                 # From now, not from when it was due: looks that catch up would measure CPU over no time at all.
                 next_vitals = now + _VITALS_EVERY_S
                 self.vitals.append(self._pulse.sample())
-                self._see_whether_it_began()
+                self._detect_start()
             if now >= next_count and self.vitals:
                 next_count = now + _COUNT_EVERY_S
                 self._observe(show)
             time.sleep(_LOOK_S)
 
-    def _heed(self, elapsed_s: float, timeout_s: float) -> None:
+    def _check_stop(self, elapsed_s: float, timeout_s: float) -> None:
         """Stop if the user, the time-out, or the end of another segment says so."""
         if self._stop.requested:
             if self.order is None:
@@ -370,7 +370,7 @@ class _Supervision:
         for process in self._processes:
             process.stop()
 
-    def _see_whether_it_began(self) -> None:
+    def _detect_start(self) -> None:
         if self._load_began is not None:
             return
         if self._paused and all(process.live.waiting() for process in self._processes):

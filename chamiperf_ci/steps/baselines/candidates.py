@@ -310,16 +310,16 @@ _UNFIT = frozenset({Overrule.INVALID, Overrule.INCOMPLETE, Overrule.FAULT})
 
 
 @dataclass(frozen=True, slots=True)
-class Fitting:
+class SelectedRuns:
     """What a proposal takes of a range, and sentences about the rest."""
 
     taken: tuple[Candidate, ...]
-    passed_over: tuple[str, ...]
+    skipped: tuple[str, ...]
 
 
-def fitting(
+def select_runs(
     found: Sequence[Candidate], baselines: Baselines, *, replaces: bool, overrule: Collection[Overrule] = ()
-) -> Fitting:
+) -> SelectedRuns:
     """Return the newest nights that a baseline has room for, without those that are accepted already or unfit.
 
     Args:
@@ -329,13 +329,13 @@ def fitting(
         overrule: Objections that the person overrules.
     """
     groups: dict[str, list[Candidate]] = {}
-    passed_over = []
+    skipped = []
     for one in sorted(found, key=lambda one: (one.started_at, one.run_id)):
         key = fingerprint_key(one.fingerprint)
         accepted = [] if replaces else _accepted_ids(baselines, key)
         unfit = next((text for kind, text in one.objections if kind in _UNFIT and kind not in overrule), "")
         if why := "it is accepted already" if one.run_id in accepted else unfit:
-            passed_over.append(f"run {one.run_id} of {one.fingerprint.scenario} is passed over: {why}")
+            skipped.append(f"run {one.run_id} of {one.fingerprint.scenario} is skipped: {why}")
         else:
             groups.setdefault(key, []).append(one)
     taken: list[Candidate] = []
@@ -344,8 +344,8 @@ def fitting(
         newest = group[len(group) - room :] if room < len(group) else group
         taken += newest
         if older := len(group) - len(newest):
-            passed_over.append(_too_many(key, older, room))
-    return Fitting(tuple(taken), tuple(passed_over))
+            skipped.append(_too_many(key, older, room))
+    return SelectedRuns(tuple(taken), tuple(skipped))
 
 
 def _accepted_ids(baselines: Baselines, key: str) -> list[str]:
@@ -356,11 +356,11 @@ def _accepted_ids(baselines: Baselines, key: str) -> list[str]:
 def _too_many(key: str, older: int, room: int) -> str:
     runs = counted(older, "run of {key} is", "runs of {key} are").format(key=key)
     if room:
-        return f"{runs} passed over: a baseline has up to {RUNS_WANTED}, and the newest are taken"
-    return f"{runs} passed over: its baseline has {RUNS_WANTED} already; --replace puts newer ones in their place"
+        return f"{runs} skipped: a baseline has up to {RUNS_WANTED}, and the newest are taken"
+    return f"{runs} skipped: its baseline has {RUNS_WANTED} already; --replace puts newer ones in their place"
 
 
-def doubts(key: str, entry: EnvironmentBaseline, baselines: Baselines) -> tuple[str, ...]:
+def review_warnings(key: str, entry: EnvironmentBaseline, baselines: Baselines) -> tuple[str, ...]:
     """Return sentences about a baseline's runs: outliers, different builds, several of one day; empty for a good one.
 
     Args:
@@ -458,7 +458,7 @@ def candidates(sources: Sources, baselines: Baselines) -> tuple[Candidate, ...]:
 
 
 def runs_in(places: Sequence[Path]) -> tuple[Run, ...]:
-    """Read runs; of a folder's, repeats, pairs and drills are passed over, a file that is named is not."""
+    """Read runs; of a folder's, repeats, pairs and drills are skipped, a file that is named is not."""
     found: list[Run] = []
     for place in places:
         runs = read_runs([place])

@@ -173,7 +173,7 @@ def init_file(path: Path, *, sources: Sources, who: str | None, reason: str, lin
         options=sources.options,
     )
     show(begun.proposal)
-    for text in (*begun.passed_over, *filter(None, [begun.thin])):
+    for text in (*begun.skipped, *filter(None, [begun.thin])):
         click.echo(f"warning: {plain(text)}", err=True)
     for known in begun.baselines.acknowledgements:
         where = f"{known.scenario} / {known.endpoint} {known.metric}"

@@ -29,9 +29,9 @@ from chamiperf_ci.steps.baselines.candidates import (
     Candidate,
     MissedTarget,
     Overrule,
-    doubts,
     one_environment,
     overruled,
+    review_warnings,
 )
 from chamiperf_ci.steps.compare.measure import ERRORS, STALLED
 from chamiperf_ci.verdict.change import THIN_FACTORS
@@ -64,7 +64,7 @@ def apply_patch(baselines: Baselines, operations: list[Operation], *, where: str
         where: Names the patch in messages.
 
     Raises:
-        ConfigurationError: The patch was made against another state, is no patch, or leaves accepted runs whose
+        ConfigurationError: The patch was made against another state, is not a patch, or leaves accepted runs whose
             digests do not fit.
     """
     again = "Propose it again from the present file: chamiperf update-baseline propose."
@@ -154,7 +154,7 @@ def propose(baselines: Baselines, candidates: Sequence[Candidate], intent: Inten
     """Return the change that accepting the candidates would make.
 
     Raises:
-        ConfigurationError: No reason is given; a run is no candidate and that was not overruled; the runs are of
+        ConfigurationError: No reason is given; a run is not a candidate and that was not overruled; the runs are of
             several environments; a run is accepted already; there would be more than five; or the accepted runs were
             edited by hand, which a new digest would hide.
     """
@@ -184,7 +184,10 @@ def propose(baselines: Baselines, candidates: Sequence[Candidate], intent: Inten
         warnings=tuple(
             text
             for key, entry in entries.items()
-            for text in (*_left_thin(key, baselines.accepted_runs.get(key), entry), *doubts(key, entry, proposed))
+            for text in (
+                *_left_thin(key, baselines.accepted_runs.get(key), entry),
+                *review_warnings(key, entry, proposed),
+            )
         ),
     )
 
@@ -322,13 +325,13 @@ class Beginning:
     Attributes:
         proposal: The accepted runs, as any other proposal.
         baselines: The whole file: rules, accepted runs, the first night, acknowledgements.
-        passed_over: Sentences about runs that were not taken.
+        skipped: Sentences about runs that were not taken.
         thin: What is begun from fewer than three runs; empty where nothing is.
     """
 
     proposal: Proposal
     baselines: Baselines
-    passed_over: tuple[str, ...]
+    skipped: tuple[str, ...]
     thin: str
 
 
@@ -360,11 +363,11 @@ def begin(
     refuse_edited(baselines)
     if not re.fullmatch(r"https?://[^\s/]+\S*", link):
         raise ConfigurationError(
-            f"{link!r} is no address",
+            f"{link!r} is not an address",
             where="--link",
             remedy="Give the page where the work on missed targets is tracked, such as an issue's, with its https://.",
         )
-    chosen = _newest_five([one for one in candidates if not _bars(one)]) or list(candidates)
+    chosen = _newest_five([one for one in candidates if not _rejection_reasons(one)]) or list(candidates)
     one_environment(chosen, baselines, begins=True)
     name = chosen[0].fingerprint.environment
     if baselines.knows(name):
@@ -373,10 +376,10 @@ def begin(
             where="--baselines",
             remedy=_add_instead(candidates, name, options),
         )
-    passed_over = tuple(
-        f"run {one.run_id} of {one.fingerprint.scenario} is passed over: {bars[0]}"
+    skipped = tuple(
+        f"run {one.run_id} of {one.fingerprint.scenario} is skipped: {reasons[0]}"
         for one in candidates
-        if (bars := _bars(one))
+        if (reasons := _rejection_reasons(one))
     )
     unacknowledged = tuple(
         dict.fromkeys(
@@ -386,9 +389,9 @@ def begin(
             if missed.key.metric == ERRORS
         )
     )
-    if len(passed_over) == len(candidates):
+    if len(skipped) == len(candidates):
         raise ConfigurationError(
-            f"there is no run to accept: {passed_over[-1]}",
+            f"there is no run to accept: {skipped[-1]}",
             where="--runs, --history, --history-branch",
             remedy="Mend what it names, and measure again.",
         )
@@ -407,7 +410,7 @@ def begin(
                 "acknowledgements": (*baselines.acknowledgements, *known),
             }
         ),
-        passed_over=(*passed_over, *unacknowledged),
+        skipped=(*skipped, *unacknowledged),
         thin=_thin(proposal),
     )
 
@@ -434,7 +437,7 @@ def _thin(proposal: Proposal) -> str:
     return f"too few to find most slow-downs: {', '.join(few)}; {wanted}" if few else ""
 
 
-def _bars(candidate: Candidate) -> tuple[str, ...]:
+def _rejection_reasons(candidate: Candidate) -> tuple[str, ...]:
     """Why a run cannot begin a baseline; a missed target is no bar, it is acknowledged."""
     return tuple(text for kind, text in candidate.objections if kind is not Overrule.MISSED_TARGET)
 

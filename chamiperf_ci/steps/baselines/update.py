@@ -20,7 +20,7 @@ from chamiperf_ci.models.target import Identity
 from chamiperf_ci.render.baselines import findings_table, layout, patch_text, table
 from chamiperf_ci.render.escaping import markdown, plain
 from chamiperf_ci.render.numbers import counted
-from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, Sources, candidates, fitting
+from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, Sources, candidates, select_runs
 from chamiperf_ci.steps.baselines.propose import Intent, Operation, Proposal, apply_patch, propose, retire
 from chamiperf_ci.steps.baselines.review import check
 from chamiperf_ci.steps.compare.step import RESTORE
@@ -149,14 +149,14 @@ def _chosen(sources: Sources, present: Baselines, wanted: Intent) -> tuple[Candi
     found = candidates(sources, present)
     if sources.store is None:
         return found
-    chosen = fitting(found, present, replaces=wanted.act == "replace", overrule=wanted.overrule)
-    for text in chosen.passed_over:
+    chosen = select_runs(found, present, replaces=wanted.act == "replace", overrule=wanted.overrule)
+    for text in chosen.skipped:
         click.echo(plain(text), err=True)
     if not chosen.taken:
         raise ConfigurationError(
             "no night of this range is left to accept",
             where="--environment, --scenario, --since, --until",
-            remedy="The lines above say why each is passed over.",
+            remedy="The lines above say why each is skipped.",
         )
     return chosen.taken
 

@@ -325,7 +325,7 @@ def described(work: OtherWork) -> Fact:
 
 
 def excused(target: TargetResult, work: OtherWork) -> TargetResult:
-    """Return what is left of a target: a miss that other work can explain is no word about the service."""
+    """Return what is left of a target: a miss that other work can explain says nothing about the service."""
     if work.may_be_the_stack or target.verdict is not TargetVerdict.MISSED or target.low is not None:
         return target
     if target.value and target.limit:

@@ -57,7 +57,7 @@ def conclude(unchanged: DrillEffect, effects: Sequence[DrillEffect]) -> tuple[Wo
     return "not proved", ExitCode.VERDICT_NO
 
 
-# A drill's run is no candidate for anybody else's baseline, and may miss a target: here it is compared with itself.
+# A drill's run is not a candidate for anybody else's baseline, and may miss a target: here it is compared with itself.
 _OVERRULE = frozenset({Overrule.KIND, Overrule.MISSED_TARGET, Overrule.FAILING})
 
 

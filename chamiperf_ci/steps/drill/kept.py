@@ -67,5 +67,5 @@ def newest_drills(history: Path, environment: str) -> KeptDrills:
         try:
             drills.append(read_drill(folder / name))
         except ConfigurationError as error:
-            problems.append(f"{environment}/{_FOLDER}/{name} is passed over: {error.wrong}")
+            problems.append(f"{environment}/{_FOLDER}/{name} is skipped: {error.wrong}")
     return KeptDrills(tuple(drills), tuple(problems))

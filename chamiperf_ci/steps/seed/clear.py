@@ -161,7 +161,7 @@ def choose_own(client: Chamicore, driver: Driver, path: Path, run_id: str | None
     rule = client.dialect.identity.run_id
     if run_id is not None and re.fullmatch(rule, run_id) is None:
         raise ConfigurationError(
-            f"{run_id!r} is no run id: they match {rule}",
+            f"{run_id!r} is not a run id: one matches {rule}",
             where="--run-id",
             remedy="seed.json and the nodes' ids name it.",
         )

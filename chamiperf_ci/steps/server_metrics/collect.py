@@ -263,7 +263,7 @@ class StoredDatabase:
         """Nothing: Prometheus looks."""
 
     def stop(self, started_at: float, ended_at: float) -> DatabaseFigures:
-        """Ask what was stored; that there is no exporter is no news."""
+        """Ask what was stored; that there is no exporter is not news."""
         try:
             stored = self._store.samples(exporter.NAMES, start=started_at, end=ended_at)
         except OutsideServiceError:

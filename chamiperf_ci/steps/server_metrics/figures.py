@@ -391,7 +391,7 @@ def told(
             seen = f"its metrics were read {len(within.looks)} times in the phase, and a rate needs two"
             for name, unit in TARGETED:
                 yield unavailable(service, name, unit, "; ".join(part for part in (problem, seen) if part))
-    # Of a service that was left alone, a look that is too short for a slope is no news.
+    # Of a service that was left alone, a look that is too short for a slope is not news.
     yield from (
         growth for growth in memory_growth(service, recording, source) if under_load or growth.value is not None
     )

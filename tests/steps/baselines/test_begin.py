@@ -58,9 +58,9 @@ def test_a_beginning_from_fewer_than_three_runs_is_called_thin():
 def test_a_run_that_cannot_be_judged_is_passed_over_and_named():
     runs = [made_run(0), made_run(1, complete=False), made_run(2, run_kind=RunKind.DRILL)]
     begun = begun_with(runs)
-    assert begun.passed_over == (
-        "run boot0001 of boot_storm is passed over: the load did not come to its planned end",
-        "run boot0002 of boot_storm is passed over: it is a drill run; only nights and quick runs are candidates",
+    assert begun.skipped == (
+        "run boot0001 of boot_storm is skipped: the load did not come to its planned end",
+        "run boot0002 of boot_storm is skipped: it is a drill run; only nights and quick runs are candidates",
     )
 
 
@@ -173,5 +173,5 @@ def test_an_acknowledgement_that_no_longer_applies_is_named_for_removal():
 @pytest.mark.parametrize("link", ["URL", "example.org/1", "https://", "https:// x"])
 def test_a_link_that_is_no_address_is_refused(link):
     baselines = shipped_baselines()
-    with pytest.raises(ConfigurationError, match="is no address"):
+    with pytest.raises(ConfigurationError, match="is not an address"):
         begin(baselines, [from_run(made_run(0), baselines)], **(SAID | {"link": link}))

@@ -130,7 +130,7 @@ def judged(seed, situation, *, old_entries=False):
 
 
 def stands_in_sight(verdict):
-    """Not exit 0; or what was found stands above the folds with its size, and the word is no pass."""
+    """Not exit 0; or what was found stands above the folds with its size, and the word is not a pass."""
     if verdict.outcome.exit_code != 0:
         return True
     named = [row for row in verdict.rows if row.compared and row.verdict is RowVerdict.INCONCLUSIVE]

@@ -48,4 +48,4 @@ def test_a_damaged_drill_is_passed_over_and_named(store):
     [name] = kept.add(store, DRILL)
     (store.root / name).write_text("{")
     found = kept.newest_drills(store.root, "lab")
-    assert (found.drills, found.problems[0].startswith(f"{name} is passed over: not valid JSON")) == ((), True)
+    assert (found.drills, found.problems[0].startswith(f"{name} is skipped: not valid JSON")) == ((), True)
