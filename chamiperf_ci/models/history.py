@@ -1,6 +1,6 @@
 """What is kept of a night: the entry of the history, and the alerts it raised."""
 
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
@@ -10,14 +10,6 @@ from chamiperf_ci.models.document import Count, Document, Number, Value
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.vocabulary import RowVerdict, Statistic, TargetVerdict
-
-CLOCKS_DIFFER = timedelta(minutes=15)
-"""What begins later than this from now is of a clock that is wrong."""
-
-
-def is_to_come(moment: datetime, now: datetime | None) -> bool:
-    """Whether a time lies ahead of now; never where nobody knows what time it is."""
-    return now is not None and moment - now > CLOCKS_DIFFER
 
 
 class HistoryRow(NamedTuple):

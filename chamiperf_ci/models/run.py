@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 from statistics import median
 from typing import Annotated, ClassVar, Literal
@@ -12,6 +13,14 @@ from chamiperf_ci.models.document import Count, Document, Number, Value
 from chamiperf_ci.models.plan import SUSTAINED, Plan
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RunReason, TargetVerdict
+
+CLOCKS_DIFFER = timedelta(minutes=15)
+"""What begins later than this from now is of a clock that is wrong."""
+
+
+def is_to_come(moment: datetime, now: datetime | None) -> bool:
+    """Whether a time lies ahead of now; never where nobody knows what time it is."""
+    return now is not None and moment - now > CLOCKS_DIFFER
 
 
 class RunKind(StrEnum):

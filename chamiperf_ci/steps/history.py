@@ -22,9 +22,9 @@ from chamiperf_ci.adapters.files import PRODUCER, first_wrong
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import AcceptedRow
-from chamiperf_ci.models.history import HistoryEntry, HistoryRow, is_to_come
+from chamiperf_ci.models.history import HistoryEntry, HistoryRow
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.run import Run, RunKind, is_to_come
 from chamiperf_ci.models.verdict import Row, RowKey, Verdict
 from chamiperf_ci.models.vocabulary import TargetVerdict
 from chamiperf_ci.render.baselines import laid_out

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chamiperf_ci.models.history import NOT_MEASURING, AlertLine, is_to_come
-from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.history import NOT_MEASURING, AlertLine
+from chamiperf_ci.models.run import RunKind, is_to_come
 from chamiperf_ci.render import alerts as texts
 from chamiperf_ci.steps.alerts.findings import UNNAMED, JudgedNight, Trouble
 from chamiperf_ci.steps.history import EntryName

@@ -14,8 +14,8 @@ from chamiperf_ci.adapters.github.issues import Issue
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.adapters.webhook import Webhook
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
-from chamiperf_ci.models.history import NOT_MEASURING, Alert, AlertLine, is_to_come
-from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.history import NOT_MEASURING, Alert, AlertLine
+from chamiperf_ci.models.run import RunKind, is_to_come
 from chamiperf_ci.models.verdict import ScenarioOutcome, Verdict
 from chamiperf_ci.render import alerts as words
 from chamiperf_ci.steps import history as kept

@@ -20,9 +20,9 @@ from chamiperf_ci.models.baselines import (
     EnvironmentBaseline,
     fingerprint_key,
 )
-from chamiperf_ci.models.history import HistoryEntry, is_to_come
+from chamiperf_ci.models.history import HistoryEntry
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.run import Run, RunKind, is_to_come
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.verdict import Row, RowKey, TargetResult
 from chamiperf_ci.models.vocabulary import RowReason, TargetVerdict

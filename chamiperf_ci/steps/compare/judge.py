@@ -10,8 +10,7 @@ from chamiperf_ci.adapters.files import PRODUCER, catalogue
 from chamiperf_ci.models import verdict as model
 from chamiperf_ci.models.baselines import Baselines, KnownProblem
 from chamiperf_ci.models.drill import Drill, sensitivity
-from chamiperf_ci.models.history import is_to_come
-from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.run import Run, RunKind, is_to_come
 from chamiperf_ci.models.verdict import (
     Acknowledgement,
     Counts,

@@ -10,9 +10,8 @@ from statistics import median
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
 from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline
-from chamiperf_ci.models.history import is_to_come
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import Run, RunKind, RunProblem, Series
+from chamiperf_ci.models.run import Run, RunKind, RunProblem, Series, is_to_come
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.verdict import Fact, RowKey, ScenarioOutcome, TargetResult
 from chamiperf_ci.models.vocabulary import FactWord, RowReason, RunReason, Statistic, TargetVerdict
