@@ -315,13 +315,17 @@ def _row_key(scenario: str, endpoint: str, metric: str) -> RowKey:
 
 @contextmanager
 def _collecting_later() -> Iterator[None]:
-    """Hold the garbage collector back: years of entries hold no cycles, and it would look through all of them often."""
+    """Hold the garbage collector back, and keep what was read out of its later rounds.
+
+    Years of entries hold no cycles, and it would look through all of them often.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            gc.freeze()
             gc.enable()
 
 

@@ -57,6 +57,9 @@ def _split(segment: Floats, smallest_segment: int) -> tuple[int, float]:
     """Return where a segment is best split, and p; p stops being exact once it is known to lie above `LARGEST_P`."""
     ordered = np.sort(segment)
     n = len(segment)
+    if ordered[-1] - ordered[0] <= _ROUNDING * max(1.0, abs(ordered[-1])):
+        # The energy of equal values is rounding, whose largest place would pass for a change.
+        return smallest_segment, 1.0
     ranks = np.argsort(np.argsort(segment, kind="stable"), kind="stable")
     observed = _energy(ordered, ranks[np.newaxis], smallest_segment)[0]
     best = int(np.argmax(observed))

@@ -1,5 +1,7 @@
 """E-divisive: the statistic against its definition, and where it says a series changed."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,11 @@ def test_noise_has_no_change():
 
 def test_constant_data_has_no_change():
     assert change_points([4.6] * 50) == ()
+
+
+@pytest.mark.parametrize("level", [math.log(5.0), math.log(0.103), -7.3, 0.1])
+def test_equal_nights_have_no_change_whatever_their_energy_is_rounded_to(level):
+    assert change_points([level] * 180) == ()
 
 
 @pytest.mark.parametrize("length", [0, 1, 9])
