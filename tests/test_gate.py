@@ -57,6 +57,11 @@ def test_the_summary_says_what_stopped_the_load(tmp_path):
     assert "- **smoke** ended with 1\n- not run because of smoke: load, compare\n- 🟢 wait\n" in summary
 
 
+def test_steps_after_the_gate_write_their_own_lines_again(tmp_path):
+    gate("wait success 0", tmp_path, CHAMIPERF_STEP_LINES=str(tmp_path / "lines"), GITHUB_ENV=str(tmp_path / "env"))
+    assert (tmp_path / "env").read_text() == "CHAMIPERF_STEP_LINES=\n"
+
+
 def test_the_summary_folds_what_went_well_into_one_line(tmp_path):
     _, summary = gate("wait success 0\nsmoke success 0\nload success 0\ncompare success 0\nconfirm skipped", tmp_path)
     assert summary.startswith("### Steps\n\n- 🟢 wait, smoke, load, compare\n\nExit code 0. ")

@@ -62,5 +62,7 @@ minutes=$((($(date +%s) - ${STARTED:-$(date +%s)} + 59) / 60))
   [ -z "${NEXT:-}" ] || printf '\n### What comes next\n\n%s\n' "$NEXT"
   printf '\nExit code %s. Runner minutes used: %s.\n\n' "$result" "$minutes"
 } >>"${GITHUB_STEP_SUMMARY:-/dev/stderr}"
+# Steps of the job after this one write their own lines again.
+printf 'CHAMIPERF_STEP_LINES=\n' >>"${GITHUB_ENV:-/dev/null}"
 printf 'exit-code=%s\n' "$result" >>"${GITHUB_OUTPUT:-/dev/stderr}"
 exit "$result"
