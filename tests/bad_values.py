@@ -212,6 +212,9 @@ def bad_command(draw, folder):
         arguments.append(draw.choice(option.opts))
         if not option.is_flag:
             arguments.append(bad_value(draw, option, folder))
+    if words == ("wait",) and "--timeout" not in arguments:
+        # It waits 90 s for what is not there, as it should.
+        arguments += ["--timeout", "0.2s"]
     return [argument.replace("\0", "") for argument in arguments]
 
 
