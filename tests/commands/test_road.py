@@ -130,10 +130,11 @@ def seed(seeded, folder, *arguments, **variables):
 
 
 def removed(seeded, folder):
-    """Take the nodes away again, on the road itself; whether some were there."""
+    """Take the nodes away again, on the road itself; how many were there."""
+    there = read_document(folder / "out" / "seed.json", Seed).counts["components"]
     done = command("seed", *HERE, "--remove", cwd=folder, **environment(seeded[0], cwd=folder))
     assert done.returncode == 0, done.stderr
-    return read_document(folder / "out" / "seed.json", Seed).counts["components"] > 0
+    return there
 
 
 def test_no_proxy_of_the_environment_sees_what_is_seeded(seeded, tmp_path):
@@ -141,7 +142,7 @@ def test_no_proxy_of_the_environment_sees_what_is_seeded(seeded, tmp_path):
         names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
         done = seed(seeded, tmp_path, **dict.fromkeys(names, proxy.url))
         assert (done.returncode, proxy.asked) == (0, []), done.stderr
-    assert removed(seeded, tmp_path)
+    assert removed(seeded, tmp_path) == 5
 
 
 def test_nothing_is_seeded_past_a_certificate_without_alternative_names(seeded, tmp_path):
@@ -157,7 +158,7 @@ def test_seeding_reads_a_ca_file_whatever_stands_around_its_certificates(seeded,
     with front(seeded[0].url("smd"), tls=context) as port:
         done = seed(seeded, tmp_path, "--ca-file", ca, CHAMICORE_TEST_SMD_URL=f"https://127.0.0.1:{port}")
     assert done.returncode == 0, done.stderr
-    assert removed(seeded, tmp_path)
+    assert removed(seeded, tmp_path) == 5
 
 
 def test_nothing_is_seeded_where_a_name_has_two_families_and_the_service_one(seeded, tmp_path):
