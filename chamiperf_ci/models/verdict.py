@@ -235,6 +235,11 @@ class ScenarioOutcome(Value):
     judged_targets_only: bool = False
     """A quick run without accepted runs of its own profile: nothing was compared, and the first sentence says so."""
 
+    @property
+    def never_possible(self) -> bool:
+        """The stack lacks what the scenario needs, and had it in no accepted run: that is said, and costs nothing."""
+        return {*self.reasons, *self.repeat_reasons} == {RunReason.NOT_POSSIBLE} and self.baseline_runs == 0
+
 
 class StatementChange(Value):
     """A database statement that takes several times as long as in the accepted runs; it decides nothing by itself."""

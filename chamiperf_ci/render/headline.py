@@ -394,7 +394,8 @@ def _so_far(row: Row) -> str:
 
 def _not_judged(verdict: Verdict, several: bool) -> Headline:
     rows, scenarios = verdict.rows, verdict.scenarios
-    if broken := [scenario for scenario in scenarios if not scenario.valid]:
+    invalid = [scenario for scenario in scenarios if not scenario.valid]
+    if broken := [scenario for scenario in invalid if not scenario.never_possible]:
         return _broken(broken, all_of=len(broken) == len(scenarios))
     if undecided := [scenario for scenario in scenarios if scenario.repeat_reasons]:
         first = undecided[0]
@@ -415,7 +416,7 @@ def _not_judged(verdict: Verdict, several: bool) -> Headline:
         row for row in rows if row.target.verdict is TargetVerdict.INVALID
     ]
     if not unsure:
-        return _unborne("invalid")
+        return _broken(invalid, all_of=len(invalid) == len(scenarios)) if invalid else _unborne("invalid")
     first_row = unsure[0]
     of_row = first_row.verdict is RowVerdict.INVALID and first_row.compared and not first_row.forgiven
     said = row_sentence(first_row) if of_row else target_sentence(first_row.target)

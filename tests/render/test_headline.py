@@ -55,6 +55,13 @@ def test_the_worst_regression_is_named_and_the_others_are_counted():
     )
 
 
+def test_what_a_stack_never_had_is_not_the_headline_of_another_scenarios_rows():
+    impossible = made_scenario("dhcp_sync_burst", valid=False, reasons=(RunReason.NOT_POSSIBLE,), baseline_runs=0)
+    lost = made_row(RowVerdict.UNAVAILABLE, RowReason.NOT_MEASURED, change=None, current_values=())
+    assert headline("invalid", (lost,), (*ONE, impossible)).startswith("Boot script p99")
+    assert "cannot do what the scenario asks" in headline("invalid", (), (impossible,)).lower()
+
+
 def test_an_acknowledged_regression_is_not_the_headline():
     known = made_row(metric="p95", change=made_change(0.5, 0.3, 0.7, d=0.4), acknowledged=KNOWN)
     assert headline("regression", (REGRESSED, known), ONE).startswith("Boot script p99 +")

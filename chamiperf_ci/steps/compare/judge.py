@@ -227,8 +227,8 @@ def _run_reasons(scenarios: Sequence[ScenarioOutcome]) -> list[RunReason]:
     return [
         reason
         for scenario in scenarios
+        if not scenario.never_possible
         for reason in (*scenario.reasons, *scenario.repeat_reasons)
-        if not (reason is RunReason.NOT_POSSIBLE and scenario.baseline_runs == 0)
     ]
 
 
