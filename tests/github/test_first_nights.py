@@ -57,5 +57,5 @@ def check(name, runs, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     ended(report, "--all")
     summary = (tmp_path / "summary").read_text()
-    head = summary.partition("\n|")[0].rstrip()
+    head = summary.partition("\n|")[0].partition("\n- ")[0].rstrip()
     golden.check(GOLDEN / f"{name}.txt", f"exit code {code}\n--- compare ends with\n{sentence}--- summary\n{head}\n")

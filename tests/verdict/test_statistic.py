@@ -92,7 +92,7 @@ def test_no_requests_at_all_are_not_measured(some):
 
 
 def test_only_a_quantile_has_requests_beyond_it():
-    with pytest.raises(ValueError, match="throughput is no quantile"):
+    with pytest.raises(ValueError, match="throughput is not a quantile"):
         quantile_statistic(windows(20), MetricClass.THROUGHPUT)
 
 
