@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import click
 from pydantic import SecretStr
@@ -20,9 +20,7 @@ from pydantic import SecretStr
 from chamiperf_ci.adapters.files import check_secret, read_secret, require_writable
 from chamiperf_ci.adapters.history import BranchHistory, FolderHistory
 from chamiperf_ci.models.dialect import new_run_id
-from chamiperf_ci.models.target import CredentialKind, Service, Tls
-from chamiperf_ci.models.vocabulary import FailOn
-from chamiperf_ci.steps.targets import (
+from chamiperf_ci.models.target import (
     GATEWAY_VARIABLE,
     GRAFANA_VARIABLE,
     KEA_SYNC_VARIABLE,
@@ -30,9 +28,14 @@ from chamiperf_ci.steps.targets import (
     NETWORK,
     PROMETHEUS_VARIABLE,
     URL_VARIABLES,
-    GivenCredential,
-    GivenTarget,
+    CredentialKind,
+    Service,
+    Tls,
 )
+from chamiperf_ci.models.vocabulary import FailOn
+
+if TYPE_CHECKING:
+    from chamiperf_ci.steps.targets import GivenTarget
 
 Command = Callable[..., Any]
 """A click command, or the function that becomes one."""
@@ -442,8 +445,13 @@ _NAMES: Final = (
 )
 
 
-def _given(values: Mapping[str, Any], context: click.Context) -> GivenTarget:
+def _given(values: Mapping[str, Any], context: click.Context) -> "GivenTarget":
     """One typed object; a gateway on the command line hides service URLs that come from variables."""
+    from chamiperf_ci.steps.targets import (  # noqa: PLC0415 - brings the HTTP client, which most commands need not
+        GivenCredential,
+        GivenTarget,
+    )
+
     services = {service: f"{service.replace('-', '_')}_url" for service in Service}
     typed = {name for name in values if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     return GivenTarget(

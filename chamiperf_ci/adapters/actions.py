@@ -10,7 +10,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from chamiperf_ci.adapters import bounds
 from chamiperf_ci.errors import ConfigurationError
 
 SUMMARY_LIMIT_BYTES = 900_000
@@ -261,6 +260,8 @@ def read_event(environment: Mapping[str, str] = os.environ) -> Event:
     Raises:
         ConfigurationError: The event's file cannot be read or is not what GitHub writes.
     """
+    from chamiperf_ci.adapters import bounds  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
     name = environment.get("GITHUB_EVENT_NAME", "")
     path = environment.get("GITHUB_EVENT_PATH", "")
     try:

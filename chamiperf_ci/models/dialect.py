@@ -17,7 +17,7 @@ from chamiperf_ci.models.target import Service
 class _Part(BaseModel):
     """A part of the file; what only the load scripts read of it is left out."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Vector(_Part):

@@ -21,7 +21,7 @@ Number = Annotated[float, Field(ge=-_BEYOND_ANYTHING, le=_BEYOND_ANYTHING)]
 class Value(BaseModel):
     """A frozen value inside a document; unknown keys, NaN and infinities are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Document(Value):

@@ -1,6 +1,7 @@
 """Where a stack is and what it is made of: its services, the embedded stack's state, the fingerprint."""
 
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -262,6 +263,24 @@ class Service(StrEnum):
     DISCOVERY = "discovery"
     POWER = "power"
     MCP = "mcp"
+
+
+NETWORK: Final = "198.18.0.0/15"
+"""RFC 2544's addresses for benchmarks: 131,072 of them, routed nowhere."""
+URL_VARIABLES: Final[Mapping[Service, str]] = {
+    Service.AUTH: "CHAMICORE_TEST_AUTH_URL",
+    Service.SMD: "CHAMICORE_TEST_SMD_URL",
+    Service.BSS: "CHAMICORE_TEST_BSS_URL",
+    Service.CLOUD_INIT: "CHAMICORE_TEST_CLOUDINIT_URL",
+    Service.DISCOVERY: "CHAMICORE_TEST_DISCOVERY_URL",
+    Service.POWER: "CHAMICORE_TEST_POWER_URL",
+    Service.MCP: "CHAMICORE_TEST_MCP_URL",
+}
+GATEWAY_VARIABLE: Final = "CHAMIPERF_GATEWAY_URL"
+KEA_VARIABLE: Final = "CHAMIPERF_KEA_URL"
+KEA_SYNC_VARIABLE: Final = "CHAMIPERF_KEASYNC_URL"
+PROMETHEUS_VARIABLE: Final = "CHAMIPERF_PROMETHEUS_URL"
+GRAFANA_VARIABLE: Final = "CHAMIPERF_GRAFANA_URL"
 
 
 class Credential(Value):

@@ -8,10 +8,7 @@ from typing import Any, Final
 from chamiperf_ci.adapters import actions, otlp
 from chamiperf_ci.adapters.otlp import Gauge
 from chamiperf_ci.errors import ConfigurationError, ToolkitError
-from chamiperf_ci.models.verdict import Row, Verdict
-from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
-from chamiperf_ci.render.escaping import address_of, markdown, without_hosts
-from chamiperf_ci.steps.targets import (
+from chamiperf_ci.models.target import (
     GATEWAY_VARIABLE,
     GRAFANA_VARIABLE,
     KEA_SYNC_VARIABLE,
@@ -19,6 +16,9 @@ from chamiperf_ci.steps.targets import (
     PROMETHEUS_VARIABLE,
     URL_VARIABLES,
 )
+from chamiperf_ci.models.verdict import Row, Verdict
+from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
+from chamiperf_ci.render.escaping import address_of, markdown, without_hosts
 
 _SHOW = "CHAMIPERF_SHOW_HOSTS"
 _OTHERS = {

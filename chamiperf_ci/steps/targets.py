@@ -16,7 +16,14 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.target import (
     CHAMICORE,
+    GATEWAY_VARIABLE,
+    GRAFANA_VARIABLE,
+    KEA_SYNC_VARIABLE,
+    KEA_VARIABLE,
+    NETWORK,
+    PROMETHEUS_VARIABLE,
     TOKEN_FILE,
+    URL_VARIABLES,
     Credential,
     CredentialKind,
     Service,
@@ -165,22 +172,6 @@ def _secret(folder: Path, path: Path | None, key: str) -> SecretStr | None:
     return None if path is None else read_secret(folder / path, option=key)
 
 
-NETWORK: Final = "198.18.0.0/15"
-"""RFC 2544's addresses for benchmarks: 131,072 of them, routed nowhere."""
-URL_VARIABLES: Final[Mapping[Service, str]] = {
-    Service.AUTH: "CHAMICORE_TEST_AUTH_URL",
-    Service.SMD: "CHAMICORE_TEST_SMD_URL",
-    Service.BSS: "CHAMICORE_TEST_BSS_URL",
-    Service.CLOUD_INIT: "CHAMICORE_TEST_CLOUDINIT_URL",
-    Service.DISCOVERY: "CHAMICORE_TEST_DISCOVERY_URL",
-    Service.POWER: "CHAMICORE_TEST_POWER_URL",
-    Service.MCP: "CHAMICORE_TEST_MCP_URL",
-}
-GATEWAY_VARIABLE: Final = "CHAMIPERF_GATEWAY_URL"
-KEA_VARIABLE: Final = "CHAMIPERF_KEA_URL"
-KEA_SYNC_VARIABLE: Final = "CHAMIPERF_KEASYNC_URL"
-PROMETHEUS_VARIABLE: Final = "CHAMIPERF_PROMETHEUS_URL"
-GRAFANA_VARIABLE: Final = "CHAMIPERF_GRAFANA_URL"
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

@@ -3,13 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, Direction
 from chamiperf_ci.verdict.change import MOST_HISTORY, Estimate, change
 from chamiperf_ci.verdict.statistic import as_worse, is_quantity
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 SMALLEST_SEGMENT = 5
 PERMUTATIONS = 199
@@ -18,8 +22,6 @@ _SEED = 20250218
 _BLOCK = 32
 _FIRST_BATCH = 19
 _ROUNDING = 1e-9
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ def change_points(values: Sequence[float], *, smallest_segment: int = SMALLEST_S
         values: Finite numbers in time order, for latencies their logs.
         smallest_segment: Fewest values on either side of a change, at least 2.
     """
+    import numpy as np
+
     series = np.asarray(values, dtype=np.float64)
     found: list[ChangePoint] = []
     open_segments = [(0, len(series))]
@@ -53,8 +57,10 @@ def change_points(values: Sequence[float], *, smallest_segment: int = SMALLEST_S
     return tuple(sorted(found, key=lambda point: point.place))
 
 
-def _split(segment: Floats, smallest_segment: int) -> tuple[int, float]:
+def _split(segment: "Floats", smallest_segment: int) -> tuple[int, float]:
     """Return where a segment is best split, and p; p stops being exact once it is known to lie above `LARGEST_P`."""
+    import numpy as np
+
     ordered = np.sort(segment)
     n = len(segment)
     if ordered[-1] - ordered[0] <= _ROUNDING * max(1.0, abs(ordered[-1])):
@@ -75,8 +81,10 @@ def _split(segment: Floats, smallest_segment: int) -> tuple[int, float]:
     return best + smallest_segment, (1 + exceeded) / (1 + done)
 
 
-def _energy(ordered: Floats, orders: NDArray[np.intp], smallest_segment: int) -> Floats:
+def _energy(ordered: "Floats", orders: "NDArray[np.intp]", smallest_segment: int) -> "Floats":
     """Return the energy distance of every admissible split (columns) of every ordering (rows) of sorted values."""
+    import numpy as np
+
     n = len(ordered)
     to_earlier = _distance_to_earlier(ordered, orders)
     place = np.arange(n)
@@ -95,8 +103,10 @@ def _energy(ordered: Floats, orders: NDArray[np.intp], smallest_segment: int) ->
     return energy
 
 
-def _distance_to_earlier(ordered: Floats, orders: NDArray[np.intp]) -> Floats:
+def _distance_to_earlier(ordered: "Floats", orders: "NDArray[np.intp]") -> "Floats":
     """Return for every place of every ordering the sum of distances to all earlier places."""
+    import numpy as np
+
     n = len(ordered)
     result = np.zeros(orders.shape)
     seen = np.zeros(orders.shape)

@@ -6,11 +6,9 @@ and many comparisons give the whole power curve at once.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from chamiperf_ci.models.vocabulary import Direction, RowVerdict
 from chamiperf_ci.verdict.change import RUNS_TO_DECIDE, Estimate, change
@@ -28,6 +26,10 @@ from chamiperf_ci.verdict.row import (
 )
 from chamiperf_ci.verdict.statistic import as_shown, centre_variance, log_tolerance, prior_sd, quantile
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 TRIALS = 200
 BASELINE_RUNS = 5
 NIGHTS_A_MONTH = 30
@@ -35,6 +37,10 @@ WANTED_POWER = 0.80
 _WITHOUT_HISTORY = 1.15
 _Z_80 = 0.8416
 _SEED = 20250218
+_HALVINGS = 30
+_LUCK = tuple((step / 4, math.exp(-((step / 4) ** 2) / 2)) for step in range(-12, 13))
+"""The normal distribution, to three standard deviations: z, and its weight."""
+_LUCK_WEIGHS = sum(weight for _, weight in _LUCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +134,35 @@ def smallest_found(measured: Estimate, theta: float) -> float:
     thin = is_thin(measured)
     each = thin_needs(measured) if thin else theta / 2
     middle = theta - unclear if thin else max(quantile(1 - LARGEST_P, measured.nu) * measured.se_three, theta - unclear)
-    low, high = 0.0, max(middle, each) + 20 * sigma
     luck = math.sqrt(centre_variance(measured.baseline_runs))
-    for _ in range(30):
+    return _least(lambda slowdown: _found(slowdown, middle, each, sigma, luck), max(middle, each) + 20 * sigma)
+
+
+def _least(share: Callable[[float], float], top: float) -> float:
+    """Bisect for the least slow-down of 0 to `top` whose share, which grows with it, is WANTED_POWER.
+
+    What false position (Illinois) has shut in first need not be asked of again: that spares half of the evaluations.
+    """
+    below, above = 0.0, top
+    at_below, at_above = share(below) - WANTED_POWER, share(above) - WANTED_POWER
+    if at_below >= 0:
+        above = below
+    elif at_above < 0:
+        below = above
+    kept = 0
+    while above - below > top * 2.0**-_HALVINGS:
+        probe = above - (above - below) * at_above / (at_above - at_below)
+        if not below < probe < above:
+            break
+        found = share(probe) - WANTED_POWER
+        if found >= 0:
+            above, at_above, at_below, kept = probe, found, at_below / (2 if kept > 0 else 1), 1
+        else:
+            below, at_below, at_above, kept = probe, found, at_above / (2 if kept < 0 else 1), -1
+    low, high = 0.0, top
+    for _ in range(_HALVINGS):
         half = (low + high) / 2
-        if _found(half, middle, each, sigma, luck) >= WANTED_POWER:
+        if half >= above or (half > below and share(half) >= WANTED_POWER):
             high = half
         else:
             low = half
@@ -141,15 +171,12 @@ def smallest_found(measured: Estimate, theta: float) -> float:
 
 def _found(slowdown: float, middle: float, each: float, sigma: float, luck: float) -> float:
     """In what share of cases the median of three runs reaches `middle` and the lowest `each`, over a lucky baseline."""
-    total = weights = 0.0
-    for step in range(-12, 13):
-        z = step / 4
-        weight = math.exp(-z * z / 2)
+    total = 0.0
+    for z, weight in _LUCK:
         lowest = _beyond((each - slowdown) / sigma + luck * z)
         centre = min(lowest, _beyond((middle - slowdown) / sigma + luck * z))
         total += weight * (centre**3 + 3 * centre**2 * (lowest - centre))
-        weights += weight
-    return total / weights
+    return total / _LUCK_WEIGHS
 
 
 def _beyond(t: float) -> float:
@@ -176,6 +203,8 @@ def gate_power(
     Raises:
         ValueError: No row, rows of different lengths, or fewer than five runs.
     """
+    import numpy as np
+
     counts = {len(row.current) for row in rows}
     if len(counts) != 1 or min(counts) < RUNS_TO_DECIDE + 2:
         message = "power needs rows with equally many runs of unchanged code, at least five"
@@ -211,6 +240,8 @@ def _drawn(row: RowInput, order: Sequence[int], *, runs: int) -> RowInput:
 
 
 def _row_power(row: RowInput, needed: Sequence[tuple[float, float]], effects: Sequence[float]) -> RowPower:
+    import numpy as np
+
     suspected = np.array([each[0] for each in needed])
     confirmed = np.array([each[1] for each in needed])
     powers = []
@@ -226,6 +257,8 @@ def _row_power(row: RowInput, needed: Sequence[tuple[float, float]], effects: Se
     )
 
 
-def _smallest(needed: NDArray[np.float64], direction: Direction) -> float:
+def _smallest(needed: "NDArray[np.float64]", direction: Direction) -> float:
+    import numpy as np
+
     size = float(np.quantile(needed, WANTED_POWER, method="higher"))
     return abs(as_shown(max(0.0, size), direction))

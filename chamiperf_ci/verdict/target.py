@@ -3,14 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, Statistic, TargetVerdict
 from chamiperf_ci.verdict.counts import Z_95, Failures, ShareInterval, share_interval
 from chamiperf_ci.verdict.row import RowDecision
 from chamiperf_ci.verdict.statistic import RunStatistic, is_quantity, median
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +219,6 @@ _HOUR = 3600.0
 _FEWEST_MINUTES = 8
 _LARGEST_RHO = 0.9
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class MemoryDecision:
@@ -267,6 +269,8 @@ def judge_memory(
     Raises:
         ValueError: Not as many times as values.
     """
+    import numpy as np
+
     if len(times_s) != len(values):
         message = "memory needs a time for every sample"
         raise ValueError(message)
@@ -310,7 +314,9 @@ def _verdict(growth: tuple[float, ...], tolerated: float) -> TargetVerdict:
     return TargetVerdict.MISSED if low > tolerated else TargetVerdict.AT_THE_LIMIT
 
 
-def _by_minute(times: Floats, levels: Floats) -> tuple[Floats, Floats]:
+def _by_minute(times: "Floats", levels: "Floats") -> "tuple[Floats, Floats]":
+    import numpy as np
+
     minute = np.floor((times - times[0]) / _MINUTE)
     starts = np.unique(minute)
     return (
@@ -319,8 +325,10 @@ def _by_minute(times: Floats, levels: Floats) -> tuple[Floats, Floats]:
     )
 
 
-def _sen(times: Floats, levels: Floats) -> tuple[float, float, float]:
+def _sen(times: "Floats", levels: "Floats") -> tuple[float, float, float]:
     """Return the slope and its 95 % interval, per second."""
+    import numpy as np
+
     n = len(times)
     first, second = np.triu_indices(n, k=1)
     slopes = np.sort((levels[second] - levels[first]) / (times[second] - times[first]))
@@ -332,7 +340,7 @@ def _sen(times: Floats, levels: Floats) -> tuple[float, float, float]:
     return slope, float(slopes[low]), float(slopes[high])
 
 
-def _inflation(residuals: Floats) -> float:
+def _inflation(residuals: "Floats") -> float:
     centred = residuals - residuals.mean()
     power = float(centred @ centred)
     if power <= 0:
