@@ -7,7 +7,6 @@ import importlib
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -182,6 +181,7 @@ def _published(message: str) -> str:
 
 def _write_log() -> str:
     """Write the traceback to a file of its own and name it; a full disk costs the log, not the message."""
+    import tempfile  # noqa: PLC0415 - as below
     import traceback  # noqa: PLC0415 - needed only when something of ours is broken
 
     try:

@@ -1,7 +1,6 @@
 """GitHub Actions as a process sees it: outputs, summary, annotations, and the event that started it."""
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -154,7 +153,7 @@ def quoted(text: str) -> str:
     """Untrusted text of several lines, fenced so that the runner obeys nothing in it; unchanged outside a job."""
     if not inside():
         return text
-    token = secrets.token_hex(16)
+    token = os.urandom(16).hex()
     return f"::stop-commands::{token}\n{text}\n::{token}::"
 
 
@@ -173,7 +172,7 @@ def _writing(variable: str) -> Iterator[None]:
 
 def _record(name: str, value: str) -> str:
     """One output; the delimiter is random, so that no value can end it early and add an output of its own."""
-    delimiter = f"chamiperf-{secrets.token_hex(16)}"
+    delimiter = f"chamiperf-{os.urandom(16).hex()}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
 
 

@@ -206,7 +206,9 @@ class AcceptedRun(Value):
 
     def find(self, endpoint: str, metric: str, phase: str = SUSTAINED) -> AcceptedRow | None:
         """Return the run's row of a metric, or None if it was not measured."""
-        return next((row for row in self.rows if row.key == (endpoint, metric, phase)), None)
+        return next(
+            (row for row in self.rows if row.metric == metric and row.endpoint == endpoint and row.phase == phase), None
+        )
 
     def computed_digest(self) -> str:
         """Return the digest that the other fields have."""

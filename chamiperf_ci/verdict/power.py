@@ -172,9 +172,10 @@ def _least(share: Callable[[float], float], top: float) -> float:
 def _found(slowdown: float, middle: float, each: float, sigma: float, luck: float) -> float:
     """In what share of cases the median of three runs reaches `middle` and the lowest `each`, over a lucky baseline."""
     total = 0.0
+    to_each, to_middle = (each - slowdown) / sigma, (middle - slowdown) / sigma
     for z, weight in _LUCK:
-        lowest = _beyond((each - slowdown) / sigma + luck * z)
-        centre = min(lowest, _beyond((middle - slowdown) / sigma + luck * z))
+        lowest = _beyond(to_each + luck * z)
+        centre = min(lowest, _beyond(to_middle + luck * z)) if to_middle > to_each else lowest
         total += weight * (centre**3 + 3 * centre**2 * (lowest - centre))
     return total / _LUCK_WEIGHS
 
