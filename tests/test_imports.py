@@ -52,3 +52,9 @@ def test_the_stack_and_the_demo_need_no_driver_of_postgresql():
         "        importlib.import_module(found.name)"
     )
     assert _modules_after(statement) & {"psycopg", "psycopg_pool"} == set()
+
+
+def test_judging_a_night_imports_no_http_client_and_no_numerics():
+    """No host is asked, and no change point looked for, before a drift alarms."""
+    statement = "import chamiperf_ci.commands.compare, chamiperf_ci.steps.compare.step"
+    assert _modules_after(statement) & {"httpx", "numpy", "opentelemetry"} == set()
