@@ -248,6 +248,11 @@ def _worsened(rows: Sequence[Row]) -> str:
     return "slower" if all(numbers.words_for(row.unit, row.direction).worse == "slower" for row in rows) else "worse"
 
 
+def _after(sentence: str) -> str:
+    """A sentence that follows a name and a colon."""
+    return f": {sentence[:1].lower()}{sentence[1:]}"
+
+
 def _regressed(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], several: bool) -> Headline:
     regressed = [row for row in rows if has_regressed(row)]
     found = worst_first(row for row in regressed if not _said_by_the_whole(row, regressed))
@@ -257,7 +262,7 @@ def _regressed(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], severa
     mine = next((scenario for scenario in scenarios if scenario.scenario == first.key.scenario), None)
     if first.change is None:
         said = " ".join([row_sentence(first), *(_of_the_stack_itself(mine) if mine else ())])
-        return Headline("🔴", title, _name(first, several), f": {said}", more)
+        return Headline("🔴", title, _name(first, several), _after(said), more)
     allowed = f"{numbers.tolerance(first)} is allowed"
     if abs(first.change.ratio) < first.tolerance and first.verdict is RowVerdict.REGRESSION:
         # Red below the tolerance: certainly worse, and the interval does not exclude more than is tolerated.
@@ -346,7 +351,7 @@ def _missed(rows: Sequence[Row], several: bool) -> Headline:
         "🔴",
         title,
         f"{_name(first, several)} misses its target",
-        f": {target_sentence(first.target)}",
+        _after(target_sentence(first.target)),
         _more(len(found) - 1, "target is missed", "targets are missed").strip(),
     )
 
@@ -420,7 +425,7 @@ def _not_judged(verdict: Verdict, several: bool) -> Headline:
     first_row = unsure[0]
     of_row = first_row.verdict is RowVerdict.INVALID and first_row.compared and not first_row.forgiven
     said = row_sentence(first_row) if of_row else target_sentence(first_row.target)
-    return Headline("⚪", "not judged", _name(first_row, several), f": {said}", _more_rows(len(unsure) - 1).strip())
+    return Headline("⚪", "not judged", _name(first_row, several), _after(said), _more_rows(len(unsure) - 1).strip())
 
 
 def _broken(broken: Sequence[ScenarioOutcome], *, all_of: bool) -> Headline:
@@ -506,7 +511,7 @@ def _drifting(rows: Sequence[Row], several: bool) -> Headline:
         "🟠",
         f"{_who(found)} is slowly getting {_worsened(found)}",
         _name(first, several),
-        f": {said[:1].lower()}{said[1:]}{'' if known else ' Nothing regressed tonight.'}",
+        f"{_after(said)}{'' if known else ' Nothing regressed tonight.'}",
         more,
         "Find what changed since then, or accept the new level.",
     )
@@ -525,7 +530,7 @@ def _undecided(rows: Sequence[Row], several: bool) -> Headline:
             "🟠",
             f"{_who(named)} has something to look at",
             _name(first, several),
-            f": {row_sentence(first)} {_targets_met(rows)}",
+            f"{_after(row_sentence(first))} {_targets_met(rows)}",
             _more(len(named) - 1, "row like it", "rows like it").strip(),
         )
     open_rows = [row for row in compared if row.verdict is RowVerdict.INCONCLUSIVE]

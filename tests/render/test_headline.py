@@ -170,7 +170,7 @@ CASES = [
         (made_row(RowVerdict.INVALID, RowReason.ERROR_BURST, change=None),),
         ONE,
         (
-            "Boot script p99: Not judged: over 1 % of the requests failed in more than a quarter of "
+            "Boot script p99: not judged: over 1 % of the requests failed in more than a quarter of "
             "the windows. 99.0 ms now."
         ),
     ),
