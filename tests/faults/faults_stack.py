@@ -130,7 +130,7 @@ def not_ready_afterwards(stage):
 
 @STACK.row(
     "bss takes 200 ms, in three runs",
-    ends="load 0, compare 0, confirm 1", word="regression", reasons="slower-in-all-runs",
+    ends="load 0, compare 3, confirm 1", word="regression", reasons="slower-in-all-runs",
     kept=f"{JUDGED} runs/boot_storm.repeat-1.json runs/boot_storm.repeat-2.json", by_the_service=True,
 )  # fmt: skip
 def slow(stage):
@@ -142,7 +142,7 @@ def slow(stage):
 
 @STACK.row(
     "bss takes 200 ms, in one run",
-    ends="load 0, compare 0", word="inconclusive", reasons="suspect-not-repeated", kept=JUDGED, by_the_service=True,
+    ends="load 0, compare 3", word="not decided", reasons="suspect-not-repeated", kept=JUDGED, by_the_service=True,
 )  # fmt: skip
 def slow_once(stage):
     stage.breaks(Latency(service="bss", route="bootscript", latency_ms=200))
@@ -235,7 +235,7 @@ def removal_fails(stage):
 
 @STACK.row(
     "every boot script is another node's, with 200",
-    ends="load 0, compare 1", word="target missed", reasons="error-burst", kept=JUDGED,
+    ends="load 3, compare 3", word="invalid", reasons="incomplete", kept=JUDGED,
 )  # fmt: skip
 def swapped(stage):
     stage.breaks(SwapScripts(service="bss", share=1.0))
@@ -253,7 +253,7 @@ def swapped_rarely(stage):
 
 @STACK.row(
     "every user-data is another node's, with 200",
-    ends="load 0, compare 1", word="target missed", reasons="error-burst",
+    ends="load 3, compare 3", word="invalid", reasons="incomplete",
     kept="runs/cloud_init_storm.json verdict.json",
 )  # fmt: skip
 def swapped_user_data(stage):
@@ -275,7 +275,7 @@ def swapped_seeding(stage):
 
 @STACK.row(
     "a page of HTML with 200 in place of every boot script",
-    ends="load 0, compare 1", word="target missed", reasons="error-burst", kept=JUDGED,
+    ends="load 3, compare 3", word="invalid", reasons="incomplete", kept=JUDGED,
 )  # fmt: skip
 def portal(stage):
     with between(stage.state.url("bss"), page(200), only="bootscript") as url:
@@ -285,7 +285,7 @@ def portal(stage):
 
 @STACK.row(
     "boot scripts that end in the middle",
-    ends="load 0, compare 1", word="target missed", reasons="error-burst", kept=JUDGED,
+    ends="load 3, compare 3", word="invalid", reasons="incomplete", kept=JUDGED,
 )  # fmt: skip
 def halves(stage):
     with between(stage.state.url("bss"), cut_off, only="bootscript") as url:

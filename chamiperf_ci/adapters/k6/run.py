@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -232,7 +232,7 @@ def run_k6(
         ConfigurationError: k6 could not be started.
     """
     every = [runs] if isinstance(runs, K6Run) else list(runs)
-    started_at = datetime.now(UTC)
+    started_at, began = datetime.now(UTC), time.monotonic()
     processes: list[K6Process] = []
     try:
         processes.extend(K6Process(run) for run in every)
@@ -248,7 +248,8 @@ def run_k6(
         started_at=started_at,
         load_started_at=supervision.load_started_at,
         load_began_s=supervision.load_began_s,
-        ended_at=datetime.now(UTC),
+        # A clock that is set meanwhile would end the run before it began.
+        ended_at=started_at + timedelta(seconds=time.monotonic() - began),
         order=supervision.order,
         vitals=tuple(supervision.vitals),
         said=tuple(said for process in processes for said in read_log(process.run.log)),
