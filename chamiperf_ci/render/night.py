@@ -297,7 +297,7 @@ def others(ordered: Sequence[Row], shown: Sequence[Row], found: headline.Headlin
         return []  # the finding says it
     lines = []
     for place, ((icon, word), count) in enumerate(counted.items()):
-        said = f"{count} {'others ' if above else ''}{word}"
+        said = f"{numbers.counted(count, 'other')} {word}" if above else f"{count} {word}"
         if place == len(counted) - 1 and judged and not missed and "targets" not in found.rest:
             said += ", all targets met"
         lines.append((icon, said))

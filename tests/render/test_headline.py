@@ -6,7 +6,8 @@ from said import night_said, spots_said
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.render.facts import why_invalid
-from chamiperf_ci.render.headline import LEARNING_NIGHTS, MINUS
+from chamiperf_ci.render.headline import LEARNING_NIGHTS, MINUS, Headline
+from chamiperf_ci.render.night import others
 from chamiperf_ci.verdict import row as outcome
 
 
@@ -60,6 +61,13 @@ def test_what_a_stack_never_had_is_not_the_headline_of_another_scenarios_rows():
     lost = made_row(RowVerdict.UNAVAILABLE, RowReason.NOT_MEASURED, change=None, current_values=())
     assert headline("invalid", (lost,), (*ONE, impossible)).startswith("Boot script p99")
     assert "cannot do what the scenario asks" in headline("invalid", (), (impossible,)).lower()
+
+
+@pytest.mark.parametrize(("metrics", "said"), [(("p50",), "1 other unchanged"), (("p50", "p95"), "2 others unchanged")])
+def test_rows_that_are_not_shown_are_counted(metrics, said):
+    rest = [PASS.model_copy(update={"key": PASS.key.model_copy(update={"metric": metric})}) for metric in metrics]
+    found = Headline("", "", "")
+    assert [words for _, words in others([REGRESSED, *rest], [REGRESSED], found)] == [said]
 
 
 def test_an_acknowledged_regression_is_not_the_headline():
