@@ -345,10 +345,13 @@ def _shard(blank_shard: ShardRun, end: Runner, cores: int) -> ShardRun:
         arrivals = planned_arrivals(run.plan) / which.of
         problems.extend(validity.problems(summary, run.plan, health, None, arrivals=arrivals))
         began, ended = summary.clock.began_at, summary.clock.ended_at
+        started_at = datetime.fromtimestamp(began, UTC) if began else run.started_at
+        ended_at = datetime.fromtimestamp(ended, UTC) if ended else run.ended_at
         run = run.model_copy(
             update={
-                "started_at": datetime.fromtimestamp(began, UTC) if began else run.started_at,
-                "ended_at": datetime.fromtimestamp(ended, UTC) if ended else run.ended_at,
+                "started_at": started_at,
+                # A pod's clock may be set back meanwhile, and no run ends before it began.
+                "ended_at": max(started_at, ended_at),
                 "generator": health,
                 "warnings": (*run.warnings, *validity.other_phases(summary)),
             }

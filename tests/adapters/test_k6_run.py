@@ -1,11 +1,13 @@
 """Running a real k6: its ends, its stops, and that it never outlives us."""
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from datetime import datetime, timedelta
 
 import psutil
 import pytest
@@ -22,6 +24,7 @@ from chamiperf_ci.adapters.k6 import (
     find_k6,
     run_k6,
 )
+from chamiperf_ci.adapters.k6 import run as run_module
 from chamiperf_ci.errors import ConfigurationError
 
 pytestmark = pytest.mark.e2e
@@ -75,6 +78,19 @@ def test_exceptions_of_iterations_and_of_the_summary_are_found_although_k6_ends_
         ("Error: cut", 3),
         ("Error: lost", 1),
     }
+
+
+def test_a_clock_that_is_set_back_meanwhile_ends_no_run_before_it_began(run_of, monkeypatch):
+    hours = itertools.count()
+
+    class Back(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) - timedelta(hours=next(hours))
+
+    monkeypatch.setattr(run_module, "datetime", Back)
+    outcome = run_k6(run_of(QUICK), StopRequest())
+    assert outcome.ended_at > outcome.started_at
 
 
 def test_options_that_k6_refuses_are_told(run_of):

@@ -260,6 +260,18 @@ def test_saved_logs_do_as_well(folder):
     assert measured(folder).valid
 
 
+def test_pods_whose_clock_was_set_back_meanwhile_end_no_run_before_it_began(folder):
+    logs = folder / "logs"
+    logs.mkdir()
+    for number in range(3):
+        clock = ScriptClock(start_at=None, began_at=1_770_000_000.0, ended_at=1_769_996_400.0)
+        (logs / f"boot-1-{number + 1}.log").write_text(log_of(part(number, clock=clock)))
+    collected("--logs", str(logs))
+    run = measured(folder)
+    assert run.contradiction() == ""
+    assert run.ended_at == run.started_at
+
+
 @pytest.mark.parametrize(
     ("stages", "text"), [(["initialization", "error"], "could not be started"), (["started"], "did not end")]
 )
