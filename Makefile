@@ -101,7 +101,7 @@ lock: $(VENV)/.dev ## write the lock files anew from pyproject.toml
 schemas: $(VENV)/.dev ## write schemas/ anew from the models
 	$(BIN)/python -m tools.write_schemas
 
-docs: $(VENV)/.dev ## write the generated pages anew (targets, actions)
+docs: $(VENV)/.dev ## write the generated pages anew (targets, verdicts, actions)
 	$(BIN)/python -m tools.write_docs
 
 dashboards: $(VENV)/.dev ## write dashboards/ anew from their code

@@ -57,7 +57,7 @@ def literals(source):
 
 def printed():
     """Each command with where it is printed first."""
-    places = [(f"card {word}", f"{card.meaning} {card.cause} {card.remedy}") for word, card in CARDS.items()]
+    places = [(f"card {word}", f"{card.meaning} {card.remedy}") for word, card in CARDS.items()]
     places += [(path.name, path.read_text().replace("&#96;", "`")) for folder in GOLDEN for path in folder.iterdir()]
     for source in sorted(PACKAGE.rglob("*.py")):
         places += [(str(source.relative_to(ROOT)), text) for text in literals(source)]

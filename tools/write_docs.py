@@ -5,6 +5,7 @@ from pathlib import Path
 from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.files import default_baselines
 from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.render import cards
 from chamiperf_ci.render.tables import targets_page
 from tools import write_actions
 
@@ -14,7 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def pages() -> dict[str, str]:
     """Return path to text of each page, and of each action, from which their page is made."""
     actions = {str(path.relative_to(ROOT)): text for path, text in write_actions.files()}
-    return {"docs/targets.md": targets_page(files.read_document(default_baselines(), Baselines)), **actions}
+    targets = targets_page(files.read_document(default_baselines(), Baselines))
+    return {"docs/targets.md": targets, "docs/verdicts.md": cards.page(), **actions}
 
 
 if __name__ == "__main__":
