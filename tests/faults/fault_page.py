@@ -1,4 +1,4 @@
-"""The rows as docs/faults.md lists them: by kind, and in a kind by what one sees."""
+"""The rows as docs/faults.md lists them: by kind, and within a kind by outcome."""
 
 from pathlib import Path
 
@@ -7,25 +7,22 @@ BEGIN, END = "<!-- rows: made by `python tests/faults` -->\n", "<!-- end of rows
 
 
 def seen(must):
-    """The outcome that a fault must have, in a line."""
+    """The outcome that a fault must have, in a line; `a/b` is either."""
     word = "" if must.word == "-" else f": {must.word}"
     reasons = f" ({', '.join(must.reasons.split())})" if must.reasons else ""
-    return f"{must.ends}{word}{reasons}".replace("|", " or ")
+    return f"{must.ends}{word}".replace("|", "/") + reasons
 
 
 def rows_as_text(themes):
-    """A table a theme: what one sees, and the faults after which one does."""
-    parts = [f"{sum(len(theme.rows) for theme in themes)} rows.\n"]
+    """A list for each theme: the outcome, and the faults that have it."""
+    parts = [f"{sum(len(theme.rows) for theme in themes)} faults.\n"]
     for theme in themes:
         outcomes = {}
         for row in theme.rows:
-            outcomes.setdefault(seen(row.must), []).append(row.name.replace("|", " or "))
-        lines = "\n".join(f"| {outcome} | {'; '.join(names)} |" for outcome, names in outcomes.items())
+            outcomes.setdefault(seen(row.must), []).append(row.name)
+        lines = "\n".join(f"- **{outcome}.** {'; '.join(names)}" for outcome, names in outcomes.items())
         handled = ", ".join(f"`{module}`" for module in theme.handled_by.split())
-        parts.append(
-            f"### {theme.name[0].upper()}{theme.name[1:]}\n\nHandled by {handled}.\n\n"
-            f"| what one sees | what is broken |\n|:--|:--|\n{lines}\n"
-        )
+        parts.append(f"### {theme.name[0].upper()}{theme.name[1:]}\n\nHandled by {handled}.\n\n{lines}\n")
     return "\n".join(parts)
 
 

@@ -28,49 +28,49 @@ def damage(stage, name, change):
     path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-@BASELINES.row("baselines.json is not there", **REFUSED, says="the file does not exist")
+@BASELINES.row("baselines.json missing", **REFUSED, says="the file does not exist")
 def absent(stage):
     stage.made_night()
     (stage.folder / "baselines.json").unlink()
     judge(stage)
 
 
-@BASELINES.row("baselines.json ends in its middle", **REFUSED, says="not valid JSON")
+@BASELINES.row("baselines.json truncated", **REFUSED, says="not valid JSON")
 def half(stage):
     stage.made_night()
     damage(stage, "baselines.json", lambda text: text[: len(text) // 2])
     judge(stage)
 
 
-@BASELINES.row("baselines.json is of a newer version", **REFUSED, says="schema version 99 is not known")
+@BASELINES.row("baselines.json of a newer version", **REFUSED, says="schema version 99 is not known")
 def newer(stage):
     stage.made_night()
     damage(stage, "baselines.json", lambda text: text.replace('"schema_version": 1', '"schema_version": 99', 1))
     judge(stage)
 
 
-@BASELINES.row("baselines.json is empty", **REFUSED, says="not valid JSON")
+@BASELINES.row("baselines.json empty", **REFUSED, says="not valid JSON")
 def empty(stage):
     stage.made_night()
     damage(stage, "baselines.json", lambda _text: "")
     judge(stage)
 
 
-@BASELINES.row("the run's file ends in its middle", **REFUSED, says="not valid JSON")
+@BASELINES.row("run file truncated", **REFUSED, says="not valid JSON")
 def half_run(stage):
     stage.made_night()
     damage(stage, "night/boot_storm.json", lambda text: text[: len(text) // 2])
     judge(stage)
 
 
-@BASELINES.row("the run's file holds NaN", **REFUSED, says="NaN is not a number")
+@BASELINES.row("NaN in the run file", **REFUSED, says="NaN is not a number")
 def nan(stage):
     stage.made_night()
     damage(stage, "night/boot_storm.json", lambda text: text.replace('"seconds": 30.0', '"seconds": NaN', 1))
     judge(stage)
 
 
-@BASELINES.row("a window took no time and less", **INVALID, reasons="not-a-quantity")
+@BASELINES.row("windows with negative times", **INVALID, reasons="not-a-quantity")
 def negative(stage):
     night = stage.made_night()
     (series,) = night.series
@@ -84,42 +84,40 @@ def negative(stage):
     judge(stage)
 
 
-@BASELINES.row("two nights lie in one folder", **REFUSED, says="needs exactly one run to judge")
+@BASELINES.row("two nights in one folder", **REFUSED, says="needs exactly one run to judge")
 def two(stage):
     stage.made_night()
     files.write_document(stage.folder / "night" / "other.json", made_run(21))
     judge(stage)
 
 
-@BASELINES.row("the folder has no run", ends="compare 3", says="there is no run to judge")
+@BASELINES.row("no run in the folder", ends="compare 3", says="there is no run to judge")
 def none(stage):
     stage.made_night()
     (stage.folder / "night" / "boot_storm.json").unlink()
     judge(stage)
 
 
-@BASELINES.row("k6 is another version than in the accepted runs", **INVALID, reasons="fingerprint-mismatch")
+@BASELINES.row("another k6 version than accepted", **INVALID, reasons="fingerprint-mismatch")
 def other_k6(stage):
     stage.made_night(fingerprint={"k6_version": "0.58.0"})
     judge(stage)
 
 
-@BASELINES.row(
-    "the machine is another than in the accepted runs, and slower by half", **INVALID, reasons="fingerprint-mismatch"
-)
+@BASELINES.row("another machine than accepted, 50 % slower", **INVALID, reasons="fingerprint-mismatch")
 def other_machine(stage):
     stage.made_night(fingerprint={"machine_class": "2c-4GiB"}, factor=1.5)
     judge(stage)
 
 
-@BASELINES.row("nothing was accepted yet, and the environment is old", **INVALID, reasons="no-baseline")
+@BASELINES.row("nothing accepted in an old environment", **INVALID, reasons="no-baseline")
 def unbased(stage):
     stage.made_night()
     files.write_document(stage.folder / "baselines.json", shipped_baselines())
     judge(stage)
 
 
-@BASELINES.row("an endpoint is not measured any more", **INVALID, reasons="not-measured")
+@BASELINES.row("endpoint no longer measured", **INVALID, reasons="not-measured")
 def vanished(stage):
     stage.made_night(endpoints=("renamed",))
     judge(stage)
@@ -138,7 +136,7 @@ def repeats(stage, *, minutes=20, **changes):
 
 
 @BASELINES.row(
-    "three runs are half again as slow, each by a saturated generator",
+    "three runs 50 % slower, generator saturated",
     **INVALID,
     reasons="run-invalid generator-saturated",
 )
@@ -149,7 +147,7 @@ def saturated(stage):
     judge(stage)
 
 
-@BASELINES.row("three runs are half again as slow, each beside other work", **INVALID, reasons="machine-busy")
+@BASELINES.row("three runs 50 % slower, machine busy", **INVALID, reasons="machine-busy")
 def busy(stage):
     shared = made_run().machine.model_copy(update={"foreign_cpu_percent": 45.0})
     stage.made_night(factor=1.5, machine=shared)
@@ -157,7 +155,7 @@ def busy(stage):
     judge(stage)
 
 
-@BASELINES.row("a slow run, and repeats by a saturated generator", **INVALID)
+@BASELINES.row("slow run, repeats saturated", **INVALID)
 def saturated_repeats(stage):
     stage.made_night(factor=1.5)
     repeats(stage, factor=1.5, problems=(RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %"),))
@@ -165,7 +163,7 @@ def saturated_repeats(stage):
 
 
 @BASELINES.row(
-    "a slow run, and repeats by a clock that is a day behind",
+    "slow run, repeats a day behind",
     ends="compare 0",
     word="inconclusive",
     kept="verdict.json",
@@ -176,7 +174,7 @@ def repeats_of_yesterday(stage):
     judge(stage)
 
 
-@BASELINES.row("a slow run, and repeats on another machine", ends="compare 0", word="inconclusive", kept="verdict.json")
+@BASELINES.row("slow run, repeats on another machine", ends="compare 0", word="inconclusive", kept="verdict.json")
 def repeats_elsewhere(stage):
     stage.made_night(factor=1.5)
     repeats(stage, factor=1.5, fingerprint={"machine_class": "2c-4GiB"})
@@ -192,7 +190,7 @@ def one_bad_night(stage):
 
 
 @BASELINES.row(
-    "a file of the history is damaged",
+    "damaged history file",
     ends="compare 0",
     word="pass",
     says="20260301T011700Z.boot_storm",
@@ -206,14 +204,14 @@ def damaged_history(stage):
     judge(stage, "--history", "history")
 
 
-@BASELINES.row("the history is a file", ends="compare 2", says="the history cannot be read")
+@BASELINES.row("history is a file", ends="compare 2", says="the history cannot be read")
 def no_history(stage):
     stage.made_night()
     (stage.folder / "history").write_text("")
     judge(stage, "--history", "history")
 
 
-@BASELINES.row("the verdict ends in its middle", ends="comment 2, alert 2, report 2", says="not valid JSON")
+@BASELINES.row("verdict truncated", ends="comment 2, alert 2, report 2", says="not valid JSON")
 def half_verdict(stage):
     hub = stage.github()
     stage.made_night()
@@ -227,9 +225,7 @@ def half_verdict(stage):
     assert (hub.comments, hub.issues) == ([], [])
 
 
-@BASELINES.row(
-    "the verdict says that it is another kind of file", ends="comment 2, alert 2", says="expected a verdict file"
-)
+@BASELINES.row("verdict of another file kind", ends="comment 2, alert 2", says="expected a verdict file")
 def another_kind(stage):
     stage.github()
     (stage.folder / "other.json").write_text(json.dumps({"kind": "run", "schema_version": 1}))

@@ -28,7 +28,7 @@ def locked(stage, life):
 
 
 @CONCURRENCY.row(
-    "a second load begins beside a load",
+    "second load during a load",
     ends="load 3, load 0|3, compare 0|3",
     word="pass|inconclusive|invalid",
     says="the stack is in use",
@@ -43,7 +43,7 @@ def second_load(stage):
 
 
 @CONCURRENCY.row(
-    "nodes are seeded beside a load",
+    "seeding during a load",
     ends="seed 3, load 0|3, compare 0|3",
     word="pass|inconclusive|invalid",
     says="the stack is in use",
@@ -57,7 +57,7 @@ def seeding_beside(stage):
 
 
 @CONCURRENCY.row(
-    "somebody breaks a load's lock and loads as well",
+    "lock broken by a second load",
     ends="load 0|3, load 3, compare 3",
     word="invalid",
     reasons="lock-lost",
@@ -102,7 +102,7 @@ def died_with_it(stage):
 
 
 @CONCURRENCY.row(
-    "two verdicts are written at once", ends="compare 0, compare 0", word="pass|inconclusive", kept="verdict.json"
+    "two verdicts written at once", ends="compare 0, compare 0", word="pass|inconclusive", kept="verdict.json"
 )
 def two_verdicts(stage):
     stage.made_night()
@@ -139,7 +139,7 @@ def killed(stage):
 
 
 @CONCURRENCY.row(
-    "SIGINT and then SIGTERM under load, as GitHub cancels",
+    "SIGINT, then SIGTERM under load, as GitHub cancels",
     ends="load 3, compare 3",
     word="invalid",
     reasons="incomplete",
@@ -170,28 +170,28 @@ def interrupted_seed(stage, number):
 
 
 @CONCURRENCY.row(
-    "Ctrl-C while nodes are seeded", ends="seed 3, load 2", says="seeding did not come to its end", kept="seed.json"
+    "Ctrl-C during seeding", ends="seed 3, load 2", says="seeding did not come to its end", kept="seed.json"
 )
 def ctrl_c_seed(stage):
     interrupted_seed(stage, signal.SIGINT)
 
 
 @CONCURRENCY.row(
-    "SIGTERM while nodes are seeded", ends="seed 3, load 2", says="seeding did not come to its end", kept="seed.json"
+    "SIGTERM during seeding", ends="seed 3, load 2", says="seeding did not come to its end", kept="seed.json"
 )
 def terminated_seed(stage):
     interrupted_seed(stage, signal.SIGTERM)
 
 
 @CONCURRENCY.row(
-    "SIGKILL while nodes are seeded", ends="seed -9, load 2", says="seeding did not come to its end", kept="seed.json"
+    "SIGKILL during seeding", ends="seed -9, load 2", says="seeding did not come to its end", kept="seed.json"
 )
 def killed_seed(stage):
     interrupted_seed(stage, signal.SIGKILL)
 
 
 @CONCURRENCY.row(
-    "SIGTERM in the middle of a confirmation",
+    "SIGTERM during a confirmation",
     ends="load 0, compare 0, confirm 3",
     word="pass|inconclusive|invalid",
     reasons="incomplete",
@@ -207,12 +207,12 @@ def terminated_confirm(stage):
         process.send_signal(signal.SIGTERM)
 
 
-@CONCURRENCY.row("Ctrl-C while a smoke test waits", ends="smoke 3")
+@CONCURRENCY.row("Ctrl-C during a smoke test", ends="smoke 3")
 def ctrl_c_smoke(stage):
     interrupted_smoke(stage, signal.SIGINT)
 
 
-@CONCURRENCY.row("SIGTERM while a smoke test waits", ends="smoke 3")
+@CONCURRENCY.row("SIGTERM during a smoke test", ends="smoke 3")
 def terminated_smoke(stage):
     interrupted_smoke(stage, signal.SIGTERM)
 

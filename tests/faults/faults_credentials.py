@@ -50,7 +50,7 @@ def with_token(stage, text):
 # Credentials
 
 
-@CREDENTIALS.row("a wrong internal token", ends="smoke 2, seed 2, load 2", says="is refused", kept="smoke.json")
+@CREDENTIALS.row("wrong internal token", ends="smoke 2, seed 2, load 2", says="is refused", kept="smoke.json")
 def wrong_token(stage):
     stage.target = ("--environment", "embedded")
     stage.variables["CHAMICORE_INTERNAL_TOKEN"] = "planted"
@@ -59,7 +59,7 @@ def wrong_token(stage):
     stage.load()
 
 
-@CREDENTIALS.row("no credential at all", ends="smoke 2, seed 2, load 2", says="none is given", kept="smoke.json")
+@CREDENTIALS.row("no credential", ends="smoke 2, seed 2, load 2", says="none is given", kept="smoke.json")
 def no_token(stage):
     stage.target = ("--environment", "embedded")
     stage.variables["CHAMICORE_INTERNAL_TOKEN"] = ""
@@ -69,7 +69,7 @@ def no_token(stage):
 
 
 @CREDENTIALS.row(
-    "a token expires under load",
+    "token expires under load",
     ends="load 3, compare 3", word="invalid", reasons="auth-expired", kept="runs/inventory_scale.json verdict.json",
 )  # fmt: skip
 def expires(stage):
@@ -79,9 +79,7 @@ def expires(stage):
     stage.compare()
 
 
-@CREDENTIALS.row(
-    "a token that has expired before the load", ends="load 2, smoke 2", says="is refused", kept="smoke.json"
-)
+@CREDENTIALS.row("token expired before the load", ends="load 2, smoke 2", says="is refused", kept="smoke.json")
 def expired(stage):
     stage.own_stack(token_lifetime_s=1, password_cost=4)
     with_token(stage, token(stage))
@@ -90,7 +88,7 @@ def expired(stage):
     stage.smoke()
 
 
-@CREDENTIALS.row("a token expires while nodes are seeded", ends="seed 2|3, load 2", kept="seed.json")
+@CREDENTIALS.row("token expires during seeding", ends="seed 2|3, load 2", kept="seed.json")
 def expires_while_seeding(stage):
     stage.own_stack(nodes=0, token_lifetime_s=8, password_cost=4)
     with_token(stage, token(stage))
@@ -99,7 +97,7 @@ def expires_while_seeding(stage):
     stage.load()
 
 
-@CREDENTIALS.row("a wrong client secret", ends="smoke 2, load 2", kept="smoke.json")
+@CREDENTIALS.row("wrong client secret", ends="smoke 2, load 2", kept="smoke.json")
 def wrong_secret(stage):
     stage.own_stack(password_cost=4)
     ident, _ = account(stage)
@@ -116,7 +114,7 @@ def wrong_secret(stage):
 # TLS
 
 
-@CREDENTIALS.row("a CA that did not sign the stack's certificate", ends="smoke 2, seed 2, load 2",
+@CREDENTIALS.row("certificate of an unknown CA", ends="smoke 2, seed 2, load 2",
                  says="the certificate is not trusted", kept="smoke.json")  # fmt: skip
 def wrong_ca(stage):
     stage.own_stack(tls=True)
@@ -128,9 +126,7 @@ def wrong_ca(stage):
     stage.load()
 
 
-@CREDENTIALS.row(
-    "a certificate that has expired", ends="smoke 2, load 2", says="certificate has expired", kept="smoke.json"
-)
+@CREDENTIALS.row("expired certificate", ends="smoke 2, load 2", says="certificate has expired", kept="smoke.json")
 def expired_certificate(stage):
     authority, key = certificate(stage.folder, "expired", since_days=-30, until_days=-1)
     with https(authority, key) as url:
@@ -140,7 +136,7 @@ def expired_certificate(stage):
         stage.load()
 
 
-@CREDENTIALS.row("a certificate of another host", ends="smoke 2, load 2", says="IP address mismatch", kept="smoke.json")
+@CREDENTIALS.row("certificate of another host", ends="smoke 2, load 2", says="IP address mismatch", kept="smoke.json")
 def other_host(stage):
     authority, key = certificate(stage.folder, "elsewhere", address="198.18.0.9")
     with https(authority, key) as url:
@@ -150,7 +146,7 @@ def other_host(stage):
         stage.load()
 
 
-@CREDENTIALS.row("bss wants a client certificate", ends="smoke 2|1, load 2|3", kept="smoke.json")
+@CREDENTIALS.row("bss requires a client certificate", ends="smoke 2|1, load 2|3", kept="smoke.json")
 def client_certificate(stage):
     authority, key = certificate(stage.folder, "strict")
     with https(authority, key, wants_ours=True) as url:
@@ -160,14 +156,14 @@ def client_certificate(stage):
         stage.load()
 
 
-@CREDENTIALS.row("https where only http is spoken", ends="smoke 2, load 2", says="TLS failed", kept="smoke.json")
+@CREDENTIALS.row("https URL of a plain HTTP service", ends="smoke 2, load 2", says="TLS failed", kept="smoke.json")
 def plain(stage):
     stage.instead("bss", stage.state.url("bss").replace("http:", "https:"))
     stage.smoke()
     stage.load()
 
 
-@CREDENTIALS.row("http where only https is spoken", ends="smoke 1, load 3", kept="smoke.json")
+@CREDENTIALS.row("http URL of a TLS service", ends="smoke 1, load 3", kept="smoke.json")
 def not_plain(stage):
     stage.own_stack(tls=True)
     stage.instead("bss", stage.state.url("bss").replace("https:", "http:"))
@@ -175,7 +171,7 @@ def not_plain(stage):
     stage.load()
 
 
-@CREDENTIALS.row("a CA file that holds no certificate", ends="smoke 2, load 2", says="not a usable certificate")
+@CREDENTIALS.row("CA file without a certificate", ends="smoke 2, load 2", says="not a usable certificate")
 def no_certificate(stage):
     (stage.folder / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nplanted\n")
     stage.target = ("--environment", "embedded")

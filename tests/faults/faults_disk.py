@@ -11,14 +11,14 @@ FILL = "dd if=/dev/zero of=out/k6/filler bs=1k 2>/dev/null || :"
 READ_ONLY = "mount --bind out out && mount -o remount,ro,bind out"
 
 
-@DISK.row("the disk is full before the load", ends="load 2, seed 2", says="No space left")
+@DISK.row("disk full before the load", ends="load 2, seed 2", says="No space left")
 def full(stage):
     tiny = "mount -t tmpfs -o size=64k tmpfs out; mkdir -p out/k6 out/runs; " + FILL
     stage.apart("load", *stage.load_arguments(), mount=tiny)
     stage.apart("seed", *stage.target, "--nodes", 5, "--shared-stack", mount=tiny)
 
 
-@DISK.row("the disk fills up under load", ends="load 2, compare 3", says="No space left")
+@DISK.row("disk fills up under load", ends="load 2, compare 3", says="No space left")
 def fills_up(stage):
     fill = f"mount -t tmpfs -o size=4m tmpfs out; ({WHEN_LOADED}; dd if=/dev/zero of=out/k6/filler bs=4k 2>/dev/null) &"
     stage.apart("load", *stage.load_arguments(), mount=fill)
@@ -26,7 +26,7 @@ def fills_up(stage):
 
 
 @DISK.row(
-    "the disk is full when the verdict is written",
+    "disk full when the verdict is written",
     ends="load 0, compare 2",
     says="No space left",
     kept="runs/boot_storm.json",
@@ -38,7 +38,7 @@ def full_for_the_verdict(stage):
     stage.apart("compare", mount=fill + FILL)
 
 
-@DISK.row("the output folder is read-only", ends="load 2, smoke 2, seed 2, compare 2", says="Read-only file system")
+@DISK.row("output folder read-only", ends="load 2, smoke 2, seed 2, compare 2", says="Read-only file system")
 def read_only(stage):
     stage.apart("load", *stage.load_arguments(), mount=READ_ONLY)
     stage.apart("smoke", *stage.target, mount=READ_ONLY)
@@ -46,7 +46,7 @@ def read_only(stage):
     stage.judge_made_night(mount=READ_ONLY)
 
 
-@DISK.row("a file lies where the output folder should", ends="load 2, smoke 2, seed 2", says="--out")
+@DISK.row("a file in place of the output folder", ends="load 2, smoke 2, seed 2", says="--out")
 def a_file(stage):
     stage.out.write_text("")
     stage.load()
@@ -54,19 +54,19 @@ def a_file(stage):
     stage.seed("--nodes", 5, "--shared-stack")
 
 
-@DISK.row("a folder lies where the run should", ends="load 2", says="--out")
+@DISK.row("a folder in place of the run file", ends="load 2", says="--out")
 def a_folder(stage):
     (stage.out / "runs" / "boot_storm.json").mkdir(parents=True)
     stage.load()
 
 
-@DISK.row("standard output is full", ends="compare 2|3", word="pass|inconclusive", kept="verdict.json")
+@DISK.row("standard output full", ends="compare 2|3", word="pass|inconclusive", kept="verdict.json")
 def full_output(stage):
     stage.judge_made_night(mount="exec > /dev/full")
 
 
 @DISK.row(
-    "the job's summary and outputs are full",
+    "job summary and outputs full",
     ends="smoke 2, load 2, compare 2", word="pass", says="GITHUB_STEP_SUMMARY", kept="smoke.json verdict.json",
 )  # fmt: skip
 def full_summary(stage):
@@ -78,20 +78,20 @@ def full_summary(stage):
     stage.inside("compare", "--runs", "night")
 
 
-@DISK.row("the history's folder cannot be written", ends="load 0, history 2", kept="runs/boot_storm.json")
+@DISK.row("history folder not writable", ends="load 0, history 2", kept="runs/boot_storm.json")
 def no_history(stage):
     stage.load_in_peace()
     (stage.folder / "history").write_text("")
     stage.inside("history", "add", "--runs", "out/runs", "--history", "history")
 
 
-@DISK.row("the clock jumps an hour ahead under load", ends="load 0, compare 0", word="pass|inconclusive", kept=JUDGED)
+@DISK.row("clock jumps an hour ahead under load", ends="load 0, compare 0", word="pass|inconclusive", kept=JUDGED)
 def ahead(stage):
     jumping_load(stage, 3600)
 
 
 @DISK.row(
-    "the clock jumps an hour back under load",
+    "clock jumps an hour back under load",
     ends="load 0|3, compare 0|3",
     word="pass|inconclusive|invalid",
     kept=JUDGED,
@@ -101,7 +101,7 @@ def back(stage):
 
 
 @DISK.row(
-    "the clock jumps an hour back before the repeats",
+    "clock jumps an hour back before the repeats",
     ends="load 0, compare 0, confirm 3",
     word="pass|inconclusive",
     kept=JUDGED,

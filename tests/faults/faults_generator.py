@@ -99,7 +99,7 @@ def frozen(k6, *, every_s, for_s):
 
 
 @GENERATOR.row(
-    "k6 is starved by other programs",
+    "k6 starved by other programs",
     ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
 )  # fmt: skip
 def starved(stage):
@@ -109,7 +109,7 @@ def starved(stage):
 
 
 @GENERATOR.row(
-    "k6 is starved in the repeats",
+    "k6 starved in the repeats",
     ends="load 0, compare 0, confirm 3", word="invalid", reasons="generator-saturated",
     kept=f"{JUDGED} runs/boot_storm.repeat-1.json",
 )  # fmt: skip
@@ -121,7 +121,7 @@ def starved_in_repeats(stage):
 
 
 @GENERATOR.row(
-    "other programs take most of the machine, and three runs are half again as slow",
+    "three runs 50 % slower while other programs take most of the machine",
     ends="load 0|3, compare 3", word="invalid", reasons="machine-busy", kept=JUDGED,
 )  # fmt: skip
 def other_work(stage):
@@ -135,7 +135,7 @@ def other_work(stage):
 
 
 @GENERATOR.row(
-    "k6 is frozen for 0.3 s of every 0.6 s, as by a container's quota",
+    "k6 frozen 0.3 s of every 0.6 s, as by a container quota",
     ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
 )  # fmt: skip
 def quota(stage):
@@ -145,7 +145,7 @@ def quota(stage):
 
 
 @GENERATOR.row(
-    "k6 is killed under load",
+    "k6 killed under load",
     ends="load 3, compare 3", word="invalid", reasons="generator-died", kept=JUDGED,
 )  # fmt: skip
 def killed(stage):
@@ -156,7 +156,7 @@ def killed(stage):
 
 
 @GENERATOR.row(
-    "one of two k6 processes is killed under load",
+    "one of two k6 processes killed under load",
     ends="load 3, compare 3", word="invalid", reasons="generator-died", kept=JUDGED,
 )  # fmt: skip
 def one_killed(stage):
@@ -174,7 +174,7 @@ def one_killed(stage):
 
 
 @GENERATOR.row(
-    "k6 is out of memory",
+    "k6 out of memory",
     ends="load 3, compare 3", says="k6 cannot try to reach the services",
 )  # fmt: skip
 def out_of_memory(stage):
@@ -184,7 +184,7 @@ def out_of_memory(stage):
 
 
 @GENERATOR.row(
-    "the machine runs out of memory under load",
+    "machine runs out of memory under load",
     ends="load 3, compare 3", word="invalid", reasons="out-of-memory incomplete", kept=JUDGED,
 )  # fmt: skip
 def machine_out_of_memory(stage):
@@ -197,18 +197,18 @@ def machine_out_of_memory(stage):
     stage.compare()
 
 
-@GENERATOR.row("the machine has too little memory for the load", ends="load 2", says="preflight: memory")
+@GENERATOR.row("too little memory for the load", ends="load 2", says="preflight: memory")
 def too_little_memory(stage):
     (stage.folder / "meminfo").write_text(LITTLE_MEMORY.replace("\\n", "\n"))
     stage.apart("load", *stage.load_arguments(), mount="mount --bind meminfo /proc/meminfo")
 
 
-@GENERATOR.row("a process may open too few files", ends="load 2", says="preflight: open files")
+@GENERATOR.row("too few open files allowed", ends="load 2", says="preflight: open files")
 def too_few_files(stage):
     stage.apart("load", *stage.load_arguments(), mount="ulimit -n 400")
 
 
-@GENERATOR.row("k6 crashes at its start", ends="load 3, compare 3", says="k6 cannot try to reach the services")
+@GENERATOR.row("k6 crashes at start", ends="load 3, compare 3", says="k6 cannot try to reach the services")
 def crashes(stage):
     k6_as(stage, "exit 109")
     stage.load()
@@ -216,7 +216,7 @@ def crashes(stage):
 
 
 @GENERATOR.row(
-    "k6 ends well and leaves no summary",
+    "k6 succeeds without a summary",
     ends="load 3, compare 3", word="invalid", reasons="generator-died", kept=JUDGED,
 )  # fmt: skip
 def no_summary(stage):
@@ -226,7 +226,7 @@ def no_summary(stage):
 
 
 @GENERATOR.row(
-    "k6 leaves half of a summary",
+    "k6 leaves half a summary",
     ends="load 3, compare 3", word="invalid", reasons="generator-died", kept=JUDGED,
 )  # fmt: skip
 def half_summary(stage):
@@ -235,14 +235,14 @@ def half_summary(stage):
     stage.compare()
 
 
-@GENERATOR.row("k6 is not installed", ends="load 2, seed 2", says="there is no k6 that can be run")
+@GENERATOR.row("k6 not installed", ends="load 2, seed 2", says="there is no k6 that can be run")
 def absent(stage):
     stage.variables["CHAMIPERF_K6"] = "no-such-k6"
     stage.load()
     stage.seed("--nodes", 5, "--shared-stack")
 
 
-@GENERATOR.row("what is called k6 is another program", ends="load 2", says="this is not k6")
+@GENERATOR.row("another program named k6", ends="load 2", says="this is not k6")
 def another(stage):
     stage.load("--k6", "/bin/true")
 
@@ -263,7 +263,7 @@ def dropped(stage):
 
 
 @GENERATOR.row(
-    "the time does not suffice for the load",
+    "too little time for the load",
     ends="load 3, compare 3", word="invalid", reasons="not-run-budget", kept=JUDGED,
 )  # fmt: skip
 def no_time(stage):

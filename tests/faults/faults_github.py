@@ -28,7 +28,7 @@ def judged(stage, **fields):
 # The comment
 
 
-@GITHUB.row("nothing, for comparison: a comment and an issue are written", ends="comment 0, alert 0", **REGRESSION)
+@GITHUB.row("nothing (control): a comment and an issue are written", ends="comment 0, alert 0", **REGRESSION)
 def nothing(stage):
     hub = judged(stage)
     stage.inside("comment")
@@ -36,7 +36,7 @@ def nothing(stage):
     assert (len(hub.comments), len(hub.issues)) == (1, 1)
 
 
-@GITHUB.row("GitHub answers 503 throughout", ends="comment 4, alert 4", says="GitHub did not answer", **REGRESSION)
+@GITHUB.row("GitHub answers 503", ends="comment 4, alert 4", says="GitHub did not answer", **REGRESSION)
 def down(stage):
     hub = judged(stage)
     for verb in ("GET", "POST"):
@@ -54,7 +54,7 @@ def cut(stage):
     stage.inside("alert")
 
 
-@GITHUB.row("nobody listens where GitHub should", ends="comment 4, alert 4", says="GitHub did not answer", **REGRESSION)
+@GITHUB.row("GitHub down", ends="comment 4, alert 4", says="GitHub did not answer", **REGRESSION)
 def unreachable(stage):
     judged(stage)
     stage.variables["GITHUB_API_URL"] = "http://127.0.0.1:9"
@@ -62,9 +62,7 @@ def unreachable(stage):
     stage.inside("alert")
 
 
-@GITHUB.row(
-    "GitHub takes requests and never answers", ends="comment 4, alert 4", says="GitHub did not answer", **REGRESSION
-)
+@GITHUB.row("GitHub never answers", ends="comment 4, alert 4", says="GitHub did not answer", **REGRESSION)
 def hangs(stage):
     judged(stage)
     with serving(Reply(hang=True)) as silent:
@@ -73,7 +71,7 @@ def hangs(stage):
         stage.inside("alert")
 
 
-@GITHUB.row("a proxy answers with a page of HTML and 200", ends="comment 4, alert 4", **REGRESSION)
+@GITHUB.row("a proxy answers with HTML and 200", ends="comment 4, alert 4", **REGRESSION)
 def portal(stage):
     hub = judged(stage)
     for verb in ("GET", "POST"):
@@ -98,7 +96,7 @@ def empty_objects(stage):
     assert (hub.comments, hub.issues) == ([], [])
 
 
-@GITHUB.row("the repository was renamed", ends="comment 0, alert 0", **REGRESSION)
+@GITHUB.row("repository renamed", ends="comment 0, alert 0", **REGRESSION)
 def renamed(stage):
     hub = judged(stage, moved_to="1296269")
     stage.inside("comment")
@@ -119,7 +117,7 @@ def redirected(stage):
     assert other.asked == []
 
 
-@GITHUB.row("a person took the label off the alert's issue", ends="alert 0, alert 0", **REGRESSION)
+@GITHUB.row("label removed from the alert's issue", ends="alert 0, alert 0", **REGRESSION)
 def unlabelled(stage):
     hub = judged(stage)
     stage.inside("alert")
@@ -128,9 +126,7 @@ def unlabelled(stage):
     assert len(hub.issues) == 1
 
 
-@GITHUB.row(
-    "a proxy answers with a page of HTML and 502", ends="comment 4, alert 4", says="GitHub did not answer", **REGRESSION
-)
+@GITHUB.row("a proxy answers with HTML and 502", ends="comment 4, alert 4", says="GitHub did not answer", **REGRESSION)
 def bad_gateway(stage):
     hub = judged(stage)
     for verb in ("GET", "POST"):
@@ -139,9 +135,7 @@ def bad_gateway(stage):
     stage.inside("alert")
 
 
-@GITHUB.row(
-    "the rate limit is used up for an hour", ends="comment 4, alert 4", says="rate limit stopped us", **REGRESSION
-)
+@GITHUB.row("rate limit used up for an hour", ends="comment 4, alert 4", says="rate limit stopped us", **REGRESSION)
 def used_up(stage):
     hub = judged(stage)
     later = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 3600)}
@@ -151,7 +145,7 @@ def used_up(stage):
     stage.inside("alert")
 
 
-@GITHUB.row("the rate limit asks for a second's retry, twice", ends="comment 0, alert 0", **REGRESSION)
+@GITHUB.row("rate limit asks for a retry after a second, twice", ends="comment 0, alert 0", **REGRESSION)
 def retry(stage):
     hub = judged(stage)
     hub.fail("POST", COMMENTS, 429, "slow down", headers={"Retry-After": "1"}, times=2)
@@ -161,7 +155,7 @@ def retry(stage):
     assert (len(hub.comments), len(hub.issues)) == (1, 1)
 
 
-@GITHUB.row("the answers to both writes are lost", ends="comment 0, alert 0", **REGRESSION)
+@GITHUB.row("answers to both writes lost", ends="comment 0, alert 0", **REGRESSION)
 def lost_answers(stage):
     hub = judged(stage)
     hub.fail("POST", COMMENTS, 0, done=True)
@@ -171,7 +165,7 @@ def lost_answers(stage):
     assert (len(hub.comments), len(hub.issues)) == (1, 1)
 
 
-@GITHUB.row("the token may not write", ends="comment 0, alert 4", says="Add `issues: write`", **REGRESSION)
+@GITHUB.row("token may not write", ends="comment 0, alert 4", says="Add `issues: write`", **REGRESSION)
 def no_right(stage):
     hub = judged(stage)
     for path in (COMMENTS, ISSUES):
@@ -181,7 +175,7 @@ def no_right(stage):
     assert "pull-requests: write" in (stage.folder / "summary").read_text()
 
 
-@GITHUB.row("there is no token", ends="comment 2, alert 2", says="GITHUB_TOKEN", **REGRESSION)
+@GITHUB.row("no token", ends="comment 2, alert 2", says="GITHUB_TOKEN", **REGRESSION)
 def no_token(stage):
     judged(stage)
     stage.variables["GITHUB_TOKEN"] = ""
@@ -189,7 +183,7 @@ def no_token(stage):
     stage.inside("alert")
 
 
-@GITHUB.row("the pull request has moved on", ends="comment 0", **REGRESSION)
+@GITHUB.row("pull request moved on", ends="comment 0", **REGRESSION)
 def moved_on(stage):
     hub = judged(stage)
     hub.pulls[0]["commit"] = "e" * 40
@@ -197,7 +191,7 @@ def moved_on(stage):
     assert hub.writes == []
 
 
-@GITHUB.row("the artifact of the run is a page of HTML", ends="comment 2|4", kept="")
+@GITHUB.row("artifact of the run is HTML", ends="comment 2|4", kept="")
 def no_archive(stage):
     hub = stage.github()
     hub.add_artifact(1, "chamiperf-verdict", {}, archive=PAGE)
@@ -222,7 +216,7 @@ def told_by_chat(stage, reply):
     return chat
 
 
-@GITHUB.row("the chat cannot be reached", ends="alert 4", says="not delivered: the message to the chat", **REGRESSION)
+@GITHUB.row("chat unreachable", ends="alert 4", says="not delivered: the message to the chat", **REGRESSION)
 def no_chat(stage):
     judged(stage)
     stage.variables["CHAMIPERF_ALERT_WEBHOOK"] = "http://127.0.0.1:9/canary"
@@ -231,31 +225,27 @@ def no_chat(stage):
     assert "canary" not in "\n".join(stage.said)
 
 
-@GITHUB.row(
-    "the chat's address was revoked", ends="alert 4", says="not delivered: the message to the chat", **REGRESSION
-)
+@GITHUB.row("chat address revoked", ends="alert 4", says="not delivered: the message to the chat", **REGRESSION)
 def revoked(stage):
     assert len(told_by_chat(stage, Reply(404, body=PAGE)).asked) == 1
 
 
-@GITHUB.row("the chat never answers", ends="alert 4", says="not delivered: the message to the chat", **REGRESSION)
+@GITHUB.row("chat never answers", ends="alert 4", says="not delivered: the message to the chat", **REGRESSION)
 def mute_chat(stage):
     told_by_chat(stage, Reply(hang=True))
 
 
-@GITHUB.row("the chat fails twice, then takes the message", ends="alert 0", **REGRESSION)
+@GITHUB.row("chat fails twice, then accepts", ends="alert 0", **REGRESSION)
 def tired_chat(stage):
     assert len(told_by_chat(stage, [Reply(500), Reply(503), Reply(200)]).asked) == 3
 
 
-@GITHUB.row(
-    "the chat sends the message elsewhere", ends="alert 4", says="not delivered: the message to the chat", **REGRESSION
-)
+@GITHUB.row("chat redirects elsewhere", ends="alert 4", says="not delivered: the message to the chat", **REGRESSION)
 def moved_chat(stage):
     told_by_chat(stage, Reply(302, headers={"Location": "http://198.18.0.1/"}))
 
 
-@GITHUB.row("GitHub and the chat are both away", ends="alert 4", says="not delivered: the issues", **REGRESSION)
+@GITHUB.row("GitHub and chat down", ends="alert 4", says="not delivered: the issues", **REGRESSION)
 def both(stage):
     hub = judged(stage)
     hub.fail("GET", "", 503, times=ALWAYS)
@@ -264,14 +254,14 @@ def both(stage):
     assert "not delivered: the message to the chat" in "\n".join(stage.said)
 
 
-@GITHUB.row("nobody takes the heartbeat", ends="alert 4", says="not delivered: the heartbeat", **REGRESSION)
+@GITHUB.row("heartbeat address down", ends="alert 4", says="not delivered: the heartbeat", **REGRESSION)
 def no_heartbeat(stage):
     judged(stage)
     stage.variables["CHAMIPERF_HEARTBEAT_URL"] = "http://127.0.0.1:9/canary"
     stage.inside("alert")
 
 
-@GITHUB.row("the nightly schedule is switched off", ends="alert 0")
+@GITHUB.row("nightly schedule switched off", ends="alert 0")
 def schedule_off(stage):
     hub = stage.github(workflows={"nightly.yml": "disabled_inactivity"})
     (stage.folder / "nights").mkdir()
@@ -279,7 +269,7 @@ def schedule_off(stage):
     assert [issue["title"] for issue in hub.issues] == ["lab: the nights are not measuring"]
 
 
-@GITHUB.row("the night ended without a verdict, and nobody says so", ends="comment 2|0, alert 2")
+@GITHUB.row("night without a verdict, not declared", ends="comment 2|0, alert 2")
 def no_verdict(stage):
     hub = stage.github()
     stage.inside("comment")
@@ -297,7 +287,7 @@ def kept_on(stage, remote):
     stage.inside("history", "add", "--runs", "night", "--history-branch", "data", "--remote", remote)
 
 
-@GITHUB.row("a night of the history is of a newer version", ends="alert 0", **REGRESSION)
+@GITHUB.row("history night of a newer version", ends="alert 0", **REGRESSION)
 def newer_night(stage):
     hub = judged(stage)
     night = stage.folder / "nights/lab/2026/02/20260201T011700Z.boot_storm.night.w1.json"
@@ -307,19 +297,19 @@ def newer_night(stage):
     assert "The history could not be read, so what changed is not known." in hub.issues[0]["body"]
 
 
-@GITHUB.row("the history's remote is not there", ends="history 4", says="git ls-remote failed")
+@GITHUB.row("history remote missing", ends="history 4", says="git ls-remote failed")
 def no_remote(stage):
     kept_on(stage, "http://token:canary@127.0.0.1:9/octo/stack.git")
     assert "canary" not in "\n".join(stage.said)
 
 
-@GITHUB.row("the history's remote answers with a page of HTML", ends="history 4", says="git push failed")
+@GITHUB.row("history remote answers with HTML", ends="history 4", says="git push failed")
 def remote_portal(stage):
     with serving(Reply(body=PAGE, headers={"Content-Type": "text/html"})) as server:
         kept_on(stage, f"{server.url}/octo/stack.git")
 
 
-@GITHUB.row("the history's remote forbids the push", ends="history 4", says="git push failed")
+@GITHUB.row("history remote refuses the push", ends="history 4", says="git push failed")
 def protected(stage):
     subprocess.run(["git", "init", "--quiet", "--bare", "remote.git"], cwd=stage.folder, check=True)
     hook = stage.folder / "remote.git" / "hooks" / "pre-receive"

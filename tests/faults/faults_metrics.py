@@ -33,7 +33,7 @@ def with_prometheus(stage, reply):
         judged_load(stage)
 
 
-@METRICS.row("Prometheus is not there", **FINE)
+@METRICS.row("Prometheus down", **FINE)
 def lost(stage):
     stage.variables["CHAMIPERF_PROMETHEUS_URL"] = NOWHERE
     judged_load(stage)
@@ -41,7 +41,7 @@ def lost(stage):
 
 
 @METRICS.row(
-    "Prometheus takes a query and never answers",
+    "Prometheus never answers a query",
     ends="load 0|3, compare 0|3", word="pass|inconclusive|invalid", kept=JUDGED,
 )  # fmt: skip
 def hangs(stage):
@@ -53,7 +53,7 @@ def hangs(stage):
     assert "Prometheus does not answer" in missed(stage)
 
 
-@METRICS.row("Prometheus answers with a page of HTML", **FINE)
+@METRICS.row("Prometheus answers with HTML", **FINE)
 def portal(stage):
     with_prometheus(stage, Reply(body=PAGE, headers={"Content-Type": "text/html"}))
     assert "refused a query with status 200" in missed(stage)
@@ -65,13 +65,13 @@ def limited(stage):
     assert "status 429" in missed(stage)
 
 
-@METRICS.row("Prometheus wants a credential", **FINE)
+@METRICS.row("Prometheus requires a credential", **FINE)
 def refused(stage):
     with_prometheus(stage, Reply(401, body=b"who are you"))
     assert "CHAMIPERF_PROMETHEUS_TOKEN" in missed(stage) or "status 401" in missed(stage)
 
 
-@METRICS.row("Prometheus has never heard of the services", **FINE)
+@METRICS.row("Prometheus has no such services", **FINE)
 def empty(stage):
     with_prometheus(stage, Reply(body={"status": "success", "data": {"result": []}}))
     assert "has no series of bss" in missed(stage)
@@ -83,14 +83,14 @@ def strange(stage):
     assert missed(stage)
 
 
-@METRICS.row("bss serves no metrics", **BY_A_DETOUR)
+@METRICS.row("bss has no metrics", **BY_A_DETOUR)
 def switched_off(stage):
     stage.breaks(MetricsMissing(service="bss"))
     judged_load(stage)
     assert "no metrics are served" in missed(stage)
 
 
-@METRICS.row("bss serves a page of HTML for its metrics", **BY_A_DETOUR)
+@METRICS.row("bss serves HTML for its metrics", **BY_A_DETOUR)
 def no_metrics(stage):
     with between(stage.state.url("bss"), page(200), only="/metrics") as url:
         stage.instead("bss", url)
@@ -98,7 +98,7 @@ def no_metrics(stage):
     assert missed(stage)
 
 
-@METRICS.row("bss takes its time to tell its metrics", **BY_A_DETOUR)
+@METRICS.row("bss serves its metrics slowly", **BY_A_DETOUR)
 def slow(stage):
     def late(_path, said):
         time.sleep(6)
@@ -110,7 +110,7 @@ def slow(stage):
     assert "a rate needs two" in missed(stage)
 
 
-@METRICS.row("the services' clock is an hour ahead", **BY_A_DETOUR)
+@METRICS.row("services' clock an hour ahead", **BY_A_DETOUR)
 def ahead(stage):
     def shifted(_path, said):
         text = re.sub(
@@ -126,7 +126,7 @@ def ahead(stage):
     assert "ahead of this machine's" in missed(stage, "sync_lag")
 
 
-@METRICS.row("k6's figures cannot be written to Prometheus", **FINE)
+@METRICS.row("remote write unreachable", **FINE)
 def unwritten(stage):
     stage.variables["K6_PROMETHEUS_RW_SERVER_URL"] = f"{NOWHERE}/api/v1/write"
     judged_load(stage, "--remote-write")
@@ -135,7 +135,7 @@ def unwritten(stage):
 
 
 @METRICS.row(
-    "the collector takes no verdict", says="the verdict was not published as metrics",
+    "collector refuses the verdict", says="the verdict was not published as metrics",
     ends="compare 0", word="pass|inconclusive", kept="verdict.json",
 )  # fmt: skip
 def no_collector(stage):

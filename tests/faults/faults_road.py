@@ -40,7 +40,7 @@ done
 # The road
 
 
-@ROAD.row("a proxy stands in the environment", ends="load 0, compare 0", word="pass|inconclusive", kept=JUDGED)
+@ROAD.row("proxy in the environment", ends="load 0, compare 0", word="pass|inconclusive", kept=JUDGED)
 def proxy(stage):
     with serving(Reply(200, b"{}")) as other:
         names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
@@ -50,7 +50,7 @@ def proxy(stage):
 
 
 @ROAD.row(
-    "a certificate names its host in the common name alone",
+    "host in the certificate's common name only",
     ends="smoke 2, load 2", says="alternative names (SAN)", kept="smoke.json",
 )  # fmt: skip
 def common_name(stage):
@@ -62,14 +62,14 @@ def common_name(stage):
         stage.load()
 
 
-@ROAD.row("localhost has two families, and bss listens on one that k6 does not take", ends="load 3", says="no answer")
+@ROAD.row("bss on the localhost address that k6 does not use", ends="load 3", says="no answer")
 def families(stage):
     with front(stage.state.url("bss"), host="::1") as port:
         stage.instead("bss", f"http://localhost:{port}")
         stage.load()
 
 
-@ROAD.row("bss redirects to where it lies", ends="load 2", says="Give the URL of the service itself")
+@ROAD.row("bss redirects to its own address", ends="load 2", says="Give the URL of the service itself")
 def redirects(stage):
     to = stage.state.url("bss")
     with serving(lambda asked: Reply(307, headers={"Location": f"{to}{asked.path}"})) as moved:
@@ -78,7 +78,7 @@ def redirects(stage):
 
 
 @ROAD.row(
-    "a page of HTML with 200 says that bss is well",
+    "bss health is HTML with 200",
     ends="load 3, smoke 1", reasons="incomplete", says="not one of", kept="runs/boot_storm.json smoke.json",
 )  # fmt: skip
 def well(stage):
@@ -101,7 +101,7 @@ def drips_before(stage):
 
 
 @ROAD.row(
-    "Prometheus drips its answer, and the job is cancelled",
+    "Prometheus drips its answer and the job is canceled",
     ends="load 3, compare 3", word="invalid", reasons="incomplete", kept=JUDGED,
 )  # fmt: skip
 def drips_after(stage):
@@ -116,7 +116,7 @@ def drips_after(stage):
 
 
 @ROAD.row(
-    "the terminal of a load is closed",
+    "terminal closed during a load",
     ends="load 3, compare 3", word="invalid", reasons="incomplete", kept=JUDGED,
 )  # fmt: skip
 def hung_up(stage):
@@ -130,7 +130,7 @@ def hung_up(stage):
 
 
 @ROAD.row(
-    "a runner died with the lock of its job",
+    "runner died with its job's lock",
     ends="lock 0, load 0|3, compare 0|3", word="pass|inconclusive|invalid", kept=JUDGED,
     says="taking over a stale lock",
 )  # fmt: skip
@@ -143,7 +143,7 @@ def dead_runner(stage):
     stage.compare()
 
 
-@ROAD.row("two jobs of a matrix share a stack", ends="lock 0, load 3, lock 0", says="the stack is in use")
+@ROAD.row("two matrix jobs share a stack", ends="lock 0, load 3, lock 0", says="the stack is in use")
 def matrix(stage):
     stage.own_stack()
     job = {"GITHUB_RUN_ID": "77", "GITHUB_JOB": "measure", "RUNNER_NAME": "one"}
@@ -155,9 +155,7 @@ def matrix(stage):
 # Merges
 
 
-@ROAD.row(
-    "a merge left a metric in baselines.json twice", ends="compare 2", says="stands twice in one object, on lines"
-)
+@ROAD.row("merge left a metric twice in baselines.json", ends="compare 2", says="stands twice in one object, on lines")
 def metric_twice(stage):
     stage.made_night()
     rule = '"errors": {"target": {"limit": 0.001, "unit": "share", "source": "ADR-012"}},'
@@ -165,14 +163,14 @@ def metric_twice(stage):
     judge(stage)
 
 
-@ROAD.row("a name stands twice in the run's file", ends="compare 2", says="'scenario' stands twice in one object")
+@ROAD.row("name twice in the run file", ends="compare 2", says="'scenario' stands twice in one object")
 def name_twice(stage):
     stage.made_night()
     damage(stage, "night/boot_storm.json", lambda text: text.replace("{", '{"scenario": "other",', 1))
     judge(stage)
 
 
-@ROAD.row("a merge kept one run of baselines.json less than its figures", ends="compare 2", says="has not one value")
+@ROAD.row("merge lost one run of baselines.json", ends="compare 2", says="has not one value")
 def run_lost(stage):
     stage.made_night()
     stage.inside("baselines", "format", "--baselines", "baselines.json")
@@ -184,7 +182,7 @@ def run_lost(stage):
     judge(stage)
 
 
-@ROAD.row("two changes of baselines.json are applied at once", ends="update-baseline 0|2, update-baseline 0|2")
+@ROAD.row("two changes of baselines.json at once", ends="update-baseline 0|2, update-baseline 0|2")
 def two_applied(stage):
     stage.made_night()
     stage.run("update_baseline", "propose", "--reason", "r", "--replace", "--runs", "night", "--overrule", "invalid")
@@ -223,20 +221,20 @@ def _watched(stage, *arguments):
     return hub
 
 
-@ROAD.row("the history of the nights is not there", ends="alert 0")
+@ROAD.row("alert history missing", ends="alert 0")
 def no_history(stage):
     hub = _watched(stage, "--history", "missing")
     assert [issue["title"] for issue in hub.issues] == ["lab: the nights are not measuring"]
 
 
-@ROAD.row("the history has no night", ends="alert 0")
+@ROAD.row("alert history empty", ends="alert 0")
 def no_night(stage):
     (stage.folder / "nights").mkdir()
     hub = _watched(stage, "--history", "nights")
     assert [issue["title"] for issue in hub.issues] == ["lab: the nights are not measuring"]
 
 
-@ROAD.row("GitHub answers the look at the schedule with an empty object", ends="alert 4", says="could not be looked at")
+@ROAD.row("GitHub answers the schedule query with an empty object", ends="alert 4", says="could not be looked at")
 def nothing_said(stage):
     hub = stage.github(workflows={"nightly.yml": "active"})
     hub.fail("GET", "/actions/workflows", 200, b"{}", times=ALWAYS)
@@ -246,7 +244,7 @@ def nothing_said(stage):
 # What an artifact, a workflow and a machine may say
 
 
-@ROAD.row("a run's environment is a way out of the history's folder", ends="history 2")
+@ROAD.row("environment name leads out of the history folder", ends="history 2")
 def traversal(stage):
     stage.folder.joinpath("night").mkdir()
     shutil.copy(CASES / "files" / "run-traversal.json", stage.folder / "night" / "boot_storm.json")
@@ -255,7 +253,7 @@ def traversal(stage):
     assert written == {"night"}
 
 
-@ROAD.row("a remote is an option of git", ends="history 2")
+@ROAD.row("remote is a git option", ends="history 2")
 def injection(stage):
     stage.made_night()
     subprocess.run(["git", "init", "--quiet", "."], cwd=stage.folder, check=True)
@@ -264,7 +262,7 @@ def injection(stage):
     assert not (stage.folder / "pwned").exists()
 
 
-@ROAD.row("the branch of the history holds other things", ends="history 2")
+@ROAD.row("history branch holds other things", ends="history 2")
 def other_branch(stage):
     stage.made_night()
     remote = stage.folder / "remote.git"
@@ -280,12 +278,12 @@ def other_branch(stage):
     stage.inside("history", "add", "--runs", "night", "--history-branch", "project", "--remote", str(remote))
 
 
-@ROAD.row("a control group above the job's leaves too little memory", ends="load 2", says="preflight: memory")
+@ROAD.row("parent control group leaves too little memory", ends="load 2", says="preflight: memory")
 def group_above(stage):
     stage.apart("load", *stage.load_arguments(), mount=GROUP)
 
 
-@ROAD.row("the output cannot be written", ends="load 2, seed 2, smoke 2", says="cannot write")
+@ROAD.row("output not writable", ends="load 2, seed 2, smoke 2", says="cannot write")
 def no_output(stage):
     (stage.folder / "taken").write_text("a file")
     stage.load("--out", "taken")

@@ -31,7 +31,7 @@ def judged_load(stage, *arguments):
     stage.compare()
 
 
-@STACK.row("nothing, for comparison", ends="load 0, compare 0", word="pass|inconclusive", kept=JUDGED)
+@STACK.row("nothing (control)", ends="load 0, compare 0", word="pass|inconclusive", kept=JUDGED)
 def nothing(stage):
     judged_load(stage)
 
@@ -39,9 +39,7 @@ def nothing(stage):
 # It dies
 
 
-@STACK.row(
-    "bss is killed under load", ends="load 3, compare 3", word="invalid", reasons="stack-unreachable", kept=JUDGED
-)
+@STACK.row("bss killed under load", ends="load 3, compare 3", word="invalid", reasons="stack-unreachable", kept=JUDGED)
 def dies(stage):
     state = stage.own_stack()
     with stage.loading():
@@ -50,7 +48,7 @@ def dies(stage):
     stage.compare()
 
 
-@STACK.row("everything is gone before the load", ends="load 3, smoke 1", says="no answer", kept="smoke.json")
+@STACK.row("stack down before the load", ends="load 3, smoke 1", says="no answer", kept="smoke.json")
 def gone(stage):
     state = stage.own_stack()
     lifecycle.down(Path(state.state_dir))
@@ -59,7 +57,7 @@ def gone(stage):
     stage.smoke()
 
 
-@STACK.row("smd is killed while nodes are seeded", ends="seed 3, load 3", kept="seed.json")
+@STACK.row("smd killed during seeding", ends="seed 3, load 3", kept="seed.json")
 def dies_while_seeded(stage):
     state = stage.own_stack(nodes=0)
     with stage.running("seed", *stage.target, "--nodes", 5000) as process:
@@ -73,7 +71,7 @@ def dies_while_seeded(stage):
 
 
 @STACK.row(
-    "everything restarts under load",
+    "stack restarted under load",
     ends="load 0|3, compare 1|3", word="target missed|invalid", perhaps="stack-unreachable", kept=JUDGED,
 )  # fmt: skip
 def restarts(stage):
@@ -97,7 +95,7 @@ def hangs(stage):
     stage.compare()
 
 
-@STACK.row("bss takes connections and answers nothing", ends="load 3, smoke 1", says="no answer", kept="smoke.json")
+@STACK.row("bss accepts connections and never answers", ends="load 3, smoke 1", says="no answer", kept="smoke.json")
 def mute(stage):
     with serving(Reply(hang=True)) as silent:
         stage.instead("bss", silent.url)
@@ -106,7 +104,7 @@ def mute(stage):
 
 
 @STACK.row(
-    "bss says under load that it is not ready",
+    "bss not ready under load",
     ends="load 3, compare 3", word="invalid", reasons="brake-readiness incomplete", kept=JUDGED,
 )  # fmt: skip
 def not_ready(stage):
@@ -116,7 +114,7 @@ def not_ready(stage):
 
 
 @STACK.row(
-    "bss says after the load that it is not ready",
+    "bss not ready after the load",
     ends="load 3, compare 3", word="invalid", reasons="stack-unreachable", kept=JUDGED,
 )  # fmt: skip
 def not_ready_afterwards(stage):
@@ -129,7 +127,7 @@ def not_ready_afterwards(stage):
 
 
 @STACK.row(
-    "bss takes 200 ms, in three runs",
+    "bss 200 ms slower in three runs",
     ends="load 0, compare 3, confirm 1", word="regression", reasons="slower-in-all-runs",
     kept=f"{JUDGED} runs/boot_storm.repeat-1.json runs/boot_storm.repeat-2.json", by_the_service=True,
 )  # fmt: skip
@@ -141,7 +139,7 @@ def slow(stage):
 
 
 @STACK.row(
-    "bss takes 200 ms, in one run",
+    "bss 200 ms slower in one run",
     ends="load 0, compare 3", word="not decided", reasons="suspect-not-repeated", kept=JUDGED, by_the_service=True,
 )  # fmt: skip
 def slow_once(stage):
@@ -150,7 +148,7 @@ def slow_once(stage):
 
 
 @STACK.row(
-    "bss waits 5.5 s for a connection of its pool",
+    "bss waits 5.5 s for a pool connection",
     ends="load 0, compare 1", word="target missed", kept=JUDGED, by_the_service=True,
 )  # fmt: skip
 def pool(stage):
@@ -162,7 +160,7 @@ def pool(stage):
 
 
 @STACK.row(
-    "every boot script is a 500",
+    "every boot script a 500",
     ends="load 3, compare 3", word="invalid", reasons="brake-failures incomplete", kept=JUDGED,
 )  # fmt: skip
 def fails(stage):
@@ -172,7 +170,7 @@ def fails(stage):
 
 
 @STACK.row(
-    "a third of the boot scripts is a 503",
+    "a third of the boot scripts a 503",
     ends="load 0, compare 1", word="target missed", reasons="error-burst", kept=JUDGED,
 )  # fmt: skip
 def fails_partly(stage):
@@ -181,7 +179,7 @@ def fails_partly(stage):
 
 
 @STACK.row(
-    "a third of the connections is reset",
+    "a third of the connections reset",
     ends="load 0, compare 1", word="target missed", reasons="error-burst", kept=JUDGED,
 )  # fmt: skip
 def resets(stage):
@@ -189,7 +187,7 @@ def resets(stage):
     judged_load(stage)
 
 
-@STACK.row("a fifth of the answers is 429", ends="load 3, compare 3", word="invalid", reasons="throttled", kept=JUDGED)
+@STACK.row("a fifth of the answers a 429", ends="load 3, compare 3", word="invalid", reasons="throttled", kept=JUDGED)
 def throttled(stage):
     stage.breaks(Errors(service="bss", route="bootscript", rate=0.2, error="429"))
     stage.load()
@@ -197,7 +195,7 @@ def throttled(stage):
 
 
 @STACK.row(
-    "a fifth of the repeats' answers is 429",
+    "a fifth of the repeats' answers a 429",
     ends="load 0, compare 0, confirm 3", word="invalid", reasons="throttled",
     kept=f"{JUDGED} runs/boot_storm.repeat-1.json",
 )  # fmt: skip
@@ -207,7 +205,7 @@ def throttled_repeats(stage):
     stage.confirm()
 
 
-@STACK.row("bss answers its happy path with 500", ends="smoke 1", says="1 failed", kept="smoke.json")
+@STACK.row("bss fails its smoke operation with a 500", ends="smoke 1", says="1 failed", kept="smoke.json")
 def smoke_fails(stage):
     stage.breaks(Errors(service="bss", route="bootscript", rate=1.0, error="500"))
     stage.smoke()
@@ -234,7 +232,7 @@ def removal_fails(stage):
 
 
 @STACK.row(
-    "every boot script is another node's, with 200",
+    "every boot script another node's, with 200",
     ends="load 3, compare 3", word="invalid", reasons="incomplete", kept=JUDGED,
 )  # fmt: skip
 def swapped(stage):
@@ -243,7 +241,7 @@ def swapped(stage):
 
 
 @STACK.row(
-    "one boot script in fifty is another node's, with 200",
+    "one boot script in fifty another node's, with 200",
     ends="load 0, compare 1", word="target missed", kept=JUDGED,
 )  # fmt: skip
 def swapped_rarely(stage):
@@ -252,7 +250,7 @@ def swapped_rarely(stage):
 
 
 @STACK.row(
-    "every user-data is another node's, with 200",
+    "every user-data another node's, with 200",
     ends="load 3, compare 3", word="invalid", reasons="incomplete",
     kept="runs/cloud_init_storm.json verdict.json",
 )  # fmt: skip
@@ -262,7 +260,7 @@ def swapped_user_data(stage):
 
 
 @STACK.row(
-    "scripts of other nodes are served while smoke and seed look",
+    "other nodes' scripts during smoke and seed",
     ends="smoke 1, seed 3",
     kept=kept_from("seed", "smoke"),
 )
@@ -274,7 +272,7 @@ def swapped_seeding(stage):
 
 
 @STACK.row(
-    "a page of HTML with 200 in place of every boot script",
+    "HTML with 200 for every boot script",
     ends="load 3, compare 3", word="invalid", reasons="incomplete", kept=JUDGED,
 )  # fmt: skip
 def portal(stage):
@@ -284,7 +282,7 @@ def portal(stage):
 
 
 @STACK.row(
-    "boot scripts that end in the middle",
+    "truncated boot scripts",
     ends="load 3, compare 3", word="invalid", reasons="incomplete", kept=JUDGED,
 )  # fmt: skip
 def halves(stage):
@@ -293,9 +291,7 @@ def halves(stage):
         judged_load(stage)
 
 
-@STACK.row(
-    "smd's lists leave out half of the components", ends="seed 3, load 2", says="not all is there", kept="seed.json"
-)
+@STACK.row("smd's lists omit half of the components", ends="seed 3, load 2", says="not all is there", kept="seed.json")
 def short_lists(stage):
     def halve(_path, said):
         content = json.loads(said.body)
@@ -311,7 +307,7 @@ def short_lists(stage):
         stage.load()
 
 
-@STACK.row("smd answers with a page of HTML", ends="load 3, seed 3, smoke 1", kept="smoke.json")
+@STACK.row("smd answers with HTML", ends="load 3, seed 3, smoke 1", kept="smoke.json")
 def smd_portal(stage):
     with between(stage.state.url("smd"), page(200)) as url:
         stage.instead("smd", url)
@@ -321,7 +317,7 @@ def smd_portal(stage):
 
 
 @STACK.row(
-    "bss sends everybody to a host that is not listed",
+    "bss redirects to an unlisted host",
     ends="load 2, smoke 2",
     says="may not be loaded",
     kept="smoke.json",
@@ -337,7 +333,7 @@ def redirects(stage):
 
 
 @STACK.row(
-    "bss has forgotten ten nodes",
+    "bss lost ten nodes",
     ends="load 0, compare 1", word="target missed", reasons="error-burst", kept=JUDGED,
 )  # fmt: skip
 def forgets(stage):
@@ -347,7 +343,7 @@ def forgets(stage):
     assert {scalar.name: scalar.value for scalar in run.scalars}["nodes never served"] == 10
 
 
-@STACK.row("the stack came back empty after it was seeded", ends="load 2", says="is not in the stack")
+@STACK.row("stack empty again after seeding", ends="load 2", says="is not in the stack")
 def empty(stage):
     seeded = stage.seed_file
     stage.own_stack(nodes=0)
@@ -355,7 +351,7 @@ def empty(stage):
     stage.load()
 
 
-@STACK.row("the stack is another environment's", ends="load 2", says="the seed file is of embedded")
+@STACK.row("stack of another environment", ends="load 2", says="the seed file is of embedded")
 def another(stage):
     stage.load("--environment", "lab")
 
@@ -364,7 +360,7 @@ BOTH = ("--scenario", "cloud_init_storm", "--scenario", "boot_storm", "--pause",
 
 
 @STACK.row(
-    "cloud-init is not deployed, and never was",
+    "cloud-init never deployed",
     ends="load 3, compare 0|3", word="pass|inconclusive|invalid", reasons="not-possible",
     kept=f"{JUDGED} runs/cloud_init_storm.json",
 )  # fmt: skip
@@ -376,7 +372,7 @@ def never_there(stage):
 
 
 @STACK.row(
-    "cloud-init is not deployed any more",
+    "cloud-init no longer deployed",
     ends="load 3, compare 3", word="invalid", reasons="not-possible", kept=f"{JUDGED} runs/cloud_init_storm.json",
 )  # fmt: skip
 def not_there_any_more(stage):
