@@ -384,7 +384,7 @@ _MOST_STATEMENTS = 3
 
 
 def slower_statements(verdict: Verdict) -> list[str]:
-    """Return a sentence for each database statement that became much slower, the slowest first."""
+    """Return a sentence for each database statement that became much slower, the one that cost most time first."""
     several = len(verdict.scenarios) > 1
     return [statement_sentence(each, with_scenario=several) for each in verdict.statements]
 

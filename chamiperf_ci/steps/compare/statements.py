@@ -20,12 +20,15 @@ FACTOR: Final = 3.0
 LEAST_MS: Final = 0.05
 """What a statement must have gained; below it a mean is the machine's noise."""
 FEWEST_CALLS: Final = 50
+_SHARE: Final = 0.1
+"""What a statement must have gained over the phase, as a share of what the worst one gained: while one reads a whole
+table, the database's processors are taken, and short statements beside it wait. Those are an effect, not the cause."""
 _COMMON: Final = 4
 """Statements known from both sides of which a slow-down of the whole machine can be told."""
 
 
 def slower_statements(sitting: Sitting, baselines: Baselines) -> tuple[StatementChange, ...]:
-    """The statements of a scenario that became much slower, the slowest first.
+    """The statements of a scenario that became much slower, the one that cost most time first.
 
     Compared are the accepted runs, or the old side of pairs that stand alone, with every current run: the least of the
     latter against the most of the former.
@@ -50,7 +53,14 @@ def slower_statements(sitting: Sitting, baselines: Baselines) -> tuple[Statement
         and min(now) >= FACTOR * common * max(known[fingerprint])
         and min(now) - max(known[fingerprint]) >= LEAST_MS
     ]
-    return tuple(sorted(found, key=lambda change: -change.factor))
+    worst = max(map(_gained_ms, found), default=0.0)
+    named = [change for change in found if _gained_ms(change) >= _SHARE * worst]
+    return tuple(sorted(named, key=_gained_ms, reverse=True))
+
+
+def _gained_ms(change: StatementChange) -> float:
+    """What all its calls took more than before, ms over the phase."""
+    return (change.now_ms - change.before_ms) * change.calls
 
 
 def _by_fingerprint(runs: Sequence[Sequence[AcceptedStatement]]) -> dict[str, list[float]]:

@@ -64,6 +64,16 @@ def test_a_machine_on_which_everything_is_slower_has_no_slower_statement():
     assert slower({**all_slower, "lookup": 30 * USUAL["lookup"]}, USUAL) == [("lookup", 30.0)]
 
 
+def test_short_statements_that_waited_for_the_slow_one_are_not_named():
+    before = {**USUAL, "tick": 0.02}
+    assert slower({**before, "tick": 0.2, "lookup": 2.4}, before) == [("lookup", 20.0)]
+
+
+def test_the_statement_that_cost_most_time_stands_first():
+    before = {**USUAL, "tick": 0.02}
+    assert slower({**before, "tick": 0.8, "lookup": 1.44}, before) == [("lookup", 12.0), ("tick", 40.0)]
+
+
 def test_what_one_accepted_run_took_as_well_is_not_slower():
     assert slower({**USUAL, "lookup": 1.44}, USUAL, {**USUAL, "lookup": 0.9}) == []
 

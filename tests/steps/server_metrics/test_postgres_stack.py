@@ -106,8 +106,9 @@ def test_a_lost_index_is_named_with_its_factor_and_unchanged_runs_name_nothing(m
     finally:
         faulting.clear_faults(measured.state)
     said, verdict = compared(measured, lost)
-    assert verdict.statements
-    assert all("boot_params" in each.text and each.factor >= FACTOR for each in verdict.statements)
+    # The statement that reads the whole table is named first; on a machine with few cores others may wait for it.
+    assert [each.text for each in verdict.statements if each.factor < FACTOR] == []
+    assert "boot_params" in next((each.text for each in verdict.statements), "")
     assert f"Statement {significant(verdict.statements[0].factor)} times as long" in said
     latencies = {row.verdict for row in verdict.rows if row.compared and row.key.endpoint.startswith("bootparams")}
     assert latencies & {RowVerdict.REGRESSION, RowVerdict.INCONCLUSIVE}
