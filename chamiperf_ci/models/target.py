@@ -96,6 +96,8 @@ class Machine(Value):
     foreign_cpu_percent: float | None = None
     """Processor time that neither the generator nor an embedded stack used, mean of the sustained phase, percent of all
     cores; time stolen by the machine's host is part of it. None where it was not watched."""
+    foreign_cpu_percent_busiest_quarter: float | None = Field(default=None, exclude_if=lambda share: share is None)
+    """The same, mean of the quarter of the samples in which it was most."""
 
 
 class Identity(Value):

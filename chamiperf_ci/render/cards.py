@@ -133,8 +133,8 @@ NOT_JUDGED: dict[str, Card] = {
         "Look for a crash or a deployment in the service's log; run again on one deployment.",
     ),
     "machine-busy": Card(
-        "The value exceeds the tolerance, but other work took at least 10 points more of the generator's machine than "
-        "beside any accepted run, which can explain it. Exit code 3. If a deployed stack runs on that machine, the "
+        "The value exceeds the tolerance, but other work took more of the generator's machine than beside any "
+        "accepted run, enough to explain it. Exit code 3. If a deployed stack runs on that machine, the "
         "regression stands: the other work may be the service.",
         "Run again on a quiet machine, or measure pairs: `chamiperf load --pairs 5 --against TARGET`.",
     ),

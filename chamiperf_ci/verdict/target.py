@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, Statistic, TargetVerdict
 from chamiperf_ci.verdict.counts import Z_95, Failures, ShareInterval, share_interval
 from chamiperf_ci.verdict.row import RowDecision
@@ -86,8 +87,6 @@ def is_offered(offered_rate: float, target_rate: float, limits: RowLimits = DEFA
     return offered_rate >= limits.offered * target_rate
 
 
-MOST_MORE = 0.10
-"""Share of the machine's processor time by which other work may exceed what the busiest accepted run saw."""
 _LEAST_LEFT = 0.01
 """Where other work took everything, any slow-down can be its doing."""
 
@@ -101,28 +100,34 @@ class OtherWork:
         now: The same of the current runs, their median.
         may_be_the_stack: The stack runs on the same machine and its processes are not told from others. The work may
             then be the service's own, more of which is what a slower service looks like, and no excuse for it.
+        busiest_quarter: The same in the quarter of each run in which it took most: what the slow quarter of a run's
+            windows is held against, since a burst that fills a quarter is a quarter of itself on average.
     """
 
     before: float
     now: float
     may_be_the_stack: bool = False
+    busiest_quarter: "OtherWork | None" = None
 
-    @property
-    def is_more(self) -> bool:
-        """Whether it is so much more than before that it may be what is slow."""
-        return self.now > self.before + MOST_MORE
+    def beside(self, key: RowKey) -> "OtherWork":
+        """Return the work beside what a row was measured in."""
+        return self.busiest_quarter if self.busiest_quarter is not None and key.whole != key else self
 
     @property
     def factor(self) -> float:
         """By which whatever shares the machine may be slower: the processor time left to it then, by that left now."""
         return (1 - self.before) / max(_LEAST_LEFT, 1 - self.now)
 
+    def moves(self, tolerance: float) -> bool:
+        """Whether it is so much more than before that it can move a row by half of its tolerance."""
+        return self.factor >= 1 + tolerance / 2
+
     def judged(self, decision: RowDecision) -> RowDecision:
         """Return what is left of a decision: a regression that other work can explain is none that can be told.
 
         What is no slower in spite of it needs no excuse, and failures have none.
         """
-        if self.may_be_the_stack or decision.verdict is not RowVerdict.REGRESSION:
+        if self.may_be_the_stack or decision.verdict is not RowVerdict.REGRESSION or not self.moves(decision.tolerance):
             return decision
         if decision.reason is RowReason.MORE_ERRORS:
             return decision

@@ -19,6 +19,7 @@ from chamiperf_ci.models.verdict import (
     Row,
     RowKey,
     ScenarioOutcome,
+    TargetResult,
     Verdict,
 )
 from chamiperf_ci.models.vocabulary import (
@@ -41,9 +42,9 @@ from chamiperf_ci.steps.compare.scenarios import (
     build,
     described,
     excused,
-    more_work_beside,
     scenario_outcome,
     sittings,
+    work_beside,
 )
 from chamiperf_ci.steps.compare.statements import slower_statements
 from chamiperf_ci.verdict.drift import Drift, find_drift, locate
@@ -401,12 +402,18 @@ def _judgement(
 ) -> Judgement:
     keyed = {pairing.key: pairing for pairing in pairings}
     compared = [pairing for pairing in pairings if pairing.first is not None]
-    beside = {sitting.scenario: more_work_beside(sitting, question.baselines) for sitting in found}
+    beside = {sitting.scenario: work_beside(sitting, question.baselines) for sitting in found}
     decisions = {
         pairing.key: _believed(question.gate, pairing, decision, beside[pairing.key.scenario])
         for pairing, decision in zip(compared, night.decisions, strict=True)
     }
     decisions = {key: decision for key, decision in decisions.items() if not _echoes(key, decisions)}
+    beside = {
+        scenario: work
+        for scenario, work in beside.items()
+        if work
+        and any(work.beside(key).moves(each.tolerance) for key, each in decisions.items() if key.scenario == scenario)
+    }
     nights = environment_nights(question, found)
     is_learning = nights is not None and nights <= LEARNING_NIGHTS
     scenarios = tuple(
@@ -415,7 +422,7 @@ def _judgement(
             question.baselines,
             nights_alike=len((question.past or Past()).alike(sitting.night.fingerprint, sitting.night.started_at)),
             is_learning=is_learning and _lacks_baseline(sitting, decisions),
-            beside=beside[sitting.scenario],
+            beside=beside.get(sitting.scenario),
             now=question.now,
         )
         for sitting in found
@@ -423,7 +430,7 @@ def _judgement(
     rows = tuple(
         row
         for sitting in found
-        for row in _rows(question, sitting, pairings, decisions, beside=beside[sitting.scenario])
+        for row in _rows(question, sitting, pairings, decisions, beside=beside.get(sitting.scenario))
     )
     outcome, forgiven = conclude(
         rows,
@@ -502,13 +509,14 @@ def _rows(
     for pairing in mine:
         decision = decisions.get(pairing.key)
         target = target_of(pairing, decision, run_valid=night.valid)
-        busy = beside is not None and RowReason.MACHINE_BUSY in (decision and decision.reason, target.reason)
+        work = beside and beside.beside(pairing.key)
+        judged = excused(target, work) if work else target
         made = row(
             pairing,
             decision,
-            excused(target, beside) if beside else target,
+            judged,
             sitting,
-            notes=(described(beside),) if beside is not None and busy else (),
+            notes=(described(work),) if work and _is_moved(work, decision, judged) else (),
         )
         rows.append(
             acknowledge(
@@ -539,7 +547,17 @@ def _dated(row: Row, sitting: Sitting, baselines: Baselines, past: Past) -> Row:
 def _believed(gate: Gate, pairing: Pairing, decision: RowDecision, beside: OtherWork | None) -> RowDecision:
     if gate == "adr":
         return _by_the_letter(pairing.first, decision)
-    return beside.judged(decision) if beside else decision
+    return beside.beside(pairing.key).judged(decision) if beside else decision
+
+
+def _is_moved(work: OtherWork, decision: RowDecision | None, target: TargetResult) -> bool:
+    """Whether other work may have a part in what a row says; of the stack's own its scenario speaks."""
+    if work.may_be_the_stack:
+        return False
+    if RowReason.MACHINE_BUSY in (decision and decision.reason, target.reason):
+        return True
+    slower = decision is not None and decision.verdict in (RowVerdict.REGRESSION, RowVerdict.INCONCLUSIVE)
+    return decision is not None and (slower or decision.above_tolerance) and work.moves(decision.tolerance)
 
 
 def _by_the_letter(judged: RowInput | None, decision: RowDecision) -> RowDecision:

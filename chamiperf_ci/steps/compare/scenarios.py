@@ -1,8 +1,8 @@
 """Which runs belong together, and the history and neighbours that they are compared with."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -14,7 +14,7 @@ from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run, RunKind, RunProblem, Series, is_to_come
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.verdict import Fact, RowKey, ScenarioOutcome, TargetResult
-from chamiperf_ci.models.vocabulary import FactWord, RowReason, RunReason, Statistic, TargetVerdict
+from chamiperf_ci.models.vocabulary import DEFAULT_TOLERANCE, FactWord, RowReason, RunReason, Statistic, TargetVerdict
 from chamiperf_ci.render.sentences import NEWEST, filled_in
 from chamiperf_ci.steps.compare.measure import LATENCY
 from chamiperf_ci.verdict.night import RUNS_WANTED, is_old
@@ -292,28 +292,36 @@ def alike(unit: str, other: str) -> bool:
     return not unit or not other or unit == other
 
 
-def more_work_beside(sitting: Sitting, baselines: Baselines) -> OtherWork | None:
-    """Return the other work beside a scenario's runs; None where it is not much more than before, or not known.
+def work_beside(sitting: Sitting, baselines: Baselines) -> OtherWork | None:
+    """Return the other work beside a scenario's runs; None where it is not known.
 
     Pairs have none: old and new ran side by side, beside the same work.
     """
     accepted = baselines.accepted(sitting.night.fingerprint)
-    before = _shares([run.machine for run in accepted.runs]) if accepted else []
-    now = _shares([run.machine for run in sitting.current])
-    if sitting.pairs or not before or not now:
-        return None
     where = sitting.night.fingerprint
-    work = OtherWork(
-        before=max(before),
-        now=median(now),
-        # An embedded stack's own processes are known and not among the other work.
-        may_be_the_stack=where.generator_on_target_host and where.stack_kind is not StackKind.EMBEDDED,
+    # An embedded stack's own processes are known and not among the other work.
+    may_be_the_stack = where.generator_on_target_host and where.stack_kind is not StackKind.EMBEDDED
+    before = [run.machine for run in accepted.runs] if accepted else []
+    now = [run.machine for run in sitting.current]
+    whole, quarter = (
+        OtherWork(before=max(shares), now=median(present), may_be_the_stack=may_be_the_stack)
+        if (shares := _shares(before, which)) and (present := _shares(now, which))
+        else None
+        for which in (_foreign, _foreign_in_quarter)
     )
-    return work if work.is_more else None
+    return None if sitting.pairs or whole is None else replace(whole, busiest_quarter=quarter)
 
 
-def _shares(machines: Sequence[Machine]) -> list[float]:
-    known = [each.foreign_cpu_percent for each in machines if each.foreign_cpu_percent is not None]
+def _foreign(machine: Machine) -> float | None:
+    return machine.foreign_cpu_percent
+
+
+def _foreign_in_quarter(machine: Machine) -> float | None:
+    return machine.foreign_cpu_percent_busiest_quarter
+
+
+def _shares(machines: Sequence[Machine], which: Callable[[Machine], float | None]) -> list[float]:
+    known = [percent for each in machines if (percent := which(each)) is not None]
     return [min(1.0, max(0.0, percent / 100)) for percent in known]
 
 
@@ -325,7 +333,8 @@ def described(work: OtherWork) -> Fact:
 
 def excused(target: TargetResult, work: OtherWork) -> TargetResult:
     """Return what is left of a target: a miss that other work can explain says nothing about the service."""
-    if work.may_be_the_stack or target.verdict is not TargetVerdict.MISSED or target.low is not None:
+    excuses = not work.may_be_the_stack and work.moves(DEFAULT_TOLERANCE)
+    if not excuses or target.verdict is not TargetVerdict.MISSED or target.low is not None:
         return target
     if target.value and target.limit:
         missed_by = target.value / target.limit if target.bound == "below" else target.limit / target.value

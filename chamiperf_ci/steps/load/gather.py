@@ -132,7 +132,10 @@ def whole(shards: Sequence[ShardRun]) -> Run:
                 }
             ),
             "machine": first.run.machine.model_copy(
-                update={"foreign_cpu_percent": _most(each.run.machine.foreign_cpu_percent for each in those)}
+                update={
+                    name: _most(getattr(each.run.machine, name) for each in those)
+                    for name in ("foreign_cpu_percent", "foreign_cpu_percent_busiest_quarter")
+                }
             ),
             "failures": tuple(sample for each in those for sample in each.run.failures)[:MOST_SAMPLES],
             "server": next((each.run.server for each in those if each.run.server), ()),

@@ -2,8 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -172,7 +172,7 @@ class Findings:
     failures: tuple[FailureSample, ...] = ()
     warnings: tuple[str, ...] = ()
     uncertain: tuple[Uncertain, ...] = ()
-    foreign_cpu_percent: float | None = None
+    foreign_cpu: Mapping[str, float | None] = field(default_factory=dict)
     """As in the machine's model."""
 
 
@@ -191,7 +191,7 @@ def run_of(job: Job, plan: Plan, around: Environment, run_id: str, found: Findin
         complete=found.complete,
         problems=found.problems,
         fingerprint=_fingerprint(job, plan, around, summary),
-        machine=around.machine.model_copy(update={"foreign_cpu_percent": found.foreign_cpu_percent}),
+        machine=around.machine.model_copy(update=found.foreign_cpu),
         identities=around.identities,
         plan=plan,
         phases=found.phases,
@@ -554,7 +554,7 @@ class _Aftermath:
             phases=phases,
             courses=self._generator(),
             warnings=(*found.warnings, *validity.other_phases(summary, parts)),
-            foreign_cpu_percent=validity.foreign_cpu_percent(self._under_load()),
+            foreign_cpu=validity.foreign_cpu(self._under_load()),
         )
 
     def looked_after(self, found: Findings) -> Findings:

@@ -1,5 +1,6 @@
 """Whether a run may be judged: the generator's health and the reasons against."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -104,6 +105,15 @@ _WORTH_A_WORD = 10.0
 def foreign_cpu_percent(vitals: Sequence[Vitals]) -> float | None:
     """Return what other work took of the machine on average, percent of all cores; None if nobody looked."""
     return round(float(np.mean([each.foreign_cpu_percent for each in vitals])), 1) if vitals else None
+
+
+def foreign_cpu(vitals: Sequence[Vitals]) -> dict[str, float | None]:
+    """Return what `Machine` states of other work: over all samples, and over the quarter in which it took most."""
+    most = sorted(vitals, key=lambda each: each.foreign_cpu_percent)[-math.ceil(len(vitals) / 4) :]
+    return {
+        "foreign_cpu_percent": foreign_cpu_percent(vitals),
+        "foreign_cpu_percent_busiest_quarter": foreign_cpu_percent(most),
+    }
 
 
 def other_phases(

@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
+import pytest
 from made_runs import accepting, made_run, shipped_baselines
 from said import facts_said
 
+from chamiperf_ci.models.baselines import Rules, ScenarioRules
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.models.verdict import SLOW_QUARTER, RowKey
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.steps.compare.judge import Question, judge
 
@@ -96,3 +98,48 @@ def test_failures_are_the_services_however_busy_the_machine_is():
     verdict = _judged(_night(BUSY, 1.0, failed=4000), baselines)
     errors = next(row for row in verdict.rows if row.key.metric == "errors")
     assert (errors.verdict, errors.reason) == (RowVerdict.REGRESSION, RowReason.MORE_ERRORS)
+
+
+def _beside_a_burst(runs, burst):
+    """Runs beside other work that came in a quarter of each run, and is that quarter's share on average."""
+    share = {"foreign_cpu_percent": QUIET + burst / 4, "foreign_cpu_percent_busiest_quarter": QUIET + burst}
+    return [run.model_copy(update={"machine": run.machine.model_copy(update=share)}) for run in runs]
+
+
+def _slow_in_a_quarter(run, factor):
+    """The run with the first quarter of each endpoint's windows slower."""
+    series = tuple(
+        each.model_copy(update={"windows": tuple(
+            window.model_copy(update={"quantiles": {name: value * factor for name, value in window.quantiles.items()}})
+            if number < len(each.windows) // 4 else window
+            for number, window in enumerate(each.windows)
+        )}) if each.metric == "latency" else each
+        for each in run.series
+    )  # fmt: skip
+    return run.model_copy(update={"series": series})
+
+
+@pytest.mark.parametrize(
+    ("burst", "expected"), [(0.0, RowVerdict.REGRESSION), (70.0, RowVerdict.INVALID), (30.0, RowVerdict.REGRESSION)]
+)
+def test_a_burst_of_other_work_is_held_against_the_quarter_that_it_filled(burst, expected):
+    accepted = accepting(shipped_baselines(), _beside_a_burst([_run(each, QUIET) for each in range(5)], 0.0))
+    night = _beside_a_burst([_slow_in_a_quarter(run, 2.0) for run in _night(QUIET, 1.0)], burst)
+    verdict = _judged(night, accepted)
+    key = RowKey(scenario="boot_storm", endpoint="bootscript", metric=f"{SLOW_QUARTER}p95")
+    row = next(row for row in verdict.rows if row.key == key)
+    assert row.verdict is expected
+    assert (row.reason is RowReason.MACHINE_BUSY) == (expected is RowVerdict.INVALID)
+
+
+@pytest.mark.parametrize(("tolerance", "foreign"), [(0.05, 5.0), (0.1, 7.0), (0.2, 12.0), (0.3, 16.0)])
+def test_other_work_is_named_from_where_it_can_move_a_row_by_half_its_tolerance(tolerance, foreign):
+    rules = Rules(scenarios={"boot_storm": ScenarioRules(tolerance=tolerance)})
+    factor = 1 + 1.5 * tolerance
+    said = {}
+    for share in (foreign, 2.0):
+        baselines = _baselines(*[QUIET] * 5).model_copy(update={"rules": rules})
+        verdict = _judged(_night(share, factor), baselines)
+        said[share] = [_p99(verdict), facts_said(_p99(verdict).notes)]
+    assert any("Other work took" in each for each in said[foreign][1])
+    assert not any("Other work took" in each for each in said[2.0][1])

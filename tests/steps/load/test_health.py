@@ -4,7 +4,8 @@ import pytest
 from made_loads import distribution, series, summary, vitals
 
 from chamiperf_ci.models.run import PhaseHealth, ScriptHealth
-from chamiperf_ci.steps.load.validity import judge, late_waking_ms, other_phases
+from chamiperf_ci.models.target import Machine
+from chamiperf_ci.steps.load.validity import foreign_cpu, judge, late_waking_ms, other_phases
 
 
 def _judged(*, cpu=50.0, overrun=1.0, late=1.0, p50=10.0, cores=2, foreign=1.0):
@@ -97,3 +98,14 @@ def test_a_spike_that_the_generator_cannot_do_leaves_the_sustained_phase_its_ver
 
 def test_a_sustained_phase_in_which_the_generator_was_late_is_not_saved_by_the_others():
     assert judge([], _phases(sustained=400.0, spike=1.0), cores=2, rss_mb=0.0).saturated
+
+
+def test_other_work_is_stated_as_a_mean_and_for_the_quarter_that_had_most_of_it():
+    shares = [0.0, 2.0, 0.0, 80.0, 60.0, 2.0, 0.0, 0.0]
+    seen = [vitals(foreign=share) for share in shares]
+    assert foreign_cpu(seen) == {
+        "foreign_cpu_percent": 18.0,
+        "foreign_cpu_percent_busiest_quarter": 70.0,
+    }
+    assert set(foreign_cpu([]).values()) == {None}
+    assert set(foreign_cpu(seen)) <= set(Machine.model_fields)
