@@ -4,6 +4,8 @@ Only here are variables read. A secret comes by variable or by file, never as an
 the list of processes.
 """
 
+import contextlib
+import copy
 import functools
 import hashlib
 import os
@@ -19,6 +21,7 @@ from pydantic import SecretStr
 
 from chamiperf_ci.adapters.files import check_secret, read_secret, require_writable
 from chamiperf_ci.adapters.history import BranchHistory, FolderHistory
+from chamiperf_ci.errors import ToolkitError
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.target import (
     GATEWAY_VARIABLE,
@@ -497,15 +500,40 @@ def _secret(name: str, file: Path | None, option: str) -> SecretStr | None:
     return check_secret(value, where=variable) if value else None
 
 
-def in_groups(groups: Mapping[str, Sequence[str]]) -> type[click.Command]:
+def in_groups(
+    groups: Mapping[str, Sequence[str]], *, first: Callable[..., None] | None = None, reads: Sequence[str] = ()
+) -> type[click.Command]:
     """Return the class of a command whose help shows its options in groups, those of the target last.
 
     Args:
         groups: Title to the options' names without dashes, in the order in which they are shown. What is in none of
             them, and names no target, follows as `Other options`; without any group as `Options`.
+        first: What is done before everything else, also where what was typed is refused.
+        reads: The options that `first` gets, by name; None for one that was given and cannot be read.
     """
 
     class Grouped(click.Command):
+        def make_context(
+            self,
+            info_name: str | None,
+            args: list[str],
+            parent: click.Context | None = None,
+            **extra: Any,  # noqa: ANN401 - click's own
+        ) -> click.Context:
+            """As click's; `first` is called in any case, but where somebody only asked for help."""
+            typed = list(args)
+            try:
+                context = super().make_context(info_name, args, parent, **extra)
+            except (click.UsageError, ToolkitError):
+                if first is not None and not {"-h", "--help"} & set(typed):
+                    # What is refused already is refused for that, whatever else is wrong.
+                    with contextlib.suppress(ToolkitError, ValueError):
+                        first(**_leniently(self, reads, typed, info_name, parent))
+                raise
+            if first is not None:
+                first(**{name: context.params[name] for name in reads})
+            return context
+
         def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
             """Write the groups."""
             named = {name: title for title, names in groups.items() for name in names}
@@ -522,6 +550,18 @@ def in_groups(groups: Mapping[str, Sequence[str]]) -> type[click.Command]:
                         formatter.write_dl(records)
 
     return Grouped
+
+
+def _leniently(
+    command: click.Command, names: Sequence[str], typed: list[str], info_name: str | None, parent: click.Context | None
+) -> dict[str, Any]:
+    """What was typed for some options, whatever is wrong with the others."""
+    options = [copy.copy(option) for option in command.params if option.name in names]
+    for option in options:
+        option.callback = None
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True, "resilient_parsing": True}
+    context = click.Command(command.name, params=options).make_context(info_name, typed, parent, **settings)
+    return {name: context.params.get(name) for name in names}
 
 
 _OTHER, _TARGET = "Other options", "The target, where chamiperf.toml does not say it"

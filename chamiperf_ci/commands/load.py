@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -90,7 +91,15 @@ _GROUPS = {
 }  # fmt: skip
 
 
-@click.command(cls=in_groups(_GROUPS))
+def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, **which: Any) -> None:  # noqa: ANN401 - as `forget` takes them
+    """Leave no older run to be judged in the place of this load's, also where it is refused for how it was typed."""
+    from chamiperf_ci.steps.load.request import forget  # noqa: PLC0415 - keeps `load --help` fast
+
+    if not dry_run:
+        forget(out, scenarios or (), **which)
+
+
+@click.command(cls=in_groups(_GROUPS, first=_forget_older, reads=("out", "scenarios", "dry_run", "pairs", "shard")))
 @target_options
 @out_option
 @claim_options

@@ -16,7 +16,7 @@ from tabulate import tabulate
 
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
-from chamiperf_ci.adapters.files import catalogue, dialect, read_document
+from chamiperf_ci.adapters.files import dialect, read_document
 from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement, StackUnreachable, ToolkitError
@@ -42,10 +42,10 @@ from chamiperf_ci.steps.load.plan import (
     too_large,
 )
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, refuse_thresholds
-from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, forget, not_driven, run_scenario
+from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, not_driven, run_scenario
 from chamiperf_ci.steps.load.shards import Meeting, ShardMissing, Share, clock_offset_s, require_start
 from chamiperf_ci.steps.load.stack_state import inspect_stack
-from chamiperf_ci.steps.load.volume import KEA, in_order
+from chamiperf_ci.steps.load.volume import KEA
 from chamiperf_ci.steps.lock import NOBODY, Held, hold
 from chamiperf_ci.steps.readiness import Readiness
 from chamiperf_ci.steps.road import Road, require_outputs
@@ -276,8 +276,13 @@ def drive(options: LoadOptions, output: Output, collectors: Collectors | None = 
     """
     if not options.dry_run:
         # First of all: a load that is refused, or killed before k6 runs, leaves no older run to be judged in its place.
-        for scenario in catalogue().scenarios if request.ALL in options.scenarios else in_order(options.scenarios):
-            forget(options.out, scenario, file_ending=options.file_ending, pairs=options.pairs is not None)
+        request.forget(
+            options.out,
+            options.scenarios,
+            file_ending=options.file_ending,
+            pairs=options.pairs,
+            shard=options.shard,
+        )
     refuse_thresholds(os.environ, BASELINES)
     _check_pairs(options)
     _check_shard(options)

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import SecretStr, ValidationError
 
 from chamiperf_ci.adapters import files
-from chamiperf_ci.adapters.files import first_wrong, read_json
+from chamiperf_ci.adapters.files import first_wrong, read_json, remove
 from chamiperf_ci.adapters.http_client import check_url
 from chamiperf_ci.adapters.k6 import K6Binary
 from chamiperf_ci.errors import ConfigurationError
@@ -64,9 +64,44 @@ def choose_scenarios(asked: Iterable[str], profile: Profile) -> tuple[str, ...]:
 def unknown(what: str, name: str, known: Iterable[str], *, option: str) -> ConfigurationError:
     """The error for a name that is none, with the nearest ones."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    near = _near(name, names)
     remedy = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
     return ConfigurationError(f"there is no {what} {name!r}", where=option, remedy=remedy)
+
+
+def _near(name: str, known: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+
+
+def forget(
+    out: Path,
+    scenarios: Iterable[str],
+    *,
+    file_ending: str = "",
+    pairs: int | None = None,
+    shard: tuple[int, int] | None = None,
+) -> None:
+    """Remove what an earlier load left of some scenarios, so that nobody takes it for what is measured next.
+
+    The repeats of an earlier run belong to that run and go with it; pairs replace pairs. Of a name that is none, what
+    goes is what its refusal says was meant.
+
+    Raises:
+        ConfigurationError: It cannot be removed.
+    """
+    known, asked = tuple(files.catalogue().scenarios), set(scenarios)
+    for name in asked - {*known, ALL}:
+        asked.update(_near(name, known))
+    folder = out / "runs"
+    patterns = ["pair-*"] if pairs is not None else [] if file_ending else ["repeat-*"]
+    for scenario in known if ALL in asked else in_order(asked):
+        earlier = [path for pattern in patterns for path in sorted(folder.glob(f"{scenario}.{pattern}.json"))]
+        if pairs is None:
+            earlier.append(folder / f"{scenario}{file_ending}.json")
+        if shard is not None:
+            earlier.append(shard_file(out, scenario, *shard))
+        for path in earlier:
+            remove(path)
 
 
 SPIKE = "spike"

@@ -372,21 +372,6 @@ class Clients:
     """Who has taken the stack's lock meanwhile; empty for nobody."""
 
 
-def forget(out: Path, scenario: str, *, file_ending: str = "", pairs: bool = False) -> None:
-    """Remove what an earlier load left of a scenario, so that nobody takes it for what is measured next.
-
-    The repeats of an earlier run belong to that run and go with it; pairs replace pairs.
-
-    Raises:
-        ConfigurationError: It cannot be removed.
-    """
-    folder = out / "runs"
-    patterns = ["pair-*"] if pairs else [] if file_ending else ["repeat-*"]
-    earlier = [path for pattern in patterns for path in sorted(folder.glob(f"{scenario}.{pattern}.json"))]
-    for path in [*earlier, *([] if pairs else [folder / f"{scenario}{file_ending}.json"])]:
-        remove(path)
-
-
 def run_scenario(job: Job, plan: Plan, clients: Clients) -> Run:
     """Drive one scenario and write its run, whatever becomes of it once the load has begun.
 
