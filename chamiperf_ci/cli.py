@@ -30,17 +30,12 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
     Raises:
         SystemExit: Always.
     """
-    said = ""
+    said, words = "", sys.argv[1:] if arguments is None else list(arguments)
+    asked = words if command is cli else [command.name or "", *words]
     _keep_streams()
     _read_strictly(command)
     try:
-        result = command.main(
-            args=None if arguments is None else list(arguments), prog_name=prog_name, standalone_mode=False
-        )
-        # Written here, so that a full disk behind standard output is met inside this try.
-        sys.stdout.flush()
-    except click.exceptions.Exit as error:
-        code = error.exit_code
+        result = command.main(args=words, prog_name=prog_name, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         _summarise(error.format_message())
@@ -54,12 +49,12 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
         code = error.exit_code
     except (BrokenPipeError, SystemExit):
         # A pipe of somebody else's: those of standard output and error are skipped (`_Unbroken`).
-        _abandon_output()
         code = ExitCode.INVALID
     except Exception as error:  # noqa: BLE001 - the last line of defence: one line and a log file, never a traceback
         code = _end_of(error)
     else:
-        code = int(result) if isinstance(result, int) else ExitCode.OK
+        code = ExitCode(result) if isinstance(result, int) else ExitCode.OK
+    code = _printed(code, asked)
     _publish(int(code), said)
     raise SystemExit(int(code))
 
@@ -68,7 +63,6 @@ def _end_of(error: Exception) -> ExitCode:
     """Say in one line what no adapter has said in its own words; the code it ends in."""
     if isinstance(error, OSError) and (error.errno in _NOT_WRITABLE or error.filename is not None):
         _say(str(_not_writable(error)))
-        _abandon_output()
         return ExitCode.CONFIGURATION
     if isinstance(error, UnicodeError):
         _say(f"a text or a name cannot be written: {error}. Give it in UTF-8.")
@@ -81,28 +75,34 @@ def _end_of(error: Exception) -> ExitCode:
 
 
 class _Unbroken:
-    """A standard stream whose reader may go away (`| head`, `>&-`): what a command found is its exit code as well.
+    """A standard stream that may stop taking text: what a command found is in its files, and in its exit code.
 
-    Characters that the stream's encoding has not are written as escapes.
+    A reader goes away (`| head`, `>&-`), a disk or a file's limit is full, a terminal is closed. What does not arrive
+    is dropped, so that nothing else is lost with it. Characters that the stream's encoding lacks become escapes.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.lost = ""
+        """What the system said when text was dropped that somebody may have waited for; empty if a reader went away."""
 
     def write(self, text: str) -> int:
         try:
             return self._stream.write(text)
-        except BrokenPipeError:
-            self._abandon()
+        except OSError as error:
+            self._abandon(error)
             return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
-        except BrokenPipeError:
-            self._abandon()
+        except OSError as error:
+            self._abandon(error)
 
-    def _abandon(self) -> None:
+    def _abandon(self, error: OSError) -> None:
+        """Let this and what follows go nowhere, also what Python writes when it ends."""
+        if not isinstance(error, BrokenPipeError):
+            self.lost = error.strerror or str(error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the stream has
@@ -123,7 +123,21 @@ def _keep_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - kept open
         elif stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+            # A slow reader of a pipe that does not wait (Node's are) would lose text.
+            with contextlib.suppress(OSError):
+                os.set_blocking(stream.fileno(), True)
             setattr(sys, name, _Unbroken(stream))
+
+
+def _printed(code: ExitCode, asked: Sequence[str]) -> ExitCode:
+    """The exit code, once standard output has taken what it takes; 2 where what it lost was all that was asked for."""
+    sys.stdout.flush()
+    lost = sys.stdout.lost if isinstance(sys.stdout, _Unbroken) else ""
+    if not lost:
+        return code
+    _say(f"standard output cannot be written whole: {lost}. Free some room, or send it elsewhere.")
+    only_prints = not _ONLY_PRINT.isdisjoint((*asked, " ".join(asked[:2])))
+    return code or (ExitCode.CONFIGURATION if only_prints else ExitCode.OK)
 
 
 def _publish(code: int, said: str) -> None:
@@ -139,15 +153,9 @@ def _not_writable(error: OSError) -> ConfigurationError:
     """What a disk that is full or read-only means where no adapter has said it in its own words."""
     return ConfigurationError(
         f"a file cannot be written or read: {error.strerror}",
-        where=str(error.filename or "standard output, or a temporary file"),
+        where=str(error.filename or "a temporary file"),
         remedy="Free some room, or give a folder with rights to it.",
     )
-
-
-def _abandon_output() -> None:
-    """Let what standard output still holds go nowhere: Python's flush at exit would complain again."""
-    with contextlib.suppress(io.UnsupportedOperation):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str) -> None:
@@ -217,6 +225,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lock": ("lock", "Hold or inspect the lock on a shared stack."),
 }
 """Command name to its module in `chamiperf_ci.commands` and its one line of help; the function is the module's name."""
+_ONLY_PRINT = frozenset(
+    {
+        *("--help", "-h", "--version", "--dry-run", "report", "doctor", "k8s render", "lock show", "stack status"),
+        *("history list", "history show", "history export"),
+    }
+)
+"""What is nothing but what it prints. All else leaves a file or a state, and its exit code is what it found."""
 
 
 class _TrueOrFalse(click.types.BoolParamType):

@@ -104,23 +104,6 @@ def test_a_misspelt_command_is_answered_with_the_near_one():
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (2, "Error: No such command 'sede'. Did you mean seed?")
 
 
-CLOSED = {
-    "a pipe": "{command} | true; exit ${{PIPESTATUS[0]}}",
-    "closed output": "{command} >&-",
-    "closed error": "{command} 2>&-",
-    "all closed": "{command} <&- >&- 2>&-",
-    "a pipe for errors": "{command} 2>&1 >/dev/null | true; exit ${{PIPESTATUS[0]}}",
-}
-
-
-@pytest.mark.parametrize("way", CLOSED)
-@pytest.mark.parametrize(("arguments", "code"), [("--help", 0), ("load --profile x --dry-run", 2), ("nothing", 2)])
-def test_a_reader_that_went_away_costs_no_command_its_own_code(way, arguments, code):
-    script = CLOSED[way].format(command=f"{sys.executable} -m chamiperf_ci {arguments}")
-    ended = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, check=False)
-    assert (ended.returncode, "Traceback" in ended.stderr) == (code, False), ended.stderr
-
-
 def test_text_that_the_terminal_cannot_show_is_shown_as_escapes():
     script = (
         "import click, sys; from chamiperf_ci.cli import run; run(click.command()(lambda: click.echo('\\udcff é')), [])"
@@ -147,16 +130,6 @@ def test_ctrl_c_at_any_time_leaves_no_traceback_of_ours(after_s, tmp_path):
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in said) == (3, False), said
-
-
-def test_a_full_disk_behind_standard_output_is_told_in_one_line():
-    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
-        ended = subprocess.run(
-            [sys.executable, "-m", "chamiperf_ci", "load", "--help"],
-            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
-        )  # fmt: skip
-    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-    assert "No space left on device (standard output" in ended.stderr
 
 
 def test_a_full_disk_behind_the_steps_outputs_is_told_once(capsys, monkeypatch):

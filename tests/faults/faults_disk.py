@@ -60,9 +60,28 @@ def a_folder(stage):
     stage.load()
 
 
-@DISK.row("standard output full", ends="compare 2|3", word="pass|inconclusive", kept="verdict.json")
+NOBODY_READS = {"ends": "smoke 0, load 0|3, compare 0", "word": "pass|inconclusive", "kept": f"smoke.json {JUDGED}"}
+
+
+@DISK.row("standard output full", **NOBODY_READS, says="standard output cannot be written whole")
 def full_output(stage):
-    stage.judge_made_night(mount="exec > /dev/full")
+    _with_streams(stage, "exec >/dev/full")
+
+
+@DISK.row("standard output and error full", **NOBODY_READS)
+def full_streams(stage):
+    _with_streams(stage, "exec >/dev/full 2>/dev/full")
+
+
+@DISK.row("standard output and error closed", **NOBODY_READS)
+def closed_streams(stage):
+    _with_streams(stage, "exec >&- 2>&-")
+
+
+def _with_streams(stage, became):
+    stage.apart("smoke", *stage.target, mount=became)
+    stage.apart("load", *stage.load_arguments(), mount=became)
+    stage.judge_made_night(mount=became)
 
 
 @DISK.row(
