@@ -86,7 +86,7 @@ def write_text(path: Path, text: str) -> None:
         raise ConfigurationError(
             f"cannot write the file: {error.strerror or error}",
             where=str(path),
-            remedy="Give an output folder that is writable and has room (--out).",
+            remedy="Make the folder writable, or write to another one that has room.",
         ) from error
     finally:
         if temporary is not None:

@@ -330,6 +330,12 @@ def _read(root: Path, path: Path) -> str | None:
                 where=str(place.relative_to(root)),
                 remedy="Put a file or a folder of its own there.",
             )
+        if place.is_file() and part != path.name:
+            raise ConfigurationError(
+                "this is a file, and a folder belongs here",
+                where=str(place.relative_to(root)),
+                remedy="Move what stands there out of the way.",
+            )
     if not place.exists():
         return None
     try:

@@ -137,6 +137,17 @@ def test_a_link_as_a_target_is_refused_and_nothing_is_written(init, repository, 
     assert list(elsewhere.iterdir()) == []
 
 
+@pytest.mark.parametrize("place", [".github", ".github/workflows"])
+def test_a_file_where_a_folder_belongs_is_named(init, repository, place):
+    (repository / place).parent.mkdir(exist_ok=True)
+    (repository / place).write_text("somebody's")
+    code, _, err = init()
+    assert code == 2
+    assert f"this is a file, and a folder belongs here ({place}). Move what stands there out of the way." in err
+    assert (repository / place).read_text() == "somebody's"
+    assert not (repository / "chamiperf.toml").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "toolkit", "said"),
     [
