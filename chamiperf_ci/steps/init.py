@@ -28,6 +28,17 @@ _HEADER = re.compile(r"# Written by chamiperf init [^ ]+: (?P<words>.*); content
 _PLACE = re.compile(r"(?P<repository>[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@(?P<commit>[0-9a-f]{40}|[0-9a-f]{64})")
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_SELF_TEST = (
+    (re.compile(r"#\n# As it stands, this is a self-test .*?\n(?=name:)", re.DOTALL), ""),
+    (
+        re.compile(
+            r"      # Your own stack: .*\n      profile: demo\n      vus: .*\n      sustained: .*\n      nodes: .*\n"
+        ),
+        "      # Or full, the load of ADR-012. Without `nodes:`, 50,000 are seeded.\n      profile: quick\n",
+    ),
+    (re.compile(r"      # Your own stack: .*\n(?=      stack: embedded\n)"), ""),
+)
+"""What a copy says and does for the embedded stack alone, and what takes its place where a target is named."""
 
 HOSTED = "ubuntu-24.04"
 """The runner of a copy that names none."""
@@ -280,6 +291,8 @@ def _rendered(name: str, toolkit: Toolkit, values: Values) -> str:
     runner = values.runner[0] if len(values.runner) == 1 else f"'{json.dumps(list(values.runner))}'"
     text = text.replace(f"      runner: {HOSTED}\n", f"      runner: {runner}\n")
     if values.target:
+        for pattern, instead in _SELF_TEST:
+            text = pattern.sub(instead, text)
         text = text.replace("      stack: embedded\n", f"      target: {values.target}\n")
         text = re.sub(r"(default: |\|\| ')staging\b", rf"\g<1>{values.target}", text)
     words = " ".join(filter(None, [name, values.words()]))

@@ -55,6 +55,10 @@ def test_each_workflow_is_whole(init, repository, name):
     workflow = yaml.safe_load(text)
     assert workflow["name"].startswith("chamiperf ")
     assert not re.search("OWNER|COMMIT|staging|stack: embedded", text.partition("name:")[2])
+    if name == "nightly":
+        # Nothing is left of the self-test and of its load for two shared cores.
+        assert not re.search("self-test|two shared cores|Your own stack|demo|vus:|nodes:(?!`)|#\n", text)
+        assert "      profile: quick\n" in text
     for job in workflow["jobs"].values():
         if "pipeline.yml" in job.get("uses", ""):
             assert job["with"]["runner"] == '["self-hosted", "perf"]'

@@ -71,7 +71,10 @@ def adopter(tmp_path, toolkit, runner_cache):
 @pytest.fixture
 def hub(adopter):
     """GitHub's API for the adopter's repository; every request and answer is as GitHub describes them."""
-    with github_standin.serve(github_standin.StandIn(workflows={"chamiperf-nightly.yml": "active"})) as stand_in:
+    # The run's number is the one that act gives every run.
+    runs = {1: {"event": "schedule", "head_branch": "main", "head_sha": "c" * 40}}
+    known = github_standin.StandIn(workflows={"chamiperf-nightly.yml": "active"}, runs=runs)
+    with github_standin.serve(known) as stand_in:
         adopter.variables["GITHUB_API_URL"] = stand_in.base_url
         adopter.secrets["GITHUB_TOKEN"] = "canary-of-github"
         yield stand_in

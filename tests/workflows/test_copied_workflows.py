@@ -380,7 +380,8 @@ def test_an_app_opens_the_pull_request_in_its_own_name(adopter, hub):
     arguments = ["--var", "APP_CLIENT_ID=Iv1.0000"]
     ran = adopter.run("update-baseline-with-app.yml", payload={"inputs": inputs}, arguments=arguments)
     assert ran.code == 0, ran.log
-    assert len(hub.pulls) == 1
+    (pull,) = hub.pulls
+    assert "event `schedule`" in pull["body"]
     assert {asked.authorization for asked in hub.log} == {"token canary-of-the-app"}
 
 
@@ -415,14 +416,14 @@ jobs:
     steps:
       - &checkout
         uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1
-        with: {repository: OWNER/chamiperf-ci, ref: v0.1.0, path: .chamiperf}
+        with: {repository: OWNER/chamiperf-ci, ref: COMMIT, path: .chamiperf}
       - run: touch "$HOME/planted" "$TMPDIR/planted" "$XDG_RUNTIME_DIR/planted"
   second:
     needs: first
     runs-on: ubuntu-24.04
     steps:
       - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1
-        with: {repository: OWNER/chamiperf-ci, ref: v0.1.0, path: .chamiperf}
+        with: {repository: OWNER/chamiperf-ci, ref: COMMIT, path: .chamiperf}
       - run: ls "$HOME/planted" || ls "$TMPDIR/planted" || ls "$XDG_RUNTIME_DIR/planted"
 """
 
