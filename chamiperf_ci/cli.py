@@ -177,6 +177,19 @@ def _summarise(message: str) -> None:
         actions.append_summary(f"### chamiperf stopped\n\n{escaping.markdown(_published(message))}\n")
 
 
+def step_went_well(said: str) -> None:
+    """Say in the job summary, in one line, that a step went well: `smoke 22/22`; outside GitHub Actions do nothing.
+
+    Raises:
+        ConfigurationError: CHAMIPERF_SHOW_HOSTS is neither true nor false, or a file of the job cannot be written.
+    """
+    if os.environ.get("GITHUB_STEP_SUMMARY") or os.environ.get("CHAMIPERF_STEP_LINES"):
+        from chamiperf_ci.render import escaping  # noqa: PLC0415 - needed only in a workflow
+        from chamiperf_ci.steps.published import published  # noqa: PLC0415
+
+        actions.step_went_well(escaping.markdown(published(said)))
+
+
 def _published(message: str) -> str:
     """The message without hosts, also where nobody can tell whether they are to be shown."""
     from chamiperf_ci.steps.published import published  # noqa: PLC0415 - needed only in a workflow

@@ -1,18 +1,22 @@
-"""The generator's machine: what it is, and how much of it may be used (processors, memory, open files, ports)."""
+"""The generator's machine: what it is, how much of it may be used, and what a request costs k6 on it."""
 
 import math
 import os
 import platform
 import re
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import psutil
+from pydantic import ValidationError
 
+from chamiperf_ci.adapters import bounds
+from chamiperf_ci.adapters.files import write_text
+from chamiperf_ci.models.document import Number, Value
 from chamiperf_ci.models.target import Machine
 
 _MB = 1e6
@@ -174,3 +178,57 @@ def _cpu_model() -> str:
     except OSError:
         return platform.machine()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+class Cost(Value):
+    """What was measured of one scenario on one class of machines."""
+
+    scenario: str
+    machine: str
+    """Class and processor, so that another machine's figure is not taken for this one's."""
+    k6: str
+    ms_per_request: Number
+    requests: int
+
+
+def keep(cost: Cost) -> Path:
+    """Write a figure beside those of other scenarios and machines; the newest counts.
+
+    Raises:
+        ConfigurationError: The cache's folder cannot be written.
+    """
+    path = _path()
+    others = [each for each in _kept() if (each.scenario, each.machine) != (cost.scenario, cost.machine)]
+    write_text(path, "\n".join(each.model_dump_json() for each in (*others, cost)) + "\n")
+    return path
+
+
+def kept_costs() -> Mapping[str, float]:
+    """By scenario, what a request costs on machines of this class, ms; empty where nothing was measured."""
+    here = this_machine()
+    return {each.scenario: each.ms_per_request for each in _kept() if each.machine == here}
+
+
+def _kept() -> list[Cost]:
+    try:
+        lines = bounds.read(_path()).splitlines()
+    except (OSError, ValueError):
+        return []
+    found = []
+    for line in lines:
+        try:
+            found.append(Cost.model_validate_json(line))
+        except ValidationError:
+            continue
+    return found
+
+
+def _path() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "chamiperf" / "calibration.jsonl"
+
+
+def this_machine() -> str:
+    """The class of this machine and its processor, in words."""
+    here = machine()
+    return f"{machine_class(here)} {here.cpu_model}"

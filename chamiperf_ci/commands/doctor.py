@@ -36,7 +36,8 @@ def doctor(
     Sends one request to each service of the target, if one is given, and changes nothing. Exits 3 when no valid
     measurement is to be had: a service or k6 is missing, or the plan is too large for this machine.
     """
-    from chamiperf_ci.steps.calibrate import calibrated, kept_costs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.adapters.machine import kept_costs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.calibrate import calibrated  # noqa: PLC0415
     from chamiperf_ci.steps.load.plan import assign, limits  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.load.request import LoadOptions, choose_scenarios, read_profile  # noqa: PLC0415 - as above
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from chamiperf_ci.adapters import actions
-from chamiperf_ci.cli import run
+from chamiperf_ci.cli import run, step_went_well
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import (
     DURATION,
@@ -23,7 +23,7 @@ from chamiperf_ci.options import (
     target_options,
 )
 from chamiperf_ci.steps.lock import Claim
-from chamiperf_ci.steps.published import published, step_went_well
+from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.targets import GivenTarget, check_form
 
 _MOST_SHARDS = 16

@@ -12,7 +12,7 @@ from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
-from chamiperf_ci.cli import run
+from chamiperf_ci.cli import run, step_went_well
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target
@@ -27,7 +27,7 @@ from chamiperf_ci.options import (
     target_options,
 )
 from chamiperf_ci.steps.lock import RETRY, Claim, hold
-from chamiperf_ci.steps.published import published, step_went_well
+from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.seed import inventory
 from chamiperf_ci.steps.seed.clear import Removal, choose_orphans, choose_own, remove_orphans, remove_own
 from chamiperf_ci.steps.seed.drive import Driver

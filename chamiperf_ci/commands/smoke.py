@@ -9,12 +9,12 @@ from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.k6 import StopRequest
-from chamiperf_ci.cli import run
+from chamiperf_ci.cli import run, step_went_well
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.seed import Smoke
 from chamiperf_ci.options import DURATION, Printed, in_groups, out_option, printed_options, target_options
-from chamiperf_ci.steps.published import published, step_went_well
+from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.smoke import smoke as check_stack
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 

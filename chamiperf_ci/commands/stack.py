@@ -13,12 +13,11 @@ import click
 from chamicore_standin import faulting, lifecycle
 from chamicore_standin.catalogue import read_state
 from chamicore_standin.postgres import DSN_VARIABLE
-from chamiperf_ci.cli import run
+from chamiperf_ci.cli import run, step_went_well
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models import faults
 from chamiperf_ci.models.faults import Fault
 from chamiperf_ci.models.target import StackOptions, StackState, default_state_dir
-from chamiperf_ci.steps.published import step_went_well
 
 state_dir_option = click.option(
     "--state-dir",

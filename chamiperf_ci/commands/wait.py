@@ -3,10 +3,9 @@
 import click
 
 from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
-from chamiperf_ci.cli import run
+from chamiperf_ci.cli import run, step_went_well
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, in_groups, target_options
-from chamiperf_ci.steps.published import step_went_well
 from chamiperf_ci.steps.readiness import configured, wait_until_ready
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 

@@ -5,24 +5,21 @@ measured: its processor time a request, with VUs paced as planned. Throughput wo
 """
 
 import asyncio
-import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
 import numpy as np
-from pydantic import ValidationError
 
-from chamiperf_ci.adapters import bounds, machine
-from chamiperf_ci.adapters.files import built_script, dialect, write_text
+from chamiperf_ci.adapters.files import built_script, dialect
 from chamiperf_ci.adapters.k6 import K6Binary, K6Run, Stage, StopRequest, find_k6, run_k6
+from chamiperf_ci.adapters.machine import Cost, keep, this_machine
 from chamiperf_ci.errors import ConfigurationError, GeneratorFailed
 from chamiperf_ci.models.dialect import Dialect, Identities, Route, fill
-from chamiperf_ci.models.document import Number, Value
 from chamiperf_ci.models.plan import SUSTAINED, Load, Phase, Plan, PlanIdentities, ScriptPlan
 from chamiperf_ci.models.run import ScriptSummary
 from chamiperf_ci.models.target import CredentialKind
@@ -35,60 +32,6 @@ MOST_VUS: Final = 1_000
 """More of them would take longer to be made than all else; a request costs hardly more with ten times as many."""
 _NODES: Final = 10_000
 _RUN_ID: Final = "calibrate"
-
-
-class Cost(Value):
-    """What was measured of one scenario on one class of machines."""
-
-    scenario: str
-    machine: str
-    """Class and processor, so that another machine's figure is not taken for this one's."""
-    k6: str
-    ms_per_request: Number
-    requests: int
-
-
-def keep(cost: Cost) -> Path:
-    """Write a figure beside those of other scenarios and machines; the newest counts.
-
-    Raises:
-        ConfigurationError: The cache's folder cannot be written.
-    """
-    path = _path()
-    others = [each for each in _kept() if (each.scenario, each.machine) != (cost.scenario, cost.machine)]
-    write_text(path, "\n".join(each.model_dump_json() for each in (*others, cost)) + "\n")
-    return path
-
-
-def kept_costs() -> Mapping[str, float]:
-    """By scenario, what a request costs on machines of this class, ms; empty where nothing was measured."""
-    here = this_machine()
-    return {each.scenario: each.ms_per_request for each in _kept() if each.machine == here}
-
-
-def _kept() -> list[Cost]:
-    try:
-        lines = bounds.read(_path()).splitlines()
-    except (OSError, ValueError):
-        return []
-    found = []
-    for line in lines:
-        try:
-            found.append(Cost.model_validate_json(line))
-        except ValidationError:
-            continue
-    return found
-
-
-def _path() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "chamiperf" / "calibration.jsonl"
-
-
-def this_machine() -> str:
-    """The class of this machine and its processor, in words."""
-    here = machine.machine()
-    return f"{machine.machine_class(here)} {here.cpu_model}"
 
 
 def can(scenario: str, spoken: Dialect) -> bool:

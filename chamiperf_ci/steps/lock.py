@@ -21,8 +21,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from chamiperf_ci.adapters.answers import Answer, Resource
 from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore, RetryPolicy
+from chamiperf_ci.adapters.http_client import Answer, Resource
 from chamiperf_ci.errors import StackLocked, ToolkitError
 from chamiperf_ci.models.dialect import fill
 from chamiperf_ci.models.seed import Lock

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from chamiperf_ci.adapters import actions, otlp
+from chamiperf_ci.adapters import otlp
 from chamiperf_ci.adapters.otlp import Gauge
 from chamiperf_ci.errors import ConfigurationError, ToolkitError
 from chamiperf_ci.models.target import (
@@ -18,7 +18,7 @@ from chamiperf_ci.models.target import (
 )
 from chamiperf_ci.models.verdict import Row, Verdict
 from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
-from chamiperf_ci.render.escaping import address_of, markdown, without_hosts
+from chamiperf_ci.render.escaping import address_of, without_hosts
 
 _SHOW = "CHAMIPERF_SHOW_HOSTS"
 _OTHERS = {
@@ -45,16 +45,6 @@ def published(text: str, *, environment: str = "", variables: Mapping[str, str] 
         return text
     place = environment or variables.get("CHAMIPERF_ENVIRONMENT") or variables.get("CHAMIPERF_TARGET") or ""
     return without_hosts(text, environment=place, services=_services(variables))
-
-
-def step_went_well(said: str, *, environment: str = "") -> None:
-    """Say in the job summary, in one line, that a step went well: `smoke 22/22`; outside GitHub Actions do nothing.
-
-    Raises:
-        ConfigurationError: As `published`; or a file of the job cannot be written.
-    """
-    if os.environ.get("GITHUB_STEP_SUMMARY") or os.environ.get("CHAMIPERF_STEP_LINES"):
-        actions.step_went_well(markdown(published(said, environment=environment)))
 
 
 def published_verdict(verdict: Verdict, *, variables: Mapping[str, str] = os.environ) -> Verdict:

@@ -6,8 +6,8 @@ import pytest
 from made_runs import made_run
 
 from chamiperf_ci.adapters import actions, bounds, files
-from chamiperf_ci.adapters.answers import Answer
 from chamiperf_ci.adapters.history import FolderHistory
+from chamiperf_ci.adapters.http_client import Answer
 from chamiperf_ci.errors import ConfigurationError, UnexpectedAnswer
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.drill import Drill

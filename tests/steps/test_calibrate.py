@@ -7,9 +7,10 @@ import pytest
 
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
+from chamiperf_ci.adapters.machine import Cost, keep, kept_costs, this_machine
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Identities, fill
-from chamiperf_ci.steps.calibrate import Cost, _endpoint, calibrated, can, keep, kept_costs, measure, this_machine
+from chamiperf_ci.steps.calibrate import _endpoint, calibrated, can, measure
 from chamiperf_ci.steps.load.plan import MachineLimits, assign, size
 from chamiperf_ci.steps.load.request import LoadOptions, read_profile
 

@@ -26,7 +26,6 @@ from chamiperf_ci.models.run import Run, RunKind, RunProblem
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import CredentialKind, Service, Target
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.calibrate import kept_costs
 from chamiperf_ci.steps.load import request
 from chamiperf_ci.steps.load.plan import (
     Budget,
@@ -379,7 +378,7 @@ def _show(plans: list[Plan], options: LoadOptions, say: Callable[[str], None]) -
     total = runs * sum(seconds_of(each) for each in plans)
     say(plan_table(plans))
     each = plans if options.shard is None else [plan.share(options.shard[1]) for plan in plans]
-    for warning in too_large(each, cores=machine.cores(), limits=limits(None), costs=kept_costs()):
+    for warning in too_large(each, cores=machine.cores(), limits=limits(None), costs=machine.kept_costs()):
         say(f"warning: {warning}")
     for plan in plans:
         for line in judged_quantiles(plan) if options.dry_run else ():

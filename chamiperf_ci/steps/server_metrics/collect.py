@@ -4,21 +4,22 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Protocol
 
 from chamiperf_ci.adapters import postgres
 from chamiperf_ci.adapters.prometheus import PATH, Access, Prometheus, RawSeries, Sample, Scraper, scraped
 from chamiperf_ci.errors import OutsideServiceError, ToolkitError
-from chamiperf_ci.models.run import Course, ServerMetric, Statement
+from chamiperf_ci.models.run import MOST_POINTS, Course, ServerMetric, Statement
 from chamiperf_ci.models.target import Service, Target
 from chamiperf_ci.steps.load.scenario import ServerCollector, Span
-from chamiperf_ci.steps.server_metrics import courses, exporter
+from chamiperf_ci.steps.server_metrics import exporter
 from chamiperf_ci.steps.server_metrics import tracks as families
 from chamiperf_ci.steps.server_metrics.figures import TARGETED, phase_of, told
 from chamiperf_ci.steps.server_metrics.postgres import DatabaseFigures, PostgresWatch
-from chamiperf_ci.steps.server_metrics.tracks import Recorder, Recording, Track
+from chamiperf_ci.steps.server_metrics.tracks import Quantity, Recorder, Recording, Spelling, Track
 
 _LONGEST_S = 86_400.0
 _ALIASES = {"cloudinit": "cloud-init", "keasync": "kea-sync"}
@@ -78,7 +79,7 @@ class StoredCollector:
             recording = _recording(chosen)
             wrong = problem or ("" if chosen else f"{self._store.url} has no series of {service}")
             figures += told(service, recording, phase, partial(self._source, job, phase), wrong)
-            seen += courses.of_service(service, recording, spans)
+            seen += courses_of(service, recording, spans)
         self.courses = tuple(seen)
         return tuple(figures)
 
@@ -170,7 +171,7 @@ class DirectCollector:
         for service, watched in self._watched.items():
             recording = watched.recorder.recording()
             figures += told(service, recording, phase, watched.where, watched.problem)
-            seen += courses.of_service(service, recording, spans)
+            seen += courses_of(service, recording, spans)
         self.courses = tuple(seen)
         return tuple(figures)
 
@@ -321,3 +322,74 @@ def collector(target: Target) -> ServerCollector:
         StoredCollector(store, [*names, "kea-sync"]),
         stored if database is None else PostgresWatch(database, pools, distance),
     )
+
+
+def courses_of(service: str, recording: Recording, spans: Sequence[Span]) -> tuple[Course, ...]:
+    """Return how a service's requests, database, pool, processor and memory went over a load.
+
+    What the service does not state has no course, and neither has a service that nobody asked, or that was looked at
+    fewer than twice.
+    """
+    if not spans:
+        return ()
+    began = min(span.started_at for span in spans).timestamp()
+    within = recording.between(began, max(span.ended_at for span in spans).timestamp())
+    edges = within.looks[:: -(-len(within.looks) // MOST_POINTS) or 1]
+    steps = [within.between(*ends) for ends in pairwise(edges)]
+    answered = list(_rate(steps, families.REQUESTS, _answered))
+    if answered and not any(rate for _, rate in answered):
+        return ()
+    made: tuple[tuple[str, str, Iterable[tuple[float, float]]], ...] = (
+        ("requests answered", "/s", answered),
+        ("mean of a database statement", "ms", _means(steps, families.QUERIES)),
+        ("database connections in use", "connections", _levels(steps, families.POOL_ACTIVE)),
+        ("processor time", "cores", _rate(steps, families.CPU, None)),
+        ("memory", "MB", _levels(steps, families.MEMORY)),
+    )
+    return tuple(
+        Course.of_points(service, what, unit, found)
+        for what, unit, values in made
+        if (found := [(at - began, value) for at, value in values])
+    )
+
+
+def _spelling(steps: Sequence[Recording], quantity: Quantity, ending: str = "") -> Spelling | None:
+    return next(
+        (each for each in quantity.spellings if any(f"{each.name}{ending}" in step.tracks for step in steps)), None
+    )
+
+
+def _answered(track: Track) -> bool:
+    """Whether a bucket holds all requests of a route that load goes to."""
+    return track.label(("le",)) in ("+Inf", "Inf", "inf") and track.label(families.ROUTE) not in families.PROBES
+
+
+def _risen(step: Recording, name: str, counts: Callable[[Track], bool] | None = None) -> float:
+    return sum(rise for track, rise in step.increases(name) if counts is None or counts(track))
+
+
+def _rate(
+    steps: Sequence[Recording], quantity: Quantity, counts: Callable[[Track], bool] | None
+) -> Iterator[tuple[float, float]]:
+    ending = "_bucket" if counts else ""
+    spelling = _spelling(steps, quantity, ending)
+    for step in steps:
+        if spelling is not None and step.observed_s > 0:
+            yield step.looks[-1], _risen(step, f"{spelling.name}{ending}", counts) / step.observed_s
+
+
+def _means(steps: Sequence[Recording], quantity: Quantity) -> Iterator[tuple[float, float]]:
+    spelling = _spelling(steps, quantity, "_bucket")
+    for step in steps:
+        if spelling is None:
+            return
+        whole = _risen(step, f"{spelling.name}_bucket", lambda track: track.label(("le",)) in ("+Inf", "Inf", "inf"))
+        if whole > 0:
+            yield step.looks[-1], spelling.factor * _risen(step, f"{spelling.name}_sum") / whole
+
+
+def _levels(steps: Sequence[Recording], quantity: Quantity) -> Iterator[tuple[float, float]]:
+    spelling = _spelling(steps, quantity)
+    for step in steps:
+        if spelling is not None and (levels := step.totals(spelling.name)):
+            yield step.looks[-1], spelling.factor * levels[-1]

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from chamiperf_ci.adapters.answers import Answer
 from chamiperf_ci.adapters.files import dialect
+from chamiperf_ci.adapters.http_client import Answer
 from chamiperf_ci.models.seed import SharedStack
 from chamiperf_ci.steps.seed import inventory
 from chamiperf_ci.steps.seed.inventory import Inventory

@@ -6,7 +6,7 @@ import pytest
 
 from chamiperf_ci.models.run import MOST_POINTS
 from chamiperf_ci.steps.load.scenario import Span
-from chamiperf_ci.steps.server_metrics.courses import of_service
+from chamiperf_ci.steps.server_metrics.collect import courses_of
 from chamiperf_ci.steps.server_metrics.tracks import Recording, Track
 
 BEGAN = datetime(2026, 3, 2, 1, 17, tzinfo=UTC)
@@ -22,7 +22,7 @@ def recording(looks, **series):
 
 def courses(looks, of):
     spans = [Span("sustained", BEGAN, BEGAN + timedelta(seconds=max(looks)))]
-    return {each.what: each for each in of_service("bss", recording(looks, of=of), spans)}
+    return {each.what: each for each in courses_of("bss", recording(looks, of=of), spans)}
 
 
 def test_a_counter_becomes_a_rate_between_looks_and_probes_are_left_out():
@@ -70,7 +70,7 @@ def test_a_gauge_is_as_it_was_last_seen():
 def test_fewer_than_two_looks_have_no_course(looks):
     spans = [Span("sustained", BEGAN, BEGAN + timedelta(seconds=60))]
     of = {("process_cpu_seconds_total", ()): [1.0] * len(looks)}
-    assert of_service("bss", recording(looks, of=of), spans) == ()
+    assert courses_of("bss", recording(looks, of=of), spans) == ()
 
 
 def test_an_hour_of_looks_is_thinned():
