@@ -35,7 +35,7 @@ class Action:
 ACTIONS = (
     Action(
         "stack",
-        "Start the embedded stack: a stand-in for Chamicore on loopback, for a repository that has none to drive.",
+        "Start the embedded stack, a stand-in for Chamicore on loopback, for repositories without a stack.",
         (
             "ports",
             "tls",
@@ -60,7 +60,7 @@ ACTIONS = (
     ),
     Action(
         "seed",
-        "Put nodes into the stack through its own API, or take them away again.",
+        "Seed nodes through the stack's own API, or remove them.",
         ("target", "config", "nodes", "shared-stack", "allow-dhcp", "remove", "sweep", "older-than", "dry-run", "out"),
         # The command refuses it without `sweep`, so the default is not passed on.
         values={"older_than": "${{ inputs.older-than != '24h' && inputs.older-than || '' }}"},
@@ -68,13 +68,13 @@ ACTIONS = (
     ),
     Action(
         "smoke",
-        "Check that each service works at all; red where one does not.",
+        "Check that each service works; fails if one does not.",
         ("target", "config", "environment", "deadline", "out"),
         outputs={"smoke-path": "Path of smoke.json."},
     ),
     Action(
         "load",
-        "Drive scenarios at the stack with k6.",
+        "Load the stack with k6 scenarios.",
         (
             "target",
             "scenario",
@@ -92,13 +92,13 @@ ACTIONS = (
     ),
     Action(
         "compare",
-        "Judge runs against targets and baseline.",
+        "Judge runs by targets and baseline.",
         ("runs", "baselines", "history", "gate", "fail-on", "explain", "out"),
         outputs={
-            "verdict": "The verdict in a word or two, such as `pass`, `regression` or `target missed`.",
+            "verdict": "The verdict, such as `pass`, `regression` or `target missed`.",
             "regressions": "How many rows are regressions.",
             "targets-missed": "How many targets were missed.",
-            "suspect-scenarios": "Scenarios that deserve to be measured again by `confirm`, separated by blanks.",
+            "suspect-scenarios": "Scenarios that `confirm` should measure again, separated by blanks.",
             "verdict-path": "Path of verdict.json.",
         },
     ),
@@ -118,10 +118,10 @@ ACTIONS = (
             "out",
         ),
         outputs={
-            "verdict": "The verdict in a word or two, such as `pass`, `regression` or `target missed`.",
+            "verdict": "The verdict, such as `pass`, `regression` or `target missed`.",
             "regressions": "How many rows are regressions.",
             "targets-missed": "How many targets were missed.",
-            "suspect-scenarios": "Scenarios that would still deserve it, separated by blanks.",
+            "suspect-scenarios": "Scenarios that are still suspect, separated by blanks.",
             "verdict-path": "Path of verdict.json.",
         },
     ),
@@ -131,13 +131,13 @@ ACTIONS = (
         ("baselines", "base", "runs"),
         subcommand="check",
         outputs={
-            "broken": "How many findings must be put right; above 0 the exit code is 1.",
+            "broken": "How many findings must be fixed; above 0 the exit code is 1.",
             "weaker": "How many gates are weaker than in `base`; a warning each.",
         },
     ),
     Action(
         "drill",
-        "Prove that the gate catches what it should, on this set-up.",
+        "Prove that the gate catches slow-downs on this runner.",
         ("target", "scenario", "profile", "vus", "runs", "comparisons", "effect", "max-duration", "baselines", "out"),
         outputs={
             "drill": "`proved`, `not proved` or `too few runs`.",
@@ -171,15 +171,15 @@ ACTIONS = (
         ),
         values={"project_url": PROJECT_URL},
         outputs={
-            "posting": "What became of the comment: `created`, `updated`, `unchanged` or `skipped`.",
+            "posting": "What happened to the comment: `created`, `updated`, `unchanged` or `skipped`.",
             "comment-url": "Address of the comment; empty when skipped.",
             "reason": "Why it was skipped.",
         },
-        permissions="`pull-requests: write`; `actions: read` too, to fetch the artifact of another run",
+        permissions="`pull-requests: write`; `actions: read` to fetch another run's artifact",
     ),
     Action(
         "alert",
-        "Open, update and close alerts for a night, or look whether nights are missing.",
+        "Open, update and close alerts for a night, or check that nights still come.",
         (
             "verdict",
             "without-verdict",
@@ -197,9 +197,9 @@ ACTIONS = (
             "opened": "How many issues were opened.",
             "closed": "How many issues were closed.",
             "undelivered": "How many things could not be delivered; above 0 the exit code is 4.",
-            "verdict-exit-code": "The night's own exit code, which an alert never replaces; empty without a verdict.",
+            "verdict-exit-code": "The night's own exit code; empty without a verdict.",
         },
-        permissions="`issues: write`; `actions: read` too, to look at the schedule",
+        permissions="`issues: write`; `actions: read` to look at the schedule",
     ),
     Action(
         "update-baseline",

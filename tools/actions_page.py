@@ -1,7 +1,6 @@
 """docs/actions.md, from the text of the action.yml files."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,65 +21,64 @@ _PERMISSIONS = {
 def page(texts: Mapping[str, str]) -> str:
     """docs/actions.md, from the action.yml files alone; a name of "" is the action at the root.
 
-    What several actions share, with the same default and meaning, is described once, at the end.
+    Inputs of the root action are described. Those of the others are options of a command, described in its help and in
+    the linked action.yml; the page lists them with their defaults.
     """
-    described = {name: yaml.safe_load(text) for name, text in texts.items()}
-    inputs = {name: _entries(about["inputs"]) for name, about in described.items()}
-    outputs = {name: _entries(about["outputs"]) for name, about in described.items()}
-    shared = {
-        entry
-        for of in (inputs, outputs)
-        for entry, times in Counter(entry for entries in of.values() for entry in entries.values()).items()
-        if times > 1
-    }
     lines = [_HEAD]
-    for name, about in described.items():
-        lines += [f"## {name or 'The whole chain'}", "", about["description"], ""]
+    for name, text in texts.items():
+        about = yaml.safe_load(text)
+        file = f"../actions/{name}/action.yml" if name else "../action.yml"
+        lines += [f"## {name or 'The whole chain'}", "", f"{about['description']} [action.yml]({file})", ""]
+        inputs = {word: each for word, each in about["inputs"].items() if word not in SAID_ONCE}
+        if name in ("", "setup"):
+            lines += [*(f"- `{word}`{_default(each)}: {_meaning(each)}." for word, each in inputs.items()), ""]
+        else:
+            lines.append(f"- Inputs: {', '.join(f'`{word}`{_default(each)}' for word, each in inputs.items())}.")
+        outputs = [_output(word, each) for word, each in about["outputs"].items() if word not in SAID_ONCE]
+        if outputs:
+            lines.append(f"- Outputs: {', '.join(outputs)}.")
         if _PERMISSIONS[name] != "none":
-            lines += [f"Permissions: {_PERMISSIONS[name]}.", ""]
-        for what, entries in (("Inputs", inputs[name]), ("Outputs", outputs[name])):
-            elsewhere = {word for word, entry in entries.items() if entry in shared or _says_nothing_new(entry)}
-            own = [f"- {entry}" for word, entry in entries.items() if word not in elsewhere]
-            also = ", ".join(f"`{word}`" for word in entries if word in elsewhere)
-            lines += [f"{what}:", "", *own, ""] if own else []
-            lines += [f"Also {also}." if own else f"{what}: {also}.", ""] if also else []
-    lines += ["## Shared", "", *(f"- {entry}" for entry in sorted(shared) if not _says_nothing_new(entry))]
-    return "\n".join(lines) + "\n"
+            lines.append(f"- Permissions: {_PERMISSIONS[name]}.")
+        lines += [] if lines[-1] == "" else [""]
+    return "\n".join([*lines, _END])
 
 
-def _says_nothing_new(line: str) -> bool:
-    """Whether an output's name says what it is, such as `report-path` or `opened`."""
-    return re.search(r": (Path of|Address of|Its address|How many|Number of|Folder with one)", line) is not None
+def _output(word: str, about: Mapping[str, Any]) -> str:
+    """Its name, and its meaning where the name does not say it, as `report-path` or `opened` do."""
+    obvious = re.match("Path of|Address of|Its address|How many|Number of|Folder with one", about["description"])
+    return f"`{word}`" if obvious else f"`{word}` ({_meaning(about)})"
 
 
-def _entries(about: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Word to its line, without what the head of the page says."""
-    return {word: _line(word, text) for word, text in about.items() if word not in SAID_ONCE}
+def _default(about: Mapping[str, Any]) -> str:
+    """The input's default, without that of a flag, or that a workflow must give it."""
+    default = str(about.get("default") or "").removeprefix("false")
+    return " (required)" if about.get("required") else f" (`{default}`)" if default else ""
 
 
-def _line(word: str, about: Mapping[str, Any]) -> str:
-    """What it is; what follows the first part of the description stands in the action's own file."""
-    default = str(about.get("default", "")).lower() if isinstance(about.get("default"), bool) else about.get("default")
-    said = "required" if about.get("required") else f"`{default}`" if default else ""
-    meaning = re.split(r"[.;] ", about["description"].removesuffix(" true or false."))[0].removesuffix(".")
-    return f"`{word}`{f' ({said})' if said else ''}: {meaning}."
+def _meaning(about: Mapping[str, Any]) -> str:
+    """The first part of the description; the rest stands in the action's own file."""
+    meaning: str = re.split(r"[.;] ", about["description"].removesuffix(" true or false."))[0]
+    meaning = meaning.removesuffix(".")
+    return f"{meaning[:1].lower()}{meaning[1:]}" if meaning[1:2].islower() or meaning[1:2] == " " else meaning
 
 
 _HEAD = """# Actions
 
-You look up the inputs and outputs of each action. Generated from the `action.yml` files by `make docs`; a value in
-parentheses is the default.
+You look up the inputs and outputs of each action.
+
+<!-- Written by `make docs` from the action.yml files; do not edit. -->
 
 Each action is one command of `chamiperf` and works alone: the first one in a job installs the toolkit from its own
-commit. All actions of a job must come from the same commit. Every action has:
+commit, which must be the same for all actions of the job. An input is the option of that name, with its default in
+parentheses (flags: `false`); `chamiperf COMMAND --help` and the linked `action.yml` describe it. Every action has:
 
 - `args`: more options of the command, quoted as in a shell, such as `args: --spike-vus 200`. No secrets.
-- `config` (`chamiperf.toml`) and `out` (`out`): the file with the targets, and the folder through which steps hand on
+- `config` (`chamiperf.toml`) and `out` (`out`): the file with the targets, and the folder through which steps pass
   files.
-- `token`, where it writes to GitHub: the job's own by default.
+- `token`, if it writes to GitHub: by default the job's own.
 - The output [`exit-code`](exit-codes.md), also after a failure.
 
-What several actions share is described [at the end](#shared), and each `action.yml` describes everything.
-
 Addresses and credentials of the stack are variables under the job's `env:` ([your stack](your-stack.md)), never inputs.
+"""
+_END = """You can now write any step; [workflows on GitHub](github.md) has whole jobs.
 """
