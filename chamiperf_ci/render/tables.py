@@ -180,26 +180,6 @@ def _part(before: float | None, now: float | None) -> str:
     return f"{first.removesuffix(' ' + last.split()[-1])} → {last}"
 
 
-_ADR = (
-    ("Single-resource GET p50", "< 10 ms", "p50", ""),
-    ("Single-resource GET p95", "< 50 ms", "p95", ""),
-    ("Single-resource GET p99", "< 100 ms", "p99", ""),
-    ("Full boot path p99 (register, boot script)", "< 200 ms", "boot path p99", ""),
-    ("Per-service throughput", "> 10,000 req/s", "service throughput", ""),
-    ("Bulk registration rate", "> 1,000/s", "registrations", ""),
-    ("Error rate under sustained load", "< 0.1 %", "errors", ""),
-    ("Database query p99", "< 50 ms", "db_query_p99", ""),
-    ("DB connection pool utilization", "< 80 %", "pool_utilisation", ""),
-    (
-        "Container memory",
-        "stable (no leaks over 30 min)",
-        "memory_growth",
-        "judged beside the samples, by the slope and its interval (verdict.md section 9): the ADR gives no number",
-    ),
-)
-"""ADR-012's table: metric, target, the row that answers it, and why there is none in baselines.json."""
-
-
 @dataclass(frozen=True, slots=True)
 class Stated:
     """A target where the file states it."""
@@ -223,47 +203,30 @@ def targets_page(baselines: Baselines) -> str:
             "",
             "<!-- Written from baselines.json by `make docs`; do not edit. -->",
             "",
-            "You look up what is demanded of a stack on every run, and by whom. A metric can meet its target and have",
-            "regressed. `baselines.json` is the one place where a target or a tolerance is changed.",
-            "",
-            "## ADR-012, target by target",
-            "",
-            _table(("ADR-012", "target", "row", "stated for"), _answers(stated)),
-            "",
-            "## All targets",
+            "You look up what a stack must reach on every run, and who says so. A metric can meet its target and still",
+            "regress. Targets and tolerances are changed in `baselines.json` alone.",
             "",
             _table(("where", "targets", "phase", "source"), _grouped(stated)),
             "",
-            "A target is held against all requests of its phase, which is what users saw. A rate is judged where at",
-            "least the stated multiple of it is offered; elsewhere its row is `unavailable`, which fails nothing.",
+            "Container memory (`memory_growth`) must be stable over 30 minutes by ADR-012, which gives no number: it",
+            "is judged by slope and interval ([section 9](verdict.md)). A target is held against all requests of its",
+            "phase. A rate is judged only if at least the stated multiple of it is offered; else it is `unavailable`.",
             "",
             "## Where sources differ",
             "",
             *(f"- {markdown(note)}" for note in differing),
-            "- Chamicore's quick mode has laxer limits in its Makefile (250 to 300 ms, 1 %) than its documents. The",
-            "  targets here hold for every profile.",
-            "- Chamicore's hand-over notes ask for more than the ADR: a list of 50,000 in 500 ms, 5,000 token",
-            "  exchanges/s below 50 ms, a full DHCP sync in 60 s, 500 Kea pushes/s. They are not targets here.",
+            "- Chamicore's Makefile has laxer limits for its quick mode (250 to 300 ms, 1 %) than its documents. The",
+            "  targets here apply to every profile.",
+            "- Chamicore's hand-over notes ask for more, which is no target here: a list of 50,000 in 500 ms, 5,000",
+            "  token exchanges/s below 50 ms, a full DHCP sync in 60 s, 500 Kea pushes/s.",
             "",
             "## Tolerances",
             "",
-            f"Against the baseline, {percent(rules.tolerance or 0)} % is tolerated ({rules.tolerance_source}).",
-            *(_tolerances(baselines) or ("No scenario, endpoint or metric has a tolerance of its own.",)),
+            f"A metric may get {percent(rules.tolerance or 0)} % worse than its baseline ({rules.tolerance_source}).",
+            *(_tolerances(baselines) or ("No scenario, endpoint or metric has its own tolerance.",)),
             "",
         )
     )
-
-
-def _answers(stated: tuple[Stated, ...]) -> list[tuple[str, ...]]:
-    """One line for each target of the ADR; a long list of places is not said twice in a row."""
-    lines: list[tuple[str, ...]] = []
-    before = ""
-    for name, target, metric, why_not in _ADR:
-        places = why_not or _places([one for one in stated if one.metric == metric])
-        again = places == before and "; " in places
-        lines.append((name, markdown(target), f"`{metric}`", "as above" if again else places))
-        before = places
-    return lines
 
 
 def _grouped(stated: Sequence[Stated]) -> list[tuple[str, ...]]:
