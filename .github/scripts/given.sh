@@ -34,6 +34,18 @@ script teardown-script "$TEARDOWN"
 [ -z "$PAIRS" ] || [ -n "$AGAINST" ] || stop against "pairs need an old side" "Name a target of chamiperf.toml"
 [ "$CONFIRM" != pairs ] || [ -n "$AGAINST" ] || stop against "confirm: pairs needs an old side" "Name a target of chamiperf.toml"
 [ "$RETENTION" -ge 1 ] && [ "$RETENTION" -le 90 ] || stop retention-days "$RETENTION is out of range" "Give 1 to 90"
+if [ "${SHARDS:=0}" != 0 ]; then
+  [[ $SHARDS =~ ^[1-9][0-9]{0,2}$ ]] && [ "$SHARDS" -le 256 ] || stop shards "$SHARDS is out of range" "Give 2 to 256"
+fi
+if [ "$SHARDS" -gt 1 ]; then
+  shared="a load that several machines share"
+  [ -z "$STACK" ] || stop shards "$shared cannot have an embedded stack, which one machine alone reaches" "Name a stack that all of them reach"
+  [ "$KIND" != drill ] || stop shards "a drill measures on one machine" "Leave shards out"
+  [ -z "$PAIRS" ] && [ "$CONFIRM" != pairs ] || stop shards "pairs are measured by one machine" "Leave pairs, or shards, out"
+  [ "$OWN_TOKEN" != true ] || stop shards "own-token makes a token that other jobs cannot get" "Give the secret CHAMICORE_INTERNAL_TOKEN"
+  case " $SCENARIOS " in *" all "* | *" dhcp_sync_burst "*) stop scenarios "$shared has no dhcp_sync_burst" "Name the others" ;; esac
+  printf 'shards=[%s]\n' "$(seq -s , "$SHARDS")" >>"${GITHUB_OUTPUT:-/dev/stderr}"
+fi
 [ -z "$STACK" ] || [ "$STACK" = embedded ] || stop stack "'$STACK' is not known" "Write embedded, or name your stack by target:"
 for side in "target $TARGET" "against $AGAINST"; do
   read -r input name <<<"$side"

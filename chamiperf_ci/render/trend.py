@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -18,9 +19,8 @@ from chamiperf_ci.render.html import Figure, html_page
 from chamiperf_ci.render.sentences import amount
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A night, or the median of a week of nights; `link` leads to the run that holds the night's report."""
+class Point(NamedTuple):
+    """A night; `link` leads to the run that holds the night's report."""
 
     when: datetime
     value: float
@@ -162,7 +162,8 @@ class ScenarioTrend:
         invalid: Nights that could not, with their reasons.
         missing: Nights that did not happen.
         breaks: First nights of another fingerprint, with what differs from the one before.
-        weeks_before: Points before this time are medians of weeks; None where every point is a night.
+        weeks_before: Before this time one night a week was read; None where all were.
+        unread: How many were not.
         metrics: Sorted by name.
     """
 
@@ -176,6 +177,7 @@ class ScenarioTrend:
     missing: tuple[datetime, ...]
     breaks: tuple[Marked, ...]
     weeks_before: datetime | None
+    unread: int
     metrics: tuple[MetricTrend, ...]
 
 
@@ -447,7 +449,10 @@ def head(trend: ScenarioTrend) -> list[Block]:
         f"{trend.last:%Y-%m-%d}, {len(trend.invalid)} could not be, {len(trend.missing)} are missing."
     )
     if trend.weeks_before is not None:
-        said += f" Before {trend.weeks_before:%Y-%m-%d} a point is the median of a week."
+        said += (
+            f" Before {trend.weeks_before:%Y-%m-%d} one night of each week was read; "
+            f"{numbers.counted(trend.unread, 'was', 'were')} not."
+        )
     lines = [
         *marked(trend),
         *(f"{metric.name}: {drift(metric)}" for metric in shown(trend) if metric.drifting and not metric.steps),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,8 @@ class Wanted:
         since: The earliest start.
         until: The first start that is not wanted any more.
         newest: Of each scenario of an environment so many, the newest; None for all.
+        nightly_for: So long before the newest of a scenario all, and before that those of one date a week, as long as
+            one of them could be judged; None for all.
     """
 
     environment: str = ""
@@ -95,6 +97,7 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
     newest: int | None = None
+    nightly_for: timedelta | None = None
 
     def covers(self, name: EntryName) -> bool:
         """Whether the entry of this name is wanted."""
@@ -114,7 +117,7 @@ class Reading:
     entries: tuple[HistoryEntry, ...] = ()
     problems: tuple[str, ...] = field(default=())
     unread: tuple[EntryName, ...] = ()
-    """Wanted ones that are older than the newest so many."""
+    """Wanted ones that are too old for all of them to be read."""
 
 
 def entry_of(run: Run, verdict: Verdict | None = None, *, link: str = "") -> tuple[EntryName, HistoryEntry]:
@@ -171,42 +174,72 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
     ahead = [path for path, name in sorted(known.items()) if is_to_come(name.started_at, now)]
     names = {path: name for path, name in known.items() if wanted.covers(name) and path not in ahead}
     ordered = sorted(names, key=lambda path: (names[path].started_at, path))
-    needed = _newest([(path, names[path]) for path in ordered], wanted.newest)
-    entries = []
+    needed, spare = _needed([(path, names[path]) for path in ordered], wanted)
+    found: dict[str, HistoryEntry] = {}
     problems = [_ahead(path, known[path].started_at) for path in ahead if at_any_time.covers(known[path])]
-    with _collecting_later():
-        for path, content in store.read([path for path in ordered if path in needed]):
-            try:
-                entry = HistoryEntry.model_validate_json(content, strict=True)
-                twice = _twice(content)
-            except ValidationError as error:
-                _refuse_newer(path, content)
-                problems.append(f"{path} is skipped: {first_wrong(error, HistoryEntry)}")
-                continue
-            if twice:
-                problems.append(f"{path} is skipped: {twice}")
-            elif is_to_come(entry.started_at, now):
-                problems.append(_ahead(path, entry.started_at))
-            elif wrong := entry.contradiction():
-                problems.append(f"{path} is skipped: it contradicts itself: {wrong}")
+
+    def take(paths: Sequence[str]) -> None:
+        for path, entry in _entries(store, paths, now):
+            if isinstance(entry, str):
+                problems.append(entry)
             else:
-                entries.append(entry)
-    unread = tuple(names[path] for path in ordered if path not in needed)
-    return Reading(tuple(entries), tuple(problems), unread)
+                found[path] = entry
+
+    with _collecting_later():
+        take([path for path in ordered if path in needed])
+        # Of a week whose one date could not be judged, the others.
+        judged = {_week(names[path]) for path, entry in found.items() if entry.valid}
+        take([path for path in spare if _week(names[path]) not in judged])
+    unread = tuple(names[path] for path in ordered if path not in needed and path not in found)
+    return Reading(tuple(found[path] for path in ordered if path in found), tuple(problems), unread)
+
+
+def _entries(store: HistoryStore, paths: Sequence[str], now: datetime) -> Iterator[tuple[str, HistoryEntry | str]]:
+    """Each path with its entry, or with a sentence why it is skipped."""
+    for path, content in store.read(paths) if paths else ():
+        try:
+            entry = HistoryEntry.model_validate_json(content, strict=True)
+            twice = _twice(content)
+        except ValidationError as error:
+            _refuse_newer(path, content)
+            yield path, f"{path} is skipped: {first_wrong(error, HistoryEntry)}"
+            continue
+        if twice:
+            yield path, f"{path} is skipped: {twice}"
+        elif is_to_come(entry.started_at, now):
+            yield path, _ahead(path, entry.started_at)
+        elif wrong := entry.contradiction():
+            yield path, f"{path} is skipped: it contradicts itself: {wrong}"
+        else:
+            yield path, entry
 
 
 def _ahead(path: str, stamp: datetime) -> str:
     return f"{path} is skipped: it says that it began {stamp:%Y-%m-%d %H:%M} UTC, which is still to come"
 
 
-def _newest(ordered: Sequence[tuple[str, EntryName]], most: int | None) -> Collection[str]:
-    """The paths to read: of each scenario of an environment the newest so many."""
-    if most is None:
-        return {path for path, _ in ordered}
-    by_scenario: dict[tuple[str, str], list[str]] = {}
+def _needed(ordered: Sequence[tuple[str, EntryName]], wanted: Wanted) -> tuple[Collection[str], Sequence[str]]:
+    """The paths to read, and those to read where these could not be judged."""
+    by_scenario: dict[tuple[str, str], list[tuple[str, EntryName]]] = {}
     for path, name in ordered:
-        by_scenario.setdefault((name.environment, name.scenario), []).append(path)
-    return {path for paths in by_scenario.values() for path in paths[-most:]}
+        by_scenario.setdefault((name.environment, name.scenario), []).append((path, name))
+    needed: set[str] = set()
+    spare: list[str] = []
+    for those in by_scenario.values():
+        asked = those if wanted.newest is None else those[-wanted.newest :]
+        since = None if wanted.nightly_for is None else asked[-1][1].started_at - wanted.nightly_for
+        last_of = {_week(name): name.started_at.date() for _, name in asked}
+        for path, name in asked:
+            if since is None or name.started_at >= since or name.started_at.date() == last_of[_week(name)]:
+                needed.add(path)
+            else:
+                spare.append(path)
+    return needed, spare
+
+
+def _week(name: EntryName) -> tuple[str, str, int]:
+    """A scenario's week, from Monday to Sunday (UTC)."""
+    return name.environment, name.scenario, (name.started_at.toordinal() - 1) // 7
 
 
 def _twice(content: bytes) -> str:

@@ -1,12 +1,14 @@
 """The trend of every metric over the nights of the history."""
 
+import functools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import click
 
@@ -60,32 +62,7 @@ def missing_nights(nights: Sequence[datetime], end: datetime, period: timedelta)
 
 
 NIGHTS_SHOWN = timedelta(days=180)
-"""How far back every night is a point; beyond, five years are some 240 points more."""
-
-
-def thinned(points: Sequence[Point], before: datetime | None) -> tuple[Point, ...]:
-    """Return the points, those before a time as medians of ISO weeks (UTC), at the median night of each.
-
-    Args:
-        points: Oldest first.
-        before: None: all are kept.
-    """
-    if before is None:
-        return tuple(points)
-    old = [point for point in points if point.when < before]
-    weeks = (list(week) for _, week in groupby(old, key=lambda point: point.when.isocalendar()[:2]))
-    return (*map(_week, weeks), *points[len(old) :])
-
-
-def weeks_before(nights: Iterable[datetime]) -> datetime | None:
-    """Return the time before which weeks are shown; None where all nights lie within the days that are shown."""
-    first, *rest = sorted(nights)
-    newest = rest[-1] if rest else first
-    return newest - NIGHTS_SHOWN if newest - first > NIGHTS_SHOWN else None
-
-
-def _week(points: Sequence[Point]) -> Point:
-    return Point(points[len(points) // 2].when, median(point.value for point in points))
+"""How far back every night is read; of what is older one a week, so that five years are some 240 points more."""
 
 
 MOST_STEPPED = 180
@@ -94,8 +71,7 @@ RECENT = 30
 """Nights in a sparkline."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     """A metric in one night; `fingerprint` is the night's place among those of its scenario, first seen first."""
 
     when: datetime
@@ -110,7 +86,11 @@ class _Seen:
 
 
 def trends(
-    entries: Iterable[HistoryEntry], baselines: Baselines, *, period: timedelta, every_night: bool = False
+    entries: Iterable[HistoryEntry],
+    baselines: Baselines,
+    *,
+    period: timedelta,
+    unread: Sequence[history.EntryName] = (),
 ) -> tuple[ScenarioTrend, ...]:
     """Return a trend for each scenario of each environment, stack kind and profile, sorted.
 
@@ -118,15 +98,24 @@ def trends(
         entries: Of a history; only nights are looked at.
         baselines: Which metrics are compared, and what was accepted.
         period: From one night to the next.
-        every_night: Whether old nights are points of their own, not medians of weeks.
+        unread: Nights of which only the names are known, all older than `NIGHTS_SHOWN`.
     """
     nights = _one_each(one for one in entries if one.run_kind is RunKind.NIGHT)
     groups: dict[tuple[str, str, str, str], list[HistoryEntry]] = {}
     for night in nights:
         groups.setdefault(_group(night.fingerprint), []).append(night)
     newest = {night.fingerprint.environment: night.started_at for night in nights}
+    older: dict[tuple[str, ...], list[datetime]] = {}
+    for name in unread:
+        older.setdefault((name.environment, name.scenario), []).append(name.started_at)
     return tuple(
-        _scenario(groups[key], baselines, end=newest[key[0]], period=period, every_night=every_night)
+        _scenario(
+            groups[key],
+            baselines,
+            end=newest[key[0]],
+            period=period,
+            unread=older.get(key[:2], []),
+        )
         for key in sorted(groups)
     )
 
@@ -144,58 +133,56 @@ def _group(fingerprint: Fingerprint) -> tuple[str, str, str, str]:
 
 
 def _scenario(
-    nights: Sequence[HistoryEntry], baselines: Baselines, *, end: datetime, period: timedelta, every_night: bool
+    nights: Sequence[HistoryEntry], baselines: Baselines, *, end: datetime, period: timedelta, unread: list[datetime]
 ) -> ScenarioTrend:
     environment, scenario, stack_kind, profile = _group(nights[0].fingerprint)
     valid = [night for night in nights if night.valid]
+    stack = nights[0].fingerprint.stack_kind
+
+    @functools.cache
+    def compared(endpoint: str, metric: str) -> bool:
+        return baselines.policy(scenario, endpoint, metric, stack_kind=stack).compared
+
     # By their text: years of nights share a few fingerprints, and comparing models night by night takes long.
-    places = {text: place for place, text in enumerate(dict.fromkeys(map(_text, valid)))}
-    fingerprints = list({_text(night): night.fingerprint for night in valid}.values())
+    texts = [night.fingerprint.model_dump_json() for night in valid]
+    first = dict(reversed(list(zip(texts, valid, strict=True))))
+    kinds = [first[text] for text in dict.fromkeys(texts)]
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
     seen: dict[tuple[str, str], list[_Seen]] = {}
-    for night in valid:
-        place = places[_text(night)]
+    for text, night in zip(texts, valid, strict=True):
+        place = places[text]
         for row in night.rows:
-            if row.comparable:
+            if row.comparable and compared(row.endpoint, row.metric):
                 seen.setdefault((row.endpoint, row.metric), []).append(
                     _Seen(night.started_at, place, row, night.link, night.identities)
                 )
-    stack = nights[0].fingerprint.stack_kind
-    weeks = None if every_night else weeks_before(night.started_at for night in nights)
+    every = sorted([*unread, *(night.started_at for night in nights)])
+    weeks = every[-1] - NIGHTS_SHOWN if unread else None
     return ScenarioTrend(
         environment=environment,
         scenario=scenario,
         stack=f"{stack_kind}, profile {profile}",
-        first=nights[0].started_at,
+        first=every[0],
         last=end,
         valid=len(valid),
         invalid=tuple(Marked(night.started_at, _reasons(night)) for night in nights if not night.valid),
-        missing=missing_nights([night.started_at for night in nights], end, period),
-        breaks=tuple(_breaks(valid)),
+        missing=missing_nights(every, end, period),
+        # Where a fingerprint is seen for the first time, which ends what can be compared.
+        breaks=tuple(
+            Marked(after.started_at, "; ".join(after.fingerprint.differences(before.fingerprint)))
+            for before, after in pairwise(kinds)
+        ),
         weeks_before=weeks,
+        unread=len(unread),
         metrics=tuple(
-            _metric(seen[endpoint, metric], baselines, fingerprints, weeks)
-            for endpoint, metric in sorted(seen)
-            if baselines.policy(scenario, endpoint, metric, stack_kind=stack).compared
+            _metric(seen[key], baselines, [night.fingerprint for night in kinds], weeks) for key in sorted(seen)
         ),
     )
-
-
-def _text(night: HistoryEntry) -> str:
-    return night.fingerprint.model_dump_json()
 
 
 def _reasons(night: HistoryEntry) -> str:
     """The codes of the reasons alone: their texts may name what is not to be published."""
     return ", ".join(dict.fromkeys(problem.split(":", 1)[0] for problem in night.problems)) or "incomplete"
-
-
-def _breaks(nights: Sequence[HistoryEntry]) -> Iterator[Marked]:
-    """Where a fingerprint is seen for the first time, which ends what can be compared."""
-    first: dict[str, HistoryEntry] = {}
-    for night in nights:
-        first.setdefault(_text(night), night)
-    for before, after in pairwise(first.values()):
-        yield Marked(after.started_at, "; ".join(after.fingerprint.differences(before.fingerprint)))
 
 
 def _metric(
@@ -210,6 +197,7 @@ def _metric(
     ordered = sorted(groups, key=lambda place: (place == newest.fingerprint, place))
     direction = Direction.HIGHER if like.unit.endswith("/s") else Direction.LOWER
     mine = groups[newest.fingerprint]
+    nightly = [one for one in mine if weeks is None or one.when >= weeks]
     fingerprint = fingerprints[newest.fingerprint]
     policy = baselines.policy(fingerprint.scenario, like.endpoint, like.metric, stack_kind=fingerprint.stack_kind)
     target, unit = policy.target, "share" if like.metric == ERRORS else like.unit
@@ -218,11 +206,11 @@ def _metric(
         metric=like.metric,
         unit=unit,
         direction=direction,
-        lines=tuple(_line(groups[place], _accepted(baselines, fingerprints[place], like), weeks) for place in ordered),
+        lines=tuple(_line(groups[place], _accepted(baselines, fingerprints[place], like)) for place in ordered),
         newest=newest.point,
         recent=tuple(shown_value(one.row) for one in mine[-RECENT:]),
-        drifting=_drifting(mine, baselines, fingerprints[newest.fingerprint], direction),
-        steps=tuple(_steps(mine)),
+        drifting=_drifting(nightly, baselines, fingerprints[newest.fingerprint], direction),
+        steps=tuple(_steps(nightly)),
         tolerance=policy.tolerance,
         target=target.limit if target is not None and target.unit == unit else None,
     )
@@ -245,14 +233,14 @@ def _steps(seen: Sequence[_Seen]) -> Iterator[TrendStep]:
     """Where the level changed for good, by E-divisive on the logs of the last nights (verdict.md section 9)."""
     known = [one for one in seen if one.row.metric not in (ERRORS, STALLED) and is_quantity(one.row.value)]
     known = known[-MOST_STEPPED:]
-    nights = [one.point for one in known]
-    if len(nights) < FEWEST_TO_LOCATE:
+    values = [shown_value(one.row) for one in known]
+    if len(values) < FEWEST_TO_LOCATE:
         return
-    places = [0, *_places([math.log(one.value) for one in nights]), len(nights)]
-    levels = [median(one.value for one in nights[start:end]) for start, end in pairwise(places)]
+    places = [0, *_places([math.log(value) for value in values]), len(values)]
+    levels = [median(values[start:end]) for start, end in pairwise(places)]
     for place, (before, after) in zip(places[1:-1], pairwise(levels), strict=True):
         if abs(math.log(after / before)) >= SMALLEST_DRIFT:
-            yield TrendStep(nights[place].when, before, after, _builds(known[place - 1], known[place]))
+            yield TrendStep(known[place].when, before, after, _builds(known[place - 1], known[place]))
 
 
 def _builds(before: _Seen, after: _Seen) -> str:
@@ -266,9 +254,9 @@ def _builds(before: _Seen, after: _Seen) -> str:
     return ", ".join(changed)
 
 
-def _line(seen: Sequence[_Seen], accepted: Sequence[AcceptedRow], weeks: datetime | None) -> Line:
+def _line(seen: Sequence[_Seen], accepted: Sequence[AcceptedRow]) -> Line:
     return Line(
-        points=thinned([one.point for one in seen], weeks),
+        points=tuple(one.point for one in seen),
         accepted=accepted_level(seen[0].row.metric, accepted),
         accepted_runs=len(accepted),
     )
@@ -332,7 +320,9 @@ def show_trend(
     found, reading = _read(store, which, baselines, period)
     text = trend_page(found, producer=PRODUCER) if form == "html" else trend_markdown(found)
     hand_over(text, output, reading)
-    click.echo(f"{sum(len(trend.metrics) for trend in found)} metrics of {len(reading.entries)} nights.", err=True)
+    metrics = sum(len(trend.metrics) for trend in found)
+    unread = f"; of what is older than 180 days, {len(reading.unread)} were not read" if reading.unread else ""
+    click.echo(f"{metrics} metrics of {len(reading.entries)} nights{unread}.", err=True)
 
 
 def write_site(
@@ -368,5 +358,6 @@ def _read(
     store.require()
     path = baselines or (BASELINES if BASELINES.exists() else default_baselines())
     accepted = files.read_document(path, Baselines, remedy=RESTORE)
-    reading = history.read(store, which)
-    return trends(reading.entries, accepted, period=timedelta(seconds=period), every_night=every_night), reading
+    nights = replace(which, kinds=(RunKind.NIGHT,), nightly_for=None if every_night else NIGHTS_SHOWN)
+    reading = history.read(store, nights)
+    return trends(reading.entries, accepted, period=timedelta(seconds=period), unread=reading.unread), reading

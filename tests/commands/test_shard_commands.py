@@ -5,6 +5,7 @@ Nothing here asserts that a generator was healthy: tests share their machine.
 
 import subprocess
 import sys
+import time
 
 import pytest
 from command_line import command, environment, k6_of
@@ -101,6 +102,35 @@ def test_a_machine_that_dies_and_one_of_another_plan_are_named(shards, tmp_path)
     assert len(list((tmp_path / "out" / "shards").iterdir())) == 3
 
 
+@pytest.mark.e2e
+def test_a_machine_that_comes_late_leaves_a_file_that_says_so(shards, tmp_path):
+    late = shards(2, "--start-at", int(time.time()) - 5)
+    said = late.communicate(timeout=60)
+    assert late.returncode == 3, said
+    done, run = _merged(tmp_path)
+    assert done.returncode == 3
+    lost = [each.text for each in run.problems if each.reason is RunReason.SHARD_MISSING]
+    assert lost[:2] == [
+        "shard 1 of 3 is missing: it left no file",
+        "shard 3 of 3 is missing: it left no file",
+    ]
+    assert lost[2].startswith("shard 2 of 3 measured nothing: shard 2 of 3 came ")
+    assert " late for the common start" in lost[2]
+    assert len(list((tmp_path / "out" / "shards").iterdir())) == 1
+
+
+@pytest.mark.e2e
+def test_machines_share_several_scenarios_one_after_the_other(shards, tmp_path):
+    both = ("--scenario", "boot_storm", "--scenario", "cloud_init_storm", "--pause", "0.2s")
+    processes = [shards(number, *both) for number in (1, 2, 3)]
+    said = [process.communicate(timeout=180) for process in processes]
+    command("merge", cwd=tmp_path)
+    for scenario in ("boot_storm", "cloud_init_storm"):
+        run = Run.model_validate_json((tmp_path / "out" / "runs" / f"{scenario}.json").read_bytes())
+        assert [each.reason for each in run.problems if each.reason not in GENERATOR] == [], said
+        assert (run.complete, run.fingerprint.shards) == (True, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -110,7 +140,10 @@ def test_a_machine_that_dies_and_one_of_another_plan_are_named(shards, tmp_path)
         (("--shard", "second"), "'second' is not K/N"),
         (("--shard", "1/3", "--start-at", "2026-03-01T02:00:00"), "is not a time with a zone"),
         (("--shard", "1/3", "--start-at", "soon"), "is not a time with a zone"),
-        (("--shard", "1/3", "--scenario", "all"), "--shard does not go with several scenarios"),
+        (
+            ("--shard", "1/3", "--scenario", "boot_storm", "--scenario", "mixed_realistic", "--start-at", "2999999999"),
+            "--shard does not go with several scenarios with --start-at",
+        ),
         (("--shard", "1/3", "--shards", "2"), "--shard does not go with --shards"),
         (("--shard", "1/3", "--pairs", "2", "--against", "embedded"), "--shard does not go with --pairs"),
         (("--start-at", "2026-03-01T02:00:00Z"), "a common start is for a load that several machines share"),

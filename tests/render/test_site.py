@@ -39,7 +39,7 @@ NIGHTS = [stepped(number) for number in range(24)]
 
 
 def pages(nights=NIGHTS, baselines=ACCEPTED):
-    found = trends(nights, baselines, period=timedelta(days=1), every_night=True)
+    found = trends(nights, baselines, period=timedelta(days=1))
     return dict(site(found, producer="chamiperf 0.1.0"))
 
 

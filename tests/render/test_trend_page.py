@@ -59,6 +59,7 @@ def made_trend(*metrics, **changes):
         "missing": (),
         "breaks": (),
         "weeks_before": None,
+        "unread": 0,
         "metrics": metrics or (made_metric(),),
     }
     return ScenarioTrend(**(fields | changes))
@@ -82,7 +83,7 @@ def everything():
     drifting = made_metric(drifting=Drifting(0.157, night(2)))
     storm = made_trend(
         drifting, throughput, errors, stalled,
-        last=night(13), valid=6, weeks_before=night(1),
+        last=night(13), valid=6, weeks_before=night(1), unread=4,
         invalid=(Marked(night(4), "generator-saturated"),), missing=tuple(map(night, range(5, 12))),
         breaks=(Marked(night(12), "k6_version: 1.1.0 here, 1.0.0 there"),),
     )  # fmt: skip
@@ -155,7 +156,18 @@ def test_a_trend_of_equal_or_extreme_values_has_finite_coordinates(values):
 
 def _trend(*metrics):
     return ScenarioTrend(
-        "lab", "boot_storm", "deployed, profile full", FIRST, FIRST + timedelta(days=29), 30, (), (), (), None, metrics
+        "lab",
+        "boot_storm",
+        "deployed, profile full",
+        FIRST,
+        FIRST + timedelta(days=29),
+        30,
+        (),
+        (),
+        (),
+        None,
+        0,
+        metrics,
     )
 
 

@@ -1,9 +1,9 @@
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from made_runs import accepting, made_run, shipped_baselines
+from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
 
 from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.errors import ConfigurationError
@@ -77,6 +77,20 @@ def test_of_many_nights_only_the_newest_of_each_scenario_are_opened(store):
     ]
     assert len(opened) == 4
     assert len(reading.unread) == 8
+
+
+def test_of_years_one_night_a_week_is_opened_before_the_newest_half_year(store):
+    opened.clear()
+    # The last night of the third week could not be judged; the week's others stand in for it.
+    for number in range(40):
+        problem = (RunProblem(reason=RunReason.GENERATOR_SATURATED, text="late"),) if number == 20 else ()
+        added(store, made_run(number, problems=problem))
+    reading = history.read(_Watched(store.root), history.Wanted(nightly_for=timedelta(days=14)))
+    nights = [(entry.started_at - FIRST_NIGHT).days for entry in reading.entries]
+    assert FIRST_NIGHT.weekday() == 0
+    assert nights == [6, 13, *range(14, 21), *range(25, 40)]
+    assert len(opened) == len(nights)
+    assert len(reading.unread) == 40 - len(nights)
 
 
 def test_days_of_nights_that_were_not_opened_count_for_the_environment(store):

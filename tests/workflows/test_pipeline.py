@@ -100,14 +100,64 @@ def test_no_night_goes_untold_because_the_nights_before_are_out_of_reach():
 
 def test_a_job_that_is_run_again_alone_finds_what_the_measuring_one_left():
     fetched = [
-        step["with"]["name"]
+        step["with"].get("name") or step["with"]["pattern"]
         for job in JOBS.values()
         for step in job["steps"]
         if step.get("uses", "").startswith("actions/download-artifact@")
     ]
-    assert len(fetched) == 3
-    assert all(name.endswith("-${{ needs.measure.outputs.attempt }}") for name in fetched)
-    assert MEASURE["outputs"]["attempt"] == "${{ github.run_attempt }}"
+    assert len(fetched) == 6
+    made_by = re.compile(r"-\$\{\{ needs\.(measure|prepare)\.outputs\.attempt \}\}(-\*)?$")
+    assert all(made_by.search(name) for name in fetched)
+    assert all(JOBS[job]["outputs"]["attempt"] == "${{ github.run_attempt }}" for job in ("measure", "prepare"))
+
+
+def test_without_shards_the_measuring_job_is_the_only_one():
+    assert JOBS["prepare"]["if"] == "inputs.shards > 1"
+    # Skipped with the job that it needs.
+    assert (JOBS["shard"]["needs"], "if" in JOBS["shard"]) == ("prepare", False)
+    assert MEASURE["if"].startswith("always() && ")
+
+
+def test_all_jobs_that_touch_the_stack_reach_it_alike():
+    own = {"CHAMIPERF_LOCK_RUN", "CHAMIPERF_TREND_URL"}
+    told = [{k: v for k, v in JOBS[job]["env"].items() if k not in own} for job in ("prepare", "shard", "measure")]
+    assert told[0] == told[1] == told[2]
+    locks = [JOBS[job]["env"]["CHAMIPERF_LOCK_RUN"] for job in ("prepare", "shard", "measure")]
+    assert all(lock.startswith("${{ inputs.shards > 1 && format('{0}-{1}-shards', github.run_id, ") for lock in locks)
+
+
+GIVEN = {"KIND": "night", "CONFIRM": "repeats", "RETENTION": "30", "SCENARIOS": "boot_storm", "OWN_TOKEN": "false"} | (
+    dict.fromkeys(("STACK", "TARGET", "AGAINST", "PAIRS", "DEPLOY", "REDEPLOY", "TEARDOWN"), "")
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"SHARDS": "0"}, ""),
+        ({"SHARDS": "1"}, ""),
+        ({"SHARDS": "3"}, "shards=[1,2,3]"),
+        ({"SHARDS": "256"}, ",255,256]"),
+        ({"SHARDS": "257"}, "shards: 257 is out of range. Give 2 to 256"),
+        ({"SHARDS": "-1"}, "shards: -1 is out of range"),
+        ({"SHARDS": "2.5"}, "shards: 2.5 is out of range"),
+        ({"SHARDS": "3", "STACK": "embedded"}, "cannot have an embedded stack"),
+        ({"SHARDS": "3", "KIND": "drill"}, "a drill measures on one machine"),
+        ({"SHARDS": "3", "CONFIRM": "pairs", "AGAINST": "embedded"}, "pairs are measured by one machine"),
+        ({"SHARDS": "3", "OWN_TOKEN": "true"}, "own-token makes a token that other jobs cannot get"),
+        ({"SHARDS": "3", "SCENARIOS": "all"}, "has no dhcp_sync_burst"),
+    ],
+)
+def test_what_machines_cannot_share_is_refused_before_anything_is_deployed(given, said, tmp_path):
+    output = tmp_path / "output"
+    variables = {**GIVEN, **given, "PATH": "/usr/bin:/bin", "GITHUB_OUTPUT": str(output)}
+    variables["GITHUB_STEP_SUMMARY"] = str(tmp_path / "summary")
+    ran = subprocess.run(
+        [ROOT / ".github/scripts/given.sh"], env=variables, cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    told = output.read_text() if output.exists() else ""
+    fine = not said or said.endswith("]")
+    assert (ran.returncode, said in told + ran.stdout) == (0 if fine else 2, True), ran.stdout
 
 
 def test_the_page_of_all_nights_is_drawn_when_tonight_is_in_the_history():

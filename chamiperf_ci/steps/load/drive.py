@@ -310,7 +310,7 @@ def drive(options: LoadOptions, output: Output, collectors: Collectors | None = 
         clients_of = partial(_clients, output=output, collectors=collectors, stop=stop, held=held)
         new = Side(job, clients_of(job))
         if options.shard is not None:
-            ends = _run_shard(job, plans[0], new.clients, budget)
+            ends = _run_shard(job, plans, new.clients, budget)
         elif options.pairs:
             old_job = _old(job)
             old = Side(old_job, clients_of(old_job))
@@ -416,37 +416,45 @@ def _check_shard(options: LoadOptions) -> None:
                 remedy="Leave it out, or give --shard K/N.",
             )
         return
-    among_several = [
+    several = len(options.scenarios) > 1 or request.ALL in options.scenarios
+    excluded = [
         *(["--pairs"] if options.pairs is not None else []),
         *(["--shards"] if options.shards is not None else []),
-        *(["several scenarios"] if len(options.scenarios) > 1 or request.ALL in options.scenarios else []),
+        *(["several scenarios with --start-at"] if several and options.start_at is not None else []),
     ]
-    if among_several:
+    if excluded:
         raise ConfigurationError(
-            f"--shard does not go with {' and '.join(among_several)}: all machines begin once, together",
+            f"--shard does not go with {' and '.join(excluded)}: all machines begin a scenario once, together",
             where="--shard",
-            remedy="Give one scenario a call, and each machine one --shard K/N.",
+            remedy="Leave one of them out.",
         )
 
 
-def _run_shard(job: Job, plan: Plan, clients: Clients, budget: Budget) -> list[ScenarioEnd]:
-    """This machine's share of one scenario; where the others do not come, nothing but a file that says so."""
-    index, of = job.options.shard or (0, 1)
-    with ExitStack() as held:
-        try:
-            share = _share(job, plan, clients, held)
-        except ShardMissing as error:
-            never = replace(job, share=Share(index, of, start_at=0.0))
-            return [_not_driven(never, plan, clients, RunReason.SHARD_MISSING, str(error))]
-        return run_night(replace(job, share=share), [plan], clients, budget)
+def _run_shard(job: Job, plans: Sequence[Plan], clients: Clients, budget: Budget) -> list[ScenarioEnd]:
+    """This machine's share of each scenario; where it does not come to a load, a file that says so."""
+    ends: list[ScenarioEnd] = []
+    began = time.monotonic()
+    for number, plan in enumerate(plans):
+        if clients.stop.requested or (number and not _pause(job, plans[number - 1], plan, clients)):
+            break
+        with ExitStack() as held:
+            try:
+                share = _share(job, plan, clients, held)
+            except ShardMissing as error:
+                never = replace(job, share=Share(*(job.options.shard or (0, 1)), start_at=0.0))
+                ends.append(_not_driven(never, plan, clients, RunReason.SHARD_MISSING, str(error)))
+                clients.say(f"{plan.scenario}: {ends[-1].word}; {ends[-1].text}")
+                continue
+            ends.extend(run_night(replace(job, share=share), [plan], clients, budget, began=began))
+    return ends
 
 
 def _share(job: Job, plan: Plan, clients: Clients, held: ExitStack) -> Share:
     """This machine's share, with the common start.
 
     Raises:
-        ConfigurationError: The start cannot be kept, or the clock is off.
-        ShardMissing: Not all machines came in time.
+        ConfigurationError: The start is further ahead than k6 waits, or the stack has no groups.
+        ShardMissing: Not all machines came in time, or this one is late or its clock is off.
     """
     index, of = job.options.shard or (0, 1)
     client = clients.chamicore

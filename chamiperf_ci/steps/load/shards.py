@@ -60,27 +60,32 @@ def shard_file(out: Path, scenario: str, index: int, of: int) -> Path:
     return out / "shards" / f"{scenario}.shard-{index + 1}-of-{of}.json"
 
 
+class ShardMissing(InvalidMeasurement):
+    """A machine of those that share a load did not come in time, or cannot begin with the others."""
+
+
 def require_start(share: Share) -> None:
     """Stop where the start cannot be kept.
 
     Raises:
-        ConfigurationError: It is over, further off than k6 can wait, or this machine's clock is too far off.
+        ShardMissing: It is over, or this machine's clock is too far off.
+        ConfigurationError: It is further ahead than k6 can wait.
     """
     if abs(share.offset_s) > CLOCK_OFF_S:
-        raise ConfigurationError(
+        raise ShardMissing(
             f"this machine's clock is {abs(share.offset_s):.1f} s {'behind' if share.offset_s > 0 else 'ahead of'} "
             "the stack's, and shards share windows only within 1 s",
             where=f"--shard, {share.name}",
             remedy="Synchronise both clocks by NTP.",
         )
-    if not 0 < share.wait_s <= LONGEST_WAIT_S:
-        when = datetime.fromtimestamp(share.start_at, UTC).isoformat(timespec="seconds")
-        wrong = "is over" if share.wait_s <= 0 else f"is {share.wait_s:,.0f} s ahead"
-        raise ConfigurationError(
-            f"the common start {when} {wrong}",
-            where="--start-at",
-            remedy=f"Give all shards one that is ahead, by {LONGEST_WAIT_S / 60:.0f} minutes at most.",
-        )
+    when = datetime.fromtimestamp(share.start_at, UTC).isoformat(timespec="seconds")
+    remedy = f"Give all shards one that is ahead, by {LONGEST_WAIT_S / 60:.0f} minutes at most."
+    if share.wait_s <= 0:
+        wrong = f"{share.name} came {-share.wait_s:,.0f} s late for the common start {when}"
+        raise ShardMissing(wrong, where="--start-at", remedy=remedy)
+    if share.wait_s > LONGEST_WAIT_S:
+        wrong = f"the common start {when} is {share.wait_s:,.0f} s ahead"
+        raise ConfigurationError(wrong, where="--start-at", remedy=remedy)
 
 
 def clock_offset_s(
@@ -120,10 +125,6 @@ def clock_offset_s(
         turn = clock() + (low + high) / 2 + (came - sent) / 2
         wait(-turn % 1.0)
     return (low + high) / 2
-
-
-class ShardMissing(InvalidMeasurement):
-    """Not all machines that share a load came in time."""
 
 
 _LOOK_EVERY_S: Final = 1.0

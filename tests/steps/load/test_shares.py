@@ -47,17 +47,17 @@ def test_a_service_that_tells_no_time_leaves_the_clock_unknown():
 
 
 @pytest.mark.parametrize(
-    ("ahead_s", "offset_s", "text"),
+    ("ahead_s", "offset_s", "kind", "text"),
     [
-        (-1.0, 0.0, "is over"),
-        (0.5, 0.8, "is over"),
-        (1600.0, 0.0, "s ahead"),
-        (60.0, 1.2, r"1\.2 s behind the stack's"),
-        (60.0, -7.0, r"7\.0 s ahead of the stack's"),
+        (-1.0, 0.0, ShardMissing, "shard 1 of 2 came 1 s late for the common start"),
+        (0.5, 0.8, ShardMissing, "late for the common start"),
+        (1600.0, 0.0, ConfigurationError, "s ahead"),
+        (60.0, 1.2, ShardMissing, r"1\.2 s behind the stack's"),
+        (60.0, -7.0, ShardMissing, r"7\.0 s ahead of the stack's"),
     ],
 )
-def test_a_start_that_cannot_be_kept_is_refused(ahead_s, offset_s, text):
-    with pytest.raises(ConfigurationError, match=text):
+def test_a_start_that_cannot_be_kept_is_refused(ahead_s, offset_s, kind, text):
+    with pytest.raises(kind, match=text):
         require_start(Share(0, 2, start_at=time.time() + ahead_s, offset_s=offset_s))
 
 

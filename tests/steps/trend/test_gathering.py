@@ -6,7 +6,8 @@ from made_nights import SATURATED, made_night
 from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
 
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.steps.trend import trends
+from chamiperf_ci.steps.history import EntryName
+from chamiperf_ci.steps.trend import NIGHTS_SHOWN, trends
 
 NIGHTS = [made_night(number, noise=0.02) for number in range(20)]
 ACCEPTED = accepting(shipped_baselines(), [made_run(number, noise=0.02) for number in range(5)])
@@ -36,6 +37,17 @@ def test_one_night_is_a_trend_of_one_point():
 
 def test_only_nights_count():
     assert gathered([made_night(0, run_kind=RunKind.REPEAT), made_night(1, run_kind=RunKind.DRILL)]) == ()
+
+
+def test_nights_that_were_not_read_are_counted_and_not_missing():
+    names = [
+        EntryName("lab", FIRST_NIGHT - timedelta(days=before), "boot_storm", RunKind.NIGHT, "r") for before in (2, 1)
+    ]
+    [whole] = gathered(NIGHTS)
+    [trend] = trends(NIGHTS, ACCEPTED, period=timedelta(days=1), unread=names)
+    assert (trend.unread, trend.missing, trend.first) == (2, (), names[0].started_at)
+    assert (whole.unread, whole.weeks_before) == (0, None)
+    assert trend.weeks_before == NIGHTS[-1].started_at - NIGHTS_SHOWN
 
 
 def test_the_order_of_the_entries_does_not_matter():
