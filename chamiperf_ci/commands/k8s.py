@@ -38,6 +38,11 @@ def _load_options(command: "Callable[..., Any]") -> "Callable[..., Any]":
             click.option("--name", required=True, help="Of the TestRun; a new one for each run."),
             click.option("--namespace", default="default", show_default=True, help="Where it runs."),
             click.option("--spread", is_flag=True, help="One runner a host."),
+            click.option(
+                "--volume", metavar="CLAIM",
+                help="A claim for a volume that all runners can write (ReadWriteMany): each leaves its summary there "
+                "as well, for `collect --logs`.",
+            ),
         )
     ):  # fmt: skip
         command = option(command)
@@ -110,7 +115,7 @@ def run(
 @click.option(
     "--logs",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder with the runners' logs, NAME-1.log and so on, in place of the cluster.",
+    help="A folder with the runners' logs, NAME-1.log and so on, or the volume of --volume, in place of the cluster.",
 )
 def collect(
     out: Path, *, kubeconfig: Path | None, context: str | None, name: str, namespace: str, logs: Path | None
@@ -136,6 +141,7 @@ def _asked(options: dict[str, Any], *, start_at: float | None = None) -> "tuple[
     runners = Runners(
         name=options["name"], namespace=options["namespace"], count=options["runners"], image=options["image"],
         cores=options["cores"], secret=options["secret"], start_at=start_at, spread=options["spread"],
+        volume=options["volume"],
     )  # fmt: skip
     return asked, runners
 

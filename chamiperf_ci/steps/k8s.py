@@ -43,6 +43,8 @@ from chamiperf_ci.steps.targets import GivenTarget, k6_environment, resolve
 
 _FOLDER: Final = "/test"
 """Where the operator mounts the config map."""
+_RESULTS: Final = "/results"
+"""Where a volume for the summaries is mounted."""
 _MOST_BYTES: Final = 1_048_576
 """Of a config map, all its texts together."""
 _MARKED: Final = re.compile(r"chamiperf-summary-begin sha256:([0-9a-f]{64}) (\{.*\}) chamiperf-summary-end")
@@ -67,6 +69,8 @@ class Runners:
     """When all begin, s since the epoch; None: as the operator starts them, one after the other."""
     spread: bool = False
     """One runner a host."""
+    volume: str | None = None
+    """A claim for a volume that all of them can write: each leaves its summary there as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,9 @@ def collect(out: Path, name: str, ends: Sequence[Runner], say: Callable[[str], N
 
 
 def in_folder(folder: Path, name: str) -> list[Runner]:
-    """Runners whose logs were saved as `NAME-1.log` and so on; how they ended is not known, so their summary decides.
+    """Runners whose logs were saved as `NAME-1.log` and so on, or that left their summaries in a volume.
+
+    How they ended is not known, so their summary decides.
 
     Raises:
         ConfigurationError: A log cannot be read.
@@ -192,7 +198,8 @@ def manifests(job: Job, plan: Plan, runners: Runners, run_id: str) -> list[dict[
             certificate, or all of it is too large for a config map.
     """
     _require_possible(job, plan, runners)
-    variables = {"CHAMIPERF_PLAN": f"{_FOLDER}/plan.json", "CHAMIPERF_SUMMARY": "-"}
+    to = "-" if runners.volume is None else f"{_RESULTS}/{runners.name}-*.log"
+    variables = {"CHAMIPERF_PLAN": f"{_FOLDER}/plan.json", "CHAMIPERF_SUMMARY": to}
     texts = {
         "script.js": built_script(plan.scenario).read_text(encoding="utf-8"),
         "plan.json": json.dumps(script_plan(job, plan, run_id).model_dump(mode="json", exclude_none=True)),
@@ -214,18 +221,24 @@ def manifests(job: Job, plan: Plan, runners: Runners, run_id: str) -> list[dict[
     memory = f"{math.ceil(plan.share(runners.count).memory_mb)}M"
     resources = {"requests": {"cpu": f"{runners.cores:g}", "memory": memory}, "limits": {"memory": memory}}
     gogc = [] if plan.gogc is None else [{"name": "GOGC", "value": str(plan.gogc)}]
+    runner = {**common, "env": [*plain, *gogc, *_secrets(job, runners)], "resources": resources}
+    if runners.volume is not None:
+        runner["volumes"] = [{"name": "results", "persistentVolumeClaim": {"claimName": runners.volume}}]
+        runner["volumeMounts"] = [{"name": "results", "mountPath": _RESULTS}]
     spec = {
         "parallelism": runners.count,
         "script": {"configMap": {"name": runners.name, "file": "script.js"}},
         "args": [
             "--no-usage-report",
+            # What all of them measured is judged, not each share.
+            "--no-thresholds",
             "--max-redirects=0",
             *(["--insecure-skip-tls-verify"] if job.target.tls.insecure else []),
         ],
         # Only its plain variables reach the script there, and no secret is needed to inspect it.
         "initializer": {**common, "env": plain},
-        "runner": {**common, "env": [*plain, *gogc, *_secrets(job, runners)], "resources": resources},
-        **({"separate": True} if runners.spread else {}),
+        "runner": runner,
+        "separate": runners.spread,
     }
     return [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": texts},

@@ -1341,6 +1341,13 @@
                     if ("-" === to) return {
                         stdout: enveloped(JSON.stringify(summary))
                     };
+                    if (to?.includes("*")) {
+                        const line = enveloped(JSON.stringify(summary));
+                        return {
+                            stdout: line,
+                            [to.replace("*", String(summary.shard.index + 1))]: line
+                        };
+                    }
                     const text = {
                         stdout: textOf(summary)
                     };

@@ -229,6 +229,10 @@ export function summaryOf(figures, scalars) {
 export function write(summary) {
   const to = __ENV.CHAMIPERF_SUMMARY;
   if (to === '-') return { stdout: enveloped(JSON.stringify(summary)) };
+  if (to?.includes('*')) {
+    const line = enveloped(JSON.stringify(summary));
+    return { stdout: line, [to.replace('*', String(summary.shard.index + 1))]: line };
+  }
   const text = { stdout: textOf(summary) };
   return to ? { ...text, [to]: JSON.stringify(summary) } : text;
 }

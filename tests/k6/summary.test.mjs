@@ -211,6 +211,15 @@ test('a summary for a log is one line of ASCII between two marks, with its check
   assert.deepEqual(JSON.parse(json), JSON.parse(JSON.stringify(summary)));
 });
 
+test('a path with a star gets the same line, under the number of the shard', () => {
+  Object.assign(__ENV, { CHAMIPERF_SUMMARY: '/results/boot-1-*.log' });
+  const summary = /** @type {any} */ ({ ...summed({}), shard: { index: 1, of: 3 } });
+  const files = write(summary);
+  assert.deepEqual(Object.keys(files), ['stdout', '/results/boot-1-2.log']);
+  assert.equal(files['/results/boot-1-2.log'], files.stdout);
+  assert.match(files.stdout, /^\nchamiperf-summary-begin sha256:/);
+});
+
 test('the quantiles that a plan asks for are those that the summary has', () => {
   use({ quantiles: [10, 50, 99] });
   scenario('boot_storm', 3);

@@ -88,8 +88,29 @@ def test_what_is_rendered_is_what_the_operator_takes(folder):
     }
     assert spec["runner"]["resources"]["requests"]["cpu"] == "2"
     assert "cleanup" not in spec
+    assert (spec["separate"], "--no-thresholds" in spec["args"]) == (False, True)
+    assert "volumes" not in spec["runner"]
     kept = "".join(path.read_text() for path in folder.rglob("*.json"))
     assert SECRET not in done.stdout + kept
+
+
+def test_runners_leave_their_summaries_in_a_volume_from_which_they_are_collected(folder):
+    done = chamiperf("render", *LOAD, "--volume", "results-claim", "--spread")
+    _, run = yaml.safe_load_all(done.stdout)
+    runner = run["spec"]["runner"]
+    assert runner["volumes"] == [{"name": "results", "persistentVolumeClaim": {"claimName": "results-claim"}}]
+    assert runner["volumeMounts"] == [{"name": "results", "mountPath": "/results"}]
+    assert {"name": "CHAMIPERF_SUMMARY", "value": "/results/boot-1-*.log"} in runner["env"]
+    assert run["spec"]["separate"] is True
+    # As the mounted volume then is: a file of each runner, with nothing but the marked line.
+    volume = folder / "volume"
+    volume.mkdir()
+    for index in range(3):
+        (volume / f"boot-1-{index + 1}.log").write_text(log_of(part(index)))
+    collected = chamiperf("collect", "--name", "boot-1", "--logs", str(volume))
+    assert collected.exit_code == 0, collected.output
+    found = Run.model_validate_json((folder / "out" / "runs" / "boot_storm.json").read_bytes())
+    assert (found.valid, sum(each.requests for each in found.traffic)) == (True, 12_000)
 
 
 @pytest.mark.parametrize(
