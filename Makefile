@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # A target that needs node, go or docker says so in its help line; `demo` and `test` need Python 3.11+, make and git.
+UNIT := not e2e and not needs_act and not needs_prometheus and not needs_collector and not needs_browser and not faults
 E2E := (e2e or needs_prometheus) and not alone and not needs_act and not needs_collector and not slow and not faults
 .DEFAULT_GOAL := help
 .PHONY: help setup demo scenarios test test-all test-unit test-e2e faults planted test-browser test-interrupts test-demo test-observability test-workflows test-openchami \
@@ -34,14 +35,15 @@ scenarios: $(VENV)/.runtime ## all eight scenarios in profile demo against the e
 
 test: test-unit test-e2e ## unit tests, then end-to-end tests with real k6
 
-test-unit: $(VENV)/.dev ## the pure tests, in seconds
-	$(BIN)/pytest -n auto -m "not e2e and not needs_act and not needs_prometheus and not needs_collector and not needs_browser and not faults"
+test-unit: $(VENV)/.dev ## the pure tests
+	$(BIN)/pytest -n auto -m "$(UNIT) and not thorough"
 
 test-e2e: $(VENV)/.dev ## the end-to-end tests: real k6 against the real embedded stack, real Prometheus
-	$(BIN)/pytest -n 2 -m "$(E2E) and not thorough"
+	$(BIN)/pytest -n 4 -m "$(E2E) and not thorough"
 
-test-all: test-unit ## as test, and what is slow and proves little more
-	$(BIN)/pytest -n 2 -m "$(E2E)"
+test-all: $(VENV)/.dev ## as test, and what is slow and proves little more
+	$(BIN)/pytest -n auto -m "$(UNIT)"
+	$(BIN)/pytest -n 4 -m "$(E2E)"
 
 faults: $(VENV)/.dev ## break stack, generator, disk, GitHub in over 150 ways and print what became of each, about 9 minutes on two quiet cores
 	$(BIN)/pytest -n 2 tests/faults

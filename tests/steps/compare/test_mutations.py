@@ -51,7 +51,10 @@ def answers(verdict):
     return judged, {*facts_said((*verdict.warnings, *beside))}
 
 
-@pytest.mark.parametrize("first", range(0, 2_000, CHUNK))
+@pytest.mark.parametrize(
+    "first",
+    [pytest.param(first, marks=() if first < 2 * CHUNK else pytest.mark.thorough) for first in range(0, 2_000, CHUNK)],
+)
 def test_one_change_is_refused_judged_or_said(first):
     judged_before, said_before = answers(concluded(**DOCUMENTS))
     for seed in range(first, first + CHUNK):
@@ -129,10 +132,11 @@ def concluded_with(documents, kind):
 
 
 @pytest.mark.parametrize("kind", SETS)
-def test_one_change_in_what_stands_beside_the_night_is_refused_judged_or_said(kind):
+@pytest.mark.parametrize("seeds", [range(100), pytest.param(range(100, 300), marks=pytest.mark.thorough)], ids=str)
+def test_one_change_in_what_stands_beside_the_night_is_refused_judged_or_said(kind, seeds):
     documents = SETS[kind]
     judged_before, said_before = answers(concluded_with(documents, kind))
-    for seed in range(300):
+    for seed in seeds:
         luck = random.Random(f"{kind} {seed}")  # noqa: S311 - draws, not secrets
         which = luck.choice(sorted(documents))
         changed, what = mutated(documents[which], luck)
