@@ -158,6 +158,13 @@ def _not_writable(error: OSError) -> ConfigurationError:
     )
 
 
+def tell(text: str, *, err: bool = False) -> None:
+    """Print a text; on a terminal, lines that are too long for it are parted between words."""
+    from chamiperf_ci.render.columns import in_lines, width  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    click.echo(in_lines(text, width(sys.stderr if err else sys.stdout)), err=err)
+
+
 def _say(message: str) -> None:
     """One line on standard error; in GitHub Actions also as an error annotation and in the job summary."""
     line = actions.harmless(message)

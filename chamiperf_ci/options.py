@@ -11,10 +11,11 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import click
 from pydantic import SecretStr
@@ -225,27 +226,73 @@ def shown_options(command: Command) -> Command:
     return collect
 
 
-Printed = Literal["text", "sentence", "json"]
-"""What standard output gets of a step's result: all of it, one line, or the file that was written."""
+class Printed:
+    """What standard output gets of a command's result: its text, one line of it, or one JSON document.
+
+    Args:
+        form: `text`, `sentence`, `json`, or another form that the command has of its own.
+    """
+
+    def __init__(self, form: str) -> None:
+        self.form = form
+        self._documents: list[Any] = []
+
+    def hand_over(self, document: Any) -> None:  # noqa: ANN401 - a model, a dataclass, or several
+        """Keep what the command has found; `--format json` prints the last of it, also after an error."""
+        self._documents[:] = [document]
+
+    @contextlib.contextmanager
+    def kept_apart(self) -> Iterator[None]:
+        """With `--format json`, send whatever is said to standard error, and print the document at the end."""
+        if self.form != "json":
+            yield
+            return
+        from pydantic_core import to_json  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+        out = sys.stdout
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                yield
+        finally:
+            for document in self._documents:
+                click.echo(to_json(document, indent=2, inf_nan_mode="null").decode(), file=out)
+
+
+def json_option(*others: str, what: str = "what it says as JSON") -> Callable[[Command], Command]:
+    """`--format`: text or one JSON document on standard output; the command gets it as `printed`.
+
+    Args:
+        others: What a command can print instead of text, the default first.
+        what: Names what the JSON holds, for the help.
+    """
+    choices = (*(others or ("text",)), "json")
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def collect(*, form: str, **values: Any) -> Any:  # noqa: ANN401 - click's own types
+            printed = Printed("sentence" if values.pop("quiet", False) else form)
+            if printed.form == "sentence" and form == "json":
+                raise click.UsageError("Give one of --quiet and --format json.")
+            with printed.kept_apart():
+                return command(printed=printed, **values)
+
+        return click.option(
+            "--format",
+            "form",
+            type=click.Choice(choices),
+            default=choices[0],
+            show_default=True,
+            help=f"What standard output gets: {' or '.join(choices[:-1])}, or {what}.",
+        )(collect)
+
+    return decorate
 
 
 def printed_options(command: Command) -> Command:
     """`--quiet`, `--format`: how much of a step's result is printed; the command gets it as `printed`."""
-
-    @functools.wraps(command)
-    def collect(*, quiet: bool, form: str, **values: Any) -> Any:  # noqa: ANN401 - click's own types
-        if quiet and form == "json":
-            raise click.UsageError("Give one of --quiet and --format json.")
-        return command(printed="sentence" if quiet else form, **values)
-
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="What standard output gets: text, or the file that is written.",
-    )(click.option("--quiet", "-q", is_flag=True, help="Print the result in one line.")(collect))
+    return click.option("--quiet", "-q", is_flag=True, help="Print the result in one line.")(
+        json_option(what="the file that is written")(command)
+    )
 
 
 def history_options(command: Command) -> Command:

@@ -14,5 +14,5 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy
 def _clean_environment(monkeypatch):
     """No variable of the machine or of a surrounding workflow changes what a test sees."""
     for name in list(os.environ):
-        if name.startswith(_OURS) or name in _PROXIES or name in ("CI", "RUNNER_TEMP"):
+        if name.startswith(_OURS) or name in _PROXIES or name in ("CI", "RUNNER_TEMP", "COLUMNS"):
             monkeypatch.delenv(name)

@@ -122,7 +122,7 @@ def test_the_help_of_load_shows_each_option_once_in_its_group():
 @printed_options
 @click.pass_context
 def _step(context, printed):
-    context.obj.append(printed)
+    context.obj.append(printed.form)
 
 
 @pytest.mark.parametrize(

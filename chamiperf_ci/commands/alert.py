@@ -12,7 +12,7 @@ from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
-from chamiperf_ci.options import PERIOD, history_options, out_option
+from chamiperf_ci.options import PERIOD, Printed, history_options, json_option, out_option
 
 _WEBHOOK = "CHAMIPERF_ALERT_WEBHOOK"
 _HEARTBEAT = "CHAMIPERF_HEARTBEAT_URL"
@@ -48,6 +48,7 @@ _HEARTBEAT = "CHAMIPERF_HEARTBEAT_URL"
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @history_options
+@json_option(what="the nights and what was told as JSON")
 @partial(out_option, writes=False)
 def alert(
     *,
@@ -63,6 +64,7 @@ def alert(
     project_url: str,
     dry_run: bool,
     history: HistoryStore | None,
+    printed: Printed,
     out: Path,
 ) -> ExitCode:
     """Open, update and close alerts for a night.
@@ -117,6 +119,7 @@ def alert(
         link=event.run_url,
     )
     nights, told = decide.alert(asked, channels)
+    printed.hand_over({"nights": nights, "told": told})
     sentence = in_words(nights)
     click.echo(actions.harmless(sentence))
     # An alert that was not delivered never takes the verdict's place: both are said.

@@ -9,7 +9,7 @@ import click
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
-from chamiperf_ci.options import source_options
+from chamiperf_ci.options import Printed, json_option, source_options
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -27,6 +27,7 @@ def baselines() -> None:
 
 @baselines.command()
 @_baselines_option
+@json_option(what="the findings as JSON")
 @click.option("--base", type=_FILE, help="The file as it was, such as on the branch to merge into.")
 @click.option(
     "--runs",
@@ -34,19 +35,23 @@ def baselines() -> None:
     multiple=True,
     help="Run file or folder whose metrics must all have a baseline or a written exemption; repeatable.",
 )
-def check(*, baselines: Path, base: Path | None, runs: tuple[Path, ...]) -> ExitCode:
+def check(*, baselines: Path, base: Path | None, runs: tuple[Path, ...], printed: Printed) -> ExitCode:
     """Show a reviewer what changed: gates weakened, runs accepted, removed or edited by hand, metrics without a gate.
 
     Exit codes: 0 fine, or weakened with a warning; 1 must be put right; 2 not a valid file.
     """
-    from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.render.baselines import Gravity  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - as above
 
-    return file.check_file(baselines, base=base, places=runs, today=datetime.now(UTC).date())
+    found = file.check_file(baselines, base=base, places=runs, today=datetime.now(UTC).date())
+    printed.hand_over(found)
+    return ExitCode.VERDICT_NO if any(one.gravity is Gravity.BROKEN for one in found) else ExitCode.OK
 
 
 @baselines.command()
 @_baselines_option
 @source_options
+@json_option(what="the file")
 @click.option("--reason", default="first baseline", show_default=True, help="Stands in the file.")
 @click.option(
     "--link", required=True, metavar="URL", help="The address where the work on targets that are missed is tracked."
@@ -59,15 +64,17 @@ def init(
     reason: str,
     link: str,
     who: str | None,
+    printed: Printed,
 ) -> ExitCode:
     """Write a first file from the first nights of a new environment, for a person to merge.
 
     The nights are run files, or a range of the history. Accepts the newest valid runs, up to five a scenario, and
     acknowledges for 90 days the targets that they miss.
     """
-    from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.render.baselines import content  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - as above
 
-    file.init_file(
+    begun = file.init_file(
         baselines,
         sources=sources,
         who=who,
@@ -75,12 +82,14 @@ def init(
         link=link,
         today=datetime.now(UTC).date(),
     )
+    printed.hand_over(content(begun))
     return ExitCode.OK
 
 
 @baselines.command("propose-first")
 @_baselines_option
 @source_options
+@json_option(what="what was proposed as JSON")
 @click.option("--who", envvar="GITHUB_ACTOR", help="Who proposes it; default: this machine's user. [GITHUB_ACTOR]")
 @click.option("--repository", envvar="GITHUB_REPOSITORY", show_envvar=True, metavar="OWNER/NAME", help="Where.")
 def propose_first(
@@ -89,6 +98,7 @@ def propose_first(
     baselines: Path,
     who: str | None,
     repository: str | None,
+    printed: Printed,
 ) -> ExitCode:
     """Open a pull request with the first baseline once five valid nights are there; until then say how many are.
 
@@ -112,6 +122,7 @@ def propose_first(
         who=who or user_name(),
         today=datetime.now(UTC).date(),
     )
+    printed.hand_over(done)
     click.echo(done.sentence)
     actions.append_summary(f"### First baseline\n\n{done.sentence}\n\n{done.text}")
     actions.publish({"pull-request": done.opened.number if done.opened else ""})
@@ -130,22 +141,26 @@ def _token() -> str:
 
 @baselines.command("format")
 @_baselines_option
-def format_(*, baselines: Path) -> ExitCode:
+@json_option(what="the file")
+def format_(*, baselines: Path, printed: Printed) -> ExitCode:
     """Write the file in its layout, one metric a line, so that the next change is a diff a person can read."""
-    from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.render.baselines import content  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - as above
 
-    file.format_file(baselines)
+    printed.hand_over(content(file.format_file(baselines)))
     return ExitCode.OK
 
 
 @baselines.command("import")
 @_baselines_option
 @click.option("--from", "theirs", type=_FILE, required=True, help="Chamicore's tests/load/baselines.json.")
-def import_targets(*, baselines: Path, theirs: Path) -> ExitCode:
+@json_option(what="the file")
+def import_targets(*, baselines: Path, theirs: Path, printed: Printed) -> ExitCode:
     """Take over the targets of Chamicore's own file; what they weaken is shown."""
-    from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.render.baselines import content  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - as above
 
-    file.import_file(baselines, theirs=theirs)
+    printed.hand_over(content(file.import_file(baselines, theirs=theirs)))
     return ExitCode.OK
 
 

@@ -9,7 +9,7 @@ import click
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
-from chamiperf_ci.options import out_option
+from chamiperf_ci.options import Printed, json_option, out_option
 
 
 @click.command()
@@ -66,6 +66,7 @@ from chamiperf_ci.options import out_option
     help="The run brought no verdict: say so, so that no older comment is taken for its result.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be posted where, and post nothing.")
+@json_option(what="what was posted where as JSON")
 @partial(out_option, writes=False)
 def comment(
     *,
@@ -80,6 +81,7 @@ def comment(
     trend_url: str,
     without_verdict: bool,
     dry_run: bool,
+    printed: Printed,
     out: Path,
 ) -> ExitCode:
     """Post a verdict on its pull request, or update the comment that is there.
@@ -116,6 +118,7 @@ def comment(
         without_verdict=without_verdict,
     )
     outcome = step.comment(poster, request)
+    printed.hand_over(outcome)
     click.echo(actions.quoted(outcome.text) if dry_run else outcome.posted.sentence)
     if outcome.posted.posting == "skipped":
         actions.annotate(

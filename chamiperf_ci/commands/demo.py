@@ -6,6 +6,7 @@ import click
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import Printed, json_option
 
 
 @click.command()
@@ -32,7 +33,8 @@ from chamiperf_ci.errors import ExitCode
     show_default=True,
     help="Leg that the slow-down is planted in; another choice must end in exit code 1, and tests watch that it does.",
 )
-def demo(out: Path, nodes: int, slow_down_ms: float, slowed_legs: str) -> ExitCode:
+@json_option(what="the verdicts of both legs as JSON")
+def demo(out: Path, nodes: int, slow_down_ms: float, slowed_legs: str, printed: Printed) -> ExitCode:
     """From nothing to a verdict: the whole chain against the embedded stack, in some two minutes.
 
     Starts the stack, seeds it, smoke-tests it, records five runs as a baseline, judges three unchanged runs, slows the
@@ -41,7 +43,9 @@ def demo(out: Path, nodes: int, slow_down_ms: float, slowed_legs: str) -> ExitCo
     """
     from chamiperf_ci.steps.demo import Demo  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    return Demo(out=out, nodes=nodes, slow_down_ms=slow_down_ms, slowed_leg=slowed_legs).run()
+    return Demo(
+        out=out, nodes=nodes, slow_down_ms=slow_down_ms, slowed_leg=slowed_legs, document=printed.hand_over
+    ).run()
 
 
 if __name__ == "__main__":

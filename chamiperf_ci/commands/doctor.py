@@ -3,17 +3,16 @@
 import json
 
 import click
-from tabulate import tabulate
 
 from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import target_options
+from chamiperf_ci.options import Printed, json_option, target_options
+from chamiperf_ci.render.columns import Column, table
 from chamiperf_ci.steps.doctor import Examination, State, examine
 from chamiperf_ci.steps.targets import GivenTarget, dialect_of, resolve
 
 _ONE_TRY = RetryPolicy(timeout_s=5.0, retries=0)
-_WIDEST = 60
 
 
 @click.command
@@ -27,9 +26,17 @@ _WIDEST = 60
     help="Measure for some seconds what a request costs k6 here, and keep it for later sizings: boot_storm and "
     "cloud_init_storm.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, such as for a bug report.")
+@click.option("--json", "as_json", is_flag=True, help="As --format json, such as for a bug report.")
+@json_option()
 def doctor(
-    given: GivenTarget, scenarios: tuple[str, ...], profile: str, k6: str | None, *, calibrate: bool, as_json: bool
+    given: GivenTarget,
+    scenarios: tuple[str, ...],
+    profile: str,
+    k6: str | None,
+    printed: Printed,
+    *,
+    calibrate: bool,
+    as_json: bool,
 ) -> ExitCode:
     """Check this machine and the road to the stack, and size a load against them.
 
@@ -54,7 +61,8 @@ def doctor(
     else:
         with Chamicore(target, retry=_ONE_TRY) as client:
             found = examine(k6, client, planned, limits(target), kept_costs())
-    click.echo(json.dumps(found.facts(), indent=2) if as_json else _table(found))
+    printed.hand_over(found.facts())
+    click.echo(json.dumps(found.facts(), indent=2) if as_json and printed.form == "text" else _table(found))
     return ExitCode.INVALID if found.worst is State.BAD else ExitCode.OK
 
 
@@ -69,9 +77,7 @@ def _table(found: Examination) -> str:
         )
         for each in found.plan
     ]
-    return tabulate(
-        rows, headers=("", "", "found", "to do"), tablefmt="simple", maxcolwidths=[None, None, _WIDEST, _WIDEST]
-    )
+    return table((Column(""), Column(""), Column("found", wraps=True), Column("to do", wraps=True)), rows)
 
 
 if __name__ == "__main__":

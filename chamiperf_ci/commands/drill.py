@@ -113,7 +113,8 @@ def drill(
             effects=tuple(effect / 100 for effect in effects),
             most_s=max_duration,
             say=partial(click.echo, err=True),
-            printed=printed,
+            brief=printed.form == "sentence",
+            document=printed.hand_over,
         ),
         out,
     )

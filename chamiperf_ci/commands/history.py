@@ -1,5 +1,6 @@
 """`chamiperf history`: every run kept as one small file, in a folder or on a branch; no server."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.options import PERIOD, Command, history_options, range_options
+from chamiperf_ci.options import PERIOD, Command, Printed, history_options, json_option, range_options
 
 if TYPE_CHECKING:
     from chamiperf_ci.steps.history import Wanted
@@ -38,8 +39,15 @@ def history() -> None:
 @click.option("--verdict", type=click.Path(path_type=Path, dir_okay=False), help="What was said of them.")
 @click.option("--link", default="", metavar="URL", help="The workflow run that made them.")
 @history_options
+@json_option(what="the names of what is new as JSON")
 def add(
-    *, runs: tuple[Path, ...], drill: Path | None, verdict: Path | None, link: str, history: HistoryStore | None
+    *,
+    runs: tuple[Path, ...],
+    drill: Path | None,
+    verdict: Path | None,
+    link: str,
+    history: HistoryStore | None,
+    printed: Printed,
 ) -> ExitCode:
     """Add runs, or a drill's outcome; what is there already is left alone."""
     from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
@@ -47,38 +55,57 @@ def add(
     store = _given(history)
     if not runs and drill is None:
         raise ConfigurationError("nothing is named", where="--runs, --drill", remedy="Give runs, a drill, or both.")
+    new: list[str] = []
     if runs:
-        kept_runs.add_files(store, runs, verdict, link=link)
+        new += kept_runs.add_files(store, runs, verdict, link=link)
     if drill is not None:
-        kept_runs.add_drill(store, drill)
+        new += kept_runs.add_drill(store, drill)
+    printed.hand_over(new)
+    for name in new:
+        click.echo(name)
     return ExitCode.OK
 
 
 @history.command("list")
 @_filter_options
 @history_options
-def list_runs(*, which: "Wanted", history: HistoryStore | None) -> ExitCode:
+@json_option()
+def list_runs(*, which: "Wanted", history: HistoryStore | None, printed: Printed) -> ExitCode:
     """List runs, one a line, the oldest first; only names are read."""
     from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    kept_runs.list_names(_given(history), which)
+    names = kept_runs.names(_given(history), which)
+    printed.hand_over(names)
+    for name in names:
+        click.echo(
+            f"{name.started_at:%Y-%m-%d %H:%M}  {name.environment}  {name.scenario}  {name.run_kind}  {name.run_id}"
+        )
+    click.echo(f"{len(names)} runs.", err=True)
     return ExitCode.OK
 
 
 @history.command()
 @click.option("--run", "run_id", required=True, metavar="ID", help="Its run id, as `list` prints it.")
 @history_options
-def show(*, run_id: str, history: HistoryStore | None) -> ExitCode:
+@json_option(what="one JSON array with an object a scenario")
+def show(*, run_id: str, history: HistoryStore | None, printed: Printed) -> ExitCode:
     """Show what was kept of a run."""
     from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    kept_runs.show(_given(history), run_id)
+    kept = kept_runs.content(_given(history), run_id)
+    printed.hand_over([json.loads(entry) for entry in kept])
+    click.echo("".join(kept), nl=False)
     return ExitCode.OK
 
 
 @history.command()
 @click.option(
-    "--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True, help="One line a metric."
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl", "json"]),
+    default="csv",
+    show_default=True,
+    help="One line a metric, or one JSON array.",
 )
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: standard output."
@@ -103,7 +130,7 @@ def export(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["html", "markdown"]),
+    type=click.Choice(["html", "markdown", "json"]),
     default="html",
     show_default=True,
     help="What to write.",
@@ -158,8 +185,15 @@ def trend(
 @click.option("--period", type=PERIOD, default="24h", show_default=True, help="From one night to the next.")
 @range_options
 @history_options
+@json_option(what="the paths of the pages as JSON")
 def site(
-    *, output: Path, baselines: Path | None, period: float, which: "Wanted", history: HistoryStore | None
+    *,
+    output: Path,
+    baselines: Path | None,
+    period: float,
+    which: "Wanted",
+    history: HistoryStore | None,
+    printed: Printed,
 ) -> ExitCode:
     """Write all nights as a static site, for GitHub Pages or any web server: an index, and a page a metric.
 
@@ -168,7 +202,7 @@ def site(
     """
     from chamiperf_ci.steps.trend import write_site  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    write_site(_given(history), which, baselines=baselines, period=period, output=output)
+    printed.hand_over(write_site(_given(history), which, baselines=baselines, period=period, output=output))
     return ExitCode.OK
 
 

@@ -1,10 +1,12 @@
 """`chamiperf init`: write the workflows into a repository, and say what is left to do."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import Printed, json_option
 
 
 @click.command()
@@ -23,8 +25,10 @@ from chamiperf_ci.errors import ExitCode
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a copy is missing, or older than this toolkit.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--force", is_flag=True, help="Write also over copies that were edited by hand.")
+@json_option(what="the files and what became of each as JSON")
 def init(
     *,
+    printed: Printed,
     workflows: str | None,
     toolkit: str | None,
     runner: str | None,
@@ -46,6 +50,7 @@ def init(
     wanted = [name.strip() for name in workflows.split(",") if name.strip()] if workflows else []
     planned = step.copies(root, wanted, step.toolkit_named(toolkit), values)
     written = () if check or dry_run else step.write(root, planned, force=force)
+    printed.hand_over([asdict(copy) | {"written": copy in written} for copy in planned])
     for copy in planned:
         did = (
             "written"

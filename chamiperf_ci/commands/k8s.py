@@ -9,7 +9,7 @@ import click
 
 from chamiperf_ci.cli import run as run_command
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import DURATION, out_option, target_options
+from chamiperf_ci.options import DURATION, Printed, json_option, out_option, target_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,13 +65,15 @@ def k8s() -> None:
 
 @k8s.command()
 @_load_options
-def render(**options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
+@json_option("yaml", what="one JSON array")
+def render(printed: Printed, **options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
     """Print the manifests as YAML, to be committed or applied; `collect` needs what is kept in --out."""
     import yaml  # noqa: PLC0415 - comes with the extra `k8s`
 
     from chamiperf_ci.steps.k8s import prepare  # noqa: PLC0415 - keeps `--help` fast
 
     _, made = prepare(*_asked(options))
+    printed.hand_over(made)
     # Through JSON, so that what stands in two places is written twice and not as an alias.
     click.echo(yaml.safe_dump_all(json.loads(json.dumps(made)), sort_keys=False, allow_unicode=True), nl=False)
     return ExitCode.OK
@@ -88,8 +90,10 @@ def render(**options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
     help="From now until all runners begin: they are scheduled, pull the image and make their VUs.",
 )
 @click.option("--within", type=DURATION, help="Give up waiting after.  [default: the plan's duration and 15 minutes]")
+@json_option(what="the run as JSON")
 def run(
-    kubeconfig: Path | None, context: str | None, lead: float, within: float | None, **options: Any  # noqa: ANN401
+    kubeconfig: Path | None, context: str | None, lead: float, within: float | None, printed: Printed,
+    **options: Any,  # noqa: ANN401 - click's own types
 ) -> ExitCode:  # fmt: skip
     """Create the TestRun, wait for its end, and collect it into runs/SCENARIO.json.
 
@@ -104,7 +108,9 @@ def run(
     plan, made = prepare(asked, runners)
     with StopRequest() as stop:
         watch = Watch(stop, click.echo, within or lead + plan.longest_s + _SLACK_S, time.time)
-        return drive(cluster, made, out=asked.out, watch=watch)
+        found = drive(cluster, made, out=asked.out, watch=watch)
+    printed.hand_over(found)
+    return ExitCode.OK if found.valid else ExitCode.INVALID
 
 
 @k8s.command()
@@ -117,8 +123,16 @@ def run(
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A folder with the runners' logs, NAME-1.log and so on, or the volume of --volume, in place of the cluster.",
 )
+@json_option(what="the run as JSON")
 def collect(
-    out: Path, *, kubeconfig: Path | None, context: str | None, name: str, namespace: str, logs: Path | None
+    out: Path,
+    printed: Printed,
+    *,
+    kubeconfig: Path | None,
+    context: str | None,
+    name: str,
+    namespace: str,
+    logs: Path | None,
 ) -> ExitCode:
     """Make one run of what the runners of a TestRun left in their logs.
 
@@ -128,7 +142,9 @@ def collect(
     from chamiperf_ci.steps import k8s as step  # noqa: PLC0415 - as above
 
     ends = step.in_folder(logs, name) if logs else Kubernetes(kubeconfig, context).runners(namespace, name)
-    return step.collect(out, name, ends, click.echo)
+    found = step.collect(out, name, ends, click.echo)
+    printed.hand_over(found)
+    return ExitCode.OK if found.valid else ExitCode.INVALID
 
 
 def _asked(options: dict[str, Any], *, start_at: float | None = None) -> "tuple[Asked, Runners]":

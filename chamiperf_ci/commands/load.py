@@ -11,14 +11,16 @@ from typing import Any
 import click
 
 from chamiperf_ci.adapters import actions
-from chamiperf_ci.cli import run, step_went_well
+from chamiperf_ci.cli import run, step_went_well, tell
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import (
     DURATION,
     DURATION_OR_NONE,
     GivenClaim,
+    Printed,
     claim_options,
     in_groups,
+    json_option,
     out_option,
     target_options,
 )
@@ -86,7 +88,7 @@ _GROUPS = {
     "Safety": (
         "max-duration", "brake-share", "brake-after", "settle", "pause", "many-objects", "lock-run", "break-lock",
     ),
-    "Output": ("out", "k6-output", "remote-write", "native-histograms"),
+    "Output": ("out", "format", "k6-output", "remote-write", "native-histograms"),
     "Generator": ("k6", "shards", "shard", "start-at", "rendezvous"),
 }  # fmt: skip
 
@@ -102,6 +104,7 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
 @click.command(cls=in_groups(_GROUPS, first=_forget_older, reads=("out", "scenarios", "dry_run", "pairs", "shard")))
 @target_options
 @out_option
+@json_option(what="what was measured as JSON, or with --dry-run the plans")
 @claim_options
 @click.option(
     "--scenario",
@@ -250,7 +253,7 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
     type=click.Path(path_type=Path),
     help="What was seeded on the old side.  [default: old/seed.json in --out]",
 )
-def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
+def load(given: GivenTarget, out: Path, claim: GivenClaim, printed: Printed, **options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
     """Drive scenarios at the stack with k6.
 
     Writes runs/SCENARIO.json, one file a scenario. Exits 3 when a run cannot be judged; the file says why.
@@ -270,7 +273,7 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
     said: list[str] = []
 
     def show(text: str) -> None:
-        click.echo(text)
+        tell(text)
         said.append(text)
 
     began = time.monotonic()
@@ -291,7 +294,7 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, **options: Any) -> Ex
             durations_s={name: seconds for name, seconds in durations.items() if seconds is not None},
             **options,
         ),
-        Output(result=show, progress=partial(click.echo, err=True)),
+        Output(result=show, progress=partial(tell, err=True), document=printed.hand_over),
         collectors=collector,
     )
     if code is ExitCode.OK and not options["dry_run"]:

@@ -8,7 +8,7 @@ import click
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode, StackLocked
-from chamiperf_ci.options import DURATION, GivenClaim, claim_options, target_options
+from chamiperf_ci.options import DURATION, GivenClaim, Printed, claim_options, json_option, target_options
 from chamiperf_ci.steps import lock as locks
 from chamiperf_ci.steps.targets import GivenTarget, resolve
 
@@ -24,15 +24,19 @@ def lock() -> None:
 
 @lock.command()
 @target_options
-def show(given: GivenTarget) -> ExitCode:
+@json_option(what="the lock as JSON, null where nobody holds it")
+def show(given: GivenTarget, printed: Printed) -> ExitCode:
     """Say who holds the lock."""
     with Chamicore(resolve(given), retry=locks.RETRY) as client:
-        click.echo(locks.shown(locks.inspect(client)))
+        holder = locks.inspect(client)
+    printed.hand_over(holder)
+    click.echo(locks.shown(holder))
     return ExitCode.OK
 
 
 @lock.command()
 @target_options
+@json_option(what="the lock as JSON, null where nobody holds it")
 @claim_options
 @click.option(
     "--for",
@@ -42,11 +46,12 @@ def show(given: GivenTarget) -> ExitCode:
     show_default=True,
     help="When it expires by itself, unless a command of the same run puts that off.",
 )
-def acquire(given: GivenTarget, claim: GivenClaim, life: float) -> ExitCode:
+def acquire(given: GivenTarget, claim: GivenClaim, life: float, printed: Printed) -> ExitCode:
     """Take the lock. Exits 3 when another run holds it."""
     wanted = locks.Claim(claim.run, claim.owner, life=timedelta(seconds=life), break_lock=claim.break_lock)
     with Chamicore(resolve(given), retry=locks.RETRY) as client:
         taken = locks.acquire(client, wanted, say=lambda text: click.echo(text, err=True))
+    printed.hand_over(taken)
     click.echo("not locked" if taken is None else locks.in_words(taken))
     if taken is not None:
         click.echo(f"Give it back with `chamiperf lock release --lock-run={taken.run}`.", err=True)
@@ -55,8 +60,9 @@ def acquire(given: GivenTarget, claim: GivenClaim, life: float) -> ExitCode:
 
 @lock.command()
 @target_options
+@json_option(what="the lock as JSON, null where nobody holds it")
 @claim_options
-def release(given: GivenTarget, claim: GivenClaim) -> ExitCode:
+def release(given: GivenTarget, claim: GivenClaim, printed: Printed) -> ExitCode:
     """Give the lock back, if it is this run's; with --break-lock whosever it is.
 
     Exits 3 when no run is named, by --lock-run or by a workflow, and another one holds it.
@@ -66,6 +72,7 @@ def release(given: GivenTarget, claim: GivenClaim) -> ExitCode:
         holder = locks.inspect(client)
         run_id = holder.run if holder is not None and claim.break_lock else claim.run
         given_back = locks.release(client, run_id)
+    printed.hand_over(None if given_back else holder)
     if given_back:
         click.echo("released")
     elif holder is None:

@@ -7,13 +7,14 @@ import click
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import out_option
+from chamiperf_ci.options import Printed, json_option, out_option
 
 
 @click.command
 @out_option
+@json_option(what="the runs as JSON")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-def merge(paths: tuple[Path, ...], out: Path) -> ExitCode:
+def merge(paths: tuple[Path, ...], out: Path, printed: Printed) -> ExitCode:
     """Put together what `load --shard` left on several machines.
 
     PATHS are its files, or folders with them; without any, shards/ in --out. Writes runs/SCENARIO.json, one file a
@@ -24,13 +25,14 @@ def merge(paths: tuple[Path, ...], out: Path) -> ExitCode:
     from chamiperf_ci.steps.load.gather import by_scenario, read_shards, write_run  # noqa: PLC0415 - as above
 
     actions.publish({"runs-path": str(out / "runs")})
-    valid = True
+    runs = []
     for scenario, shards in by_scenario(read_shards(paths or (out / "shards",))):
         found, path = write_run(shards, out)
-        valid = valid and found.valid
+        runs.append(found)
+        printed.hand_over(runs)
         word = "measured" if found.valid else "invalid"
         click.echo(f"{scenario}: {word}, {path}; {describe(found)}")
-    return ExitCode.OK if valid else ExitCode.INVALID
+    return ExitCode.OK if all(run.valid for run in runs) else ExitCode.INVALID
 
 
 if __name__ == "__main__":

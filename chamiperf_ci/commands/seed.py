@@ -103,9 +103,9 @@ def seed(
         wish = Wish(nodes, sample, shared_stack=shared_stack, allow_dhcp=allow_dhcp)
         with nullcontext() if dry_run else _locked(target, claim):
             if sweep:
-                return _sweep(client, driver, path, timedelta(seconds=older_than), dry_run=dry_run)
+                return _sweep(client, driver, path, timedelta(seconds=older_than), printed=printed, dry_run=dry_run)
             if remove:
-                return _remove(client, driver, path, run_id, dry_run=dry_run)
+                return _remove(client, driver, path, run_id, printed=printed, dry_run=dry_run)
             return _fill(client, driver, path, wish, printed=printed, dry_run=dry_run)
 
 
@@ -125,14 +125,13 @@ def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, printed:
     missing = intention.stretch.nodes
     what = f"{missing:,} nodes ({missing * len(client.dialect.seed_order):,} objects), {intention.there:,} are there"
     if dry_run:
+        printed.hand_over(intention.seed)
         click.echo(f"would seed {what}, on {client.target.environment}")
         return ExitCode.OK
     click.echo(f"seeding {what}, on {client.target.environment}, run {intention.seed.run_id}", err=True)
     done = carry_out(client, driver, path, intention, wish)
-    if printed == "json":
-        click.echo(done.model_dump_json(indent=2))
-    else:
-        click.echo(_summary(done).partition("\n")[0] if printed == "sentence" else _summary(done))
+    printed.hand_over(done)
+    click.echo(_summary(done).partition("\n")[0] if printed.form == "sentence" else _summary(done))
     step_went_well(f"seed {done.nodes:,} nodes")
     actions.publish({"seed-path": str(path)})
     for warning in done.warnings:
@@ -153,9 +152,12 @@ def _summary(done: Seed) -> str:
     return "\n".join(lines)
 
 
-def _remove(client: Chamicore, driver: Driver, path: Path, run_id: str | None, *, dry_run: bool) -> ExitCode:
+def _remove(
+    client: Chamicore, driver: Driver, path: Path, run_id: str | None, *, printed: Printed, dry_run: bool
+) -> ExitCode:
     doomed = choose_own(client, driver, path, run_id)
     if dry_run:
+        printed.hand_over({doomed.run_id: doomed.objects.counts(client.dialect)})
         click.echo(f"would remove {in_words(doomed.objects.counts(client.dialect))} of run {doomed.run_id}")
         return ExitCode.OK
     removal, changed = remove_own(client, driver, path, doomed)
@@ -164,21 +166,24 @@ def _remove(client: Chamicore, driver: Driver, path: Path, run_id: str | None, *
     for shape in map(client.dialect.objects.__getitem__, client.dialect.seed_order):
         if not shape.removable:
             click.echo(f"{shape.kind} stay: {shape.service} cannot remove them", err=True)
-    return _report([removal], also_red=bool(changed))
+    return _report([removal], printed, also_red=bool(changed))
 
 
-def _sweep(client: Chamicore, driver: Driver, path: Path, older_than: timedelta, *, dry_run: bool) -> ExitCode:
+def _sweep(
+    client: Chamicore, driver: Driver, path: Path, older_than: timedelta, *, printed: Printed, dry_run: bool
+) -> ExitCode:
     earlier = inventory.previous(path, client.target)
     orphans = choose_orphans(client, driver, older_than, [earlier.run_id] if earlier else [])
     _name("younger than the limit or in use, left alone", orphans.young)
     _name("of unknown age, left alone", orphans.undated)
     if dry_run:
+        printed.hand_over({run_id: objects.counts(client.dialect) for run_id, objects in orphans.dead.items()})
         for run_id, objects in orphans.dead.items():
             click.echo(f"would remove {in_words(objects.counts(client.dialect))} of run {run_id}")
         if not orphans.dead:
             click.echo("would remove nothing")
         return ExitCode.OK
-    return _report(remove_orphans(client, driver, orphans))
+    return _report(remove_orphans(client, driver, orphans), printed)
 
 
 def _name(what: str, run_ids: tuple[str, ...]) -> None:
@@ -186,8 +191,9 @@ def _name(what: str, run_ids: tuple[str, ...]) -> None:
         click.echo(f"{what}: {', '.join(run_ids)}", err=True)
 
 
-def _report(removals: list[Removal], *, also_red: bool = False) -> ExitCode:
+def _report(removals: list[Removal], printed: Printed, *, also_red: bool = False) -> ExitCode:
     """Say what went and what stayed; anything that stayed is red."""
+    printed.hand_over(removals)
     gone = [
         f"removed {in_words(removal.removed)} of run {removal.run_id} in {removal.seconds:.1f} s"
         for removal in removals

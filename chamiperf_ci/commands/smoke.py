@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from tabulate import tabulate
 
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
@@ -14,6 +13,8 @@ from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.seed import Smoke
 from chamiperf_ci.options import DURATION, Printed, in_groups, out_option, printed_options, target_options
+from chamiperf_ci.render import columns
+from chamiperf_ci.render.columns import Column
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.smoke import smoke as check_stack
 from chamiperf_ci.steps.targets import GivenTarget, resolve
@@ -42,11 +43,10 @@ def smoke(given: GivenTarget, out: Path, deadline: float, printed: Printed) -> E
     with StopRequest() as stop, Chamicore(target, retry=retry) as client:
         outcome = check_stack(client, run_id=new_run_id("s"), deadline_s=deadline, stop=stop)
     write_document(out / "smoke.json", outcome.document)
-    if printed == "json":
-        click.echo(outcome.document.model_dump_json(indent=2))
-    elif printed == "text":
+    printed.hand_over(outcome.document)
+    if printed.form == "text":
         click.echo(table(outcome.document))
-    click.echo(conclusion(outcome.document), err=printed != "sentence")
+    click.echo(conclusion(outcome.document), err=printed.form != "sentence")
     if outcome.document.ok:
         asked = sum(check.outcome != "skipped" for check in outcome.document.checks)
         step_went_well(f"smoke {asked}/{asked}")
@@ -59,7 +59,13 @@ def smoke(given: GivenTarget, out: Path, deadline: float, printed: Printed) -> E
     return ExitCode.OK if outcome.document.ok else ExitCode.VERDICT_NO
 
 
-_HEADERS = ("service", "operation", "outcome", "ms", "problem")
+_COLUMNS = (
+    Column("service"),
+    Column("operation", wraps=True),
+    Column("outcome"),
+    Column("ms", right=True),
+    Column("problem", wraps=True),
+)
 
 
 def table(document: Smoke) -> str:
@@ -68,7 +74,7 @@ def table(document: Smoke) -> str:
         (check.service, check.operation, check.outcome, f"{check.duration_ms:.1f}", check.problem)
         for check in document.checks
     ]
-    return tabulate(rows, headers=_HEADERS, tablefmt="simple", disable_numparse=True, colalign=(*["left"] * 3, "right"))
+    return columns.table(_COLUMNS, rows)
 
 
 def conclusion(document: Smoke) -> str:

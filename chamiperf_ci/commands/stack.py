@@ -18,6 +18,7 @@ from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models import faults
 from chamiperf_ci.models.faults import Fault
 from chamiperf_ci.models.target import StackOptions, StackState, default_state_dir
+from chamiperf_ci.options import Printed, json_option
 
 state_dir_option = click.option(
     "--state-dir",
@@ -156,9 +157,11 @@ def up(
 
 @stack.command()
 @state_dir_option
-def restart(state_dir: Path | None) -> ExitCode:
+@json_option()
+def restart(state_dir: Path | None, printed: Printed) -> ExitCode:
     """Stop every process and start them again: same ports, same data, same faults."""
     state = lifecycle.restart(state_dir)
+    printed.hand_over({"state": state, "environment": lifecycle.environment(state)})
     click.echo(f"embedded stack up again: {_summary(state)}", err=True)
     return ExitCode.OK
 
@@ -166,9 +169,11 @@ def restart(state_dir: Path | None) -> ExitCode:
 @stack.command()
 @state_dir_option
 @click.option("--keep-data", is_flag=True, help="Leave the databases, for `up --keep-data`.")
-def down(state_dir: Path | None, *, keep_data: bool) -> ExitCode:
+@json_option()
+def down(state_dir: Path | None, printed: Printed, *, keep_data: bool) -> ExitCode:
     """Stop the stack and leave no process and no file."""
     was_there = lifecycle.down(state_dir, keep_data=keep_data)
+    printed.hand_over({"was_there": was_there})
     click.echo("embedded stack down" if was_there else "no embedded stack was there", err=True)
     return ExitCode.OK
 
@@ -361,20 +366,27 @@ def _faults_of(given: Given) -> list[Fault]:
 @fault.command("set")
 @state_dir_option
 @_fault_options
-def set_(state_dir: Path | None, **given: Any) -> ExitCode:  # noqa: ANN401 - click's own values
+@json_option(what="the faults as JSON")
+def set_(state_dir: Path | None, printed: Printed, **given: Any) -> ExitCode:  # noqa: ANN401 - click's own values
     """Set faults; each stays until it is cleared, also over a restart. Prints their ids."""
     state = lifecycle.found(state_dir)
+    done = []
     for each in _faults_of(given):
-        click.echo(faulting.set_fault(state, each).id)
+        done.append(faulting.set_fault(state, each))
+        printed.hand_over(done)
+        click.echo(done[-1].id)
     return ExitCode.OK
 
 
 @fault.command("list")
 @state_dir_option
 @click.option("--reveal", is_flag=True, help="Show what only the stack knows, such as how many nodes were lost.")
-def list_(state_dir: Path | None, *, reveal: bool) -> ExitCode:
+@json_option(what="one JSON array")
+def list_(state_dir: Path | None, printed: Printed, *, reveal: bool) -> ExitCode:
     """List the faults that are set, one JSON object a line."""
-    for line in _listed(lifecycle.found(state_dir), reveal=reveal):
+    lines = _listed(lifecycle.found(state_dir), reveal=reveal)
+    printed.hand_over([json.loads(line) for line in lines])
+    for line in lines:
         click.echo(line)
     return ExitCode.OK
 
@@ -385,9 +397,11 @@ fault.add_command(list_, "show")
 @fault.command("clear")
 @state_dir_option
 @click.option("--id", "ident", help="Only this one.")
-def clear(state_dir: Path | None, ident: str | None) -> ExitCode:
+@json_option()
+def clear(state_dir: Path | None, ident: str | None, printed: Printed) -> ExitCode:
     """Take faults away, all of them unless one is named."""
     count = faulting.clear_faults(lifecycle.found(state_dir), ident)
+    printed.hand_over({"cleared": count})
     click.echo(f"{count} fault(s) cleared", err=True)
     return ExitCode.OK
 

@@ -11,7 +11,7 @@ import click
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
-from chamiperf_ci.options import source_options
+from chamiperf_ci.options import Printed, json_option, source_options
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _OVERRULE = ("invalid", "incomplete", "kind", "fault", "fingerprint", "missed-target")
@@ -71,11 +71,12 @@ def update_baseline() -> None:
 @update_baseline.command()
 @_intent_options
 @_patch_option
-def propose(*, sources: Any, wanted: Any, baselines: Path, patch: Path) -> ExitCode:  # noqa: ANN401 - imported on use
+@json_option(what="the patch")
+def propose(*, sources: Any, wanted: Any, baselines: Path, patch: Path, printed: Printed) -> ExitCode:  # noqa: ANN401 - imported on use
     """Show what accepting runs would change, and write it as a patch; the file stays as it is."""
     from chamiperf_ci.steps.baselines import update  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    update.propose_runs(sources, baselines, patch, wanted)
+    printed.hand_over(update.propose_runs(sources, baselines, patch, wanted).patch)
     return ExitCode.OK
 
 
@@ -85,22 +86,24 @@ def propose(*, sources: Any, wanted: Any, baselines: Path, patch: Path) -> ExitC
 )
 @_baselines_option
 @_patch_option
-def retire(*, keys: tuple[str, ...], baselines: Path, patch: Path) -> ExitCode:
+@json_option(what="the patch")
+def retire(*, keys: tuple[str, ...], baselines: Path, patch: Path, printed: Printed) -> ExitCode:
     """Show what taking the baseline of a fingerprint away would change, and write it as a patch."""
     from chamiperf_ci.steps.baselines import update  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    update.retire_keys(keys, baselines, patch)
+    printed.hand_over(update.retire_keys(keys, baselines, patch).patch)
     return ExitCode.OK
 
 
 @update_baseline.command()
 @_baselines_option
 @_patch_option
-def apply(*, baselines: Path, patch: Path) -> ExitCode:
+@json_option(what="the patch")
+def apply(*, baselines: Path, patch: Path, printed: Printed) -> ExitCode:
     """Show a proposed patch and apply it; refused when the file has changed since it was proposed."""
     from chamiperf_ci.steps.baselines import update  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    update.apply_file(baselines, patch)
+    printed.hand_over(update.apply_file(baselines, patch))
     return ExitCode.OK
 
 
@@ -117,6 +120,7 @@ def apply(*, baselines: Path, patch: Path) -> ExitCode:
 )
 @click.option("--path", default="baselines.json", show_default=True, help="The file's path in the repository.")
 @click.option("--dry-run", is_flag=True, help="Say what would be opened, and send nothing.")
+@json_option(what="the pull request's address as JSON, empty after a dry run")
 def pull_request(
     *,
     sources: Any,  # noqa: ANN401 - imported on use
@@ -128,6 +132,7 @@ def pull_request(
     from_run: int | None,
     path: str,
     dry_run: bool,
+    printed: Printed,
 ) -> ExitCode:
     """Open a pull request with the change, or update the one that is open; a person merges it.
 
@@ -151,6 +156,7 @@ def pull_request(
         update.Destination(repository, branch, base, path, _link(repository), origin),
         None if dry_run else api,
     )
+    printed.hand_over({"url": url})
     actions.publish({"pull-request": url.rpartition("/")[2], "pull-request-url": url})
     return ExitCode.OK
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tabulate import tabulate
-
 from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline, figures_of
 from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.render import columns
+from chamiperf_ci.render.columns import Column
 from chamiperf_ci.render.escaping import markdown, plain
 from chamiperf_ci.render.numbers import counted, quantities, share
 
@@ -129,10 +129,28 @@ def table(rows: Sequence[ChangedRow], *, for_github: bool = False) -> str:
     """Return one line a metric: old, new, change; for the terminal, or as a table in GitHub's markdown."""
     escape: Callable[[str], str] = markdown if for_github else plain
     lines = [(escape(row.key.text), *_levels(row), _change(row)) for row in rows]
-    headers = ("metric", "old (runs)", "new (runs)", "change")
-    style = "pipe" if for_github else "simple"
+    return _table(_CHANGES, lines, for_github=for_github)
+
+
+_CHANGES = (
+    Column("metric", shortens=True),
+    Column("old (runs)", right=True),
+    Column("new (runs)", right=True),
+    Column("change", right=True),
+)
+
+
+def _table(layout: Sequence[Column], lines: Sequence[Sequence[str]], *, for_github: bool) -> str:
+    if not for_github:
+        return columns.table(layout, lines)
+    from tabulate import tabulate  # noqa: PLC0415 - on use: it costs a start of the program
+
     return tabulate(
-        lines, headers=headers, tablefmt=style, disable_numparse=True, colalign=("left", "right", "right", "right")
+        lines,
+        headers=[column.header for column in layout],
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=["right" if column.right else "left" for column in layout] if lines else None,
     )
 
 
@@ -195,8 +213,13 @@ def findings_table(findings: Sequence[Finding], *, for_github: bool = False) -> 
         (found.gravity.value, *(escape(text) for text in (found.what, found.where, found.before, found.now)))
         for found in gravest_first(findings)
     ]
-    headers = ("", "what", "where", "before", "now")
-    return tabulate(lines, headers=headers, tablefmt="pipe" if for_github else "simple", disable_numparse=True)
+    return _table(_FINDINGS, lines, for_github=for_github)
+
+
+_FINDINGS = (
+    Column(""),
+    *(Column(name, wraps=True) for name in ("what", "where", "before", "now")),
+)
 
 
 def findings_sentence(findings: Sequence[Finding]) -> str:

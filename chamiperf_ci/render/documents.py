@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from chamiperf_ci.render import escaping
+from chamiperf_ci.render import columns, escaping
+from chamiperf_ci.render.columns import Column
 
 if TYPE_CHECKING:
     import jinja2
@@ -132,10 +133,8 @@ def _text_templates() -> "jinja2.Environment":
         return escaping.sentence_in_plain_text(cell.label if isinstance(cell, Link) else cell)
 
     def table(block: Table) -> str:
-        from tabulate import tabulate  # noqa: PLC0415 - on use, as jinja2
-
         rows = [[plain(cell) for cell in row] for row in block.rows]
-        return tabulate(rows, headers=list(block.headers), tablefmt="simple", disable_numparse=True)
+        return columns.table([Column(header, wraps=True) for header in block.headers], rows)
 
     made.filters.update(prose=plain, table=table)
     return made

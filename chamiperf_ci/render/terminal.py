@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from chamiperf_ci.models.verdict import Row, Verdict
 from chamiperf_ci.render import escaping, headline, night
+from chamiperf_ci.render.columns import NARROWEST, WIDEST, shortened
 from chamiperf_ci.render.escaping import data
 from chamiperf_ci.render.facts import fact_sentence
 from chamiperf_ci.render.numbers import Context
@@ -27,7 +28,6 @@ _MOST_ROWS = 20
 _MOST_WARNINGS = 5
 _MOST_STATEMENTS = 3
 _LONGEST_SENTENCE = 18
-_NARROWEST, _WIDEST = 40, 200
 _LONGEST_FIGURE = 24
 _GAP = 2
 _COLORS = {"🔴": "red", "🟠": "yellow", "🟡": "yellow", "🟣": "magenta", "🔵": "blue", "🟢": "green"}
@@ -48,7 +48,7 @@ def shown(verdict: Verdict, form: Form) -> str:
 
     # Not rich's own size, which in a pipe is that of whatever terminal stands behind another stream.
     columns = shutil.get_terminal_size((80, _MOST_LINES)).columns
-    width = min(_WIDEST, max(_NARROWEST, columns))
+    width = min(WIDEST, max(NARROWEST, columns))
     console = Console(width=width, height=_MOST_LINES, highlight=False, markup=False, emoji=False)
     with console.capture() as captured:
         lines = (
@@ -200,7 +200,7 @@ def _table(rows: Sequence[Row], width: int, *, several: bool) -> "Table":
             columns.pop(header, None)
     if (excess := _width(columns) - width) > 0:
         room = max(map(_cell_len(), columns["metric"])) - excess
-        columns["metric"] = [_shortened(name, max(room, len("metric"))) for name in columns["metric"]]
+        columns["metric"] = [shortened(name, max(room, len("metric"))) for name in columns["metric"]]
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="")
     for header in columns:
         justify: Literal["left", "right"] = "right" if header in ("baseline", "now") else "left"
@@ -221,16 +221,3 @@ def _cell_len() -> Callable[[str], int]:
     from rich.cells import cell_len  # noqa: PLC0415 - on use, as above
 
     return cell_len
-
-
-def _shortened(name: str, room: int) -> str:
-    """The name in `room` cells: what it measures stays, the middle goes."""
-    cell_len = _cell_len()
-    if cell_len(name) <= room:
-        return name
-    metric = f" {name.rpartition(' ')[2]}"
-    end = metric if cell_len(metric) <= room // 2 else ""
-    begin = name.removesuffix(end)
-    while begin and cell_len(f"{begin}…{end}") > room:
-        begin = begin[:-1]
-    return f"{begin.rstrip()}…{end}"

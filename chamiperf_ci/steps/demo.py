@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,12 +44,14 @@ class Demo:
         nodes: Nodes to seed.
         slow_down_ms: Latency injected into the boot script of the slowed leg, ms.
         slowed_leg: The leg that it is injected in: `slowed`, or, to see the demo fail, `unchanged` or `none`.
+        document: Gets the verdicts of both legs.
     """
 
     out: Path
     nodes: int
     slow_down_ms: float
     slowed_leg: str
+    document: Callable[[object], None] = lambda _: None
     _started: float = field(default_factory=time.monotonic)
 
     def run(self) -> ExitCode:
@@ -83,6 +86,7 @@ class Demo:
         self._accept(folders)
         unchanged = self._leg("unchanged")
         slowed = self._leg("slowed")
+        self.document({"unchanged": unchanged, "slowed": slowed})
         return self._conclude(unchanged, slowed)
 
     def _leg(self, name: str) -> Verdict:
@@ -233,7 +237,8 @@ class Demo:
         result = subprocess.run(
             [sys.executable, "-m", module, *arguments, *extra],
             env=environment, check=False, text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if quiet or not check else None,
+            # What stands in for standard output is not what a process inherits.
+            stdout=subprocess.PIPE if quiet or not check else sys.stderr if sys.stdout is sys.stderr else None,
             stderr=subprocess.STDOUT if quiet or not check else None,
         )  # fmt: skip
         if check and result.returncode not in ({0} | (allow or set())):

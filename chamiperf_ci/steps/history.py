@@ -397,8 +397,8 @@ def wanted(
     )
 
 
-def add_files(store: HistoryStore, places: Sequence[Path], verdict: Path | None, *, link: str) -> None:
-    """Add the runs in `places` and say which are new, one name a line on standard output.
+def add_files(store: HistoryStore, places: Sequence[Path], verdict: Path | None, *, link: str) -> tuple[str, ...]:
+    """Add the runs in `places`, say how many are new, and return the names of those.
 
     Raises:
         ConfigurationError: A file is missing or wrong, or a run is there with other content.
@@ -408,61 +408,55 @@ def add_files(store: HistoryStore, places: Sequence[Path], verdict: Path | None,
     said = files.read_document(verdict, Verdict) if verdict is not None else None
     runs = read_runs(places)
     new = add(store, runs, said, link=link)
-    for name in new:
-        click.echo(name)
     click.echo(f"{len(new)} runs added, {len(runs) - len(new)} were there already.", err=True)
+    return tuple(new)
 
 
-def add_drill(store: HistoryStore, path: Path) -> None:
-    """Add a drill's outcome and print its name if it is new.
+def add_drill(store: HistoryStore, path: Path) -> tuple[str, ...]:
+    """Add a drill's outcome; its name if it is new.
 
     Raises:
         ConfigurationError: The file is missing or wrong, or the drill has no valid run.
         OutsideServiceError: The remote refuses.
     """
     new = kept.add(store, kept.read_drill(path))
-    for name in new:
-        click.echo(name)
     click.echo("The drill is added." if new else "The drill was there already.", err=True)
+    return tuple(new)
 
 
-def list_names(store: HistoryStore, which: Wanted) -> None:
-    """Print one line a run: time, environment, scenario, kind, run id.
+def names(store: HistoryStore, which: Wanted) -> list[EntryName]:
+    """Return the names of runs, the oldest first.
 
     Raises:
         ConfigurationError: There is no history.
     """
     store.require()
-    names = sorted(
+    return sorted(
         (name for path in store.names() if (name := parse_name(path)) is not None and which.covers(name)),
         key=lambda name: (name.started_at, name.path),
     )
-    for name in names:
-        click.echo(
-            f"{name.started_at:%Y-%m-%d %H:%M}  {name.environment}  {name.scenario}  {name.run_kind}  {name.run_id}"
-        )
-    click.echo(f"{len(names)} runs.", err=True)
 
 
-def show(store: HistoryStore, run_id: str) -> None:
-    """Print what was kept of a run, of each of its scenarios.
+def content(store: HistoryStore, run_id: str) -> list[str]:
+    """Return what was kept of a run, of each of its scenarios, as JSON.
 
     Raises:
         ConfigurationError: There is no such run, no history, or the entry is damaged.
     """
     store.require()
-    names = [path for path in store.names() if (name := parse_name(path)) and name.run_id == run_id]
-    if not names:
+    found = [path for path in store.names() if (name := parse_name(path)) and name.run_id == run_id]
+    if not found:
         raise ConfigurationError(
             f"there is no run {run_id} in the history", where="--run", remedy="`chamiperf history list` shows them all."
         )
-    for path, content in store.read(names):
-        require_whole(path, content)
-        click.echo(content.decode(errors="replace"), nl=False)
+    read_entries = list(store.read(found))
+    for path, kept_as in read_entries:
+        require_whole(path, kept_as)
+    return [kept_as.decode(errors="replace") for _, kept_as in read_entries]
 
 
 def export(store: HistoryStore, which: Wanted, *, form: str, output: Path | None) -> None:
-    """Write one line a metric, as CSV with a head line or as JSON lines; damaged files are named on standard error.
+    """Write one line a metric: CSV with a head line, JSON lines or one JSON; damaged files are named on standard error.
 
     Raises:
         ConfigurationError: There is no history, the file cannot be written, or an entry is of a newer version.
@@ -470,7 +464,10 @@ def export(store: HistoryStore, which: Wanted, *, form: str, output: Path | None
     store.require()
     reading = read(store, which)
     lines = (line for entry in reading.entries for line in _lines(entry))
-    text = _csv(lines) if form == "csv" else "".join(json.dumps(line) + "\n" for line in lines)
+    if form == "json":
+        text = f"{json.dumps(list(lines), indent=2)}\n"
+    else:
+        text = _csv(lines) if form == "csv" else "".join(json.dumps(line) + "\n" for line in lines)
     hand_over(text, output, reading)
     click.echo(f"{len(reading.entries)} runs exported.", err=True)
 

@@ -23,9 +23,9 @@ from chamiperf_ci.adapters.files import PRODUCER, built_script, first_wrong, rea
 from chamiperf_ci.adapters.http_client import read_ca
 from chamiperf_ci.adapters.k6 import K6Binary, StopRequest
 from chamiperf_ci.adapters.kubernetes import GROUP, VERSION, Kubernetes, Runner
-from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement, ToolkitError
+from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.plan import Plan
-from chamiperf_ci.models.run import RunKind, RunProblem, ScriptSummary, Shard
+from chamiperf_ci.models.run import Run, RunKind, RunProblem, ScriptSummary, Shard
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.shard import ShardRun
 from chamiperf_ci.models.target import Machine
@@ -128,7 +128,7 @@ def prepare(asked: Asked, runners: Runners) -> tuple[Plan, list[dict[str, Any]]]
     return plan, made
 
 
-def drive(cluster: Kubernetes, made: Sequence[Mapping[str, Any]], *, out: Path, watch: Watch) -> ExitCode:
+def drive(cluster: Kubernetes, made: Sequence[Mapping[str, Any]], *, out: Path, watch: Watch) -> Run:
     """Run a TestRun and collect it.
 
     Raises:
@@ -139,8 +139,8 @@ def drive(cluster: Kubernetes, made: Sequence[Mapping[str, Any]], *, out: Path, 
     return collect(out, meta["name"], cluster.runners(meta["namespace"], meta["name"]), watch.say)
 
 
-def collect(out: Path, name: str, ends: Sequence[Runner], say: Callable[[str], None]) -> ExitCode:
-    """Write what each runner left as a shard, and all of them as one run; 3 where it cannot be judged.
+def collect(out: Path, name: str, ends: Sequence[Runner], say: Callable[[str], None]) -> Run:
+    """Write what each runner left as a shard, and all of them as one run, and return that.
 
     Raises:
         ConfigurationError: This TestRun was not rendered into `out`, or no runner is there.
@@ -155,7 +155,7 @@ def collect(out: Path, name: str, ends: Sequence[Runner], say: Callable[[str], N
         write_document(shard_file(out, each.run.scenario, each.shard.index, each.shard.of), each)
     run, path = write_run(found, out)
     say(f"{run.scenario}: {'measured' if run.valid else 'invalid'}, {path}; {describe(run)}")
-    return ExitCode.OK if run.valid else ExitCode.INVALID
+    return run
 
 
 def in_folder(folder: Path, name: str) -> list[Runner]:

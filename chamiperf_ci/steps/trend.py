@@ -11,6 +11,7 @@ from statistics import median
 from typing import NamedTuple
 
 import click
+from pydantic_core import to_json
 
 from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.files import PRODUCER, default_baselines
@@ -311,14 +312,17 @@ def show_trend(
         which: Nights of which to show; nights alone count.
         baselines: What is compared and what was accepted; None: baselines.json if it is there, else what ships.
         period: Seconds from one night to the next.
-        form: `html` or `markdown`.
+        form: `html`, `markdown` or `json`.
         output: File to write; None: standard output.
 
     Raises:
         ConfigurationError: There is no history, a file cannot be read or written, or an entry is of a newer version.
     """
     found, reading = _read(store, which, baselines, period)
-    text = trend_page(found, producer=PRODUCER) if form == "html" else trend_markdown(found)
+    if form == "json":
+        text = f"{to_json(found, indent=2, inf_nan_mode='null').decode()}\n"
+    else:
+        text = trend_page(found, producer=PRODUCER) if form == "html" else trend_markdown(found)
     hand_over(text, output, reading)
     metrics = sum(len(trend.metrics) for trend in found)
     unread = f"; of what is older than 180 days, {len(reading.unread)} were not read" if reading.unread else ""
@@ -327,8 +331,8 @@ def show_trend(
 
 def write_site(
     store: HistoryStore, which: history.Wanted, *, baselines: Path | None, period: float, output: Path
-) -> None:
-    """Write the history as a static site, and remove the pages of metrics that are no more.
+) -> tuple[Path, ...]:
+    """Write the history as a static site, remove the pages of metrics that are no more, and return those written.
 
     Args:
         store: The history.
@@ -350,6 +354,7 @@ def write_site(
             page.unlink()
     warn(reading)
     click.echo(f"Written: {output / INDEX} and {len(written) - 1} pages of {len(reading.entries)} nights.", err=True)
+    return tuple(output / name for name in sorted(written))
 
 
 def _read(

@@ -11,14 +11,14 @@ def test_the_whole_table():
 Drill of boot_storm, profile demo: injected
 -------------------------------------------
 
-slow-down    injected    p50 measured    comparisons    suspect in one night    caught     missed
------------  ----------  --------------  -------------  ----------------------  ---------  --------
-none         -           -1.2 %          1              1                       0 (false)  -
-+40 %        3.20 ms     +33.4 %         3              3                       2          1
+slow-down  injected  p50 measured  comparisons  suspect in one night  caught     missed
+---------  --------  ------------  -----------  --------------------  ---------  ------
+none       -         -1.2 %        1            1                     0 (false)  -
++40 %      3.20 ms   +33.4 %       3            3                     2          1
 
-row                          spread between runs    seen in one night    seen with confirmation
----------------------------  ---------------------  -------------------  ------------------------
-boot_storm / bootscript p99  3.1 %                  21 %                 nothing
+row                          spread between runs  seen in one night  seen with confirmation
+---------------------------  -------------------  -----------------  ----------------------
+boot_storm / bootscript p99  3.1 %                21 %               nothing
 
 - False alarms expected a month: 0.300, at most 0.840 (computed from 200 comparisons drawn from the same 8 runs of \
 unchanged code, for this scenario's rows alone).

@@ -23,11 +23,11 @@ DOCUMENT = Smoke(
 
 def test_each_check_is_a_row():
     assert table(DOCUMENT) == (
-        "service    operation    outcome        ms  problem\n"
-        "---------  -----------  ---------  ------  --------------\n"
-        "smd        health       ok            3.0\n"
-        "bss        health       failed     1000.0  no answer\n"
-        "mcp        health       skipped       0.0  not configured"
+        "service  operation  outcome      ms  problem\n"
+        "-------  ---------  -------  ------  --------------\n"
+        "smd      health     ok          3.0\n"
+        "bss      health     failed   1000.0  no answer\n"
+        "mcp      health     skipped     0.0  not configured"
     )
 
 

@@ -103,13 +103,12 @@ def test_days_of_nights_that_were_not_opened_count_for_the_environment(store):
     assert past.count_environment(night.fingerprint, night.started_at) == 6
 
 
-@pytest.mark.parametrize("ask", [history.list_names, lambda store, _: history.show(store, "boot0003")])
-def test_what_names_tell_opens_no_night_and_what_is_shown_opens_its_own(store, ask, capsys):
+@pytest.mark.parametrize("ask", [history.names, lambda store, _: history.content(store, "boot0003")])
+def test_what_names_tell_opens_no_night_and_what_is_shown_opens_its_own(store, ask):
     opened.clear()
     for number in range(6):
         added(store, made_run(number))
     ask(_Watched(store.root), history.Wanted())
-    capsys.readouterr()
     assert all("boot0003" in path for path in opened)
 
 

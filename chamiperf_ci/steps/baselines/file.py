@@ -11,7 +11,7 @@ import click
 
 from chamiperf_ci.adapters import actions, files
 from chamiperf_ci.adapters.files import default_baselines
-from chamiperf_ci.errors import ConfigurationError, ExitCode
+from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines, Level, Rule, ScenarioRules, TargetRule
 from chamiperf_ci.models.schemas import exported
 from chamiperf_ci.render.baselines import Finding, Gravity, findings_sentence, findings_table, gravest_first, layout
@@ -114,11 +114,11 @@ def _with(baselines: Baselines, taken: Mapping[tuple[str, str], TargetRule]) -> 
 _LOUD = {Gravity.BROKEN: actions.AnnotationLevel.ERROR, Gravity.WEAKER: actions.AnnotationLevel.WARNING}
 
 
-def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: date) -> ExitCode:
+def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: date) -> tuple[Finding, ...]:
     """Show what a reviewer should see, on the terminal, in the job summary and as annotations.
 
     Returns:
-        1 when something must be put right; a weakened gate is a warning, since a person may want it.
+        What it found, the gravest first.
 
     Raises:
         ConfigurationError: A file is not valid; says the line and the field.
@@ -126,7 +126,7 @@ def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: 
     runs = read_runs(places) if places else ()
     before = files.read_document(base, Baselines, remedy=RESTORE) if base is not None else None
     baselines = files.read_document(path, Baselines, remedy=RESTORE)
-    found = (*check(baselines, today=today, base=before, runs=runs), *_layout_finding(path, baselines))
+    found = gravest_first((*check(baselines, today=today, base=before, runs=runs), *_layout_finding(path, baselines)))
     click.echo(actions.quoted(findings_table(found)))
     sentence = findings_sentence(found)
     click.echo(sentence, err=True)
@@ -134,28 +134,30 @@ def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: 
     actions.annotate(
         [
             actions.Annotation(_LOUD[one.gravity], f"baselines.json: {one.what}", _line(one))
-            for one in gravest_first(found)
+            for one in found
             if one.gravity in _LOUD
         ]
     )
     count = {gravity: sum(one.gravity is gravity for one in found) for gravity in _LOUD}
     actions.publish({gravity.value: number for gravity, number in count.items()})
-    return ExitCode.VERDICT_NO if count[Gravity.BROKEN] else ExitCode.OK
+    return found
 
 
-def format_file(path: Path) -> None:
-    """Write the file in its layout; what it says stays the same.
+def format_file(path: Path) -> Baselines:
+    """Write the file in its layout, and return what it says, which stays the same.
 
     Raises:
         ConfigurationError: The file is not valid, or cannot be written.
     """
     with files.changing(path):
-        files.write_text(path, layout(files.read_document(path, Baselines, remedy=RESTORE)))
+        baselines = files.read_document(path, Baselines, remedy=RESTORE)
+        files.write_text(path, layout(baselines))
     click.echo(f"{path} is in its layout.", err=True)
+    return baselines
 
 
-def init_file(path: Path, *, sources: Sources, who: str | None, reason: str, link: str, today: date) -> None:
-    """Write a first file, from the rules of `path` if it is there, else from those that come with the package.
+def init_file(path: Path, *, sources: Sources, who: str | None, reason: str, link: str, today: date) -> Baselines:
+    """Write and return a first file, from the rules of `path` if it is there, else from those that ship.
 
     The JSON Schema that the file names for editors is written as well, unless it is there.
 
@@ -185,10 +187,11 @@ def init_file(path: Path, *, sources: Sources, who: str | None, reason: str, lin
         files.write_text(schema, exported()["baselines.schema.json"])
         written += f", and what editors check it by to {schema}"
     click.echo(f"{written}. Read it, and commit what was written, so that it is reviewed.", err=True)
+    return begun.baselines
 
 
-def import_file(path: Path, *, theirs: Path) -> None:
-    """Take over targets from Chamicore's own file and show what they weaken.
+def import_file(path: Path, *, theirs: Path) -> Baselines:
+    """Take over targets from Chamicore's own file, show what they weaken, and return the file.
 
     Raises:
         ConfigurationError: A file cannot be read or written, or is something else.
@@ -198,13 +201,14 @@ def import_file(path: Path, *, theirs: Path) -> None:
     imported = import_targets(present, data, where=str(theirs))
     if imported.baselines == present:
         click.echo("Nothing to import: every target is there already.", err=True)
-        return
+        return present
     for text in imported.taken:
         click.echo(plain(text))
     click.echo(findings_table(weakened(present, imported.baselines)))
     click.echo(f"Not taken, since profiles decide how to drive: {plain(', '.join(imported.left))}", err=True)
     files.write_text(path, layout(imported.baselines))
     click.echo(f"Written to {path}. Commit it, so that it is reviewed.", err=True)
+    return imported.baselines
 
 
 def _layout_finding(path: Path, baselines: Baselines) -> tuple[Finding, ...]:

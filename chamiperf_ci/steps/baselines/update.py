@@ -134,14 +134,14 @@ def user_name() -> str:
         ) from error
 
 
-def propose_runs(sources: Sources, baselines: Path, patch: Path, wanted: Intent) -> None:
-    """Show a proposal (table and patch on standard output, what to think about on standard error) and write its patch.
+def propose_runs(sources: Sources, baselines: Path, patch: Path, wanted: Intent) -> Proposal:
+    """Show a proposal (table and patch on standard output, what to think about on standard error), write its patch.
 
     Raises:
         ConfigurationError: As `propose`, or a file cannot be read or written.
     """
     present = files.read_document(baselines, Baselines, remedy=RESTORE)
-    _write_patch(propose(present, _chosen(sources, present, wanted), wanted), baselines, patch)
+    return _write_patch(propose(present, _chosen(sources, present, wanted), wanted), baselines, patch)
 
 
 def _chosen(sources: Sources, present: Baselines, wanted: Intent) -> tuple[Candidate, ...]:
@@ -161,16 +161,16 @@ def _chosen(sources: Sources, present: Baselines, wanted: Intent) -> tuple[Candi
     return chosen.taken
 
 
-def retire_keys(keys: Sequence[str], baselines: Path, patch: Path) -> None:
+def retire_keys(keys: Sequence[str], baselines: Path, patch: Path) -> Proposal:
     """Show what taking baselines away would change, and write it as a patch.
 
     Raises:
         ConfigurationError: As `retire`, or a file cannot be read or written.
     """
-    _write_patch(retire(files.read_document(baselines, Baselines, remedy=RESTORE), keys), baselines, patch)
+    return _write_patch(retire(files.read_document(baselines, Baselines, remedy=RESTORE), keys), baselines, patch)
 
 
-def _write_patch(proposal: Proposal, baselines: Path, patch: Path) -> None:
+def _write_patch(proposal: Proposal, baselines: Path, patch: Path) -> Proposal:
     show(proposal)
     text = patch_text(proposal.patch)
     click.echo(f"\n{text}", nl=False)
@@ -179,6 +179,7 @@ def _write_patch(proposal: Proposal, baselines: Path, patch: Path) -> None:
         f"The patch is in {patch}. Apply it: chamiperf update-baseline apply --baselines {baselines} --patch {patch}",
         err=True,
     )
+    return proposal
 
 
 def show(proposal: Proposal) -> None:
@@ -190,7 +191,7 @@ def show(proposal: Proposal) -> None:
         click.echo(f"warning: {plain(text)}", err=True)
 
 
-def apply_file(baselines: Path, patch: Path) -> None:
+def apply_file(baselines: Path, patch: Path) -> list[Operation]:
     """Show a patch, apply it to the file, and write the file.
 
     Raises:
@@ -202,6 +203,7 @@ def apply_file(baselines: Path, patch: Path) -> None:
         click.echo(patch_text(operations), nl=False)
         files.write_text(baselines, layout(changed))
     click.echo(f"Applied to {baselines}. Commit it, so that it is reviewed.", err=True)
+    return operations
 
 
 def read_patch(path: Path) -> list[Operation]:

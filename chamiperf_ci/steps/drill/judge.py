@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
-from typing import Literal
 
 import click
 
@@ -265,7 +264,8 @@ class DrillOptions:
         effects: Slow-downs as fractions, at least one, above 0.
         most_s: Seconds for everything.
         say: Where progress goes.
-        printed: What standard output gets: the tables, the sentence alone, or the file.
+        brief: Whether standard output gets the sentence alone, not the tables.
+        document: Gets the drill.
     """
 
     load: LoadOptions
@@ -275,7 +275,8 @@ class DrillOptions:
     effects: tuple[float, ...]
     most_s: float
     say: Callable[[str], None]
-    printed: Literal["text", "sentence", "json"] = "text"
+    brief: bool = False
+    document: Callable[[Drill], None] = lambda _: None
 
 
 def drill(asked: DrillOptions, out: Path, drives: Drives = drive, finds: Finds = measure.find_injection) -> ExitCode:
@@ -315,12 +316,11 @@ def drill(asked: DrillOptions, out: Path, drives: Drives = drive, finds: Finds =
             found.ended_early, cut_off = str(over), isinstance(over, CutOff)
         ended = document(found)
         files.write_document(path, ended)
-    if asked.printed == "json":
-        click.echo(ended.model_dump_json(indent=2))
-    elif asked.printed == "text":
+    asked.document(ended)
+    if not asked.brief:
         click.echo(actions.quoted(as_text(drill_table(ended))))
     actions.append_summary(published(as_markdown(drill_table(ended))))
-    click.echo(actions.harmless(drill_sentence(ended)), err=asked.printed != "sentence")
+    click.echo(actions.harmless(drill_sentence(ended)), err=not asked.brief)
     actions.publish({"drill": ended.word, "drill-path": str(path)})
     if cut_off:
         raise Interrupted(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
-from tabulate import tabulate
 
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
@@ -26,6 +25,7 @@ from chamiperf_ci.models.run import Run, RunKind, RunProblem
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import CredentialKind, Service, Target
 from chamiperf_ci.models.vocabulary import RunReason
+from chamiperf_ci.render.columns import Column, table
 from chamiperf_ci.steps.load import request
 from chamiperf_ci.steps.load.plan import (
     Budget,
@@ -265,6 +265,8 @@ class Output:
 
     result: Callable[[str], None]
     progress: Callable[[str], None]
+    document: Callable[[object], None] = lambda _: None
+    """Gets what the text is made of: the plans of a dry run, or how each scenario ended."""
 
 
 def drive(options: LoadOptions, output: Output, collectors: Collectors | None = None) -> ExitCode:
@@ -293,6 +295,7 @@ def drive(options: LoadOptions, output: Output, collectors: Collectors | None = 
         never = {plan.scenario: why for plan in plans if (why := why_never(plan.needs, dialect(spoken)))}
         if possible := [plan for plan in plans if plan.scenario not in never]:
             _show(possible, options, output.result)
+        output.document(possible)
         for scenario, why in never.items():
             output.result(f"{scenario}: {why}")
         return ExitCode.OK if possible and (not never or request.ALL in options.scenarios) else ExitCode.INVALID
@@ -318,6 +321,7 @@ def drive(options: LoadOptions, output: Output, collectors: Collectors | None = 
         else:
             ends = run_night(job, plans, new.clients, budget)
         interrupted = stop.requested
+    output.document(ends)
     output.result(_table(ends))
     return _exit_code(ends, options, interrupted=interrupted)
 
@@ -488,10 +492,8 @@ def _taken_by_others(lock: Held) -> str:
 
 
 def _table(ends: list[ScenarioEnd]) -> str:
-    rows = [(end.scenario, end.word, end.file if end.run else "-", end.text) for end in ends]
-    return tabulate(
-        rows, headers=("scenario", "outcome", "file", ""), tablefmt="simple", maxcolwidths=[None, None, None, 90]
-    )
+    rows = [(end.scenario, end.word.value, str(end.file) if end.run else "-", end.text) for end in ends]
+    return table((Column("scenario"), Column("outcome"), Column("file", goes=1), Column("figures", wraps=True)), rows)
 
 
 def _exit_code(ends: list[ScenarioEnd], options: LoadOptions, *, interrupted: bool) -> ExitCode:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tabulate import tabulate
-
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.http_client import is_loopback
@@ -16,6 +14,7 @@ from chamiperf_ci.models.plan import SUSTAINED, Plan, Profile
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import CHAMICORE, StackKind, Target
 from chamiperf_ci.models.vocabulary import Statistic
+from chamiperf_ci.render.columns import Column, table
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, apply, usual_rest_s
 from chamiperf_ci.steps.load.volume import Work, plan_of, work_of
 
@@ -97,22 +96,24 @@ def _ports_needed(plan: Plan, limits: MachineLimits, *, fresh: bool, addresses: 
 
 _STEADY = ("sustained", "spike")
 _UNPACED = "unpaced"
-HEADERS = ("model", "VUs", "iterations/s", "requests/s per service", "created", "left", "duration")
-_ALIGN = ("left", *["right"] * 2, "left", *["right"] * 3)
-_WIDEST = 62
+_COLUMNS = (
+    Column("scenario"),
+    Column("model", goes=1),
+    Column("VUs", right=True, wraps=True),
+    Column("iterations/s", right=True, wraps=True),
+    Column("requests/s per service", wraps=True),
+    Column("created", right=True, goes=4),
+    Column("left", right=True, goes=3),
+    Column("duration", right=True, wraps=True),
+    Column("memory", right=True, wraps=True, goes=2),
+)
 _NAMED = 4
 """Endpoints of one kind that are named before they are counted."""
 
 
 def plan_table(plans: Sequence[Plan]) -> str:
     """One row a scenario, at the level of its sustained phase; levels of the spike after an arrow."""
-    return tabulate(
-        [(each.scenario, *cells(each), _memory(each)) for each in plans],
-        headers=("scenario", *HEADERS, "memory"),
-        tablefmt="simple",
-        disable_numparse=True,
-        colalign=("left", *_ALIGN, "right"),
-    )
+    return table(_COLUMNS, [(each.scenario, *_cells(each), _memory(each)) for each in plans])
 
 
 def judged_quantiles(plan: Plan) -> tuple[str, ...]:
@@ -134,8 +135,8 @@ def _some(endpoints: Sequence[str]) -> str:
     return ", ".join(endpoints) if more <= 1 else f"{', '.join(endpoints[:_NAMED])} and {more} more endpoints"
 
 
-def cells(plan: Plan) -> tuple[str, ...]:
-    """What stands below the headers for one load."""
+def _cells(plan: Plan) -> tuple[str, ...]:
+    """What stands below the headers for one load, between its name and its memory."""
     steady = [phase for phase in plan.phases if phase.name in _STEADY or phase.iterations]
     rates = {str(service): _levels([each.sent_per_s.get(service, 0) for each in steady]) for service in plan.services}
     return (
@@ -160,19 +161,11 @@ def duration(seconds: float) -> str:
 
 
 def _by_service(levels: Mapping[str, str]) -> str:
-    """Services with equal rates stand together; a line that would be too long is broken between two rates."""
+    """Services with equal rates stand together."""
     together: dict[str, list[str]] = {}
     for service, level in levels.items():
         together.setdefault(level or _UNPACED, []).append(service)
-    lines = [""]
-    for level, services in together.items():
-        rate = f"{'/'.join(services)} {level}"
-        if not lines[-1] or len(lines[-1]) + len(rate) < _WIDEST:
-            lines[-1] += f", {rate}" if lines[-1] else rate
-        else:
-            lines[-1] += ","
-            lines.append(rate)
-    return "\n".join(lines)
+    return ", ".join(f"{' + '.join(services)} {level}" for level, services in together.items())
 
 
 def _memory(plan: Plan) -> str:

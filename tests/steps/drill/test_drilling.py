@@ -49,6 +49,12 @@ def deployed(*_):
     return DEPLOYED
 
 
+def test_the_drill_is_handed_over_as_it_is_written(drills):
+    handed = []
+    _, found = drills(World(), document=handed.append)
+    assert handed == [found]
+
+
 def effect(document, size):
     return next(each for each in document.effects if each.effect == size)
 

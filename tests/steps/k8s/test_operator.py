@@ -45,6 +45,11 @@ def chamiperf(*arguments):
     return CliRunner().invoke(k8s, arguments, standalone_mode=False)
 
 
+def as_json(*arguments):
+    """The one document that standard output holds."""
+    return json.loads(chamiperf(*arguments, "--format", "json").stdout)
+
+
 def part(index, of=3, **changes):
     """What one runner measured of a demo's boot storm."""
     clock = ScriptClock(start_at=None, began_at=1_770_000_000.0 + 0.01 * index, ended_at=1_770_000_009.0)
@@ -245,6 +250,14 @@ def test_a_run_is_created_waited_for_and_collected(folder, cluster):
     assert (run.valid, run.fingerprint.shards, run.fingerprint.k6_version) == (True, 3, "1.1.0")
     assert sum(each.requests for each in run.traffic) == 12_000
     assert len(list((folder / "out" / "shards").iterdir())) == 3
+
+
+@pytest.mark.usefixtures("at_once")
+def test_each_step_is_one_json_document(folder, cluster):
+    del cluster
+    assert [each["kind"] for each in as_json("render", *LOAD)] == ["ConfigMap", "TestRun"]
+    assert as_json("run", *LOAD, "--kubeconfig", "kubeconfig") == measured(folder).model_dump(mode="json")
+    assert as_json("collect", "--kubeconfig", "kubeconfig", "--name", "boot-1")["run_kind"] == "quick"
 
 
 def test_a_runner_that_died_leaves_a_run_that_names_it(folder, cluster):

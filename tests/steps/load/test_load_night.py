@@ -8,7 +8,7 @@ from chamiperf_ci.models.run import PhaseOutcome, RunKind, Unavailable
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load.drive import describe, order, why_not_driven
 from chamiperf_ci.steps.load.plan import AROUND_S, Budget, assign, confirmation_of, duration, plan_table, seconds_of
-from chamiperf_ci.steps.load.request import LoadOptions, read_profile
+from chamiperf_ci.steps.load.request import LoadOptions, choose_scenarios, read_profile
 
 RESTS_S = 60.0
 """Before a long load's checks and after them."""
@@ -83,9 +83,16 @@ def test_the_plan_is_a_table():
     ]
 
 
-def test_a_plan_breaks_no_rate_apart():
-    _, more = plan_table([_assigned("database_stress")]).splitlines()[2:]
-    assert more.strip() == "bss/cloud-init/discovery 250 -> 500, power 100 -> 200"
+@pytest.mark.parametrize("columns", [80, 100, 200])
+def test_a_plan_fits_the_terminal_and_breaks_no_word(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    plans = [_assigned(each) for each in choose_scenarios(("all",), read_profile("full"))]
+    lines = plan_table(plans).splitlines()
+    assert max(map(len, lines)) <= columns
+    # In a pipe nothing is wrapped, so every piece of a narrow table is a word, or a number, of the wide one.
+    monkeypatch.delenv("COLUMNS")
+    words = {word for line in lines for word in line.split() if "--" not in word and "left out" not in line}
+    assert words <= set(plan_table(plans).split())
 
 
 def test_vus_connections_and_requests_in_flight_are_told_apart():
