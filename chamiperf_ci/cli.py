@@ -264,11 +264,29 @@ class _TrueOrFalse(click.types.BoolParamType):
         return value in (True, "true")
 
 
-def _of_usual_size(convert: Callable[..., Any], fail: Callable[..., Any]) -> Callable[..., Any]:
+def _of_something(split: Callable[[str], Sequence[str]], fail: Callable[..., Any]) -> Callable[[str], Sequence[str]]:
+    """A variable's words, which blanks alone are not: a load of no scenario would end without a word."""
+
+    def several(value: str) -> Sequence[str]:
+        words = split(value)
+        if not words:
+            fail("there is nothing but blanks. Leave it out, or name something.")
+        return words
+
+    return several
+
+
+def _of_usual_size(convert: Callable[..., Any], fail: Callable[..., Any], noun: str) -> Callable[..., Any]:
     """A number's conversion that refuses what no option of ours can mean, and what later arithmetic would end in."""
 
     def converted(value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
-        number = convert(value, param, ctx)
+        try:
+            number = convert(value, param, ctx)
+        except click.BadParameter as error:
+            # click names its own types, such as an "integer range".
+            if "is not a valid" in error.message:
+                fail(f"{str(value)[:40]!r} is not a {noun}.", param, ctx)
+            raise
         if not -_LARGEST <= number <= _LARGEST:
             fail(f"{str(value)[:40]!r} is beyond {_LARGEST:,}", param, ctx)
         return number
@@ -277,7 +295,7 @@ def _of_usual_size(convert: Callable[..., Any], fail: Callable[..., Any]) -> Cal
 
 
 def _read_strictly(command: click.Command) -> None:
-    """Take `true` and `false` alone for flags, and numbers of usual size; once a command."""
+    """Take `true` and `false` alone for flags, numbers of usual size, and no list of nothing; once a command."""
     for option in command.params:
         kind = option.type
         if isinstance(kind, click.types.BoolParamType) and not isinstance(kind, _TrueOrFalse):
@@ -285,7 +303,11 @@ def _read_strictly(command: click.Command) -> None:
         elif isinstance(kind, click.types.IntParamType | click.types.FloatParamType) and "convert" not in vars(kind):
             # click.INT and click.FLOAT are everybody's.
             option.type = kind = copy.copy(kind)
-            vars(kind)["convert"] = _of_usual_size(kind.convert, kind.fail)
+            noun = "whole number" if isinstance(kind, click.types.IntParamType) else "number"
+            vars(kind)["convert"] = _of_usual_size(kind.convert, kind.fail, noun)
+        if option.multiple and "split_envvar_value" not in vars(option.type):
+            option.type = kind = copy.copy(option.type)
+            vars(kind)["split_envvar_value"] = _of_something(kind.split_envvar_value, kind.fail)
     if isinstance(command, click.Group) and not isinstance(command, LazyGroup):
         for each in command.commands.values():
             _read_strictly(each)

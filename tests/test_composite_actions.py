@@ -244,6 +244,32 @@ def test_a_flag_that_is_neither_true_nor_false_is_refused(words, variable, word,
     assert f"'{word}' is neither true nor false." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "variable"),
+    [
+        (["load"], "CHAMIPERF_IN_LOAD_SCENARIOS"),
+        (["compare"], "CHAMIPERF_IN_COMPARE_FAIL_ON"),
+        (["drill"], "CHAMIPERF_IN_DRILL_EFFECTS"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_list_of_blanks_is_refused(words, variable, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, "  ")
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "there is nothing but blanks. Leave it out, or name something." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "noun"), [("--vus", "a whole number"), ("--rate", "a number")])
+def test_a_word_in_place_of_a_number_is_told_in_the_readers_language(option, noun, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["load", option, "many"])
+    assert ended.value.code == 2
+    assert f"Invalid value for '{option}': 'many' is not {noun}." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("word", "lines"), [("true", 5), ("false", 0), ("", 0)])
 def test_a_flag_is_what_it_says(word, lines, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)

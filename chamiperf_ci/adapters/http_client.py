@@ -46,7 +46,7 @@ def check_url(url: str, *, where: str, query: bool = False) -> str:
     """
     problem = _problem(url.partition("?")[0] if query else url)
     if problem is not None:
-        raise ConfigurationError(problem, where=where, remedy="Give a URL such as http://127.0.0.1:27778.")
+        raise ConfigurationError(problem, where=where, remedy="Write http:// or https://, then the host and the port.")
     return url.strip().rstrip("/")
 
 

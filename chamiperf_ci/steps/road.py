@@ -152,7 +152,7 @@ def problem(name: str, url: str, answer: object) -> ToolkitError | None:
             remedy="Use a certificate with the host among its alternative names (SAN), and name its CA with --ca-file.",
         )
     if code == _NO_URL:
-        return ConfigurationError(why, where=where, remedy="Give a URL such as http://127.0.0.1:27778.")
+        return ConfigurationError(why, where=where, remedy="Write http:// or https://, then the host and the port.")
     if code not in _NAMES and _is_name(url):
         return StackUnreachable(
             why,

@@ -43,7 +43,7 @@ def _target(url, *allowed):
 def test_a_malformed_url_is_refused_and_not_repeated(url, wrong):
     with pytest.raises(ConfigurationError) as refused:
         check_url(url, where="--smd-url")
-    assert str(refused.value) == f"{wrong} (--smd-url). Give a URL such as http://127.0.0.1:27778."
+    assert str(refused.value) == f"{wrong} (--smd-url). Write http:// or https://, then the host and the port."
 
 
 def test_a_base_url_loses_its_trailing_slash():

@@ -61,7 +61,7 @@ def test_a_malformed_url_is_one_line(tmp_path, name):
         2,
         (
             "chamiperf: not an http or https URL (--bss-url or CHAMICORE_TEST_BSS_URL). "
-            "Give a URL such as http://127.0.0.1:27778.\n"
+            "Write http:// or https://, then the host and the port.\n"
         ),
     )
 

@@ -1,6 +1,5 @@
 """`pull-request.yml` as an adopter copies it, with the scripts of examples/compose: two builds side by side."""
 
-import json
 import subprocess
 
 import harness
@@ -10,6 +9,7 @@ from chamicore_standin import faulting, lifecycle
 from chamiperf_ci.models import faults
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Verdict
+from chamiperf_ci.verdict.change import PAIRS_TO_DECIDE
 
 pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
 
@@ -81,14 +81,21 @@ def push(adopter, branch, build):
     return said.stdout.strip()
 
 
+def pairs_of(ran):
+    """The runs of each pair: of the build under review, and of the branch to merge into."""
+    runs = ran.artifacts / "chamiperf-pull-request-1" / "runs"
+    news = sorted(runs.glob("boot_storm.pair-*.new.json"))
+    read = [Run.model_validate_json(file.read_text()) for file in news]
+    return [
+        (new, Run.model_validate_json(file.with_name(file.name.replace(".new.", ".old.")).read_text()))
+        for new, file in zip(read, news, strict=True)
+    ]
+
+
 def require_slower_head(ran):
     """The build under review is the slower one, by each side's fastest answer, which no busy machine makes faster."""
-    runs = ran.artifacts / "chamiperf-pull-request-1" / "runs"
-    new, old = (
-        Run.model_validate_json((runs / f"boot_storm.pair-1.{side}.json").read_text()).series[0]
-        for side in ("new", "old")
-    )
-    assert new.phases["sustained"].min > 15 > old.phases["sustained"].min
+    for new, old in pairs_of(ran):
+        assert new.series[0].phases["sustained"].min > 15 > old.series[0].phases["sustained"].min
 
 
 def test_the_labelled_commit_is_measured_beside_the_branch_to_merge_into(adopter, hub, pull):
@@ -164,11 +171,15 @@ def test_a_deploy_script_of_five_lines_is_enough(adopter, hub, pull):
     payload = {"action": "labeled", "label": {"name": "performance"}, "pull_request": pull}
     ran = adopter.run("pull-request.yml", event="pull_request", payload=payload)
     assert ran.jobs == {"measure": "failure", "comment": "success"}, ran.log
-    text = (ran.artifacts / "chamiperf-verdict-pull-request-1" / "verdict.json").read_text()
-    assert Verdict.model_validate(json.loads(text)).outcome.word == "regression", ran.summaries["measure"]
+    require_slower_head(ran)
     (comment,) = hub.comments
     assert comment["pull"] == 7
-    assert "<code>boot_storm</code> got slower" in comment["body"]
+    # A busy machine may spoil more pairs than one; the comment then says that too few decide.
+    are_enough = sum(new.valid and old.valid for new, old in pairs_of(ran)) >= PAIRS_TO_DECIDE
+    said = "<code>boot_storm</code> got slower" if are_enough else "five are needed to decide"
+    assert said in comment["body"]
+    text = (ran.artifacts / "chamiperf-verdict-pull-request-1" / "verdict.json").read_text()
+    assert (Verdict.model_validate_json(text).outcome.word == "regression") == are_enough
 
 
 def test_two_builds_that_run_already_need_their_addresses_alone(adopter, hub, pull, make_stack):

@@ -367,7 +367,7 @@ def settings(environment: Mapping[str, str], target: Target, *, native_histogram
         raise ConfigurationError(
             "there is no Prometheus to write to",
             where=f"--remote-write, and {URL} is empty",
-            remedy=f"Set {URL}=http://HOST:9090{RECEIVER}, or give the target's Prometheus.",
+            remedy=f"Set {URL} to the address that ends in {RECEIVER}, or give the target's Prometheus.",
         )
     check_url(url, where=URL, query=True)
     ours = {f"{PREFIX}TREND_STATS": STATISTICS, f"{PREFIX}STALE_MARKERS": "true"}
