@@ -124,7 +124,8 @@ def test_without_a_name_only_the_files_general_hosts_may_be_loaded():
         ),
         pytest.param(
             GivenTarget(services={Service.BSS: "127.0.0.1:27778"}),
-            "not an http or https URL (--bss-url or CHAMICORE_TEST_BSS_URL). Write http:// or https://, then the host and the port.",
+            "not an http or https URL (--bss-url or CHAMICORE_TEST_BSS_URL). "
+            "Write http:// or https://, then the host and the port.",
             id="malformed URL",
         ),
         pytest.param(

@@ -15,7 +15,7 @@ from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import CHAMICORE, StackKind, Target
 from chamiperf_ci.models.vocabulary import Statistic
 from chamiperf_ci.render.columns import Column, table
-from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, apply, usual_rest_s
+from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, apply, choose_scenarios, usual_rest_s
 from chamiperf_ci.steps.load.volume import Work, plan_of, work_of
 
 FILES_KEPT = 500
@@ -260,7 +260,9 @@ def assign(profile: Profile, scenario: str, options: LoadOptions, spoken: str = 
     Raises:
         ConfigurationError: An option does not fit it.
     """
-    load = apply(profile.scenarios[scenario], options, scenario=scenario)
+    asked = choose_scenarios(options.scenarios, profile)
+    beside = [profile.scenarios[name] for name in asked if name != scenario]
+    load = apply(profile.scenarios[scenario], options, scenario=scenario, beside=beside)
     work = work_of(scenario, load, dialect(spoken))
     return plan_of(
         load,

@@ -209,13 +209,19 @@ def setting(text: str) -> tuple[str, Parameter]:
     return name, value
 
 
-def apply(load: Load, options: LoadOptions, *, scenario: str) -> Load:
+def apply(load: Load, options: LoadOptions, *, scenario: str, beside: Iterable[Load] = ()) -> Load:
     """The load after the options, with the phases placed one after the other.
 
+    Args:
+        load: The profile's.
+        options: What was given; what this load has no place for and one beside it has, is that one's.
+        scenario: Its name.
+        beside: The profile's loads of the other scenarios that were asked for.
+
     Raises:
-        ConfigurationError: A value was given that this load has no place for, or no phase is left.
+        ConfigurationError: A value was given that no load has a place for, or no phase is left.
     """
-    _check_places(load, options, scenario)
+    _check_places(load, options, scenario, tuple(beside))
     phases = _levelled(load, options)
     phases = tuple(
         phase.model_copy(update={"duration_s": options.durations_s.get(phase.name, phase.duration_s)})
@@ -230,7 +236,7 @@ def apply(load: Load, options: LoadOptions, *, scenario: str) -> Load:
             "pace_s": load.pace_s if options.pace is None else options.pace,
             "windows": options.windows or load.windows,
             "request_timeout_s": options.request_timeout or load.request_timeout_s,
-            "parameters": {**load.parameters, **options.settings},
+            "parameters": {name: options.settings.get(name, value) for name, value in load.parameters.items()},
         }
     )
 
@@ -245,35 +251,39 @@ def placed(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
     return tuple(result)
 
 
-def _check_places(load: Load, options: LoadOptions, scenario: str) -> None:
+def _check_places(load: Load, options: LoadOptions, scenario: str, beside: tuple[Load, ...]) -> None:
+    elsewhere = [_misplaced(other, options) for other in beside]
+    wrong = [text for text in _misplaced(load, options) if all(text in texts for texts in elsewhere)]
+    wrong += [
+        f"--set {name}: {value!r} is not {_KINDS[type(load.parameters[name])]}"
+        for name, value in options.settings.items()
+        if name in load.parameters and not _fits(value, load.parameters[name])
+    ]
+    if wrong:
+        known = ", ".join(load.parameters) or "none"
+        names = ", ".join(phase.name for phase in load.phases)
+        raise ConfigurationError(
+            "; ".join(wrong),
+            where=f"{scenario}: phases {names}; parameters {known}",
+            remedy="Leave it out, or choose another scenario or profile.",
+        )
+
+
+def _misplaced(load: Load, options: LoadOptions) -> list[str]:
+    """What was given and has no place in a load; to leave out a phase that is not there is no mistake."""
     names = [phase.name for phase in load.phases]
     has_vus = any(phase.vus for phase in load.phases)
     has_rate = any(phase.rate for phase in load.phases)
-    misplaced = [
-        *(f"--{name}: there is no such phase" for name in options.durations_s if name not in names),
+    has_iterations = any(phase.iterations for phase in load.phases)
+    return [
+        *(f"--{name}: there is no such phase" for name, s in options.durations_s.items() if s and name not in names),
         *(["--vus: this load is arrivals only"] if options.vus is not None and not has_vus else []),
         *(["--rate: this load has no arrivals"] if options.rate is not None and not has_rate else []),
         *(["--spike-vus: no spike of VUs"] if options.spike_vus is not None and not _spikes(load, "vus") else []),
         *(["--spike-rate: no spike of arrivals"] if options.spike_rate and not _spikes(load, "rate") else []),
-        *(
-            ["--iterations: no phase ends after a number of them"]
-            if options.iterations and not any(phase.iterations for phase in load.phases)
-            else []
-        ),
+        *(["--iterations: no phase ends after a number of them"] if options.iterations and not has_iterations else []),
         *(f"--set {name}: unknown" for name in options.settings if name not in load.parameters),
-        *(
-            f"--set {name}: {value!r} is not {_KINDS[type(load.parameters[name])]}"
-            for name, value in options.settings.items()
-            if name in load.parameters and not _fits(value, load.parameters[name])
-        ),
     ]
-    if misplaced:
-        known = ", ".join(load.parameters) or "none"
-        raise ConfigurationError(
-            "; ".join(misplaced),
-            where=f"{scenario}: phases {', '.join(names)}; parameters {known}",
-            remedy="Leave it out, or choose another scenario or profile.",
-        )
 
 
 def _fits(value: Parameter, profiles: Parameter) -> bool:

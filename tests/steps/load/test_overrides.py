@@ -5,7 +5,7 @@ from made_loads import storm
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import Phase
-from chamiperf_ci.steps.load.request import LoadOptions, apply, describe
+from chamiperf_ci.steps.load.request import LoadOptions, apply, choose_scenarios, describe, read_profile
 
 
 def _apply(load=None, **changes):
@@ -65,6 +65,29 @@ def test_the_power_on_instant_belongs_to_the_sustained_phase():
 def test_a_value_without_a_place_is_refused_and_never_ignored(changes, text):
     with pytest.raises(ConfigurationError, match=text):
         _apply(**changes)
+
+
+@pytest.mark.parametrize("scenario", choose_scenarios(["all"], read_profile("demo")))
+def test_what_the_action_at_the_root_sets_by_itself_fits_each_scenario(scenario):
+    loads = read_profile("demo").scenarios
+    own = {"durations_s": {"spike": 0.0, "sustained": 30.0}}
+    apply(loads[scenario], LoadOptions(**own), scenario=scenario)
+    apply(loads[scenario], LoadOptions(**own, vus=50), scenario=scenario, beside=[loads["boot_storm"]])
+
+
+def test_a_phase_that_is_not_there_can_be_left_out():
+    assert _apply(durations_s={"warm-up": 0.0}) == _apply()
+
+
+def test_of_several_scenarios_each_takes_what_it_has_a_place_for():
+    arrivals = storm(model="open", phases=(Phase(name="sustained", duration_s=1, from_rate=1, to_rate=1),))
+    options = LoadOptions(vus=5, durations_s={"spike": 3.0}, settings={"mix": 1})
+    mixed = storm(parameters={"mix": 0})
+    changed = apply(arrivals, options, scenario="mixed_boot_path", beside=[mixed])
+    assert changed == apply(arrivals, LoadOptions(), scenario="mixed_boot_path")
+    assert apply(mixed, options, scenario="boot_storm", beside=[arrivals]).parameters == {"mix": 1}
+    with pytest.raises(ConfigurationError, match="--spike: there is no such phase"):
+        apply(arrivals, options, scenario="mixed_boot_path", beside=[arrivals])
 
 
 @pytest.mark.parametrize(
