@@ -3,6 +3,7 @@
 Nothing here asserts that a generator was healthy: tests share their machine.
 """
 
+import re
 import subprocess
 import sys
 import time
@@ -100,6 +101,33 @@ def test_a_machine_that_dies_and_one_of_another_plan_are_named(shards, tmp_path)
     # A third of what all three would have sent: nothing is scaled up.
     assert sum(each.requests for each in run.traffic if each.phase == "sustained") <= 260
     assert len(list((tmp_path / "out" / "shards").iterdir())) == 3
+
+
+@pytest.mark.e2e
+def test_of_processes_of_which_one_dies_the_figures_of_the_others_are_kept(seeded, tmp_path):
+    state, seed = seeded
+    load = [sys.executable, "-m", "chamiperf_ci.commands.load", "--target", "embedded", "--seed-file", seed, *LOAD]
+    process = subprocess.Popen(
+        [*map(str, load), "--shards", "3"],
+        cwd=tmp_path,
+        env=environment(state, cwd=tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        one = k6_of(process)
+        # Its VUs have asked for something.
+        time.sleep(4)
+        one.kill()
+        said = process.communicate(timeout=120)
+    run = Run.model_validate_json((tmp_path / "out" / "runs" / "boot_storm.json").read_bytes())
+    assert (process.returncode, run.complete) == (3, False), said
+    died = next(each.text for each in run.problems if each.reason is RunReason.GENERATOR_DIED)
+    assert re.match(r"k6 exit code -9 of process [123] of 3, killed", died), run.problems
+    assert any("left no summary: the figures are the others'" in text for text in run.warnings), run.warnings
+    assert sum(each.requests for each in run.traffic) > 0
+    assert run.fingerprint.shards == 3
 
 
 @pytest.mark.e2e

@@ -198,7 +198,9 @@ class K6Outcome:
         """One sentence on the end, with k6's own words where there are any."""
         said = self.thrown or self.errors
         words = f": {said[0].text}" if said and self.ending is not Ending.COMPLETE else ""
-        return f"k6 exit code {self.code}, {meaning_of(self.code).text}{words}"
+        worst = next(index for index, end in enumerate(self.ends) if end.code == self.code)
+        which = f" of process {worst + 1} of {len(self.ends)}" if len(self.ends) > 1 else ""
+        return f"k6 exit code {self.code}{which}, {meaning_of(self.code).text}{words}"
 
 
 def run_k6(

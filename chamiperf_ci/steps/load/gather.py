@@ -107,7 +107,7 @@ def whole(shards: Sequence[ShardRun]) -> Run:
     fit = sorted_out.fit
     first = next(iter(fit or sorted(shards, key=lambda each: each.shard.index)))
     parts = [each.summary for each in fit if each.summary is not None]
-    summary, unsure, said = merging.merged(parts)
+    summary, unsure, said = merging.merged(parts, of=len(parts))
     those = fit or [first]
     problems = [
         *sorted_out.problems,

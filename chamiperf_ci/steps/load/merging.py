@@ -24,6 +24,7 @@ from chamiperf_ci.models.run import (
     Uncertain,
     Window,
 )
+from chamiperf_ci.models.shard import shard_name
 
 QUANTILES = (1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 97.5, 99.0, 99.5, 99.9, 99.95, 99.99)
 """Percentages that a run's file keeps; `k6/lib/options.js` asks for the same where nothing else is planned."""
@@ -199,23 +200,33 @@ def _leftmost(values: Sequence[float], shares: Sequence[float]) -> list[float]:
 
 
 def summaries_of(outcome: K6Outcome) -> tuple[tuple[ScriptSummary, ...], tuple[str, ...]]:
-    """Each process's summary, none where one left nothing that can be read; what to warn of."""
-    summaries = []
-    for end in outcome.ends:
-        if end.summary is None:
-            return (), ()
+    """The summaries that its processes left and that can be read; what to warn of."""
+    summaries, warnings, lost = [], [], []
+    of = len(outcome.ends)
+    for index, end in enumerate(outcome.ends):
         try:
-            summaries.append(ScriptSummary.model_validate(end.summary))
+            if end.summary is not None:
+                summaries.append(ScriptSummary.model_validate(end.summary))
+                continue
         except ValidationError as error:
-            return (), (f"the script's summary cannot be read: {first_wrong(error, ScriptSummary)}",)
-    return tuple(summaries), ()
+            warnings.append(f"the script's summary cannot be read: {first_wrong(error, ScriptSummary)}")
+        lost.append(shard_name(index, of))
+    if lost and summaries:
+        text = f"{', '.join(lost)} left no summary: the figures are the others', and nothing is scaled up for it"
+        warnings.append(text)
+    return tuple(summaries), tuple(warnings)
 
 
 def merged(
-    summaries: Sequence[ScriptSummary],
+    summaries: Sequence[ScriptSummary], *, of: int = 1
 ) -> tuple[ScriptSummary | None, tuple[Uncertain, ...], tuple[str, ...]]:
-    """The load's summary, None of nothing; what it leaves open; what to warn of."""
-    if len(summaries) < 2:  # noqa: PLR2004 - what one process measured is exact
+    """The load's summary, None of nothing; what it leaves open; what to warn of.
+
+    Args:
+        summaries: What is there; one alone is taken as it is, with all its quantiles.
+        of: How many there should be.
+    """
+    if not summaries or of == len(summaries) == 1:
         return next(iter(summaries), None), (), ()
     unsure = uncertain(summaries)
     warning = f"{len(summaries)} processes shared the load: counts are exact, quantiles read off their distributions"
@@ -226,7 +237,7 @@ def merged(
             f"; {len(unsure)} are known to more than 1 %, of {worst.endpoint} {worst.quantile} ({where}) only that it "
             f"lies between {worst.low:.3g} and {worst.high:.3g}"
         )
-    return merge(summaries), unsure, (warning,)
+    return merge(summaries), unsure, (warning,) if len(summaries) == of else ()
 
 
 def merge(parts: Sequence[ScriptSummary]) -> ScriptSummary:

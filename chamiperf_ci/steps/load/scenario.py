@@ -507,8 +507,8 @@ class _Aftermath:
         """Read what k6 left and judge whether it was a measurement; asks nobody anything."""
         outcome = self.outcome
         parts, unread = merging.summaries_of(outcome)
-        summary, unsure, warnings = merging.merged(parts)
-        ended = validity.ended_badly(outcome, has_summary=summary is not None)
+        summary, unsure, warnings = merging.merged(parts, of=len(outcome.ends))
+        ended = validity.ended_badly(outcome, has_summary=len(parts) == len(outcome.ends))
         found = Findings(
             started_at=outcome.started_at,
             ended_at=outcome.ended_at,

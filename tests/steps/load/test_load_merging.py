@@ -253,13 +253,22 @@ def test_one_process_is_taken_as_it_is():
 
 def test_several_processes_are_merged_with_a_warning():
     dumped = summary().model_dump(mode="json")
-    whole, _, warnings = merged(summaries_of(_outcome(dumped, dumped))[0])
+    whole, _, warnings = merged(summaries_of(_outcome(dumped, dumped))[0], of=2)
     assert whole is not None
     assert "2 processes shared the load" in warnings[0]
 
 
-def test_a_part_that_is_missing_leaves_nothing():
-    assert summaries_of(_outcome(summary().model_dump(mode="json"), None)) == ((), ())
+def test_a_part_that_is_missing_leaves_the_others_as_they_are():
+    one = summary()
+    parts, warnings = summaries_of(_outcome(one.model_dump(mode="json"), None))
+    assert (parts, warnings) == (
+        (one,),
+        ("shard 2 of 2 left no summary: the figures are the others', and nothing is scaled up for it",),
+    )
+    whole, _, said = merged(parts, of=2)
+    assert whole is not None
+    assert (whole.iterations, whole.traffic, said) == (one.iterations, one.traffic, ())
+    assert summaries_of(_outcome(None, None)) == ((), ())
     assert merged(()) == (None, (), ())
 
 
