@@ -142,7 +142,7 @@ def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, printed:
 def _summary(done: Seed) -> str:
     resolved = sum(rate.resolved for rate in done.rates)
     speed = f"{done.objects_per_s:,.0f} objects/s in {done.seconds:.1f} s"
-    rate = f"written by single POSTs at {speed}, {resolved:,} conflicts settled"
+    rate = f"written at {speed}, {resolved:,} conflicts settled"
     lines = [
         f"{done.nodes:,} nodes of run {done.run_id} are on {done.environment}: {in_words(done.counts)}",
         rate if done.rates else "all were there already; the rate at which they were written is not known",

@@ -22,6 +22,7 @@ from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
 from chamiperf_ci.adapters.files import PRODUCER, built_script, first_wrong, read_document, write_document
 from chamiperf_ci.adapters.http_client import read_ca
 from chamiperf_ci.adapters.k6 import K6Binary, StopRequest
+from chamiperf_ci.adapters.k6.command import collecting
 from chamiperf_ci.adapters.kubernetes import GROUP, VERSION, Kubernetes, Runner
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.plan import Plan
@@ -52,6 +53,7 @@ _BEGUN: Final = "chamiperf-summary-begin"
 _GOOD_ENDS: Final = frozenset({0, 99})
 _NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,50}[a-z0-9])?")
 _POLL_S: Final = 5.0
+_OF_THE_LIMIT: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +220,13 @@ def manifests(job: Job, plan: Plan, runners: Runners, run_id: str) -> list[dict[
     meta = {"name": runners.name, "namespace": runners.namespace, "labels": {"app.kubernetes.io/part-of": "chamiperf"}}
     plain = [{"name": name, "value": value} for name, value in variables.items()]
     common: dict[str, Any] = {"image": runners.image, "automountServiceAccountToken": "false"}
-    memory = f"{math.ceil(plan.share(runners.count).memory_mb)}M"
+    share_mb = plan.share(runners.count).memory_mb
+    memory = f"{math.ceil(share_mb)}M"
     resources = {"requests": {"cpu": f"{runners.cores:g}", "memory": memory}, "limits": {"memory": memory}}
-    gogc = [] if plan.gogc is None else [{"name": "GOGC", "value": str(plan.gogc)}]
-    runner = {**common, "env": [*plain, *gogc, *_secrets(job, runners)], "resources": resources}
+    # A container is killed at its limit, so the heap stays a little below.
+    rarely = {} if plan.gogc is None else collecting(plan.gogc, _OF_THE_LIMIT * share_mb, least_mb=0)
+    collected = [{"name": name, "value": value} for name, value in rarely.items()]
+    runner = {**common, "env": [*plain, *collected, *_secrets(job, runners)], "resources": resources}
     if runners.volume is not None:
         runner["volumes"] = [{"name": "results", "persistentVolumeClaim": {"claimName": runners.volume}}]
         runner["volumeMounts"] = [{"name": "results", "mountPath": _RESULTS}]

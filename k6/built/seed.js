@@ -240,7 +240,7 @@
             return JSON.parse('{"kind":"bootparams","service":"bss","path":"/boot/v1/bootparameters","key":"{mac}","one":"/boot/v1/bootparameters?mac={key}","items":"","each":"macs","owner":"{mac}","conflict":[400],"gone":[400,404],"settle":"put","mark":["\\"http://images.example/{id}/vmlinuz\\""],"body":{"macs":["{mac}"],"kernel":"http://images.example/{id}/vmlinuz","initrd":"http://images.example/{id}/initrd.img","params":"console=ttyS0 chamiperf.node={id} ip=dhcp"},"shows":{"kernel":"http://images.example/{id}/vmlinuz","initrd":"http://images.example/{id}/initrd.img","params":"console=ttyS0 chamiperf.node={id} ip=dhcp"},"changed":["chamiperf.changed={id} "],"requests":{"put":{"path":"/boot/v1/bootparameters","contains":[]},"change":{"path":"/boot/v1/bootparameters","body":{"macs":["{mac}"],"params":"console=ttyS0 chamiperf.changed={id} ip=dhcp"}},"delete":{"path":"/boot/v1/bootparameters","body":{"macs":["{key}"]}}}}');
         }
         throw new Error("there is no " + whole);
-    }, shapeOf = name => entry(`objects.${name}`), scenarioOf = name => entry("scenarios")?.[name] ?? {}, identityOf = () => ({
+    }, routeOf = name => entry(`routes.${name}`), shapeOf = name => entry(`objects.${name}`), scenarioOf = name => entry("scenarios")?.[name] ?? {}, identityOf = () => ({
         id: entry("id"),
         bmc: entry("bmc"),
         ip_from: entry("ip_from")
@@ -357,7 +357,12 @@
                 }
             }
         };
-    }, nodeCount = () => plan.identities.nodes, seeded = () => namesOf(plan.identities.run_id, plan.identities.network, identityOf()), written = () => namesOf(plan.identities.written_run_id, plan.identities.network, identityOf()), {get: get, request: request$1} = http;
+    }, nodeCount = () => plan.identities.nodes, seeded = () => namesOf(plan.identities.run_id, plan.identities.network, identityOf()), written = () => namesOf(plan.identities.written_run_id, plan.identities.network, identityOf()), route = (name, more = {}) => endpoint({
+        name: name,
+        names: seeded(),
+        ...routeOf(name),
+        ...more
+    }), {get: get, request: request$1} = http;
     __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
     const paramsOf = ({own: own, params: params}, index, key) => null === own ? params : {
         ...params,
@@ -367,7 +372,7 @@
         }
     }, send = (to, index, key, body) => {
         const {method: method} = to, params = null === to.own ? to.params : paramsOf(to, index, key), url = to.url(index, key);
-        return "GET" === method ? get(url, params) : request$1(method, url, to.body && to.body(index, key), params);
+        return "GET" === method ? get(url, params) : request$1(method, url, body ?? (to.body && to.body(index, key)), params);
     }, judge = (to, response, index, key) => {
         const {status: status} = response;
         return 200 === status || status > 200 && status < 300 && "GET" !== to.method ? shows(to, response, index, key) || fail(to, response, "content") : (429 === status ? apart.add(1, {
@@ -411,7 +416,7 @@
     }, adopt = shared => {
         shared ? bear(shared.token, shared.at + 1e3 * shared.life_s * (.6 + Math.random() * (.9 - .6))) : renewAt = Date.now() + 1e3;
     }, request = () => {
-        const response = http.post(plan.urls.auth + entry("routes.token").path, grantBody(plan.credential), {
+        const response = http.post(plan.urls.auth + routeOf("token").path, grantBody(plan.credential), {
             headers: {
                 "Content-Type": "application/json"
             },
@@ -535,7 +540,7 @@
     }, seedKinds = (names, measured = []) => entry("seed_order").map(name => {
         const {implied: implied = !1} = shapeOf(name), kind = kindOf(name, names, implied ? measured.filter(verb => "create" !== verb) : measured);
         return kind.implied = implied, kind;
-    }), stored = (kind, index, response) => {
+    }), store = (kind, index) => kind.implied || stored(kind, index, patiently(() => send(kind.to("create"), index))), stored = (kind, index, response) => {
         if (kind.conflict.includes(response.status)) {
             const settled = settle(kind, index);
             return objects.add(1, settled ? kind.tags.resolved : kind.tags.failed), settled;
@@ -1147,6 +1152,10 @@
         },
         shard: ownShard,
         own: items => ((items, {index: index, of: of}) => items.filter((_, i) => i % of === index))(items, ownShard())
+    }, parameter = (name, otherwise) => {
+        const value = plan.load.parameters[name] ?? otherwise;
+        if (typeof value != typeof otherwise) throw new Error(`parameter ${name} is ${value}, expected a ${typeof otherwise}`);
+        return value;
     };
     var given;
     given = (() => {
@@ -1171,11 +1180,21 @@
         kinds: new Set,
         progress: ""
     };
-    const FIRST = (() => {
-        const value = plan.load.parameters.first ?? 0;
-        if ("number" != typeof value) throw new Error(`parameter first is ${value}, expected a number`);
-        return value;
-    })(), KINDS = seedKinds(seeded(), [ "create" ]).filter(({implied: implied}) => !implied), complete = new metrics.Trend("chamiperf_node_complete", !0), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = (given => declared ? (spec => {
+    const FIRST = parameter("first", 0), GROUP = parameter("group", 1), KINDS = seedKinds(seeded(), [ "create" ]).filter(({implied: implied}) => !implied), BULK = `${KINDS[0].name}-bulk`, MANY = GROUP > 1 && (name => {
+        try {
+            return void 0 !== routeOf(name);
+        } catch {
+            return !1;
+        }
+    })(BULK) ? ((kind, name) => {
+        const {items: field} = routeOf(name), item = template(JSON.stringify(shapeOf(kind.name).body), kind.names), listed = nodes => `[${nodes.map(node => item(node)).join(",")}]`;
+        return {
+            to: route(name, {
+                names: kind.names
+            }),
+            body: nodes => field ? `{"${field}":${listed(nodes)}}` : listed(nodes)
+        };
+    })(KINDS[0], BULK) : null, complete = new metrics.Trend("chamiperf_node_complete", !0), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = (given => declared ? (spec => {
         (() => {
             const entry = catalogued();
             if (!entry) return;
@@ -1278,7 +1297,10 @@
             }
         };
     })(given) : {})({
-        runs: ({iterations: iterations}) => iterations(() => "seedOneNode"),
+        runs: ({iterations: iterations}) => iterations(() => "seedOneGroup"),
+        setup: () => ({
+            bulk: null !== MANY && ![ 404, 405, 501 ].includes(send(MANY.to, 0, void 0, MANY.body([])).status)
+        }),
         figures: figures => {
             const {count: count = 0, max: max = NaN} = figures.distribution("chamiperf_node_complete") ?? {}, rate = figures.rate(count * KINDS.length, max / 1e3);
             return [ figures.higherIsBetter("nodes seeded", "nodes", count), figures.higherIsBetter("objects seeded", "objects/s", rate, {
@@ -1286,7 +1308,7 @@
             }) ];
         }
     });
-    exports.handleSummary = handleSummary, exports.options = options, exports.seedOneNode = ({credential: credential}) => {
+    exports.handleSummary = handleSummary, exports.options = options, exports.seedOneGroup = ({credential: credential, bulk: bulk}) => {
         authorize(credential), (() => {
             const {phase: phase, window: window, endMs: endMs} = ((phases, windows, elapsedMs) => {
                 let current = 0;
@@ -1317,8 +1339,13 @@
                 tags.phase = phase, null === window ? delete tags.window : tags.window = window;
             })(phase, window);
         })();
-        const node = FIRST + (scenario$1 ??= exec.scenario, scenario$1.iterationInTest);
-        KINDS.every(kind => ((kind, index) => kind.implied || stored(kind, index, patiently(() => send(kind.to("create"), index))))(kind, node)) && complete.add(elapsedMs());
+        const first = FIRST + (scenario$1 ??= exec.scenario, scenario$1.iterationInTest * GROUP), nodes = range(first, Math.min(GROUP, nodeCount() - first)), kinds = bulk && (nodes => {
+            const {to: to, body: body} = MANY, answer = send(to, 0, void 0, body(nodes));
+            return !(answer.status < 200 || answer.status > 299 || !shows(to, answer, 0) || (kind = KINDS[0], 
+            count = nodes.length, objects.add(count, kind.tags.created), 0));
+            var kind, count;
+        })(nodes) ? KINDS.slice(1) : KINDS;
+        for (const node of nodes) kinds.every(kind => store(kind, node)) && complete.add(elapsedMs());
     }, exports.setup = setup, exports.teardown = teardown;
 })() : (() => {
     "use strict";
@@ -1513,7 +1540,7 @@
             return JSON.parse('{"kind":"bootparams","service":"bss","path":"/boot/v1/bootparameters","key":"{mac}","one":"/boot/v1/bootparameters?mac={key}","items":"","each":"macs","owner":"{mac}","conflict":[400],"gone":[400,404],"settle":"put","mark":["\\"http://images.example/{id}/vmlinuz\\""],"body":{"macs":["{mac}"],"kernel":"http://images.example/{id}/vmlinuz","initrd":"http://images.example/{id}/initrd.img","params":"console=ttyS0 chamiperf.node={id} ip=dhcp"},"shows":{"kernel":"http://images.example/{id}/vmlinuz","initrd":"http://images.example/{id}/initrd.img","params":"console=ttyS0 chamiperf.node={id} ip=dhcp"},"changed":["chamiperf.changed={id} "],"requests":{"put":{"path":"/boot/v1/bootparameters","contains":[]},"change":{"path":"/boot/v1/bootparameters","body":{"macs":["{mac}"],"params":"console=ttyS0 chamiperf.changed={id} ip=dhcp"}},"delete":{"path":"/boot/v1/bootparameters","body":{"macs":["{key}"]}}}}');
         }
         throw new Error("there is no " + whole);
-    }, shapeOf = name => entry(`objects.${name}`), fold = runId => {
+    }, routeOf = name => entry(`routes.${name}`), shapeOf = name => entry(`objects.${name}`), fold = runId => {
         let hash = 2166136261;
         for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
         return 1048575 & (hash ^ hash >>> 20);
@@ -1592,7 +1619,48 @@
         "Content-Type": "application/json"
     };
     let gaveEvidence = !1;
-    const {get: get, request: request$1} = http;
+    const endpoint = ({name: name, service: service, method: method, path: path, names: names, body: body, contains: contains = [], ...more}) => {
+        const {open: open = !1, headers: headers, tolerates: tolerates = null, measured: measured = !0} = more, timeout = 1e3 * (plan.load.request_timeout_s ?? 30), withBody = "GET" !== method && "DELETE" !== method, texts = [];
+        for (let i = 0; i < contains.length; i += 1) texts[i] = template(contains[i], names);
+        return {
+            name: name,
+            service: service,
+            method: method,
+            url: template(plan.urls[service] + path, names),
+            body: void 0 === body ? null : template(JSON.stringify(body), names),
+            contains: texts,
+            tolerates: tolerates,
+            own: void 0 === headers ? null : Object.entries(headers).map(([key, text]) => [ key, template(text, names) ]),
+            params: {
+                tags: {
+                    name: name
+                },
+                timeout: timeout,
+                ...open && !withBody ? {} : {
+                    headers: open ? OPEN : authorized
+                }
+            }
+        };
+    }, seeded = () => ((runId, network, forms) => {
+        const hash = (1048576 | fold(runId)).toString(16).slice(1);
+        return {
+            id: namedBy(forms.id, runId),
+            bmc: namedBy(forms.bmc ?? "", runId),
+            mac: macsOf(hash, ":"),
+            mac_encoded: macsOf(hash, "%3A"),
+            mac_plain: macsOf(hash, ""),
+            ip: addressesOf(network, "run" === forms.ip_from ? fold(runId) : 0)
+        };
+    })(plan.identities.run_id, plan.identities.network, {
+        id: entry("id"),
+        bmc: entry("bmc"),
+        ip_from: entry("ip_from")
+    }), route = (name, more = {}) => endpoint({
+        name: name,
+        names: seeded(),
+        ...routeOf(name),
+        ...more
+    }), {get: get, request: request$1} = http;
     __ENV.CHAMIPERF_PLAN ? http.setResponseCallback(null) : http.setResponseCallback(http.expectedStatuses(200, 201, 202, 204, 207));
     const send = (to, index, key, body) => {
         const {method: method} = to, params = null === to.own ? to.params : (({own: own, params: params}, index, key) => null === own ? params : {
@@ -1602,7 +1670,7 @@
                 ...Object.fromEntries(own.map(([name, text]) => [ name, text(index, key) ]))
             }
         })(to, index, key), url = to.url(index, key);
-        return "GET" === method ? get(url, params) : request$1(method, url, to.body && to.body(index, key), params);
+        return "GET" === method ? get(url, params) : request$1(method, url, body ?? (to.body && to.body(index, key)), params);
     }, judge = (to, response, index, key) => {
         const {status: status} = response;
         return 200 === status || status > 200 && status < 300 && "GET" !== to.method ? shows(to, response, index, key) || fail(to, response, "content") : (429 === status ? apart.add(1, {
@@ -1646,7 +1714,7 @@
     }, adopt = shared => {
         shared ? bear(shared.token, shared.at + 1e3 * shared.life_s * (.6 + Math.random() * (.9 - .6))) : renewAt = Date.now() + 1e3;
     }, request = () => {
-        const response = http.post(plan.urls.auth + entry("routes.token").path, grantBody(plan.credential), {
+        const response = http.post(plan.urls.auth + routeOf("token").path, grantBody(plan.credential), {
             headers: {
                 "Content-Type": "application/json"
             },
@@ -1749,33 +1817,13 @@
             const shape = shapeOf(this.name), one = shape.one ?? `${shape.path}/{key}`, asked = {
                 ...REQUESTS[verb](shape, one),
                 ...shape.requests?.[verb]
-            }, request = void 0 === shape.key ? asked : JSON.parse(JSON.stringify(asked).replaceAll("{key}", shape.key));
-            return (({name: name, service: service, method: method, path: path, names: names, body: body, contains: contains = [], ...more}) => {
-                const {open: open = !1, headers: headers, tolerates: tolerates = null, measured: measured = !0} = more, timeout = 1e3 * (plan.load.request_timeout_s ?? 30), withBody = "GET" !== method && "DELETE" !== method, texts = [];
-                for (let i = 0; i < contains.length; i += 1) texts[i] = template(contains[i], names);
-                return {
-                    name: name,
-                    service: service,
-                    method: method,
-                    url: template(plan.urls[service] + path, names),
-                    body: void 0 === body ? null : template(JSON.stringify(body), names),
-                    contains: texts,
-                    tolerates: tolerates,
-                    own: void 0 === headers ? null : Object.entries(headers).map(([key, text]) => [ key, template(text, names) ]),
-                    params: {
-                        tags: {
-                            name: name
-                        },
-                        timeout: timeout,
-                        ...open && !withBody ? {} : {
-                            headers: open ? OPEN : authorized
-                        }
-                    }
-                };
-            })({
+            }, request = void 0 === shape.key ? asked : JSON.parse(JSON.stringify(asked).replaceAll("{key}", shape.key)), of = {
                 name: `${this.name}-${verb}`,
                 measured: this.measured.includes(verb),
-                tolerates: this.tolerates[verb],
+                tolerates: this.tolerates[verb]
+            };
+            return endpoint({
+                ...of,
                 service: shape.service,
                 names: this.names,
                 ...request,
@@ -1783,7 +1831,22 @@
             });
         }
     }
-    const sendIfMatch = (put, index, key, etag) => {
+    const store = (kind, index) => kind.implied || stored(kind, index, patiently(() => send(kind.to("create"), index))), stored = (kind, index, response) => {
+        if (kind.conflict.includes(response.status)) {
+            const settled = settle(kind, index);
+            return objects.add(1, settled ? kind.tags.resolved : kind.tags.failed), settled;
+        }
+        const good = judge(kind.to("create"), response, index);
+        return objects.add(1, good ? kind.tags.created : kind.tags.failed), good;
+    }, settle = (kind, index) => {
+        if (kind.puts) return judge(kind.to("put"), patiently(() => send(kind.to("put"), index, "")), index);
+        const key = kind.ours ? "" : keysOf(kind, index)?.[0];
+        if (void 0 === key || !kind.yields) return !1;
+        const patched = patiently(() => send(kind.to("patch"), index, key));
+        if (400 !== patched.status) return judge(kind.to("patch"), patched, index, key);
+        const found = send(kind.to("get"), index, key);
+        return !!judge(kind.to("get"), found, index, key) && judge(kind.to("put"), sendIfMatch(kind.to("put"), index, key, found.headers.Etag), index, key);
+    }, sendIfMatch = (put, index, key, etag) => {
         const {headers: headers} = put.params;
         put.params.headers = {
             ...headers,
@@ -1802,6 +1865,10 @@
         for (let tried = 1; tried < 4 && BUSY.includes(response.status); tried += 1) k6.sleep(.1 * 2 ** tried * (.5 + Math.random())), 
         response = request();
         return response;
+    }, parameter = (name, otherwise) => {
+        const value = plan.load.parameters[name] ?? otherwise;
+        if (typeof value != typeof otherwise) throw new Error(`parameter ${name} is ${value}, expected a ${typeof otherwise}`);
+        return value;
     };
     var given;
     given = (() => {
@@ -1818,29 +1885,25 @@
         }
         return 0;
     })(plan.load.phases, plan.load.windows);
-    const FIRST = (() => {
-        const value = plan.load.parameters.first ?? 0;
-        if ("number" != typeof value) throw new Error(`parameter first is ${value}, expected a number`);
-        return value;
-    })(), KINDS = ((names, measured = []) => entry("seed_order").map(name => {
+    const FIRST = parameter("first", 0), GROUP = parameter("group", 1), KINDS = ((names, measured = []) => entry("seed_order").map(name => {
         const {implied: implied = !1} = shapeOf(name), kind = ((name, names, measured = [], tolerates = {}) => new Kind(name, names, measured, tolerates))(name, names, implied ? measured.filter(verb => "create" !== verb) : measured);
         return kind.implied = implied, kind;
-    }))(((runId, network, forms) => {
-        const hash = (1048576 | fold(runId)).toString(16).slice(1);
+    }))(seeded(), [ "create" ]).filter(({implied: implied}) => !implied), BULK = `${KINDS[0].name}-bulk`, MANY = GROUP > 1 && (name => {
+        try {
+            return void 0 !== routeOf(name);
+        } catch {
+            return !1;
+        }
+    })(BULK) ? ((kind, name) => {
+        const {items: field} = routeOf(name), item = template(JSON.stringify(shapeOf(kind.name).body), kind.names), listed = nodes => `[${nodes.map(node => item(node)).join(",")}]`;
         return {
-            id: namedBy(forms.id, runId),
-            bmc: namedBy(forms.bmc ?? "", runId),
-            mac: macsOf(hash, ":"),
-            mac_encoded: macsOf(hash, "%3A"),
-            mac_plain: macsOf(hash, ""),
-            ip: addressesOf(network, "run" === forms.ip_from ? fold(runId) : 0)
+            to: route(name, {
+                names: kind.names
+            }),
+            body: nodes => field ? `{"${field}":${listed(nodes)}}` : listed(nodes)
         };
-    })(plan.identities.run_id, plan.identities.network, {
-        id: entry("id"),
-        bmc: entry("bmc"),
-        ip_from: entry("ip_from")
-    }), [ "create" ]).filter(({implied: implied}) => !implied), complete = new metrics.Trend("chamiperf_node_complete", !0), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = {};
-    exports.handleSummary = handleSummary, exports.options = options, exports.seedOneNode = ({credential: credential}) => {
+    })(KINDS[0], BULK) : null, complete = new metrics.Trend("chamiperf_node_complete", !0), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = {};
+    exports.handleSummary = handleSummary, exports.options = options, exports.seedOneGroup = ({credential: credential, bulk: bulk}) => {
         authorize(credential), (() => {
             const {phase: phase, window: window, endMs: endMs} = ((phases, windows, elapsedMs) => {
                 let current = 0;
@@ -1871,22 +1934,14 @@
                 tags.phase = phase, null === window ? delete tags.window : tags.window = window;
             })(phase, window);
         })();
-        const node = FIRST + (scenario$1 ??= exec.scenario, scenario$1.iterationInTest);
-        KINDS.every(kind => ((kind, index) => kind.implied || ((kind, index, response) => {
-            if (kind.conflict.includes(response.status)) {
-                const settled = ((kind, index) => {
-                    if (kind.puts) return judge(kind.to("put"), patiently(() => send(kind.to("put"), index, "")), index);
-                    const key = kind.ours ? "" : keysOf(kind, index)?.[0];
-                    if (void 0 === key || !kind.yields) return !1;
-                    const patched = patiently(() => send(kind.to("patch"), index, key));
-                    if (400 !== patched.status) return judge(kind.to("patch"), patched, index, key);
-                    const found = send(kind.to("get"), index, key);
-                    return !!judge(kind.to("get"), found, index, key) && judge(kind.to("put"), sendIfMatch(kind.to("put"), index, key, found.headers.Etag), index, key);
-                })(kind, index);
-                return objects.add(1, settled ? kind.tags.resolved : kind.tags.failed), settled;
-            }
-            const good = judge(kind.to("create"), response, index);
-            return objects.add(1, good ? kind.tags.created : kind.tags.failed), good;
-        })(kind, index, patiently(() => send(kind.to("create"), index))))(kind, node)) && complete.add(elapsedMs());
+        const first = FIRST + (scenario$1 ??= exec.scenario, scenario$1.iterationInTest * GROUP), nodes = ((first, count) => Array.from({
+            length: count
+        }, (_, i) => first + i))(first, Math.min(GROUP, plan.identities.nodes - first)), kinds = bulk && (nodes => {
+            const {to: to, body: body} = MANY, answer = send(to, 0, void 0, body(nodes));
+            return !(answer.status < 200 || answer.status > 299 || !shows(to, answer, 0) || (kind = KINDS[0], 
+            count = nodes.length, objects.add(count, kind.tags.created), 0));
+            var kind, count;
+        })(nodes) ? KINDS.slice(1) : KINDS;
+        for (const node of nodes) kinds.every(kind => store(kind, node)) && complete.add(elapsedMs());
     }, exports.setup = setup, exports.teardown = teardown;
 })();

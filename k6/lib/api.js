@@ -82,6 +82,15 @@ const entry = (name) => {
 /** @type {(name: string) => Route} */
 export const routeOf = (name) => entry(`routes.${name}`);
 
+/** @type {(name: string) => boolean} */
+export const hasRoute = (name) => {
+  try {
+    return routeOf(name) !== undefined;
+  } catch {
+    return false;
+  }
+};
+
 /** @type {(name: string) => Shape} */
 export const shapeOf = (name) => entry(`objects.${name}`);
 

@@ -46,6 +46,13 @@ def test_the_users_own_collector_wins_over_the_plans(tmp_path, monkeypatch):
     monkeypatch.delenv("GOGC", raising=False)
     assert "GOGC" not in environment(_run(tmp_path))
     assert environment(_run(tmp_path, gogc=400))["GOGC"] == "400"
+    # Up to what was planned for it; a heap of many VUs would else grow to five times what lives in it.
+    monkeypatch.delenv("GOMEMLIMIT", raising=False)
+    assert "GOMEMLIMIT" not in environment(_run(tmp_path, memory_mb=3000.2))
+    assert environment(_run(tmp_path, gogc=400, memory_mb=3000.2))["GOMEMLIMIT"] == "3001MiB"
+    assert environment(_run(tmp_path, gogc=400, memory_mb=150.0))["GOMEMLIMIT"] == "512MiB"
+    monkeypatch.setenv("GOMEMLIMIT", "1GiB")
+    assert environment(_run(tmp_path, gogc=400, memory_mb=3000.2))["GOMEMLIMIT"] == "1GiB"
     monkeypatch.setenv("GOGC", "50")
     assert environment(_run(tmp_path, gogc=400))["GOGC"] == "50"
 

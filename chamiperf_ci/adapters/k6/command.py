@@ -1,5 +1,6 @@
 """Which k6 runs, and the command line and environment it is started with."""
 
+import math
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from chamiperf_ci.errors import ConfigurationError
 
@@ -140,6 +142,9 @@ class Segment:
         ]  # fmt: skip
 
 
+_LEAST_HEAP_MB: Final = 512.0
+
+
 @dataclass(frozen=True, slots=True)
 class K6Run:
     """One k6 process to be run.
@@ -165,6 +170,8 @@ class K6Run:
     segment: Segment = Segment()
     gogc: int | None = None
     """How rarely k6 collects its garbage, unless the environment says it (GOGC); None for its own default."""
+    memory_mb: float | None = None
+    """What it was planned to hold, from which on it collects more often (GOMEMLIMIT) where `gogc` is given."""
 
     @property
     def log(self) -> Path:
@@ -212,10 +219,24 @@ def _passed_on() -> dict[str, str]:
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 
+def collecting(gogc: int, memory_mb: float | None, *, least_mb: float = _LEAST_HEAP_MB) -> dict[str, str]:
+    """The variables that make k6 collect its garbage rarely, as long as it has the memory.
+
+    Without a limit a heap of many VUs would grow to five times what lives in it before anything is collected.
+
+    Args:
+        gogc: How much the heap may grow, percent.
+        memory_mb: What was planned for the process; None for no limit.
+        least_mb: A process of few VUs may take so much.
+    """
+    limit = {} if memory_mb is None else {"GOMEMLIMIT": f"{math.ceil(max(least_mb, memory_mb))}MiB"}
+    return {"GOGC": str(gogc), **limit}
+
+
 def environment(run: K6Run) -> dict[str, str]:
     """The whole environment of the process."""
     passed_on = _passed_on()
-    rarely = {} if run.gogc is None else {"GOGC": str(run.gogc)}
+    rarely = {} if run.gogc is None else collecting(run.gogc, run.memory_mb)
     ours = {"CHAMIPERF_SUMMARY": str(run.summary)}
     if run.plan is not None:
         ours["CHAMIPERF_PLAN"] = str(run.plan)

@@ -121,6 +121,7 @@ def k6_runs(job: Job, plan: Plan, file: Path, run_id: str) -> tuple[K6Run, ...]:
             insecure=job.target.tls.insecure,
             segment=each,
             gogc=plan.gogc,
+            memory_mb=plan.memory_mb / plan.segments,
         )
         for each, part in zip(shares, parts, strict=True)
     )

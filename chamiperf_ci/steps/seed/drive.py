@@ -1,5 +1,6 @@
-"""Has k6 write or remove nodes, one iteration a node, in as many processes as pay, and reads what became of them."""
+"""Has k6 write or remove nodes, some or one an iteration, in as many processes as pay, and reads what became of them."""
 
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ _COLLECT_RARELY: Final = {"GOGC": "400"}
 _NODES_A_PROCESS: Final = 10_000
 """From so many nodes a process on, another one pays: k6 takes longer than that to write them than to start."""
 _MOST_PROCESSES: Final = 4
+_FEWEST_TO_GROUP: Final = 5_000
+"""From so many nodes on, an iteration writes a group of them, by a bulk route where dialect and stack have one."""
+_GROUP: Final = 50
 _REQUESTS: Final = "http_reqs"
 _FAILED: Final = "chamiperf_failed"
 _TOLERATED: Final = 200
@@ -148,6 +152,7 @@ class Driver:
 
     def _plan(self, script: str, stretch: Stretch) -> ScriptPlan:
         tls = self.target.tls
+        group = _GROUP if script == "seed" and stretch.nodes >= _FEWEST_TO_GROUP else 1
         return ScriptPlan(
             scenario=script,
             profile=script,
@@ -173,10 +178,10 @@ class Driver:
                         duration_s=_longest_s(stretch.nodes),
                         from_vus=VUS,
                         to_vus=VUS,
-                        iterations=stretch.nodes,
+                        iterations=math.ceil(stretch.nodes / group),
                     ),
                 ),
-                parameters={"first": stretch.first},
+                parameters={"first": stretch.first, **({"group": group} if group > 1 else {})},
             ),
         )
 
