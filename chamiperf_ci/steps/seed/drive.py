@@ -1,4 +1,4 @@
-"""Has k6 write or remove nodes, some or one an iteration, in as many processes as pay, and reads what became of them."""
+"""Has k6 write or remove nodes, by as many processes as pay, and reads what became of them."""
 
 import math
 import tempfile
