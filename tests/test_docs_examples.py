@@ -88,7 +88,7 @@ def test_a_command_on_a_page_is_one_that_can_be_run(line):
     ("row", "options"),
     [
         ("a night of all scenarios at full scale", ["--profile", "full", "--scenario", "all"]),
-        ("a labelled pull request, five pairs", ["--profile", "quick", "--pairs", "5", "--against", "old"]),
+        ("a labeled pull request, five pairs", ["--profile", "quick", "--pairs", "5", "--against", "old"]),
     ],
 )
 def test_the_readme_states_the_minutes_that_are_planned(row, options, tmp_path):
