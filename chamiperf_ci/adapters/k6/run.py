@@ -168,6 +168,13 @@ class K6Outcome:
     """The first process's log."""
 
     @property
+    def load_ended_at(self) -> datetime | None:
+        """When the load ended, by the clock by which it began: one that is set before it begins moves both."""
+        if self.load_started_at is None:
+            return None
+        return self.load_started_at + (self.ended_at - self.started_at) - timedelta(seconds=self.load_began_s or 0.0)
+
+    @property
     def ending(self) -> Ending:
         """The worst ending of the processes."""
         endings = {meaning_of(end.code).ending for end in self.ends}

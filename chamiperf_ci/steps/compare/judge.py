@@ -422,7 +422,7 @@ def _judgement(
             question.baselines,
             nights_alike=len((question.past or Past()).alike(sitting.night.fingerprint, sitting.night.started_at)),
             is_learning=is_learning and _lacks_baseline(sitting, decisions),
-            beside=beside.get(sitting.scenario),
+            beside=_worth_a_word(beside.get(sitting.scenario), sitting.scenario, decisions),
             now=question.now,
         )
         for sitting in found
@@ -548,6 +548,21 @@ def _believed(gate: Gate, pairing: Pairing, decision: RowDecision, beside: Other
     if gate == "adr":
         return _by_the_letter(pairing.first, decision)
     return beside.beside(pairing.key).judged(decision) if beside else decision
+
+
+def _worth_a_word(work: OtherWork | None, scenario: str, decisions: Mapping[RowKey, RowDecision]) -> OtherWork | None:
+    """The other work, if the scenario has to speak of it: it may be the stack, or may have moved a row that passed."""
+    if work is None or work.may_be_the_stack:
+        return work
+    moved = any(
+        key.scenario == scenario
+        and decision.verdict is RowVerdict.PASS
+        and decision.change is not None
+        and decision.change.d >= decision.theta / 2
+        and work.beside(key).moves(decision.tolerance)
+        for key, decision in decisions.items()
+    )
+    return work if moved else None
 
 
 def _is_moved(work: OtherWork, decision: RowDecision | None, target: TargetResult) -> bool:

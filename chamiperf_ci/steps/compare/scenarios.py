@@ -363,7 +363,7 @@ def scenario_outcome(
         baselines: What was accepted.
         nights_alike: Valid nights of the same fingerprint before: a first baseline is made from them, or a drift seen.
         is_learning: The environment's baseline is still being gathered.
-        beside: Much more other work than before; where it may be the stack's own it excuses nothing, and is said.
+        beside: Other work that the scenario has to speak of, since no row does.
         now: By which stamps are still to come.
     """
     night = sitting.night
@@ -371,7 +371,7 @@ def scenario_outcome(
     old = [pair[0] for pair in sitting.pairs] if sitting.only_pairs else []
     before: Sequence[AcceptedRun | Run] = old or _oldest_first(accepted, night.started_at)
     newest = before[-1] if before else None
-    own = [described(beside)] if beside is not None and beside.may_be_the_stack else []
+    own = [] if beside is None else [described(beside)]
     return ScenarioOutcome(
         scenario=sitting.scenario,
         valid=night.valid,

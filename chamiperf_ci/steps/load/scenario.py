@@ -598,17 +598,17 @@ class _Aftermath:
 
     def _server(self) -> dict[str, Any]:
         """What the services, and the database behind them, say of themselves."""
-        began, collector = self.outcome.load_started_at, self.clients.server
-        if collector is None or began is None:
+        began, ended, collector = self.outcome.load_started_at, self.outcome.load_ended_at, self.clients.server
+        if collector is None or began is None or ended is None:
             return {}
         spans = [
             Span(
                 phase.name,
                 began + timedelta(seconds=phase.start_s),
-                min(began + timedelta(seconds=phase.start_s + phase.duration_s), self.outcome.ended_at),
+                min(began + timedelta(seconds=phase.start_s + phase.duration_s), ended),
             )
             for phase in self.plan.phases
-            if began + timedelta(seconds=phase.start_s) < self.outcome.ended_at
+            if began + timedelta(seconds=phase.start_s) < ended
         ]
         server = collector.stop(spans)
         return {

@@ -143,3 +143,19 @@ def test_other_work_is_named_from_where_it_can_move_a_row_by_half_its_tolerance(
         said[share] = [_p99(verdict), facts_said(_p99(verdict).notes)]
     assert any("Other work took" in each for each in said[foreign][1])
     assert not any("Other work took" in each for each in said[2.0][1])
+
+
+@pytest.mark.parametrize("tolerance", [0.05, 0.08, 0.1, 0.2])
+@pytest.mark.parametrize(("foreign", "named"), [(15.0, True), (2.0, False)])
+def test_a_row_that_passes_though_other_work_may_have_moved_it_by_half_is_named(tolerance, foreign, named):
+    rules = Rules(scenarios={"boot_storm": ScenarioRules(tolerance=tolerance)})
+    baselines = _baselines(*[QUIET] * 5).model_copy(update={"rules": rules})
+    verdict = _judged(_night(foreign, 1 + 0.6 * tolerance), baselines)
+    said = facts_said([*verdict.scenarios[0].warnings, *(note for row in verdict.rows for note in row.notes)])
+    assert any("Other work took" in each for each in said) == named
+
+
+def test_other_work_beside_rows_that_did_not_move_is_not_worth_a_word():
+    verdict = _judged(_night(BUSY, 1.0), _baselines(*[QUIET] * 5))
+    said = facts_said([*verdict.scenarios[0].warnings, *(note for row in verdict.rows for note in row.notes)])
+    assert not any("Other work" in each for each in said)

@@ -1,6 +1,7 @@
 """Why a run cannot be judged."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,12 @@ def test_a_script_that_threw_is_told_in_k6s_own_words(code, has_summary):
     )
     assert problem is not None
     assert THROWN.text in problem.text
+
+
+@pytest.mark.parametrize("set_by", [timedelta(0), timedelta(hours=1), timedelta(hours=-1)])
+def test_a_clock_that_is_set_before_the_load_begins_moves_its_end_too(set_by):
+    found = _outcome()
+    began = found.started_at + timedelta(seconds=4) + set_by
+    found = replace(found, ended_at=found.started_at + timedelta(seconds=34), load_started_at=began, load_began_s=4.0)
+    assert found.load_ended_at == began + timedelta(seconds=30)
+    assert _outcome().load_ended_at is None
