@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from chamiperf_ci.errors import ConfigurationError
 
@@ -60,7 +60,7 @@ def publish(outputs: Mapping[str, str | float | None]) -> None:
     if not path:
         return
     # One write in append mode: what another process of the same step wrote stays.
-    with _writing("GITHUB_OUTPUT"), Path(path).open("a", encoding="utf-8") as file:
+    with _writing("GITHUB_OUTPUT"), _appending(path) as file:
         file.write("".join(_record(name, _text(value)) for name, value in outputs.items()))
 
 
@@ -80,7 +80,7 @@ def append_summary(markdown: str) -> bool:
     with _writing("GITHUB_STEP_SUMMARY"):
         room = SUMMARY_LIMIT_BYTES - (file.stat().st_size if file.exists() else 0)
         text, whole = _fitting(markdown.rstrip("\n") + "\n\n", room)
-        with file.open("a", encoding="utf-8") as handle:
+        with _appending(path) as handle:
             handle.write(text)
     return whole
 
@@ -98,7 +98,7 @@ def step_went_well(markdown: str) -> None:
     if not path:
         append_summary(f"🟢 {markdown}")
         return
-    with _writing("CHAMIPERF_STEP_LINES"), Path(path).open("a", encoding="utf-8") as file:
+    with _writing("CHAMIPERF_STEP_LINES"), _appending(path) as file:
         file.write(f"{markdown}\n")
 
 
@@ -168,6 +168,13 @@ def _writing(variable: str) -> Iterator[None]:
             where=variable,
             remedy="Free the runner's disk, and leave the variable as the runner sets it.",
         ) from error
+
+
+def _appending(path: str) -> TextIO:
+    """The file, to write at its end; a pipe that nobody reads is an error and not waited for."""
+    return os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666), "a", encoding="utf-8"
+    )
 
 
 def _record(name: str, value: str) -> str:

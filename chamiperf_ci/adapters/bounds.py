@@ -5,11 +5,16 @@ end a command in another way than by a message. The bounds are wide: a page of 1
 100,000 values, a run's file 0.1 MB.
 """
 
+import errno
 import json
 import math
+import os
 import queue
 import re
+import select
+import stat
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -96,11 +101,44 @@ def read(path: Path, *, most: int = MOST_BYTES) -> str:
         UnicodeDecodeError: It is not UTF-8.
         TooMuchError: It is longer than `most` bytes.
     """
-    with path.open("rb") as file:
-        content = file.read(most + 1)
+    return read_bytes(path, most=most).decode("utf-8-sig")
+
+
+def read_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes:
+    """The content of a file, or of a pipe (`<(command)`) that ends; a pipe into which nobody writes is not waited for.
+
+    Raises:
+        OSError: It cannot be read.
+        TooMuchError: It is longer than `most` bytes.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        content = file.read(most + 1) if stat.S_ISREG(mode) else _piped(file.fileno(), most + 1)
+    if content is None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     if len(content) > most:
         raise TooMuchError(f"the file is longer than {most / 1e6:.0f} MB")
-    return content.decode("utf-8-sig")
+    return content
+
+
+_PIPE_WAITS_S: Final = 8.0
+"""For the next bytes of a pipe."""
+_PIPE_LONGEST_S: Final = 60.0
+"""For all of it."""
+
+
+def _piped(handle: int, most: int) -> bytes:
+    """What comes out of a pipe, a terminal or a device until it ends, `most` bytes of it."""
+    ready, found, end = select.poll(), bytearray(), time.monotonic() + _PIPE_LONGEST_S
+    ready.register(handle, select.POLLIN)
+    while len(found) < most:
+        if time.monotonic() > end or not ready.poll(_PIPE_WAITS_S * 1000):
+            raise TimeoutError(errno.ETIMEDOUT, "nobody writes to this pipe, or never ends")
+        piece = os.read(handle, min(most - len(found), 1 << 20))
+        if not piece:
+            break
+        found += piece
+    return bytes(found)
 
 
 class TwiceError(ValueError):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters import bounds, files
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError, ToolkitError
 
 SUFFIX = ".json"
@@ -112,8 +112,8 @@ class FolderHistory:
         """
         for name in names:
             try:
-                content = (self.root / name).read_bytes()
-            except OSError as error:
+                content = bounds.read_bytes(self.root / name)
+            except (OSError, bounds.TooMuchError) as error:
                 raise _unreadable(error, self.root / name) from error
             yield name, content
 
@@ -133,10 +133,9 @@ class FolderHistory:
         return new
 
 
-def _unreadable(error: OSError, path: Path) -> ConfigurationError:
-    return ConfigurationError(
-        f"the history cannot be read: {error.strerror}", where=str(path), remedy="Give another --history."
-    )
+def _unreadable(error: OSError | bounds.TooMuchError, path: Path) -> ConfigurationError:
+    why = error.strerror if isinstance(error, OSError) else str(error)
+    return ConfigurationError(f"the history cannot be read: {why}", where=str(path), remedy="Give another --history.")
 
 
 def _names_below(folder: Path, prefix: str) -> Iterator[str]:

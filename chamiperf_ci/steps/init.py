@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from chamiperf_ci import __version__
-from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters import bounds, files
 from chamiperf_ci.adapters.files import recorded_release, workflow_templates
 from chamiperf_ci.errors import ConfigurationError
 
@@ -352,8 +352,8 @@ def _read(root: Path, path: Path) -> str | None:
     if not place.exists():
         return None
     try:
-        return place.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return bounds.read(place)
+    except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError(
             f"the file cannot be read: {why}", where=str(path), remedy="Move what stands there out of the way."

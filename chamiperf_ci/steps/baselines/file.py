@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from chamiperf_ci.adapters import actions, files
+from chamiperf_ci.adapters import actions, bounds, files
 from chamiperf_ci.adapters.files import default_baselines
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines, Level, Rule, ScenarioRules, TargetRule
@@ -213,7 +213,7 @@ def import_file(path: Path, *, theirs: Path) -> Baselines:
 
 def _layout_finding(path: Path, baselines: Baselines) -> tuple[Finding, ...]:
     """An edit in another layout makes the next change of the file unreadable."""
-    if path.read_text(encoding="utf-8") == layout(baselines):
+    if bounds.read(path) == layout(baselines):
         return ()
     return (Finding(Gravity.NOTE, "another layout", str(path), now="write it anew: chamiperf baselines format"),)
 

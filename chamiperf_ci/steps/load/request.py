@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from pydantic import SecretStr, ValidationError
 
-from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters import bounds, files
 from chamiperf_ci.adapters.files import first_wrong, read_json, remove
 from chamiperf_ci.adapters.http_client import check_url
 from chamiperf_ci.adapters.k6 import K6Binary
@@ -422,8 +422,8 @@ def refuse_thresholds(environment: Mapping[str, str], baselines: Path) -> None:
 def _place(baselines: Path, scenario: str, metric: str) -> str:
     """The file, with the line of the metric's rule: the scenario's own, else the first, else none."""
     try:
-        lines = baselines.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = bounds.read(baselines).splitlines()
+    except (OSError, ValueError):
         return str(baselines)
     start = _line_of(lines, scenario, after=0)
     line = _line_of(lines, metric, after=start or 0) or _line_of(lines, metric, after=0)
