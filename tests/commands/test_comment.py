@@ -77,7 +77,7 @@ def test_a_pull_request_of_ones_own_gets_the_comment(comment, hub):
     assert "self-test" in hub.comments[0]["body"]
 
 
-@pytest.mark.parametrize("name", ["foobar", "octo/", "octo/stack/x", "octo/st ack"])
+@pytest.mark.parametrize("name", ["foobar", "octo/", "octo/stack/x", "octo/st ack", "../stack", "octo/..", "./x"])
 def test_what_is_no_repository_does_not_go_to_github(comment, hub, name):
     code, _, err, _ = comment("--repository", name, event=pull_request())
     assert (code, "is not a repository name (--repository). Give it as OWNER/NAME." in err) == (2, True)

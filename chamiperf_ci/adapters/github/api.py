@@ -234,7 +234,7 @@ def repository_named(given: str | None) -> str:
     Raises:
         ConfigurationError: None is given, or it is not OWNER/NAME.
     """
-    if given and re.fullmatch(r"[\w.-]+/[\w.-]+", given, re.ASCII):
+    if given and re.fullmatch(r"(?!\.\.?/)[\w.-]+/(?!\.\.?$)[\w.-]+", given, re.ASCII):
         return given
     wrong = f"{given!r} is not a repository name" if given else "no repository is given"
     raise ConfigurationError(wrong, where="--repository", remedy="Give it as OWNER/NAME.")
