@@ -1,7 +1,7 @@
 """What a worker has to hand: its place in the stack, its database, and a client of the other services.
 
 The client is a small HTTP/1.1 client: keep-alive, JSON, no more than the services need of each other. For httpx a
-request takes twenty times the processor time (docs/architecture.md).
+request takes twenty times the processor time (bench/README.md).
 """
 
 import asyncio

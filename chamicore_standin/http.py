@@ -316,7 +316,7 @@ def _no_observation(_route: str, _method: str, _status: int, _seconds: float, _s
 class App:
     """A service as RSGI sees it: route, authorise, read, handle, answer, observe.
 
-    By hand, because Starlette on ASGI costs a boot script a fifth to a half more processor time (docs/architecture.md).
+    By hand, because Starlette on ASGI costs a boot script a fifth to a half more processor time (bench/README.md).
     """
 
     def __init__(

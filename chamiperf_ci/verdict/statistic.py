@@ -247,7 +247,7 @@ def part_stands_out(reached: Sequence[float], medians: Sequence[float], accepted
 
     It does when it lies by 30 % or more above the run's own median window and above that of the accepted runs. Of runs
     whose windows scatter as they always did, none in 8,000 did so by p50 or p95, and 0.4 % by p99 (measured on
-    Gatling's windows, docs/verdict.md).
+    Gatling's windows, bench/verdict/README.md).
     """
     usual = median(accepted)
     runs = zip(reached, medians, strict=True)
