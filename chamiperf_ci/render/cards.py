@@ -27,10 +27,11 @@ ROWS: dict[str, Card] = {
         "Nothing. If it says `slower, within tolerance`, look at the change before it grows.",
     ),
     "regression": Card(
-        "Slower in each of at least three runs (or in the pairs) by more than chance explains, and possibly by more "
-        "than the tolerance. The build, its configuration or its machine changed.",
-        f"Look at what changed between the builds that the report names. To accept the new level: `{REPLACE}`, then "
-        f"`{APPLY}`; {WHAT_CHANGED}. If a fix is on its way, acknowledge it in baselines.json.",
+        "Slower in each of at least three runs (or in the pairs) by more than chance explains, and perhaps by more "
+        "than the tolerance.",
+        "Look at what changed between the builds that the report names: code, configuration, machine. To accept the "
+        f"new level: `{REPLACE}`, then `{APPLY}`; {WHAT_CHANGED}. If a fix is on its way, acknowledge it in "
+        "baselines.json.",
     ),
     "improvement": Card(
         "Faster in every run, by at least half the tolerance. Where it says `one run`, it may be chance.",
@@ -70,32 +71,29 @@ TARGETS: dict[str, Card] = {
 NIGHTS: dict[str, Card] = {
     "target missed": Card("No row regressed, but a target is missed. Exit code 1.", "See [missed](#missed)."),
     "learning": Card(
-        "No accepted run is comparable: the environment is new, or its runs differ from the accepted ones, as the "
-        "first sentence says. In an environment's first 21 nights this is exit code 0, although slow-downs go "
-        "unnoticed; targets and validity still count. `n of 5 runs` counts valid runs. None is accepted automatically.",
+        "No accepted run is comparable: the environment is new, or its runs differ from the accepted ones. For the "
+        "first 21 nights this is exit code 0; slow-downs go unnoticed, targets and validity count. `n of 5 runs` "
+        "counts valid runs; none is accepted automatically.",
         f"After five valid nights, accept them in a clone. New environment: `{BEGIN}` (URL: where missed targets are "
         f"tracked). Changed circumstances: run as the baseline was made, or `{BESIDE}`, then `{APPLY}`. Merge "
         "baselines.json by pull request.",
     ),
     "targets only": Card(
-        "A quick run was judged by its targets alone, because its profile has no accepted run. It is not a pass. Exit "
-        "code 0.",
+        "A quick run was judged by targets alone, because its profile has no accepted run. Not a pass. Exit code 0.",
         "To find slow-downs too, accept runs: `chamiperf update-baseline propose --reason TEXT --runs out/runs`, "
         f"then `{APPLY}`.",
     ),
     "not decided": Card(
-        "One run is worse than its baseline by a factor of at least 2.5, by its whole interval. One run proves "
-        "nothing, but such a night cannot pass. Exit code 3.",
+        "One run is at least 2.5 times worse than its baseline, by its whole interval. It proves nothing, but the "
+        "night cannot pass. Exit code 3.",
         "Run `chamiperf confirm`: it repeats the suspect scenarios and decides.",
     ),
     "drift": Card(
-        "The last seven nights are at least 10 % worse than the baseline, although no single night failed. A warning: "
-        "exit code 0, or 1 with `--fail-on drift`.",
-        "Start at the night and the builds that the row names. A drift of the last few days has none: a change point "
-        "needs five nights on each side.",
+        "The last seven nights are at least 10 % worse than the baseline, though none failed. Exit code 0, or 1 with "
+        "`--fail-on drift`.",
+        "Start at the night and builds that the row names, if any: a change point needs five nights on each side.",
     ),
 }
-
 
 NOT_JUDGED: dict[str, Card] = {
     "run-invalid": Card(
@@ -103,15 +101,14 @@ NOT_JUDGED: dict[str, Card] = {
         "Fix the reason that the report gives for the run, and run again.",
     ),
     "fingerprint-mismatch": Card(
-        "The baseline was made under other circumstances: another machine, profile, seed size, k6 version or route to "
-        "the services. The row names the field.",
-        f"Run as the baseline was made. Or, after five nights as now, accept them beside it, in a clone: `{BESIDE}`, "
-        f"then `{APPLY}`, and merge baselines.json by pull request. If the row names the environment, start its own "
-        f"baseline: `{BEGIN}`. If you measure pairs only, use one machine and the same options for both sides.",
+        "The baseline was made under other circumstances, such as another machine, profile or k6 version; the row "
+        "names the field.",
+        f"Run as the baseline was made. Or accept five nights as now beside it, in a clone: `{BESIDE}`, then "
+        f"`{APPLY}`, and merge baselines.json by pull request; if the environment is new, `{BEGIN}`. Pairs need one "
+        "machine and the same options for both sides.",
     ),
     "error-burst": Card(
-        "In more than a quarter of the windows, over 1 % of the requests failed. Latency then says nothing: failed "
-        "answers are often the fastest.",
+        "In over a quarter of the windows, more than 1 % of the requests failed, so latency says nothing.",
         "Look at the errors row, which is judged anyway, and at the failure samples in the run's file.",
     ),
     "too-few-requests": Card(
@@ -133,9 +130,8 @@ NOT_JUDGED: dict[str, Card] = {
         "Look for a crash or a deployment in the service's log; run again on one deployment.",
     ),
     "machine-busy": Card(
-        "The value exceeds the tolerance, but other work took more of the generator's machine than beside any "
-        "accepted run, enough to explain it. Exit code 3. If a deployed stack runs on that machine, the "
-        "regression stands: the other work may be the service.",
+        "The value exceeds the tolerance, but other work on the generator's machine, more than beside any accepted "
+        "run, can explain it. Exit code 3. If a deployed stack runs there, the regression stands.",
         "Run again on a quiet machine, or measure pairs: `chamiperf load --pairs 5 --against TARGET`.",
     ),
     "unit-mismatch": Card(
@@ -147,22 +143,21 @@ NOT_JUDGED: dict[str, Card] = {
         "Use finer histogram buckets or a shorter poll period.",
     ),
     "no-baseline": Card(
-        "The metric was measured, but no accepted run has it, so a slow-down goes unnoticed. It is not a pass: exit "
-        "code 0 while learning, 3 afterwards.",
+        "The metric was measured, but no accepted run has it, so slow-downs go unnoticed. Exit code 0 while learning, "
+        "then 3.",
         f"After five nights, accept runs in a clone. If this environment has none: `{BEGIN}`. Otherwise: `{ADD}` "
         f"(with `--replace` if there are five), then `{APPLY}`. Merge baselines.json by pull request. Or exempt the "
         "metric "
         'with `"exempt": "WHY"` in its rule; docs/baselines.md shows how.',
     ),
     "not-offered": Card(
-        "The plan offers less than 1.2 times the target rate, so it would measure its own pace. This never fails a "
-        "night.",
+        "The plan offers less than 1.2 times the target rate, so its own pace would be measured. Never fails a night.",
         "Offer more with `chamiperf load`: a higher `--spike-vus` or `--spike-rate`, or a shorter `--pace`; "
         "`--dry-run` shows the rate for each service.",
     ),
     "not-measured": Card(
-        "The metric is in the baseline or in a rule, but was not measured, so its gate is gone. Something was renamed "
-        "or removed, a service was missing, or a rule is misspelled. Exit code 3.",
+        "The metric is in the baseline or a rule, but was not measured: it was renamed or removed, a service was "
+        "missing, or a rule is misspelled. Exit code 3.",
         "Restore the metric or correct the rule. If it is gone for good, accept nights without it as for a "
         "[regression](#regression).",
     ),
@@ -175,19 +170,18 @@ NOT_JUDGED: dict[str, Card] = {
         "Use the profile `soak`, or judge a whole night on one deployment.",
     ),
     "not-compared": Card(
-        "Held against its target, if it has one, but not compared with a baseline: the rate of a paced load is its "
-        "plan, a quantile may need more requests than are planned, and p99.9 and other phases are compared only if "
-        "baselines.json says so.",
+        "Held against its target, but not compared: a paced rate is its plan, a quantile may need more requests, and "
+        "p99.9 and other phases are compared only if baselines.json says so.",
         "Nothing, or set `compared` in its rule in baselines.json.",
     ),
 }
 
 UNDECIDED: dict[str, Card] = {
     "suspect-not-repeated": Card(
-        "One run looks slower and was not repeated, or fewer than five pairs were measured. About one run in ten is "
-        "bad by chance, so one never fails a row.",
-        "Run `chamiperf confirm`; it repeats the two most suspect scenarios, more with `--max-scenarios`. If you "
-        "measure pairs only, measure five (`chamiperf load --pairs 5`).",
+        "One run looks slower and was not repeated, or fewer than five pairs were measured. One run in ten is bad by "
+        "chance.",
+        "Run `chamiperf confirm`, which repeats the two most suspect scenarios (more: `--max-scenarios`), or measure "
+        "five pairs (`chamiperf load --pairs 5`).",
     ),
     "runs-disagree": Card(
         "Some runs are slower and some are not: the machine is shared, or the slow-down comes and goes.",
@@ -203,13 +197,14 @@ UNDECIDED: dict[str, Card] = {
         f"Add the nights measured since: `{ADD}`, then `{APPLY}`.",
     ),
     "part-of-run": Card(
-        "At least a quarter of the windows are 30 % slower than the run's median window and than the accepted runs, "
-        "which predate this comparison: a cache fills, a queue grows, another job starts. Reported, not judged.",
-        "Look at the windows in report.html. Accept runs of this version to have it judged.",
+        "At least a quarter of the windows are 30 % slower than the run's median window and the accepted runs, which "
+        "predate this comparison. Reported, not judged.",
+        "Look for a growing queue, a full cache or another job at those windows in report.html. Accept runs of this "
+        "version.",
     ),
     "no-earlier-figure": Card(
-        "Requests wait for a connection (p95 above 1 ms and above 20 % of the endpoint's own p95), and neither "
-        "baseline nor history has an earlier figure. Reported, not judged, never a pass.",
+        "Requests wait for a connection (p95 above 1 ms and 20 % of the endpoint's p95), and there is no earlier "
+        "figure. Reported, not judged, never a pass.",
         "Look for a slow listener, a proxy or TLS in between (`blocked_ms`, `connecting_ms` in the run's file). "
         "Accept runs of this version to have it judged.",
     ),
@@ -226,8 +221,7 @@ DECIDED: dict[str, Card] = {
         "Look at the change before the next one adds to it; drift adds them up.",
     ),
     "within-tolerance-over-nights": Card(
-        "Tonight's runs alone cannot tell, but the seven nights before rule a slow-down out, and so do tonight's runs "
-        "against them.",
+        "Tonight's runs alone cannot tell, but they rule a slow-down out together with the seven nights before.",
         "Nothing. Drift reports a level that creeps up.",
     ),
     "faster": Card(
@@ -243,31 +237,28 @@ DECIDED: dict[str, Card] = {
         "See [regression](#regression).",
     ),
     "slower-in-pairs": Card(
-        "Slower in all of at least five pairs but one at most. Old and new ran side by side, so the machine was the "
-        "same for both.",
+        "Slower in all, or all but one, of at least five pairs of old and new, measured side by side.",
         "See [regression](#regression).",
     ),
     "slower-than-half-again": Card(
-        "Each of three runs is at least 50 % slower (a pooled p99: 100 %) than the one or two accepted runs. Against "
-        "so thin a baseline, smaller slow-downs cannot be found.",
-        "See [regression](#regression), and complete the baseline. If the accepted run was unusually fast, this "
-        "returns every night.",
+        "Each of three runs is at least 50 % slower (a pooled p99: 100 %) than the one or two accepted runs. Smaller "
+        "slow-downs cannot be found.",
+        "See [regression](#regression), and complete the baseline; after an unusually fast accepted run, this returns "
+        "every night.",
     ),
     "more-stalled-windows": Card(
-        "In every run, more windows stalled (p99 above twice the run's median window) than in any accepted run. The "
-        "median of windows does not show such pauses.",
-        "Look at the windows in report.html, then for garbage collection, a checkpoint, a lock or a full pool at "
-        "those times.",
+        "In every run, more windows stalled (p99 above twice the run's median window) than in any accepted run.",
+        "Look for garbage collection, a checkpoint, a lock or a full pool at those windows in report.html.",
     ),
     "more-errors": Card(
         "In every run, clearly more requests failed than in the accepted runs, and more than 0.05 %.",
         "Look at the failure samples in the run's file.",
     ),
     "slower-connections": Card(
-        "In every run, requests waited longer for a connection (p95 of blocked or connecting) than in any accepted "
-        "run, by more than 1 ms and more than the tolerance. Latency does not include that wait.",
-        "Compare `blocked_ms` and `connecting_ms` in the run's file; look for a slow listener, a proxy or TLS in "
-        "between, or connections that are not kept open.",
+        "In every run, requests waited longer for a connection than in any accepted run, by more than 1 ms and the "
+        "tolerance (p95). Latency excludes that wait.",
+        "Look for a slow listener, a proxy or TLS in between, or connections that are not kept open (`blocked_ms`, "
+        "`connecting_ms` in the run's file).",
     ),
     "lower-rate": Card(
         "Every run reached less than 95 % of its planned rate, and at least 5 points less than any accepted run, with "
@@ -280,7 +271,6 @@ DECIDED: dict[str, Card] = {
         "Use the default gate, which repeats before it fails a night.",
     ),
 }
-
 
 RUNS: dict[str, Card] = {
     "generator-saturated": Card(
@@ -331,9 +321,9 @@ RUNS: dict[str, Card] = {
         "Read what k6 said last, in the run's file and the step's log.",
     ),
     "script-failed": Card(
-        "The load script threw an exception, and the load or over 0.1 % of its iterations did not finish. A service "
-        "answered in an unexpected shape, or the script has a bug.",
-        "Read k6's own message in the problem's text, with the script's line; check what the service answers there.",
+        "The load script threw an exception, so the load or over 0.1 % of its iterations did not finish: an answer had "
+        "an unexpected shape, or the script has a bug.",
+        "Read k6's message with the script's line in the problem's text; check what the service answers there.",
     ),
     "stack-unreachable": Card(
         "The stack stopped answering: a service died, the network broke, or the URL is wrong.",
@@ -345,9 +335,9 @@ RUNS: dict[str, Card] = {
         "Run it again when the run that the problem's text names is over.",
     ),
     "shard-missing": Card(
-        "Several machines shared the load, and one did not start, died, started late, has a wrong clock or got "
-        "another plan. Less load makes a stack look faster.",
-        "Fix the shard that the problem's text names, and run all of them again. What each measured is kept.",
+        "Of the machines that share the load, one did not start, died, started late, has a wrong clock or another "
+        "plan.",
+        "Fix the shard that the problem's text names, and run all again.",
     ),
     "not-possible": Card(
         "The stack lacks a service or route that the scenario needs, so nothing ran. This fails the night only if the "
@@ -359,7 +349,6 @@ RUNS: dict[str, Card] = {
         "Raise it, or use the smaller plan that the load step names.",
     ),
 }
-
 
 _GROUPS: tuple[tuple[str, str, Mapping[str, Card]], ...] = (
     ("Rows", "The change against the baseline; targets are judged separately.", ROWS),
@@ -374,7 +363,7 @@ _GROUPS: tuple[tuple[str, str, Mapping[str, Card]], ...] = (
 _HEAD = (
     "# Verdicts and reasons",
     "",
-    "You look up a word from a report: what it means, and what to do in the first minute. Reports link here.",
+    "You look up a word from a report: what it means, and what to do in the first minute.",
     "The rules behind the words are in [verdict.md](verdict.md), the exit codes in [exit-codes.md](exit-codes.md).",
     "",
     "<!-- Written by `make docs` from chamiperf_ci/render/cards.py; do not edit. -->",
