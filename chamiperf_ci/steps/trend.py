@@ -220,7 +220,8 @@ def _metric(
 def _places(logs: Sequence[float]) -> list[int]:
     """Where the level changed; a step that came back is seen by neither split alone, so its two sides are tried."""
     found = [point.place for point in change_points(logs)]
-    if found:
+    # A step that is told moves the level, and so the medians of nights that follow one another, by 10 %.
+    if found or _wander(logs) < SMALLEST_DRIFT:
         return found
     third = len(logs) // 3
     sides = {
@@ -228,6 +229,12 @@ def _places(logs: Sequence[float]) -> list[int]:
         *(third + point.place for point in change_points(logs[third:])),
     }
     return sorted(sides) if len(sides) > 1 else []
+
+
+def _wander(logs: Sequence[float]) -> float:
+    """How far the medians of five nights in a row lie apart."""
+    medians = [sorted(logs[start : start + 5])[2] for start in range(len(logs) - 4)]
+    return max(medians) - min(medians)
 
 
 def _steps(seen: Sequence[_Seen]) -> Iterator[TrendStep]:

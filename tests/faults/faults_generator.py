@@ -287,6 +287,19 @@ def no_summary(stage):
 
 
 @GENERATOR.row(
+    "one of two k6 processes succeeds without a summary",
+    ends="load 3, compare 3", word="invalid", reasons="generator-died", kept=JUDGED,
+)  # fmt: skip
+def one_without_summary(stage):
+    k6_as(stage, '"$k6" "$@"; code=$?; rm -f out/k6/boot_storm/segment-1/summary.partial; exit $code')
+    stage.load("--shards", 2)
+    run = shared_run(stage)
+    assert sum(each.requests for each in run.traffic) > 0
+    assert any("shard 2 of 2 left no summary" in text for text in run.warnings), run.warnings
+    stage.compare()
+
+
+@GENERATOR.row(
     "k6 leaves half a summary",
     ends="load 3, compare 3", word="invalid", reasons="generator-died", kept=JUDGED,
 )  # fmt: skip
