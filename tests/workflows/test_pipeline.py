@@ -182,3 +182,17 @@ def test_the_lock_is_held_from_before_the_first_node_until_after_the_last():
     order = list(STEPS)
     assert order.index("lock") < order.index("sweep") < order.index("seed")
     assert order.index("unseed") < order.index("unlock") < order.index("teardown")
+
+
+@pytest.mark.e2e
+def test_a_night_begins_under_act_and_names_a_word_that_is_none(adopter):
+    """The cheapest run of the whole file: an expression that cannot be read would end it before its first job."""
+    adopter.copy("nightly.yml", edit={
+        "kind: night": "kind: nigth",
+        "propose-first-baseline: true": "propose-first-baseline: false",
+        "      history-branch: chamiperf-data\n": "",
+        "      nightly-workflow: chamiperf-nightly.yml": "      # no alerts",
+    })  # fmt: skip
+    ran = adopter.run("nightly.yml")
+    assert ran.jobs == {"measure": "failure"}, ran.log
+    assert "kind: 'nigth' is not one of: night, quick, drill." in ran.summaries["measure"]
