@@ -34,7 +34,8 @@ def gate(steps, tmp_path, **more):
         pytest.param("deploy failure\nwait skipped", 3, id="a script of the caller's that failed says no code"),
         pytest.param("compare success 0\nteardown-old failure", 3, id="what was deployed may still be there"),
         pytest.param("compare success 0\nupload failure", 4, id="GitHub did not take the files"),
-        pytest.param("compare failure", 70, id="an action that could not start"),
+        pytest.param("compare failure", 3, id="a command that was killed"),
+        pytest.param("load failure\ncompare failure 70", 70, id="a bug says so itself"),
         pytest.param("compare success 0\nunseed failure 1", 1, id="nodes stayed in the stack"),
         pytest.param("compare failure 1\nunseed failure 3", 1, id="tidying up does not hide a regression"),
         pytest.param("load cancelled\ncompare skipped", 3, id="cancelled"),
@@ -105,7 +106,7 @@ def test_artifacts_over_the_budget_are_red_and_named(tmp_path):
                          capture_output=True, text=True)  # fmt: skip
     assert ran.returncode == 2
     assert "large.json" in ran.stdout
-    # Else the gate would take it for a step that the runner could not start.
+    # Else the gate would take it for a command that was killed.
     assert (tmp_path / "GITHUB_OUTPUT").read_text() == "exit-code=2\n"
     summary = (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
     assert "the limit is 20971520: the report is kept, the runs are not. Drive fewer scenarios" in summary
@@ -163,3 +164,15 @@ def test_a_flag_of_the_chain_that_is_neither_true_nor_false_is_refused(word, tmp
 def test_flags_of_the_chain_that_are_true_or_false_pass():
     environment = {"PATH": "/usr/bin:/bin", "FLAGS": "confirm true\ncomment false\n"}
     assert subprocess.run([str(GATE.with_name("flags.sh"))], env=environment, check=False).returncode == 0
+
+
+def test_no_name_means_the_usual_file(tmp_path):
+    (tmp_path / "baselines.json").write_text("{}")
+    outputs, log = chosen(tmp_path, FILE="")
+    assert (outputs.startswith("file=baselines.json\nown=true\n"), log) == (True, "")
+
+
+def test_a_folder_in_place_of_the_file_is_left_to_compare_to_name(tmp_path):
+    (tmp_path / "perf").mkdir()
+    outputs, log = chosen(tmp_path, FILE="perf")
+    assert (outputs.startswith("file=perf\nown=true\n"), log) == (True, "")

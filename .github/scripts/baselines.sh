@@ -5,12 +5,14 @@ set -euo pipefail
 
 toolkit=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 docs="${PROJECT_URL:-chamiperf-ci}/docs"
+FILE="${FILE:-baselines.json}"
 file="$FILE"
 next=''
 if [ "${STACK:-}" = embedded ]; then
   next+="- This was a self-test of the toolkit: it measured the stand-in, not your stack. To measure your stack, describe it in \`chamiperf.toml\`, write ${NAMED_BY:-\`target: NAME\` in place of \`stack: embedded\`} in the workflow, and store its token as the secret \`CHAMICORE_INTERNAL_TOKEN\` ($docs/your-stack.md)."$'\n'
 fi
-if [ ! -f "$file" ]; then
+# What is there and is no file is left to `compare`, which names it.
+if [ ! -e "$file" ]; then
   file="$toolkit/baselines.json"
   if [ "${PROPOSE:-}" = true ]; then
     how="After the fifth valid night, a pull request with the first baseline opens by itself. Review and merge it."

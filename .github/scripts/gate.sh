@@ -3,8 +3,9 @@
 #
 # STEPS holds a line for each step: name, outcome (success, failure, cancelled, skipped), exit code if it said one.
 # A verdict outranks the steps before it: what `confirm` decided, else what `compare` or a `drill` did; a step that failed
-# before any verdict gives its own code. Without a code of its own, a script of the caller's counts as 3 (nothing could be
-# measured), an upload as 4 (GitHub), and anything else as 70.
+# before any verdict gives its own code. Without a code of its own, an upload counts as 4 (GitHub) and anything else as 3
+# (nothing could be measured): a script of the caller's, or a command of ours that was killed, since one that fails by
+# itself says a code, 70 included. Where no step ended at all, the code is 70.
 set -euo pipefail
 
 # What the steps said of themselves, by their name.
@@ -23,7 +24,7 @@ while read -r name outcome code; do
       case "$code:$name" in
         :deploy* | :teardown*) code=3 said='ended with an error of its own: its log says which' ;;
         :upload* | :hand-over) code=4 said='was refused by GitHub: its log says why' ;;
-        :*) code=70 said='ended with 70: its log says why' ;;
+        :*) code=3 said='ended with no code, as a program does that is killed, for want of memory say: its log says more' ;;
       esac
       ended+="- **$name** $said"$'\n'
       # A drill that says no has ended all the same, and keeps nothing from running.
