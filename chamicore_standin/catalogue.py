@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 import chamiperf_ci
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.document import write_whole
 from chamiperf_ci.models.target import STATE_FILE, TOKEN_FILE, StackOptions, StackState
 
 
@@ -171,10 +172,7 @@ def ca_file(state_dir: Path) -> Path:
 
 def write_state(state: StackState) -> None:
     """Record a stack, all at once."""
-    path = Path(state.state_dir) / STATE_FILE
-    aside = path.with_suffix(".tmp")
-    aside.write_text(state.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    aside.replace(path)
+    write_whole(Path(state.state_dir) / STATE_FILE, state.model_dump_json(indent=1) + "\n")
 
 
 def read_state(state_dir: Path) -> StackState | None:

@@ -6,7 +6,6 @@ derived from the requests in flight and marked by `chamiperf_embedded_simulated`
 
 import asyncio
 import json
-import os
 import resource
 import time
 from bisect import bisect_left
@@ -21,6 +20,7 @@ from chamicore_standin.storage import Database, PoolFigures
 from chamicore_standin.tokens import Gatekeeper
 from chamiperf_ci import __version__
 from chamiperf_ci.models import faults
+from chamiperf_ci.models.document import write_whole
 
 SECONDS = (
     0.0005,
@@ -159,9 +159,7 @@ def _add_snapshot(family: Family, snapshot: Mapping[str, Any]) -> None:
 
 def write_snapshot(registry: Registry, path: Path) -> None:
     """Leave this worker's figures where its siblings find them."""
-    aside = path.with_suffix(f".{os.getpid()}")
-    aside.write_text(json.dumps(registry.snapshot()), encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, json.dumps(registry.snapshot()), synced=False)
 
 
 def read_snapshots(paths: Sequence[Path]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What an answer or a file may say at most: its bytes, its nesting, its numbers, its text.
+"""What an answer or a file may say at most: its bytes, its nesting, its numbers, its text; how often one asks again.
 
 Everything that was written elsewhere comes through here, so that nothing of it can take the memory of this machine or
 end a command in another way than by a message. The bounds are wide: a page of 10,000 objects takes some 7 MB and
@@ -10,13 +10,15 @@ import json
 import math
 import os
 import queue
+import random
 import re
 import select
 import stat
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -27,6 +29,7 @@ MOST_VALUES: Final = 5_000_000
 MOST_DEPTH: Final = 100
 """Of JSON; ours have at most 12 levels."""
 _LARGEST: Final = 2**64
+_WHOLE: Final = re.compile("[0-9]{1,15}")
 _LONE: Final = re.compile("[\ud800-\udfff]")
 _ENCODINGS: Final = {"": None, "identity": None, "gzip": 31, "x-gzip": 31, "deflate": 15}
 """Content codings with zlib's window bits; one that was not asked for is refused, and so are two of them."""
@@ -294,3 +297,32 @@ def _mended(value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
         return {_mended(name): _mended(each) for name, each in value.items()}
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How long one try may take, how many follow it, and after which waits (services' own clients: 30 s, three times).
+
+    What may be tried again at all is known only where it is sent: a write that may have arrived is not.
+    """
+
+    timeout_s: float = 30.0
+    """Bounds a request from connecting to the last byte of its answer."""
+    retries: int = 3
+    first_wait_s: float = 0.2
+    """Doubles from try to try."""
+    longest_wait_s: float = 10.0
+    spread: float = 0.5
+    """The share by which a wait is lengthened or shortened at random, so that many clients do not stay in step."""
+
+    def wait_s(self, retry: int, asked_s: float | None = None) -> float:
+        """Seconds before a retry, counted from 0; at least what the other side asked for, within the longest."""
+        doubled = self.first_wait_s * 2.0**retry
+        spread = random.uniform(1 - self.spread, 1 + self.spread) if self.spread else 1.0  # noqa: S311 - no secret
+        return min(max(doubled * spread, asked_s or 0.0), self.longest_wait_s)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait as an answer's Retry-After asks, None if it does not; a date counts as not asked."""
+    text = headers.get("retry-after", "")
+    return float(text) if _WHOLE.fullmatch(text) else None

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import random
 import re
 import threading
 import time
@@ -15,6 +14,7 @@ from urllib.parse import urlencode, urljoin
 import httpx
 
 from chamiperf_ci.adapters import actions, bounds, http_client
+from chamiperf_ci.adapters.bounds import RetryPolicy
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.http_client import Answer, Connections, Resource, failure, host_of, refuse_redirect, urls_of
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, UnexpectedAnswer
@@ -146,20 +146,9 @@ _RETRIED: Final = frozenset({429, 502, 503, 504})
 _REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _REPEATABLE: Final = frozenset({"GET", "DELETE", "PUT", "PATCH"})
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
-_LONGEST_WAIT_S: Final = 10.0
 _REDIRECTS: Final = 3
 _LONGEST_SHOWN: Final = 200
 """Characters of a URL in a message."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How long a client waits and how often it tries again (the services' own clients: 30 s, three times)."""
-
-    timeout_s: float = 30.0
-    """Bounds a request from connecting to the last byte of its answer; all tries together take at most twice that."""
-    retries: int = 3
-    first_wait_s: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,24 +208,23 @@ class Sender:
         return answer
 
     def _try(self, request: ServiceRequest, credential: Mapping[str, str]) -> Answer:
-        """Send until an answer counts; the wait doubles, with a random part, and is at least Retry-After's."""
-        attempt = 0
+        """Send until an answer counts; no try begins after twice the time that one may take."""
+        tried = 0
         end = time.monotonic() + 2 * self._retry.timeout_s
         while True:
-            last = attempt >= self._retry.retries or time.monotonic() > end
-            wait_s = self._retry.first_wait_s * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+            last, asked_s = tried >= self._retry.retries or time.monotonic() > end, None
             try:
                 answer = self._follow(request, {**request.headers, **credential})
                 if last or answer.status not in _RETRIED:
                     return answer
-                wait_s = max(wait_s, _retry_after(answer))
+                asked_s = bounds.retry_after_s(answer.headers)
             except httpx.HTTPError as error:
                 known = http_client.failure(request.url, error)
                 unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 if last or isinstance(known, ConfigurationError) or not (unsent or request.method in _REPEATABLE):
                     raise known from error
-            self._sleep(min(wait_s, _LONGEST_WAIT_S))
-            attempt += 1
+            self._sleep(self._retry.wait_s(tried, asked_s))
+            tried += 1
 
     def _follow(self, request: ServiceRequest, headers: Mapping[str, str]) -> Answer:
         """Send, and follow what a GET is redirected to; the credential stays with its scheme, host and port."""
@@ -301,12 +289,6 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     """Scheme, host and port, as far as a credential is for them."""
     parts = httpx.URL(url)
     return parts.scheme, parts.host, parts.port
-
-
-def _retry_after(answer: Answer) -> float:
-    """Seconds to wait as the answer asks, 0 if it does not; a date counts as not asked."""
-    text = answer.headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdigit() else 0.0
 
 
 ProbeName = Literal["health", "readiness", "version"]

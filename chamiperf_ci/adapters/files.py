@@ -20,7 +20,7 @@ from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.actions import mask
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Catalogue, Dialect
-from chamiperf_ci.models.document import Document
+from chamiperf_ci.models.document import Document, write_whole
 from chamiperf_ci.models.target import CHAMICORE, STATE_FILE, Identity, StackState, TargetsFile, default_state_dir
 
 
@@ -66,31 +66,20 @@ _WAIT_S: Final = 30.0
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: to a temporary name beside it, synced, then renamed.
+    """Write a file whole or not at all, and the folders that it needs.
 
     Raises:
         ConfigurationError: The folder cannot be written, or the disk is full.
     """
-    temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101 - mkstemp's 0600 would hide artifacts from the runner's other users
-        os.replace(temporary, path)  # noqa: PTH105 - rename is what makes the write atomic
-        temporary = None
+        write_whole(path, text)
     except OSError as error:
         raise ConfigurationError(
             f"cannot write the file: {error.strerror or error}",
             where=str(path),
             remedy="Make the folder writable, or write to another one that has room.",
         ) from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
 
 
 def require_writable(folder: Path) -> None:

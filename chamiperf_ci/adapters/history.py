@@ -1,7 +1,6 @@
 """Where the history is kept: a folder, or a branch of a git repository that holds nothing else."""
 
 import os
-import random
 import re
 import shlex
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from chamiperf_ci.adapters import bounds, files
+from chamiperf_ci.adapters.bounds import RetryPolicy
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError, ToolkitError
 
 SUFFIX = ".json"
@@ -154,7 +154,8 @@ def _names_below(folder: Path, prefix: str) -> Iterator[str]:
             yield prefix + entry.name
 
 
-ATTEMPTS = 12
+_RETRY = RetryPolicy(retries=11, first_wait_s=0.1, longest_wait_s=6.4, spread=1.0)
+ATTEMPTS = 1 + _RETRY.retries
 """Pushes tried before giving up; with every push one writer of a race succeeds."""
 _REFUSALS = 2
 _TIMEOUT_S = 300
@@ -231,7 +232,7 @@ class BranchHistory:
         require_names(contents, where=self._place)
         self._require_own_branch()
         refused_on: list[str | None] = []
-        for attempt in range(ATTEMPTS):
+        for tried in range(ATTEMPTS):
             commit = self._fetch()
             if commit is not None:
                 self._require_history(commit)
@@ -247,7 +248,7 @@ class BranchHistory:
                 raise refusal
             refused_on.append(commit)
             # Writers that collided once must not stay in step.
-            self.sleep(random.uniform(0, 0.2 * 2 ** min(attempt, 5)))  # noqa: S311 - spreads writers, hides nothing
+            self.sleep(_RETRY.wait_s(min(tried, 5)))
         raise OutsideServiceError(
             f"other writers were faster {ATTEMPTS} times", where=self._place, remedy="Run the command again."
         )

@@ -15,10 +15,8 @@ from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.http_client import check_url
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
-ATTEMPTS: Final = 3
-_TIMEOUT_S: Final = 20.0
-_FIRST_WAIT_S: Final = 2.0
-_LONGEST_WAIT_S: Final = 30.0
+RETRY: Final = bounds.RetryPolicy(timeout_s=20.0, retries=2, first_wait_s=2.0, longest_wait_s=30.0, spread=0.0)
+ATTEMPTS: Final = 1 + RETRY.retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +72,10 @@ class Webhook:
 
     def _send(self, verb: str, body: dict[str, str] | None) -> None:
         said = ""
-        for attempt in range(1, ATTEMPTS + 1):
-            wait = _FIRST_WAIT_S * 2 ** (attempt - 1)
+        for tried in range(ATTEMPTS):
+            asked_s = None
             try:
-                answer = bounds.within(_TIMEOUT_S, lambda: self._ask(verb, body))
+                answer = bounds.within(RETRY.timeout_s, lambda: self._ask(verb, body))
             # The exception's own text holds the address.
             except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
                 said = f"no answer ({type(error).__name__})"
@@ -87,10 +85,9 @@ class Webhook:
                 said = f"answer {answer.status_code}"
                 if answer.status_code < 500 and answer.status_code != 429:  # noqa: PLR2004 - HTTP's own boundaries
                     break
-                after = answer.headers.get("retry-after", "")
-                wait = min(float(after), _LONGEST_WAIT_S) if after.isdigit() else wait
-            if attempt < ATTEMPTS:
-                self.sleep(wait)
+                asked_s = bounds.retry_after_s(answer.headers)
+            if tried < RETRY.retries:
+                self.sleep(RETRY.wait_s(tried, asked_s))
         raise OutsideServiceError(
             said,
             where=self.name,
@@ -99,5 +96,5 @@ class Webhook:
 
     def _ask(self, verb: str, body: dict[str, str] | None) -> httpx.Response:
         """The head of the answer; nobody reads its body, which may have no end."""
-        with httpx.stream(verb, self.url.get_secret_value(), json=body, timeout=_TIMEOUT_S) as answer:
+        with httpx.stream(verb, self.url.get_secret_value(), json=body, timeout=RETRY.timeout_s) as answer:
             return answer

@@ -4,7 +4,8 @@ import json
 
 import click
 
-from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
+from chamiperf_ci.adapters.bounds import RetryPolicy
+from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import Printed, json_option, target_options

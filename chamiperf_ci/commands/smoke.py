@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from chamiperf_ci.adapters import actions
-from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
+from chamiperf_ci.adapters.bounds import RetryPolicy
+from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.cli import run, step_went_well

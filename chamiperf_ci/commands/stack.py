@@ -316,7 +316,7 @@ def _lose_sync(given: Given) -> Fault:
     if between is None:
         return faults.LoseSync(service=given["service"], count=given["lost"], seed=seed)
     low, _, high = between.partition("..")
-    if not (low.isdigit() and high.isdigit() and int(low) <= int(high)):
+    if not (low.isdecimal() and high.isdecimal() and int(low) <= int(high)):
         raise ConfigurationError(f"not a range: {between}", where="--lose-sync-random", remedy="Write it like 0..200.")
     drawn = int(low) + secrets.randbelow(int(high) - int(low) + 1)
     return faults.LoseSync(service=given["service"], count=drawn, seed=seed, secret=True)

@@ -2,7 +2,8 @@
 
 import click
 
-from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
+from chamiperf_ci.adapters.bounds import RetryPolicy
+from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.cli import run, step_went_well
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import DURATION, Printed, in_groups, json_option, target_options

@@ -4,6 +4,9 @@ A change that an old reader would misread raises the version; a reader refuses a
 Version history: 1 (first).
 """
 
+import os
+import tempfile
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -49,3 +52,29 @@ class Document(Value):
         Only what no writer writes, as more failures than requests: what a measurement may come to is judged.
         """
         return ""
+
+
+def write_whole(path: Path, text: str, *, synced: bool = True) -> None:
+    """Write a file whole or not at all: to a temporary name beside it, then renamed; everybody may read it.
+
+    Args:
+        path: Its folder is there.
+        text: What no encoding has is replaced.
+        synced: Whether it has to outlive the machine, and not only this process.
+
+    Raises:
+        OSError: The folder cannot be written, or the disk is full.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+            file.flush()
+            if synced:
+                os.fsync(file.fileno())
+        # mkstemp's 0600 would hide artifacts from the runner's other users.
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -15,6 +15,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from chamiperf_ci.models.document import write_whole
+
 FAULTS_FILE = "faults.json"
 
 POLL_S = 0.2
@@ -206,9 +208,7 @@ def read(state_dir: Path) -> tuple[Fault, ...]:
 
 def write(state_dir: Path, faults: tuple[Fault, ...]) -> None:
     """Replace the faults; workers notice within a quarter of a second."""
-    aside = state_dir / f"{FAULTS_FILE}.{os.getpid()}"
-    aside.write_bytes(_FAULTS.dump_json(faults, indent=1))
-    aside.replace(state_dir / FAULTS_FILE)
+    write_whole(state_dir / FAULTS_FILE, _FAULTS.dump_json(faults, indent=1).decode(), synced=False)
 
 
 @contextmanager

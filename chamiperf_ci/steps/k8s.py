@@ -18,7 +18,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from chamiperf_ci.adapters import bounds
-from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
+from chamiperf_ci.adapters.bounds import RetryPolicy
+from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import PRODUCER, built_script, first_wrong, read_document, write_document
 from chamiperf_ci.adapters.http_client import read_ca
 from chamiperf_ci.adapters.k6 import K6Binary, StopRequest

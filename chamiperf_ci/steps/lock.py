@@ -21,7 +21,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore, RetryPolicy
+from chamiperf_ci.adapters.bounds import RetryPolicy
+from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore
 from chamiperf_ci.adapters.http_client import Answer, Resource
 from chamiperf_ci.errors import StackLocked, ToolkitError
 from chamiperf_ci.models.dialect import fill
@@ -296,7 +297,7 @@ def _here() -> str:
 def _is_dead(process: str) -> bool:
     """Whether a process that would be seen from here has ended; of another machine's nothing is known."""
     place, *numbers = process.rsplit(" ", 2)
-    if place != _here() or not all(number.isdigit() for number in numbers):
+    if place != _here() or not all(number.isdecimal() for number in numbers):
         return False
     pid, ticks = map(int, numbers)
     return not ProcessRef(pid=pid, started_ticks=ticks).is_running()

@@ -101,3 +101,24 @@ def test_a_file_is_read_no_further_than_its_bound(tmp_path):
     (tmp_path / "long").write_bytes(b"x" * 100)
     with pytest.raises(TooMuchError):
         bounds.read(tmp_path / "long", most=99)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7", 7.0), ("0", 0.0), ("", None), ("²", None), ("-1", None), ("1e9", None), ("9" * 400, None), (" 7", None),
+     ("Wed, 21 Oct 2026 07:28:00 GMT", None)],
+)  # fmt: skip
+def test_a_wait_that_is_asked_for_is_a_whole_number_of_seconds(text, seconds):
+    assert bounds.retry_after_s({"retry-after": text}) == seconds
+
+
+def test_waits_double_obey_what_is_asked_and_end():
+    policy = bounds.RetryPolicy(first_wait_s=1.0, longest_wait_s=5.0, spread=0.0)
+    assert [policy.wait_s(retry) for retry in range(4)] == [1.0, 2.0, 4.0, 5.0]
+    assert [policy.wait_s(0, asked) for asked in (None, 0.0, 3.0, 900.0)] == [1.0, 1.0, 3.0, 5.0]
+
+
+def test_waits_of_many_clients_spread_within_their_share():
+    waits = [bounds.RetryPolicy(first_wait_s=1.0, spread=0.5).wait_s(0) for _ in range(200)]
+    assert len(set(waits)) > 100
+    assert 0.5 <= min(waits) <= max(waits) <= 1.5

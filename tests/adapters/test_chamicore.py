@@ -6,7 +6,8 @@ import pytest
 from made_targets import target
 from scripted_server import Reply, envelope, listing, serving
 
-from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
+from chamiperf_ci.adapters.bounds import RetryPolicy
+from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.errors import ConfigurationError, UnexpectedAnswer
 from chamiperf_ci.models.dialect import Identities

@@ -4,7 +4,8 @@ import pytest
 from made_targets import target
 from scripted_server import Reply, serving
 
-from chamiperf_ci.adapters.chamicore import RetryPolicy, Sender, ServiceRequest
+from chamiperf_ci.adapters.bounds import RetryPolicy
+from chamiperf_ci.adapters.chamicore import Sender, ServiceRequest
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.errors import (
     ConfigurationError,

@@ -10,7 +10,8 @@ from made_targets import target, target_of
 
 from chamicore_standin import lifecycle
 from chamicore_standin.lifecycle import make_certificates
-from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
+from chamiperf_ci.adapters.bounds import RetryPolicy
+from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.http_client import tls_context
 from chamiperf_ci.errors import CertificateRefused, ConfigurationError
 from chamiperf_ci.models.target import Service, StackOptions, Tls

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from made_verdicts import made_row, made_scenario, made_verdict
 from scripted_server import Reply, serving
 
+from chamiperf_ci.adapters import webhook
+from chamiperf_ci.adapters.github import api
 from chamiperf_ci.cli import run
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason
@@ -43,8 +46,8 @@ def alert(hub, tmp_path, monkeypatch, capsys):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("chamiperf_ci.adapters.webhook._FIRST_WAIT_S", 0)
-    monkeypatch.setattr("chamiperf_ci.adapters.github.api.BACKOFF_S", 0)
+    monkeypatch.setattr("chamiperf_ci.adapters.webhook.RETRY", replace(webhook.RETRY, first_wait_s=0))
+    monkeypatch.setattr("chamiperf_ci.adapters.github.api.RETRY", replace(api.RETRY, first_wait_s=0))
     monkeypatch.setattr("time.sleep", lambda _: None)
 
     def go(*arguments):

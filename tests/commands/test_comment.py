@@ -1,6 +1,7 @@
 """`chamiperf comment` as a job runs it: what it posts, what it says, and that it stays green where it may not."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import github_standin
@@ -8,6 +9,7 @@ import golden
 import pytest
 from sample_verdict import a_row, a_verdict, as_json
 
+from chamiperf_ci.adapters.github import api
 from chamiperf_ci.adapters.github.comments import marker
 from chamiperf_ci.cli import run
 from chamiperf_ci.models.verdict import RowKey
@@ -164,7 +166,7 @@ def test_an_author_that_is_not_the_tokens_is_told(comment, hub):
 
 
 def test_github_being_away_is_exit_code_4(comment, hub, monkeypatch):
-    monkeypatch.setattr("chamiperf_ci.adapters.github.api.BACKOFF_S", 0)
+    monkeypatch.setattr("chamiperf_ci.adapters.github.api.RETRY", replace(api.RETRY, first_wait_s=0))
     hub.fail("GET", "/pulls/7", 503, times=9)
     code, _, err, summary = comment(event=pull_request())
     assert code == 4

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from fault import MACHINE, Observed
 from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
 
 from chamicore_standin import catalogue, faulting, lifecycle
-from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters import files, webhook
+from chamiperf_ci.adapters.github import api
 from chamiperf_ci.cli import run as through_the_door
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.run import Run, RunKind
@@ -360,9 +361,9 @@ class Stage:
 
     def hurry(self) -> None:
         """Shorten the waits for GitHub and for chats; what is asked, and how often, stays."""
-        self.monkeypatch.setattr("chamiperf_ci.adapters.github.api.BACKOFF_S", 0.01)
+        self.monkeypatch.setattr("chamiperf_ci.adapters.github.api.RETRY", replace(api.RETRY, first_wait_s=0.01))
         self.monkeypatch.setattr("chamiperf_ci.adapters.github.api.TIMEOUT_S", 1)
-        self.monkeypatch.setattr("chamiperf_ci.adapters.webhook._FIRST_WAIT_S", 0.01)
+        self.monkeypatch.setattr("chamiperf_ci.adapters.webhook.RETRY", replace(webhook.RETRY, first_wait_s=0.01))
         self.monkeypatch.setattr("chamiperf_ci.adapters.webhook._TIMEOUT_S", 1)
 
     # What became of it

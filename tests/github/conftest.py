@@ -24,5 +24,10 @@ def pauses():
 @pytest.fixture
 def api(hub, pauses) -> Api:
     """Talks to the stand-in; a pause is noted instead of slept."""
-    client = connect("token-of-the-test", api_url=hub.base_url, seconds_between_writes=0)
-    return Api(client.client, sleep=pauses.append, clock=lambda: 1_000.0)
+    return connect(
+        "token-of-the-test",
+        api_url=hub.base_url,
+        seconds_between_writes=0,
+        sleep=pauses.append,
+        clock=lambda: 1_000.0,
+    )

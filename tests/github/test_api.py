@@ -4,7 +4,7 @@ import pytest
 from github_standin import ROBOT
 
 from chamiperf_ci.adapters.github import pull_requests
-from chamiperf_ci.adapters.github.api import WRITES_PER_RUN, GitHubFailed, NoAnswer, NotFound, RateLimited
+from chamiperf_ci.adapters.github.api import WRITES_PER_RUN, GitHubFailed, NoAnswer, NotFound, RateLimited, connect
 from chamiperf_ci.adapters.github.comments import Comment, find
 
 REPOSITORY = "octo/stack"
@@ -81,3 +81,16 @@ def test_the_token_is_sent_and_never_shown(api, hub):
     read(api)
     assert hub.log[0].authorization == "token token-of-the-test"
     assert "token-of-the-test" not in repr(api)
+
+
+def test_writes_keep_the_distance_that_github_asks_for_and_reads_keep_none(hub):
+    waits = []
+    api = connect("token", api_url=hub.base_url, seconds_between_writes=100, sleep=waits.append)
+    hub.add_pull(7)
+    read(api)
+    write(api)
+    read(api)
+    assert waits == []
+    write(api)
+    assert len(waits) == 1
+    assert 0 < waits[0] <= 100

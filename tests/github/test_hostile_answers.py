@@ -8,7 +8,7 @@ import pytest
 from github_standin import ROBOT
 
 from chamiperf_ci.adapters.github import api as api_module
-from chamiperf_ci.adapters.github import artifacts, comments, connection, issues, pull_requests, repository
+from chamiperf_ci.adapters.github import artifacts, comments, issues, pull_requests, repository
 from chamiperf_ci.adapters.github.api import GitHubFailed, NoAnswer, connect
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
@@ -73,6 +73,15 @@ def test_a_limit_that_is_no_number_is_not_ours_to_fail_on(api, hub):
         "GET", "/pulls/7", 503, headers={"X-RateLimit-Remaining": "many", "X-RateLimit-Limit": "5", "Retry-After": "x"}
     )
     assert pull_requests.read(api, REPOSITORY, 7).number == 7
+
+
+def test_a_netrc_never_takes_the_place_of_the_token(api, hub, tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine api.github.test login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    hub.add_pull(7)
+    pull_requests.read(api, REPOSITORY, 7)
+    assert hub.log[0].authorization == "token token-of-the-test"
 
 
 def test_the_headers_that_github_asks_for_are_sent(hub):
@@ -186,7 +195,7 @@ def test_an_answer_that_drips_ends_in_time(monkeypatch, head, drop):
 
 
 def test_an_answer_without_an_end_is_cut_off(api, hub, monkeypatch):
-    monkeypatch.setattr(connection, "MOST_BYTES", 1000)
+    monkeypatch.setattr(api_module, "MOST_BYTES", 1000)
     hub.fail("GET", "/pulls/7", 200, b" " * 1001)
     with pytest.raises(NoAnswer, match="cannot be understood"):
         pull_requests.read(api, REPOSITORY, 7)

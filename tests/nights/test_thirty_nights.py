@@ -14,7 +14,7 @@ import pytest
 from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
 
 from chamiperf_ci.adapters import files
-from chamiperf_ci.adapters.github.api import Api, connect
+from chamiperf_ci.adapters.github.api import connect
 from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.target import Identity
@@ -95,7 +95,7 @@ class Nights:
     def look(self, now, what, **asked):
         """One call of `alert`; notes every write, message and failure."""
         hook, already = Hook(), len(self.hub.log)
-        api = Api(connect("token", api_url=self.hub.base_url, seconds_between_writes=0).client, sleep=lambda _: None)
+        api = connect("token", api_url=self.hub.base_url, seconds_between_writes=0, sleep=lambda _: None)
         channels = decide.Channels(
             say=lambda _: None,
             tracker=decide.Tracker(api, self.hub.repository, "chamiperf-alert"),

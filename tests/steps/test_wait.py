@@ -5,7 +5,8 @@ from made_targets import target, target_of
 from scripted_server import Reply, serving
 
 from chamicore_standin import faulting
-from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
+from chamiperf_ci.adapters.bounds import RetryPolicy
+from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.errors import CertificateRefused, StackUnreachable
 from chamiperf_ci.models.faults import SlowStart
 from chamiperf_ci.models.target import Service

@@ -10,29 +10,29 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-import github
 import requests
 import urllib3
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from requests.structures import CaseInsensitiveDict
 
+from chamiperf_ci import __version__
 from chamiperf_ci.adapters import bounds
-from chamiperf_ci.adapters.github.connection import bounded
 from chamiperf_ci.adapters.http_client import check_url
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
-ATTEMPTS = 4
+RETRY: Final = bounds.RetryPolicy(retries=3, first_wait_s=1.0, longest_wait_s=300.0, spread=0.0)
+"""A wait above the longest is not waited for: a job that sleeps costs money, and the next run posts as well."""
+
+ATTEMPTS: Final = 1 + RETRY.retries
 """How often one request is sent at most."""
 
-LONGEST_WAIT_S = 300.0
-"""A wait above this is not waited for: a job that sleeps costs money, and the next run posts as well."""
-
 SECONDARY_LIMIT_WAIT_S = 60.0
-BACKOFF_S = 1.0
 
 LOST_S = 90.0
 """Seconds that all requests of a run together may spend on answers that never came; after them none is repeated."""
 
 _LIMITED = (403, 429)
+_WHOLE = re.compile("[0-9]{1,15}")
 _SECONDARY = ("secondary rate limit", "abuse detection", "retry your request again later", "wait a few minutes")
 
 
@@ -78,18 +78,15 @@ def pause_before_retry(answer: GithubAnswer, attempt: int, now: float) -> float 
         return None
     if answer.rate_limited:
         wait = _asked_for(answer, attempt, now)
-        return wait if wait <= LONGEST_WAIT_S else None
-    if answer.doubtful:
-        return BACKOFF_S * 2.0 ** (attempt - 1)
-    return None
+        return wait if wait <= RETRY.longest_wait_s else None
+    return RETRY.wait_s(attempt - 1) if answer.doubtful else None
 
 
 def _asked_for(answer: GithubAnswer, attempt: int, now: float) -> float:
-    after = answer.headers.get("retry-after", "")
-    if after.isdigit():
-        return float(after)
+    if (after := bounds.retry_after_s(answer.headers)) is not None:
+        return after
     reset = answer.headers.get("x-ratelimit-reset", "")
-    if answer.headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
+    if answer.headers.get("x-ratelimit-remaining") == "0" and _WHOLE.fullmatch(reset):
         # One second more: the reset is given in whole seconds, and nobody says at which end of that second.
         return max(0.0, float(reset) - now) + 1
     return SECONDARY_LIMIT_WAIT_S * 2.0 ** (attempt - 1)
@@ -200,8 +197,11 @@ PAGE_SIZE = 100
 PAGES = 100
 """A listing longer than this is not read to its end (10,000 entries)."""
 
-TIMEOUT_S = 30
+TIMEOUT_S: Final = RETRY.timeout_s
 """Bounds a request from connecting to the last byte of its answer."""
+
+MOST_BYTES: Final = 32_000_000
+"""Of one answer's body; a page of 100 comments at GitHub's limit takes some 26 MB."""
 
 REDIRECTS: Final = 5
 """Followed for one request; a repository that was renamed or moved takes one."""
@@ -240,13 +240,22 @@ def repository_named(given: str | None) -> str:
     raise ConfigurationError(wrong, where="--repository", remedy="Give it as OWNER/NAME.")
 
 
-def connect(token: str, *, api_url: str = "https://api.github.com", seconds_between_writes: float = 1.0) -> "Api":
+def connect(
+    token: str,
+    *,
+    api_url: str = "https://api.github.com",
+    seconds_between_writes: float = 1.0,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.time,
+) -> "Api":
     """An `Api` that talks to GitHub.
 
     Args:
         token: Sent with every request; keep it out of logs.
         api_url: Of GitHub Enterprise Server `https://HOST/api/v3`.
         seconds_between_writes: GitHub asks for one second between writes; 0 for a stand-in.
+        sleep: Waits; tests hand in another.
+        clock: Seconds since the epoch.
 
     Raises:
         ConfigurationError: The address is no URL, or the token is not one that a header can carry.
@@ -258,30 +267,35 @@ def connect(token: str, *, api_url: str = "https://api.github.com", seconds_betw
             where="GITHUB_TOKEN",
             remedy="Put the bare token there.",
         )
-    with bounded():
-        client = github.Github(
-            auth=github.Auth.Token(token),
-            base_url=check_url(api_url, where="GITHUB_API_URL"),
-            retry=None,
-            timeout=TIMEOUT_S,
-            per_page=PAGE_SIZE,
-            seconds_between_requests=None,
-            seconds_between_writes=seconds_between_writes,
-            api_version=API_VERSION,
-        )
-    return Api(client)
+    session = requests.Session()
+    session.headers = CaseInsensitiveDict(
+        {
+            "Accept": "application/vnd.github+json",
+            "Accept-Encoding": bounds.ACCEPT_ENCODING,
+            "Authorization": f"token {token}",
+            "User-Agent": f"chamiperf/{__version__}",
+            "X-GitHub-Api-Version": API_VERSION,
+        }
+    )
+    # Else requests puts the credential of a .netrc in the token's place.
+    session.auth = lambda request: request
+    return Api(session, check_url(api_url, where="GITHUB_API_URL"), seconds_between_writes, sleep, clock)
 
 
 @dataclass
 class Api:
-    """Sends requests; `sleep` and `clock` are parameters so that tests need no time."""
+    """Sends requests, bounded in time and memory, and no faster than GitHub asks for."""
 
-    client: github.Github = field(repr=False)
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.time
+    session: requests.Session = field(repr=False)
+    base_url: str
+    seconds_between_writes: float
+    sleep: Callable[[float], None]
+    clock: Callable[[], float]
     writes_left: int = WRITES_PER_RUN
     lost_s: float = 0.0
     """Spent on answers that never came."""
+    _next_write: float = 0.0
+    """`time.monotonic` before which nothing is written."""
 
     def get(self, path: str, shape: type[S], *, what: str, permission: str, **parameters: str | int) -> S:
         """Read one thing.
@@ -416,10 +430,9 @@ class Api:
             GitHubFailed: The redirect leads to another scheme, host or port.
         """
         location = answer.headers.get("location", "")
-        base = self.client.requester.base_url
         if location.startswith("/") and not location.startswith("//"):
-            location = f"{_origin(base)}{location}"
-        if _origin(location) is None or _origin(location) != _origin(base):
+            location = f"{_origin(self.base_url)}{location}"
+        if _origin(location) is None or _origin(location) != _origin(self.base_url):
             raise GitHubFailed(
                 f"GitHub's API redirects to another host: will not {what}",
                 where=f"{verb} {path}, to {_origin(location) or 'something that is not an address'}",
@@ -444,11 +457,13 @@ class Api:
                     remedy="Please report it: a run needs fewer writes than that.",
                 )
             self.writes_left -= 1
+            if (wait := self._next_write - time.monotonic()) > 0:
+                self.sleep(wait)
+            self._next_write = time.monotonic() + self.seconds_between_writes
         began = time.monotonic()
         try:
-            status, headers, text = self.client.requester.requestJson(
-                verb, path, parameters=dict(parameters) if parameters else None, input=dict(body) if body else None
-            )
+            # requests bounds each wait for bytes alone, so that a byte a second keeps it waiting for ever.
+            status, headers, text = bounds.within(TIMEOUT_S, lambda: self._exchange(verb, path, parameters, body))
         except requests.exceptions.SSLError as error:
             raise GitHubFailed(
                 f"the certificate of GitHub's API is not trusted: could not {what}",
@@ -467,6 +482,29 @@ class Api:
             self.lost_s += time.monotonic() - began
             return GithubAnswer(0, {}, type(error).__name__), ""
         return GithubAnswer(status, headers, _message(text) if status >= 400 else ""), text  # noqa: PLR2004 - as in _ask
+
+    def _exchange(
+        self, verb: str, path: str, parameters: Mapping[str, str | int] | None, body: Mapping[str, Any] | None
+    ) -> tuple[int, dict[str, str], str]:
+        """Send a request and read the answer whole: status, headers with lower-case names, text.
+
+        Raises:
+            OSError: As requests.
+            TooMuchError, zlib.error: As `bounds.decoded`.
+        """
+        with self.session.request(
+            verb,
+            f"{self.base_url}{path}" if path.startswith("/") else path,
+            params=parameters,
+            json=body or None,
+            timeout=TIMEOUT_S,
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            encoding = answer.headers.get("content-encoding", "")
+            content = bounds.decoded(answer.raw.stream(2**16, decode_content=False), encoding, most=MOST_BYTES)
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            return answer.status_code, headers, content.decode("utf-8", "replace")
 
 
 def _of_tls(error: BaseException) -> str:

@@ -4,6 +4,7 @@ import io
 import stat
 import zipfile
 import zlib
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import Field
@@ -80,7 +81,7 @@ def download(api: Api, repository: str, artifact: Artifact) -> bytes:
     path = f"/repos/{repository}/actions/artifacts/{artifact.number}/zip"
     location = api.location(path, what=what, permission=PERMISSION)
     # Plain http only where GitHub's API itself is a stand-in on plain http.
-    if location.partition("://")[0].lower() not in {"https", api.client.requester.scheme}:
+    if location.partition("://")[0].lower() not in {"https", urlsplit(api.base_url).scheme}:
         raise NoAnswer(
             f"the download is not encrypted: will not {what}", where=f"GET {path}", remedy="Check GITHUB_API_URL."
         )

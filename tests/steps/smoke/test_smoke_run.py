@@ -5,7 +5,8 @@ from made_targets import TOKEN, target, target_of
 from scripted_server import Reply, envelope, serving
 
 from chamicore_standin import faulting, lifecycle
-from chamiperf_ci.adapters.chamicore import Chamicore, RetryPolicy
+from chamiperf_ci.adapters.bounds import RetryPolicy
+from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.errors import CredentialRefused
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.faults import Errors, SwapScripts
