@@ -11,7 +11,7 @@ from pathlib import Path
 from chamicore_standin import lifecycle
 from chamiperf_ci.adapters.files import built_script, dialect
 from chamiperf_ci.adapters.k6 import K6Run, StopRequest, find_k6, run_k6
-from chamiperf_ci.models.plan import Load, Phase, PlanIdentities, ScriptPlan
+from chamiperf_ci.models.plan import Load, Phase, Plan, PlanIdentities, ScriptPlan
 from chamiperf_ci.models.target import CredentialKind, Service, StackOptions
 from chamiperf_ci.steps.load import scenario, volume
 from chamiperf_ci.steps.load.volume import work_of
@@ -40,7 +40,7 @@ def _measure(folder: Path, bss: str, vus: int) -> bool:
     covered = []
     for room_mb in (0.0, inf):
         planned = volume.plan_of(load, work_of("boot_storm", load, dialect()), room_mb=room_mb)
-        held = _held_mb(folder, bss, load, planned.gogc)
+        held = _held_mb(folder, bss, load, planned)
         print(
             f"{vus:,} VUs, GOGC {planned.gogc or 100}: {held:,.0f} MB, planned {planned.memory_mb:,.0f} MB", flush=True
         )
@@ -48,7 +48,7 @@ def _measure(folder: Path, bss: str, vus: int) -> bool:
     return all(covered)
 
 
-def _held_mb(folder: Path, bss: str, load: Load, gogc: int | None) -> float:
+def _held_mb(folder: Path, bss: str, load: Load, planned: Plan) -> float:
     """The most memory that k6 had while it drove the load, MB."""
     plan = folder / "plan.json"
     scenario.write_plan(
@@ -62,7 +62,10 @@ def _held_mb(folder: Path, bss: str, load: Load, gogc: int | None) -> float:
             load=load,
         ),
     )
-    run = K6Run(find_k6().path, built_script("boot_storm"), folder / "k6", plan=plan, gogc=gogc)
+    run = K6Run(
+        find_k6().path, built_script("boot_storm"), folder / "k6", plan=plan,
+        gogc=planned.gogc, memory_mb=planned.memory_mb,
+    )  # fmt: skip
     with StopRequest() as stop:
         return max(vitals.rss_mb for vitals in run_k6(run, stop, label="bench").vitals)
 

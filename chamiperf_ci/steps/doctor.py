@@ -16,6 +16,7 @@ from chamiperf_ci.adapters.k6 import find_k6
 from chamiperf_ci.errors import ConfigurationError, ToolkitError
 from chamiperf_ci.models.plan import Plan
 from chamiperf_ci.steps.load.plan import FILES_KEPT, MachineLimits, Sizing, size
+from chamiperf_ci.steps.load.shards import CLOCK_OFF_S
 from chamiperf_ci.steps.readiness import configured
 
 _CONNTRACK = Path("/proc/sys/net/netfilter")
@@ -24,8 +25,6 @@ _FEW_FILES = 20_000 + FILES_KEPT
 _FEW_PORTS = 28_000
 _BUSY = 0.2
 """Share of the processors that other work may take before it shows in p99."""
-CLOCK_OFF_S = 1.0
-"""Shards whose clocks are further apart do not share windows."""
 
 
 class State(StrEnum):
