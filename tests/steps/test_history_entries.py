@@ -10,7 +10,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.steps import history
-from chamiperf_ci.steps.baselines.candidates import Overrule, from_history, from_run
+from chamiperf_ci.steps.baselines.candidates import Overrule, from_history, from_run, nights_of
 from chamiperf_ci.steps.compare.judge import Question, judge
 
 
@@ -91,6 +91,13 @@ def test_of_years_one_night_a_week_is_opened_before_the_newest_half_year(store):
     assert nights == [6, 13, *range(14, 21), *range(25, 40)]
     assert len(opened) == len(nights)
     assert len(reading.unread) == 40 - len(nights)
+
+
+def test_of_candidates_nights_alone_are_opened(store):
+    opened.clear()
+    added(store, made_run(0), made_run(1, run_kind=RunKind.REPEAT), made_run(2, run_kind=RunKind.QUICK))
+    found = nights_of(_Watched(store.root), history.Wanted(), shipped_baselines())
+    assert ([each.run_id for each in found], len(opened)) == (["boot0000"], 1)
 
 
 def test_days_of_nights_that_were_not_opened_count_for_the_environment(store):

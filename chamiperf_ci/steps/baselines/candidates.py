@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -446,8 +446,7 @@ def candidates(sources: Sources, baselines: Baselines) -> tuple[Candidate, ...]:
     if sources.store is None:
         return tuple(from_run(run, baselines) for run in runs_in(sources.places))
     sources.store.require()
-    reading = history.read(sources.store, sources.wanted)
-    found = tuple(from_history(entry, baselines) for entry in reading.entries if entry.run_kind is RunKind.NIGHT)
+    found = nights_of(sources.store, sources.wanted, baselines)
     if not found:
         raise ConfigurationError(
             "the history has no night in this range",
@@ -455,6 +454,12 @@ def candidates(sources: Sources, baselines: Baselines) -> tuple[Candidate, ...]:
             remedy=f"`chamiperf history list {sources.options}` shows what it holds.",
         )
     return found
+
+
+def nights_of(store: HistoryStore, wanted: history.Wanted, baselines: Baselines) -> tuple[Candidate, ...]:
+    """The nights of a history as candidates; nothing else of it is opened."""
+    reading = history.read(store, replace(wanted, kinds=(RunKind.NIGHT,)))
+    return tuple(from_history(entry, baselines) for entry in reading.entries if entry.run_kind is RunKind.NIGHT)
 
 
 def runs_in(places: Sequence[Path]) -> tuple[Run, ...]:

@@ -20,8 +20,7 @@ from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.schemas import exported
 from chamiperf_ci.render.baselines import layout
 from chamiperf_ci.render.numbers import counted
-from chamiperf_ci.steps import history
-from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, Sources, candidates
+from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, Sources, candidates, nights_of
 from chamiperf_ci.steps.baselines.propose import Intent, begin
 from chamiperf_ci.steps.baselines.update import Destination, at_github, body, title
 from chamiperf_ci.steps.compare.step import RESTORE
@@ -107,8 +106,8 @@ def propose_first(
 
 def _nights(sources: Sources, rules: Baselines) -> tuple[Candidate, ...]:
     """The nights that are kept; none is the state of the first night that was not valid."""
-    if sources.store is not None and not history.read(sources.store, sources.wanted).entries:
-        return ()
+    if sources.store is not None and not sources.places:
+        return nights_of(sources.store, sources.wanted, rules)
     return candidates(sources, rules)
 
 
