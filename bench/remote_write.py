@@ -29,11 +29,11 @@ from chamiperf_ci.adapters.prometheus import Access, Prometheus
 from chamiperf_ci.models.plan import SUSTAINED, Plan
 from chamiperf_ci.models.run import ScriptSummary
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import Target
+from chamiperf_ci.models.target import GivenTarget, Target
 from chamiperf_ci.steps.load import request, scenario
 from chamiperf_ci.steps.load.plan import assign
 from chamiperf_ci.steps.load.request import Job, LoadOptions
-from chamiperf_ci.steps.targets import GivenTarget, resolve
+from chamiperf_ci.steps.targets import resolve
 
 SCENARIO = "boot_storm"
 ROUNDS = 4

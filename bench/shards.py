@@ -25,12 +25,12 @@ from chamiperf_ci.adapters.k6 import StopRequest, find_k6, run_k6
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.run import ScriptSummary, Uncertain
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import StackOptions
+from chamiperf_ci.models.target import GivenTarget, StackOptions
 from chamiperf_ci.steps.load.merging import WIDEST, merged, summaries_of
 from chamiperf_ci.steps.load.plan import assign
 from chamiperf_ci.steps.load.request import Job, LoadOptions, read_profile
 from chamiperf_ci.steps.load.scenario import k6_runs, script_plan, write_plan
-from chamiperf_ci.steps.targets import GivenTarget, resolve
+from chamiperf_ci.steps.targets import resolve
 
 NODES = 1_000
 SCENARIOS = ("boot_storm", "auth_under_load", "bulk_registration", "inventory_scale")

@@ -29,7 +29,7 @@ def _given(*arguments, **variables):
 
 def test_nothing_given_is_all_empty():
     given = _given()
-    assert (given.name, given.services, given.gateway, given.credential.kinds) == (None, {}, None, ())
+    assert (given.name, given.services, given.gateway, given.secrets) == (None, {}, None, {})
 
 
 def test_an_option_stands_before_its_variable():
@@ -45,7 +45,7 @@ def test_each_service_has_chamicores_own_variable():
 
 def test_an_empty_variable_is_not_given():
     given = _given(CHAMICORE_TEST_BSS_URL="", CHAMICORE_INTERNAL_TOKEN="", CHAMIPERF_TARGET="")
-    assert (given.services, given.credential.kinds, given.name) == ({}, (), None)
+    assert (given.services, given.secrets, given.name) == ({}, {}, None)
 
 
 def test_a_gateway_on_the_command_line_hides_services_of_variables_but_not_of_options():
@@ -63,7 +63,7 @@ def test_a_gateway_of_a_variable_stands_beside_services_of_variables():
 
 def test_a_secret_comes_by_variable():
     given = _given(CHAMICORE_INTERNAL_TOKEN="planted-secret")
-    assert given.credential.internal_token.get_secret_value() == "planted-secret"
+    assert given.secrets[CredentialKind.INTERNAL_TOKEN].get_secret_value() == "planted-secret"
     assert "planted" not in repr(given)
 
 
@@ -71,7 +71,7 @@ def test_a_secrets_file_stands_before_its_variable(tmp_path):
     path = tmp_path / "token"
     path.write_text("from-file\n", encoding="utf-8")
     given = _given("--internal-token-file", path, CHAMICORE_INTERNAL_TOKEN="from-variable")
-    assert given.credential.internal_token.get_secret_value() == "from-file"
+    assert given.secrets[CredentialKind.INTERNAL_TOKEN].get_secret_value() == "from-file"
 
 
 def test_no_option_takes_a_secret_itself():
@@ -80,7 +80,7 @@ def test_no_option_takes_a_secret_itself():
 
 
 def test_the_credential_is_chosen_by_name():
-    assert _given("--credential", "dev-mode").credential.kind is CredentialKind.DEV_MODE
+    assert _given("--credential", "dev-mode").credential is CredentialKind.DEV_MODE
 
 
 def test_services_that_are_not_there_are_repeatable():

@@ -8,6 +8,7 @@ import click
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.models.target import GivenTarget
 from chamiperf_ci.options import (
     DURATION,
     DURATION_OR_NONE,
@@ -19,7 +20,6 @@ from chamiperf_ci.options import (
     shown_options,
     target_options,
 )
-from chamiperf_ci.steps.targets import GivenTarget
 
 if TYPE_CHECKING:
     from chamiperf_ci.render.terminal import Form

@@ -8,10 +8,11 @@ from chamiperf_ci.adapters.bounds import RetryPolicy
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.models.target import GivenTarget
 from chamiperf_ci.options import Printed, json_option, target_options
 from chamiperf_ci.render.columns import Column, table
 from chamiperf_ci.steps.doctor import Examination, State, examine
-from chamiperf_ci.steps.targets import GivenTarget, dialect_of, resolve
+from chamiperf_ci.steps.targets import dialect_of, resolve
 
 _ONE_TRY = RetryPolicy(timeout_s=5.0, retries=0)
 

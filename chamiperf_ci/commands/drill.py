@@ -7,6 +7,7 @@ import click
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.models.target import GivenTarget
 from chamiperf_ci.options import (
     DURATION,
     GivenClaim,
@@ -17,7 +18,6 @@ from chamiperf_ci.options import (
     printed_options,
     target_options,
 )
-from chamiperf_ci.steps.targets import GivenTarget
 
 _PATH = click.Path(path_type=Path)
 

@@ -13,6 +13,7 @@ import click
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.cli import run, step_went_well, tell
 from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.models.target import GivenTarget
 from chamiperf_ci.options import (
     DURATION,
     DURATION_OR_NONE,
@@ -26,7 +27,7 @@ from chamiperf_ci.options import (
 )
 from chamiperf_ci.steps.lock import Claim
 from chamiperf_ci.steps.published import published
-from chamiperf_ci.steps.targets import GivenTarget, check_form
+from chamiperf_ci.steps.targets import check_form
 
 _MOST_SHARDS = 16
 _MOST_MACHINES = 256

@@ -8,9 +8,10 @@ import click
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode, StackLocked
+from chamiperf_ci.models.target import GivenTarget
 from chamiperf_ci.options import DURATION, GivenClaim, Printed, claim_options, json_option, target_options
 from chamiperf_ci.steps import lock as locks
-from chamiperf_ci.steps.targets import GivenTarget, resolve
+from chamiperf_ci.steps.targets import resolve
 
 
 @click.group()

@@ -15,7 +15,7 @@ from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.cli import run, step_went_well
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import Target
+from chamiperf_ci.models.target import GivenTarget, Target
 from chamiperf_ci.options import (
     DURATION,
     GivenClaim,
@@ -33,7 +33,7 @@ from chamiperf_ci.steps.seed.clear import Removal, choose_orphans, choose_own, r
 from chamiperf_ci.steps.seed.drive import Driver
 from chamiperf_ci.steps.seed.fill import Wish, carry_out, intend, require_services
 from chamiperf_ci.steps.seed.inventory import in_words
-from chamiperf_ci.steps.targets import GivenTarget, resolve
+from chamiperf_ci.steps.targets import resolve
 
 
 @click.command(cls=in_groups({}))

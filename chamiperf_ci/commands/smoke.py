@@ -13,12 +13,13 @@ from chamiperf_ci.cli import run, step_went_well
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.seed import Smoke
+from chamiperf_ci.models.target import GivenTarget
 from chamiperf_ci.options import DURATION, Printed, in_groups, out_option, printed_options, target_options
 from chamiperf_ci.render import columns
 from chamiperf_ci.render.columns import Column
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.smoke import smoke as check_stack
-from chamiperf_ci.steps.targets import GivenTarget, resolve
+from chamiperf_ci.steps.targets import resolve
 
 
 @click.command(cls=in_groups({}))

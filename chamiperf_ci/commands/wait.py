@@ -6,9 +6,10 @@ from chamiperf_ci.adapters.bounds import RetryPolicy
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.cli import run, step_went_well
 from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.models.target import GivenTarget
 from chamiperf_ci.options import DURATION, Printed, in_groups, json_option, target_options
 from chamiperf_ci.steps.readiness import configured, wait_until_ready
-from chamiperf_ci.steps.targets import GivenTarget, resolve
+from chamiperf_ci.steps.targets import resolve
 
 _ONE_TRY = RetryPolicy(timeout_s=2.0, retries=0)
 

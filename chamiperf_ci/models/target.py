@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -278,11 +278,15 @@ URL_VARIABLES: Final[Mapping[Service, str]] = {
     Service.POWER: "CHAMICORE_TEST_POWER_URL",
     Service.MCP: "CHAMICORE_TEST_MCP_URL",
 }
-GATEWAY_VARIABLE: Final = "CHAMIPERF_GATEWAY_URL"
-KEA_VARIABLE: Final = "CHAMIPERF_KEA_URL"
-KEA_SYNC_VARIABLE: Final = "CHAMIPERF_KEASYNC_URL"
-PROMETHEUS_VARIABLE: Final = "CHAMIPERF_PROMETHEUS_URL"
-GRAFANA_VARIABLE: Final = "CHAMIPERF_GRAFANA_URL"
+
+
+class Setting(NamedTuple):
+    """How one thing is said of a target: its option, the option's variable, and what the help says."""
+
+    option: str
+    variable: str
+    metavar: str
+    help: str
 
 
 class Credential(Value):
@@ -303,28 +307,52 @@ class Tls(Value):
     insecure: bool = False
 
 
-class Target(Value):
-    """One stack, as given by `chamiperf.toml`, variables and options."""
+class Addresses(Value):
+    """Where a stack and what watches it are; base URLs without a trailing slash."""
+
+    services: dict[Service, str] = Field(default_factory=dict)
+    """A service that is not configured is absent. Its option is `--SERVICE-url`, its variable of `URL_VARIABLES`."""
+    gateway: Annotated[
+        str | None,
+        Setting("gateway", "CHAMIPERF_GATEWAY_URL", "URL", "Gateway for the services that have no URL of their own."),
+    ] = None
+    kea: Annotated[str | None, Setting("kea-url", "CHAMIPERF_KEA_URL", "URL", "Kea's control endpoint.")] = None
+    kea_sync: Annotated[
+        str | None, Setting("kea-sync-url", "CHAMIPERF_KEASYNC_URL", "URL", "Where Kea-Sync serves its metrics.")
+    ] = None
+    """It has no other HTTP interface."""
+    prometheus: Annotated[
+        str | None,
+        Setting("prometheus-url", "CHAMIPERF_PROMETHEUS_URL", "URL", "Prometheus that scrapes the services."),
+    ] = None
+    grafana: Annotated[
+        str | None, Setting("grafana-url", "CHAMIPERF_GRAFANA_URL", "URL", "Grafana, for links in reports.")
+    ] = None
+
+
+def setting(name: str) -> Setting:
+    """How the field of this name is said.
+
+    Raises:
+        StopIteration: By `chamiperf.toml` alone.
+    """
+    return next(each for each in TargetEntry.model_fields[name].metadata if isinstance(each, Setting))
+
+
+class Target(Addresses):
+    """One stack, as given by `chamiperf.toml`, variables and options: complete and checked."""
 
     environment: str
     stack_kind: StackKind
     dialect: str = CHAMICORE
     """Which dialect its services speak: the name of a file of `k6/dialects/`."""
-    services: dict[Service, str]
-    """Base URLs without a trailing slash; a service that is not configured is absent."""
-    gateway: str | None = None
     gateway_prefixes: dict[Service, str] = Field(default_factory=dict)
     """What the gateway has before a service's own paths."""
-    kea: str | None = None
-    kea_sync: str | None = None
-    """Where Kea-Sync serves its metrics; it has no other HTTP interface."""
-    prometheus: str | None = None
-    grafana: str | None = None
     tls: Tls = Tls()
     credential: Credential
     allowed_hosts: tuple[str, ...] = ()
     """Hosts, other than loopback, that seed and load may touch."""
-    network: str = "198.18.0.0/15"
+    network: str = NETWORK
     """CIDR from which seeded nodes get addresses."""
     generator_on_target_host: bool = False
     without: tuple[Service, ...] = ()
@@ -342,33 +370,110 @@ class Target(Value):
         return f"{self.gateway}{self.gateway_prefixes.get(service, '')}"
 
 
-class TargetEntry(Value):
-    """`[targets.NAME]` of `chamiperf.toml`: a target without its secrets, which come by variable or by file."""
+class TargetEntry(Addresses):
+    """What one place says of a target, without secrets: `[targets.NAME]` of `chamiperf.toml`, or options.
 
-    environment: str | None = None
-    dialect: str | None = None
-    services: dict[Service, str] = Field(default_factory=dict)
-    gateway: str | None = None
-    kea: str | None = None
-    kea_sync: str | None = None
-    prometheus: str | None = None
-    grafana: str | None = None
+    Fields with a `Setting` are options too. Paths of the file start at its own folder.
+    """
+
+    environment: Annotated[
+        str | None,
+        Setting("environment", "CHAMIPERF_ENVIRONMENT", "NAME", "Name under which runs and baselines are kept."),
+    ] = None
+    dialect: Annotated[
+        str | None,
+        Setting(
+            "dialect",
+            "CHAMIPERF_DIALECT",
+            "NAME",
+            "What the services speak: chamicore (the default), openchami, openchami-shared or openchami-fabrica.",
+        ),
+    ] = None
+    without: Annotated[
+        tuple[Service, ...],
+        Setting(
+            "without",
+            "CHAMIPERF_WITHOUT",
+            "",
+            "A service that the stack behind the gateway does not have; repeatable.",
+        ),
+    ] = ()
     allowed_hosts: tuple[str, ...] = ()
-    without: tuple[Service, ...] = ()
-    network: str | None = None
+    network: Annotated[
+        str | None,
+        Setting("network", "CHAMIPERF_NETWORK", "CIDR", f"Network of the seeded nodes' addresses; default {NETWORK}."),
+    ] = None
     generator_on_target_host: bool | None = None
     """None: decided by whether a service is on loopback or on this machine's own name."""
-    credential: CredentialKind | None = None
-    token_file: Path | None = None
-    """Holds a bearer token; relative paths start at the file's own folder."""
-    internal_token_file: Path | None = None
-    client_id: str | None = None
-    client_secret_file: Path | None = None
-    ca_file: Path | None = None
-    client_certificate: Path | None = None
-    client_key: Path | None = None
-    insecure: bool = False
-    stack_manifest: Path | None = None
+    credential: Annotated[
+        CredentialKind | None,
+        Setting("credential", "CHAMIPERF_CREDENTIAL", "", "Which credential to use when several are given."),
+    ] = None
+    internal_token_file: Annotated[
+        Path | None,
+        Setting(
+            "internal-token-file",
+            "CHAMIPERF_INTERNAL_TOKEN_FILE",
+            "FILE",
+            "File with the internal token; or CHAMICORE_INTERNAL_TOKEN holds it.",
+        ),
+    ] = None
+    token_file: Annotated[
+        Path | None,
+        Setting("token-file", "CHAMIPERF_TOKEN_FILE", "FILE", "File with a bearer token; or CHAMICORE_TOKEN holds it."),
+    ] = None
+    client_id: Annotated[str | None, Setting("client-id", "CHAMIPERF_CLIENT_ID", "ID", "Service account's id.")] = None
+    client_secret_file: Annotated[
+        Path | None,
+        Setting(
+            "client-secret-file",
+            "CHAMIPERF_CLIENT_SECRET_FILE",
+            "FILE",
+            "File with the account's secret; or CHAMIPERF_CLIENT_SECRET holds it.",
+        ),
+    ] = None
+    ca_file: Annotated[
+        Path | None,
+        Setting("ca-file", "CHAMIPERF_CA_FILE", "FILE", "CA certificates (PEM) that sign the services' certificates."),
+    ] = None
+    client_certificate: Annotated[
+        Path | None,
+        Setting("client-certificate", "CHAMIPERF_CLIENT_CERTIFICATE", "FILE", "Client certificate (PEM)."),
+    ] = None
+    client_key: Annotated[
+        Path | None,
+        Setting("client-key", "CHAMIPERF_CLIENT_KEY", "FILE", "Key of the client certificate (PEM)."),
+    ] = None
+    insecure: Annotated[
+        bool,
+        Setting("insecure", "CHAMIPERF_INSECURE", "", "Do not verify certificates; every report says so."),
+    ] = False
+    stack_manifest: Annotated[
+        Path | None,
+        Setting(
+            "stack-manifest",
+            "CHAMIPERF_STACK_MANIFEST",
+            "FILE",
+            "JSON of service to image digest or commit, as deployed.",
+        ),
+    ] = None
+
+
+SECRET_FILES: Final[Mapping[CredentialKind, str]] = {
+    CredentialKind.INTERNAL_TOKEN: "internal_token_file",
+    CredentialKind.BEARER: "token_file",
+    CredentialKind.CLIENT_CREDENTIALS: "client_secret_file",
+}
+"""By kind of credential, the field of `TargetEntry` that names its secret's file."""
+
+
+class GivenTarget(TargetEntry):
+    """What options and variables say of the target; None or empty where they are silent."""
+
+    name: str | None = None
+    config: Path | None = None
+    secrets: dict[CredentialKind, SecretStr] = Field(default_factory=dict, repr=False)
+    """From variables, or from the files that the options name."""
 
 
 class TargetsFile(Value):

@@ -24,6 +24,7 @@ from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.plan import Load
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.models.target import GivenTarget
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render.terminal import Form
 from chamiperf_ci.steps.compare import step as compare
@@ -36,7 +37,7 @@ from chamiperf_ci.steps.readiness import wait_until_ready
 from chamiperf_ci.steps.seed.drive import Driver
 from chamiperf_ci.steps.seed.fill import Wish, carry_out, intend
 from chamiperf_ci.steps.server_metrics.collect import collector
-from chamiperf_ci.steps.targets import GivenTarget, resolve
+from chamiperf_ci.steps.targets import resolve
 
 _REMEDY = "Judge a new night with `chamiperf load` and `chamiperf compare`."
 

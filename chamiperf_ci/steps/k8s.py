@@ -30,7 +30,7 @@ from chamiperf_ci.models.plan import Plan
 from chamiperf_ci.models.run import Run, RunKind, RunProblem, ScriptSummary, Shard
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.shard import ShardRun
-from chamiperf_ci.models.target import Machine
+from chamiperf_ci.models.target import GivenTarget, Machine
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load import validity
 from chamiperf_ci.steps.load.drive import describe
@@ -41,7 +41,7 @@ from chamiperf_ci.steps.load.scenario import Findings, run_of, script_plan
 from chamiperf_ci.steps.load.shards import shard_file
 from chamiperf_ci.steps.load.stack_state import Environment, inspect_stack
 from chamiperf_ci.steps.load.volume import planned_arrivals
-from chamiperf_ci.steps.targets import GivenTarget, k6_environment, resolve
+from chamiperf_ci.steps.targets import k6_environment, resolve
 
 _FOLDER: Final = "/test"
 """Where the operator mounts the config map."""

@@ -8,26 +8,13 @@ from typing import Any, Final
 from chamiperf_ci.adapters import otlp
 from chamiperf_ci.adapters.otlp import Gauge
 from chamiperf_ci.errors import ConfigurationError, ToolkitError
-from chamiperf_ci.models.target import (
-    GATEWAY_VARIABLE,
-    GRAFANA_VARIABLE,
-    KEA_SYNC_VARIABLE,
-    KEA_VARIABLE,
-    PROMETHEUS_VARIABLE,
-    URL_VARIABLES,
-)
+from chamiperf_ci.models.target import URL_VARIABLES, Addresses, setting
 from chamiperf_ci.models.verdict import Row, Verdict
 from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
 from chamiperf_ci.render.escaping import address_of, without_hosts
 
 _SHOW = "CHAMIPERF_SHOW_HOSTS"
-_OTHERS = {
-    GATEWAY_VARIABLE: "gateway",
-    KEA_VARIABLE: "kea",
-    KEA_SYNC_VARIABLE: "kea-sync",
-    PROMETHEUS_VARIABLE: "prometheus",
-    GRAFANA_VARIABLE: "grafana",
-}
+_OTHERS = {setting(name).variable: name.replace("_", "-") for name in Addresses.model_fields if name != "services"}
 
 
 def published(text: str, *, environment: str = "", variables: Mapping[str, str] = os.environ) -> str:

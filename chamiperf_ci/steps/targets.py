@@ -4,7 +4,6 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -16,22 +15,21 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.target import (
     CHAMICORE,
-    GATEWAY_VARIABLE,
-    GRAFANA_VARIABLE,
-    KEA_SYNC_VARIABLE,
-    KEA_VARIABLE,
     NETWORK,
-    PROMETHEUS_VARIABLE,
+    SECRET_FILES,
     TOKEN_FILE,
     URL_VARIABLES,
+    Addresses,
     Credential,
     CredentialKind,
+    GivenTarget,
     Service,
     StackKind,
     Target,
     TargetEntry,
     TargetsFile,
     Tls,
+    setting,
 )
 
 NAME: Final = "embedded"
@@ -85,74 +83,56 @@ _HOW_TO_GIVE: Final[Mapping[CredentialKind, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class GivenCredential:
-    """Credentials as given; a kind is named only where several are given, or where none needs a secret."""
-
-    kind: CredentialKind | None = None
-    internal_token: SecretStr | None = field(default=None, repr=False)
-    bearer: SecretStr | None = field(default=None, repr=False)
-    client_id: str | None = None
-    client_secret: SecretStr | None = field(default=None, repr=False)
-
-    @property
-    def kinds(self) -> tuple[CredentialKind, ...]:
-        """The kinds of which at least a part is given."""
-        present = {
-            CredentialKind.INTERNAL_TOKEN: self.internal_token is not None,
-            CredentialKind.BEARER: self.bearer is not None,
-            CredentialKind.CLIENT_CREDENTIALS: self.client_id is not None or self.client_secret is not None,
-        }
-        return tuple(kind for kind, there in present.items() if there)
-
-
-NOTHING: Final = GivenCredential()
-
-
-def filed(entry: TargetEntry, folder: Path) -> GivenCredential:
-    """The credential that an entry of `chamiperf.toml` names; its files lie relative to the file's folder.
+def secrets_in(entry: TargetEntry, folder: Path) -> dict[CredentialKind, SecretStr]:
+    """The secrets whose files an entry of `chamiperf.toml` names; they lie relative to the file's folder.
 
     Raises:
         ConfigurationError: A file cannot be read or holds no usable secret.
     """
-    return GivenCredential(
-        kind=entry.credential,
-        internal_token=_secret(folder, entry.internal_token_file, "internal_token_file"),
-        bearer=_secret(folder, entry.token_file, "token_file"),
-        client_id=entry.client_id,
-        client_secret=_secret(folder, entry.client_secret_file, "client_secret_file"),
-    )
+    files = ((kind, field, getattr(entry, field)) for kind, field in SECRET_FILES.items())
+    return {kind: read_secret(folder / path, option=field) for kind, field, path in files if path is not None}
 
 
-def choose(given: GivenCredential, from_file: GivenCredential) -> Credential:
+def _kinds(said: TargetEntry, secrets: Mapping[CredentialKind, SecretStr]) -> list[CredentialKind]:
+    """The kinds of credentials of which at least a part is given."""
+    half = {CredentialKind.CLIENT_CREDENTIALS} if said.client_id is not None else set()
+    return [kind for kind in SECRET_FILES if kind in secrets or kind in half]
+
+
+def choose(given: GivenTarget, entry: TargetEntry, filed: Mapping[CredentialKind, SecretStr]) -> Credential:
     """The one credential: what options and variables give, else what the file does, else none.
+
+    Args:
+        given: Options and variables.
+        entry: The target's entry in the file.
+        filed: The secrets of that entry.
 
     Raises:
         ConfigurationError: Several kinds and no `--credential`, a kind that was asked for and not given, or half of a
             pair of client credentials.
     """
-    known = given if given.kinds else from_file
-    kind = given.kind or known.kind
+    said, secrets = (given, given.secrets) if _kinds(given, given.secrets) else (entry, filed)
+    kinds = _kinds(said, secrets)
+    kind = given.credential or said.credential
     if kind is None:
-        if len(known.kinds) > 1:
+        if len(kinds) > 1:
             raise ConfigurationError(
-                f"several credentials are given: {', '.join(known.kinds)}",
+                f"several credentials are given: {', '.join(kinds)}",
                 where="options, variables and chamiperf.toml",
                 remedy="Say which one with --credential.",
             )
-        kind = known.kinds[0] if known.kinds else CredentialKind.NONE
-    if kind in _HOW_TO_GIVE and kind not in known.kinds:
+        kind = kinds[0] if kinds else CredentialKind.NONE
+    if kind in SECRET_FILES and kind not in kinds:
         raise ConfigurationError(
             f"the credential {kind} is asked for and not given", where="--credential", remedy=_HOW_TO_GIVE[kind]
         )
-    if kind is CredentialKind.CLIENT_CREDENTIALS:
-        if known.client_id is None or known.client_secret is None:
-            raise ConfigurationError(
-                "client credentials need both an id and a secret", where="--client-id", remedy=_HOW_TO_GIVE[kind]
-            )
-        return Credential(kind=kind, client_id=known.client_id, client_secret=known.client_secret)
-    tokens = {CredentialKind.INTERNAL_TOKEN: known.internal_token, CredentialKind.BEARER: known.bearer}
-    return Credential(kind=kind, token=tokens.get(kind))
+    if kind is not CredentialKind.CLIENT_CREDENTIALS:
+        return Credential(kind=kind, token=secrets.get(kind))
+    if said.client_id is None or kind not in secrets:
+        raise ConfigurationError(
+            "client credentials need both an id and a secret", where="--client-id", remedy=_HOW_TO_GIVE[kind]
+        )
+    return Credential(kind=kind, client_id=said.client_id, client_secret=secrets[kind])
 
 
 def k6_environment(credential: Credential) -> dict[str, str]:
@@ -168,32 +148,7 @@ def k6_environment(credential: Credential) -> dict[str, str]:
     return {}
 
 
-def _secret(folder: Path, path: Path | None, key: str) -> SecretStr | None:
-    return None if path is None else read_secret(folder / path, option=key)
-
-
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class GivenTarget:
-    """What options and variables say of the target; None or empty where they are silent."""
-
-    name: str | None = None
-    config: Path | None = None
-    environment: str | None = None
-    dialect: str | None = None
-    services: Mapping[Service, str] = field(default_factory=dict)
-    gateway: str | None = None
-    kea: str | None = None
-    kea_sync: str | None = None
-    prometheus: str | None = None
-    grafana: str | None = None
-    network: str | None = None
-    without: tuple[Service, ...] = ()
-    credential: GivenCredential = NOTHING
-    tls: Tls = field(default_factory=Tls)
-    stack_manifest: Path | None = None
 
 
 def resolve(given: GivenTarget) -> Target:
@@ -237,45 +192,50 @@ def check_form(given: GivenTarget) -> None:
     entry = TargetEntry() if given.name == NAME else _entry(given.name, file, path)
     place = f"{path}, targets.{given.name}"
     _dialect(given, entry)
-    _services(given, entry, place)
-    _other_urls(given, entry, place)
+    _addresses(given, entry, place)
     _usable(given.environment or entry.environment or given.name or NAME)
     check_network(given.network or entry.network or NETWORK)
 
 
 def _fill(given: GivenTarget, entry: TargetEntry, file: TargetsFile, path: Path) -> Target:
     """Complete what was given from an entry of the file, or from the embedded stack's."""
-    place = f"{path}, targets.{given.name}"
-    services = _services(given, entry, place)
-    others = _other_urls(given, entry, place)
-    gateway = others["gateway"]
-    urls = [*services.values(), *([gateway] if gateway else [])]
+    said = _either(given, entry, path.parent)
+    addresses = _addresses(given, entry, f"{path}, targets.{given.name}")
+    urls = [*addresses.services.values(), *([addresses.gateway] if addresses.gateway else [])]
     if not urls:
-        variables = ", ".join([*URL_VARIABLES.values(), GATEWAY_VARIABLE])
+        variables = ", ".join([*URL_VARIABLES.values(), setting("gateway").variable])
         raise ConfigurationError(
             "no target is given",
             where=f"these variables are empty: {variables}",
             remedy="Set them, or give --target with a name from chamiperf.toml, or --target embedded.",
         )
-    on_this_host = entry.generator_on_target_host
     spoken = _dialect(given, entry)
-    credential = choose(given.credential, filed(entry, path.parent))
-    _require_spoken(spoken, services, others["kea"], credential)
+    credential = choose(given, entry, secrets_in(entry, path.parent))
+    _require_spoken(spoken, addresses, credential)
+    on_this_host = entry.generator_on_target_host
     return Target(
-        environment=_environment(given, entry, urls),
+        **dict(addresses),
+        environment=_environment(said.environment or given.name, urls),
         stack_kind=StackKind.EMBEDDED if serves(urls) else StackKind.DEPLOYED,
         dialect=spoken.dialect,
-        services=services,
-        **others,
         gateway_prefixes=spoken.gateway.prefixes,
-        tls=_tls(given.tls, entry, path.parent),
+        tls=_tls(said),
         credential=credential,
         allowed_hosts=(*file.allowed_hosts, *entry.allowed_hosts),
-        network=check_network(given.network or entry.network or NETWORK),
+        network=check_network(said.network or NETWORK),
         generator_on_target_host=_on_this_host(urls) if on_this_host is None else on_this_host,
-        without=_absent(given.without or entry.without, spoken),
-        stack_manifest=given.stack_manifest or _beside(path.parent, entry.stack_manifest),
+        without=_absent(said.without, spoken),
+        stack_manifest=said.stack_manifest,
     )
+
+
+def _either(given: GivenTarget, entry: TargetEntry, folder: Path) -> TargetEntry:
+    """What options and variables say, else what the file does; its paths start at its folder."""
+    both = {}
+    for name in TargetEntry.model_fields:
+        filed = getattr(entry, name)
+        both[name] = getattr(given, name) or (folder / filed if isinstance(filed, Path) else filed)
+    return TargetEntry(**both)
 
 
 def _dialect(given: GivenTarget, entry: TargetEntry) -> Dialect:
@@ -294,18 +254,18 @@ def _dialect(given: GivenTarget, entry: TargetEntry) -> Dialect:
     return spoken
 
 
-def _require_spoken(spoken: Dialect, services: Mapping[Service, str], kea: str | None, credential: Credential) -> None:
+def _require_spoken(spoken: Dialect, addresses: Addresses, credential: Credential) -> None:
     """Stop where something is given that no stack of this dialect has.
 
     Raises:
         ConfigurationError: Names it.
     """
     where = f"dialect {spoken.dialect}"
-    given = [*services, *(["kea"] if kea and spoken.kea is None else [])]
+    given = [*addresses.services, *(["kea"] if addresses.kea and spoken.kea is None else [])]
     unknown = [str(name) for name in given if (name != "kea" and Service(name) not in spoken.services) or name == "kea"]
     if unknown:
         described = ", ".join(spoken.not_described.get(Service(name), name) for name in unknown if name != "kea")
-        wrong = f"{described} is not described yet" if spoken.not_described.keys() & set(services) else ""
+        wrong = f"{described} is not described yet" if spoken.not_described.keys() & set(addresses.services) else ""
         raise ConfigurationError(
             wrong or f"a stack of this dialect has no {' and no '.join(unknown)}",
             where=where,
@@ -338,36 +298,25 @@ def _entry(name: str | None, file: TargetsFile, path: Path) -> TargetEntry:
     return file.targets[name]
 
 
-def _services(given: GivenTarget, entry: TargetEntry, place: str) -> dict[Service, str]:
-    """The services' own URLs, in order; a gateway that was given hides those of the file."""
+def _addresses(given: GivenTarget, entry: TargetEntry, place: str) -> Addresses:
+    """All URLs, checked; a gateway that was given hides the services of the file."""
     services = {
         service: check_url(url, where=f"{place}.services.{service}")
         for service, url in ({} if given.gateway else entry.services).items()
     }
     for service, url in given.services.items():
         services[service] = check_url(url, where=f"--{service}-url or {URL_VARIABLES[service]}")
-    return {service: services[service] for service in Service if service in services}
+    found: dict[str, str] = {}
+    for name in Addresses.model_fields.keys() - {"services"}:
+        how = setting(name)
+        if (url := getattr(given, name)) is not None:
+            found[name] = check_url(url, where=f"--{how.option} or {how.variable}")
+        elif (url := getattr(entry, name)) is not None:
+            found[name] = check_url(url, where=f"{place}.{name}")
+    return Addresses(services={service: services[service] for service in Service if service in services}, **found)
 
 
-def _other_urls(given: GivenTarget, entry: TargetEntry, place: str) -> dict[str, str | None]:
-    """What is not a service of its own, by the target's field."""
-    asked = {
-        "gateway": (given.gateway, entry.gateway, f"--gateway or {GATEWAY_VARIABLE}"),
-        "kea_sync": (given.kea_sync, entry.kea_sync, f"--kea-sync-url or {KEA_SYNC_VARIABLE}"),
-        "kea": (given.kea, entry.kea, f"--kea-url or {KEA_VARIABLE}"),
-        "prometheus": (given.prometheus, entry.prometheus, f"--prometheus-url or {PROMETHEUS_VARIABLE}"),
-        "grafana": (given.grafana, entry.grafana, f"--grafana-url or {GRAFANA_VARIABLE}"),
-    }
-    return {name: _url(mine, filed_url, option, f"{place}.{name}") for name, (mine, filed_url, option) in asked.items()}
-
-
-def _url(given: str | None, filed_url: str | None, option: str, place: str) -> str | None:
-    if given is not None:
-        return check_url(given, where=option)
-    return None if filed_url is None else check_url(filed_url, where=place)
-
-
-def _environment(given: GivenTarget, entry: TargetEntry, urls: list[str]) -> str:
+def _environment(said: str | None, urls: list[str]) -> str:
     """The name under which runs are kept: given, else the target's, else `local` or the first host.
 
     Raises:
@@ -376,7 +325,7 @@ def _environment(given: GivenTarget, entry: TargetEntry, urls: list[str]) -> str
     hosts = [host_of(url) for url in urls]
     local = NAME if serves(urls) else "local"
     derived = local if all(is_loopback(host) for host in hosts) else hosts[0].replace(":", ".")
-    return _usable(given.environment or entry.environment or given.name or derived)
+    return _usable(said or derived)
 
 
 def _usable(name: str) -> str:
@@ -405,18 +354,13 @@ def check_network(network: str) -> str:
     return str(found)
 
 
-def _tls(given: Tls, entry: TargetEntry, folder: Path) -> Tls:
-    """How TLS is verified; the file's paths are relative to its folder.
+def _tls(said: TargetEntry) -> Tls:
+    """How TLS is verified.
 
     Raises:
         ConfigurationError: A file is missing, or a client certificate has no key or the other way round.
     """
-    tls = Tls(
-        ca_file=given.ca_file or _beside(folder, entry.ca_file),
-        client_certificate=given.client_certificate or _beside(folder, entry.client_certificate),
-        client_key=given.client_key or _beside(folder, entry.client_key),
-        insecure=given.insecure or entry.insecure,
-    )
+    tls = Tls(**{name: getattr(said, name) for name in Tls.model_fields})
     for option, path in (
         ("--ca-file", tls.ca_file),
         ("--client-certificate", tls.client_certificate),
@@ -433,10 +377,6 @@ def _tls(given: Tls, entry: TargetEntry, folder: Path) -> Tls:
             remedy="Give both or neither.",
         )
     return tls
-
-
-def _beside(folder: Path, path: Path | None) -> Path | None:
-    return None if path is None else folder / path
 
 
 def _on_this_host(urls: list[str]) -> bool:

@@ -25,10 +25,10 @@ def test_without_a_name_a_missing_file_is_an_empty_one(tmp_path, monkeypatch):
         pytest.param(
             "unknown-key.toml",
             '[targets.lab]\ntoken = "planted"\n',
-            "unknown field targets.lab.token; there are environment, dialect, services, gateway, kea, kea_sync, "
-            "prometheus, grafana, allowed_hosts, without, network, generator_on_target_host, credential, token_file, "
-            "internal_token_file, client_id, client_secret_file, ca_file, client_certificate, client_key, insecure, "
-            "stack_manifest",
+            "unknown field targets.lab.token; there are services, gateway, kea, kea_sync, prometheus, grafana, "
+            "environment, dialect, without, allowed_hosts, network, generator_on_target_host, credential, "
+            "internal_token_file, token_file, client_id, client_secret_file, ca_file, client_certificate, client_key, "
+            "insecure, stack_manifest",
             id="a secret in the file",
         ),
         pytest.param(

@@ -6,13 +6,15 @@ import pytest
 from pydantic import SecretStr
 
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.target import CredentialKind, TargetEntry
-from chamiperf_ci.steps.targets import NOTHING, GivenCredential, choose, filed, k6_environment
+from chamiperf_ci.models.target import CredentialKind, GivenTarget, TargetEntry
+from chamiperf_ci.steps.targets import choose, k6_environment, secrets_in
 
 SECRET = SecretStr("planted")
-INTERNAL = GivenCredential(internal_token=SECRET)
-BEARER = GivenCredential(bearer=SECRET)
-ACCOUNT = GivenCredential(client_id="a", client_secret=SECRET)
+NOTHING = GivenTarget()
+INTERNAL = GivenTarget(secrets={CredentialKind.INTERNAL_TOKEN: SECRET})
+BEARER = GivenTarget(secrets={CredentialKind.BEARER: SECRET})
+ACCOUNT = GivenTarget(client_id="a", secrets={CredentialKind.CLIENT_CREDENTIALS: SECRET})
+BOTH = {CredentialKind.BEARER: SECRET, CredentialKind.INTERNAL_TOKEN: SECRET}
 
 
 @pytest.mark.parametrize(
@@ -22,40 +24,40 @@ ACCOUNT = GivenCredential(client_id="a", client_secret=SECRET)
         (INTERNAL, CredentialKind.INTERNAL_TOKEN),
         (BEARER, CredentialKind.BEARER),
         (ACCOUNT, CredentialKind.CLIENT_CREDENTIALS),
-        (GivenCredential(kind=CredentialKind.DEV_MODE), CredentialKind.DEV_MODE),
-        (GivenCredential(kind=CredentialKind.NONE, bearer=SECRET), CredentialKind.NONE),
+        (GivenTarget(credential=CredentialKind.DEV_MODE), CredentialKind.DEV_MODE),
+        (GivenTarget(credential=CredentialKind.NONE, secrets={CredentialKind.BEARER: SECRET}), CredentialKind.NONE),
     ],
 )
 def test_the_kind_follows_from_what_is_given(given, kind):
-    assert choose(given, NOTHING).kind is kind
+    assert choose(given, TargetEntry(), {}).kind is kind
 
 
 def test_what_is_given_stands_before_the_file():
-    assert choose(BEARER, INTERNAL).kind is CredentialKind.BEARER
+    assert choose(BEARER, TargetEntry(), INTERNAL.secrets).kind is CredentialKind.BEARER
 
 
 def test_the_kind_in_the_file_decides_between_what_the_file_offers():
-    both = GivenCredential(kind=CredentialKind.BEARER, bearer=SECRET, internal_token=SECRET)
-    assert choose(NOTHING, both).kind is CredentialKind.BEARER
+    entry = TargetEntry(credential=CredentialKind.BEARER)
+    assert choose(NOTHING, entry, BOTH).kind is CredentialKind.BEARER
 
 
 @pytest.mark.parametrize(
     ("given", "line"),
     [
         pytest.param(
-            GivenCredential(bearer=SECRET, internal_token=SECRET),
+            GivenTarget(secrets=BOTH),
             "several credentials are given: internal-token, bearer (options, variables and chamiperf.toml). "
             "Say which one with --credential.",
             id="two kinds",
         ),
         pytest.param(
-            GivenCredential(kind=CredentialKind.BEARER, internal_token=SECRET),
+            GivenTarget(credential=CredentialKind.BEARER, secrets={CredentialKind.INTERNAL_TOKEN: SECRET}),
             "the credential bearer is asked for and not given (--credential). "
             "Set CHAMICORE_TOKEN, or name its file with --token-file.",
             id="another than asked for",
         ),
         pytest.param(
-            GivenCredential(client_id="a"),
+            GivenTarget(client_id="a"),
             "client credentials need both an id and a secret (--client-id). "
             "Set CHAMIPERF_CLIENT_ID and CHAMIPERF_CLIENT_SECRET (or --client-secret-file).",
             id="half a pair",
@@ -64,14 +66,14 @@ def test_the_kind_in_the_file_decides_between_what_the_file_offers():
 )
 def test_what_cannot_be_used_is_one_clear_line(given, line):
     with pytest.raises(ConfigurationError) as refused:
-        choose(given, NOTHING)
+        choose(given, TargetEntry(), {})
     assert str(refused.value) == line
 
 
 def test_a_files_secrets_lie_beside_it(tmp_path):
     (tmp_path / "secret").write_text("planted\n", encoding="utf-8")
-    given = filed(TargetEntry(internal_token_file=Path("secret")), tmp_path)
-    assert given.internal_token.get_secret_value() == "planted"
+    filed = secrets_in(TargetEntry(internal_token_file=Path("secret")), tmp_path)
+    assert filed[CredentialKind.INTERNAL_TOKEN].get_secret_value() == "planted"
 
 
 @pytest.mark.parametrize(
@@ -84,4 +86,4 @@ def test_a_files_secrets_lie_beside_it(tmp_path):
     ],
 )
 def test_the_load_scripts_get_the_credential_by_variable(given, variables):
-    assert k6_environment(choose(given, NOTHING)) == variables
+    assert k6_environment(choose(given, TargetEntry(), {})) == variables

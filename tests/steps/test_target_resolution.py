@@ -7,8 +7,8 @@ from pydantic import SecretStr
 
 from chamicore_standin import lifecycle
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.target import CredentialKind, Service, StackKind, Tls
-from chamiperf_ci.steps.targets import GivenCredential, GivenTarget, resolve
+from chamiperf_ci.models.target import CredentialKind, GivenTarget, Service, StackKind
+from chamiperf_ci.steps.targets import resolve
 
 SMD = "http://127.0.0.1:27779"
 LAB = """
@@ -89,7 +89,7 @@ def test_what_is_given_stands_before_the_file():
             name="lab",
             environment="other",
             services={Service.SMD: SMD},
-            credential=GivenCredential(bearer=SecretStr("mine")),
+            secrets={CredentialKind.BEARER: SecretStr("mine")},
         )
     )
     assert (target.environment, target.url(Service.SMD), target.credential.kind) == (
@@ -145,12 +145,12 @@ def test_without_a_name_only_the_files_general_hosts_may_be_loaded():
             id="network with host bits",
         ),
         pytest.param(
-            _given(tls=Tls(ca_file=Path("none.pem"))),
+            _given(ca_file=Path("none.pem")),
             "the file does not exist (--ca-file none.pem). Name a file in PEM format.",
             id="no CA file",
         ),
         pytest.param(
-            _given(tls=Tls(client_key=Path("chamiperf.toml"))),
+            _given(client_key=Path("chamiperf.toml")),
             "a client certificate and its key belong together (--client-certificate and --client-key). "
             "Give both or neither.",
             id="half a client certificate",

@@ -24,7 +24,7 @@ from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import SUSTAINED, Plan, Profile
 from chamiperf_ci.models.run import Run, RunKind, RunProblem
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import CredentialKind, Service, Target
+from chamiperf_ci.models.target import CredentialKind, GivenTarget, Service, Target
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.render.columns import Column, table
 from chamiperf_ci.steps.load import request
@@ -49,7 +49,7 @@ from chamiperf_ci.steps.load.volume import KEA
 from chamiperf_ci.steps.lock import NOBODY, Held, hold
 from chamiperf_ci.steps.readiness import Readiness
 from chamiperf_ci.steps.road import Road, require_outputs
-from chamiperf_ci.steps.targets import GivenTarget, dialect_of, resolve
+from chamiperf_ci.steps.targets import dialect_of, resolve
 
 
 class Word(StrEnum):

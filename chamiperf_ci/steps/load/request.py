@@ -16,12 +16,11 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED, Load, Parameter, Phase, Profile
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import Target
+from chamiperf_ci.models.target import GivenTarget, Target
 from chamiperf_ci.steps.load.brake import BrakeLimits
 from chamiperf_ci.steps.load.shards import Share, shard_file
 from chamiperf_ci.steps.load.volume import in_order
 from chamiperf_ci.steps.lock import Claim
-from chamiperf_ci.steps.targets import GivenTarget
 
 SUBJECT_TOKEN = "CHAMIPERF_SUBJECT_TOKEN"  # noqa: S105 - a variable's name
 

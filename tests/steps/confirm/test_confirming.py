@@ -8,6 +8,7 @@ from made_runs import accepting, made_run, shipped_baselines
 from chamiperf_ci.adapters.files import read_document, write_document
 from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement
 from chamiperf_ci.models.run import Run, RunKind, RunProblem
+from chamiperf_ci.models.target import GivenTarget
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
 from chamiperf_ci.steps import confirm as fresh
@@ -16,7 +17,6 @@ from chamiperf_ci.steps.compare import step as compare
 from chamiperf_ci.steps.confirm import Confirmation, confirm
 from chamiperf_ci.steps.load.request import describe, read_profile
 from chamiperf_ci.steps.lock import Claim
-from chamiperf_ci.steps.targets import GivenTarget
 
 NOISE = 0.02
 ENDED = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=30)

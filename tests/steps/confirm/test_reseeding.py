@@ -10,9 +10,8 @@ from scripted_server import Reply, listing, serving
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import Service
+from chamiperf_ci.models.target import CredentialKind, GivenTarget, Service
 from chamiperf_ci.steps import confirm
-from chamiperf_ci.steps.targets import GivenCredential, GivenTarget
 
 V1 = Path(__file__).parents[2] / "golden/v1/seed.json"
 
@@ -36,7 +35,7 @@ def seed_again(tmp_path, monkeypatch):
                 services=services,
                 kea=server.url,
                 network=before.network,
-                credential=GivenCredential(internal_token=SecretStr("planted-token")),
+                secrets={CredentialKind.INTERNAL_TOKEN: SecretStr("planted-token")},
             )
             confirm.ready_and_seeded(given, path, None, None, lambda _text: None)
         (seed,) = begun

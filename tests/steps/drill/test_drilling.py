@@ -9,11 +9,11 @@ from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, StackUnreachable
 from chamiperf_ci.models.drill import Drill
 from chamiperf_ci.models.run import RunKind, RunProblem
+from chamiperf_ci.models.target import GivenTarget
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.drill import judge
 from chamiperf_ci.steps.drill.measure import DEPLOYED
 from chamiperf_ci.steps.load.request import LoadOptions
-from chamiperf_ci.steps.targets import GivenTarget
 
 URLS = {"smd": "http://127.0.0.1:1", "bss": "http://127.0.0.1:2", "cloud-init": "http://127.0.0.1:3"}
 
