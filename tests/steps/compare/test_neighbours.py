@@ -155,6 +155,16 @@ def test_a_row_that_passes_though_other_work_may_have_moved_it_by_half_is_named(
     assert any("Other work took" in each for each in said) == named
 
 
+@pytest.mark.parametrize(("foreign", "factor", "named"), [(30.0, 1.18, True), (30.0, 1.03, False), (3.0, 1.18, False)])
+def test_a_pass_beside_other_work_that_may_have_moved_it_by_half_is_no_silent_one(foreign, factor, named):
+    rules = Rules(scenarios={"boot_storm": ScenarioRules(tolerance=0.3)})
+    baselines = _baselines(*[QUIET] * 5).model_copy(update={"rules": rules})
+    verdict = _judged(_night(foreign, factor), baselines)
+    median = next(row for row in verdict.rows if row.key.metric == "p50" and row.key.endpoint == "bootscript")
+    assert median.verdict is RowVerdict.PASS
+    assert any("Other work took" in each for each in facts_said(verdict.scenarios[0].warnings)) == named
+
+
 def test_other_work_beside_rows_that_did_not_move_is_not_worth_a_word():
     verdict = _judged(_night(BUSY, 1.0), _baselines(*[QUIET] * 5))
     said = facts_said([*verdict.scenarios[0].warnings, *(note for row in verdict.rows for note in row.notes)])
