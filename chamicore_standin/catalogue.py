@@ -102,8 +102,9 @@ def reserve_ports(ports: Mapping[str, int]) -> dict[str, Reserved]:
     """Bind every port.
 
     Raises:
-        ConfigurationError: One is taken.
+        ConfigurationError: One is taken, or nothing here reaches 127.0.0.1.
     """
+    _require_loopback()
     reserved: dict[str, Reserved] = {}
     try:
         for name, port in ports.items():
@@ -113,6 +114,19 @@ def reserve_ports(ports: Mapping[str, int]) -> dict[str, Reserved]:
             place.held.close()
         raise
     return reserved
+
+
+def _require_loopback() -> None:
+    """Stop at once where a port can be bound and nobody can reach it, as in a network namespace whose `lo` is down."""
+    try:
+        with socket.create_server((HOST, 0)) as server, socket.create_connection(server.getsockname(), timeout=5):
+            return
+    except OSError as fault:
+        raise ConfigurationError(
+            f"{HOST} cannot be reached: {fault.strerror or fault}",
+            where="the interface lo",
+            remedy="Bring it up: `ip link set lo up`.",
+        ) from fault
 
 
 def _reserve(name: str, port: int) -> Reserved:
