@@ -38,12 +38,12 @@ from chamiperf_ci.steps.compare.rows import NO_TARGET, Pairing, change_of, pair_
 from chamiperf_ci.steps.compare.scenarios import (
     Past,
     PastNight,
-    Sitting,
+    ScenarioRuns,
     build,
     described,
     excused,
+    runs_by_scenario,
     scenario_outcome,
-    sittings,
     work_beside,
 )
 from chamiperf_ci.steps.compare.statements import slower_statements
@@ -234,7 +234,7 @@ def _run_reasons(scenarios: Sequence[ScenarioOutcome]) -> list[RunReason]:
 
 
 def drift_rows(
-    sitting: Sitting,
+    scenario_runs: ScenarioRuns,
     pairings: Sequence[Pairing],
     rows: Sequence[model.Row],
     baselines: Baselines,
@@ -245,14 +245,14 @@ def drift_rows(
     """Return a row for each metric that creeps; only a valid night looks back, and only where nights are known.
 
     Args:
-        sitting: The scenario's runs.
+        scenario_runs: The scenario's runs.
         pairings: Its rows' numbers.
         rows: Its rows, in the same order.
         baselines: What was accepted.
         past: The nights before.
         now: A night that is stamped later is never the newest, so that nothing drifts towards it.
     """
-    night = sitting.night
+    night = scenario_runs.night
     accepted = baselines.accepted(night.fingerprint)
     newest = accepted.newest_before(night.started_at) if accepted else None
     if night.run_kind is not RunKind.NIGHT or not night.valid or newest is None or is_to_come(night.started_at, now):
@@ -362,12 +362,18 @@ def judge(question: Question) -> Judgement:
     Raises:
         ConfigurationError: The runs do not belong together, or a target's unit is not its metric's.
     """
-    found = sittings(question.runs)
-    again = any(sitting.again and not sitting.only_pairs for sitting in found) and question.gate == "verdict"
-    alone = [sitting if sitting.only_pairs else replace(sitting, repeats=(), pairs=()) for sitting in found]
+    found = runs_by_scenario(question.runs)
+    again = (
+        any(scenario_runs.again and not scenario_runs.only_pairs for scenario_runs in found)
+        and question.gate == "verdict"
+    )
+    alone = [
+        scenario_runs if scenario_runs.only_pairs else replace(scenario_runs, repeats=(), pairs=())
+        for scenario_runs in found
+    ]
     pairings = _paired(question, alone)
     first = judge_night([pairing.first for pairing in pairings if pairing.first is not None])
-    first = _without_suspects(first, {sitting.scenario for sitting in found if sitting.only_pairs})
+    first = _without_suspects(first, {scenario_runs.scenario for scenario_runs in found if scenario_runs.only_pairs})
     look = _judgement(question, alone, pairings, first)
     if not again:
         return look
@@ -387,14 +393,14 @@ def _without_suspects(night: Night, scenarios: Collection[str]) -> Night:
     )
 
 
-def _paired(question: Question, found: Sequence[Sitting]) -> list[Pairing]:
+def _paired(question: Question, found: Sequence[ScenarioRuns]) -> list[Pairing]:
     past = question.past or Past()
-    return [pairing for sitting in found for pairing in pair_rows(sitting, question.baselines, past)]
+    return [pairing for scenario_runs in found for pairing in pair_rows(scenario_runs, question.baselines, past)]
 
 
 def _judgement(
     question: Question,
-    found: Sequence[Sitting],
+    found: Sequence[ScenarioRuns],
     pairings: Sequence[Pairing],
     night: Night,
     *,
@@ -402,7 +408,7 @@ def _judgement(
 ) -> Judgement:
     keyed = {pairing.key: pairing for pairing in pairings}
     compared = [pairing for pairing in pairings if pairing.first is not None]
-    beside = {sitting.scenario: work_beside(sitting, question.baselines) for sitting in found}
+    beside = {scenario_runs.scenario: work_beside(scenario_runs, question.baselines) for scenario_runs in found}
     decisions = {
         pairing.key: _believed(question.gate, pairing, decision, beside[pairing.key.scenario])
         for pairing, decision in zip(compared, night.decisions, strict=True)
@@ -418,19 +424,21 @@ def _judgement(
     is_learning = nights is not None and nights <= LEARNING_NIGHTS
     scenarios = tuple(
         scenario_outcome(
-            sitting,
+            scenario_runs,
             question.baselines,
-            nights_alike=len((question.past or Past()).alike(sitting.night.fingerprint, sitting.night.started_at)),
-            is_learning=is_learning and _lacks_baseline(sitting, decisions),
-            beside=_worth_a_word(beside.get(sitting.scenario), sitting.scenario, decisions),
+            nights_alike=len(
+                (question.past or Past()).alike(scenario_runs.night.fingerprint, scenario_runs.night.started_at)
+            ),
+            is_learning=is_learning and _lacks_baseline(scenario_runs, decisions),
+            beside=_worth_a_word(beside.get(scenario_runs.scenario), scenario_runs.scenario, decisions),
             now=question.now,
         )
-        for sitting in found
+        for scenario_runs in found
     )
     rows = tuple(
         row
-        for sitting in found
-        for row in _rows(question, sitting, pairings, decisions, beside=beside.get(sitting.scenario))
+        for scenario_runs in found
+        for row in _rows(question, scenario_runs, pairings, decisions, beside=beside.get(scenario_runs.scenario))
     )
     outcome, forgiven = conclude(
         rows,
@@ -444,17 +452,21 @@ def _judgement(
     verdict = Verdict(
         producer=PRODUCER,
         environment=found[0].night.fingerprint.environment,
-        self_test=any(sitting.night.self_test for sitting in found),
+        self_test=any(scenario_runs.night.self_test for scenario_runs in found),
         stage="confirmed" if first_look else "first look",
         gate=question.gate,
         outcome=outcome,
         counts=tally(rows),
         scenarios=scenarios,
         rows=rows,
-        statements=tuple(change for sitting in found for change in slower_statements(sitting, question.baselines)),
+        statements=tuple(
+            change for scenario_runs in found for change in slower_statements(scenario_runs, question.baselines)
+        ),
         suspects=tuple(row.key for row in rows if row.suspect and not first_look),
         suspect_scenarios=tuple(suspect.scenario for suspect in night.suspects) if question.gate == "verdict" else (),
-        confirmed_by=_confirmed_by(found) if first_look or any(sitting.only_pairs for sitting in found) else "",
+        confirmed_by=_confirmed_by(found)
+        if first_look or any(scenario_runs.only_pairs for scenario_runs in found)
+        else "",
         baselines_digest=question.baselines.digest(),
         fail_on=tuple(sorted(question.fail_on)),
         warnings=_warnings(
@@ -480,13 +492,13 @@ def _echoes(key: RowKey, decisions: Mapping[RowKey, RowDecision]) -> bool:
     return part.verdict in found and alike and part.change.d - whole.change.d < part.theta / 2
 
 
-def environment_nights(question: Question, found: Sequence[Sitting]) -> int | None:
+def environment_nights(question: Question, found: Sequence[ScenarioRuns]) -> int | None:
     """Count the environment's nights with tonight: in the history if there is one, else from the first one noted.
 
     None where they cannot be counted, and where pairs stand alone: those never become a baseline, however many nights
     go by, so there is nothing to be learnt that a row could be forgiven for.
     """
-    if any(sitting.only_pairs for sitting in found):
+    if any(scenario_runs.only_pairs for scenario_runs in found):
         return None
     night = found[0].night
     if question.past is not None:
@@ -497,14 +509,14 @@ def environment_nights(question: Question, found: Sequence[Sitting]) -> int | No
 
 def _rows(
     question: Question,
-    sitting: Sitting,
+    scenario_runs: ScenarioRuns,
     pairings: Sequence[Pairing],
     decisions: dict[RowKey, RowDecision],
     *,
     beside: OtherWork | None,
 ) -> list[Row]:
-    mine = [pairing for pairing in pairings if pairing.key.scenario == sitting.scenario]
-    night = sitting.night
+    mine = [pairing for pairing in pairings if pairing.key.scenario == scenario_runs.scenario]
+    night = scenario_runs.night
     rows = []
     for pairing in mine:
         decision = decisions.get(pairing.key)
@@ -515,7 +527,7 @@ def _rows(
             pairing,
             decision,
             judged,
-            sitting,
+            scenario_runs,
             notes=(described(work),) if work and _is_moved(work, decision, judged) else (),
         )
         rows.append(
@@ -527,15 +539,19 @@ def _rows(
             )
         )
     past = question.past or Past()
-    rows = [_dated(each, sitting, question.baselines, past) if each.already_there else each for each in rows]
-    return [*rows, *drift_rows(sitting, mine, rows, question.baselines, past, now=question.now)]
+    rows = [_dated(each, scenario_runs, question.baselines, past) if each.already_there else each for each in rows]
+    return [*rows, *drift_rows(scenario_runs, mine, rows, question.baselines, past, now=question.now)]
 
 
-def _dated(row: Row, sitting: Sitting, baselines: Baselines, past: Past) -> Row:
+def _dated(row: Row, scenario_runs: ScenarioRuns, baselines: Baselines, past: Past) -> Row:
     """The row with the night in which its regression began, where the nights since the baseline tell it."""
-    accepted = baselines.accepted(sitting.night.fingerprint)
-    newest = accepted.newest_before(sitting.night.started_at) if accepted else None
-    alike = [n for n in past.alike(sitting.night.fingerprint, sitting.night.started_at) if _value(n, row) is not None]
+    accepted = baselines.accepted(scenario_runs.night.fingerprint)
+    newest = accepted.newest_before(scenario_runs.night.started_at) if accepted else None
+    alike = [
+        n
+        for n in past.alike(scenario_runs.night.fingerprint, scenario_runs.night.started_at)
+        if _value(n, row) is not None
+    ]
     values = [value for n in alike if (value := _value(n, row)) is not None]
     since = sum(newest is not None and n.started_at <= newest for n in alike)
     began = locate(values, since, row.direction)
@@ -588,19 +604,20 @@ def _by_the_letter(judged: RowInput | None, decision: RowDecision) -> RowDecisio
     return replace(decision, verdict=verdict, reason=reason, suspect=False, above_tolerance=False)
 
 
-def _lacks_baseline(sitting: Sitting, decisions: dict[RowKey, RowDecision]) -> bool:
+def _lacks_baseline(scenario_runs: ScenarioRuns, decisions: dict[RowKey, RowDecision]) -> bool:
     return any(
-        key.scenario == sitting.scenario and decision.reason in UNKNOWN_BASELINE for key, decision in decisions.items()
+        key.scenario == scenario_runs.scenario and decision.reason in UNKNOWN_BASELINE
+        for key, decision in decisions.items()
     )
 
 
-def _confirmed_by(found: Sequence[Sitting]) -> str:
-    return "pairs" if any(sitting.pairs or sitting.only_pairs for sitting in found) else "repeats"
+def _confirmed_by(found: Sequence[ScenarioRuns]) -> str:
+    return "pairs" if any(scenario_runs.pairs or scenario_runs.only_pairs for scenario_runs in found) else "repeats"
 
 
 def _warnings(
     question: Question,
-    found: Sequence[Sitting],
+    found: Sequence[ScenarioRuns],
     rows: Sequence[Row],
     decisions: dict[RowKey, RowDecision],
     *,
@@ -611,7 +628,7 @@ def _warnings(
         rows,
         question.baselines.acknowledgements,
         environment=found[0].night.fingerprint.environment,
-        scenarios=[sitting.scenario for sitting in found],
+        scenarios=[scenario_runs.scenario for scenario_runs in found],
     )
     coarse = [
         row.key.text for row in rows if row.compared and row.reason is RowReason.RESOLUTION and row.baseline_values

@@ -20,7 +20,7 @@ from chamiperf_ci.steps.compare.measure import (
     measure,
     requests_of,
 )
-from chamiperf_ci.steps.compare.scenarios import Past, PastNight, Sitting, alike, dates, series
+from chamiperf_ci.steps.compare.scenarios import Past, PastNight, ScenarioRuns, alike, dates, series
 from chamiperf_ci.verdict import row as row_input
 from chamiperf_ci.verdict.change import MOST_HISTORY, Estimate
 from chamiperf_ci.verdict.counts import (
@@ -59,7 +59,7 @@ class Pairing:
         direction: Which way is good.
         first: What the first look judges, of pairs alone the pairs; None for a row that is shown and not compared.
         again: What the decision after repeats judges; None where the scenario was not measured again.
-        everything: All measurements of each current run (`Sitting.current`), the night's first.
+        everything: All measurements of each current run (`ScenarioRuns.current`), the night's first.
         before: What each old run measured, of pairs that stand alone.
         accepted_at: When each accepted run that measured it began, oldest first.
         nights: The nights before.
@@ -89,44 +89,48 @@ class Pairing:
         return tuple(found for key, found in self.everything[0].items() if (key.endpoint, key.metric) == mine)
 
 
-def pair_rows(sitting: Sitting, baselines: Baselines, past: Past) -> tuple[Pairing, ...]:
+def pair_rows(scenario_runs: ScenarioRuns, baselines: Baselines, past: Past) -> tuple[Pairing, ...]:
     """Return a scenario's rows: everything measured, in the run's order, then what vanished."""
-    return tuple(_pairings(sitting, baselines, past))
+    return tuple(_pairings(scenario_runs, baselines, past))
 
 
-def _pairings(sitting: Sitting, baselines: Baselines, past: Past) -> Iterator[Pairing]:
-    night = sitting.night
+def _pairings(scenario_runs: ScenarioRuns, baselines: Baselines, past: Past) -> Iterator[Pairing]:
+    night = scenario_runs.night
     pairer = _Pairer(
-        sitting=sitting,
+        scenario_runs=scenario_runs,
         baselines=baselines,
         # The old side of pairs that stand alone is the baseline, and the only one.
-        accepted=None if sitting.only_pairs else baselines.accepted(night.fingerprint),
+        accepted=None if scenario_runs.only_pairs else baselines.accepted(night.fingerprint),
         nights=past.alike(night.fingerprint, night.started_at),
         measured=_by_key(night),
-        repeats=tuple(map(_by_key, sitting.repeats)),
-        pairs=tuple((_by_key(old), _by_key(new)) for old, new in sitting.pairs),
+        repeats=tuple(map(_by_key, scenario_runs.repeats)),
+        pairs=tuple((_by_key(old), _by_key(new)) for old, new in scenario_runs.pairs),
     )
     for key in pairer.measured:
         yield pairer.row(key)
-    if sitting.only_pairs and pairer.pairs:
+    if scenario_runs.only_pairs and pairer.pairs:
         yield from (pairer.row(key) for key in pairer.pairs[0][0] if key not in pairer.measured)
     if pairer.accepted is not None:
         for endpoint, metric, phase in pairer.accepted.row_keys:
-            key = RowKey(scenario=sitting.scenario, endpoint=endpoint, metric=metric, phase=phase)
+            key = RowKey(scenario=scenario_runs.scenario, endpoint=endpoint, metric=metric, phase=phase)
             if key not in pairer.measured:
                 yield pairer.row(key)
-    for key in unheeded(sitting, baselines, compared=True) if night.valid else ():
+    for key in unheeded(scenario_runs, baselines, compared=True) if night.valid else ():
         yield pairer.row(key)
 
 
-def unheeded(sitting: Sitting, baselines: Baselines, *, compared: bool) -> tuple[RowKey, ...]:
+def unheeded(scenario_runs: ScenarioRuns, baselines: Baselines, *, compared: bool) -> tuple[RowKey, ...]:
     """Return what rules speak of that was neither measured nor accepted; `compared`: those that ask to compare it."""
-    accepted = baselines.accepted(sitting.night.fingerprint)
-    rows = {(found.key.endpoint, found.key.metric, found.key.phase) for run in sitting.judged for found in measure(run)}
+    accepted = baselines.accepted(scenario_runs.night.fingerprint)
+    rows = {
+        (found.key.endpoint, found.key.metric, found.key.phase)
+        for run in scenario_runs.judged
+        for found in measure(run)
+    }
     rows |= set(accepted.row_keys) if accepted else set()
     return tuple(
-        RowKey(scenario=sitting.scenario, endpoint=endpoint, metric=metric, phase=phase)
-        for endpoint, metric, phase, rule in baselines.unmatched(sitting.scenario, rows)
+        RowKey(scenario=scenario_runs.scenario, endpoint=endpoint, metric=metric, phase=phase)
+        for endpoint, metric, phase, rule in baselines.unmatched(scenario_runs.scenario, rows)
         if bool(rule.compared) is compared
     )
 
@@ -139,7 +143,7 @@ def _by_key(run: Run) -> dict[RowKey, Measurement]:
 class _Pairer:
     """A scenario's numbers, from which its rows are taken one by one."""
 
-    sitting: Sitting
+    scenario_runs: ScenarioRuns
     baselines: Baselines
     accepted: EnvironmentBaseline | None
     nights: tuple[PastNight, ...]
@@ -149,7 +153,7 @@ class _Pairer:
 
     def row(self, key: RowKey) -> Pairing:
         now = self.measured.get(key)
-        stack_kind = self.sitting.night.fingerprint.stack_kind
+        stack_kind = self.scenario_runs.night.fingerprint.stack_kind
         policy = self.baselines.policy(key.scenario, key.endpoint, key.metric, key.phase, stack_kind=stack_kind)
         known = self._known(key)
         before = self._before(key)
@@ -162,13 +166,13 @@ class _Pairer:
         # What the plan gives no windows for, accepted runs of before may hold: it is judged while its windows suffice.
         off_plan = now is not None and now.off_plan and now.formed.value is None
         if policy.compared and (now is None or now.comparable or known) and not off_plan:
-            later = now is not None and now.came_later and not known and not self.sitting.only_pairs
+            later = now is not None and now.came_later and not known and not self.scenario_runs.only_pairs
             first = (
                 self._later(key, policy, now, direction)
                 if now is not None and later
                 else self._first(key, policy, now, known, direction)
             )
-        if first is not None and self.sitting.only_pairs:
+        if first is not None and self.scenario_runs.only_pairs:
             first = self._by_pairs(key, first)
         return Pairing(
             key=key,
@@ -186,37 +190,37 @@ class _Pairer:
 
     @property
     def _everything(self) -> tuple[Measured, ...]:
-        """The measurements of `Sitting.current`, run by run."""
-        if self.sitting.only_pairs and self.pairs:
+        """The measurements of `ScenarioRuns.current`, run by run."""
+        if self.scenario_runs.only_pairs and self.pairs:
             return tuple(new for _, new in self.pairs)
         return (self.measured, *self.repeats)
 
     @property
     def _is_repeated(self) -> bool:
-        return self.sitting.again and not self.sitting.only_pairs
+        return self.scenario_runs.again and not self.scenario_runs.only_pairs
 
     @property
     def _lacks_old_side(self) -> bool:
         """Whether pairs stand alone and none of them could be used, so that no row has a baseline."""
-        return self.sitting.only_pairs and not self.pairs
+        return self.scenario_runs.only_pairs and not self.pairs
 
     @property
     def _mismatch(self) -> tuple[str, ...]:
         """How what there is to compare with differs from these runs; empty where it is alike, or there is nothing."""
-        if self.sitting.only_pairs:
-            return () if self.pairs else self.sitting.unlike
-        other = None if self.accepted else self.baselines.nearest(self.sitting.night.fingerprint)
+        if self.scenario_runs.only_pairs:
+            return () if self.pairs else self.scenario_runs.unlike
+        other = None if self.accepted else self.baselines.nearest(self.scenario_runs.night.fingerprint)
         return tuple(other.differences) if other else ()
 
     def _before(self, key: RowKey) -> tuple[Measurement, ...]:
         """The old side's measurements of pairs that stand alone."""
-        return tuple(old[key] for old, _ in self.pairs if key in old) if self.sitting.only_pairs else ()
+        return tuple(old[key] for old, _ in self.pairs if key in old) if self.scenario_runs.only_pairs else ()
 
     def _known(self, key: RowKey) -> tuple[AcceptedRow, ...]:
         return self.accepted.rows(key.endpoint, key.metric, key.phase) if self.accepted else ()
 
     def _accepted_at(self, key: RowKey) -> tuple[datetime, ...]:
-        if self.accepted is None or self.sitting.only_pairs:
+        if self.accepted is None or self.scenario_runs.only_pairs:
             return ()
         own = (key.endpoint, key.metric, key.phase)
         return tuple(run.started_at for run in self.accepted.runs if run.find(*own) is not None)
@@ -238,7 +242,7 @@ class _Pairer:
         statistics = [*(row.statistic for row in known), *(one.formed.statistic for one in self._before(key))]
         reason = row_reason(
             RowFacts(
-                run_valid=self.sitting.night.valid and not (self._lacks_old_side and not mismatch),
+                run_valid=self.scenario_runs.night.valid and not (self._lacks_old_side and not mismatch),
                 current=now.formed if now and (now.comparable or now.off_plan or now.formed.reason) else None,
                 # Counts are formed in one way only.
                 baseline_statistics=[one if kind is RowKind.QUANTITY else statistic for one in statistics],
@@ -267,7 +271,7 @@ class _Pairer:
             filled = replace(blank, baseline_failures=tuple(failures))
         elif kind is RowKind.RATE:
             filled = replace(blank, baseline=tuple(row.value for row in known))
-            return self._with_rates(filled, (self.sitting.night,)) if now else filled
+            return self._with_rates(filled, (self.scenario_runs.night,)) if now else filled
         elif kind is RowKind.CONNECTION:
             filled = replace(blank, baseline=tuple(row.value for row in known))
         else:
@@ -301,7 +305,7 @@ class _Pairer:
 
         None where it is only shown: nothing says what it was before, and it does not stand out.
         """
-        if self.accepted is None or not self.sitting.night.valid or now.formed.value is None:
+        if self.accepted is None or not self.scenario_runs.night.valid or now.formed.value is None:
             return None
         blank = RowInput(
             key=row_input.RowName(key.scenario, key.endpoint, key.metric, key.phase),
@@ -311,7 +315,9 @@ class _Pairer:
             tolerance=policy.tolerance,
         )
         if now.kind is RowKind.RATE:
-            return self._with_rates(replace(blank, baseline=(1.0,) * len(self.accepted.runs)), (self.sitting.night,))
+            return self._with_rates(
+                replace(blank, baseline=(1.0,) * len(self.accepted.runs)), (self.scenario_runs.night,)
+            )
         if now.kind is RowKind.CONNECTION:
             return self._later_connection(key, blank, now, now.formed.value)
         return self._later_part(key, blank, now, now.formed.value)
@@ -345,7 +351,7 @@ class _Pairer:
         known = self._known(_model_key(row.key))
         counts = {
             endpoint: [accepted.count for accepted in self._known(_p50_of(row.key.scenario, endpoint))]
-            for endpoint in requests_of(self.sitting.night)
+            for endpoint in requests_of(self.scenario_runs.night)
         }
         shares = []
         for run in runs:
@@ -388,7 +394,7 @@ class _Pairer:
 
     def _again(self, key: RowKey, first: RowInput) -> RowInput:
         if first.kind is RowKind.RATE and not self.pairs:
-            return self._with_rates(first, (self.sitting.night, *self.sitting.repeats))
+            return self._with_rates(first, (self.scenario_runs.night, *self.scenario_runs.repeats))
         if not self.pairs:
             return _with_current(first, [run[key] for run in (self.measured, *self.repeats) if key in run])
         both = [(old[key], new[key]) for old, new in self.pairs if key in old and key in new]
@@ -593,7 +599,7 @@ def row(
     pairing: Pairing,
     decision: RowDecision | None,
     target: model.TargetResult,
-    sitting: Sitting,
+    scenario_runs: ScenarioRuns,
     *,
     notes: Sequence[Fact] = (),
 ) -> model.Row:
@@ -603,7 +609,7 @@ def row(
         pairing: The row's numbers.
         decision: What was decided; None for a row that is shown and not compared.
         target: What its target says.
-        sitting: The scenario's runs.
+        scenario_runs: The scenario's runs.
         notes: What goes with the reason, where the decision does not know it.
     """
     judged = pairing.again if decision is not None and decision.repeated and pairing.again else pairing.first
@@ -628,9 +634,9 @@ def row(
         tolerance=pairing.policy.tolerance,
         target=target,
         suspect=decision.suspect if decision else False,
-        by_pairs=bool(change and change.by_pairs) or (sitting.only_pairs and bool(sitting.pairs)),
+        by_pairs=bool(change and change.by_pairs) or (scenario_runs.only_pairs and bool(scenario_runs.pairs)),
         history_nights=change.history_steps + 1 if change and change.history_steps else 0,
-        notes=(*_notes(pairing, decision, sitting), *notes),
+        notes=(*_notes(pairing, decision, scenario_runs), *notes),
         simulated=now.simulated if now else False,
         above_tolerance_unconfirmed=decision.above_tolerance if decision else False,
         compared=decision is not None,
@@ -700,7 +706,7 @@ def change_of(change: Estimate, theta: float) -> model.Change:
     )
 
 
-def _notes(pairing: Pairing, decision: RowDecision | None, sitting: Sitting) -> tuple[Fact, ...]:
+def _notes(pairing: Pairing, decision: RowDecision | None, scenario_runs: ScenarioRuns) -> tuple[Fact, ...]:
     found = list(pairing.measurement.notes) if pairing.measurement else []
     if decision is not None and decision.change is not None and decision.change.by_pairs:
         found.append(Fact(word=FactWord.OLD_BUILD_BESIDE))
@@ -708,7 +714,7 @@ def _notes(pairing: Pairing, decision: RowDecision | None, sitting: Sitting) -> 
             found.append(Fact(word=FactWord.NEW_HERE))
         elif decision.verdict is RowVerdict.PASS:
             found.append(Fact(word=FactWord.NOT_NEW_HERE))
-    elif decision is not None and decision.repeated and sitting.same_sitting:
+    elif decision is not None and decision.repeated and scenario_runs.same_sitting:
         found.append(Fact(word=FactWord.BACK_TO_BACK))
     if pairing.policy.exempt:
         found.append(Fact(word=FactWord.EXEMPT, values={"reason": pairing.policy.exempt}))

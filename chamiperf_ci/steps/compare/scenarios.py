@@ -21,13 +21,13 @@ from chamiperf_ci.verdict.night import RUNS_WANTED, is_old
 from chamiperf_ci.verdict.target import OtherWork
 
 FRESH_AFTER = timedelta(minutes=10)
-"""Runs closer together than this share the luck of one sitting (verdict.md section 7)."""
+"""Runs closer together than this ran back to back, so they are not independent (verdict.md section 7)."""
 
 _REMEDY = "Run `chamiperf load` first, or name its output with --runs."
 
 
 @dataclass(frozen=True, slots=True)
-class Sitting:
+class ScenarioRuns:
     """All runs of one scenario.
 
     Attributes:
@@ -101,7 +101,7 @@ def read_runs(places: Sequence[Path]) -> tuple[Run, ...]:
     return tuple(files.read_document(path, Run) for path in found)
 
 
-def sittings(runs: Sequence[Run]) -> tuple[Sitting, ...]:
+def runs_by_scenario(runs: Sequence[Run]) -> tuple[ScenarioRuns, ...]:
     """Group runs by scenario, in the order of scenario names; the order of `runs` is irrelevant.
 
     Raises:
@@ -130,7 +130,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
     return sorted({run.scenario for run in runs})
 
 
-def _sitting(scenario: str, runs: Sequence[Run]) -> Sitting:
+def _sitting(scenario: str, runs: Sequence[Run]) -> ScenarioRuns:
     ordered = sorted(runs, key=lambda run: (run.started_at, run.run_id))
     of_kind = {kind: [run for run in ordered if run.run_kind is kind] for kind in RunKind}
     first = [run for run in ordered if run.run_kind not in (RunKind.REPEAT, RunKind.PAIR_OLD, RunKind.PAIR_NEW)]
@@ -155,7 +155,7 @@ def _sitting(scenario: str, runs: Sequence[Run]) -> Sitting:
     failed = [reason for run in again if only_pairs or run.started_at >= night.started_at for reason in reasons(run)]
     valid = [pair for pair in zip(old, new, strict=False) if all(run.valid for run in pair)]
     unlike = dict.fromkeys(difference for pair in valid for difference in _differences(*pair))
-    return Sitting(night, tuple(repeats), tuple(pairs), tuple(problems), tuple(failed), tuple(unlike))
+    return ScenarioRuns(night, tuple(repeats), tuple(pairs), tuple(problems), tuple(failed), tuple(unlike))
 
 
 def reasons(run: Run) -> tuple[RunReason, ...]:
@@ -292,24 +292,24 @@ def alike(unit: str, other: str) -> bool:
     return not unit or not other or unit == other
 
 
-def work_beside(sitting: Sitting, baselines: Baselines) -> OtherWork | None:
+def work_beside(scenario_runs: ScenarioRuns, baselines: Baselines) -> OtherWork | None:
     """Return the other work beside a scenario's runs; None where it is not known.
 
     Pairs have none: old and new ran side by side, beside the same work.
     """
-    accepted = baselines.accepted(sitting.night.fingerprint)
-    where = sitting.night.fingerprint
+    accepted = baselines.accepted(scenario_runs.night.fingerprint)
+    where = scenario_runs.night.fingerprint
     # An embedded stack's own processes are known and not among the other work.
     may_be_the_stack = where.generator_on_target_host and where.stack_kind is not StackKind.EMBEDDED
     before = [run.machine for run in accepted.runs] if accepted else []
-    now = [run.machine for run in sitting.current]
+    now = [run.machine for run in scenario_runs.current]
     whole, quarter = (
         OtherWork(before=max(shares), now=median(present), may_be_the_stack=may_be_the_stack)
         if (shares := _shares(before, which)) and (present := _shares(now, which))
         else None
         for which in (_foreign, _foreign_in_quarter)
     )
-    return None if sitting.pairs or whole is None else replace(whole, busiest_quarter=quarter)
+    return None if scenario_runs.pairs or whole is None else replace(whole, busiest_quarter=quarter)
 
 
 def _foreign(machine: Machine) -> float | None:
@@ -348,7 +348,7 @@ BUSY = 0.5
 
 
 def scenario_outcome(
-    sitting: Sitting,
+    scenario_runs: ScenarioRuns,
     baselines: Baselines,
     *,
     nights_alike: int,
@@ -359,25 +359,25 @@ def scenario_outcome(
     """Return one scenario's outcome.
 
     Args:
-        sitting: Its runs.
+        scenario_runs: Its runs.
         baselines: What was accepted.
         nights_alike: Valid nights of the same fingerprint before: a first baseline is made from them, or a drift seen.
         is_learning: The environment's baseline is still being gathered.
         beside: Other work that the scenario has to speak of, since no row does.
         now: By which stamps are still to come.
     """
-    night = sitting.night
-    accepted = None if sitting.only_pairs else baselines.accepted(night.fingerprint)
-    old = [pair[0] for pair in sitting.pairs] if sitting.only_pairs else []
+    night = scenario_runs.night
+    accepted = None if scenario_runs.only_pairs else baselines.accepted(night.fingerprint)
+    old = [pair[0] for pair in scenario_runs.pairs] if scenario_runs.only_pairs else []
     before: Sequence[AcceptedRun | Run] = old or _oldest_first(accepted, night.started_at)
     newest = before[-1] if before else None
     own = [] if beside is None else [described(beside)]
     return ScenarioOutcome(
-        scenario=sitting.scenario,
+        scenario=scenario_runs.scenario,
         valid=night.valid,
         reasons=reasons(night),
         problems=_problems(night),
-        runs=tuple(run.run_id for run in sitting.judged),
+        runs=tuple(run.run_id for run in scenario_runs.judged),
         fingerprint=night.fingerprint,
         machine=night.machine,
         identities=night.identities,
@@ -387,18 +387,18 @@ def scenario_outcome(
         baseline_oldest=before[0].started_at.date().isoformat() if before else "",
         learning_runs=min(nights_alike + night.valid, RUNS_WANTED) if is_learning else None,
         drift_nights=nights_alike + 1 if accepted and night.valid and night.run_kind is RunKind.NIGHT else None,
-        accepted_otherwise=() if sitting.only_pairs else baselines.made_otherwise(night.fingerprint),
+        accepted_otherwise=() if scenario_runs.only_pairs else baselines.made_otherwise(night.fingerprint),
         environment_accepted=baselines.knows(night.fingerprint.environment),
         # A fault set on purpose makes the same build another one.
         same_build=bool(newest and not night.injected_faults)
         and _told_apart(night.identities, newest.identities if newest else ()) == (),
         reported_differences=_reported(night, newest, pairs=bool(old)),
         started_at=night.started_at,
-        repeated=len(sitting.pairs) or len(sitting.repeats),
-        same_sitting=sitting.same_sitting,
-        warnings=_each_once((*own, *_ahead(sitting, accepted, now), *_warnings(sitting, accepted))),
+        repeated=len(scenario_runs.pairs) or len(scenario_runs.repeats),
+        same_sitting=scenario_runs.same_sitting,
+        warnings=_each_once((*own, *_ahead(scenario_runs, accepted, now), *_warnings(scenario_runs, accepted))),
         baseline_commits=_commits(before),
-        repeat_reasons=sitting.failed,
+        repeat_reasons=scenario_runs.failed,
         judged_targets_only=judges_targets_only(night, baselines),
     )
 
@@ -424,9 +424,9 @@ def _problems(night: Run) -> tuple[RunProblem, ...]:
     return night.problems
 
 
-def _warnings(sitting: Sitting, accepted: EnvironmentBaseline | None) -> Iterator[Fact]:
+def _warnings(scenario_runs: ScenarioRuns, accepted: EnvironmentBaseline | None) -> Iterator[Fact]:
     """What a reader should know of the runs beside their numbers."""
-    for run in sitting.current:
+    for run in scenario_runs.current:
         yield from (Fact(word=FactWord.RUN_WARNING, values={"text": text}) for text in run.warnings)
         for check in run.checks:
             if not check.ok:
@@ -438,8 +438,8 @@ def _warnings(sitting: Sitting, accepted: EnvironmentBaseline | None) -> Iterato
             yield Fact(word=FactWord.LOST, values={"run": run.run_id, "what": what})
         if run.injected_faults:
             yield Fact(word=FactWord.FAULTS_INJECTED, values={"faults": ", ".join(run.injected_faults)})
-    yield from sitting.set_aside
-    yield from _ageing(sitting.night, accepted)
+    yield from scenario_runs.set_aside
+    yield from _ageing(scenario_runs.night, accepted)
 
 
 def lost(run: Run) -> Iterator[str]:
@@ -484,10 +484,10 @@ def _oldest_first(accepted: EnvironmentBaseline | None, tonight: datetime) -> li
     return sorted(ordered, key=lambda run: run.started_at <= tonight)
 
 
-def _ahead(sitting: Sitting, accepted: EnvironmentBaseline | None, now: datetime | None) -> Iterator[Fact]:
+def _ahead(scenario_runs: ScenarioRuns, accepted: EnvironmentBaseline | None, now: datetime | None) -> Iterator[Fact]:
     """Stamps that cannot be: a run that is still to come, or was accepted from after tonight."""
-    tonight = sitting.night.started_at
-    wrong: list[Run | AcceptedRun] = [run for run in sitting.current if is_to_come(run.started_at, now)]
+    tonight = scenario_runs.night.started_at
+    wrong: list[Run | AcceptedRun] = [run for run in scenario_runs.current if is_to_come(run.started_at, now)]
     wrong += [run for run in accepted.runs if run.started_at > tonight] if accepted and not wrong else []
     for run in wrong:
         values: dict[str, float | str] = {"run": run.run_id, "at": f"{run.started_at:%Y-%m-%d %H:%M} UTC"}

@@ -13,7 +13,7 @@ from chamiperf_ci.models.baselines import AcceptedStatement, Baselines
 from chamiperf_ci.models.run import Statement
 from chamiperf_ci.models.verdict import StatementChange
 from chamiperf_ci.steps.baselines.entry import stored_statements
-from chamiperf_ci.steps.compare.scenarios import Sitting
+from chamiperf_ci.steps.compare.scenarios import ScenarioRuns
 
 FACTOR: Final = 3.0
 """How many times as long as before, over what all statements became slower by together."""
@@ -27,18 +27,18 @@ _COMMON: Final = 4
 """Statements known from both sides of which a slow-down of the whole machine can be told."""
 
 
-def slower_statements(sitting: Sitting, baselines: Baselines) -> tuple[StatementChange, ...]:
+def slower_statements(scenario_runs: ScenarioRuns, baselines: Baselines) -> tuple[StatementChange, ...]:
     """The statements of a scenario that became much slower, the one that cost most time first.
 
     Compared are the accepted runs, or the old side of pairs that stand alone, with every current run: the least of the
     latter against the most of the former.
     """
-    if sitting.only_pairs:
-        before = [stored_statements(old) for old, _ in sitting.pairs]
+    if scenario_runs.only_pairs:
+        before = [stored_statements(old) for old, _ in scenario_runs.pairs]
     else:
-        accepted = baselines.accepted(sitting.night.fingerprint)
+        accepted = baselines.accepted(scenario_runs.night.fingerprint)
         before = [run.statements for run in accepted.runs] if accepted is not None else []
-    current = [{each.fingerprint: each for each in run.statements} for run in sitting.current if run.statements]
+    current = [{each.fingerprint: each for each in run.statements} for run in scenario_runs.current if run.statements]
     known = _by_fingerprint(before)
     shared = {
         fingerprint: [run[fingerprint].typical_ms for run in current if fingerprint in run]
@@ -47,7 +47,7 @@ def slower_statements(sitting: Sitting, baselines: Baselines) -> tuple[Statement
     }
     common = _common_slowdown(known, shared)
     found = [
-        _change(sitting.scenario, current[0][fingerprint], median(known[fingerprint]), median(now))
+        _change(scenario_runs.scenario, current[0][fingerprint], median(known[fingerprint]), median(now))
         for fingerprint, now in shared.items()
         if current[0][fingerprint].calls >= FEWEST_CALLS
         and min(now) >= FACTOR * common * max(known[fingerprint])

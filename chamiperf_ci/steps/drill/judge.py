@@ -26,7 +26,7 @@ from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
 from chamiperf_ci.steps.baselines.propose import Intent, propose, sealed
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.rows import pair_rows
-from chamiperf_ci.steps.compare.scenarios import Past, Sitting
+from chamiperf_ci.steps.compare.scenarios import Past, ScenarioRuns
 from chamiperf_ci.steps.drill import measure
 from chamiperf_ci.steps.drill.measure import CutOff, Drives, Injection, Measuring, Over
 from chamiperf_ci.steps.load.drive import drive
@@ -121,8 +121,8 @@ def _change(verdict: Verdict, endpoint: str) -> float | None:
 
 def noise(baselines: Baselines, runs: Sequence[Run]) -> tuple[RowInput, ...]:
     """Return the compared quantities that every run measured in the same way, all runs in `current`."""
-    sitting = Sitting(night=runs[0], repeats=tuple(runs[1:]))
-    rows = (pairing.again for pairing in pair_rows(sitting, baselines, Past()))
+    scenario_runs = ScenarioRuns(night=runs[0], repeats=tuple(runs[1:]))
+    rows = (pairing.again for pairing in pair_rows(scenario_runs, baselines, Past()))
     return tuple(
         row
         for row in rows

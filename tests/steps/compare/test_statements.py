@@ -5,7 +5,7 @@ from made_runs import made_run
 
 from chamiperf_ci.models.baselines import AcceptedStatement
 from chamiperf_ci.models.run import Statement, StatementPoint
-from chamiperf_ci.steps.compare.scenarios import sittings
+from chamiperf_ci.steps.compare.scenarios import runs_by_scenario
 from chamiperf_ci.steps.compare.statements import slower_statements
 
 USUAL = {"lookup": 0.12, "insert": 0.4, "read": 1.0, "count": 3.0, "delete": 0.2}
@@ -45,8 +45,8 @@ def slower(now, *before, **changes):
     """What is said of a run against accepted ones."""
     statements = tuple(statement(name, ms, **changes) for name, ms in now.items())
     run = made_run(0).model_copy(update={"statements": statements})
-    (sitting,) = sittings([run])
-    return [(each.fingerprint, round(each.factor, 2)) for each in slower_statements(sitting, Baselines(*before))]
+    (scenario_runs,) = runs_by_scenario([run])
+    return [(each.fingerprint, round(each.factor, 2)) for each in slower_statements(scenario_runs, Baselines(*before))]
 
 
 def test_a_statement_that_lost_its_index_is_named_with_its_factor():

@@ -8,7 +8,7 @@ from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.compare.scenarios import environment_of, read_runs, sittings
+from chamiperf_ci.steps.compare.scenarios import environment_of, read_runs, runs_by_scenario
 
 NIGHT = made_run(20)
 
@@ -22,14 +22,14 @@ def later(number, minutes, **changes):
 def test_repeats_stand_beside_their_night_in_time_order_whatever_the_order_of_files():
     first, second = later(1, 20), later(2, 60)
     for runs in ([NIGHT, first, second], [second, NIGHT, first]):
-        (sitting,) = sittings(runs)
-        assert sitting.current == (NIGHT, first, second)
+        (scenario_runs,) = runs_by_scenario(runs)
+        assert scenario_runs.current == (NIGHT, first, second)
 
 
 @pytest.mark.parametrize(("minutes", "same"), [(9.9, True), (10.0, False)])
 def test_runs_less_than_ten_minutes_apart_are_one_sitting(minutes, same):
-    (sitting,) = sittings([NIGHT, later(1, minutes)])
-    assert sitting.same_sitting is same
+    (scenario_runs,) = runs_by_scenario([NIGHT, later(1, minutes)])
+    assert scenario_runs.same_sitting is same
 
 
 PROBLEM = RunProblem(reason=RunReason.THROTTLED, text="429 in 3 % of answers.")
@@ -47,14 +47,14 @@ PROBLEM = RunProblem(reason=RunReason.THROTTLED, text="429 in 3 % of answers.")
     ],
 )
 def test_a_repeat_that_cannot_be_one_is_set_aside_with_the_reason(repeat, why):
-    (sitting,) = sittings([NIGHT, repeat])
-    assert sitting.repeats == ()
-    assert why in facts_said(sitting.set_aside)[0]
+    (scenario_runs,) = runs_by_scenario([NIGHT, repeat])
+    assert scenario_runs.repeats == ()
+    assert why in facts_said(scenario_runs.set_aside)[0]
 
 
 def test_an_invalid_repeat_is_remembered_as_one():
-    (sitting,) = sittings([NIGHT, later(1, 20, problems=(PROBLEM,))])
-    assert sitting.failed == (RunReason.THROTTLED,)
+    (scenario_runs,) = runs_by_scenario([NIGHT, later(1, 20, problems=(PROBLEM,))])
+    assert scenario_runs.failed == (RunReason.THROTTLED,)
 
 
 def pair(number, *, old=None, **changes):
@@ -65,61 +65,61 @@ def pair(number, *, old=None, **changes):
 
 def test_old_and_new_pair_up_in_time_order():
     (old_1, new_1), (old_2, new_2) = pair(1), pair(2)
-    (sitting,) = sittings([new_2, NIGHT, old_1, old_2, new_1])
-    assert sitting.pairs == ((old_1, new_1), (old_2, new_2))
+    (scenario_runs,) = runs_by_scenario([new_2, NIGHT, old_1, old_2, new_1])
+    assert scenario_runs.pairs == ((old_1, new_1), (old_2, new_2))
 
 
 def test_half_a_pair_is_named_and_left_out():
-    (sitting,) = sittings([NIGHT, *pair(1), pair(2)[0]])
-    assert len(sitting.pairs) == 1
-    assert facts_said(sitting.set_aside) == ("2 old and 1 new runs do not pair up; the last ones are left out.",)
+    (scenario_runs,) = runs_by_scenario([NIGHT, *pair(1), pair(2)[0]])
+    assert len(scenario_runs.pairs) == 1
+    assert facts_said(scenario_runs.set_aside) == ("2 old and 1 new runs do not pair up; the last ones are left out.",)
 
 
 def test_a_pair_with_an_invalid_half_is_left_out():
-    (sitting,) = sittings([NIGHT, *pair(1, problems=(PROBLEM,))])
-    assert (sitting.pairs, sitting.failed) == ((), (RunReason.THROTTLED,))
+    (scenario_runs,) = runs_by_scenario([NIGHT, *pair(1, problems=(PROBLEM,))])
+    assert (scenario_runs.pairs, scenario_runs.failed) == ((), (RunReason.THROTTLED,))
 
 
 def test_pairs_may_stand_alone_and_their_first_new_run_is_judged():
-    (sitting,) = sittings([*pair(1), *pair(2)])
-    assert sitting.only_pairs
-    assert (sitting.night.run_id, len(sitting.pairs)) == (pair(1)[1].run_id, 2)
+    (scenario_runs,) = runs_by_scenario([*pair(1), *pair(2)])
+    assert scenario_runs.only_pairs
+    assert (scenario_runs.night.run_id, len(scenario_runs.pairs)) == (pair(1)[1].run_id, 2)
 
 
 def test_of_pairs_alone_the_new_runs_of_the_pairs_that_are_used_are_judged():
     spoilt, (old_2, new_2), (old_3, new_3) = pair(1, old={"problems": (PROBLEM,)}), pair(2), pair(3)
-    (sitting,) = sittings([*spoilt, old_2, new_2, old_3, new_3])
-    assert sitting.night == new_2
-    assert sitting.current == (new_2, new_3)
-    assert sitting.failed == (RunReason.THROTTLED,)
+    (scenario_runs,) = runs_by_scenario([*spoilt, old_2, new_2, old_3, new_3])
+    assert scenario_runs.night == new_2
+    assert scenario_runs.current == (new_2, new_3)
+    assert scenario_runs.failed == (RunReason.THROTTLED,)
 
 
 def test_the_old_side_of_pairs_is_another_target():
     elsewhere = {"fingerprint": {"environment": "old"}}
     runs = [run for number in (1, 2) for run in pair(number, old=elsewhere)]
-    (sitting,) = sittings(runs)
-    assert (len(sitting.pairs), environment_of(runs)) == (2, "lab")
+    (scenario_runs,) = runs_by_scenario(runs)
+    assert (len(scenario_runs.pairs), environment_of(runs)) == (2, "lab")
 
 
 def test_old_and_new_on_other_machines_do_not_pair_up():
-    (sitting,) = sittings(pair(1, old={"fingerprint": {"machine_class": "2c-8GiB"}}))
-    assert (sitting.pairs, sitting.unlike) == ((), ("machine_class: 8c-32GiB here, 2c-8GiB there",))
-    assert sitting.unlike[0] in facts_said(sitting.set_aside)[0]
+    (scenario_runs,) = runs_by_scenario(pair(1, old={"fingerprint": {"machine_class": "2c-8GiB"}}))
+    assert (scenario_runs.pairs, scenario_runs.unlike) == ((), ("machine_class: 8c-32GiB here, 2c-8GiB there",))
+    assert scenario_runs.unlike[0] in facts_said(scenario_runs.set_aside)[0]
 
 
 def test_two_nights_of_one_scenario_are_refused():
     with pytest.raises(ConfigurationError, match="needs exactly one run to judge, found boot0020, boot0021"):
-        sittings([NIGHT, made_run(21)])
+        runs_by_scenario([NIGHT, made_run(21)])
 
 
 def test_repeats_without_their_night_are_refused():
     with pytest.raises(ConfigurationError, match="found none"):
-        sittings([later(1, 20)])
+        runs_by_scenario([later(1, 20)])
 
 
 def test_runs_of_several_environments_are_refused():
     with pytest.raises(ConfigurationError, match="several environments: lab, site"):
-        sittings([NIGHT, made_run(1, scenario="auth_under_load", fingerprint={"environment": "site"})])
+        runs_by_scenario([NIGHT, made_run(1, scenario="auth_under_load", fingerprint={"environment": "site"})])
 
 
 def test_a_folder_that_is_not_there_is_a_wrong_option(tmp_path):
