@@ -11,6 +11,8 @@ import click
 if TYPE_CHECKING:
     from rich.live import Live
 
+QUIET_AT_FIRST_S = 5.0
+"""A step that is usually over by then says nothing of how far it is."""
 QUIET_S = 300.0
 """A log that says nothing for longer looks like one of a step that hangs."""
 
@@ -21,13 +23,16 @@ class Progress:
     Args:
         label: Names the step.
         logged: Whether a log gets lines as well; False where what happens is said anyway.
+        after_s: Seconds of which a log hears nothing, and a terminal nothing of the first: what is over by then needs
+            no progress.
     """
 
-    def __init__(self, label: str, *, logged: bool = True) -> None:
+    def __init__(self, label: str, *, logged: bool = True, after_s: float = 0.0) -> None:
         self._label = label
         self._logged = logged
         # A workflow's log is not a terminal, also where its runner gives the step one.
         self.on_terminal = sys.stderr.isatty() and not os.environ.get("GITHUB_ACTIONS")
+        self._silent_until = time.monotonic() + (min(after_s, 1.0) if self.on_terminal else after_s)
         self._live: Live | None = None
         self._stage: str | None = None
         self._said_at = 0.0
@@ -40,28 +45,33 @@ class Progress:
                 `QUIET_S`.
             text: The figures, the most important first: what a terminal is too narrow for is cut.
         """
-        if self._live is not None:
-            from rich.text import Text  # noqa: PLC0415 - as below
+        now = time.monotonic()
+        if now < self._silent_until:
+            return
+        if self.on_terminal:
+            # Imported on use: it costs a start of the program.
+            from rich.text import Text  # noqa: PLC0415
 
             line = " ".join(part for part in (self._label, stage, text) if part)
-            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+            self._line().update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
             return
-        now = time.monotonic()
-        if self.on_terminal or not self._logged or (stage == self._stage and now - self._said_at < QUIET_S):
+        if not self._logged or (stage == self._stage and now - self._said_at < QUIET_S):
             return
         self._stage, self._said_at = stage, now
         click.echo(f"{self._label}: {', '.join(part for part in (stage, text) if part)}", err=True)
 
-    def __enter__(self) -> Self:
-        if self.on_terminal:
-            # Imported on use: it costs a start of the program.
-            from rich.console import Console  # noqa: PLC0415
-            from rich.live import Live  # noqa: PLC0415
+    def _line(self) -> "Live":
+        """What others print meanwhile stands above the line; the line itself goes when the step is over."""
+        if self._live is None:
+            from rich.console import Console  # noqa: PLC0415 - on use, as above
+            from rich.live import Live  # noqa: PLC0415 - as above
 
             console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
-            # What others print meanwhile stands above the line; the line itself goes when the step is over.
             self._live = Live(console=console, transient=True, auto_refresh=False)
             self._live.__enter__()
+        return self._live
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -20,6 +20,7 @@ from chamiperf_ci import __version__
 from chamiperf_ci.adapters import bounds, files
 from chamiperf_ci.adapters.files import PRODUCER, first_wrong
 from chamiperf_ci.adapters.history import HistoryStore
+from chamiperf_ci.adapters.progress import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import AcceptedRow
 from chamiperf_ci.models.history import HistoryEntry, HistoryRow
@@ -40,6 +41,7 @@ _NAME = re.compile(
 )
 _PARTS = (slice(0, 4), slice(4, 6), slice(6, 8), slice(9, 11), slice(11, 13), slice(13, 15))
 _KINDS = {kind.value: kind for kind in RunKind}
+_SHOWN_EVERY = 50
 _VERSION = re.compile(rb'"schema_version":\s*(\d+)')
 
 
@@ -196,22 +198,25 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
 
 def _entries(store: HistoryStore, paths: Sequence[str], now: datetime) -> Iterator[tuple[str, HistoryEntry | str]]:
     """Each path with its entry, or with a sentence why it is skipped."""
-    for path, content in store.read(paths) if paths else ():
-        try:
-            entry = HistoryEntry.model_validate_json(content, strict=True)
-            twice = _twice(content)
-        except ValidationError as error:
-            _refuse_newer(path, content)
-            yield path, f"{path} is skipped: {first_wrong(error, HistoryEntry)}"
-            continue
-        if twice:
-            yield path, f"{path} is skipped: {twice}"
-        elif is_to_come(entry.started_at, now):
-            yield path, _ahead(path, entry.started_at)
-        elif wrong := entry.contradiction():
-            yield path, f"{path} is skipped: it contradicts itself: {wrong}"
-        else:
-            yield path, entry
+    with Progress("reading the history", after_s=QUIET_AT_FIRST_S) as shown:
+        for number, (path, content) in enumerate(store.read(paths) if paths else ()):
+            if number % _SHOWN_EVERY == 0:
+                shown.show("", f"{number:,} of {len(paths):,} runs")
+            try:
+                entry = HistoryEntry.model_validate_json(content, strict=True)
+                twice = _twice(content)
+            except ValidationError as error:
+                _refuse_newer(path, content)
+                yield path, f"{path} is skipped: {first_wrong(error, HistoryEntry)}"
+                continue
+            if twice:
+                yield path, f"{path} is skipped: {twice}"
+            elif is_to_come(entry.started_at, now):
+                yield path, _ahead(path, entry.started_at)
+            elif wrong := entry.contradiction():
+                yield path, f"{path} is skipped: it contradicts itself: {wrong}"
+            else:
+                yield path, entry
 
 
 def _ahead(path: str, stamp: datetime) -> str:

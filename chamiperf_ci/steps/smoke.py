@@ -13,6 +13,7 @@ from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import PRODUCER
 from chamiperf_ci.adapters.http_client import Answer, Resource
 from chamiperf_ci.adapters.k6 import StopRequest
+from chamiperf_ci.adapters.progress import QUIET_AT_FIRST_S, Progress, clock
 from chamiperf_ci.errors import ConfigurationError, Interrupted, ToolkitError
 from chamiperf_ci.models.dialect import Dialect, Identities, Shape, SmokeStep, fill
 from chamiperf_ci.models.seed import Smoke, SmokeCheck
@@ -323,11 +324,18 @@ def smoke(client: Chamicore, *, run_id: str, deadline_s: float, stop: StopReques
     )
     checking_s = deadline_s * (1 - _TIDYING_SHARE)
 
-    side_by_side(
-        {service: partial(_check_service, bench, checks, service) for service in services},
-        checking_s,
-        over=lambda: stop.requested,
-    )
+    with Progress("smoke", after_s=QUIET_AT_FIRST_S) as shown:
+
+        def look() -> bool:
+            done = sum(row.check is not None for row in checks.rows)
+            left = clock(started + checking_s - time.monotonic())
+            shown.show("checking", f"{done} of {len(checks.rows)} operations, {left} left")
+            return stop.requested
+
+        side_by_side(
+            {service: partial(_check_service, bench, checks, service) for service in services}, checking_s, over=look
+        )
+        shown.show("taking away what it made", "")
     results = [row.check or _overdue(row, checking_s) for row in checks.rows]
     left = _tidy(bench, services, min(deadline_s * _TIDYING_SHARE, stop.seconds_left()))
     if stop.requested:

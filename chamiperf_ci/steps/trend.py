@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.files import PRODUCER, default_baselines
 from chamiperf_ci.adapters.history import HistoryStore
+from chamiperf_ci.adapters.progress import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.models.baselines import AcceptedRow, Baselines
 from chamiperf_ci.models.history import HistoryEntry, HistoryRow
 from chamiperf_ci.models.run import RunKind
@@ -353,9 +354,12 @@ def write_site(
     """
     found, reading = _read(store, which, baselines, period, every_night=True)
     written = set()
-    for name, text in site(found, producer=PRODUCER):
-        files.write_text(output / name, text)
-        written.add(name)
+    pages = sum(len(trend.metrics) for trend in found)
+    with Progress("writing the site", after_s=QUIET_AT_FIRST_S) as shown:
+        for name, text in site(found, producer=PRODUCER):
+            files.write_text(output / name, text)
+            written.add(name)
+            shown.show("", f"{len(written):,} of {pages:,} pages")
     for page in output.glob(f"{PREFIX}*.html"):
         if page.name not in written:
             page.unlink()

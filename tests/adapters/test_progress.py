@@ -61,6 +61,13 @@ def test_a_log_gets_a_line_a_stage(capsys, monkeypatch):
     assert capsys.readouterr().err == "boot_storm: ramp-up, a\nboot_storm: sustained, c\n"
 
 
+def test_what_is_over_at_once_needs_no_progress(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    with Progress("smoke", after_s=60) as shown:
+        shown.show("checking", "1 of 22")
+    assert capsys.readouterr().err == ""
+
+
 SCRIPT = """
 import sys
 from chamiperf_ci.adapters.progress import Progress

@@ -301,11 +301,12 @@ def drill(asked: DrillOptions, out: Path, drives: Drives = drive, finds: Finds =
     seconds = seconds_of(assign(profile, scenario, LoadOptions(), dialect_of(asked.load.target)))
     effects = sorted(set(asked.effects))
     parts = measure.schedule(asked.runs, asked.comparisons if injects else 0, effects)
+    most = sum(part.runs for part in parts)
     asked.say(
-        f"at most {sum(part.runs for part in parts)} valid runs of {seconds:.0f} s, within {asked.most_s:.0f} s; "
+        f"at most {most} valid runs of {seconds:.0f} s, within {asked.most_s:.0f} s; "
         + ("slow-downs are injected" if injects else f"slow-downs are computed, not injected: {place}")
     )
-    measuring = Measuring(asked.load, drives, seconds, asked.most_s, asked.say)
+    measuring = Measuring(asked.load, drives, seconds, asked.most_s, asked.say, most)
     found = Found(scenario, profile.name, place, effects, measuring.made)
     path, cut_off = out / "drill.json", False
     with StopRequest() as stop:

@@ -157,6 +157,7 @@ class Measuring:
         run_s: Seconds that a run takes.
         most_s: Seconds for all of them.
         say: Where progress goes.
+        of: Valid runs that are wanted.
     """
 
     load: LoadOptions
@@ -164,6 +165,7 @@ class Measuring:
     run_s: float
     most_s: float
     say: Callable[[str], None]
+    of: int
     made: list[DrillRun] = field(default_factory=list)
     _fingerprint: object = None
     _began: float = field(default_factory=time.monotonic)
@@ -196,7 +198,8 @@ class Measuring:
         ending = f".{purpose}-{len(self.made) + 1:03}"
         path = self.load.out / "runs" / f"{scenario}{ending}.json"
         path.unlink(missing_ok=True)
-        self.say(f"run {len(self.made) + 1}: {purpose}" + (f" by {effect:.0%}" if effect else ""))
+        of = f" of {self.of}" if len(self.made) < self.of else ", for one that was invalid"
+        self.say(f"run {len(self.made) + 1}{of}: {purpose}" + (f" by {effect:.0%}" if effect else ""))
         limits = replace(self.load.limits, max_duration_s=left)
         quiet = Output(result=_nowhere, progress=_nowhere)
         try:

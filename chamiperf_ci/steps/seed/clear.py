@@ -11,6 +11,7 @@ from typing import Final
 
 from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore
 from chamiperf_ci.adapters.files import read_document, write_document
+from chamiperf_ci.adapters.progress import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.errors import ConfigurationError, UnexpectedAnswer
 from chamiperf_ci.models.dialect import drawn_at
 from chamiperf_ci.models.seed import Seed
@@ -92,14 +93,21 @@ def _remove(client: Chamicore, driver: Driver, run_id: str, found: Inventory, lo
         look()
         found = take_widely(client, look=look, runs=(run_id,)).of_run(run_id)
     problems = []
-    for name in (*BEYOND, *reversed(client.dialect.seed_order)):
-        for entry in found.entries:
-            if entry.shape == name:
-                look()
-                try:
-                    client.delete(client.dialect.objects[name], entry.key)
-                except UnexpectedAnswer as error:
-                    problems.append(str(error))
+    doomed = [
+        entry
+        for name in (*BEYOND, *reversed(client.dialect.seed_order))
+        for entry in found.entries
+        if entry.shape == name
+    ]
+    with Progress("removing one by one:", after_s=QUIET_AT_FIRST_S) as shown:
+        for number, entry in enumerate(doomed):
+            look()
+            shape = client.dialect.objects[entry.shape]
+            shown.show(shape.kind, f"{number:,} of {len(doomed):,} objects")
+            try:
+                client.delete(shape, entry.key)
+            except UnexpectedAnswer as error:
+                problems.append(str(error))
     return problems
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore
 from chamiperf_ci.adapters.files import PRODUCER, read_document
 from chamiperf_ci.adapters.http_client import Resource
+from chamiperf_ci.adapters.progress import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, StackUnreachable, UnexpectedAnswer
 from chamiperf_ci.models.dialect import (
     Dialect,
@@ -216,16 +217,18 @@ def _entries(client: Chamicore, name: str, look: Callable[[], None], runs: Colle
     shape = client.dialect.objects[name]
     owners = Owners(client.dialect.identity, runs)
     seen: set[str] = set()
-    for number, resource in enumerate(client.items(shape)):
-        if number % _LOOK_EVERY == 0:
-            look()
-        # A list that grows while it is paged through may show an object twice.
-        if resource.key not in seen:
-            seen.add(resource.key)
-            if client.dialect.envelope == PLAIN:
-                yield _plain_entry(name, resource, shape, owners)
-            else:
-                yield _entry(name, resource, shape, client.dialect.identity)
+    with Progress("looking at what is there:", after_s=QUIET_AT_FIRST_S) as shown:
+        for number, resource in enumerate(client.items(shape)):
+            if number % _LOOK_EVERY == 0:
+                look()
+                shown.show(shape.kind, f"{number:,}")
+            # A list that grows while it is paged through may show an object twice.
+            if resource.key not in seen:
+                seen.add(resource.key)
+                if client.dialect.envelope == PLAIN:
+                    yield _plain_entry(name, resource, shape, owners)
+                else:
+                    yield _entry(name, resource, shape, client.dialect.identity)
 
 
 def _plain_entry(name: str, resource: Resource, shape: Shape, owners: Owners) -> Entry:
