@@ -38,6 +38,7 @@ def history() -> None:
 @click.option("--drill", type=click.Path(path_type=Path, dir_okay=False), help="A drill.json, for later reports.")
 @click.option("--verdict", type=click.Path(path_type=Path, dir_okay=False), help="What was said of them.")
 @click.option("--link", default="", metavar="URL", help="The workflow run that made them.")
+@click.option("--report", default="", metavar="URL", help="Where the night's report is, such as its artifact.")
 @history_options
 @json_option(what="the names of what is new as JSON")
 def add(
@@ -46,6 +47,7 @@ def add(
     drill: Path | None,
     verdict: Path | None,
     link: str,
+    report: str,
     history: HistoryStore | None,
     printed: Printed,
 ) -> ExitCode:
@@ -57,7 +59,7 @@ def add(
         raise ConfigurationError("nothing is named", where="--runs, --drill", remedy="Give runs, a drill, or both.")
     new: list[str] = []
     if runs:
-        new += kept_runs.add_files(store, runs, verdict, link=link)
+        new += kept_runs.add_files(store, runs, verdict, link=link, report=report)
     if drill is not None:
         new += kept_runs.add_drill(store, drill)
     printed.hand_over(new)

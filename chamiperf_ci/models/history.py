@@ -61,6 +61,8 @@ class HistoryEntry(Document):
     """Of the baselines file that the night was compared with."""
     link: str = ""
     """The workflow run that made it."""
+    report: str = Field(default="", exclude_if=lambda found: not found)
+    """Where the night's report can be had, such as the artifact that holds it; empty where nobody said."""
 
     def contradiction(self) -> str:
         """Return whether the run ended before it began, a row is there twice, or fails more often than it is asked."""

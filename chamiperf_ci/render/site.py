@@ -75,7 +75,6 @@ def _target(metric: MetricTrend) -> str:
 
 def _page(metric: MetricTrend, trend: ScenarioTrend, producer: str) -> str:
     name = "nights"
-    nights = sorted((point for line in metric.lines for point in line.points), key=lambda point: point.when)
     return html_page(
         "metric.html.j2",
         f"{trend.scenario} / {metric.name} in {trend.environment}",
@@ -88,13 +87,14 @@ def _page(metric: MetricTrend, trend: ScenarioTrend, producer: str) -> str:
             Markup(words.trend_chart(metric, trend, name, linked=True)),  # noqa: S704 - as above
         ),
         marked=words.marked(trend),
-        headers=("night (UTC)", "value", "run and report"),
+        headers=("night (UTC)", "value", "run", "report"),
         nights=[
             (
                 f"{point.when:%Y-%m-%d %H:%M}",
                 amount(point.value, metric.unit),
                 Link("run", point.link) if point.link else "",
+                Link("report", point.report) if point.report else "",
             )
-            for point in reversed(nights)
+            for point in metric.nights
         ],
     )

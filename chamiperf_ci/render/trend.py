@@ -13,18 +13,19 @@ from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, Scale, drawing, sparkline
 from chamiperf_ci.render.charts import SVG_WIDTH as WIDTH
-from chamiperf_ci.render.documents import Block, Bullets, Heading, Paragraph, Table, as_markdown
+from chamiperf_ci.render.documents import Block, Bullets, Heading, Link, Paragraph, Table, as_markdown
 from chamiperf_ci.render.escaping import data, html, is_web
 from chamiperf_ci.render.html import Figure, html_page
 from chamiperf_ci.render.sentences import amount
 
 
 class Point(NamedTuple):
-    """A night; `link` leads to the run that holds the night's report."""
+    """A night; `link` leads to its run and `report` to its report, where it was kept which they are."""
 
     when: datetime
     value: float
     link: str = ""
+    report: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,11 @@ class MetricTrend:
     def all_zero(self) -> bool:
         """Whether it was nothing in every night."""
         return not any(point.value for line in self.lines for point in line.points)
+
+    @property
+    def nights(self) -> list[Point]:
+        """Every night that measured it, the newest first."""
+        return sorted((point for line in self.lines for point in line.points), key=lambda point: point.when)[::-1]
 
     @property
     def changed(self) -> float:
@@ -290,7 +296,8 @@ def _dot(point: Point, metric: MetricTrend, time: Timeline, scale: Scale, radius
         f'<circle class="night" cx="{time.x(point.when):.1f}" cy="{scale.y(point.value):.1f}" r="{radius}">'
         f"<title>{html(said)}</title></circle>"
     )
-    return f'<a href="{html(point.link)}">{dot}</a>' if is_web(point.link) else dot
+    led = point.report if is_web(point.report) else point.link
+    return f'<a href="{html(led)}">{dot}</a>' if is_web(led) else dot
 
 
 def _path(points: Sequence[Point], time: Timeline, scale: Scale, weeks_before: datetime | None) -> Iterator[str]:
@@ -343,9 +350,12 @@ LEGEND = (
     "or the level stepped. What changed most comes first."
 )
 _MOST_LISTED = 5
+_MOST_NIGHTS = 30
 _SAME = 0.1
 """Levels that differ by less than this count as the same."""
 _UNCHANGED = "unchanged"
+_IN_TENTHS = 0.095
+"""Changes below this are said with a decimal."""
 
 
 def trend_page(trends: Sequence[ScenarioTrend], *, producer: str) -> str:
@@ -361,6 +371,7 @@ def trend_page(trends: Sequence[ScenarioTrend], *, producer: str) -> str:
                 "title": _title(trend),
                 "head": head(trend),
                 "table": _table(trend),
+                "nights": _nights(trend),
                 "marks": Markup(shared_marks(trend, f"nights-{place}")),  # noqa: S704 - drawn and escaped there
                 "charts": [
                     Figure(caption(metric), Markup(trend_chart(metric, trend, f"nights-{place}")))  # noqa: S704
@@ -370,6 +381,18 @@ def trend_page(trends: Sequence[ScenarioTrend], *, producer: str) -> str:
             for place, trend in enumerate(trends, start=1)
         ],
     )
+
+
+def _nights(trend: ScenarioTrend) -> Table:
+    """The newest nights with what they lead to, each once for all of the scenario's metrics."""
+    known = {point.when: point for metric in trend.metrics for point in metric.nights[:_MOST_NIGHTS]}
+    nights = sorted(known.values(), key=lambda point: point.when, reverse=True)[:_MOST_NIGHTS]
+    rows = [
+        (f"{point.when:%Y-%m-%d}", Link("run", point.link), Link("report", point.report) if point.report else "")
+        for point in nights
+        if point.link or point.report
+    ]
+    return Table(("night (UTC)", "run", "report"), rows)
 
 
 def trend_markdown(trends: Sequence[ScenarioTrend]) -> str:
@@ -446,7 +469,8 @@ def head(trend: ScenarioTrend) -> list[Block]:
     """The scenario's nights in words."""
     said = (
         f"{numbers.counted(trend.valid, 'night was', 'nights were')} judged from {trend.first:%Y-%m-%d} to "
-        f"{trend.last:%Y-%m-%d}, {len(trend.invalid)} could not be, {len(trend.missing)} are missing."
+        f"{trend.last:%Y-%m-%d}, {len(trend.invalid)} could not be, "
+        f"{numbers.counted(len(trend.missing), 'is', 'are')} missing."
     )
     if trend.weeks_before is not None:
         said += (
@@ -535,7 +559,7 @@ def drift(metric: MetricTrend) -> str:
 
 
 def _sized(metric: MetricTrend, ratio: float) -> str:
-    size = numbers.percent(ratio, tenths=True)
+    size = numbers.percent(ratio, tenths=abs(ratio) < _IN_TENTHS)
     if float(size.replace(",", "")) == 0:
         return _UNCHANGED
     words = numbers.words_for(metric.unit, metric.direction)

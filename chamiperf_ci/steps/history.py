@@ -122,7 +122,9 @@ class Reading:
     """Wanted ones that are too old for all of them to be read."""
 
 
-def entry_of(run: Run, verdict: Verdict | None = None, *, link: str = "") -> tuple[EntryName, HistoryEntry]:
+def entry_of(
+    run: Run, verdict: Verdict | None = None, *, link: str = "", report: str = ""
+) -> tuple[EntryName, HistoryEntry]:
     """Return a run as the history keeps it, with what the verdict says of it, if it is one of the verdict's runs."""
     judged = verdict if verdict is not None and _judges(verdict, run) else None
     said = {row.key: row for row in judged.rows} if judged else {}
@@ -149,6 +151,7 @@ def entry_of(run: Run, verdict: Verdict | None = None, *, link: str = "") -> tup
         exit_code=judged.outcome.exit_code if judged else None,
         baselines_digest=judged.baselines_digest if judged else "",
         link=link,
+        report=report,
     )
     return EntryName(run.fingerprint.environment, run.started_at, run.scenario, run.run_kind, run.run_id), entry
 
@@ -286,14 +289,16 @@ def require_whole(path: str, content: bytes) -> None:
         )
 
 
-def add(store: HistoryStore, runs: Iterable[Run], verdict: Verdict | None = None, *, link: str = "") -> tuple[str, ...]:
+def add(
+    store: HistoryStore, runs: Iterable[Run], verdict: Verdict | None = None, *, link: str = "", report: str = ""
+) -> tuple[str, ...]:
     """Write each run that is not there yet and return the names written.
 
     Raises:
         ConfigurationError: A run is there with other content.
         OutsideServiceError: The remote refuses.
     """
-    made = dict(entry_of(run, verdict, link=link) for run in runs)
+    made = dict(entry_of(run, verdict, link=link, report=report) for run in runs)
     contents = {name.path: text_of(entry).encode() for name, entry in made.items()}
     what = ", ".join(sorted({name.scenario for name in made}))
     places = ", ".join(sorted({name.environment for name in made}))
@@ -402,7 +407,9 @@ def wanted(
     )
 
 
-def add_files(store: HistoryStore, places: Sequence[Path], verdict: Path | None, *, link: str) -> tuple[str, ...]:
+def add_files(
+    store: HistoryStore, places: Sequence[Path], verdict: Path | None, *, link: str, report: str = ""
+) -> tuple[str, ...]:
     """Add the runs in `places`, say how many are new, and return the names of those.
 
     Raises:
@@ -412,7 +419,7 @@ def add_files(store: HistoryStore, places: Sequence[Path], verdict: Path | None,
     """
     said = files.read_document(verdict, Verdict) if verdict is not None else None
     runs = read_runs(places)
-    new = add(store, runs, said, link=link)
+    new = add(store, runs, said, link=link, report=report)
     click.echo(f"{len(new)} runs added, {len(runs) - len(new)} were there already.", err=True)
     return tuple(new)
 

@@ -24,6 +24,7 @@ from chamiperf_ci.models.target import Fingerprint, Identity
 from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.render.escaping import data
 from chamiperf_ci.render.headline import build_name
+from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.render.site import INDEX, PREFIX, site
 from chamiperf_ci.render.trend import (
     Drifting,
@@ -80,11 +81,12 @@ class _Seen(NamedTuple):
     fingerprint: int
     row: HistoryRow
     link: str = ""
+    report: str = ""
     identities: tuple[Identity, ...] = ()
 
     @property
     def point(self) -> Point:
-        return Point(self.when, shown_value(self.row), self.link)
+        return Point(self.when, shown_value(self.row), self.link, self.report)
 
 
 def trends(
@@ -156,7 +158,7 @@ def _scenario(
         for row in night.rows:
             if row.comparable and compared(row.endpoint, row.metric):
                 seen.setdefault((row.endpoint, row.metric), []).append(
-                    _Seen(night.started_at, place, row, night.link, night.identities)
+                    _Seen(night.started_at, place, row, night.link, night.report, night.identities)
                 )
     every = sorted([*unread, *(night.started_at for night in nights)])
     weeks = every[-1] - NIGHTS_SHOWN if unread else None
@@ -334,7 +336,13 @@ def show_trend(
     hand_over(text, output, reading)
     metrics = sum(len(trend.metrics) for trend in found)
     unread = f"; of what is older than 180 days, {len(reading.unread)} were not read" if reading.unread else ""
-    click.echo(f"{metrics} metrics of {len(reading.entries)} nights{unread}.", err=True)
+    click.echo(f"{metrics} metrics of {_nights(reading)}{unread}.", err=True)
+
+
+def _nights(reading: history.Reading) -> str:
+    """How many: scenarios run one after another, and what is run again on one date, are one night."""
+    dates = {(entry.fingerprint.environment, entry.started_at.date()) for entry in reading.entries}
+    return counted(len(dates), "night")
 
 
 def write_site(
@@ -364,7 +372,7 @@ def write_site(
         if page.name not in written:
             page.unlink()
     warn(reading)
-    click.echo(f"Written: {output / INDEX} and {len(written) - 1} pages of {len(reading.entries)} nights.", err=True)
+    click.echo(f"Written: {output / INDEX} and {len(written) - 1} pages of {_nights(reading)}.", err=True)
     return tuple(output / name for name in sorted(written))
 
 

@@ -13,6 +13,7 @@ from chamiperf_ci.render.numbers import Context
 
 pytestmark = pytest.mark.needs_browser
 
+ALL_DRAWN = "[...document.querySelectorAll('[data-chart]')].every(e => e.querySelector('svg.marks'))"
 HOSTILE = "</script><img src=x onerror=alert(1)>{{7*7}} signal('x')"
 
 
@@ -54,7 +55,7 @@ def opened(chromium, tmp_path):
     """Opens a page; gives it with what went wrong on the console and what it asked for."""
     tabs = []
 
-    def open_page(text, **how):
+    def open_page(text, *, whole=True, **how):
         path = tmp_path / "report.html"
         path.write_text(text, encoding="utf-8")
         tab = chromium.new_page(**how)
@@ -65,8 +66,9 @@ def opened(chromium, tmp_path):
         tab.on("request", lambda request: asked.append(request.url))
         tab.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
         tab.goto(path.as_uri())
-        tab.evaluate("dispatchEvent(new Event('beforeprint'))")
-        tab.wait_for_function("[...document.querySelectorAll('[data-chart]')].every(e => e.querySelector('svg.marks'))")
+        if whole:
+            tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+            assert tab.evaluate(ALL_DRAWN)
         return tab, wrong, [url for url in asked if url != path.as_uri()]
 
     yield open_page
@@ -112,3 +114,78 @@ def test_nothing_is_wider_than_a_phone(opened):
     tab, wrong, _ = opened(report(HOSTILE), viewport={"width": 390, "height": 800}, color_scheme="dark")
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     assert wrong == []
+
+
+def test_a_chart_is_drawn_when_it_comes_into_view(opened):
+    tab, wrong, _ = opened(report(), whole=False, viewport={"width": 900, "height": 300})
+    tab.wait_for_selector("svg.marks")
+    assert tab.locator("svg.marks").count() < tab.locator("[data-chart]").count()
+    tab.locator("[data-chart]").last.scroll_into_view_if_needed()
+    tab.wait_for_function(
+        "document.querySelectorAll('[data-chart]')[document.querySelectorAll('[data-chart]').length - 1]"
+        ".querySelector('svg.marks') !== null"
+    )
+    assert wrong == []
+
+
+def test_what_is_printed_has_all_charts_and_no_tools_and_nothing_is_cut_off(opened):
+    tab, wrong, asked = opened(report(), whole=False)
+    tab.emulate_media(media="print")
+    tab.wait_for_function(ALL_DRAWN)
+    assert not tab.locator("#tools").is_visible()
+    assert tab.evaluate(
+        "[...document.querySelectorAll('.chart svg')].every(e => e.clientWidth <= e.closest('figure').clientWidth)"
+    )
+    assert tab.evaluate(
+        "[...document.querySelectorAll('.tall, .scroll')].every(e => getComputedStyle(e).overflow === 'visible')"
+    )
+    assert len(tab.pdf(format="A4")) > 10_000
+    assert (wrong, asked) == ([], [])
+
+
+def test_all_can_be_done_by_keyboard_and_the_focus_is_seen(opened):
+    tab, _, _ = opened(report())
+    focused = "document.activeElement"
+    seen = f"(s => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0)(getComputedStyle({focused}))"
+    tab.locator("#filter").focus()
+    tab.keyboard.type("metadata")
+    assert tab.locator("#shown").inner_text() == "1 of 4"
+    tab.keyboard.press("Control+A")
+    tab.keyboard.press("Delete")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate(f"[{focused}.id, {seen}]") == ["copy", True]
+    tab.keyboard.press("Enter")
+    tab.wait_for_function("/^(Copied|Selected)/.test(document.getElementById('copy').textContent)")
+    reached = []
+    for _ in range(20):
+        tab.keyboard.press("Tab")
+        if tab.evaluate(f"{focused}.closest('th') !== null"):
+            assert tab.evaluate(seen)
+            reached.append(tab.evaluate(f"{focused}.textContent"))
+            if reached[-1] == "now":
+                break
+    tab.keyboard.press("Enter")
+    now = "#figures tbody tr:not([hidden]) td:nth-child(4)"
+    assert tab.locator("th[aria-sort]").evaluate_all("found => found.map(e => [e.textContent, e.ariaSort])") == [
+        ["now", "ascending"]
+    ]
+    assert tab.locator(now).first.inner_text().startswith("3.00")
+    tab.keyboard.press("Space")
+    assert tab.locator("th[aria-sort]").evaluate_all("found => found.map(e => e.ariaSort)") == ["descending"]
+    fold = tab.locator("figure summary").first
+    fold.focus()
+    for key, is_open in (("Enter", True), ("Space", False)):
+        tab.keyboard.press(key)
+        assert fold.evaluate("e => e.parentElement.open") is is_open
+    tab.keyboard.press("Space")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate(f"{focused}.closest('details') !== null || {focused}.tagName") is True
+
+
+def test_every_chart_has_words_and_its_values_as_a_table(opened):
+    tab, _, _ = opened(report())
+    found = tab.locator("[data-chart]").evaluate_all(
+        "all => all.map(e => [e.getAttribute('role'), e.getAttribute('aria-label').length > 10,"
+        " e.closest('figure').querySelectorAll('details td').length > 0])"
+    )
+    assert found == [["img", True, True]] * len(found)

@@ -15,6 +15,7 @@ from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.commands.history import history
 from chamiperf_ci.models.target import Identity
 from chamiperf_ci.render.site import INDEX, site
+from chamiperf_ci.render.trend import trend_page
 from chamiperf_ci.steps.history import add
 from chamiperf_ci.steps.trend import trends
 
@@ -60,7 +61,7 @@ def test_what_changed_most_comes_first_and_leads_to_its_page():
 
 def test_a_step_names_the_builds_on_both_sides_of_it():
     text = re.sub(r"</?code[^>]*>", "", pages()[INDEX])
-    assert re.search(r"bootscript p\d\d is \d+\.\d % slower since 2026-03-12 .*bss 1a2b3c4 → 5d6e7f8", text)
+    assert re.search(r"bootscript p\d\d is \d+ % slower since 2026-03-12 .*bss 1a2b3c4 → 5d6e7f8", text)
 
 
 def test_each_night_leads_to_its_run():
@@ -74,6 +75,19 @@ def test_the_page_of_a_metric_has_what_is_accepted_allowed_and_demanded():
     assert 'class="accepted"' in text
     assert re.search(r'class="allowed"[^>]*><title>limit ', text)
     assert re.search(r'class="target"[^>]*><title>target 10.0 ms', text)
+
+
+def test_a_night_leads_to_its_report_where_it_was_kept_where_that_is():
+    report = "https://code.example/lab/stack/actions/runs/3/artifacts/8"
+    nights = [*NIGHTS[:3], NIGHTS[3].model_copy(update={"report": report})]
+    text = page_of(pages(nights), "bootscript p99")
+    assert text.count(f'<a href="{report}">report</a>') == 1
+    # The dots of the chart: to the report where there is one, else to the run.
+    assert text.count(f'<a href="{report}"><circle') == 1
+    assert text.count(f'<a href="{LINK.format(2)}"><circle') == 1
+    trend = trend_page(trends(nights, ACCEPTED, period=timedelta(days=1)), producer="chamiperf 0.1.0")
+    assert trend.count(f'<a href="{report}">report</a>') == 1
+    assert trend.count(f'<a href="{LINK.format(3)}">run</a>') == 1
 
 
 @pytest.mark.parametrize("link", ["javascript:alert(1)", 'https://x.example/" onclick="x'])

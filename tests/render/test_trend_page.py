@@ -202,7 +202,7 @@ def test_a_lasting_step_is_said_first_and_a_recovered_one_is_said_to_be_over():
     up = TrendStep(FIRST + timedelta(days=10), 3.0, 6.0)
     down = TrendStep(FIRST + timedelta(days=20), 6.0, 3.1)
     said = trend_markdown([_trend(_metric("p50", steps=(up,)), _metric("p95", steps=(up, down)))])
-    assert "boot_storm bootscript p50 is 100.0 % slower since" in said.splitlines()[0]
+    assert "boot_storm bootscript p50 is 100 % slower since" in said.splitlines()[0]
     assert "bootscript p95: back since" in said
     assert "stepped." not in said.splitlines()[0]
 

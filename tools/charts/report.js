@@ -187,7 +187,7 @@ const SHOWN = {
 const charts = JSON.parse(document.getElementById("charts").textContent);
 const drawn = new WeakSet();
 
-async function draw(place) {
+function draw(place) {
   if (drawn.has(place)) return;
   drawn.add(place);
   const { kind, ...data } = charts[Number(place.dataset.chart)];
@@ -205,7 +205,8 @@ async function draw(place) {
       if (row) showRow(row);
     });
   }
-  await view.runAsync();
+  // At once, so that what is printed is there: nothing is loaded that would have to be waited for.
+  view.run();
 }
 
 const places = [...document.querySelectorAll("[data-chart]")];
@@ -214,16 +215,16 @@ const seen = new IntersectionObserver(
     for (const { isIntersecting, target } of entries) {
       if (isIntersecting) {
         seen.unobserve(target);
-        void draw(target);
+        draw(target);
       }
     }
   },
   { rootMargin: "400px" },
 );
 for (const place of places) seen.observe(place);
-addEventListener("beforeprint", () => {
-  for (const place of places) void draw(place);
-});
+const drawAll = () => places.forEach(draw);
+addEventListener("beforeprint", drawAll);
+matchMedia("print").addEventListener("change", ({ matches }) => matches && drawAll());
 for (const details of document.querySelectorAll("details")) {
   details.addEventListener("toggle", () => dispatchEvent(new Event("resize")));
 }
