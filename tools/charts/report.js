@@ -190,6 +190,7 @@ const drawn = new WeakSet();
 function draw(place) {
   if (drawn.has(place)) return;
   drawn.add(place);
+  const label = place.getAttribute("aria-label");
   const { kind, ...data } = charts[Number(place.dataset.chart)];
   for (const point of [...(data.points ?? []), ...(data.whole ?? [])]) {
     point.said ??= `${point.line} ${point.shown}${"t" in point ? ` at ${Math.round(point.t)} s` : ""}; ${point.run} UTC`;
@@ -205,6 +206,10 @@ function draw(place) {
       if (row) showRow(row);
     });
   }
+  // Vega makes it a document of graphics, without any: what a person hears is the sentence that the page gave it.
+  place.setAttribute("role", "img");
+  place.removeAttribute("aria-roledescription");
+  place.setAttribute("aria-label", label);
   // At once, so that what is printed is there: nothing is loaded that would have to be waited for.
   view.run();
 }
