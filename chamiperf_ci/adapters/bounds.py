@@ -1,4 +1,4 @@
-"""What an answer or a file may say at most: its bytes, its nesting, its numbers, its text; how often one asks again.
+"""What an answer, a file or a URL may say at most (bytes, nesting, numbers, text), and how often one asks again.
 
 Everything that was written elsewhere comes through here, so that nothing of it can take the memory of this machine or
 end a command in another way than by a message. The bounds are wide: a page of 10,000 objects takes some 7 MB and
@@ -6,6 +6,7 @@ end a command in another way than by a message. The bounds are wide: a page of 1
 """
 
 import errno
+import ipaddress
 import json
 import math
 import os
@@ -21,6 +22,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from chamiperf_ci.errors import ConfigurationError
 
 MOST_BYTES: Final = 64_000_000
 """Of one file, or of one answer's body after decompression."""
@@ -326,3 +330,91 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait as an answer's Retry-After asks, None if it does not; a date counts as not asked."""
     text = headers.get("retry-after", "")
     return float(text) if _WHOLE.fullmatch(text) else None
+
+
+def check_url(url: str, *, where: str, query: bool = False) -> str:
+    """A base URL as it is used: without a trailing slash.
+
+    Args:
+        url: The URL.
+        where: The option or variable it comes from.
+        query: Whether it may have a query, as one that is only written to may.
+
+    Raises:
+        ConfigurationError: Not http or https, no host, a bad port, a user or password in it, or a query or fragment.
+    """
+    problem = _problem(url.partition("?")[0] if query else url)
+    if problem is not None:
+        raise ConfigurationError(problem, where=where, remedy="Write http:// or https://, then the host and the port.")
+    return url.strip().rstrip("/")
+
+
+def host_of(url: str) -> str:
+    """The host of a URL, in lower case, an IPv6 address without its brackets; empty if it has none."""
+    return (urlsplit(url).hostname or "").lower()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is loopback by its spelling: `localhost`, 127.0.0.0/8 or ::1."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _problem(url: str) -> str | None:
+    """What is wrong with a URL; never repeats it, for it may hold a password."""
+    import httpx  # noqa: PLC0415 - judging a night needs no HTTP client
+
+    url = url.strip()
+    if not url.isprintable() or any(character.isspace() for character in url):
+        return "the URL holds blanks or characters that cannot be printed"
+    try:
+        return _problem_of(urlsplit(url)) or (None if httpx.URL(url).host else "the URL has no usable host")
+    except httpx.InvalidURL:
+        return "not a URL that can be asked"
+    except ValueError as error:
+        return f"not a URL: {error}"
+
+
+def _problem_of(parts: SplitResult) -> str | None:
+    """What is wrong with a URL.
+
+    Raises:
+        ValueError: The port is not a number from 0 to 65535.
+    """
+    if parts.scheme not in ("http", "https"):
+        return "not an http or https URL"
+    if not parts.hostname:
+        return "the URL has no usable host"
+    if parts.port == 0:
+        return "the port of the URL is 0"
+    if parts.username is not None or parts.password is not None:
+        return "the URL carries a user or a password, which belong into the credential"
+    if parts.query or parts.fragment:
+        return "a base URL has no query and no fragment"
+    return _problem_of_host(parts.hostname)
+
+
+def _problem_of_host(host: str) -> str | None:
+    """Names and addresses that Python, curl and Go would each take for another host are refused."""
+    if ":" in host:
+        address = host.partition("%")[0]
+    elif re.fullmatch(r"(0x[0-9a-f]*|\d+)", host.rstrip(".").rpartition(".")[2]):
+        # By the last label it is an address: `0177.0.0.1` is 127.0.0.1 for Python, and a name for Go.
+        address = host
+    elif len(host) > _LONGEST_NAME or not _NAME.fullmatch(host):
+        return "the URL's host is not a name"
+    else:
+        return None
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return "the URL's host is not an address in its usual form"
+    return None
+
+
+_LONGEST_NAME: Final = 253
+_NAME: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?")

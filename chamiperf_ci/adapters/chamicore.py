@@ -14,9 +14,9 @@ from urllib.parse import urlencode, urljoin
 import httpx
 
 from chamiperf_ci.adapters import actions, bounds, http_client
-from chamiperf_ci.adapters.bounds import RetryPolicy
+from chamiperf_ci.adapters.bounds import RetryPolicy, host_of
 from chamiperf_ci.adapters.files import dialect
-from chamiperf_ci.adapters.http_client import Answer, Connections, Resource, failure, host_of, refuse_redirect, urls_of
+from chamiperf_ci.adapters.http_client import Answer, Connections, Resource, failure, refuse_redirect, urls_of
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, UnexpectedAnswer
 from chamiperf_ci.models.dialect import Dialect, Probe, Route, Shape, fill
 from chamiperf_ci.models.target import Credential, CredentialKind, Service, Target

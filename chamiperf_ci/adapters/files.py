@@ -20,7 +20,7 @@ from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.actions import mask
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Catalogue, Dialect
-from chamiperf_ci.models.document import Document, write_whole
+from chamiperf_ci.models.document import CheckedDocument, Document, write_whole
 from chamiperf_ci.models.target import CHAMICORE, STATE_FILE, Identity, StackState, TargetsFile, default_state_dir
 
 
@@ -233,7 +233,7 @@ def _checked(model: type[D], data: Any, text: str, *, where: str, remedy: str) -
     except ValidationError as error:
         place = f"{where}, line {bounds.line_of(text, error.errors()[0]['loc'])}" if text else where
         raise ConfigurationError(first_wrong(error, model), where=place, remedy=remedy) from error
-    if wrong := document.contradiction():
+    if isinstance(document, CheckedDocument) and (wrong := document.contradiction()):
         raise ConfigurationError(f"the file contradicts itself: {wrong}", where=where, remedy=remedy)
     return document
 

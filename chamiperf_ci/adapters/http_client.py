@@ -1,7 +1,6 @@
 """HTTP to a stack: which hosts are allowed, what the connection checks, what an answer says."""
 
 import contextlib
-import ipaddress
 import math
 import re
 import ssl
@@ -15,12 +14,12 @@ from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import SplitResult, urlsplit
 
 import httpcore
 import httpx
 
 from chamiperf_ci.adapters import bounds
+from chamiperf_ci.adapters.bounds import host_of, is_loopback
 from chamiperf_ci.errors import (
     CertificateRefused,
     ConfigurationError,
@@ -31,38 +30,6 @@ from chamiperf_ci.errors import (
 )
 from chamiperf_ci.models.dialect import Shape, field_of
 from chamiperf_ci.models.target import Target, Tls
-
-
-def check_url(url: str, *, where: str, query: bool = False) -> str:
-    """A base URL as it is used: without a trailing slash.
-
-    Args:
-        url: The URL.
-        where: The option or variable it comes from.
-        query: Whether it may have a query, as one that is only written to may.
-
-    Raises:
-        ConfigurationError: Not http or https, no host, a bad port, a user or password in it, or a query or fragment.
-    """
-    problem = _problem(url.partition("?")[0] if query else url)
-    if problem is not None:
-        raise ConfigurationError(problem, where=where, remedy="Write http:// or https://, then the host and the port.")
-    return url.strip().rstrip("/")
-
-
-def host_of(url: str) -> str:
-    """The host of a URL, in lower case, an IPv6 address without its brackets; empty if it has none."""
-    return (urlsplit(url).hostname or "").lower()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is loopback by its spelling: `localhost`, 127.0.0.0/8 or ::1."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def is_allowed(url: str, allowed_hosts: Iterable[str]) -> bool:
@@ -107,58 +74,6 @@ def refuse_redirect(url: str, location: str, allowed_hosts: Iterable[str]) -> No
         )
 
 
-def _problem(url: str) -> str | None:
-    """What is wrong with a URL; never repeats it, for it may hold a password."""
-    url = url.strip()
-    if not url.isprintable() or any(character.isspace() for character in url):
-        return "the URL holds blanks or characters that cannot be printed"
-    try:
-        return _problem_of(urlsplit(url)) or (None if httpx.URL(url).host else "the URL has no usable host")
-    except httpx.InvalidURL:
-        return "not a URL that can be asked"
-    except ValueError as error:
-        return f"not a URL: {error}"
-
-
-def _problem_of(parts: SplitResult) -> str | None:
-    """What is wrong with a URL.
-
-    Raises:
-        ValueError: The port is not a number from 0 to 65535.
-    """
-    if parts.scheme not in ("http", "https"):
-        return "not an http or https URL"
-    if not parts.hostname:
-        return "the URL has no usable host"
-    if parts.port == 0:
-        return "the port of the URL is 0"
-    if parts.username is not None or parts.password is not None:
-        return "the URL carries a user or a password, which belong into the credential"
-    if parts.query or parts.fragment:
-        return "a base URL has no query and no fragment"
-    return _problem_of_host(parts.hostname)
-
-
-def _problem_of_host(host: str) -> str | None:
-    """Names and addresses that Python, curl and Go would each take for another host are refused."""
-    if ":" in host:
-        address = host.partition("%")[0]
-    elif re.fullmatch(r"(0x[0-9a-f]*|\d+)", host.rstrip(".").rpartition(".")[2]):
-        # By the last label it is an address: `0177.0.0.1` is 127.0.0.1 for Python, and a name for Go.
-        address = host
-    elif len(host) > _LONGEST_NAME or not _NAME.fullmatch(host):
-        return "the URL's host is not a name"
-    else:
-        return None
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        return "the URL's host is not an address in its usual form"
-    return None
-
-
-_LONGEST_NAME: Final = 253
-_NAME: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?")
 _CONNECTIONS: Final = 64
 _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----")
 

@@ -12,7 +12,7 @@ import httpx
 from pydantic import SecretStr
 
 from chamiperf_ci.adapters import bounds
-from chamiperf_ci.adapters.http_client import check_url
+from chamiperf_ci.adapters.bounds import check_url
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
 RETRY: Final = bounds.RetryPolicy(timeout_s=20.0, retries=2, first_wait_s=2.0, longest_wait_s=30.0, spread=0.0)

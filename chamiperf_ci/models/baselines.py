@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
-from chamiperf_ci.models.document import Count, Document, Number, Value
+from chamiperf_ci.models.document import CheckedDocument, Count, Number, Value
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine, StackKind
@@ -327,7 +327,7 @@ class EnvironmentNote(Value):
     """From here the learning nights are counted when there is no history to count them in."""
 
 
-class Baselines(Document):
+class Baselines(CheckedDocument):
     """What is accepted and demanded, changed by merged patches alone, read by `compare`."""
 
     KIND: ClassVar[str] = "baselines"

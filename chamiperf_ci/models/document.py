@@ -6,6 +6,7 @@ Version history: 1 (first).
 
 import os
 import tempfile
+from abc import abstractmethod
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -46,12 +47,16 @@ class Document(Value):
         del data, version
         return None
 
+
+class CheckedDocument(Document):
+    """A file whose parts can contradict each other; a reader refuses one that does."""
+
+    @abstractmethod
     def contradiction(self) -> str:
-        """Return in what the file contradicts itself, with the place, or nothing; a reader refuses such a file.
+        """Return in what the file contradicts itself, with the place, or nothing.
 
         Only what no writer writes, as more failures than requests: what a measurement may come to is judged.
         """
-        return ""
 
 
 def write_whole(path: Path, text: str, *, synced: bool = True) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import AwareDatetime, Field
 
 from chamiperf_ci.models.baselines import AcceptedStatement
-from chamiperf_ci.models.document import Count, Document, Number, Value
+from chamiperf_ci.models.document import CheckedDocument, Count, Number, Value
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.vocabulary import RowVerdict, Statistic, TargetVerdict
@@ -32,7 +32,7 @@ class HistoryRow(NamedTuple):
     """What the target was held against, in its unit: the pooled value; left out where none was judged."""
 
 
-class HistoryEntry(Document):
+class HistoryEntry(CheckedDocument):
     """One run of the history, written by `history add`, read by `compare`, `history` and `alert`."""
 
     KIND: ClassVar[str] = "history"

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from chamiperf_ci.models.document import Count, Document, Number, Value
+from chamiperf_ci.models.document import CheckedDocument, Count, Number, Value
 from chamiperf_ci.models.plan import SUSTAINED, Plan
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RunReason, TargetVerdict
@@ -309,7 +309,7 @@ class FailureSample(Value):
     body: str
 
 
-class Run(Document):
+class Run(CheckedDocument):
     """One scenario driven once, written by `load`, read by `compare`, `confirm` and `history add`."""
 
     KIND: ClassVar[str] = "run"

@@ -2,12 +2,12 @@
 
 from typing import ClassVar, Literal
 
-from chamiperf_ci.models.document import Document
+from chamiperf_ci.models.document import CheckedDocument
 from chamiperf_ci.models.plan import ScriptPlan
 from chamiperf_ci.models.run import Run, ScriptSummary, Shard
 
 
-class ShardRun(Document):
+class ShardRun(CheckedDocument):
     """What one machine of several left of a load, written by `load --shard`, read by `merge`."""
 
     KIND: ClassVar[str] = "shard"

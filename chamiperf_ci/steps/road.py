@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from chamiperf_ci.adapters.bounds import host_of
 from chamiperf_ci.adapters.chamicore import probe_url
 from chamiperf_ci.adapters.files import built_script, dialect
-from chamiperf_ci.adapters.http_client import host_of
 from chamiperf_ci.adapters.k6 import Ending, K6Binary, K6Run, StopRequest, run_k6
 from chamiperf_ci.errors import (
     CertificateRefused,

@@ -9,8 +9,8 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from chamiperf_ci.adapters.bounds import check_url, host_of, is_loopback
 from chamiperf_ci.adapters.files import DEFAULT, dialect, find_stack, read_secret, read_targets
-from chamiperf_ci.adapters.http_client import check_url, host_of, is_loopback
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.target import (

@@ -2,7 +2,8 @@
 
 import pytest
 
-from chamiperf_ci.adapters.http_client import check_url, is_loopback, refuse_redirect, require_allowed
+from chamiperf_ci.adapters.bounds import check_url, is_loopback
+from chamiperf_ci.adapters.http_client import refuse_redirect, require_allowed
 from chamiperf_ci.errors import ConfigurationError, LoadNotAllowed
 from chamiperf_ci.models.target import Credential, CredentialKind, Service, StackKind, Target
 

@@ -17,7 +17,7 @@ from requests.structures import CaseInsensitiveDict
 
 from chamiperf_ci import __version__
 from chamiperf_ci.adapters import bounds
-from chamiperf_ci.adapters.http_client import check_url
+from chamiperf_ci.adapters.bounds import check_url
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
 RETRY: Final = bounds.RetryPolicy(retries=3, first_wait_s=1.0, longest_wait_s=300.0, spread=0.0)

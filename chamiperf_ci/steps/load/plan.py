@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from chamiperf_ci.adapters import machine
+from chamiperf_ci.adapters.bounds import is_loopback
 from chamiperf_ci.adapters.files import dialect
-from chamiperf_ci.adapters.http_client import is_loopback
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED, Plan, Profile
 from chamiperf_ci.models.run import RunKind

@@ -9,8 +9,8 @@ from typing import Final, Literal
 from pydantic import SecretStr, ValidationError
 
 from chamiperf_ci.adapters import bounds, files
+from chamiperf_ci.adapters.bounds import check_url
 from chamiperf_ci.adapters.files import first_wrong, read_json, remove
-from chamiperf_ci.adapters.http_client import check_url
 from chamiperf_ci.adapters.k6 import K6Binary
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED, Load, Parameter, Phase, Profile
