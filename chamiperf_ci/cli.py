@@ -135,7 +135,7 @@ def _printed(code: ExitCode, asked: Sequence[str]) -> ExitCode:
     lost = sys.stdout.lost if isinstance(sys.stdout, _Unbroken) else ""
     if not lost:
         return code
-    _say(f"standard output cannot be written whole: {lost}. Free some room, or send it elsewhere.")
+    click.echo(f"chamiperf: standard output cannot be written whole: {lost}. Free some room there.", err=True)
     only_prints = not _ONLY_PRINT.isdisjoint((*asked, " ".join(asked[:2])))
     return code or (ExitCode.CONFIGURATION if only_prints else ExitCode.OK)
 
