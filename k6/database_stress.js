@@ -3,14 +3,14 @@
 // Closed model. A read that does not show what the same VU has just written is a read-your-write violation, and an error
 // as well. A schema without a service is left out and named. Power keeps its dry-run transitions: they are left behind.
 //
-//   profile  model   VUs         iterations/s  requests/s per service                                   created  left    duration
-//   demo     closed  20 -> 40    40 -> 80      auth 120 -> 240, smd 400 -> 800,                         2,520    360     8.5 s
-//                                              bss/cloud-init/discovery 200 -> 400, power 80 -> 160
-//   quick    closed  100 -> 200  100 -> 200    auth 300 -> 600, smd 1,000 -> 2,000,                     122,500  17,500  2 min 40 s
-//                                              bss/cloud-init/discovery 500 -> 1,000, power 200 -> 400
-//   full     closed  300 -> 600  50 -> 100     auth 150 -> 300, smd 500 -> 1,000,                       283,500  40,500  13 min
-//                                              bss/cloud-init/discovery 250 -> 500, power 100 -> 200
-//   soak     closed  60          10            auth 30, smd 100, bss/cloud-init/discovery 50, power 20  256,200  36,600  1 h 2 min
+//   profile  model   VUs         iterations/s  requests/s per service                                         created  left    duration
+//   demo     closed  20 -> 40    40 -> 80      auth 120 -> 240, smd 400 -> 800, bss + cloud-init + discovery  2,520    360     8.5 s
+//                                              200 -> 400, power 80 -> 160
+//   quick    closed  100 -> 200  100 -> 200    auth 300 -> 600, smd 1,000 -> 2,000, bss + cloud-init +        122,500  17,500  2 min 40 s
+//                                              discovery 500 -> 1,000, power 200 -> 400
+//   full     closed  300 -> 600  50 -> 100     auth 150 -> 300, smd 500 -> 1,000, bss + cloud-init +          283,500  40,500  13 min
+//                                              discovery 250 -> 500, power 100 -> 200
+//   soak     closed  60          10            auth 30, smd 100, bss + cloud-init + discovery 50, power 20    256,200  36,600  1 h 2 min
 import { Counter } from 'k6/metrics';
 import { stressed } from './lib/api.js';
 import { authorize } from './lib/credential.js';

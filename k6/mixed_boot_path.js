@@ -6,11 +6,11 @@
 //   parameter  wait_s   a node gives up after so long (90)
 //              retry_s  pause between two looks for its script (0.25)
 //
-//   profile  model  VUs  iterations/s  requests/s per service                     created  left  duration
-//   demo     open   -    20 -> 40      smd 80 -> 160, bss/cloud-init 60 -> 120    720      0     8.5 s
-//   quick    open   -    50 -> 100     smd 200 -> 400, bss/cloud-init 150 -> 300  35,000   0     2 min 40 s
-//   full     open   -    100 -> 200    smd 400 -> 800, bss/cloud-init 300 -> 600  282,000  0     11 min 30 s
-//   soak     open   -    20            smd 80, bss/cloud-init 60                  292,800  0     1 h 2 min
+//   profile  model  VUs  iterations/s  requests/s per service                       created  left  duration
+//   demo     open   -    20 -> 40      smd 80 -> 160, bss + cloud-init 60 -> 120    720      0     8.5 s
+//   quick    open   -    50 -> 100     smd 200 -> 400, bss + cloud-init 150 -> 300  35,000   0     2 min 40 s
+//   full     open   -    100 -> 200    smd 400 -> 800, bss + cloud-init 300 -> 600  282,000  0     11 min 30 s
+//   soak     open   -    20            smd 80, bss + cloud-init 60                  292,800  0     1 h 2 min
 import { Counter } from 'k6/metrics';
 
 import { authorize } from './lib/credential.js';

@@ -96,7 +96,7 @@ def _ports_needed(plan: Plan, limits: MachineLimits, *, fresh: bool, addresses: 
 
 _STEADY = ("sustained", "spike")
 _UNPACED = "unpaced"
-_COLUMNS = (
+COLUMNS = (
     Column("scenario"),
     Column("model", goes=1),
     Column("VUs", right=True, wraps=True),
@@ -113,7 +113,7 @@ _NAMED = 4
 
 def plan_table(plans: Sequence[Plan]) -> str:
     """One row a scenario, at the level of its sustained phase; levels of the spike after an arrow."""
-    return table(_COLUMNS, [(each.scenario, *_cells(each), _memory(each)) for each in plans])
+    return table(COLUMNS, [(each.scenario, *cells(each), _memory(each)) for each in plans])
 
 
 def judged_quantiles(plan: Plan) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ def _some(endpoints: Sequence[str]) -> str:
     return ", ".join(endpoints) if more <= 1 else f"{', '.join(endpoints[:_NAMED])} and {more} more endpoints"
 
 
-def _cells(plan: Plan) -> tuple[str, ...]:
+def cells(plan: Plan) -> tuple[str, ...]:
     """What stands below the headers for one load, between its name and its memory."""
     steady = [phase for phase in plan.phases if phase.name in _STEADY or phase.iterations]
     rates = {str(service): _levels([each.sent_per_s.get(service, 0) for each in steady]) for service in plan.services}
