@@ -390,12 +390,7 @@ def dialect(name: str = CHAMICORE) -> Dialect:
             where="--dialect, CHAMIPERF_DIALECT or chamiperf.toml",
             remedy=f"Give one of {', '.join(dialects())}.",
         )
-    path = k6_folder() / "dialects" / f"{name}.json"
-    remedy = "Install chamiperf-ci again; the package is damaged."
-    try:
-        return Dialect.model_validate(read_json(path, remedy=remedy))
-    except ValidationError as error:
-        raise ConfigurationError(first_wrong(error, Dialect), where=str(path), remedy=remedy) from error
+    return shipped(f"dialects/{name}.json", Dialect)
 
 
 @cache
@@ -405,11 +400,23 @@ def catalogue() -> Catalogue:
     Raises:
         ConfigurationError: The file is not one; the installation is broken.
     """
-    path, remedy = k6_folder() / "scenarios.json", "Install chamiperf-ci again; the package is damaged."
+    return shipped("scenarios.json", Catalogue)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def shipped(name: str, model: type[M]) -> M:
+    """A file of the k6 folder.
+
+    Raises:
+        ConfigurationError: It is not what it should be; the installation is damaged.
+    """
+    path, remedy = k6_folder() / name, "Install chamiperf-ci again; the package is damaged."
     try:
-        return Catalogue.model_validate(read_json(path, remedy=remedy))
+        return model.model_validate(read_json(path, remedy=remedy))
     except ValidationError as error:
-        raise ConfigurationError(first_wrong(error, Catalogue), where=str(path), remedy=remedy) from error
+        raise ConfigurationError(first_wrong(error, model), where=str(path), remedy=remedy) from error
 
 
 DEFAULT: Final = Path("chamiperf.toml")
@@ -422,19 +429,10 @@ def read_targets(path: Path | None) -> TargetsFile:
     Raises:
         ConfigurationError: The named file is missing, or the file is unreadable, not TOML, or has a wrong key.
     """
+    if path is None and not os.path.lexists(DEFAULT):
+        return TargetsFile()
     where = str(path or DEFAULT)
-    try:
-        text = bounds.read(path or DEFAULT)
-    except FileNotFoundError as error:
-        if path is None:
-            return TargetsFile()
-        raise ConfigurationError("the file does not exist", where=where, remedy=_REMEDY) from error
-    except OSError as error:
-        raise ConfigurationError(f"the file cannot be read: {error.strerror}", where=where, remedy=_REMEDY) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError("the file is not UTF-8 text", where=where, remedy=_REMEDY) from error
-    except ValueError as error:
-        raise ConfigurationError(f"the file cannot be read: {error}", where=where, remedy=_REMEDY) from error
+    text = _read_text(path or DEFAULT, _REMEDY)
     try:
         return TargetsFile.model_validate(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, RecursionError) as error:

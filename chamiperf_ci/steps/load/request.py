@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from chamiperf_ci.adapters import bounds, files
 from chamiperf_ci.adapters.bounds import check_url
-from chamiperf_ci.adapters.files import first_wrong, read_json, remove
+from chamiperf_ci.adapters.files import remove
 from chamiperf_ci.adapters.k6 import K6Binary
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED, Load, Parameter, Phase, Profile
@@ -38,12 +38,7 @@ def read_profile(name: str) -> Profile:
     known = sorted(path.stem for path in folder.glob("*.json"))
     if name not in known:
         raise unknown("profile", name, known, option="--profile")
-    path = folder / f"{name}.json"
-    content = read_json(path, remedy="Install chamiperf-ci again, or mend the profile.")
-    try:
-        return Profile.model_validate(content)
-    except ValidationError as error:
-        raise ConfigurationError(first_wrong(error, Profile), where=str(path), remedy="Mend the profile.") from error
+    return files.shipped(f"profiles/{name}.json", Profile)
 
 
 def choose_scenarios(asked: Iterable[str], profile: Profile) -> tuple[str, ...]:
