@@ -294,12 +294,7 @@ def built_script(name: str) -> Path:
     Raises:
         ConfigurationError: The installation lacks it.
     """
-    path = k6_folder() / "built" / f"{name}.js"
-    if not path.is_file():
-        raise ConfigurationError(
-            f"the script of {name} is missing", where=str(path), remedy="Install chamiperf-ci again."
-        )
-    return path
+    return _find(f"k6/built/{name}.js")
 
 
 def default_baselines() -> Path:

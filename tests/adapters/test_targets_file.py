@@ -21,7 +21,7 @@ def test_without_a_name_a_missing_file_is_an_empty_one(tmp_path, monkeypatch):
             "not valid TOML: Expected ']' at the end of a table declaration (at end of document)",
             id="not TOML",
         ),
-        pytest.param("not-text.toml", b"\xff", "the file is not UTF-8 text", id="not text"),
+        pytest.param("not-text.toml", b"\xff", "the file cannot be read: it is not UTF-8 text", id="not text"),
         pytest.param(
             "unknown-key.toml",
             '[targets.lab]\ntoken = "planted"\n',
