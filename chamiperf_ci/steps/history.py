@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from chamiperf_ci import __version__
 from chamiperf_ci.adapters import bounds, files
 from chamiperf_ci.adapters.files import PRODUCER, first_wrong
-from chamiperf_ci.adapters.history import HistoryStore
+from chamiperf_ci.adapters.history import HistoryStore, keep_drill, read_drill
 from chamiperf_ci.adapters.progress import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import AcceptedRow
@@ -33,7 +33,6 @@ from chamiperf_ci.render.escaping import plain
 from chamiperf_ci.steps.baselines.entry import rounded, row_of, stored_statements
 from chamiperf_ci.steps.compare.measure import measure
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue, read_runs
-from chamiperf_ci.steps.drill import kept
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(
@@ -431,7 +430,7 @@ def add_drill(store: HistoryStore, path: Path) -> tuple[str, ...]:
         ConfigurationError: The file is missing or wrong, or the drill has no valid run.
         OutsideServiceError: The remote refuses.
     """
-    new = kept.add(store, kept.read_drill(path))
+    new = keep_drill(store, read_drill(path))
     click.echo("The drill is added." if new else "The drill was there already.", err=True)
     return tuple(new)
 

@@ -7,6 +7,7 @@ import click
 
 from chamiperf_ci.adapters import actions, files
 from chamiperf_ci.adapters.files import dialect
+from chamiperf_ci.adapters.history import read_drill
 from chamiperf_ci.errors import InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.drill import sensitivity
 from chamiperf_ci.models.run import Run, RunKind
@@ -19,7 +20,6 @@ from chamiperf_ci.render.tables import TimeSplit
 from chamiperf_ci.render.terminal import Form
 from chamiperf_ci.steps.compare.scenarios import read_runs
 from chamiperf_ci.steps.compare.step import echo
-from chamiperf_ci.steps.drill.kept import read_drill
 from chamiperf_ci.steps.published import published_verdict
 from chamiperf_ci.steps.server_metrics.figures import joined
 

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from made_drill_documents import made_drill
 from made_runs import accepting, made_run, shipped_baselines
 
+from chamiperf_ci.adapters import history as kept
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.cli import run
@@ -16,7 +17,6 @@ from chamiperf_ci.commands.confirm import confirm
 from chamiperf_ci.commands.report import report
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.drill import kept
 
 
 @pytest.fixture
@@ -332,7 +332,7 @@ def test_a_report_says_what_a_drill_has_shown_of_its_gate(folder, capsys, option
 
 
 def test_a_verdict_says_what_the_drill_of_its_history_has_shown(folder, capsys):
-    kept.add(FolderHistory(folder / "history"), a_drill())
+    kept.keep_drill(FolderHistory(folder / "history"), a_drill())
     _, out, _ = ending(capsys, compare, "--all", "--history", "history")
     assert SEES in unbroken(out)
     assert SEES in unbroken(ending(capsys, report, "--all")[1])

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from chamiperf_ci.adapters import actions, files
-from chamiperf_ci.adapters.history import FolderHistory
+from chamiperf_ci.adapters.history import FolderHistory, KeptDrills, newest_drills
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.run import Run, RunKind
@@ -25,7 +25,6 @@ from chamiperf_ci.steps import history as nights_before
 from chamiperf_ci.steps import published as verdict_metrics
 from chamiperf_ci.steps.compare.judge import Gate, Judgement, Question, judge
 from chamiperf_ci.steps.compare.scenarios import environment_of, read_runs
-from chamiperf_ci.steps.drill.kept import KeptDrills, newest_drills
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.verdict.explain import Step, explain
 from chamiperf_ci.verdict.row import FALSE_DISCOVERY_RATE, RowDecision, RowInput
