@@ -29,7 +29,7 @@ from chamiperf_ci.adapters.prometheus import Access, Prometheus
 from chamiperf_ci.models.plan import SUSTAINED, Plan
 from chamiperf_ci.models.run import ScriptSummary
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import GivenTarget, Target
+from chamiperf_ci.models.target import Target, TargetOptions
 from chamiperf_ci.steps.load import request, scenario
 from chamiperf_ci.steps.load.plan import assign
 from chamiperf_ci.steps.load.request import Job, LoadOptions
@@ -161,7 +161,7 @@ def _stack(folder: Path) -> Iterator[tuple[Target, Seed]]:
     _command("stack", "up", "--ports", "ephemeral")
     try:
         _command("seed", "--nodes", str(NODES), "--target", "embedded", "--out", str(folder))
-        yield resolve(GivenTarget(name="embedded")), read_document(folder / "seed.json", Seed, remedy="Seed again.")
+        yield resolve(TargetOptions(name="embedded")), read_document(folder / "seed.json", Seed, remedy="Seed again.")
     finally:
         _command("stack", "down")
 

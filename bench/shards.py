@@ -25,7 +25,7 @@ from chamiperf_ci.adapters.k6 import StopRequest, find_k6, run_k6
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.run import ScriptSummary, Uncertain
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import GivenTarget, StackOptions
+from chamiperf_ci.models.target import StackOptions, TargetOptions
 from chamiperf_ci.steps.load.merging import WIDEST, merged, summaries_of
 from chamiperf_ci.steps.load.plan import assign
 from chamiperf_ci.steps.load.request import Job, LoadOptions, read_profile
@@ -76,7 +76,7 @@ def _one(folder: Path, scenario: str, shards: int) -> bool:
     profile = read_profile("demo")
     job = Job(
         options,
-        resolve(GivenTarget(name="embedded")),
+        resolve(TargetOptions(name="embedded")),
         read_document(folder / "seed.json", Seed),
         profile,
         find_k6(),

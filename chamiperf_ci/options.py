@@ -28,10 +28,10 @@ from chamiperf_ci.models.target import (
     SECRET_FILES,
     URL_VARIABLES,
     CredentialKind,
-    GivenTarget,
     Service,
     Setting,
     TargetEntry,
+    TargetOptions,
     setting,
 )
 from chamiperf_ci.models.vocabulary import FailOn
@@ -83,7 +83,7 @@ PERIOD: Final = Duration(least_s=900.0)
 
 
 @dataclass(frozen=True, slots=True)
-class GivenClaim:
+class LockOptions:
     """Who asks for a stack's lock."""
 
     run: str
@@ -94,7 +94,7 @@ class GivenClaim:
 
 
 def claim_options(command: Command) -> Command:
-    """Add the options of the stack's lock; the command gets them as `claim`, a GivenClaim.
+    """Add the options of the stack's lock; the command gets them as `claim`, a LockOptions.
 
     The run is by default the job of a workflow run, so that all its steps share one lock and two jobs of a matrix do
     not, and otherwise a new one for each command.
@@ -103,7 +103,7 @@ def claim_options(command: Command) -> Command:
     @functools.wraps(command)
     def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
         lock_run, break_lock = values.pop("lock_run"), values.pop("break_lock")
-        return command(claim=GivenClaim(lock_run or _own_run(), _owner(), break_lock, bool(lock_run)), **values)
+        return command(claim=LockOptions(lock_run or _own_run(), _owner(), break_lock, bool(lock_run)), **values)
 
     decorated = click.option("--break-lock", is_flag=True, help="Take the stack's lock from whoever holds it.")(collect)
     return click.option(
@@ -386,7 +386,7 @@ _SECRET_VARIABLES: Final = {
 
 
 def target_options(command: Command) -> Command:
-    """Add the options that name a target; the command gets them as `given`, a GivenTarget."""
+    """Add the options that name a target; the command gets them as `given`, a TargetOptions."""
 
     @functools.wraps(command)
     def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
@@ -437,7 +437,7 @@ def _settings() -> Iterator[tuple[Setting, dict[str, Any]]]:
 _TARGET_OPTIONS: Final = {said.option.replace("-", "_"): (said, how) for said, how in _settings()}
 
 
-def _given(values: Mapping[str, Any], context: click.Context) -> GivenTarget:
+def _given(values: Mapping[str, Any], context: click.Context) -> TargetOptions:
     """One typed object; a gateway on the command line hides service URLs that come from variables."""
     typed = {name for name in values if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     services = {service: f"{service.replace('-', '_')}_url" for service in Service}
@@ -447,7 +447,7 @@ def _given(values: Mapping[str, Any], context: click.Context) -> GivenTarget:
         for said in field.metadata
         if isinstance(said, Setting)
     }
-    return GivenTarget(
+    return TargetOptions(
         **fields,
         name=values["target"],
         config=values["config"],

@@ -79,7 +79,7 @@ def append_summary(markdown: str) -> bool:
     file = Path(path)
     with _writing("GITHUB_STEP_SUMMARY"):
         room = SUMMARY_LIMIT_BYTES - (file.stat().st_size if file.exists() else 0)
-        text, whole = _fitting(markdown.rstrip("\n") + "\n\n", room)
+        text, whole = _truncated(markdown.rstrip("\n") + "\n\n", room)
         with _appending(path) as handle:
             handle.write(text)
     return whole
@@ -191,7 +191,7 @@ def _text(value: str | float | None) -> str:
     return str(value)
 
 
-def _fitting(text: str, room: int) -> tuple[str, bool]:
+def _truncated(text: str, room: int) -> tuple[str, bool]:
     """The text, or as many of its lines as fit into `room` bytes with the sentence that says it was cut."""
     data = text.encode()
     if len(data) <= room:

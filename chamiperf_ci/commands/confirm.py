@@ -8,11 +8,11 @@ import click
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.models.target import GivenTarget
+from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.options import (
     DURATION,
     DURATION_OR_NONE,
-    GivenClaim,
+    LockOptions,
     baseline_options,
     claim_options,
     in_groups,
@@ -82,8 +82,8 @@ _PATH = click.Path(path_type=Path)
 @out_option
 def confirm(
     *,
-    given: GivenTarget,
-    claim: GivenClaim,
+    given: TargetOptions,
+    claim: LockOptions,
     verdict: Path | None,
     runs: Path | None,
     baselines: Path,

@@ -8,7 +8,7 @@ from chamiperf_ci.adapters.bounds import RetryPolicy
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.models.target import GivenTarget
+from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.options import Printed, json_option, target_options
 from chamiperf_ci.render.columns import Column, table
 from chamiperf_ci.steps.doctor import Examination, State, examine
@@ -31,7 +31,7 @@ _ONE_TRY = RetryPolicy(timeout_s=5.0, retries=0)
 @click.option("--json", "as_json", is_flag=True, help="As --format json, such as for a bug report.")
 @json_option()
 def doctor(
-    given: GivenTarget,
+    given: TargetOptions,
     scenarios: tuple[str, ...],
     profile: str,
     k6: str | None,

@@ -7,10 +7,10 @@ import click
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.models.target import GivenTarget
+from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.options import (
     DURATION,
-    GivenClaim,
+    LockOptions,
     Printed,
     claim_options,
     in_groups,
@@ -63,9 +63,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--spike-vus", type=click.IntRange(1), help="VUs of the spike.")
 def drill(
     *,
-    given: GivenTarget,
+    given: TargetOptions,
     out: Path,
-    claim: GivenClaim,
+    claim: LockOptions,
     scenario: str,
     profile: str,
     runs: int,

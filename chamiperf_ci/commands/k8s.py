@@ -14,7 +14,8 @@ from chamiperf_ci.options import DURATION, Printed, json_option, out_option, tar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chamiperf_ci.steps.k8s import Asked, Runners
+    from chamiperf_ci.steps.k8s import Runners
+    from chamiperf_ci.steps.load.request import LoadOptions
 
 _IMAGE = "grafana/k6:1.1.0"
 _SLACK_S = 900.0
@@ -72,7 +73,7 @@ def render(printed: Printed, **options: Any) -> ExitCode:  # noqa: ANN401 - clic
 
     from chamiperf_ci.steps.k8s import prepare  # noqa: PLC0415 - keeps `--help` fast
 
-    _, made = prepare(*_asked(options))
+    _, made = prepare(*_given(options))
     printed.hand_over(made)
     # Through JSON, so that what stands in two places is written twice and not as an alias.
     click.echo(yaml.safe_dump_all(json.loads(json.dumps(made)), sort_keys=False, allow_unicode=True), nl=False)
@@ -104,11 +105,11 @@ def run(
     from chamiperf_ci.steps.k8s import Watch, drive, prepare  # noqa: PLC0415 - as above
 
     cluster = Kubernetes(kubeconfig, context)
-    asked, runners = _asked(options, start_at=time.time() + lead)
-    plan, made = prepare(asked, runners)
+    load, runners = _given(options, start_at=time.time() + lead)
+    plan, made = prepare(load, runners)
     with StopRequest() as stop:
         watch = Watch(stop, click.echo, within or lead + plan.longest_s + _SLACK_S, time.time)
-        found = drive(cluster, made, out=asked.out, watch=watch)
+        found = drive(cluster, made, out=load.out, watch=watch)
     printed.hand_over(found)
     return ExitCode.OK if found.valid else ExitCode.INVALID
 
@@ -147,19 +148,21 @@ def collect(
     return ExitCode.OK if found.valid else ExitCode.INVALID
 
 
-def _asked(options: dict[str, Any], *, start_at: float | None = None) -> "tuple[Asked, Runners]":
-    from chamiperf_ci.steps.k8s import Asked, Runners  # noqa: PLC0415 - keeps `--help` fast
+def _given(options: dict[str, Any], *, start_at: float | None = None) -> "tuple[LoadOptions, Runners]":
+    from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - keeps `--help` fast
+    from chamiperf_ci.steps.k8s import Runners  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.load.request import LoadOptions  # noqa: PLC0415 - as above
 
-    asked = Asked(
-        options["given"], options["out"], options["scenario"], options["profile"], options["kind"],
-        options["seed_file"],
+    load = LoadOptions(
+        target=options["given"], out=options["out"], scenarios=(options["scenario"],), profile=options["profile"],
+        kind=RunKind(options["kind"]), seed_file=options["seed_file"],
     )  # fmt: skip
     runners = Runners(
         name=options["name"], namespace=options["namespace"], count=options["runners"], image=options["image"],
         cores=options["cores"], secret=options["secret"], start_at=start_at, spread=options["spread"],
         volume=options["volume"],
     )  # fmt: skip
-    return asked, runners
+    return load, runners
 
 
 if __name__ == "__main__":

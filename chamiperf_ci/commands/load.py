@@ -13,11 +13,11 @@ import click
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.cli import run, step_went_well, tell
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.models.target import GivenTarget
+from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.options import (
     DURATION,
     DURATION_OR_NONE,
-    GivenClaim,
+    LockOptions,
     Printed,
     claim_options,
     in_groups,
@@ -254,7 +254,7 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
     type=click.Path(path_type=Path),
     help="What was seeded on the old side.  [default: old/seed.json in --out]",
 )
-def load(given: GivenTarget, out: Path, claim: GivenClaim, printed: Printed, **options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
+def load(given: TargetOptions, out: Path, claim: LockOptions, printed: Printed, **options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
     """Drive scenarios at the stack with k6.
 
     Writes runs/SCENARIO.json, one file a scenario. Exits 3 when a run cannot be judged; the file says why.
@@ -269,7 +269,7 @@ def load(given: GivenTarget, out: Path, claim: GivenClaim, printed: Printed, **o
     if options["dry_run"]:
         check_form(given)
         if options["against"] is not None:
-            check_form(GivenTarget(name=options["against"], config=given.config))
+            check_form(TargetOptions(name=options["against"], config=given.config))
     actions.publish({"runs-path": str(out / "runs")})
     said: list[str] = []
 

@@ -8,8 +8,8 @@ import click
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode, StackLocked
-from chamiperf_ci.models.target import GivenTarget
-from chamiperf_ci.options import DURATION, GivenClaim, Printed, claim_options, json_option, target_options
+from chamiperf_ci.models.target import TargetOptions
+from chamiperf_ci.options import DURATION, LockOptions, Printed, claim_options, json_option, target_options
 from chamiperf_ci.steps import lock as locks
 from chamiperf_ci.steps.targets import resolve
 
@@ -26,7 +26,7 @@ def lock() -> None:
 @lock.command()
 @target_options
 @json_option(what="the lock as JSON, null where nobody holds it")
-def show(given: GivenTarget, printed: Printed) -> ExitCode:
+def show(given: TargetOptions, printed: Printed) -> ExitCode:
     """Say who holds the lock."""
     with Chamicore(resolve(given), retry=locks.RETRY) as client:
         holder = locks.inspect(client)
@@ -47,7 +47,7 @@ def show(given: GivenTarget, printed: Printed) -> ExitCode:
     show_default=True,
     help="When it expires by itself, unless a command of the same run puts that off.",
 )
-def acquire(given: GivenTarget, claim: GivenClaim, life: float, printed: Printed) -> ExitCode:
+def acquire(given: TargetOptions, claim: LockOptions, life: float, printed: Printed) -> ExitCode:
     """Take the lock. Exits 3 when another run holds it."""
     wanted = locks.Claim(claim.run, claim.owner, life=timedelta(seconds=life), break_lock=claim.break_lock)
     with Chamicore(resolve(given), retry=locks.RETRY) as client:
@@ -63,7 +63,7 @@ def acquire(given: GivenTarget, claim: GivenClaim, life: float, printed: Printed
 @target_options
 @json_option(what="the lock as JSON, null where nobody holds it")
 @claim_options
-def release(given: GivenTarget, claim: GivenClaim, printed: Printed) -> ExitCode:
+def release(given: TargetOptions, claim: LockOptions, printed: Printed) -> ExitCode:
     """Give the lock back, if it is this run's; with --break-lock whosever it is.
 
     Exits 3 when no run is named, by --lock-run or by a workflow, and another one holds it.

@@ -15,10 +15,10 @@ from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.cli import run, step_went_well
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import GivenTarget, Target
+from chamiperf_ci.models.target import Target, TargetOptions
 from chamiperf_ci.options import (
     DURATION,
-    GivenClaim,
+    LockOptions,
     Printed,
     claim_options,
     in_groups,
@@ -65,9 +65,9 @@ from chamiperf_ci.steps.targets import resolve
 @click.option("--k6", metavar="PATH", help="The k6 binary.")
 def seed(
     *,
-    given: GivenTarget,
+    given: TargetOptions,
     out: Path,
-    claim: GivenClaim,
+    claim: LockOptions,
     nodes: int,
     remove: bool,
     run_id: str | None,
@@ -110,7 +110,7 @@ def seed(
 
 
 @contextmanager
-def _locked(target: Target, claim: GivenClaim) -> Iterator[None]:
+def _locked(target: Target, claim: LockOptions) -> Iterator[None]:
     """Hold the lock by a client of its own, which waits less long than seeding does."""
     wanted = Claim(claim.run, claim.owner, break_lock=claim.break_lock)
     with (

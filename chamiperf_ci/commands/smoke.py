@@ -13,7 +13,7 @@ from chamiperf_ci.cli import run, step_went_well
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.seed import Smoke
-from chamiperf_ci.models.target import GivenTarget
+from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.options import DURATION, Printed, in_groups, out_option, printed_options, target_options
 from chamiperf_ci.render import columns
 from chamiperf_ci.render.columns import Column
@@ -35,7 +35,7 @@ from chamiperf_ci.steps.targets import resolve
     show_envvar=True,
     help="Longest duration of the whole test, tidying up included; it holds when a service hangs.",
 )
-def smoke(given: GivenTarget, out: Path, deadline: float, printed: Printed) -> ExitCode:
+def smoke(given: TargetOptions, out: Path, deadline: float, printed: Printed) -> ExitCode:
     """Check that each configured service works: one happy path each, all at once.
 
     Creates one node and removes it again. Writes smoke.json. Exits 1 when a check fails.

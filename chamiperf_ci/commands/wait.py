@@ -6,7 +6,7 @@ from chamiperf_ci.adapters.bounds import RetryPolicy
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.cli import run, step_went_well
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.models.target import GivenTarget
+from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.options import DURATION, Printed, in_groups, json_option, target_options
 from chamiperf_ci.steps.readiness import configured, wait_until_ready
 from chamiperf_ci.steps.targets import resolve
@@ -26,7 +26,7 @@ _ONE_TRY = RetryPolicy(timeout_s=2.0, retries=0)
     show_envvar=True,
     help="How long to wait, such as 90s or 2m.",
 )
-def wait(given: GivenTarget, timeout: float, printed: Printed) -> ExitCode:
+def wait(given: TargetOptions, timeout: float, printed: Printed) -> ExitCode:
     """Wait until every configured service answers /readiness with 200.
 
     Exits 3 when one does not in time.

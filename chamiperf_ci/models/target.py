@@ -467,7 +467,7 @@ SECRET_FILES: Final[Mapping[CredentialKind, str]] = {
 """By kind of credential, the field of `TargetEntry` that names its secret's file."""
 
 
-class GivenTarget(TargetEntry):
+class TargetOptions(TargetEntry):
     """What options and variables say of the target; None or empty where they are silent."""
 
     name: str | None = None

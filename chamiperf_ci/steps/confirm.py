@@ -24,7 +24,7 @@ from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.plan import Load
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import GivenTarget
+from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render.terminal import Form
 from chamiperf_ci.steps.compare import step as compare
@@ -123,7 +123,7 @@ def run_script(script: Path, *, timeout_s: float, variables: Sequence[str] = ())
 
 
 def ready_and_seeded(
-    given: GivenTarget, seed_file: Path, claim: Claim | None, k6: str | None, say: Callable[[str], None]
+    given: TargetOptions, seed_file: Path, claim: Claim | None, k6: str | None, say: Callable[[str], None]
 ) -> None:
     """Wait until the stack is ready, and put in again what the first run had; what is still there stays.
 
@@ -233,7 +233,7 @@ class Confirmation:
     runs: Path
     baselines: Path
     history: Path | None
-    target: GivenTarget
+    target: TargetOptions
     claim: Claim | None
     by: Literal["repeats", "pairs"]
     scenarios: tuple[str, ...]

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -27,10 +27,10 @@ from chamiperf_ci.adapters.k6.command import collecting
 from chamiperf_ci.adapters.kubernetes import GROUP, VERSION, Kubernetes, Runner
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement, ToolkitError
 from chamiperf_ci.models.plan import Plan
-from chamiperf_ci.models.run import Run, RunKind, RunProblem, ScriptSummary, Shard
+from chamiperf_ci.models.run import Run, RunProblem, ScriptSummary, Shard
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.shard import ShardRun
-from chamiperf_ci.models.target import GivenTarget, Machine
+from chamiperf_ci.models.target import Machine
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load import validity
 from chamiperf_ci.steps.load.drive import describe
@@ -86,48 +86,30 @@ class Watch:
     now: Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The options that `render` and `run` have in common, beside the runners."""
-
-    target: GivenTarget
-    out: Path
-    scenario: str
-    profile: str
-    kind: str
-    seed_file: Path | None
-
-
-def prepare(asked: Asked, runners: Runners) -> tuple[Plan, list[dict[str, Any]]]:
-    """Plan a load, keep what collecting needs of it, and return its manifests.
+def prepare(options: LoadOptions, runners: Runners) -> tuple[Plan, list[dict[str, Any]]]:
+    """Plan a load of one scenario, keep what collecting needs of it, and return its manifests.
 
     Raises:
         ConfigurationError: It cannot be planned, rendered or kept.
     """
-    options = LoadOptions(
-        target=asked.target,
-        out=asked.out,
-        scenarios=(asked.scenario,),
-        profile=asked.profile,
-        kind=RunKind(asked.kind),
-        shard=(0, runners.count),
-    )
-    target = resolve(asked.target)
-    profile = read_profile(asked.profile)
-    seed = read_document(asked.seed_file or asked.out / "seed.json", Seed, remedy="Run `chamiperf seed` first.")
-    if asked.scenario not in profile.scenarios:
+    (scenario,) = options.scenarios
+    options = replace(options, shard=(0, runners.count))
+    target = resolve(options.target)
+    profile = read_profile(options.profile)
+    seed = read_document(options.seed_file or options.out / "seed.json", Seed, remedy="Run `chamiperf seed` first.")
+    if scenario not in profile.scenarios:
         raise ConfigurationError(
-            f"there is no scenario {asked.scenario!r}",
+            f"there is no scenario {scenario!r}",
             where=f"--scenario, profile {profile.name}",
             remedy=f"There are: {', '.join(profile.scenarios)}.",
         )
     version = runners.image.rpartition(":")[2]
     job = Job(options, target, seed, profile, K6Binary(Path("k6"), version))
-    plan = assign(profile, asked.scenario, options, target.dialect)
+    plan = assign(profile, scenario, options, target.dialect)
     # The same on each runner, and another for each TestRun.
     run_id = f"w{hashlib.sha256(f'{seed.run_id} {runners.namespace} {runners.name}'.encode()).hexdigest()[:10]}"
     made = manifests(job, plan, runners, run_id)
-    write_document(_kept(asked.out, runners.name), blank(job, plan, runners, run_id, _seen(job)))
+    write_document(_kept(options.out, runners.name), blank(job, plan, runners, run_id, _seen(job)))
     return plan, made
 
 
@@ -256,7 +238,7 @@ def blank(job: Job, plan: Plan, runners: Runners, run_id: str, around: Environme
     """A shard that has measured nothing yet: what collecting makes the others of.
 
     Args:
-        job: What is asked.
+        job: What is options.
         plan: The whole load's.
         runners: Who makes it.
         run_id: Under which all of them write.

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from chamiperf_ci.models.history import NOT_MEASURING, AlertLine
 from chamiperf_ci.models.run import RunKind, is_to_come
 from chamiperf_ci.render import alerts as texts
-from chamiperf_ci.steps.alerts.findings import UNNAMED, JudgedNight, Trouble
+from chamiperf_ci.steps.alerts.findings import UNNAMED, AlertFinding, JudgedNight
 from chamiperf_ci.steps.history import EntryName
 
 PERIOD = timedelta(hours=24)
@@ -109,7 +109,7 @@ def watched(
     first = environment or environment_of(newest)
     found = [] if names is None else look(first)
     outside = _seen_from_outside(first, now, [*found, *([off] if off else [])])
-    if not outside.troubles:
+    if not outside.findings:
         outside = replace(outside, sentence=_all_well(newest, since, now))
     if unknown:
         outside = replace(outside, unknown=tuple(unknown), sentence="; ".join(unknown))
@@ -182,7 +182,7 @@ def _seen_from_outside(environment: str, now: datetime, found: Sequence[AlertLin
     return JudgedNight(
         environment=environment,
         when=now.date(),
-        troubles=(Trouble(NOT_MEASURING, tuple(found)),) if found else (),
+        findings=(AlertFinding(NOT_MEASURING, tuple(found)),) if found else (),
         measured=False,
         sentence=" ".join(line.says for line in found) or texts.NIGHTS_ARE_WELL,
     )

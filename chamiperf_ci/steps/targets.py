@@ -22,11 +22,11 @@ from chamiperf_ci.models.target import (
     Addresses,
     Credential,
     CredentialKind,
-    GivenTarget,
     Service,
     StackKind,
     Target,
     TargetEntry,
+    TargetOptions,
     TargetsFile,
     Tls,
     setting,
@@ -99,7 +99,7 @@ def _kinds(said: TargetEntry, secrets: Mapping[CredentialKind, SecretStr]) -> li
     return [kind for kind in SECRET_FILES if kind in secrets or kind in half]
 
 
-def choose(given: GivenTarget, entry: TargetEntry, filed: Mapping[CredentialKind, SecretStr]) -> Credential:
+def choose(given: TargetOptions, entry: TargetEntry, filed: Mapping[CredentialKind, SecretStr]) -> Credential:
     """The one credential: what options and variables give, else what the file does, else none.
 
     Args:
@@ -151,7 +151,7 @@ def k6_environment(credential: Credential) -> dict[str, str]:
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-def resolve(given: GivenTarget) -> Target:
+def resolve(given: TargetOptions) -> Target:
     """The target, complete and checked, before anything is sent to it.
 
     Raises:
@@ -169,7 +169,7 @@ def resolve(given: GivenTarget) -> Target:
     return _fill(given, _entry(given.name, file, path), file, path)
 
 
-def dialect_of(given: GivenTarget) -> str:
+def dialect_of(given: TargetOptions) -> str:
     """The name of the dialect that a target speaks, of one that need not be there.
 
     Raises:
@@ -180,7 +180,7 @@ def dialect_of(given: GivenTarget) -> str:
     return _dialect(given, entry).dialect
 
 
-def check_form(given: GivenTarget) -> None:
+def check_form(given: TargetOptions) -> None:
     """Refuse what no stack could make right: an unknown name, a malformed URL, environment or network.
 
     For what is only planned: no stack need be there, and no secret is looked for.
@@ -197,7 +197,7 @@ def check_form(given: GivenTarget) -> None:
     check_network(given.network or entry.network or NETWORK)
 
 
-def _fill(given: GivenTarget, entry: TargetEntry, file: TargetsFile, path: Path) -> Target:
+def _fill(given: TargetOptions, entry: TargetEntry, file: TargetsFile, path: Path) -> Target:
     """Complete what was given from an entry of the file, or from the embedded stack's."""
     said = _either(given, entry, path.parent)
     addresses = _addresses(given, entry, f"{path}, targets.{given.name}")
@@ -229,7 +229,7 @@ def _fill(given: GivenTarget, entry: TargetEntry, file: TargetsFile, path: Path)
     )
 
 
-def _either(given: GivenTarget, entry: TargetEntry, folder: Path) -> TargetEntry:
+def _either(given: TargetOptions, entry: TargetEntry, folder: Path) -> TargetEntry:
     """What options and variables say, else what the file does; its paths start at its folder."""
     both = {}
     for name in TargetEntry.model_fields:
@@ -238,7 +238,7 @@ def _either(given: GivenTarget, entry: TargetEntry, folder: Path) -> TargetEntry
     return TargetEntry(**both)
 
 
-def _dialect(given: GivenTarget, entry: TargetEntry) -> Dialect:
+def _dialect(given: TargetOptions, entry: TargetEntry) -> Dialect:
     """The dialect of the stack.
 
     Raises:
@@ -298,7 +298,7 @@ def _entry(name: str | None, file: TargetsFile, path: Path) -> TargetEntry:
     return file.targets[name]
 
 
-def _addresses(given: GivenTarget, entry: TargetEntry, place: str) -> Addresses:
+def _addresses(given: TargetOptions, entry: TargetEntry, place: str) -> Addresses:
     """All URLs, checked; a gateway that was given hides the services of the file."""
     services = {
         service: check_url(url, where=f"{place}.services.{service}")

@@ -6,14 +6,14 @@ import pytest
 from pydantic import SecretStr
 
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.target import CredentialKind, GivenTarget, TargetEntry
+from chamiperf_ci.models.target import CredentialKind, TargetEntry, TargetOptions
 from chamiperf_ci.steps.targets import choose, k6_environment, secrets_in
 
 SECRET = SecretStr("planted")
-NOTHING = GivenTarget()
-INTERNAL = GivenTarget(secrets={CredentialKind.INTERNAL_TOKEN: SECRET})
-BEARER = GivenTarget(secrets={CredentialKind.BEARER: SECRET})
-ACCOUNT = GivenTarget(client_id="a", secrets={CredentialKind.CLIENT_CREDENTIALS: SECRET})
+NOTHING = TargetOptions()
+INTERNAL = TargetOptions(secrets={CredentialKind.INTERNAL_TOKEN: SECRET})
+BEARER = TargetOptions(secrets={CredentialKind.BEARER: SECRET})
+ACCOUNT = TargetOptions(client_id="a", secrets={CredentialKind.CLIENT_CREDENTIALS: SECRET})
 BOTH = {CredentialKind.BEARER: SECRET, CredentialKind.INTERNAL_TOKEN: SECRET}
 
 
@@ -24,8 +24,8 @@ BOTH = {CredentialKind.BEARER: SECRET, CredentialKind.INTERNAL_TOKEN: SECRET}
         (INTERNAL, CredentialKind.INTERNAL_TOKEN),
         (BEARER, CredentialKind.BEARER),
         (ACCOUNT, CredentialKind.CLIENT_CREDENTIALS),
-        (GivenTarget(credential=CredentialKind.DEV_MODE), CredentialKind.DEV_MODE),
-        (GivenTarget(credential=CredentialKind.NONE, secrets={CredentialKind.BEARER: SECRET}), CredentialKind.NONE),
+        (TargetOptions(credential=CredentialKind.DEV_MODE), CredentialKind.DEV_MODE),
+        (TargetOptions(credential=CredentialKind.NONE, secrets={CredentialKind.BEARER: SECRET}), CredentialKind.NONE),
     ],
 )
 def test_the_kind_follows_from_what_is_given(given, kind):
@@ -45,19 +45,19 @@ def test_the_kind_in_the_file_decides_between_what_the_file_offers():
     ("given", "line"),
     [
         pytest.param(
-            GivenTarget(secrets=BOTH),
+            TargetOptions(secrets=BOTH),
             "several credentials are given: internal-token, bearer (options, variables and chamiperf.toml). "
             "Say which one with --credential.",
             id="two kinds",
         ),
         pytest.param(
-            GivenTarget(credential=CredentialKind.BEARER, secrets={CredentialKind.INTERNAL_TOKEN: SECRET}),
+            TargetOptions(credential=CredentialKind.BEARER, secrets={CredentialKind.INTERNAL_TOKEN: SECRET}),
             "the credential bearer is asked for and not given (--credential). "
             "Set CHAMICORE_TOKEN, or name its file with --token-file.",
             id="another than asked for",
         ),
         pytest.param(
-            GivenTarget(client_id="a"),
+            TargetOptions(client_id="a"),
             "client credentials need both an id and a secret (--client-id). "
             "Set CHAMIPERF_CLIENT_ID and CHAMIPERF_CLIENT_SECRET (or --client-secret-file).",
             id="half a pair",

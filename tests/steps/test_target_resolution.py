@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from chamicore_standin import lifecycle
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.target import CredentialKind, GivenTarget, Service, StackKind
+from chamiperf_ci.models.target import CredentialKind, Service, StackKind, TargetOptions
 from chamiperf_ci.steps.targets import resolve
 
 SMD = "http://127.0.0.1:27779"
@@ -43,12 +43,12 @@ def lab(folder):
 
 
 def _given(**fields):
-    return GivenTarget(**{"services": {Service.SMD: SMD}, **fields})
+    return TargetOptions(**{"services": {Service.SMD: SMD}, **fields})
 
 
 def test_no_target_at_all_names_the_empty_variables():
     with pytest.raises(ConfigurationError) as refused:
-        resolve(GivenTarget())
+        resolve(TargetOptions())
     assert str(refused.value) == (
         "no target is given (these variables are empty: CHAMICORE_TEST_AUTH_URL, CHAMICORE_TEST_SMD_URL, "
         "CHAMICORE_TEST_BSS_URL, CHAMICORE_TEST_CLOUDINIT_URL, CHAMICORE_TEST_DISCOVERY_URL, "
@@ -72,7 +72,7 @@ def test_elsewhere_the_first_host_names_the_environment():
 
 @pytest.mark.usefixtures("lab")
 def test_a_named_target_comes_from_the_file():
-    target = resolve(GivenTarget(name="lab"))
+    target = resolve(TargetOptions(name="lab"))
     assert target.environment == "lab-a"
     assert target.url(Service.SMD) == "https://smd.lab.example:27779"
     assert target.url(Service.BSS) == "https://gateway.lab.example"
@@ -85,7 +85,7 @@ def test_a_named_target_comes_from_the_file():
 @pytest.mark.usefixtures("lab")
 def test_what_is_given_stands_before_the_file():
     target = resolve(
-        GivenTarget(
+        TargetOptions(
             name="lab",
             environment="other",
             services={Service.SMD: SMD},
@@ -101,7 +101,7 @@ def test_what_is_given_stands_before_the_file():
 
 @pytest.mark.usefixtures("lab")
 def test_a_gateway_that_is_given_hides_the_files_services():
-    assert resolve(GivenTarget(name="lab", gateway="http://127.0.0.1:8080")).services == {}
+    assert resolve(TargetOptions(name="lab", gateway="http://127.0.0.1:8080")).services == {}
 
 
 @pytest.mark.usefixtures("lab")
@@ -113,17 +113,17 @@ def test_without_a_name_only_the_files_general_hosts_may_be_loaded():
     ("given", "line"),
     [
         pytest.param(
-            GivenTarget(name="prod"),
+            TargetOptions(name="prod"),
             "there is no target 'prod' (chamiperf.toml). Give one of embedded, lab, or add [targets.prod] to the file.",
             id="unknown name",
         ),
         pytest.param(
-            GivenTarget(name="embedded"),
+            TargetOptions(name="embedded"),
             "no embedded stack is running (--target embedded). Start it: chamiperf stack up.",
             id="no embedded stack",
         ),
         pytest.param(
-            GivenTarget(services={Service.BSS: "127.0.0.1:27778"}),
+            TargetOptions(services={Service.BSS: "127.0.0.1:27778"}),
             "not an http or https URL (--bss-url or CHAMICORE_TEST_BSS_URL). "
             "Write http:// or https://, then the host and the port.",
             id="malformed URL",
@@ -180,7 +180,7 @@ def running(folder, embedded_stack, monkeypatch):
 
 @pytest.mark.e2e
 def test_it_is_a_target_by_name(running):
-    target = resolve(GivenTarget(name="embedded"))
+    target = resolve(TargetOptions(name="embedded"))
     assert (target.environment, target.stack_kind) == ("embedded", StackKind.EMBEDDED)
     assert target.url(Service.SMD) == running.url("smd")
     assert target.credential.token.get_secret_value() == lifecycle.internal_token(running)
@@ -189,21 +189,21 @@ def test_it_is_a_target_by_name(running):
 
 @pytest.mark.e2e
 def test_it_is_recognised_by_its_urls_alone(running):
-    target = resolve(GivenTarget(services={Service.SMD: running.url("smd")}))
+    target = resolve(TargetOptions(services={Service.SMD: running.url("smd")}))
     assert (target.environment, target.stack_kind) == ("embedded", StackKind.EMBEDDED)
 
 
 @pytest.mark.e2e
 def test_one_of_its_urls_among_others_is_enough_to_be_no_product(running):
     services = {Service.SMD: running.url("smd"), Service.BSS: "http://bss.lab.example"}
-    assert resolve(GivenTarget(services=services)).stack_kind is StackKind.EMBEDDED
+    assert resolve(TargetOptions(services=services)).stack_kind is StackKind.EMBEDDED
 
 
 @pytest.mark.e2e
 @pytest.mark.usefixtures("running")
 def test_a_url_that_is_not_its_own_is_refused():
     with pytest.raises(ConfigurationError) as refused:
-        resolve(GivenTarget(name="embedded", services={Service.SMD: "http://127.0.0.1:1"}))
+        resolve(TargetOptions(name="embedded", services={Service.SMD: "http://127.0.0.1:1"}))
     assert str(refused.value) == (
         "smd is given as http://127.0.0.1:1, which is not the embedded stack's (--target embedded). "
         "Unset that option or variable, or leave --target out."

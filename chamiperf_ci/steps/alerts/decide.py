@@ -22,8 +22,8 @@ from chamiperf_ci.steps import history as kept
 from chamiperf_ci.steps.alerts.findings import (
     UNNAMED,
     UNREADABLE,
+    AlertFinding,
     JudgedNight,
-    Trouble,
     findings,
     last_good,
     suspect_range,
@@ -84,31 +84,31 @@ class Action:
 def decide(night: JudgedNight, known: Sequence[Known]) -> tuple[Action, ...]:
     """What follows from a night.
 
-    An issue that a person closed is an acknowledgement: as long as the trouble lasts and nothing joins it, no other is
+    An issue that a person closed is an acknowledgement: as long as the finding lasts and nothing joins it, no other is
     opened. It ends with the first clean night.
 
     Args:
-        night: Its troubles in order; with more new ones than may be opened, the first are.
+        night: Its findings in order; with more new ones than may be opened, the first are.
         known: Every issue of this environment's alerts, in any order.
     """
-    return (*_of_troubles(night, known), *_of_what_is_over(night, known))
+    return (*_of_findings(night, known), *_of_what_is_over(night, known))
 
 
-def _of_troubles(night: JudgedNight, known: Sequence[Known]) -> Iterator[Action]:
-    # A job that is run again is the same night. A look from outside has one trouble at most. What cannot be read has
+def _of_findings(night: JudgedNight, known: Sequence[Known]) -> Iterator[Action]:
+    # A job that is run again is the same night. A look from outside has one finding at most. What cannot be read has
     # no lines, and takes this night for its first.
     opened = sum(_is_of(night, one.alert) and bool(one.alert.lines) for one in known) if night.measured else 0
-    for trouble in night.troubles:
-        newest = _current(known, trouble.topic)
-        alert = _begun(night, trouble) if newest is None else _continued(night, trouble, newest.alert)
+    for finding in night.findings:
+        newest = _current(known, finding.topic)
+        alert = _begun(night, finding) if newest is None else _continued(night, finding, newest.alert)
         joined = set(alert.seen) - set(() if newest is None else newest.alert.seen)
         if newest is not None and newest.is_open:
             if alert != newest.alert:
-                yield Action(Act.UPDATE, trouble.topic, alert, newest.number, news=bool(joined), url=newest.url)
+                yield Action(Act.UPDATE, finding.topic, alert, newest.number, news=bool(joined), url=newest.url)
         elif joined:
             act = Act.OPEN if opened < MOST_OPENED else Act.WITHHOLD
             opened += act is Act.OPEN
-            yield Action(act, trouble.topic, _begun(night, trouble))
+            yield Action(act, finding.topic, _begun(night, finding))
 
 
 def _is_of(night: JudgedNight, alert: Alert) -> bool:
@@ -123,7 +123,7 @@ def _run(link: str) -> str:
 
 
 def _of_what_is_over(night: JudgedNight, known: Sequence[Known]) -> Iterator[Action]:
-    troubled = {trouble.topic for trouble in night.troubles}
+    troubled = {finding.topic for finding in night.findings}
     for one in sorted(known, key=lambda one: one.number):
         if one.alert.over or one.topic in troubled or not _is_clean(night, one):
             continue
@@ -133,43 +133,43 @@ def _of_what_is_over(night: JudgedNight, known: Sequence[Known]) -> Iterator[Act
 
 
 def _current(known: Sequence[Known], topic: str) -> Known | None:
-    """The issue that a topic's trouble belongs to: the oldest open one, else the newest that is not over."""
+    """The issue that a topic's finding belongs to: the oldest open one, else the newest that is not over."""
     here = sorted((one for one in known if one.topic == topic), key=lambda one: one.number)
     is_open = next((one for one in here if one.is_open), None)
     return is_open or next((one for one in reversed(here) if not one.alert.over), None)
 
 
 def _is_clean(night: JudgedNight, one: Known) -> bool:
-    """Whether tonight showed that the alert's trouble is over; what was not judged shows nothing."""
+    """Whether tonight showed that the alert's finding is over; what was not judged shows nothing."""
     if one.topic == NOT_MEASURING:
         return night.valid
     undecided = night.undecided.get(one.topic, frozenset())
     return one.topic in night.judged and not undecided & {line.name for line in one.alert.lines}
 
 
-def _begun(night: JudgedNight, trouble: Trouble) -> Alert:
+def _begun(night: JudgedNight, finding: AlertFinding) -> Alert:
     return Alert(
         since=night.when,
         last=night.when,
-        lines=trouble.lines,
-        seen=_keys(trouble.lines),
-        changed=trouble.changed,
-        reproduce=trouble.reproduce,
+        lines=finding.lines,
+        seen=_keys(finding.lines),
+        changed=finding.changed,
+        reproduce=finding.reproduce,
         link=night.link,
         self_test=night.self_test,
     )
 
 
-def _continued(night: JudgedNight, trouble: Trouble, before: Alert) -> Alert:
+def _continued(night: JudgedNight, finding: AlertFinding, before: Alert) -> Alert:
     """The alert after one more night, or one more look at the same."""
     since = {key: line.since for line in before.lines for key in _keys([line])}
     lines = tuple(
         line.model_copy(update={"since": min(since.get(key, line.since) for key in _keys([line]))})
-        for line in trouble.lines
+        for line in finding.lines
     )
     # A look from outside knows nothing of what the night before found, and takes none of it away; a row that was not
     # decided tonight is not known to be good.
-    undecided = night.undecided.get(trouble.topic, frozenset())
+    undecided = night.undecided.get(finding.topic, frozenset())
     found = {line.name for line in lines}
     kept = (line for line in before.lines if line.name not in found and (not night.measured or line.name in undecided))
     lines = (*lines, *kept)
@@ -180,8 +180,8 @@ def _continued(night: JudgedNight, trouble: Trouble, before: Alert) -> Alert:
             "lines": lines,
             "seen": tuple(sorted({*before.seen, *_keys(lines)})),
             # What changed since the last good night is known best on the first bad one: later ones only add to it.
-            "changed": before.changed if is_known else trouble.changed,
-            "reproduce": trouble.reproduce or before.reproduce,
+            "changed": before.changed if is_known else finding.changed,
+            "reproduce": finding.reproduce or before.reproduce,
             "link": night.link or before.link,
         }
     )
@@ -208,7 +208,7 @@ class Channels:
     """Where alerts go; None: that way is not set up."""
 
     say: Callable[[str], None]
-    """Told what is done, or with `dry_run` what would be."""
+    """What was done, or with `dry_run` what would be."""
     tracker: Tracker | None = None
     webhook: Webhook | None = None
     heartbeat: Webhook | None = None
@@ -217,7 +217,7 @@ class Channels:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Delivery:
     """What became of a night's alerts."""
 
     done: tuple[Action, ...] = ()
@@ -225,7 +225,7 @@ class Told:
     """One sentence for each thing that could not be delivered."""
 
 
-def tell(night: JudgedNight, channels: Channels) -> Told:
+def tell(night: JudgedNight, channels: Channels) -> Delivery:
     """Open, update and close issues, send the news, and ping the heartbeat after a valid night."""
     done: tuple[Action, ...] = ()
     undelivered: list[str] = []
@@ -240,7 +240,7 @@ def tell(night: JudgedNight, channels: Channels) -> Told:
         undelivered += _deliver(channels, channels.webhook, "message to the chat", lambda hook: hook.post(text))
     if night.valid:
         undelivered += _deliver(channels, channels.heartbeat, "heartbeat", lambda hook: hook.ping())
-    return Told(done, tuple(undelivered))
+    return Delivery(done, tuple(undelivered))
 
 
 def _news(night: JudgedNight, done: Sequence[Action], *, again: str) -> list[str]:
@@ -255,10 +255,10 @@ def _news(night: JudgedNight, done: Sequence[Action], *, again: str) -> list[str
     if not again:
         return news
     written = {action.topic for action in done}
-    for trouble in night.troubles:
-        if trouble.topic not in written:
-            alert = Alert(since=night.when, last=night.when, lines=trouble.lines)
-            news.append(words.piece(again, trouble.topic, alert))
+    for finding in night.findings:
+        if finding.topic not in written:
+            alert = Alert(since=night.when, last=night.when, lines=finding.lines)
+            news.append(words.piece(again, finding.topic, alert))
     return news
 
 
@@ -361,7 +361,7 @@ class AlertOptions:
     link: str = ""
 
 
-def alert(asked: AlertOptions, channels: Channels) -> tuple[tuple[JudgedNight, ...], Told]:
+def alert(asked: AlertOptions, channels: Channels) -> tuple[tuple[JudgedNight, ...], Delivery]:
     """Find out about the night, and tell.
 
     Returns:
@@ -443,9 +443,9 @@ def _damaged(store: HistoryStore, names: Sequence[kept.EntryName], now: datetime
     return found
 
 
-def _together(told: Sequence[Told]) -> Told:
+def _together(told: Sequence[Delivery]) -> Delivery:
     undelivered = (sentence for one in told for sentence in one.undelivered)
-    return Told(tuple(action for one in told for action in one.done), tuple(dict.fromkeys(undelivered)))
+    return Delivery(tuple(action for one in told for action in one.done), tuple(dict.fromkeys(undelivered)))
 
 
 def _night(asked: AlertOptions) -> JudgedNight:
@@ -458,31 +458,31 @@ def _night(asked: AlertOptions) -> JudgedNight:
     outcomes = {scenario.scenario: scenario for scenario in verdict.scenarios}
     return replace(
         night,
-        troubles=tuple(
-            trouble
-            if trouble.topic == NOT_MEASURING
+        findings=tuple(
+            finding
+            if finding.topic == NOT_MEASURING
             else replace(
-                trouble, changed=_changed(trouble, outcomes[trouble.topic], asked.history, verdict.environment)
+                finding, changed=_changed(finding, outcomes[finding.topic], asked.history, verdict.environment)
             )
-            for trouble in night.troubles
+            for finding in night.findings
         ),
     )
 
 
 def _changed(
-    trouble: Trouble, tonight: ScenarioOutcome, history: HistoryStore | None, environment: str
+    finding: AlertFinding, tonight: ScenarioOutcome, history: HistoryStore | None, environment: str
 ) -> tuple[str, ...]:
     """The suspect range; a history that cannot be read costs the range, not the alert."""
     if history is None:
         return suspect_range(tonight, None)
     wanted = kept.Wanted(
-        environment, {trouble.topic}, {RunKind.NIGHT}, tonight.started_at - _LOOK_BACK, tonight.started_at
+        environment, {finding.topic}, {RunKind.NIGHT}, tonight.started_at - _LOOK_BACK, tonight.started_at
     )
     try:
         entries = kept.read(history, wanted).entries
     except (ConfigurationError, OutsideServiceError) as error:
         return (UNREADABLE, error.wrong)
-    return suspect_range(tonight, last_good(entries, trouble.topic, trouble.rows, before=tonight.started_at))
+    return suspect_range(tonight, last_good(entries, finding.topic, finding.rows, before=tonight.started_at))
 
 
 def _newest_environment(asked: AlertOptions) -> str:
@@ -510,6 +510,8 @@ def _with_schedule(night: JudgedNight, schedule: Schedule, now: datetime) -> Jud
     line = schedule_off(schedule, now)
     if line is None:
         return night
-    here = next((trouble for trouble in night.troubles if trouble.topic == NOT_MEASURING), Trouble(NOT_MEASURING, ()))
-    others = (trouble for trouble in night.troubles if trouble.topic != NOT_MEASURING)
-    return replace(night, troubles=(replace(here, lines=(*here.lines, line)), *others))
+    here = next(
+        (finding for finding in night.findings if finding.topic == NOT_MEASURING), AlertFinding(NOT_MEASURING, ())
+    )
+    others = (finding for finding in night.findings if finding.topic != NOT_MEASURING)
+    return replace(night, findings=(replace(here, lines=(*here.lines, line)), *others))

@@ -109,7 +109,7 @@ UNNAMED = "the stack"
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class AlertFinding:
     """What one alert is about, tonight."""
 
     topic: str
@@ -128,7 +128,7 @@ class JudgedNight:
 
     environment: str
     when: date
-    troubles: tuple[Trouble, ...]
+    findings: tuple[AlertFinding, ...]
     """Not measuring first, then scenarios, the worst first."""
     judged: frozenset[str] = frozenset()
     """Scenarios that were measured and judged."""
@@ -151,9 +151,9 @@ def findings(verdict: Verdict, *, link: str = "") -> JudgedNight:
     when = min(scenario.started_at for scenario in verdict.scenarios).date()
     fail_on = frozenset(map(FailOn, verdict.fail_on)) or DEFAULT_FAIL_ON
     failed = [
-        trouble
+        finding
         for scenario in verdict.scenarios
-        if (trouble := _scenario(verdict, scenario, fail_on, when)) is not None
+        if (finding := _scenario(verdict, scenario, fail_on, when)) is not None
     ]
     not_measured = tuple(_not_measured(verdict, when))
     lines = not_measured if FailOn.INVALID in fail_on else ()
@@ -167,7 +167,7 @@ def findings(verdict: Verdict, *, link: str = "") -> JudgedNight:
     return JudgedNight(
         environment=verdict.environment,
         when=when,
-        troubles=(*((Trouble(NOT_MEASURING, lines),) if lines else ()), *sorted(failed, key=_urgency)),
+        findings=(*((AlertFinding(NOT_MEASURING, lines),) if lines else ()), *sorted(failed, key=_urgency)),
         judged=frozenset(scenario.scenario for scenario in verdict.scenarios if scenario.valid),
         undecided={
             scenario.scenario: frozenset(_name(row) for row in _rows(verdict, scenario) if _is_undecided(row))
@@ -184,14 +184,16 @@ def findings(verdict: Verdict, *, link: str = "") -> JudgedNight:
 def without_verdict(environment: str, reason: str, when: date, *, link: str = "") -> JudgedNight:
     """A night that ended before there was a verdict."""
     line = AlertLine(name="night", what="no verdict", says=reason, since=when)
-    return JudgedNight(environment, when, (Trouble(NOT_MEASURING, (line,)),), sentence=reason, link=link)
+    return JudgedNight(environment, when, (AlertFinding(NOT_MEASURING, (line,)),), sentence=reason, link=link)
 
 
-def _scenario(verdict: Verdict, scenario: ScenarioOutcome, fail_on: frozenset[FailOn], when: date) -> Trouble | None:
+def _scenario(
+    verdict: Verdict, scenario: ScenarioOutcome, fail_on: frozenset[FailOn], when: date
+) -> AlertFinding | None:
     found = [(row, what) for row in headline.worst_first(_rows(verdict, scenario)) if (what := _failure(row, fail_on))]
     if not found:
         return None
-    return Trouble(
+    return AlertFinding(
         scenario.scenario,
         tuple(_line(row, what, when) for row, what in found),
         rows=tuple(row.key for row, _ in found),
@@ -284,6 +286,6 @@ def _name(row: Row) -> str:
     return f"{row.key.endpoint} {row.key.metric}".strip() + phase
 
 
-def _urgency(trouble: Trouble) -> tuple[bool, int, str]:
+def _urgency(finding: AlertFinding) -> tuple[bool, int, str]:
     """Regressions before missed targets, many rows before few; the name decides between equals."""
-    return all("regression" not in line.what for line in trouble.lines), -len(trouble.lines), trouble.topic
+    return all("regression" not in line.what for line in finding.lines), -len(finding.lines), finding.topic

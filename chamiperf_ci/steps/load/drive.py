@@ -24,7 +24,7 @@ from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import SUSTAINED, Plan, Profile
 from chamiperf_ci.models.run import Run, RunKind, RunProblem
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import CredentialKind, GivenTarget, Service, Target
+from chamiperf_ci.models.target import CredentialKind, Service, Target, TargetOptions
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.render.columns import Column, table
 from chamiperf_ci.steps.load import request
@@ -363,7 +363,7 @@ def _job(options: LoadOptions, target: Target, profile: Profile) -> Job:
 def _old(job: Job) -> Job:
     """The old side's job: another target with its own seed, and with the new side's credential unless it has one."""
     options = job.options
-    target = resolve(GivenTarget(name=options.against, config=options.target.config))
+    target = resolve(TargetOptions(name=options.against, config=options.target.config))
     if target.credential.kind is CredentialKind.NONE:
         target = target.model_copy(update={"credential": job.target.credential})
     require_allowed(target)

@@ -16,7 +16,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED, Load, Parameter, Phase, Profile
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import GivenTarget, Target
+from chamiperf_ci.models.target import Target, TargetOptions
 from chamiperf_ci.steps.load.brake import BrakeLimits
 from chamiperf_ci.steps.load.shards import Share, shard_file
 from chamiperf_ci.steps.load.volume import in_order
@@ -112,7 +112,7 @@ class LoadOptions:
     cooldown from whatever comes before it.
     """
 
-    target: GivenTarget = field(default_factory=GivenTarget)
+    target: TargetOptions = field(default_factory=TargetOptions)
     out: Path = Path("out")
     scenarios: tuple[str, ...] = ()
     profile: str = "quick"

@@ -17,7 +17,7 @@ from chamiperf_ci.models.target import Service, Target
 from chamiperf_ci.steps.load.scenario import ServerCollector, Span
 from chamiperf_ci.steps.server_metrics import exporter
 from chamiperf_ci.steps.server_metrics import tracks as families
-from chamiperf_ci.steps.server_metrics.figures import TARGETED, phase_of, told
+from chamiperf_ci.steps.server_metrics.figures import TARGETED, phase_of, service_metrics
 from chamiperf_ci.steps.server_metrics.postgres import DatabaseFigures, PostgresWatch
 from chamiperf_ci.steps.server_metrics.tracks import Quantity, Recorder, Recording, Spelling, Track
 
@@ -78,7 +78,7 @@ class StoredCollector:
             job, chosen = _one_job(by_service.get(service, []))
             recording = _recording(chosen)
             wrong = problem or ("" if chosen else f"{self._store.url} has no series of {service}")
-            figures += told(service, recording, phase, partial(self._source, job, phase), wrong)
+            figures += service_metrics(service, recording, phase, partial(self._source, job, phase), wrong)
             seen += courses_of(service, recording, spans)
         self.courses = tuple(seen)
         return tuple(figures)
@@ -170,7 +170,7 @@ class DirectCollector:
         seen: list[Course] = []
         for service, watched in self._watched.items():
             recording = watched.recorder.recording()
-            figures += told(service, recording, phase, watched.where, watched.problem)
+            figures += service_metrics(service, recording, phase, watched.where, watched.problem)
             seen += courses_of(service, recording, spans)
         self.courses = tuple(seen)
         return tuple(figures)

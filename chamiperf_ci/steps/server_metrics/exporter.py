@@ -21,7 +21,7 @@ from chamiperf_ci.adapters.postgres import (
 )
 from chamiperf_ci.adapters.prometheus import RawSeries
 from chamiperf_ci.errors import OutsideServiceError
-from chamiperf_ci.steps.server_metrics.postgres import DatabaseFigures, told, unread
+from chamiperf_ci.steps.server_metrics.postgres import DatabaseFigures, database_metrics, unread
 
 INSTANCE_VARIABLE: Final = "CHAMIPERF_POSTGRES_INSTANCE"
 _ACTIVITY: Final = "pg_stat_activity_count"
@@ -71,7 +71,7 @@ def exported(
     if not stored:
         return DatabaseFigures()
     source = _Exported(stored)
-    return told(source.looks(), source, pools, started_at)
+    return database_metrics(source.looks(), source, pools, started_at)
 
 
 class _Exported:

@@ -368,7 +368,7 @@ def phase_of(spans: Sequence[Span]) -> Span | None:
     return max(sustained or spans, key=lambda span: span.ended_at - span.started_at, default=None)
 
 
-def told(
+def service_metrics(
     service: str, recording: Recording, phase: Span | None, source: Callable[[str], str], problem: str
 ) -> Iterator[ServerMetric]:
     """Every figure of a service.

@@ -108,7 +108,7 @@ class PostgresWatch:
         if not self._lock.acquire(timeout=_WAIT_FOR_SESSION_S):
             return DatabaseFigures(unread("the server does not answer"))
         try:
-            return told(looks, self._source, self._pools, started_at, problem=watch.problem)
+            return database_metrics(looks, self._source, self._pools, started_at, problem=watch.problem)
         finally:
             self._lock.release()
 
@@ -127,7 +127,7 @@ class PostgresWatch:
             watch.over.wait(max(0.05, self._distance(asked - began) - (time.monotonic() - asked)))
 
 
-def told(
+def database_metrics(
     looks: Sequence[tuple[float, Look]],
     source: Described,
     pools: Mapping[str, int],

@@ -27,7 +27,7 @@ SATURATED = made_scenario(
 def told(*rows, **changes):
     """What a verdict of these rows is told of, as topic and reasons."""
     verdict = made_verdict(rows, **({"exit_code": 0} | changes))
-    return [(trouble.topic, [line.what for line in trouble.lines]) for trouble in findings(verdict).troubles]
+    return [(finding.topic, [line.what for line in finding.lines]) for finding in findings(verdict).findings]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_night_is_told_of(row, changes, expected):
 
 def test_a_night_in_which_everything_happened_tells_each_once():
     night = findings(everything())
-    assert [trouble.topic for trouble in night.troubles] == [NOT_MEASURING, "boot_storm"]
+    assert [finding.topic for finding in night.findings] == [NOT_MEASURING, "boot_storm"]
 
 
 def test_a_regression_is_told_before_a_missed_target():
@@ -91,13 +91,13 @@ def test_a_regression_is_a_valid_night():
 
 def test_a_night_without_a_verdict_says_why():
     night = without_verdict("lab", "smoke ended with 1", date(2026, 3, 14))
-    assert [(trouble.topic, trouble.lines[0].says) for trouble in night.troubles] == [("", "smoke ended with 1")]
+    assert [(finding.topic, finding.lines[0].says) for finding in night.findings] == [("", "smoke ended with 1")]
     assert not night.valid
 
 
 def test_the_night_can_be_made_again_by_hand_and_leaves_no_node():
-    (trouble,) = findings(made_verdict((made_row(),))).troubles
-    assert trouble.reproduce == (
+    (finding,) = findings(made_verdict((made_row(),))).findings
+    assert finding.reproduce == (
         "chamiperf seed --target lab --nodes 50000",
         "chamiperf load --target lab --scenario boot_storm --profile full",
         "chamiperf compare",

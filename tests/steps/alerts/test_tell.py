@@ -6,7 +6,7 @@ import pytest
 
 from chamiperf_ci.models.history import AlertLine
 from chamiperf_ci.steps.alerts.decide import Channels, tell
-from chamiperf_ci.steps.alerts.findings import JudgedNight, Trouble
+from chamiperf_ci.steps.alerts.findings import AlertFinding, JudgedNight
 
 DAY = date(2026, 3, 14)
 LINE = AlertLine(name="bootscript p99", what="regression", says="slower", since=DAY)
@@ -24,7 +24,7 @@ class Chat(list):
 def test_a_chat_without_issues_hears_each_night_and_that_it_may_be_known(night):
     chat = Chat()
     tell(
-        JudgedNight("lab", DAY, (Trouble("boot_storm", (LINE,)),), sentence=night),
+        JudgedNight("lab", DAY, (AlertFinding("boot_storm", (LINE,)),), sentence=night),
         Channels(lambda _: None, webhook=chat),
     )
     assert chat == [

@@ -8,7 +8,7 @@ from made_runs import accepting, made_run, shipped_baselines
 from chamiperf_ci.adapters.files import read_document, write_document
 from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement
 from chamiperf_ci.models.run import Run, RunKind, RunProblem
-from chamiperf_ci.models.target import GivenTarget
+from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
 from chamiperf_ci.steps import confirm as fresh
@@ -85,7 +85,7 @@ def asking(folder, **changes):
         "runs": folder / "runs",
         "baselines": folder / "baselines.json",
         "history": None,
-        "target": GivenTarget(),
+        "target": TargetOptions(),
         "claim": Claim("run", "owner"),
         "by": "repeats",
         "scenarios": (),

@@ -10,7 +10,7 @@ from scripted_server import Reply, listing, serving
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.seed import Seed
-from chamiperf_ci.models.target import CredentialKind, GivenTarget, Service
+from chamiperf_ci.models.target import CredentialKind, Service, TargetOptions
 from chamiperf_ci.steps import confirm
 
 V1 = Path(__file__).parents[2] / "golden/v1/seed.json"
@@ -30,7 +30,7 @@ def seed_again(tmp_path, monkeypatch):
         probes = ("/health", "/readiness")
         with serving(lambda asked: Reply(body={"status": "ok"} if asked.path in probes else listing([]))) as server:
             services = dict.fromkeys((Service.SMD, Service.BSS, Service.CLOUD_INIT), server.url)
-            given = GivenTarget(
+            given = TargetOptions(
                 environment="lab",
                 services=services,
                 kea=server.url,

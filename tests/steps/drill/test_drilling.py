@@ -9,7 +9,7 @@ from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, StackUnreachable
 from chamiperf_ci.models.drill import Drill
 from chamiperf_ci.models.run import RunKind, RunProblem
-from chamiperf_ci.models.target import GivenTarget
+from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.drill import judge
 from chamiperf_ci.steps.drill.measure import DEPLOYED
@@ -24,7 +24,7 @@ def drills(tmp_path):
 
     def run(world, finds=None, scenario="boot_storm", **changes):
         load = LoadOptions(
-            target=GivenTarget(services=URLS),
+            target=TargetOptions(services=URLS),
             out=tmp_path / "drill",
             scenarios=(scenario,),
             profile="demo",

@@ -9,12 +9,12 @@ from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models import faults
 from chamiperf_ci.models.faults import Latency
-from chamiperf_ci.models.target import GivenTarget, ServiceState, StackKind, StackOptions
+from chamiperf_ci.models.target import ServiceState, StackKind, StackOptions, TargetOptions
 from chamiperf_ci.steps.drill.measure import DEPLOYED, PLACES, Injection, find_injection
 from chamiperf_ci.steps.load.request import read_profile
 from chamiperf_ci.steps.targets import resolve
 
-EMBEDDED = resolve(GivenTarget(services={"bss": "http://127.0.0.1:2"})).model_copy(
+EMBEDDED = resolve(TargetOptions(services={"bss": "http://127.0.0.1:2"})).model_copy(
     update={"stack_kind": StackKind.EMBEDDED}
 )
 
