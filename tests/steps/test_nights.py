@@ -68,7 +68,7 @@ def test_an_active_schedule_is_no_alarm():
 def found(environment, names, schedule=None):
     """What a look from outside finds, by environment."""
     nights = watched(environment, names, schedule, NOW, period=DAY)
-    return {night.environment: [line.what for trouble in night.troubles for line in trouble.lines] for night in nights}
+    return {night.environment: [line.what for finding in night.findings for line in finding.lines] for night in nights}
 
 
 def test_a_look_from_outside_sees_every_environment():
@@ -121,18 +121,18 @@ ACTIVE = Schedule("nightly.yml", "active", NOW - DAY)
 )
 def test_all_is_well_only_with_a_night_that_is_seen(names, damaged, schedule, what):
     (night,) = watched("lab", names, schedule, NOW, period=DAY, damaged=damaged)
-    assert [line.what for trouble in night.troubles for line in trouble.lines] == what
+    assert [line.what for finding in night.findings for line in finding.lines] == what
     assert (night.sentence == NIGHTS_ARE_WELL) is (not what)
 
 
 def test_before_the_first_night_nothing_is_called_well():
     (night,) = watched("lab", [], ACTIVE, NOW, period=DAY)
-    assert (night.troubles, night.sentence) == ((), "There is no night yet: the schedule began 2026-03-29 12:00 UTC.")
+    assert (night.findings, night.sentence) == ((), "There is no night yet: the schedule began 2026-03-29 12:00 UTC.")
 
 
 def test_what_could_not_be_seen_is_never_well():
     (night,) = watched("lab", None, ACTIVE, NOW, period=DAY, unknown=["the history is away"])
-    assert (night.troubles, night.sentence, night.unknown) == ((), "the history is away", ("the history is away",))
+    assert (night.findings, night.sentence, night.unknown) == ((), "the history is away", ("the history is away",))
 
 
 def test_of_several_environments_each_is_named():
