@@ -1,9 +1,11 @@
+import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.history import BranchHistory, FolderHistory
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
@@ -265,3 +267,10 @@ def test_a_checkout_of_another_user_is_named_with_what_allows_it(tmp_path, monke
     with pytest.raises(ConfigurationError, match="that another user owns") as refused:
         BranchHistory(tmp_path / "my repo", "data").names()
     assert f"git config --global --add safe.directory '{tmp_path / 'my repo'}'" in str(refused.value)
+
+
+def test_an_entry_too_long_to_be_one_is_as_damaged_as_any(tmp_path):
+    (tmp_path / "long").touch()
+    os.truncate(tmp_path / "long", bounds.MOST_BYTES + 1)
+    (tmp_path / "short").write_text("{}")
+    assert dict(FolderHistory(tmp_path).read(["long", "short"])) == {"long": b"", "short": b"{}"}
