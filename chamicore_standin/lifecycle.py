@@ -78,9 +78,9 @@ def up(
     with alone(folder):
         if find(folder) is not None:
             raise ConfigurationError(
-                "a stack is up already",
+                "a stack is already up",
                 where=str(folder),
-                remedy="Take it down with `chamiperf stack down`, or give another --state-dir.",
+                remedy="Stop it with `chamiperf stack down`, or give another --state-dir.",
             )
         wanted = catalogue.wanted_ports(options)
         _sweep(folder, catalogue.KEPT_ENTRIES if keep_data else ())

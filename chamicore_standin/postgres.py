@@ -148,9 +148,9 @@ def _account() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     raise ConfigurationError(
-        f"no account without rights: {', '.join(_ACCOUNTS)}",
+        f"no unprivileged account: {', '.join(_ACCOUNTS)}",
         where="--database postgres",
-        remedy=f"PostgreSQL does not run as root. Make one of them, or name a server by {DSN_VARIABLE}.",
+        remedy=f"PostgreSQL does not run as root. Create one of them, or name a server by {DSN_VARIABLE}.",
     )
 
 

@@ -154,7 +154,7 @@ def _not_writable(error: OSError) -> ConfigurationError:
     return ConfigurationError(
         f"a file cannot be written or read: {error.strerror}",
         where=str(error.filename or "a temporary file"),
-        remedy="Free some room, or give a folder with rights to it.",
+        remedy="Free disk space, or give a writable folder.",
     )
 
 
@@ -270,7 +270,7 @@ def _of_something(split: Callable[[str], Sequence[str]], fail: Callable[..., Any
     def several(value: str) -> Sequence[str]:
         words = split(value)
         if not words:
-            fail("there is nothing but blanks. Leave it out, or name something.")
+            fail("it is blank. Leave it out, or give a value.")
         return words
 
     return several

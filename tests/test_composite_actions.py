@@ -259,7 +259,7 @@ def test_a_list_of_blanks_is_refused(words, variable, monkeypatch, capsys, tmp_p
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
-    assert "there is nothing but blanks. Leave it out, or name something." in capsys.readouterr().err
+    assert "it is blank. Leave it out, or give a value." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("option", "noun"), [("--vus", "a whole number"), ("--rate", "a number")])

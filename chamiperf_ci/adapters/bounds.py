@@ -149,7 +149,7 @@ def _piped(handle: int, most: int) -> bytes:
 
 
 class TwiceError(ValueError):
-    """A name stands twice in one object, as after a merge that kept both sides; the text says which, and where."""
+    """A name occurs twice in one object, as after a merge that kept both sides; the text says which, and where."""
 
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
@@ -164,7 +164,7 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
-        raise TwiceError(f"{next(name for name in names if names.count(name) > 1)[:80]!r} stands twice in one object")
+        raise TwiceError(f"{next(name for name in names if names.count(name) > 1)[:80]!r} occurs twice in one object")
     return found
 
 
@@ -182,7 +182,7 @@ def stand_twice(text: str) -> str:
             name, place = last
             if name in here:
                 lines = [text.count("\n", 0, each) + 1 for each in (here[name], place)]
-                return f"{name[:80]!r} stands twice in one object, on lines {lines[0]} and {lines[1]}"
+                return f"{name[:80]!r} occurs twice in one object, on lines {lines[0]} and {lines[1]}"
             here[name] = place
         last = (json.loads(mark, strict=False), token.start()) if mark[0] == '"' else None
     return ""

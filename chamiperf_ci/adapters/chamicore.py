@@ -91,7 +91,7 @@ class Tokens:
             raise UnexpectedAnswer(
                 f"the auth service issued no token: status {answer.status_code}",
                 where=url,
-                remedy="See its log; it has not judged the credential.",
+                remedy="Read its log; the credential itself was not checked.",
             )
         token, life_s = _read(answer)
         if not token:
@@ -235,7 +235,9 @@ class Sender:
                 response = self._http.request(request.method, url, content=request.content, headers=sent)
             except (httpx.InvalidURL, UnicodeError) as error:
                 raise UnexpectedAnswer(
-                    f"this cannot be asked: {error}", where=url[:_LONGEST_SHOWN], remedy="See what the service answers."
+                    f"this URL cannot be requested: {error}",
+                    where=url[:_LONGEST_SHOWN],
+                    remedy="Check what the service answers.",
                 ) from error
             answer = Answer(request.method, url, response.status_code, response.headers, response.content)
             if not response.has_redirect_location:
@@ -264,7 +266,7 @@ class Sender:
 def _moved(asked: str, found: str, answer: Answer) -> ConfigurationError:
     """What a 401 means at the end of a redirect that the credential did not follow."""
     return ConfigurationError(
-        f"the service redirects to {found[:_LONGEST_SHOWN]}, and no credential is sent along to another host or port",
+        f"the service redirects to {found[:_LONGEST_SHOWN]}, and credentials are not sent to another host or port",
         where=f"GET {asked}, status {answer.status} in the end",
         remedy="Give the URL of the service itself, with https where it redirects to https.",
     )

@@ -259,7 +259,7 @@ def _parse(text: str, *, where: str, remedy: str, numbers: bool = True) -> Any: 
         return bounds.parse_json(text, numbers=numbers, parse_constant=_refuse_constant)
     except bounds.TwiceError as error:
         raise ConfigurationError(
-            str(error), where=where, remedy="It may be left over from a merge: keep the one that is meant."
+            str(error), where=where, remedy="It may be left over from a merge: keep the right one."
         ) from error
     except json.JSONDecodeError as error:
         raise ConfigurationError(

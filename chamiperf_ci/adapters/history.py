@@ -83,7 +83,7 @@ def nothing_here(where: str) -> ConfigurationError:
     return ConfigurationError(
         "there is no history here",
         where=where,
-        remedy="Check how it is spelt; it is the one that `chamiperf history add` has written.",
+        remedy="Check its spelling; it is the one that `chamiperf history add` wrote.",
     )
 
 
@@ -232,7 +232,7 @@ class BranchHistory:
 
         Raises:
             ConfigurationError: A name is there with other content, or the branch is not the history's own.
-            OutsideServiceError: The remote refuses, or other writers were faster every time.
+            OutsideServiceError: The remote refuses, or other writers pushed first, every time.
         """
         require_names(contents, where=self._place)
         self._require_own_branch()
@@ -255,7 +255,7 @@ class BranchHistory:
             # Writers that collided once must not stay in step.
             self.sleep(_RETRY.wait_s(min(tried, 5)))
         raise OutsideServiceError(
-            f"other writers were faster {ATTEMPTS} times", where=self._place, remedy="Run the command again."
+            f"other writers pushed first, {ATTEMPTS} times", where=self._place, remedy="Run the command again."
         )
 
     @property
@@ -282,9 +282,9 @@ class BranchHistory:
         foreign = [name for name in listed if name and not _OURS.fullmatch(name)]
         if foreign:
             raise ConfigurationError(
-                f"the branch holds something else: {foreign[0]!r} and {len(foreign) - 1} more"
+                f"the branch contains something else: {foreign[0]!r} and {len(foreign) - 1} more"
                 if len(foreign) > 1
-                else f"the branch holds something else: {foreign[0]!r}",
+                else f"the branch contains something else: {foreign[0]!r}",
                 where=self._place,
                 remedy="Give the history a branch of its own, such as perf-data.",
             )
@@ -427,7 +427,7 @@ def keep_drill(store: HistoryStore, drill: Drill) -> tuple[str, ...]:
     """
     if drill.fingerprint is None:
         raise ConfigurationError(
-            "the drill has no valid run, so nobody can say what it was made of", where="--drill", remedy=_MAKE_IT
+            "the drill has no valid run, so its fingerprint is unknown", where="--drill", remedy=_MAKE_IT
         )
     environment = drill.fingerprint.environment
     name = f"{drill.started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}.{drill.scenario}.{drill.profile}.json"

@@ -180,7 +180,7 @@ class _Backend(httpcore.SyncBackend):
             return _Stream(super().connect_tcp(host, port, left, local_address, socket_options))
         except UnicodeError as error:
             # What Python says of a host's name that cannot be looked up, in place of an OSError.
-            raise httpcore.ConnectError(f"no name of a host: {error}") from error
+            raise httpcore.ConnectError(f"not a host name: {error}") from error
 
 
 class _Stream(httpcore.NetworkStream):
@@ -262,9 +262,9 @@ def failure(url: str, error: httpx.HTTPError) -> ToolkitError:
     for cause in _chain(error):
         if isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in _OTHER_NAME:
             return CertificateRefused(
-                f"the certificate is of another host: {cause.verify_message}",
+                f"the certificate is for another host: {cause.verify_message}",
                 where=url,
-                remedy="Use a certificate with this host among its alternative names (SAN); k6 takes no common name.",
+                remedy="Use a certificate with this host as an alternative name (SAN); k6 ignores the common name.",
             )
         if isinstance(cause, ssl.SSLCertVerificationError):
             return CertificateRefused(
@@ -279,9 +279,9 @@ def failure(url: str, error: httpx.HTTPError) -> ToolkitError:
                 remedy="Check that the port speaks TLS, and whether it wants a client certificate.",
             )
     if isinstance(error, httpx.TimeoutException):
-        return StackUnreachable("no answer in time", where=url, remedy="See whether the service hangs.")
+        return StackUnreachable("no answer in time", where=url, remedy="Check whether the service hangs.")
     return StackUnreachable(
-        f"no answer: {_reason(error)}", where=url, remedy="See whether the stack is up and the URL is right."
+        f"no answer: {_reason(error)}", where=url, remedy="Check that the stack is up and the URL is right."
     )
 
 
@@ -398,7 +398,7 @@ class Answer:
         return UnexpectedAnswer(
             f"{wrong}: {detail}" if detail else wrong,
             where=f"{self.method} {self.url}, status {self.status}",
-            remedy="See the service's log, and whether the URL is that of the service.",
+            remedy="Check the service's log, and that the URL is the service's.",
         )
 
     def _json(self) -> Any:  # noqa: ANN401 - whatever was sent

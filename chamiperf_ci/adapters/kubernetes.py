@@ -145,7 +145,7 @@ class Kubernetes:
             raise OutsideServiceError(
                 f"the cluster does not answer: {type(error).__name__}",
                 where=what,
-                remedy="Check the kubeconfig and the road to the cluster.",
+                remedy="Check the kubeconfig and the network path to the cluster.",
             ) from error
 
 

@@ -65,5 +65,7 @@ def send(gauges: Sequence[Gauge], *, service: str, to: str) -> None:
         exporter.shutdown()
     if result is not sdk.MetricExportResult.SUCCESS:
         raise OutsideServiceError(
-            "the collector did not take the figures", where=to, remedy="See whether it is up and takes OTLP over HTTP."
+            "the collector did not accept the figures",
+            where=to,
+            remedy="Check that it is up and accepts OTLP over HTTP.",
         )

@@ -108,7 +108,7 @@ class Prometheus(http_client.Connections):
             raise OutsideServiceError(
                 f"Prometheus does not answer: {error or type(error).__name__}",
                 where=where,
-                remedy="See whether it is up and the URL is right.",
+                remedy="Check that it is up and the URL is right.",
             ) from error
         try:
             return tuple(read(each) for each in bounds.parse_json(response.content)["data"]["result"])
@@ -211,7 +211,7 @@ class Scraper(http_client.Connections):
             raise UnexpectedAnswer(
                 "no metrics are served",
                 where=f"GET {url}, status {response.status_code}",
-                remedy="See whether the service's metrics are switched off.",
+                remedy="Check whether the service's metrics are switched off.",
             )
         return found
 

@@ -90,7 +90,7 @@ def alert(
     token, webhook, heartbeat = (os.environ.get(name, "").strip() for name in ("GITHUB_TOKEN", _WEBHOOK, _HEARTBEAT))
     if not (token or webhook):
         raise ConfigurationError(
-            "there is nobody to tell",
+            "nobody can be notified",
             where=f"GITHUB_TOKEN, {_WEBHOOK}",
             remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step, or store a webhook as a secret.",
         )

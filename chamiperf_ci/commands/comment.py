@@ -142,8 +142,8 @@ def _token() -> str:
         "there is no token to comment with",
         where="GITHUB_TOKEN",
         remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step, and `pull-requests: write` under "
-        "`permissions:` of the job, beside all else that it needs (`contents: read` for a checkout): what is not named "
-        "is taken away. On a laptop `export GITHUB_TOKEN=...`.",
+        "`permissions:` of the job, beside all else that it needs (`contents: read` for a checkout): permissions that "
+        "are not named are removed. On a laptop `export GITHUB_TOKEN=...`.",
     )
 
 

@@ -86,9 +86,9 @@ def seed(
     everything is there in the end.
     """
     if remove and sweep:
-        raise click.UsageError("--remove and --sweep are two different things: give one.")
+        raise click.UsageError("--remove and --sweep exclude each other: give one.")
     if run_id is not None and not remove:
-        raise click.UsageError("--run-id says whose nodes go: give --remove with it.")
+        raise click.UsageError("--run-id says whose nodes to remove: give --remove with it.")
     if not sweep and click.get_current_context().get_parameter_source("older_than") is not ParameterSource.DEFAULT:
         raise click.UsageError("--older-than says which runs are dead: give --sweep with it.")
     target = resolve(given)

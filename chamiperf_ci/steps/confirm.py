@@ -50,7 +50,7 @@ def choose(verdict: Verdict, asked: Sequence[str], most: int) -> tuple[str, ...]
     """
     if verdict.stage == "confirmed":
         raise ConfigurationError(
-            "the verdict is confirmed already; there is no third round, and no best of",
+            "the verdict is already confirmed; a night is confirmed once",
             where="--verdict",
             remedy=_REMEDY,
         )
@@ -112,9 +112,9 @@ def run_script(script: Path, *, timeout_s: float, variables: Sequence[str] = ())
         ) from error
     except subprocess.TimeoutExpired as error:
         raise InvalidMeasurement(
-            f"the new deployment was not there after {timeout_s:g} s",
+            f"the new deployment was not ready after {timeout_s:g} s",
             where=str(script),
-            remedy="Give it longer with --redeploy-timeout, or look why it hangs.",
+            remedy="Give it longer with --redeploy-timeout, or find out why it hangs.",
         ) from error
     if done.returncode:
         raise InvalidMeasurement(

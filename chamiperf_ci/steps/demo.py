@@ -132,7 +132,7 @@ class Demo:
                 raise InvalidMeasurement(
                     f"the machine was too busy to measure this leg, {ATTEMPTS} times",
                     where=str(folder),
-                    remedy="Stop what else keeps this machine busy, and run it again.",
+                    remedy="Stop other work on this machine, and run it again.",
                 )
             if busier:
                 self._say("  the machine was busier than while the baseline was made; measuring this leg again")
@@ -172,7 +172,7 @@ class Demo:
         marker = self.out / ".chamiperf-demo"
         if self.out.exists() and any(self.out.iterdir()) and not marker.exists():
             raise ConfigurationError(
-                "the folder is not empty and not a demo's",
+                "the folder is neither empty nor a demo's",
                 where=str(self.out),
                 remedy="Give another folder with --out, or empty this one.",
             )
@@ -244,7 +244,7 @@ class Demo:
         if check and result.returncode not in ({0} | (allow or set())):
             click.echo(result.stdout or "", err=True)
             failure = FAILURES.get(result.returncode, InvalidMeasurement)
-            busy = " Stop what else keeps this machine busy, and run it again."
+            busy = " Stop other work on this machine, and run it again."
             raise failure(
                 f"the step `{name}` ended with exit code {result.returncode}",
                 where=f"chamiperf {' '.join((name, *arguments))}",

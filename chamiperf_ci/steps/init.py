@@ -339,7 +339,7 @@ def _read(root: Path, path: Path) -> str | None:
         place /= part
         if place.is_symlink():
             raise ConfigurationError(
-                "this is a link, and what it points to may lie elsewhere",
+                "this is a symbolic link, which may lead elsewhere",
                 where=str(place.relative_to(root)),
                 remedy="Put a file or a folder of its own there.",
             )
@@ -347,7 +347,7 @@ def _read(root: Path, path: Path) -> str | None:
             raise ConfigurationError(
                 "this is a file, and a folder belongs here",
                 where=str(place.relative_to(root)),
-                remedy="Move what stands there out of the way.",
+                remedy="Move it out of the way.",
             )
     if not place.exists():
         return None
@@ -356,7 +356,7 @@ def _read(root: Path, path: Path) -> str | None:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError(
-            f"the file cannot be read: {why}", where=str(path), remedy="Move what stands there out of the way."
+            f"the file cannot be read: {why}", where=str(path), remedy="Move it out of the way."
         ) from error
 
 

@@ -128,7 +128,7 @@ def wait_until_ready(client: Chamicore, *, timeout_s: float, say: Say) -> float:
         raise StackUnreachable(
             f"not ready within {timeout_s:g} s: {said}",
             where=", ".join(str(client.target.url(service)) for service in sorted(unready)),
-            remedy="See the services' logs, or wait longer with --timeout.",
+            remedy="Read the services' logs, or wait longer with --timeout.",
         )
     return time.monotonic() - started
 

@@ -88,9 +88,9 @@ class Road:
         services = (outcome.summary or {}).get("services")
         if not isinstance(services, dict):
             raise GeneratorFailed(
-                f"k6 cannot try to reach the services: {outcome.text}",
+                f"k6 cannot check the services: {outcome.text}",
                 where=str(self._k6.path),
-                remedy="Run `k6 version` and see what it says; give another k6 with --k6.",
+                remedy="Run `k6 version` to see why, or give another k6 with --k6.",
             )
         return services
 
@@ -160,7 +160,7 @@ def problem(name: str, url: str, answer: object) -> ToolkitError | None:
             remedy=f"Of the addresses of {host_of(url)} k6 takes one, IPv4 before IPv6; give the address that the "
             "service listens on in place of the name.",
         )
-    return StackUnreachable(why, where=where, remedy="See whether the host's name is known and the service is up.")
+    return StackUnreachable(why, where=where, remedy="Check that the host's name resolves and the service is up.")
 
 
 def _is_name(url: str) -> bool:

@@ -343,7 +343,7 @@ def smoke(client: Chamicore, *, run_id: str, deadline_s: float, stop: StopReques
         raise Interrupted(
             f"interrupted by {stop.by}{behind}",
             where="the smoke test",
-            remedy="Run the command again; `chamiperf seed --sweep` takes away what is left.",
+            remedy="Run the command again; `chamiperf seed --sweep` removes what is left.",
         )
     results += [
         SmokeCheck(service=service, operation="health", outcome="skipped", duration_ms=0.0, problem="not configured")

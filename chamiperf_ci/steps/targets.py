@@ -124,7 +124,7 @@ def choose(given: TargetOptions, entry: TargetEntry, filed: Mapping[CredentialKi
         kind = kinds[0] if kinds else CredentialKind.NONE
     if kind in SECRET_FILES and kind not in kinds:
         raise ConfigurationError(
-            f"the credential {kind} is asked for and not given", where="--credential", remedy=_HOW_TO_GIVE[kind]
+            f"the credential {kind} is selected but not given", where="--credential", remedy=_HOW_TO_GIVE[kind]
         )
     if kind is not CredentialKind.CLIENT_CREDENTIALS:
         return Credential(kind=kind, token=secrets.get(kind))

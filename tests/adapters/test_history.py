@@ -255,7 +255,7 @@ def test_a_branch_that_holds_anything_else_is_left_alone(remote, clone, name):
     mine = clone("mine")
     _with_commit(mine, "data", name)
     git(mine, "checkout", "--quiet", "--detach")
-    with pytest.raises(ConfigurationError, match=f"holds something else: '{name}'"):
+    with pytest.raises(ConfigurationError, match=f"contains something else: '{name}'"):
         BranchHistory(mine, "data").add({"lab/b.json": b"1\n"}, message="Add")
     assert git(remote, "ls-tree", "-r", "--name-only", "data").split() == [name]
 

@@ -74,14 +74,14 @@ def test_a_hanging_service_is_unreachable(sender_of):
         with pytest.raises(StackUnreachable) as failed:
             sender_of(server.url, timeout_s=0.2).send(ServiceRequest("POST", server.url))
         url = server.url
-    assert str(failed.value) == f"no answer in time ({url}). See whether the service hangs."
+    assert str(failed.value) == f"no answer in time ({url}). Check whether the service hangs."
 
 
 def test_a_port_without_a_service_is_unreachable(sender_of):
     with pytest.raises(StackUnreachable) as failed:
         sender_of("http://127.0.0.1:1").send(ServiceRequest("GET", "http://127.0.0.1:1/health"))
     assert str(failed.value) == (
-        "no answer: Connection refused (http://127.0.0.1:1/health). See whether the stack is up and the URL is right."
+        "no answer: Connection refused (http://127.0.0.1:1/health). Check that the stack is up and the URL is right."
     )
 
 
@@ -167,7 +167,7 @@ def test_a_redirect_that_loses_the_credential_is_named_and_not_called_a_refused_
     with (
         serving(Reply(401)) as there,
         serving(Reply(307, headers={"Location": there.url})) as here,
-        pytest.raises(ConfigurationError, match="no credential is sent along") as moved,
+        pytest.raises(ConfigurationError, match="credentials are not sent") as moved,
     ):
         sender_of(here.url).send(ServiceRequest("GET", here.url))
     assert "Give the URL of the service itself" in str(moved.value)

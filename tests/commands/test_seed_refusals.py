@@ -16,7 +16,7 @@ from chamiperf_ci.steps.seed.clear import choose_own
     [
         pytest.param(("--older-than", "1s"), "--older-than says which runs are dead: give --sweep with it.", id="age"),
         pytest.param(("--remove", "--older-than", "24h"), "give --sweep with it.", id="age, removing"),
-        pytest.param(("--run-id", "rabcdef", "--nodes", "10"), "--run-id says whose nodes go", id="run"),
+        pytest.param(("--run-id", "rabcdef", "--nodes", "10"), "--run-id says whose nodes to remove", id="run"),
         pytest.param(("--run-id", "rabcdef", "--sweep"), "give --remove with it.", id="run, sweeping"),
     ],
 )

@@ -184,4 +184,4 @@ def test_what_machines_cannot_share_is_refused(tmp_path, arguments, text):
 
 def test_nothing_to_merge_is_refused(tmp_path):
     done = command("merge", cwd=tmp_path)
-    assert (done.returncode, "no shard has left a file (out/shards)" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "there are no shard files (out/shards)" in done.stderr) == (2, True), done.stderr

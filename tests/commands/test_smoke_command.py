@@ -83,7 +83,7 @@ def test_wait_gives_up_after_its_time_out_with_3(tmp_path):
         (
             "waiting for smd: no answer: Connection refused\n"
             "chamiperf: not ready within 0.5 s: smd: no answer: Connection refused (http://127.0.0.1:1). "
-            "See the services' logs, or wait longer with --timeout.\n"
+            "Read the services' logs, or wait longer with --timeout.\n"
         ),
     )
 

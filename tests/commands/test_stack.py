@@ -86,7 +86,7 @@ def test_a_second_up_is_refused_with_the_way_out(chamiperf):
     chamiperf(*UP)
     done = chamiperf(*UP)
     assert done.returncode == 2
-    assert "a stack is up already" in done.stderr
+    assert "a stack is already up" in done.stderr
     assert "chamiperf stack down" in done.stderr
 
 

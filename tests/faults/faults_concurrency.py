@@ -169,23 +169,17 @@ def interrupted_seed(stage, number):
     assert not json.loads(stage.seed_file.read_text())["complete"]
 
 
-@CONCURRENCY.row(
-    "Ctrl-C during seeding", ends="seed 3, load 2", says="seeding did not come to its end", kept="seed.json"
-)
+@CONCURRENCY.row("Ctrl-C during seeding", ends="seed 3, load 2", says="seeding did not finish", kept="seed.json")
 def ctrl_c_seed(stage):
     interrupted_seed(stage, signal.SIGINT)
 
 
-@CONCURRENCY.row(
-    "SIGTERM during seeding", ends="seed 3, load 2", says="seeding did not come to its end", kept="seed.json"
-)
+@CONCURRENCY.row("SIGTERM during seeding", ends="seed 3, load 2", says="seeding did not finish", kept="seed.json")
 def terminated_seed(stage):
     interrupted_seed(stage, signal.SIGTERM)
 
 
-@CONCURRENCY.row(
-    "SIGKILL during seeding", ends="seed -9, load 2", says="seeding did not come to its end", kept="seed.json"
-)
+@CONCURRENCY.row("SIGKILL during seeding", ends="seed -9, load 2", says="seeding did not finish", kept="seed.json")
 def killed_seed(stage):
     interrupted_seed(stage, signal.SIGKILL)
 

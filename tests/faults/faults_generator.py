@@ -236,7 +236,7 @@ def one_killed(stage):
 
 @GENERATOR.row(
     "k6 out of memory",
-    ends="load 3, compare 3", says="k6 cannot try to reach the services",
+    ends="load 3, compare 3", says="k6 cannot check the services",
 )  # fmt: skip
 def out_of_memory(stage):
     k6_as(stage, 'ulimit -v 400000; exec "$k6" "$@"')
@@ -269,7 +269,7 @@ def too_few_files(stage):
     stage.apart("load", *stage.load_arguments(), mount="ulimit -n 400")
 
 
-@GENERATOR.row("k6 crashes at start", ends="load 3, compare 3", says="k6 cannot try to reach the services")
+@GENERATOR.row("k6 crashes at start", ends="load 3, compare 3", says="k6 cannot check the services")
 def crashes(stage):
     k6_as(stage, "exit 109")
     stage.load()
@@ -309,7 +309,7 @@ def half_summary(stage):
     stage.compare()
 
 
-@GENERATOR.row("k6 not installed", ends="load 2, seed 2", says="there is no k6 that can be run")
+@GENERATOR.row("k6 not installed", ends="load 2, seed 2", says="there is no executable k6")
 def absent(stage):
     stage.variables["CHAMIPERF_K6"] = "no-such-k6"
     stage.load()

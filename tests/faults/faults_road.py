@@ -155,7 +155,7 @@ def matrix(stage):
 # Merges
 
 
-@ROAD.row("merge left a metric twice in baselines.json", ends="compare 2", says="stands twice in one object, on lines")
+@ROAD.row("merge left a metric twice in baselines.json", ends="compare 2", says="occurs twice in one object, on lines")
 def metric_twice(stage):
     stage.made_night()
     rule = '"errors": {"target": {"limit": 0.001, "unit": "share", "source": "ADR-012"}},'
@@ -163,7 +163,7 @@ def metric_twice(stage):
     judge(stage)
 
 
-@ROAD.row("name twice in the run file", ends="compare 2", says="'scenario' stands twice in one object")
+@ROAD.row("name twice in the run file", ends="compare 2", says="'scenario' occurs twice in one object")
 def name_twice(stage):
     stage.made_night()
     damage(stage, "night/boot_storm.json", lambda text: text.replace("{", '{"scenario": "other",', 1))

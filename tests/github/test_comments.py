@@ -88,7 +88,7 @@ def test_a_token_without_the_right_names_the_permission_and_where_to_write_it(ap
     assert str(caught.value) == (
         "this token may not comment on pull request #7 (POST /repos/octo/stack/issues/7/comments: 403 Resource not "
         "accessible by integration). Add `pull-requests: write` to `permissions:` of this job, and name there all else "
-        "that it needs (`contents: read` for a checkout): what is not named is taken away."
+        "that it needs (`contents: read` for a checkout): permissions that are not named are removed."
     )
 
 

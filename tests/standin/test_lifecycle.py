@@ -83,7 +83,7 @@ def test_a_recycled_pid_is_not_taken_for_the_supervisor(make_stack):
 
 
 def test_a_second_stack_in_the_same_folder_is_refused(embedded_stack):
-    with pytest.raises(ConfigurationError, match="a stack is up already"):
+    with pytest.raises(ConfigurationError, match="a stack is already up"):
         lifecycle.up(StackOptions(ports="ephemeral"), state_dir=Path(embedded_stack.state_dir))
 
 

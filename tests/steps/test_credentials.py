@@ -52,7 +52,7 @@ def test_the_kind_in_the_file_decides_between_what_the_file_offers():
         ),
         pytest.param(
             TargetOptions(credential=CredentialKind.BEARER, secrets={CredentialKind.INTERNAL_TOKEN: SECRET}),
-            "the credential bearer is asked for and not given (--credential). "
+            "the credential bearer is selected but not given (--credential). "
             "Set CHAMICORE_TOKEN, or name its file with --token-file.",
             id="another than asked for",
         ),

@@ -36,7 +36,7 @@ def test_a_service_that_is_never_ready_is_named_with_its_reason():
         url = bad.url
     assert str(failed.value) == (
         f"not ready within 0.6 s: bss: status 503, no database ({url}). "
-        "See the services' logs, or wait longer with --timeout."
+        "Read the services' logs, or wait longer with --timeout."
     )
 
 

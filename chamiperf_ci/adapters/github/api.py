@@ -185,7 +185,7 @@ def _not_permitted(answer: GithubAnswer, what: str, where: str, permission: str)
         wrong = f"this token may not {what}"
         remedy = (
             f"Add `{permission}` to `permissions:` of this job, and name there all else that it needs (`contents: "
-            "read` for a checkout): what is not named is taken away."
+            "read` for a checkout): permissions that are not named are removed."
         )
     return NotPermitted(wrong, where=where, remedy=remedy, permission=permission)
 
@@ -263,7 +263,7 @@ def connect(
     if not all("!" <= character <= "~" for character in token):
         # Not `check_secret`, which masks: the runner knows its own token.
         raise ConfigurationError(
-            "the token holds blanks, line ends or characters outside ASCII",
+            "the token contains blanks, line ends or non-ASCII characters",
             where="GITHUB_TOKEN",
             remedy="Put the bare token there.",
         )

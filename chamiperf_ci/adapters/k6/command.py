@@ -49,7 +49,7 @@ def _path(given: str | None) -> tuple[Path, str]:
         if value:
             found = shutil.which(value)
             if found is None:
-                raise ConfigurationError("there is no k6 that can be run", where=f"{source}={value}", remedy=_REMEDY)
+                raise ConfigurationError("there is no executable k6", where=f"{source}={value}", remedy=_REMEDY)
             return Path(found).resolve(), source
     found = shutil.which("k6")
     if found is not None:

@@ -212,7 +212,7 @@ def overruled(candidate: Candidate, allowed: frozenset[Overrule]) -> tuple[str, 
             raise ConfigurationError(
                 f"run {candidate.run_id} of {candidate.fingerprint.scenario} is not accepted: {text}",
                 where=f"run {candidate.run_id}, started {candidate.started_at:%Y-%m-%d %H:%M}",
-                remedy="Mend what fails and measure again: what fails has no speed to be held against.",
+                remedy="Fix what fails and measure again: the latency of failed requests means nothing.",
             )
         if kind not in allowed:
             raise ConfigurationError(
@@ -229,7 +229,7 @@ def one_environment(candidates: Sequence[Candidate], baselines: Baselines, *, be
     Args:
         candidates: The runs.
         baselines: What is accepted.
-        begins: An environment that has accepted runs already is not one to choose.
+        begins: An environment that already has accepted runs is not one to choose.
 
     Raises:
         ConfigurationError: There are none, there are several environments, or a run was given twice.

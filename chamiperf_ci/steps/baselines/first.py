@@ -66,7 +66,7 @@ def propose_first(
     environment = sources.wanted.environment
     if not environment:
         raise ConfigurationError(
-            "no environment is named", where="--environment", remedy="Name the one whose nights are meant."
+            "no environment is named", where="--environment", remedy="Name the environment of the nights."
         )
     rules = files.read_document(baselines if baselines.exists() else default_baselines(), Baselines, remedy=RESTORE)
     if rules.knows(environment):

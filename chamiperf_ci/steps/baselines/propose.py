@@ -161,7 +161,7 @@ def propose(baselines: Baselines, candidates: Sequence[Candidate], intent: Inten
     refuse_edited(baselines)
     if not intent.reason.strip():
         raise ConfigurationError(
-            "a change of the baseline needs a reason", where="--reason", remedy="Say why, for whoever reads it later."
+            "a change of the baseline needs a reason", where="--reason", remedy="Say why, for later readers."
         )
     one_environment(candidates, baselines)
     groups: dict[str, list[Candidate]] = {}
@@ -238,13 +238,13 @@ def _accept(present: EnvironmentBaseline | None, group: Sequence[Candidate], int
         raise ConfigurationError(
             f"run {twice[0]} is accepted already",
             where=fingerprint_key(group[0].fingerprint),
-            remedy="Leave it out: --runs takes single files, and a range of the history passes over it by itself.",
+            remedy="Leave it out: --runs takes single files, and a range of the history skips it.",
         )
     if len(before) + len(entries) > RUNS_WANTED:
         raise ConfigurationError(
             f"there would be {len(before) + len(entries)} accepted runs; a baseline has up to {RUNS_WANTED}",
             where=fingerprint_key(group[0].fingerprint),
-            remedy="Accept fewer, or put these in the place of the present ones with --replace.",
+            remedy="Accept fewer, or replace the present ones with --replace.",
         )
     return EnvironmentBaseline(fingerprint=group[0].fingerprint, runs=(*before, *entries))
 
@@ -363,16 +363,16 @@ def begin(
     refuse_edited(baselines)
     if not re.fullmatch(r"https?://[^\s/]+\S*", link):
         raise ConfigurationError(
-            f"{link!r} is not an address",
+            f"{link!r} is not a URL",
             where="--link",
-            remedy="Give the page where the work on missed targets is tracked, such as an issue's, with its https://.",
+            remedy="Give the https:// URL of the page that tracks missed targets, such as an issue's.",
         )
     chosen = _newest_five([one for one in candidates if not _rejection_reasons(one)]) or list(candidates)
     one_environment(chosen, baselines, begins=True)
     name = chosen[0].fingerprint.environment
     if baselines.knows(name):
         raise ConfigurationError(
-            f"the environment {name} has accepted runs already",
+            f"the environment {name} already has accepted runs",
             where="--baselines",
             remedy=_add_instead(candidates, name, options),
         )
@@ -393,7 +393,7 @@ def begin(
         raise ConfigurationError(
             f"there is no run to accept: {skipped[-1]}",
             where="--runs, --history, --history-branch",
-            remedy="Mend what it names, and measure again.",
+            remedy="Fix what it names, and measure again.",
         )
     wanted = Intent(act="init", who=who, reason=reason, today=today, overrule=frozenset({Overrule.MISSED_TARGET}))
     proposal = propose(baselines, chosen, wanted)

@@ -84,7 +84,7 @@ def origin_of(run: WorkflowRun) -> str:
             f"run {run.number} ran the code of {run.head_repository or 'a fork that was deleted'}, "
             f"not of {run.repository}",
             where="--from-run",
-            remedy="Accept the runs of a night or of a branch of this repository: a fork's code can make any number.",
+            remedy="Accept the runs of a night or a branch of this repository: a fork's code can produce any number.",
         )
     return (
         f"The numbers are of [run {run.number}]({run.url}): event `{markdown(run.event)}`, head "
@@ -130,7 +130,7 @@ def user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError) as error:
         raise ConfigurationError(
-            "it is not known who accepts the runs", where="--who", remedy="Give your name, since it stands in the file."
+            "nobody is named as accepting the runs", where="--who", remedy="Give your name; the file records it."
         ) from error
 
 

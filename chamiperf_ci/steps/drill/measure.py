@@ -125,9 +125,9 @@ def find_injection(target: Target, scenario: str) -> Injection | str:
                                  remedy=remedy)  # fmt: skip
     if faults.read(Path(state.state_dir)):
         raise ConfigurationError(
-            "faults are set, so it is not what it is without a slow-down",
+            "faults are set on the stack",
             where=where,
-            remedy="Take them away: chamiperf stack fault clear.",
+            remedy="Remove them: chamiperf stack fault clear.",
         )
     service, route = PLACES[scenario]
     return Injection(state, service, route, state.options.service_time_ms)
@@ -215,9 +215,9 @@ class Measuring:
         self._fingerprint = self._fingerprint or run.fingerprint
         if run.fingerprint != self._fingerprint:
             raise InvalidMeasurement(
-                "the stack or the machine is another than when the drill began",
+                "the stack or the machine has changed since the drill began",
                 where=f"run {run.run_id}",
-                remedy="Leave both alone during a drill, and start it again.",
+                remedy="Do not change either during a drill; start it again.",
             )
         self.say(f"  {describe(run)}")
         return run

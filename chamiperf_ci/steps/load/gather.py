@@ -61,7 +61,7 @@ def read_shards(paths: Iterable[Path]) -> list[ShardRun]:
     files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*.shard-*.json")))]
     if not files:
         raise ConfigurationError(
-            "no shard has left a file",
+            "there are no shard files",
             where=", ".join(map(str, paths)),
             remedy="Give the files that `chamiperf load --shard 2/3` writes into shards/, or their folder.",
         )
@@ -73,7 +73,7 @@ def read_shards(paths: Iterable[Path]) -> list[ShardRun]:
             raise ConfigurationError(
                 f"{shard.name} of {shard.run.scenario} is there twice",
                 where=f"{found[key][0]} and {file}",
-                remedy="Take one of the two away.",
+                remedy="Remove one of the two.",
             )
         found[key] = (file, shard)
     return [shard for _, shard in found.values()]

@@ -468,7 +468,7 @@ def _look_before(job: Job, plan: Plan, clients: Clients) -> tuple[Environment, c
         raise StackUnreachable(
             f"the stack does not say within {_BEFORE_S:.0f} s what it is",
             where=", ".join(filter(None, map(client.target.url, plan.services))),
-            remedy="See the services' logs.",
+            remedy="Read the services' logs.",
         )
     return found
 

@@ -142,7 +142,7 @@ def require_seeded(client: Chamicore, seed: Seed, stack_kind: StackKind) -> None
             remedy=remedy,
         )
     if not seed.complete:
-        raise ConfigurationError("seeding did not come to its end", where=f"run id {seed.run_id}", remedy=remedy)
+        raise ConfigurationError("seeding did not finish", where=f"run id {seed.run_id}", remedy=remedy)
     if target.url(Service.SMD) is None:
         return
     shape = client.dialect.objects["component"]

@@ -219,7 +219,7 @@ def _read(script: str, outcome: K6Outcome, k6: K6Binary) -> Driven:
             where=str(k6.path),
             remedy="See what the service answers to the line of the script that is named."
             if outcome.thrown
-            else "Run the same command again: it goes on where it stopped.",
+            else "Run the same command again: it continues where it stopped.",
         )
     order = outcome.order
     if order is None and outcome.ending is Ending.STOPPED:

@@ -18,7 +18,7 @@ from chamiperf_ci.steps.seed import inventory
 from chamiperf_ci.steps.seed.drive import Driven, Driver, Stretch
 from chamiperf_ci.steps.seed.inventory import Inventory, in_words, take, verify
 
-_AGAIN: Final = "Run the same command again: it goes on where it stopped. Or take the nodes away with --remove."
+_AGAIN: Final = "Run the same command again: it continues where it stopped. Or take the nodes away with --remove."
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def _refuse_neighbours(target: Target, others: Inventory, wish: Wish, counts: Ma
     raise ConfigurationError(
         f"the stack holds objects that are not this run's: {in_words(counts)}",
         where=f"target {target.environment}",
-        remedy=f"Give --shared-stack if they are to stay beside ours.{orphans}",
+        remedy=f"Give --shared-stack to keep them.{orphans}",
     )
 
 
@@ -233,11 +233,11 @@ def _refuse_mismatch(earlier: Seed, target: Target, ours: Inventory, wish: Wish,
         raise ConfigurationError(
             f"the nodes of run {earlier.run_id} have addresses of {earlier.network}, not of {target.network}",
             where=str(path),
-            remedy="Give the same --network, or take them away first: chamiperf seed --remove.",
+            remedy="Give the same --network, or remove them first: chamiperf seed --remove.",
         )
     if ours.highest() >= wish.nodes:
         raise ConfigurationError(
             f"run {earlier.run_id} has more nodes than {wish.nodes:,}: up to index {ours.highest():,}",
             where=str(path),
-            remedy="Give a higher --nodes, or take them away first: chamiperf seed --remove.",
+            remedy="Give a higher --nodes, or remove them first: chamiperf seed --remove.",
         )

@@ -128,9 +128,7 @@ def test_what_was_overruled_stands_in_the_file(kind):
 def test_an_endpoint_that_fails_is_refused_whatever_is_overruled():
     wanted = replace(WANTED, overrule=frozenset(Overrule) - {Overrule.FAILING})
     for failing in (made_run(1, failed=6_000_000), made_run(1, failed=70_000)):
-        with pytest.raises(
-            ConfigurationError, match=r"requests of bootscript failed; at most 1 % may.*Mend what fails"
-        ):
+        with pytest.raises(ConfigurationError, match=r"requests of bootscript failed; at most 1 % may.*Fix what fails"):
             propose(EMPTY, [failing], wanted)
 
 

@@ -33,7 +33,7 @@ def test_without_suspects_nothing_is_chosen():
 @pytest.mark.parametrize(
     ("changes", "asked", "why"),
     [
-        ({"stage": "confirmed"}, (), "no third round"),
+        ({"stage": "confirmed"}, (), "confirmed once"),
         ({"gate": "adr"}, (), "nothing to confirm"),
         ({}, ("boot_strom",), "has no scenario 'boot_strom'"),
     ],

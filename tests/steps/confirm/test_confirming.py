@@ -156,7 +156,7 @@ def test_comparing_again_after_confirming_gives_the_same_bytes(first_look):
 
 def test_there_is_no_third_round(first_look):
     confirm(asking(first_look), Loads(1.0))
-    with pytest.raises(ConfigurationError, match="no third round"):
+    with pytest.raises(ConfigurationError, match="confirmed once"):
         confirm(asking(first_look), Loads(1.0))
 
 
@@ -336,7 +336,7 @@ def test_a_deployment_gets_no_credential_but_the_variables_that_were_named(first
     ("text", "error", "why"),
     [
         pytest.param("exit 3", InvalidMeasurement, "failed: exit code 3", id="it fails"),
-        pytest.param("sleep 5", InvalidMeasurement, "not there after 0.1 s", id="it hangs"),
+        pytest.param("sleep 5", InvalidMeasurement, "not ready after 0.1 s", id="it hangs"),
     ],
 )
 def test_a_deployment_that_does_not_come_up_leaves_nothing_to_measure(tmp_path, text, error, why):

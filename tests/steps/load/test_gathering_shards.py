@@ -166,5 +166,5 @@ def test_a_shard_that_is_given_twice_is_refused_with_both_files(tmp_path):
 
 
 def test_a_folder_without_shards_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="no shard has left a file"):
+    with pytest.raises(ConfigurationError, match="there are no shard files"):
         read_shards([tmp_path])
