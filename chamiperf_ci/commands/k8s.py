@@ -9,7 +9,7 @@ import click
 
 from chamiperf_ci.cli import run as run_command
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import DURATION, Printed, json_option, out_option, target_options
+from chamiperf_ci.options import DURATION, Printed, in_groups, json_option, out_option, target_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,13 @@ def render(printed: Printed, **options: Any) -> ExitCode:  # noqa: ANN401 - clic
     return ExitCode.OK
 
 
-@k8s.command()
+def _forget_older(*, out: Path, scenario: str | None) -> None:
+    from chamiperf_ci.steps.load.request import forget  # noqa: PLC0415 - keeps `--help` fast
+
+    forget(out, [scenario or ""])
+
+
+@k8s.command(cls=in_groups({}, first=_forget_older, reads=("out", "scenario")))
 @_load_options
 @_cluster_options
 @click.option(

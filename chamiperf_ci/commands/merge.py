@@ -7,10 +7,17 @@ import click
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import Printed, json_option, out_option
+from chamiperf_ci.options import Printed, in_groups, json_option, out_option
 
 
-@click.command
+def _forget_older(*, out: Path, paths: tuple[Path, ...] | None) -> None:
+    from chamiperf_ci.steps.load.gather import forget_older  # noqa: PLC0415 - keeps `merge --help` fast
+
+    # What was mistyped stands among them.
+    forget_older(out, list(filter(Path.exists, paths or ())) or [out / "shards"])
+
+
+@click.command(cls=in_groups({}, first=_forget_older, reads=("out", "paths")))
 @out_option
 @json_option(what="the runs as JSON")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))

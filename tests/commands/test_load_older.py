@@ -116,3 +116,27 @@ def test_a_name_with_a_path_in_it_removes_nothing_elsewhere(runs):
     (runs.parent / "boot_storm.json").write_text("of nobody's", encoding="utf-8")
     assert load("--scenario", "../boot_storm") == 2
     assert (runs.parent / "boot_storm.json").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--no-such"], ["shards", "--json"], ["shards", "nothing"], []])
+def test_a_merge_that_is_refused_leaves_no_older_run_of_what_was_to_be_merged(arguments, runs):
+    for folder in (Path("shards"), runs.parent / "shards"):
+        share = shard_file(folder.parent, "boot_storm", 0, 2)
+        share.parent.mkdir(exist_ok=True)
+        share.write_text("half a share", encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        run(cli, ["merge", *arguments], prog_name="chamiperf")
+    assert (ended.value.code, left(runs)) == (2, [KEPT])
+
+
+def test_a_merge_of_nothing_says_nothing_of_any_scenario(runs):
+    with pytest.raises(SystemExit) as ended:
+        run(cli, ["merge"], prog_name="chamiperf")
+    assert (ended.value.code, left(runs)) == (2, ["boot_storm", "boot_storm.repeat-1", KEPT])
+
+
+@pytest.mark.parametrize("wrong", [["--runners", "x"], ["--name", "N N"], []])
+def test_a_load_on_a_cluster_that_is_refused_leaves_no_older_run(wrong, runs):
+    with pytest.raises(SystemExit) as ended:
+        run(cli, ["k8s", "run", *wrong], prog_name="chamiperf")
+    assert (ended.value.code, left(runs)) == (2, [KEPT])

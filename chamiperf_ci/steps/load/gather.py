@@ -16,10 +16,11 @@ from chamiperf_ci.models.run import GeneratorHealth, ObjectCount, Run, RunProble
 from chamiperf_ci.models.shard import ShardRun, shard_name
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load import merging, validity
+from chamiperf_ci.steps.load.request import forget
 from chamiperf_ci.steps.load.scenario import phase_outcomes, series_of
 from chamiperf_ci.steps.load.shards import CLOCK_OFF_S
 from chamiperf_ci.steps.load.validity import MOST_SAMPLES
-from chamiperf_ci.steps.load.volume import planned_arrivals
+from chamiperf_ci.steps.load.volume import in_order, planned_arrivals
 
 _LATE_SHARE = 0.1
 """Of a window: a shard that begins later than that has put its requests into the wrong ones."""
@@ -58,7 +59,7 @@ def read_shards(paths: Iterable[Path]) -> list[ShardRun]:
     Raises:
         ConfigurationError: A path is not there or no shard, there is none at all, or one is there twice.
     """
-    files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*.shard-*.json")))]
+    files = _files(paths)
     if not files:
         raise ConfigurationError(
             "there are no shard files",
@@ -77,6 +78,19 @@ def read_shards(paths: Iterable[Path]) -> list[ShardRun]:
             )
         found[key] = (file, shard)
     return [shard for _, shard in found.values()]
+
+
+def forget_older(out: Path, paths: Iterable[Path]) -> None:
+    """Remove the older runs of the scenarios that shards are named after, so that a refusal leaves none to be judged.
+
+    Raises:
+        ConfigurationError: One cannot be removed.
+    """
+    forget(out, in_order(file.name.partition(".")[0] for file in _files(paths)))
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    return [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*.shard-*.json")))]
 
 
 def by_scenario(shards: Sequence[ShardRun]) -> Iterator[tuple[str, list[ShardRun]]]:
