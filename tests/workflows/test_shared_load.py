@@ -100,31 +100,6 @@ def test_a_job_that_never_starts_is_named_and_the_others_wait_no_longer_than_the
     assert ran.steps["Take the nodes away again"] == ran.steps["Give the lock back"] == "success"
 
 
-def test_a_job_that_dies_under_load_is_named(shared):
-    def kill_the_second(act):
-        """Kill `load --shard 2/3` and its k6 once k6 runs."""
-        for _ in range(3000):
-            for process in psutil.Process(act.pid).children(recursive=True):
-                try:
-                    command = process.cmdline()
-                    found = "--shard" in command and "2/3" in command and process.children()
-                except psutil.Error:
-                    continue
-                if found and any("k6" in child.name() for child in found):
-                    time.sleep(8)
-                    for each in (process, *found):
-                        each.kill()
-                    return
-            time.sleep(0.1)
-
-    ran = shared(meanwhile=kill_the_second)
-    run, files = merged(ran)
-    assert files == ["boot_storm.shard-1-of-3.json", "boot_storm.shard-3-of-3.json"]
-    assert missing(run) == ["shard 2 of 3 is missing: it left no file"]
-    assert sum(each.requests for each in run.traffic) > 0
-    assert "Exit code 3." in ran.summaries["measure"]
-
-
 SHARE = "          args: --shard"
 LONGER = "          sustained: ${{ matrix.shard == 3 && '20s' || inputs.sustained }}\n"
 PLANNED = (
@@ -132,9 +107,33 @@ PLANNED = (
 )
 
 
-def test_a_job_of_another_plan_is_named(shared):
-    ran = shared({PLANNED + SHARE: LONGER + SHARE})
+def kill_the_second(act):
+    """Kill `load --shard 2/3` and its k6 once k6 runs, as a machine that dies."""
+    for _ in range(3000):
+        for process in psutil.Process(act.pid).children(recursive=True):
+            try:
+                command = process.cmdline()
+                found = "--shard" in command and "2/3" in command and process.children()
+                k6s = [child for child in found or () if "run" in child.cmdline() and child.name() == "k6"]
+            except psutil.Error:
+                continue
+            if any("probe.js" not in " ".join(child.cmdline()) for child in k6s):
+                time.sleep(8)
+                for each in (process, *k6s):
+                    each.kill()
+                return
+        time.sleep(0.1)
+
+
+def test_a_job_that_dies_and_one_of_another_plan_are_named(shared):
+    ran = shared({PLANNED + SHARE: LONGER + SHARE}, meanwhile=kill_the_second)
     run, files = merged(ran)
-    assert len(files) == SHARDS
-    assert [text.partition(":")[0] for text in missing(run)] == ["shard 3 of 3 is of another plan"]
+    assert files == ["boot_storm.shard-1-of-3.json", "boot_storm.shard-3-of-3.json"]
+    assert [text.partition(":")[0] for text in missing(run)] == [
+        "shard 2 of 3 is missing",
+        "shard 3 of 3 is of another plan",
+    ]
+    # Of the first alone: nothing is scaled up.
+    assert 0 < sum(each.requests for each in run.traffic) < SHARDS * 30 / 0.1 * 8
     assert "Exit code 3." in ran.summaries["measure"]
+    assert ran.steps["Take the nodes away again"] == ran.steps["Give the lock back"] == "success"
