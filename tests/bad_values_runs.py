@@ -24,7 +24,7 @@ def in_process(numbers, folder, monkeypatch):
     """Cases that ended in something else than a message and a code, as texts; prints the sums."""
     monkeypatch.chdir(folder)
     # Nobody waits between two tries.
-    monkeypatch.setattr("chamiperf_ci.adapters.chamicore.random.uniform", lambda *_: 0.0)
+    monkeypatch.setattr("chamiperf_ci.adapters.bounds.random.uniform", lambda *_: 0.0)
     found, codes, longest_s = [], collections.Counter(), 0.0
     for number in numbers:
         arguments = bad_command(drawn(number), folder)
