@@ -153,7 +153,7 @@ def cells(plan: Plan) -> tuple[str, ...]:
 def duration(seconds: float) -> str:
     """A duration for people, such as `8.5 s`, `2 min 50 s` or `5 h 30 min`."""
     if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:g} s"
+        return f"{round(seconds, 1):g} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     parts = ((hours, "h"), (minutes, "min"), (0 if hours else rest, "s"))

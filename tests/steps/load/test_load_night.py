@@ -68,7 +68,15 @@ def test_only_what_the_stack_lacks_is_not_possible_because_that_costs_nothing(er
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        *((3.0, "3 s"), (8.5, "8.5 s"), (59, "59 s"), (60, "1 min"), (170, "2 min 50 s"), (200.4, "3 min 20 s")),
+        *(
+            (3.0, "3 s"),
+            (8.5, "8.5 s"),
+            (35.94, "35.9 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (170, "2 min 50 s"),
+            (200.4, "3 min 20 s"),
+        ),
         *((3_601, "1 h"), (3_900, "1 h 5 min"), (19_800, "5 h 30 min")),
     ],
 )
