@@ -55,7 +55,7 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, room: int
     from tabulate import tabulate  # noqa: PLC0415 - as above
 
     room = width() if room is None else room
-    cells = [[_UNIT.sub(_NO_BREAK, plain(str(row[place]))) for row in rows] for place in range(len(columns))]
+    cells = [[with_units(plain(str(row[place]))) for row in rows] for place in range(len(columns))]
     kept = [(column, each) for column, each in zip(columns, cells, strict=True) if column.header or any(each)]
     left_out: list[str] = []
     limits = [_natural(*each) for each in kept]
@@ -84,12 +84,18 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, room: int
     return "\n".join(line.rstrip() for line in text.replace(_NO_BREAK, " ").split("\n")) + note
 
 
+def with_units(text: str, blank: str = _NO_BREAK) -> str:
+    """Return the text with another blank between a number and its unit, at which no line is parted."""
+    return _UNIT.sub(blank, text)
+
+
 def in_lines(text: str, room: int | None) -> str:
     """Return each line of the text in lines of at most `room` characters, parted between words; None: as it is."""
     if room is None:
         return text
     wrapper = TextWrapper(room, break_long_words=False, break_on_hyphens=False)
-    return "\n".join(line if len(line) <= room else wrapper.fill(line) for line in text.split("\n"))
+    lines = (line if len(line) <= room else wrapper.fill(with_units(line)) for line in text.split("\n"))
+    return "\n".join(lines).replace(_NO_BREAK, " ")
 
 
 def shortened(name: str, room: int) -> str:

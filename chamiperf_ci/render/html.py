@@ -142,13 +142,14 @@ def page(verdict: Verdict, sides: Sides | None = None, *, context: Context, larg
 
 
 def _page(verdict: Verdict, sides: Sides, context: Context, room: _Room) -> str:
+    found = headline.headline(verdict)
     numbered = sorted(enumerate(verdict.rows), key=lambda found: _weight(found[1]))
     shown = numbered[: room.rows]
     pictures = _Pictures(room)
     split = pictures.split(sides) if sides.splits else None
     return html_page(
         "report.html.j2",
-        f"chamiperf: {verdict.environment}: {verdict.outcome.word}",
+        f"{found.icon} chamiperf: {sentence_in_plain_text(found.title)} ({verdict.environment})",
         producer=verdict.producer,
         sentence=headline.night_sentence(verdict),
         thinned=room is not _ROOMS[0],
@@ -175,7 +176,7 @@ def _page(verdict: Verdict, sides: Sides, context: Context, room: _Room) -> str:
         circumstances=night.circumstances(verdict),
         words=[(Link(word, context.card_url(word)), meaning) for word, meaning in night.words(verdict)],
         headers=_HEADERS,
-        rows=[_row(number, row, context) for number, row in shown],
+        rows=[_row(number, row, context, several=len(verdict.scenarios) > 1) for number, row in shown],
         rows_left=len(numbered) - len(shown),
         links=night.links(context),
         drawn=pictures.drawn,
@@ -193,7 +194,7 @@ _HEADERS = (
 )
 
 
-def _row(number: int, row: Row, context: Context) -> dict[str, object]:
+def _row(number: int, row: Row, context: Context, *, several: bool) -> dict[str, object]:
     """A line of the table of all figures, with what its columns are sorted by."""
     icon, word, card = night.signs(row)
     baseline, now, change = night.figures(row)
@@ -201,7 +202,7 @@ def _row(number: int, row: Row, context: Context) -> dict[str, object]:
         "number": number,
         "icon": icon,
         "word": Link(word, context.card_url(card)),
-        "name": data(row.key.text),
+        "name": data(night.name(row, several=several)),
         "cells": [
             (_sort_key(row.baseline), baseline),
             (_sort_key(row.current), now),

@@ -214,7 +214,7 @@ def signs(row: Row) -> tuple[str, str, str]:
         (headline.is_inconclusive(row) and row.suspect, "🟠", "not confirmed", str(row.reason)),
         (headline.is_not_judged(row) and row.forgiven, "🔵", "without a baseline yet", str(row.reason)),
         (headline.is_not_judged(row), "⚪", "not judged", str(row.reason)),
-        (headline.is_inconclusive(row), "🟡", "open", str(row.reason)),
+        (headline.is_inconclusive(row), "🟡", "not decided", str(row.reason)),
         (headline.is_improved(row), "🟢", "better", str(row.reason)),
         (row.compared, "🟢", "unchanged", str(row.reason)),
     )

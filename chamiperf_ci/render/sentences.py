@@ -256,8 +256,8 @@ def _drift(row: Row) -> str:
     began = "".join(f" {fact_sentence(note)}" for note in row.notes if note.word is FactWord.DRIFT_BEGAN)
     if row.change is None:
         return began.strip()
-    slowly = f"{numbers.estimate(row, row.change, tenths=True)} over the last 7 nights"
-    return f"{slowly} ({numbers.interval(row, row.change, tenths=True)}): a slow drift.{began}"
+    slowly = f"{numbers.estimate(row, row.change)} over the last 7 nights"
+    return f"{slowly} ({numbers.interval(row, row.change)}): a slow drift.{began}"
 
 
 def _counts(row: Row) -> str:
@@ -326,7 +326,7 @@ def _because(row: Row) -> str:
 
 
 def _sure(row: Row, change: Change) -> str:
-    return f"{numbers.estimate(row, change, tenths=True)} (95 %: {numbers.interval(row, change, tenths=True)})"
+    return f"{numbers.estimate(row, change)} (95 %: {numbers.interval(row, change)})"
 
 
 def _plain(row: Row, change: Change) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from chamiperf_ci.models.verdict import Row, Verdict
 from chamiperf_ci.render import escaping, headline, night
-from chamiperf_ci.render.columns import NARROWEST, WIDEST, shortened
+from chamiperf_ci.render.columns import NARROWEST, WIDEST, shortened, with_units
 from chamiperf_ci.render.escaping import data
 from chamiperf_ci.render.facts import fact_sentence
 from chamiperf_ci.render.numbers import Context
@@ -30,6 +30,8 @@ _MOST_STATEMENTS = 3
 _LONGEST_SENTENCE = 18
 _LONGEST_FIGURE = 24
 _GAP = 2
+_HELD = "\ue002"
+"""Stands for a blank between a number and its unit while lines are parted: rich parts at a no-break space as well."""
 _COLORS = {"🔴": "red", "🟠": "yellow", "🟡": "yellow", "🟣": "magenta", "🔵": "blue", "🟢": "green"}
 _ALL = "--all"
 
@@ -169,7 +171,8 @@ def _wrapped(line: str, width: int, console: "Console") -> list[str]:
     """The line in pieces of at most `width` cells, parted between words; only a longer word is parted inside."""
     from rich.text import Text  # noqa: PLC0415 - on use, as above
 
-    return [piece.plain.rstrip() for piece in Text(line).wrap(console, width, overflow="fold")]
+    pieces = Text(with_units(line, _HELD)).wrap(console, width, overflow="fold")
+    return [piece.plain.rstrip().replace(_HELD, " ") for piece in pieces]
 
 
 def _on_one_line(line: str, console: "Console") -> str:

@@ -20,8 +20,7 @@ def test_the_lines_of_a_night_come_worst_first():
 
 def test_a_line_says_which_row_and_what_was_seen():
     assert notes(made_verdict((made_row(),)))[0].message == (
-        "boot_storm / bootscript p99: 20.7 % slower (95 %: 8.2 to 34.7 %), seen in all 3 runs; may exceed "
-        "the 20 % limit."
+        "boot_storm / bootscript p99: 21 % slower (95 %: 8 to 35 %), seen in all 3 runs; may exceed the 20 % limit."
     )
 
 

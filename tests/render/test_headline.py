@@ -213,7 +213,7 @@ CASES = [
         (made_row(RowVerdict.INCONCLUSIVE, RowReason.DRIFT, metric="p99 drift", compared=False),),
         ONE,
         (
-            "Boot script p99: 20.7 % slower over the last 7 nights (8.2 to 34.7 %): a slow drift. "
+            "Boot script p99: 21 % slower over the last 7 nights (8 to 35 %): a slow drift. "
             "Nothing regressed tonight. Find what changed since then, or accept the new level."
         ),
     ),

@@ -91,7 +91,7 @@ def test_the_table_sorts_and_filters(opened):
     assert tab.locator(now).first.inner_text().startswith("3.00")
     tab.get_by_role("button", name="now", exact=True).click()
     assert tab.locator(now).first.inner_text().startswith("99.0")
-    tab.get_by_label("Filter").fill("open metadata")
+    tab.get_by_label("Filter").fill("decided metadata")
     assert tab.locator(now).count() == 1
     assert tab.locator("#shown").inner_text() == "1 of 4"
 

@@ -13,7 +13,7 @@ SENTENCES = [
     (
         RowReason.SLOWER_IN_ALL_RUNS,
         {},
-        "20.7 % slower (95 %: 8.2 to 34.7 %), seen in all 3 runs; may exceed the 20 % limit.",
+        "21 % slower (95 %: 8 to 35 %), seen in all 3 runs; may exceed the 20 % limit.",
     ),
     (
         RowReason.SLOWER_IN_PAIRS,
@@ -22,12 +22,12 @@ SENTENCES = [
             "baseline_values": (80.0, 95.0, 82.0, 79.0, 84.0),
             "current_values": (97.0, 113.0, 100.0, 96.0, 80.0),
         },
-        ("20.7 % slower (95 %: 8.2 to 34.7 %), seen in 4 of 5 pairs measured side by side; may exceed the 20 % limit."),
+        ("21 % slower (95 %: 8 to 35 %), seen in 4 of 5 pairs measured side by side; may exceed the 20 % limit."),
     ),
     (
         RowReason.SLOWER_THAN_HALF_AGAIN,
         {"baseline_runs": 1, "change": made_change(1.0, 0.171, 2.415)},
-        "100.0 % slower (95 %: 17.1 to 241.5 %), each of 3 runs at least half again as bad as the accepted run.",
+        "100 % slower (95 %: 17 to 242 %), each of 3 runs at least half again as bad as the accepted run.",
     ),
     (
         RowReason.MORE_STALLED_WINDOWS,
@@ -42,18 +42,18 @@ SENTENCES = [
     (
         RowReason.FASTER,
         {"change": made_change(-0.3, -0.4, -0.2)},
-        "30.0 % faster (95 %: 20.0 to 40.0 %), in all 3 runs.",
+        "30 % faster (95 %: 20 to 40 %), in all 3 runs.",
     ),
     (
         RowReason.ONE_RUN,
         {"change": made_change(-0.3, -0.4, -0.2), **ONE},
-        "30.0 % faster (95 %: 20.0 to 40.0 %), in one run.",
+        "30 % faster (95 %: 20 to 40 %), in one run.",
     ),
     (RowReason.WITHIN_TOLERANCE, {"change": WIDE}, "1 % slower (12 % faster to 17 % slower): within 20 %."),
     (
         RowReason.SLOWER_WITHIN_TOLERANCE,
         {"change": made_change(0.08, 0.02, 0.15)},
-        "8.0 % slower (95 %: 2.0 to 15.0 %): slower, within tolerance (20 %).",
+        "8 % slower (95 %: 2 to 15 %): slower, within tolerance (20 %).",
     ),
     (
         RowReason.SUSPECT_NOT_REPEATED,
@@ -82,7 +82,7 @@ SENTENCES = [
     (
         RowReason.DRIFT,
         {"notes": (Fact(word=FactWord.DRIFT_BEGAN, values={"night": "2026-03-11", "builds_known": 0}),)},
-        "20.7 % slower over the last 7 nights (8.2 to 34.7 %): a slow drift. It began about the night of 2026-03-11.",
+        "21 % slower over the last 7 nights (8 to 35 %): a slow drift. It began about the night of 2026-03-11.",
     ),
     (
         RowReason.NOT_MEASURED,

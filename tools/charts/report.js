@@ -27,6 +27,7 @@ const CONFIG = {
 const SAID = { field: "said", type: "nominal" };
 const SIDES = { domain: ["before", "now"], range: ["var(--accepted)", "var(--now)"] };
 const DASHES = [[1, 0], [6, 3], [2, 2], [10, 3, 2, 3], [12, 4], [1, 4]];
+const DATES = { hours: "%H:%M", day: "%-d %b", date: "%-d %b", week: "%-d %b", month: "%-d %b", quarter: "%-d %b", year: "%Y" };
 const NUMBERS = { format: "~s", tickCount: 5 };
 
 const SHOWN = {
@@ -73,7 +74,7 @@ const SHOWN = {
 
   history(data) {
     const x = data.dated
-      ? { field: "at", type: "temporal", scale: { type: "utc", padding: 12 }, title: "UTC", axis: { grid: false, labelFlush: true } }
+      ? { field: "at", type: "temporal", scale: { type: "utc", padding: 12 }, title: "UTC", axis: { grid: false, labelFlush: true, format: DATES } }
       : { field: "place", type: "quantitative", title: "in the order of their measurement", scale: { padding: 12 }, axis: { grid: false, labels: false, ticks: false } };
     const kinds = ["night before", "accepted", "now"];
     return {
