@@ -15,14 +15,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import click
 from pydantic import SecretStr
 
 from chamiperf_ci.adapters.files import check_secret, read_secret, require_writable
 from chamiperf_ci.adapters.history import BranchHistory, FolderHistory
-from chamiperf_ci.errors import ToolkitError
+from chamiperf_ci.errors import ConfigurationError, ToolkitError
 from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.target import (
     SECRET_FILES,
@@ -35,6 +35,9 @@ from chamiperf_ci.models.target import (
     setting,
 )
 from chamiperf_ci.models.vocabulary import FailOn
+
+if TYPE_CHECKING:
+    from chamiperf_ci.adapters.github.api import Api
 
 Command = Callable[..., Any]
 """A click command, or the function that becomes one."""
@@ -467,6 +470,24 @@ def _secret(kind: CredentialKind, file: Path | None) -> SecretStr | None:
     variable = _SECRET_VARIABLES[kind]
     value = os.environ.get(variable, "")
     return check_secret(value, where=variable) if value else None
+
+
+def github(to_do: str, remedy: str = "Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step.") -> "Api":
+    """GitHub's API, with the token and at the address that the job's variables say.
+
+    Args:
+        to_do: What the token is wanted for, such as `to comment with`.
+        remedy: Where there is no token.
+
+    Raises:
+        ConfigurationError: There is no token, or it or the address cannot be used.
+    """
+    from chamiperf_ci.adapters.github.api import connect  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+    token = os.environ.get("GITHUB_TOKEN", "").strip()
+    if not token:
+        raise ConfigurationError(f"there is no token {to_do}", where="GITHUB_TOKEN", remedy=remedy)
+    return connect(token, api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com")
 
 
 def in_groups(

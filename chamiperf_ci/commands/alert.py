@@ -12,7 +12,7 @@ from chamiperf_ci.adapters import actions
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
-from chamiperf_ci.options import PERIOD, Printed, history_options, json_option, out_option
+from chamiperf_ci.options import PERIOD, Printed, github, history_options, json_option, out_option
 
 _WEBHOOK = "CHAMIPERF_ALERT_WEBHOOK"
 _HEARTBEAT = "CHAMIPERF_HEARTBEAT_URL"
@@ -76,7 +76,7 @@ def alert(
     Exit codes: 0 told, or nothing to tell, whatever the verdict; 2 usage; 4 an alert could not be delivered.
     """
     from chamiperf_ci.adapters.actions import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.adapters.github.api import connect, repository_named  # noqa: PLC0415
+    from chamiperf_ci.adapters.github.api import repository_named  # noqa: PLC0415
     from chamiperf_ci.adapters.webhook import Webhook  # noqa: PLC0415
     from chamiperf_ci.render.alerts import summary  # noqa: PLC0415
     from chamiperf_ci.steps.alerts import decide  # noqa: PLC0415
@@ -97,8 +97,7 @@ def alert(
     tracker = None
     if token:
         repository = repository_named(repository)
-        api = connect(token, api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com")
-        tracker = decide.Tracker(api, repository, label, author)
+        tracker = decide.Tracker(github("to alert with"), repository, label, author)
     channels = decide.Channels(
         say=lambda text: click.echo(f"{'would do: ' if dry_run else ''}{actions.harmless(text)}", err=True),
         tracker=tracker,

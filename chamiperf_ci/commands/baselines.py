@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from chamiperf_ci.cli import run
-from chamiperf_ci.errors import ConfigurationError, ExitCode
-from chamiperf_ci.options import Printed, json_option, source_options
+from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import Printed, github, json_option, source_options
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -105,7 +105,7 @@ def propose_first(
     For the end of a night. It is opened once, and merged by a person. The token is read from GITHUB_TOKEN.
     """
     from chamiperf_ci.adapters import actions  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.adapters.github.api import connect, repository_named  # noqa: PLC0415
+    from chamiperf_ci.adapters.github.api import repository_named  # noqa: PLC0415
     from chamiperf_ci.steps.baselines.first import propose_first as propose  # noqa: PLC0415
     from chamiperf_ci.steps.baselines.update import Destination, user_name  # noqa: PLC0415
 
@@ -118,7 +118,7 @@ def propose_first(
         sources,
         baselines,
         Destination(repository, "", "", str(baselines), link),
-        connect(_token(), api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com"),
+        github("to open a pull request with"),
         who=who or user_name(),
         today=datetime.now(UTC).date(),
     )
@@ -127,16 +127,6 @@ def propose_first(
     actions.append_summary(f"### First baseline\n\n{done.sentence}\n\n{done.text}")
     actions.publish({"pull-request": done.opened.number if done.opened else ""})
     return ExitCode.OK
-
-
-def _token() -> str:
-    if token := os.environ.get("GITHUB_TOKEN", "").strip():
-        return token
-    raise ConfigurationError(
-        "there is no token to open a pull request with",
-        where="GITHUB_TOKEN",
-        remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step.",
-    )
 
 
 @baselines.command("format")

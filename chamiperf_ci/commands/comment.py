@@ -1,6 +1,5 @@
 """`chamiperf comment`: post a verdict as one sticky comment on its pull request."""
 
-import os
 from functools import partial
 from pathlib import Path
 
@@ -8,8 +7,8 @@ import click
 
 from chamiperf_ci.adapters import actions
 from chamiperf_ci.cli import run
-from chamiperf_ci.errors import ConfigurationError, ExitCode
-from chamiperf_ci.options import Printed, json_option, out_option
+from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import Printed, github, json_option, out_option
 
 
 @click.command()
@@ -92,7 +91,7 @@ def comment(
     Exit codes: 0 posted, or said why not; 2 usage, or an artifact that is no verdict; 4 GitHub does not answer.
     """
     from chamiperf_ci.adapters.actions import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.adapters.github.api import connect, repository_named  # noqa: PLC0415
+    from chamiperf_ci.adapters.github.api import repository_named  # noqa: PLC0415
     from chamiperf_ci.adapters.github.comments import marker  # noqa: PLC0415
     from chamiperf_ci.steps import comment as step  # noqa: PLC0415
 
@@ -100,7 +99,12 @@ def comment(
     event = read_event()
     repository = repository_named(repository or event.repository)
     poster = step.Poster(
-        api=connect(_token(), api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com"),
+        api=github(
+            "to comment with",
+            "Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step, and `pull-requests: write` under "
+            "`permissions:` of the job, beside all else that it needs (`contents: read` for a checkout): permissions "
+            "that are not named are removed. On a laptop `export GITHUB_TOKEN=...`.",
+        ),
         repository=repository,
         key=comment_key,
         author=author,
@@ -133,18 +137,6 @@ def comment(
         }
     )
     return ExitCode.OK
-
-
-def _token() -> str:
-    if token := os.environ.get("GITHUB_TOKEN", "").strip():
-        return token
-    raise ConfigurationError(
-        "there is no token to comment with",
-        where="GITHUB_TOKEN",
-        remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step, and `pull-requests: write` under "
-        "`permissions:` of the job, beside all else that it needs (`contents: read` for a checkout): permissions that "
-        "are not named are removed. On a laptop `export GITHUB_TOKEN=...`.",
-    )
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from chamiperf_ci.cli import run
-from chamiperf_ci.errors import ConfigurationError, ExitCode
-from chamiperf_ci.options import Printed, json_option, source_options
+from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.options import Printed, github, json_option, source_options
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _OVERRULE = ("invalid", "incomplete", "kind", "fault", "fingerprint", "missed-target")
@@ -139,14 +139,17 @@ def pull_request(
     The token is read from GITHUB_TOKEN: an App's, so that checks start on the pull request, else the job's own.
     """
     from chamiperf_ci.adapters import actions  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.adapters.github.api import connect, repository_named  # noqa: PLC0415
+    from chamiperf_ci.adapters.github.api import repository_named  # noqa: PLC0415
     from chamiperf_ci.adapters.github.repository import run_of  # noqa: PLC0415
     from chamiperf_ci.steps.baselines import update  # noqa: PLC0415
 
     repository = repository_named(repository)
     api = None
     if not dry_run or from_run is not None:
-        api = connect(_token(), api_url=os.environ.get("GITHUB_API_URL") or "https://api.github.com")
+        api = github(
+            "to open a pull request with",
+            "Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step, or an App's token.",
+        )
     # Asked before anything is read of what that run left: GitHub says whose code it ran, its artifacts do not.
     origin = "" if api is None or from_run is None else update.origin_of(run_of(api, repository, from_run))
     url = update.open_pull_request(
@@ -159,16 +162,6 @@ def pull_request(
     printed.hand_over({"url": url})
     actions.publish({"pull-request": url.rpartition("/")[2], "pull-request-url": url})
     return ExitCode.OK
-
-
-def _token() -> str:
-    if token := os.environ.get("GITHUB_TOKEN", "").strip():
-        return token
-    raise ConfigurationError(
-        "there is no token to open a pull request with",
-        where="GITHUB_TOKEN",
-        remedy="Put `GITHUB_TOKEN: ${{ github.token }}` under `env:` of the step, or an App's token.",
-    )
 
 
 def _link(repository: str) -> str:
