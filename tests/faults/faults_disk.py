@@ -1,9 +1,12 @@
 """A disk that is full, a folder that cannot be written, a clock that jumps."""
 
+import os
 import time
 
 from fault import Theme
 from faults_stack import JUDGED
+
+from chamiperf_ci.adapters import bounds
 
 DISK = Theme("disk and clock", "adapters/files.py steps/confirm.py")
 WHEN_LOADED = "while [ ! -e out/k6/boot_storm/k6.config ]; do sleep 0.1; done; sleep 2"
@@ -58,6 +61,16 @@ def a_file(stage):
 def a_folder(stage):
     (stage.out / "runs" / "boot_storm.json").mkdir(parents=True)
     stage.load()
+
+
+@DISK.row("a named pipe instead of a file", ends="compare 2, compare 2", says="nobody writes to this pipe")
+def pipe(stage):
+    os.mkfifo(stage.folder / "pipe")
+    # Nobody waits long.
+    stage.monkeypatch.setattr(bounds, "_PIPE_WAITS_S", 0.2)
+    stage.made_night()
+    stage.inside("compare", "--runs", "pipe")
+    stage.inside("compare", "--runs", "night", "--baselines", "pipe")
 
 
 NOBODY_READS = {"ends": "smoke 0, load 0|3, compare 0", "word": "pass|inconclusive", "kept": f"smoke.json {JUDGED}"}

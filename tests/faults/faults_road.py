@@ -37,6 +37,21 @@ done
 """Control groups with 10 MB left, wherever this machine has its own mounted."""
 
 
+@ROAD.row(
+    "a mistyped load, with an older run",
+    ends="load 2, compare 3, merge 2", says="there is no run to judge", kept="shards/boot_storm.shard-1-of-2.json",
+)  # fmt: skip
+def mistyped(stage):
+    stage.made_night()
+    for folder, name in (("runs", "boot_storm.json"), ("shards", "boot_storm.shard-1-of-2.json")):
+        (stage.out / folder).mkdir(parents=True)
+        shutil.copy(stage.folder / "night" / "boot_storm.json", stage.out / folder / name)
+    stage.inside("load", "--vus", "x")
+    stage.inside("compare")
+    shutil.copy(stage.folder / "night" / "boot_storm.json", stage.out / "runs")
+    stage.inside("merge")
+
+
 # The road
 
 
