@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from chamiperf_ci.commands.compare import compare
+
 GATE = Path(__file__).resolve().parents[1] / ".github" / "scripts" / "gate.sh"
 BUDGET = GATE.with_name("budget.sh")
 
@@ -163,6 +165,26 @@ def test_a_flag_of_the_chain_that_is_neither_true_nor_false_is_refused(word, tmp
 
 def test_flags_of_the_chain_that_are_true_or_false_pass():
     environment = {"PATH": "/usr/bin:/bin", "FLAGS": "confirm true\ncomment false\n"}
+    assert subprocess.run([str(GATE.with_name("flags.sh"))], env=environment, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("words", ["*", "regression everything", "Regression", "none"])
+def test_what_the_chain_can_fail_on_is_known_before_the_load(words, tmp_path):
+    files = {name: str(tmp_path / name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
+    environment = {"PATH": "/usr/bin:/bin", "FLAGS": "confirm true\n", "FAIL_ON": words, **files}
+    ran = subprocess.run(
+        [str(GATE.with_name("flags.sh"))], env=environment, check=False, capture_output=True, text=True
+    )
+    assert ran.returncode == 2
+    assert f"fail-on: '{words.split()[-1]}' is not one of: regression, target, " in ran.stdout
+
+
+def test_the_words_to_fail_on_are_those_of_compare():
+    (option,) = [each for each in compare.params if each.name == "fail_on"]
+    words = " ".join(option.type.choices)
+    assert f"words='{words}'" in GATE.with_name("flags.sh").read_text()
+    assert f'"{words}"' in GATE.with_name("given.sh").read_text()
+    environment = {"PATH": "/usr/bin:/bin", "FLAGS": "confirm true\n", "FAIL_ON": f"{words}\n target"}
     assert subprocess.run([str(GATE.with_name("flags.sh"))], env=environment, check=False).returncode == 0
 
 

@@ -41,6 +41,12 @@ def test_what_is_whole_passes(given, tmp_path):
     assert given(DEPLOY="ci/deploy", TARGET="head", AGAINST="base", PAIRS="5", CONFIRM="none")[0] == 0
 
 
+def test_a_word_to_fail_on_that_is_none_is_named(given):
+    code, log, _ = given(FAIL_ON="target everything", STACK="embedded")
+    assert (code, "fail-on: 'everything' is not one of: regression, target, invalid" in log) == (2, True)
+    assert given(FAIL_ON="target invalid", STACK="embedded")[0] == 0
+
+
 @pytest.mark.parametrize("name", ["DEPLOY", "REDEPLOY", "TEARDOWN"])
 def test_a_script_that_is_not_there_is_named_by_its_input(given, name):
     code, log, summary = given(**{name: "ci/script"})

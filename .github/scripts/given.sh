@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks what the caller gave before anything is installed or deployed: one line that names the input, and exit code 2.
-set -euo pipefail
+set -euo pipefail -f
 
 stop() { # input, wrong, remedy
   local line="$1: $2. $3"
@@ -28,6 +28,7 @@ script() { # input, path
 
 one_of kind "$KIND" "night quick drill"
 one_of confirm "$CONFIRM" "repeats pairs none"
+for word in ${FAIL_ON:-}; do one_of fail-on "$word" "regression target invalid inconclusive drift"; done
 script deploy-script "$DEPLOY"
 script redeploy-script "$REDEPLOY"
 script teardown-script "$TEARDOWN"
