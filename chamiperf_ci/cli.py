@@ -227,21 +227,21 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Write the workflows into a repository."),
     "stack": ("stack", "Start, stop and disturb the embedded Chamicore stack."),
     "wait": ("wait", "Wait until the stack is ready."),
-    "seed": ("seed", "Put nodes into the stack, or take them away again."),
-    "smoke": ("smoke", "Check that each service works at all."),
-    "load": ("load", "Drive scenarios at the stack with k6."),
-    "merge": ("merge", "Put together what several machines measured of a load."),
+    "seed": ("seed", "Create nodes in the stack, or remove them."),
+    "smoke": ("smoke", "Check that each service works."),
+    "load": ("load", "Load the stack with k6 scenarios."),
+    "merge": ("merge", "Merge what several machines measured of a load."),
     "k8s": ("k8s", "Spread a load over a cluster by the k6 operator."),
     "compare": ("compare", "Judge runs against targets and baseline."),
-    "confirm": ("confirm", "Measure the suspects again and decide."),
+    "confirm": ("confirm", "Repeat suspect scenarios and decide."),
     "report": ("report", "Render a verdict for people."),
     "comment": ("comment", "Post a verdict on its pull request."),
     "update-baseline": ("update_baseline", "Propose or apply a change of baselines.json."),
     "baselines": ("baselines", "Check or start baselines.json."),
     "history": ("history", "Keep and read the nightly runs."),
-    "drill": ("drill", "Prove that the gate catches what it should."),
+    "drill": ("drill", "Prove that the gate catches slow-downs."),
     "alert": ("alert", "Open, update and close alerts for a night."),
-    "doctor": ("doctor", "Check this machine and the road to the stack."),
+    "doctor": ("doctor", "Check this machine and the network path to the stack."),
     "lock": ("lock", "Hold or inspect the lock on a shared stack."),
 }
 """Command name to its module in `chamiperf_ci.commands` and its one line of help; the function is the module's name."""
@@ -361,8 +361,8 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="chamiperf")
 def cli() -> None:
-    """Did the Chamicore stack get slower, and can that be believed?
+    """Did the boot stack get slower, and how sure is that?
 
-    Exit codes: 0 fine; 1 a verdict says no; 2 usage or configuration; 3 the measurement is not valid; 4 a service
-    outside failed; 70 internal error.
+    Exit codes: 0 fine; 1 a verdict says no; 2 usage or configuration; 3 the measurement is not valid; 4 an outside
+    service failed; 70 internal error.
     """

@@ -166,7 +166,7 @@ def baseline_options(command: Command) -> Command:
         "--history",
         type=_FILE,
         metavar="DIR",
-        help="The nights before, as `chamiperf history add` keeps them; the folder need not exist yet.",
+        help="Earlier nights, as `chamiperf history add` keeps them; the folder may be missing.",
     )(command)
     return click.option(
         "--baselines",
@@ -185,7 +185,7 @@ def gate_options(command: Command) -> Command:
         multiple=True,
         default=("regression", "target", "invalid"),
         show_default=True,
-        help="What makes the exit code other than 0; repeatable, and replaces the default.",
+        help="What fails the night; repeatable, and replaces the default.",
     )(command)
     return click.option(
         "--gate",
@@ -214,7 +214,7 @@ def shown_options(command: Command) -> Command:
             type=click.Choice(["text", "json"]),
             default="text",
             show_default=True,
-            help="What standard output gets: text, or verdict.json.",
+            help="Standard output: text, or verdict.json.",
         ),
         click.option("--quiet", "-q", is_flag=True, help="Print the verdict's sentence alone, on one line."),
         click.option("--verbose", "-v", is_flag=True, help="As --all, and what the words mean."),
@@ -256,7 +256,7 @@ class Printed:
                 click.echo(to_json(document, indent=2, inf_nan_mode="null").decode(), file=out)
 
 
-def json_option(*others: str, what: str = "what it says as JSON") -> Callable[[Command], Command]:
+def json_option(*others: str, what: str = "the same as JSON") -> Callable[[Command], Command]:
     """`--format`: text or one JSON document on standard output; the command gets it as `printed`.
 
     Args:
@@ -280,7 +280,7 @@ def json_option(*others: str, what: str = "what it says as JSON") -> Callable[[C
             type=click.Choice(choices),
             default=choices[0],
             show_default=True,
-            help=f"What standard output gets: {' or '.join(choices[:-1])}, or {what}.",
+            help=f"Standard output: {' or '.join(choices[:-1])}, or {what}.",
         )(collect)
 
     return decorate
@@ -346,7 +346,7 @@ def range_options(command: Command) -> Command:
 
     decorated: Command = collect
     for option in (
-        click.option("--until", type=_DAY, help="Of the history: the first day (UTC) that is not wanted any more."),
+        click.option("--until", type=_DAY, help="Of the history: the day after the last one (UTC)."),
         click.option("--since", type=_DAY, help="Of the history: the first day (UTC)."),
         click.option(
             "--scenario",

@@ -104,7 +104,7 @@ ACTIONS = (
     ),
     Action(
         "confirm",
-        "Measure the suspects again and decide.",
+        "Repeat suspect scenarios and decide.",
         (
             "target",
             "by",

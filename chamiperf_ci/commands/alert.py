@@ -25,17 +25,15 @@ _HEARTBEAT = "CHAMIPERF_HEARTBEAT_URL"
 @click.option(
     "--without-verdict", metavar="REASON", default="", help="The night ended without a verdict, for this reason."
 )
-@click.option(
-    "--watch", is_flag=True, help="No night of its own: look whether nights are missing or the schedule is off."
-)
+@click.option("--watch", is_flag=True, help="Without a night: check whether nights are missing or the schedule is off.")
 @click.option(
     "--environment",
     default="",
     metavar="NAME",
-    help="Name under which runs are kept, where no verdict says it; by default the newest night's, with --watch all.",
+    help="Name under which runs are kept, if no verdict says it; by default the newest night's, with --watch all.",
 )
-@click.option("--schedule", default="", metavar="FILE", help="The nightly workflow to look at, such as nightly.yml.")
-@click.option("--period", type=PERIOD, default="24h", show_default=True, help="From one night to the next.")
+@click.option("--schedule", default="", metavar="FILE", help="The nightly workflow to check, such as nightly.yml.")
+@click.option("--period", type=PERIOD, default="24h", show_default=True, help="Time from one night to the next.")
 @click.option("--label", default="chamiperf-alert", show_default=True, help="Label of the issues.")
 @click.option("--author", default="", help="Who the token writes as; by default GitHub is asked.")
 @click.option("--repository", metavar="OWNER/NAME", help="Where to open issues.  [default: the workflow's own]")
@@ -44,11 +42,11 @@ _HEARTBEAT = "CHAMIPERF_HEARTBEAT_URL"
     envvar="CHAMIPERF_PROJECT_URL",
     show_envvar=True,
     default="",
-    help="Where this toolkit's files can be read, for links to what an alert means.",
+    help="URL of this toolkit's files, for links to what an alert means.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @history_options
-@json_option(what="the nights and what was told as JSON")
+@json_option(what="the nights and their alerts as JSON")
 @partial(out_option, writes=False)
 def alert(
     *,
@@ -70,10 +68,10 @@ def alert(
     """Open, update and close alerts for a night.
 
     One issue for each scenario that failed, one for nights that do not measure; each is closed by the first clean
-    night. GITHUB_TOKEN writes the issues, CHAMIPERF_ALERT_WEBHOOK (Slack-compatible) hears what is new, worse or over,
-    CHAMIPERF_HEARTBEAT_URL is pinged after each valid night; each of the three may be left out.
+    night. GITHUB_TOKEN writes the issues, CHAMIPERF_ALERT_WEBHOOK (Slack-compatible) gets what is new, worse or over,
+    CHAMIPERF_HEARTBEAT_URL is pinged after each valid night; all three are optional.
 
-    Exit codes: 0 told, or nothing to tell, whatever the verdict; 2 usage; 4 an alert could not be delivered.
+    Exit codes: 0 delivered, or nothing to deliver, whatever the verdict; 2 usage; 4 an alert could not be delivered.
     """
     from chamiperf_ci.adapters.actions import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.adapters.github.api import repository_named  # noqa: PLC0415

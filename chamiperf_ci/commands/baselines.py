@@ -38,7 +38,7 @@ def baselines() -> None:
 def check(*, baselines: Path, base: Path | None, runs: tuple[Path, ...], printed: Printed) -> ExitCode:
     """Show a reviewer what changed: gates weakened, runs accepted, removed or edited by hand, metrics without a gate.
 
-    Exit codes: 0 fine, or weakened with a warning; 1 must be put right; 2 not a valid file.
+    Exit codes: 0 fine, or weakened with a warning; 1 needs a fix; 2 not a valid file.
     """
     from chamiperf_ci.render.baselines import Gravity  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - as above
@@ -52,11 +52,9 @@ def check(*, baselines: Path, base: Path | None, runs: tuple[Path, ...], printed
 @_baselines_option
 @source_options
 @json_option(what="the file")
-@click.option("--reason", default="first baseline", show_default=True, help="Stands in the file.")
-@click.option(
-    "--link", required=True, metavar="URL", help="The address where the work on targets that are missed is tracked."
-)
-@click.option("--who", envvar="GITHUB_ACTOR", help="Who begins it; default: this machine's user. [GITHUB_ACTOR]")
+@click.option("--reason", default="first baseline", show_default=True, help="Recorded in the file.")
+@click.option("--link", required=True, metavar="URL", help="URL of the page that tracks missed targets.")
+@click.option("--who", envvar="GITHUB_ACTOR", help="Who starts it; default: this machine's user. [GITHUB_ACTOR]")
 def init(
     *,
     sources: Any,  # noqa: ANN401 - imported on use
@@ -100,9 +98,9 @@ def propose_first(
     repository: str | None,
     printed: Printed,
 ) -> ExitCode:
-    """Open a pull request with the first baseline once five valid nights are there; until then say how many are.
+    """Open a pull request with the first baseline once there are five valid nights; until then, say how many there are.
 
-    For the end of a night. It is opened once, and merged by a person. The token is read from GITHUB_TOKEN.
+    For the end of a night. It is opened once; a person merges it. The token is read from GITHUB_TOKEN.
     """
     from chamiperf_ci.adapters import actions  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.adapters.github.api import repository_named  # noqa: PLC0415
@@ -146,7 +144,7 @@ def format_(*, baselines: Path, printed: Printed) -> ExitCode:
 @click.option("--from", "theirs", type=_FILE, required=True, help="Chamicore's tests/load/baselines.json.")
 @json_option(what="the file")
 def import_targets(*, baselines: Path, theirs: Path, printed: Printed) -> ExitCode:
-    """Take over the targets of Chamicore's own file; what they weaken is shown."""
+    """Import the targets of Chamicore's own file, and show what they weaken."""
     from chamiperf_ci.render.baselines import content  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - as above
 

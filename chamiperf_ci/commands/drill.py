@@ -57,7 +57,7 @@ _PATH = click.Path(path_type=Path)
     "--max-duration", type=DURATION, default="1h30m", show_default=True, help="Longest duration of everything."
 )
 @click.option("--baselines", type=_PATH, help="File with tolerances to judge by.  [default: those that ship]")
-@click.option("--seed-file", type=_PATH, help="What was seeded.  [default: seed.json in --out]")
+@click.option("--seed-file", type=_PATH, help="The stack's seed file.  [default: seed.json in --out]")
 @click.option("--k6", help="k6 to run.  [default: CHAMIPERF_K6, PATH, the k6 package]")
 @click.option("--vus", type=click.IntRange(1), help="VUs of the sustained phase.")
 @click.option("--spike-vus", type=click.IntRange(1), help="VUs of the spike.")

@@ -36,9 +36,9 @@ def history() -> None:
 @history.command()
 @click.option("--runs", type=click.Path(path_type=Path), multiple=True, help="Run file or folder; repeatable.")
 @click.option("--drill", type=click.Path(path_type=Path, dir_okay=False), help="A drill.json, for later reports.")
-@click.option("--verdict", type=click.Path(path_type=Path, dir_okay=False), help="What was said of them.")
-@click.option("--link", default="", metavar="URL", help="The workflow run that made them.")
-@click.option("--report", default="", metavar="URL", help="Where the night's report is, such as its artifact.")
+@click.option("--verdict", type=click.Path(path_type=Path, dir_okay=False), help="Their verdict.")
+@click.option("--link", default="", metavar="URL", help="URL of the workflow run that made them.")
+@click.option("--report", default="", metavar="URL", help="URL of the night's report, such as its artifact.")
 @history_options
 @json_option(what="the names of what is new as JSON")
 def add(
@@ -51,7 +51,7 @@ def add(
     history: HistoryStore | None,
     printed: Printed,
 ) -> ExitCode:
-    """Add runs, or a drill's outcome; what is there already is left alone."""
+    """Add runs, or a drill's result; existing entries stay unchanged."""
     from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     store = _given(history)
@@ -89,9 +89,9 @@ def list_runs(*, which: "Wanted", history: HistoryStore | None, printed: Printed
 @history.command()
 @click.option("--run", "run_id", required=True, metavar="ID", help="Its run id, as `list` prints it.")
 @history_options
-@json_option(what="one JSON array with an object a scenario")
+@json_option(what="one JSON array with an object for each scenario")
 def show(*, run_id: str, history: HistoryStore | None, printed: Printed) -> ExitCode:
-    """Show what was kept of a run."""
+    """Show a run of the history."""
     from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     kept = kept_runs.content(_given(history), run_id)
@@ -143,9 +143,9 @@ def export(
 @click.option(
     "--baselines",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="What is compared and accepted.  [default: baselines.json if it is there, else what ships]",
+    help="Rules and accepted runs.  [default: baselines.json if it is there, else what ships]",
 )
-@click.option("--period", type=PERIOD, default="24h", show_default=True, help="From one night to the next.")
+@click.option("--period", type=PERIOD, default="24h", show_default=True, help="Time from one night to the next.")
 @range_options
 @history_options
 def trend(
@@ -157,7 +157,7 @@ def trend(
     which: "Wanted",
     history: HistoryStore | None,
 ) -> ExitCode:
-    """Draw all nights: a chart for each compared metric, on one page that needs nothing else.
+    """Draw all nights: a chart for each compared metric, on one self-contained page.
 
     Shows what was accepted, where a drift began, nights that are missing or could not be judged, and the newest value
     against the baseline. The same history and baselines give the same bytes.
@@ -182,9 +182,9 @@ def trend(
 @click.option(
     "--baselines",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="What is compared and accepted.  [default: baselines.json if it is there, else what ships]",
+    help="Rules and accepted runs.  [default: baselines.json if it is there, else what ships]",
 )
-@click.option("--period", type=PERIOD, default="24h", show_default=True, help="From one night to the next.")
+@click.option("--period", type=PERIOD, default="24h", show_default=True, help="Time from one night to the next.")
 @range_options
 @history_options
 @json_option(what="the paths of the pages as JSON")
@@ -197,10 +197,10 @@ def site(
     history: HistoryStore | None,
     printed: Printed,
 ) -> ExitCode:
-    """Write all nights as a static site, for GitHub Pages or any web server: an index, and a page a metric.
+    """Write all nights as a static site, for GitHub Pages or any web server: an index, and a page for each metric.
 
-    What changed most comes first; a metric's page shows every night with its run, what was accepted, allowed and
-    demanded, and the builds on both sides of a step. The same history and baselines give the same bytes.
+    What changed most comes first; a metric's page shows every night with its run, what was accepted, tolerated and
+    required, and the builds on both sides of a step. The same history and baselines give the same bytes.
     """
     from chamiperf_ci.steps.trend import write_site  # noqa: PLC0415 - keeps `chamiperf --help` fast
 

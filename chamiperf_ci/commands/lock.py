@@ -16,16 +16,16 @@ from chamiperf_ci.steps.targets import resolve
 
 @click.group()
 def lock() -> None:
-    """The lock on a stack that others use: an SMD group with run, owner and expiry.
+    """The lock on a shared stack: an SMD group with run, owner and expiry.
 
-    seed and load take it by themselves. A job of several steps takes it for all of them: each step that uses it keeps
-    it alive, so that it is free some minutes after a runner died.
+    seed and load take it themselves. A job of several steps can take it for all of them: each step renews it, so it is
+    free some minutes after a runner died.
     """
 
 
 @lock.command()
 @target_options
-@json_option(what="the lock as JSON, null where nobody holds it")
+@json_option(what="the lock as JSON, null if nobody holds it")
 def show(given: TargetOptions, printed: Printed) -> ExitCode:
     """Say who holds the lock."""
     with Chamicore(resolve(given), retry=locks.RETRY) as client:
@@ -37,7 +37,7 @@ def show(given: TargetOptions, printed: Printed) -> ExitCode:
 
 @lock.command()
 @target_options
-@json_option(what="the lock as JSON, null where nobody holds it")
+@json_option(what="the lock as JSON, null if nobody holds it")
 @claim_options
 @click.option(
     "--for",
@@ -45,7 +45,7 @@ def show(given: TargetOptions, printed: Printed) -> ExitCode:
     type=DURATION,
     default="10m",
     show_default=True,
-    help="When it expires by itself, unless a command of the same run puts that off.",
+    help="When it expires, unless a command of the same run renews it.",
 )
 def acquire(given: TargetOptions, claim: LockOptions, life: float, printed: Printed) -> ExitCode:
     """Take the lock. Exits 3 when another run holds it."""
@@ -61,12 +61,12 @@ def acquire(given: TargetOptions, claim: LockOptions, life: float, printed: Prin
 
 @lock.command()
 @target_options
-@json_option(what="the lock as JSON, null where nobody holds it")
+@json_option(what="the lock as JSON, null if nobody holds it")
 @claim_options
 def release(given: TargetOptions, claim: LockOptions, printed: Printed) -> ExitCode:
-    """Give the lock back, if it is this run's; with --break-lock whosever it is.
+    """Release the lock, if it is this run's; with --break-lock, anybody's.
 
-    Exits 3 when no run is named, by --lock-run or by a workflow, and another one holds it.
+    Exits 3 if another run holds it.
     """
     is_named = click.get_current_context().params["lock_run"] or os.environ.get("GITHUB_RUN_ID")
     with Chamicore(resolve(given), retry=locks.RETRY) as client:

@@ -21,7 +21,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--drill",
     type=_PATH,
-    help="What a drill has shown of this gate.  [default: the newest of the verdict's history, else OUT/drill.json]",
+    help="Result of a drill of this gate.  [default: the newest of the verdict's history, else OUT/drill.json]",
 )
 @click.option(
     "--project-url",
@@ -29,7 +29,7 @@ _PATH = click.Path(path_type=Path)
     show_envvar=True,
     default="",
     metavar="URL",
-    help="Where this project's docs/ can be read; the words of a verdict then link to their cards.",
+    help="URL of this project's files, so that words link to their cards.",
 )
 @click.option(
     "--run-url", envvar="CHAMIPERF_RUN_URL", show_envvar=True, default="", metavar="URL", help="The workflow run."

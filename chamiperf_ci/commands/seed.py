@@ -41,26 +41,26 @@ from chamiperf_ci.steps.targets import resolve
 @out_option
 @claim_options
 @printed_options
-@click.option(
-    "--nodes", type=click.IntRange(min=1), default=50_000, show_default=True, help="Nodes that are to be there."
-)
-@click.option("--remove", is_flag=True, help="Take the nodes of seed.json away again, and nothing else.")
-@click.option("--run-id", metavar="ID", help="With --remove: the run whose nodes go, where seed.json is lost.")
-@click.option("--sweep", is_flag=True, help="Take away what dead runs left, known by the formula of its names.")
+@click.option("--nodes", type=click.IntRange(min=1), default=50_000, show_default=True, help="Number of nodes.")
+@click.option("--remove", is_flag=True, help="Remove the nodes of seed.json, and nothing else.")
+@click.option("--run-id", metavar="ID", help="With --remove: the run whose nodes to remove, if seed.json is lost.")
+@click.option("--sweep", is_flag=True, help="Remove what dead runs left, found by the formula of its names.")
 @click.option(
     "--older-than",
     type=DURATION,
     default="24h",
     show_default=True,
-    help="With --sweep: a run is dead when it has added nothing for so long.",
+    help="With --sweep: a run is dead if it has added nothing for this long.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--shared-stack", is_flag=True, help="Objects of others are in the stack, are recorded, and stay.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option("--shared-stack", is_flag=True, help="Record and keep the objects of others in the stack.")
+@click.option("--allow-dhcp", is_flag=True, help="Seed a deployed stack even though its Kea gets the nodes' addresses.")
 @click.option(
-    "--allow-dhcp", is_flag=True, help="Seed a deployed stack although its Kea will get the nodes' addresses."
-)
-@click.option(
-    "--sample", type=click.IntRange(min=0), default=100, show_default=True, help="Nodes that are read back, at random."
+    "--sample",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    help="Number of nodes to read back, at random.",
 )
 @click.option("--k6", metavar="PATH", help="The k6 binary.")
 def seed(
@@ -80,10 +80,10 @@ def seed(
     k6: str | None,
     printed: Printed,
 ) -> ExitCode:
-    """Put nodes into the stack: component, interface, boot parameters and payload each.
+    """Create nodes in the stack: component, interface, boot parameters and payload each.
 
-    Goes on where an interrupted call stopped. Writes seed.json. Exits 1 when something could not be removed, 3 when not
-    everything is there in the end.
+    Continues an interrupted call. Writes seed.json. Exits 1 if something could not be removed, 3 if nodes are missing
+    in the end.
     """
     if remove and sweep:
         raise click.UsageError("--remove and --sweep exclude each other: give one.")

@@ -33,12 +33,12 @@ from chamiperf_ci.steps.targets import resolve
     show_default=True,
     envvar="CHAMIPERF_SMOKE_DEADLINE",
     show_envvar=True,
-    help="Longest duration of the whole test, tidying up included; it holds when a service hangs.",
+    help="Longest duration of the whole test, cleanup included, even if a service hangs.",
 )
 def smoke(given: TargetOptions, out: Path, deadline: float, printed: Printed) -> ExitCode:
-    """Check that each configured service works: one happy path each, all at once.
+    """Check that each configured service works: one happy path each, in parallel.
 
-    Creates one node and removes it again. Writes smoke.json. Exits 1 when a check fails.
+    Creates one node and removes it again. Writes smoke.json. Exits 1 if a check fails.
     """
     target = resolve(given)
     retry = RetryPolicy(timeout_s=min(5.0, deadline / 4), retries=1)

@@ -78,7 +78,7 @@ def stack() -> None:
     "--page-clamp", type=click.IntRange(1, 10_000), default=10_000, show_default=True, help="Longest page of a list."
 )
 @click.option("--bulk", is_flag=True, help="Offer the bulk route of SMD's components.")
-@click.option("--dev-mode", is_flag=True, help="Switch all authentication off, as Chamicore's local set-up does.")
+@click.option("--dev-mode", is_flag=True, help="Switch authentication off, as Chamicore's local setup does.")
 @click.option(
     "--kea-style",
     type=click.Choice(["shim", "stock"]),
@@ -142,7 +142,7 @@ def up(
 ) -> ExitCode:
     """Start a stack, wait until it is ready, and print how to reach it.
 
-    The internal token is read from CHAMICORE_INTERNAL_TOKEN, or drawn. With --database postgres, a private server is
+    The internal token is read from CHAMICORE_INTERNAL_TOKEN, or made up. With --database postgres, a private server is
     started from the binaries on this machine, unless CHAMIPERF_STACK_POSTGRES_DSN names one.
     """
     options = StackOptions(metrics=not no_metrics, without=without, **sizing)
@@ -184,7 +184,7 @@ def down(state_dir: Path | None, printed: Printed, *, keep_data: bool) -> ExitCo
     "--format", "shape", type=click.Choice(["table", "env", "json"]), default="table", show_default=True, help="Shape."
 )
 def status(state_dir: Path | None, shape: str) -> ExitCode:
-    """Say what is up: services, processes, faults. Exit code 2 where nothing is."""
+    """Show what runs: services, processes, faults. Exit code 2 if nothing does."""
     folder = state_dir or default_state_dir()
     state = read_state(folder)
     if state is not None and not state.is_up():
@@ -218,7 +218,7 @@ def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option("--service", required=True, help="Service, or `*` for all."),
             click.option("--route", default="*", show_default=True, help="Route, such as bootscript; `*` for all."),
-            click.option("--latency-ms", type=click.FloatRange(0), help="Wait so long on each request."),
+            click.option("--latency-ms", type=click.FloatRange(0), help="Delay of each request, ms."),
             click.option("--latency-jitter-ms", type=click.FloatRange(0), default=0.0, help="Its standard deviation."),
             click.option(
                 "--layer",
@@ -270,7 +270,7 @@ def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 type=click.FloatRange(0),
                 help="Pool in use; wait so many ms for a connection.",
             ),
-            click.option("--drop-index", "index", metavar="NAME", help="Drop an index; on PostgreSQL alone."),
+            click.option("--drop-index", "index", metavar="NAME", help="Drop an index (PostgreSQL)."),
             click.option(
                 "--swap-scripts",
                 "swapped_share",
@@ -368,7 +368,7 @@ def _faults_of(given: Given) -> list[Fault]:
 @_fault_options
 @json_option(what="the faults as JSON")
 def set_(state_dir: Path | None, printed: Printed, **given: Any) -> ExitCode:  # noqa: ANN401 - click's own values
-    """Set faults; each stays until it is cleared, also over a restart. Prints their ids."""
+    """Set faults; each stays until it is cleared, even after a restart. Prints their IDs."""
     state = lifecycle.found(state_dir)
     done = []
     for each in _faults_of(given):
@@ -399,7 +399,7 @@ fault.add_command(list_, "show")
 @click.option("--id", "ident", help="Only this one.")
 @json_option()
 def clear(state_dir: Path | None, ident: str | None, printed: Printed) -> ExitCode:
-    """Take faults away, all of them unless one is named."""
+    """Clear faults: all, or the one with --id."""
     count = faulting.clear_faults(lifecycle.found(state_dir), ident)
     printed.hand_over({"cleared": count})
     click.echo(f"{count} fault(s) cleared", err=True)

@@ -29,7 +29,7 @@ _ONE_TRY = RetryPolicy(timeout_s=2.0, retries=0)
 def wait(given: TargetOptions, timeout: float, printed: Printed) -> ExitCode:
     """Wait until every configured service answers /readiness with 200.
 
-    Exits 3 when one does not in time.
+    Exits 3 if one does not in time.
     """
     target = resolve(given)
     with Chamicore(target, retry=_ONE_TRY) as client:

@@ -61,7 +61,7 @@ def missing_nights(
     Args:
         last: When the newest night began; None if there is none.
         now: Now.
-        period: From one night to the next.
+        period: Time from one night to the next.
         since: When the schedule began, which counts where there is no night yet; None: nothing can be missing.
     """
     known = last or since
@@ -92,7 +92,7 @@ def watched(
         names: Of the history; None where it could not be seen.
         schedule: None where it is not looked at. If it is off, that is told once, with the newest night's environment.
         now: Now.
-        period: From one night to the next.
+        period: Time from one night to the next.
         damaged: Those of `names` whose files are no nights.
         unknown: What could not be looked at; told once, with the newest night's environment.
     """

@@ -55,7 +55,7 @@ def missing_nights(nights: Sequence[datetime], end: datetime, period: timedelta)
     Args:
         nights: When nights began, oldest first.
         end: The newest night of the environment, from which on nothing is missing yet.
-        period: From one night to the next.
+        period: Time from one night to the next.
     """
     return tuple(
         before + period * count
@@ -101,7 +101,7 @@ def trends(
     Args:
         entries: Of a history; only nights are looked at.
         baselines: Which metrics are compared, and what was accepted.
-        period: From one night to the next.
+        period: Time from one night to the next.
         unread: Nights of which only the names are known, all older than `NIGHTS_SHOWN`.
     """
     nights = _one_each(one for one in entries if one.run_kind is RunKind.NIGHT)

@@ -59,7 +59,7 @@ class Shared:
 
     @property
     def seed_file(self) -> Path:
-        """What was seeded."""
+        """The stack's seed file."""
         return self.folder / "out" / "seed.json"
 
     def healthy_run(self, scenario: str) -> Run:
