@@ -12,6 +12,7 @@ import json
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from enum import StrEnum
+from operator import not_
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
@@ -199,7 +200,7 @@ class AcceptedRun(Value):
     machine: Machine
     rows: tuple[AcceptedRow, ...] = ()
     """In the file they stand in the `figures` beside the runs; files of before 0.2 have them here."""
-    statements: tuple[AcceptedStatement, ...] = Field(default=(), exclude_if=lambda found: not found)
+    statements: tuple[AcceptedStatement, ...] = Field(default=(), exclude_if=not_)
     """What database statements took; empty where no PostgreSQL was read."""
     digest: str
     """SHA-256 of all other fields; differs after an edit by hand."""
@@ -245,7 +246,7 @@ class EnvironmentBaseline(Value):
     fingerprint: Fingerprint
     runs: tuple[AcceptedRun, ...]
     """Oldest first."""
-    figures: tuple[AcceptedFigure, ...] = Field(default=(), exclude_if=lambda found: not found)
+    figures: tuple[AcceptedFigure, ...] = Field(default=(), exclude_if=not_)
     """What the runs measured, in the file alone: once read, it is in their `rows`."""
 
     @model_validator(mode="after")

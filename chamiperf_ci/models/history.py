@@ -1,6 +1,7 @@
 """What is kept of a night: the entry of the history, and the alerts it raised."""
 
 from datetime import date
+from operator import not_
 from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
@@ -52,7 +53,7 @@ class HistoryEntry(CheckedDocument):
     injected_faults: tuple[str, ...] = ()
     rows: tuple[HistoryRow, ...]
     """Empty for a run that could not be judged."""
-    statements: tuple[AcceptedStatement, ...] = Field(default=(), exclude_if=lambda found: not found)
+    statements: tuple[AcceptedStatement, ...] = Field(default=(), exclude_if=not_)
     """What database statements took; empty where no PostgreSQL was read."""
     word: str = ""
     """The night's outcome in one word, if it was judged."""
@@ -61,7 +62,7 @@ class HistoryEntry(CheckedDocument):
     """Of the baselines file that the night was compared with."""
     link: str = ""
     """The workflow run that made it."""
-    report: str = Field(default="", exclude_if=lambda found: not found)
+    report: str = Field(default="", exclude_if=not_)
     """Where the night's report can be had, such as the artifact that holds it; empty where nobody said."""
 
     def contradiction(self) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from operator import not_
 from statistics import median
 from typing import Annotated, ClassVar, Literal
 
@@ -296,7 +297,7 @@ class Unavailable(Value):
 
     what: str
     reason: str
-    endpoints: tuple[str, ...] = Field(default=(), exclude_if=lambda found: not found)
+    endpoints: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Those that were not asked because of it."""
 
 
@@ -338,13 +339,13 @@ class Run(CheckedDocument):
     objects: tuple[ObjectCount, ...] = ()
     checks: tuple[Check, ...] = ()
     server: tuple[ServerMetric, ...] = ()
-    statements: tuple[Statement, ...] = Field(default=(), exclude_if=lambda found: not found)
+    statements: tuple[Statement, ...] = Field(default=(), exclude_if=not_)
     """Those that took most of the database's time, the most first; empty where no PostgreSQL was read."""
-    courses: tuple[Course, ...] = Field(default=(), exclude_if=lambda found: not found)
+    courses: tuple[Course, ...] = Field(default=(), exclude_if=not_)
     """What generator, services and database did over the load; empty in files of versions before 0.3."""
     generator: GeneratorHealth | None
     """None when the generator left no summary."""
-    uncertain: tuple[Uncertain, ...] = Field(default=(), exclude_if=lambda found: not found)
+    uncertain: tuple[Uncertain, ...] = Field(default=(), exclude_if=not_)
     """Merged quantiles that the shards leave open by more than 1 %."""
     unavailable: tuple[Unavailable, ...] = ()
     failures: tuple[FailureSample, ...] = ()

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime
 
 from chamiperf_ci.models.document import Document, Value
-from chamiperf_ci.models.target import CHAMICORE, StackKind
+from chamiperf_ci.models.target import CHAMICORE, DialectName, StackKind
 
 
 class Lock(Value):
@@ -68,7 +68,7 @@ class Seed(Document):
     kind: Literal["seed"] = "seed"
     run_id: str
     environment: str
-    dialect: str = Field(default=CHAMICORE, exclude_if=lambda spoken: spoken == CHAMICORE)
+    dialect: DialectName = CHAMICORE
     stack_kind: StackKind
     nodes: int
     counts: dict[str, int]

@@ -14,6 +14,9 @@ CHAMICORE: Final = "chamicore"
 """The dialect of a stack that names none; it is left out of documents, so that those of before stay as they are."""
 
 
+DialectName = Annotated[str, Field(exclude_if=lambda name: name == CHAMICORE)]
+
+
 class StackKind(StrEnum):
     """The embedded stand-in, or a deployed Chamicore; their runs never mix."""
 
@@ -38,7 +41,7 @@ class Fingerprint(Value):
     """
 
     environment: str
-    dialect: str = Field(default=CHAMICORE, exclude_if=lambda spoken: spoken == CHAMICORE)
+    dialect: DialectName = CHAMICORE
     """What the services speak; a baseline of one dialect never meets runs of another."""
     stack_kind: StackKind
     stack_sizing: str

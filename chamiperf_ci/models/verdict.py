@@ -10,6 +10,7 @@ negative throughput change is less.
 """
 
 import math
+from operator import not_
 from typing import Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
@@ -163,9 +164,9 @@ class Row(Value):
     """Each accepted run's statistic, oldest first; of pairs the old ones."""
     history_values: tuple[float, ...] = ()
     """The nights before, oldest first, at most 30: they widen or narrow the interval, and a chart shows them."""
-    baseline_at: tuple[AwareDatetime, ...] = Field(default=(), exclude_if=lambda found: not found)
+    baseline_at: tuple[AwareDatetime, ...] = Field(default=(), exclude_if=not_)
     """When each of `baseline_values` was measured; empty where that is not known, as of pairs."""
-    history_at: tuple[AwareDatetime, ...] = Field(default=(), exclude_if=lambda found: not found)
+    history_at: tuple[AwareDatetime, ...] = Field(default=(), exclude_if=not_)
     """When each of `history_values` was measured; empty where that is not known."""
     detail: str = ""
     """What goes with the reason, such as the field of the fingerprint that differs."""
@@ -340,7 +341,7 @@ class Verdict(Document):
     counts: Counts
     scenarios: tuple[ScenarioOutcome, ...]
     rows: tuple[Row, ...]
-    statements: tuple[StatementChange, ...] = Field(default=(), exclude_if=lambda found: not found)
+    statements: tuple[StatementChange, ...] = Field(default=(), exclude_if=not_)
     """Database statements that became slower, the slowest first; empty where no PostgreSQL was read."""
     suspects: tuple[RowKey, ...]
     suspect_scenarios: tuple[str, ...]
