@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from chamiperf_ci.adapters import files
+
 GIVEN = Path(__file__).resolve().parents[1] / ".github" / "scripts" / "given.sh"
 FINE = {"KIND": "quick", "CONFIRM": "repeats", "STACK": "", "TARGET": "", "AGAINST": "", "PAIRS": "", "DEPLOY": "",
         "REDEPLOY": "", "TEARDOWN": "", "RETENTION": "30"}  # fmt: skip
@@ -45,6 +47,16 @@ def test_a_word_to_fail_on_that_is_none_is_named(given):
     code, log, _ = given(FAIL_ON="target everything", STACK="embedded")
     assert (code, "fail-on: 'everything' is not one of: regression, target, invalid" in log) == (2, True)
     assert given(FAIL_ON="target invalid", STACK="embedded")[0] == 0
+
+
+def test_a_profile_or_a_scenario_that_is_none_is_named_before_a_stack_is_deployed(given):
+    catalogue = files.catalogue().scenarios
+    code, log, _ = given(SCENARIOS="boot_storm boot_strom", STACK="embedded")
+    assert code == 2
+    assert f"scenarios: 'boot_strom' is not one of: {', '.join(catalogue)}, all. Write" in log
+    code, log, _ = given(PROFILE="nonsense", STACK="embedded")
+    assert (code, "profile: 'nonsense' is not one of: demo, full, quick, soak. Write" in log) == (2, True)
+    assert given(PROFILE="soak", SCENARIOS=" ".join([*catalogue, "all"]), STACK="embedded")[0] == 0
 
 
 @pytest.mark.parametrize("name", ["DEPLOY", "REDEPLOY", "TEARDOWN"])

@@ -28,6 +28,10 @@ script() { # input, path
 
 one_of kind "$KIND" "night quick drill"
 one_of confirm "$CONFIRM" "repeats pairs none"
+k6=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../k6" && pwd)
+one_of profile "${PROFILE:-quick}" "$(cd "$k6/profiles" && find . -name '*.json' -printf '%f\n' | sort | sed 's/\.json$//' | xargs)"
+scenarios="$(sed -nE 's/^    "([a-z_]+)": \{$/\1/p' "$k6/scenarios.json" | xargs) all"
+for word in ${SCENARIOS:-}; do one_of scenarios "$word" "$scenarios"; done
 for word in ${FAIL_ON:-}; do one_of fail-on "$word" "regression target invalid inconclusive drift"; done
 script deploy-script "$DEPLOY"
 script redeploy-script "$REDEPLOY"
