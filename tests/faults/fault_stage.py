@@ -363,8 +363,9 @@ class Stage:
         """Shorten the waits for GitHub and for chats; what is asked, and how often, stays."""
         self.monkeypatch.setattr("chamiperf_ci.adapters.github.api.RETRY", replace(api.RETRY, first_wait_s=0.01))
         self.monkeypatch.setattr("chamiperf_ci.adapters.github.api.TIMEOUT_S", 1)
-        self.monkeypatch.setattr("chamiperf_ci.adapters.webhook.RETRY", replace(webhook.RETRY, first_wait_s=0.01))
-        self.monkeypatch.setattr("chamiperf_ci.adapters.webhook._TIMEOUT_S", 1)
+        self.monkeypatch.setattr(
+            "chamiperf_ci.adapters.webhook.RETRY", replace(webhook.RETRY, first_wait_s=0.01, timeout_s=1.0)
+        )
 
     # What became of it
 
