@@ -103,7 +103,7 @@ NOT_JUDGED: dict[str, Card] = {
     "fingerprint-mismatch": Card(
         "The baseline was made under other circumstances, such as another machine, profile or k6 version; the row "
         "names the field.",
-        f"Run as the baseline was made. Or accept five nights as now beside it, in a clone: `{BESIDE}`, then "
+        f"Run as the baseline was made. Or accept five nights like this one beside it, in a clone: `{BESIDE}`, then "
         f"`{APPLY}`, and merge baselines.json by pull request; if the environment is new, `{BEGIN}`. Pairs need one "
         "machine and the same options for both sides.",
     ),
@@ -321,8 +321,8 @@ RUNS: dict[str, Card] = {
         "Read what k6 said last, in the run's file and the step's log.",
     ),
     "script-failed": Card(
-        "The load script threw an exception, so the load or over 0.1 % of its iterations did not finish: an answer had "
-        "an unexpected shape, or the script has a bug.",
+        "The load script threw an exception, so the load or over 0.1 % of its iterations did not finish: an answer "
+        "had an unexpected shape, or the script has a bug.",
         "Read k6's message with the script's line in the problem's text; check what the service answers there.",
     ),
     "stack-unreachable": Card(
