@@ -166,18 +166,17 @@ _READABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How a metric says that it changed: `20 % slower`, `rose 20 %`."""
+    """How a metric says that it changed, such as `20 % slower`."""
 
     worse: str
     better: str
-    worsened: str
 
 
 def words_for(unit: str, direction: Direction) -> Words:
     """Return a metric's words, by what it measures."""
     if direction is Direction.HIGHER:
-        return Words("less", "more", "fell")
-    return Words("slower", "faster", "rose") if unit in _TIMES else Words("more (worse)", "less (better)", "rose")
+        return Words("less", "more")
+    return Words("slower", "faster") if unit in _TIMES else Words("more (worse)", "less (better)")
 
 
 def is_worse(ratio: float, direction: Direction) -> bool:
