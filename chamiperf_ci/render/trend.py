@@ -168,7 +168,7 @@ class ScenarioTrend:
         invalid: Nights that could not, with their reasons.
         missing: Nights that did not happen.
         breaks: First nights of another fingerprint, with what differs from the one before.
-        weeks_before: Before this time one night a week was read; None where all were.
+        weeks_before: Before this time one night in four weeks was read; None where all were.
         unread: How many were not.
         metrics: Sorted by name.
     """
@@ -192,7 +192,7 @@ _LEAST = {"share": 0.001, "windows": 1.0}
 """Where a scale ends at least, of quantities that are mostly zero."""
 _LONGEST_TICK = 12
 _JOINED = timedelta(days=3)
-_JOINED_WEEKS = timedelta(days=21)
+_JOINED_WEEKS = timedelta(days=63)
 """Points further apart than this are not joined by a line."""
 
 
@@ -474,7 +474,7 @@ def head(trend: ScenarioTrend) -> list[Block]:
     )
     if trend.weeks_before is not None:
         said += (
-            f" Before {trend.weeks_before:%Y-%m-%d} one night of each week was read; "
+            f" Before {trend.weeks_before:%Y-%m-%d} one night in four weeks was read; "
             f"{numbers.counted(trend.unread, 'was', 'were')} not."
         )
     lines = [

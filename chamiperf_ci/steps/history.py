@@ -88,7 +88,7 @@ class Wanted:
         since: The earliest start.
         until: The first start that is not wanted any more.
         newest: Of each scenario of an environment so many, the newest; None for all.
-        nightly_for: So long before the newest of a scenario all, and before that those of one date a week, as long as
+        nightly_for: So long before the newest of a scenario all, and before that those of one date in four weeks, if
             one of them could be judged; None for all.
     """
 
@@ -191,9 +191,9 @@ def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
 
     with _collecting_later():
         take([path for path in ordered if path in needed])
-        # Of a week whose one date could not be judged, the others.
-        judged = {_week(names[path]) for path, entry in found.items() if entry.valid}
-        take([path for path in spare if _week(names[path]) not in judged])
+        # Where that one date could not be judged, the others of its four weeks.
+        judged = {_four_weeks(names[path]) for path, entry in found.items() if entry.valid}
+        take([path for path in spare if _four_weeks(names[path]) not in judged])
     unread = tuple(names[path] for path in ordered if path not in needed and path not in found)
     return Reading(tuple(found[path] for path in ordered if path in found), tuple(problems), unread)
 
@@ -235,18 +235,18 @@ def _needed(ordered: Sequence[tuple[str, EntryName]], wanted: Wanted) -> tuple[C
     for those in by_scenario.values():
         asked = those if wanted.newest is None else those[-wanted.newest :]
         since = None if wanted.nightly_for is None else asked[-1][1].started_at - wanted.nightly_for
-        last_of = {_week(name): name.started_at.date() for _, name in asked}
+        last_of = {_four_weeks(name): name.started_at.date() for _, name in asked}
         for path, name in asked:
-            if since is None or name.started_at >= since or name.started_at.date() == last_of[_week(name)]:
+            if since is None or name.started_at >= since or name.started_at.date() == last_of[_four_weeks(name)]:
                 needed.add(path)
             else:
                 spare.append(path)
     return needed, spare
 
 
-def _week(name: EntryName) -> tuple[str, str, int]:
-    """A scenario's week, from Monday to Sunday (UTC)."""
-    return name.environment, name.scenario, (name.started_at.toordinal() - 1) // 7
+def _four_weeks(name: EntryName) -> tuple[str, str, int]:
+    """A scenario's four weeks, from a Monday to a Sunday (UTC)."""
+    return name.environment, name.scenario, (name.started_at.toordinal() - 1) // 28
 
 
 def _twice(content: bytes) -> str:

@@ -65,7 +65,7 @@ def missing_nights(nights: Sequence[datetime], end: datetime, period: timedelta)
 
 
 NIGHTS_SHOWN = timedelta(days=180)
-"""How far back every night is read; of what is older one a week, so that five years are some 240 points more."""
+"""How far back every night is read; of what is older one in four weeks, so that five years are some 60 more."""
 
 
 MOST_STEPPED = 180
