@@ -136,7 +136,7 @@ def test_the_callers_own_baselines_are_used_and_nothing_is_said(tmp_path):
 def test_without_any_the_toolkits_targets_judge_and_the_way_to_a_baseline_is_said(tmp_path):
     output, log = chosen(tmp_path, STACK="", PROPOSE="true")
     assert output.startswith(f"file={BASELINES.parents[2]}/baselines.json\nown=\n")
-    assert "After the fifth valid night, a pull request with the first baseline opens by itself." in output
+    assert "After the fifth valid night, a pull request with the first baseline opens automatically." in output
     assert "baselines.json does not exist" in log
 
 

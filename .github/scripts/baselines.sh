@@ -15,7 +15,7 @@ fi
 if [ ! -e "$file" ]; then
   file="$toolkit/baselines.json"
   if [ "${PROPOSE:-}" = true ]; then
-    how="After the fifth valid night, a pull request with the first baseline opens by itself. Review and merge it."
+    how="After the fifth valid night, a pull request with the first baseline opens automatically. Review and merge it."
   else
     how="After five valid nights, write the first baseline: $docs/first-night.md says how."
   fi

@@ -57,7 +57,7 @@ def new_names(contents: Mapping[str, bytes], present: Mapping[str, bytes], *, wh
             raise ConfigurationError(
                 f"{name} is in the history already, with other content",
                 where=where,
-                remedy="The history is never rewritten; a new measurement has a run id of its own.",
+                remedy="The history is never rewritten; a new measurement has its own run ID.",
             )
     return tuple(sorted(name for name, content in contents.items() if present.get(name) != content))
 
@@ -271,7 +271,7 @@ class BranchHistory:
         if is_default or here == full:
             what = "the remote's default branch" if is_default else "checked out here"
             raise ConfigurationError(
-                f"the history needs a branch of its own, and {self.branch} is {what}",
+                f"the history needs its own branch, and {self.branch} is {what}",
                 where="--history-branch",
                 remedy="Give another name, such as perf-data; the branch is made when it is not there.",
             )
@@ -286,7 +286,7 @@ class BranchHistory:
                 if len(foreign) > 1
                 else f"the branch contains something else: {foreign[0]!r}",
                 where=self._place,
-                remedy="Give the history a branch of its own, such as perf-data.",
+                remedy="Give the history its own branch, such as perf-data.",
             )
 
     def _fetch(self) -> str | None:

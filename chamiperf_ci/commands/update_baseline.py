@@ -36,14 +36,14 @@ def _intent_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(wanted=intent, **values)
 
     options = (
-        click.option("--reason", required=True, help="Why the runs are accepted; stands in the file."),
+        click.option("--reason", required=True, help="Why the runs are accepted; recorded in the file."),
         click.option(
             "--who", envvar="GITHUB_ACTOR", help="Who accepts them; default: this machine's user. [GITHUB_ACTOR]"
         ),
         click.option(
             "--replace",
             is_flag=True,
-            help="Put the runs in the place of the present ones; default: add them, up to five.",
+            help="Replace the present runs; default: add these, up to five.",
         ),
         click.option(
             "--overrule",

@@ -27,7 +27,7 @@ NIGHTS_ARE_WELL = "The nights are where they should be."
 NO_NIGHT = "There is no night in the history, and no schedule says when the first is due."
 SCHEDULE_STATES = {
     "disabled_inactivity": "GitHub switched the schedule off because the repository had no commit for 60 days",
-    "disabled_manually": "somebody switched the workflow off",
+    "disabled_manually": "the workflow was switched off by hand",
     "disabled_fork": "GitHub switches schedules off in forks",
     "deleted": "the workflow's file is gone",
 }
@@ -62,7 +62,7 @@ def damaged_night(began: datetime, path: str) -> str:
 def schedule_off(file: str, state: str) -> str:
     """GitHub does not start the workflow any more."""
     why = SCHEDULE_STATES.get(state, f"its state is {state}")
-    return f"{file} is not started any more: {why}. Switch it on under Actions."
+    return f"{file} is no longer started: {why}. Switch it on under Actions."
 
 
 def _minute(when: datetime) -> str:
@@ -128,7 +128,7 @@ def issue(environment: str, topic: str, alert: Alert, *, project_url: str = "") 
 
 def closing(topic: str, alert: Alert, *, link: str) -> str:
     """The comment that closes an issue."""
-    what = "The nights measure again" if topic == NOT_MEASURING else "Clean again: no row of the table fails any more"
+    what = "The nights measure again" if topic == NOT_MEASURING else "Clean again: no row of the table fails"
     place = f" Run: {plain(link)}" if link else ""
     return f"{what}. It was seen from {alert.since} to {alert.last}.{place}"
 

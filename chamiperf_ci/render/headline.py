@@ -286,7 +286,7 @@ def _old_news(row: Row) -> str:
     if not row.already_there:
         return ""
     return (
-        f" It was already there {there_since(row)}: mend it, acknowledge it in baselines.json, or accept runs as they "
+        f" It was already there {there_since(row)}: fix it, acknowledge it in baselines.json, or accept runs as they "
         "are now."
     )
 

@@ -155,7 +155,7 @@ def _road(client: Chamicore) -> Iterator[Condition]:
         try:
             answer = client.operational(service, "readiness")
         except ToolkitError as error:
-            yield Condition(service, State.BAD, str(error), "Start the stack, or mend the URL.")
+            yield Condition(service, State.BAD, str(error), "Start the stack, or correct the URL.")
             continue
         took_s = time.time() - began
         ready = client.is_good(service, "readiness", answer)

@@ -341,7 +341,7 @@ def _read(root: Path, path: Path) -> str | None:
             raise ConfigurationError(
                 "this is a symbolic link, which may lead elsewhere",
                 where=str(place.relative_to(root)),
-                remedy="Put a file or a folder of its own there.",
+                remedy="Replace it with a regular file or folder.",
             )
         if place.is_file() and part != path.name:
             raise ConfigurationError(

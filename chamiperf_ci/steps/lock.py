@@ -246,7 +246,7 @@ def _release_quietly(client: Chamicore, run: str, say: Say) -> None:
     try:
         release(client, run)
     except ToolkitError as error:
-        say(f"the lock could not be given back and will expire by itself: {error.wrong}")
+        say(f"the lock could not be released and will expire: {error.wrong}")
 
 
 def _replace(client: Chamicore, lock: Lock, found: Resource) -> Answer:

@@ -74,9 +74,7 @@ def test_trouble_that_comes_back_after_a_clean_night_gets_an_issue_of_its_own(al
         Path("out/verdict.json").write_text(night.model_dump_json())
         alert()
     assert [issue["state"] for issue in hub.issues] == ["closed", "open"]
-    assert [comment["body"].partition(".")[0] for comment in hub.comments] == [
-        "Clean again: no row of the table fails any more"
-    ]
+    assert [comment["body"].partition(".")[0] for comment in hub.comments] == ["Clean again: no row of the table fails"]
 
 
 def test_the_same_night_again_writes_nothing(alert, hub):

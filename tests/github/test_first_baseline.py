@@ -51,7 +51,7 @@ def files_of(hub):
 def test_until_the_fifth_night_it_says_how_many_are_there(proposed, hub, nights, said):
     done = proposed(*(made_run(number) for number in range(nights)))
     assert said in done.sentence
-    assert "After the last, a pull request with the first baseline opens by itself." in done.sentence
+    assert "After the last, a pull request with the first baseline opens automatically." in done.sentence
     assert (done.opened, hub.writes) == (None, [])
 
 

@@ -49,7 +49,7 @@ def test_another_environments_night_does_not_count():
     ("state", "why"),
     [
         ("disabled_inactivity", "no commit for 60 days"),
-        ("disabled_manually", "somebody switched the workflow off"),
+        ("disabled_manually", "the workflow was switched off by hand"),
         ("disabled_fork", "in forks"),
         ("deleted", "the workflow's file is gone"),
         ("unheard_of", "its state is unheard_of"),

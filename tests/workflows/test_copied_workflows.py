@@ -79,7 +79,7 @@ def test_an_empty_repository_gets_to_a_green_night_with_what_init_writes(adopter
     summary = ran.summaries["measure"]
     assert "chamiperf self-test (no product was measured)" in summary
     assert "### What comes next\n\n- This was a self-test of the toolkit" in summary
-    assert "After the fifth valid night, a pull request with the first baseline opens by itself." in summary
+    assert "After the fifth valid night, a pull request with the first baseline opens automatically." in summary
     assert "### baselines.json" not in summary
     assert "embedded has 1 valid night of the 5 that a baseline takes" in ran.summaries["propose"]
 

@@ -178,7 +178,7 @@ def open_or_update_pull_request(
         raise ConfigurationError(
             f"{branch} is the branch to merge into, and nothing is pushed to that",
             where="--branch",
-            remedy="Give the pull request a branch of its own.",
+            remedy="Give the pull request its own branch.",
         )
     for _ in range(REDONE):
         tip = _tip(api, repository, branch)
@@ -292,7 +292,7 @@ def _point(api: Api, repository: str, branch: str, commit: str, *, exists: bool)
         )
     except Rejected as error:
         raise Rejected(
-            f"somebody has pushed to the branch {branch} meanwhile, which is left as it is",
+            f"somebody has pushed to the branch {branch} meanwhile, which stays unchanged",
             where=error.where,
             remedy="Run it again; the branch is not touched while it ends in somebody else's commit.",
         ) from error

@@ -66,7 +66,7 @@ _MEANINGS = {
     108: Meaning(Ending.STOPPED, "the script stopped itself (exec.test.abort)"),
     109: Meaning(Ending.FAILED, "k6 itself crashed (Go panic)"),
     110: Meaning(Ending.STOPPED, "the script marked its run as failed (exec.test.fail)"),
-    255: Meaning(Ending.FAILED, "k6 failed without a code of its own"),
+    255: Meaning(Ending.FAILED, "k6 failed without its own exit code"),
 }
 
 

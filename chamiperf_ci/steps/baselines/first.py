@@ -74,7 +74,7 @@ def propose_first(
     ready, nights = _ready(_nights(sources, rules))
     if not ready:
         have = f"{environment} has {counted(nights, 'valid night')} of the {RUNS_WANTED} that a baseline takes"
-        return FirstBaseline(f"{have}. After the last, a pull request with the first baseline opens by itself.")
+        return FirstBaseline(f"{have}. After the last, a pull request with the first baseline opens automatically.")
     branch = destination.branch or f"chamiperf/first-baseline-{environment}"
     earlier = any_from(api, destination.repository, branch)
     if earlier is not None:

@@ -254,7 +254,7 @@ def _left_thin(key: str, before: EnvironmentBaseline | None, after: EnvironmentB
     if before is None or len(after.runs) >= len(before.runs) or len(after.runs) > len(THIN_FACTORS):
         return ()
     runs = counted(len(after.runs), "run")
-    return (f"{key}: {runs} in the place of {len(before.runs)}: too few to find most slow-downs",)
+    return (f"{key}: {runs} instead of {len(before.runs)}: too few to find most slow-downs",)
 
 
 def accepted_run(candidate: Candidate, intent: Intent) -> AcceptedRun:

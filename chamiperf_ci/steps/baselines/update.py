@@ -58,7 +58,7 @@ def body(
     thoughts = [*(f"overruled: {text}" for text in proposal.overrides), *proposal.warnings]
     parts = [
         f"**{markdown(wanted.reason)}** ({markdown(wanted.who)})",
-        "Merging this changes what every later run is compared with. Nothing merges it by itself.",
+        "Merging this changes what every later run is compared with. Nothing merges it automatically.",
         "### Old and new",
         table(proposal.rows, for_github=True),
         *(["### To think about", "\n".join(f"- {markdown(text)}" for text in thoughts)] if thoughts else []),

@@ -112,7 +112,7 @@ def runs_by_scenario(runs: Sequence[Run]) -> tuple[ScenarioRuns, ...]:
         raise ConfigurationError(
             f"the runs are of several environments: {', '.join(environments)}",
             where="--runs",
-            remedy="Judge one environment at a time; give each an output folder of its own (--out).",
+            remedy="Judge one environment at a time; give each its own output folder (--out).",
         )
     return tuple(_sitting(name, [run for run in runs if run.scenario == name]) for name in _names(runs))
 
