@@ -58,3 +58,7 @@ def test_judging_a_night_imports_no_http_client_and_no_numerics():
     """No host is asked, and no change point looked for, before a drift alarms."""
     statement = "import chamiperf_ci.commands.compare, chamiperf_ci.steps.compare.step"
     assert _modules_after(statement) & {"httpx", "numpy", "opentelemetry"} == set()
+
+
+def test_a_report_needs_neither_the_load_nor_the_road_to_a_stack():
+    assert not _modules_after("import chamiperf_ci.steps.report") & {"httpx", "numpy", "psutil", "rich", "cryptography"}

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 # Control and format characters, surrogates, private use, line and paragraph separators: among them newlines,
 # terminal escapes, zero-width characters and the marks that reverse the direction of writing.
@@ -27,8 +28,13 @@ def plain(raw: str, *, longest: int = 2_000) -> str:
     Text over `longest` characters is cut and ends in an ellipsis.
     """
     spaced = re.sub(r"\s+", " ", raw).strip()
-    seen = "".join(_REPLACEMENT if unicodedata.category(char) in _HIDDEN else char for char in spaced)
+    # What can be printed hides nothing, which is most of what a report holds.
+    seen = spaced if spaced.isprintable() else "".join(map(_seen, spaced))
     return seen if len(seen) <= longest else f"{seen[: longest - 1]}…"
+
+
+def _seen(char: str) -> str:
+    return _REPLACEMENT if unicodedata.category(char) in _HIDDEN else char
 
 
 def markdown(raw: str, *, longest: int = 2_000) -> str:
@@ -72,6 +78,7 @@ def sentence_in_markdown(text: str) -> str:
     return _with_data(text, _with_code(markdown, "<code>"), lambda found: f"<code>{markdown(found)}</code>")
 
 
+@lru_cache(4_096)
 def sentence_in_html(text: str) -> str:
     """Return a sentence of ours for HTML, the data in it as code with a direction of its own."""
     return _with_data(text, _with_code(html, '<code dir="ltr">'), lambda found: f'<code dir="ltr">{html(found)}</code>')

@@ -10,13 +10,13 @@ from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Judged, Run, ServerMetric
 from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
-from chamiperf_ci.steps.load.scenario import Span
 from chamiperf_ci.steps.server_metrics import tracks as families
 from chamiperf_ci.steps.server_metrics.tracks import Quantity, Recording, Spelling, Track, quantile
 from chamiperf_ci.verdict.target import TOLERATED_GROWTH, MemoryDecision, judge_memory
 
 if TYPE_CHECKING:
     from chamiperf_ci.render.tables import TimeSplit
+    from chamiperf_ci.steps.load.scenario import Span
 
 SYNCING = ("bss", "cloud-init", "kea-sync")
 """Services that keep a copy of SMD's inventory."""
@@ -362,14 +362,14 @@ TARGETED = (("db_query_p99", "ms"), ("pool_utilisation", "share"))
 _FEWEST_LOOKS = 2
 
 
-def phase_of(spans: Sequence[Span]) -> Span | None:
+def phase_of(spans: "Sequence[Span]") -> "Span | None":
     """The phase that figures are read over: the sustained one, else the longest; None if none took place."""
     sustained = [span for span in spans if span.phase == SUSTAINED]
     return max(sustained or spans, key=lambda span: span.ended_at - span.started_at, default=None)
 
 
 def service_metrics(
-    service: str, recording: Recording, phase: Span | None, source: Callable[[str], str], problem: str
+    service: str, recording: Recording, phase: "Span | None", source: Callable[[str], str], problem: str
 ) -> Iterator[ServerMetric]:
     """Every figure of a service.
 
