@@ -24,6 +24,18 @@ def _filter_options(command: Command) -> Command:
     )
 
 
+def _drawn_options(command: Command) -> Command:
+    """What a drawing of all nights stands on: `--baselines`, `--period`, and which nights."""
+    command = click.option(
+        "--period", type=PERIOD, default="24h", show_default=True, help="Time from one night to the next."
+    )(range_options(history_options(command)))
+    return click.option(
+        "--baselines",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Rules and accepted runs.  [default: baselines.json if it is there, else what ships]",
+    )(command)
+
+
 @click.group()
 def history() -> None:
     """Keep every run, and read what was kept.
@@ -140,14 +152,7 @@ def export(
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: standard output."
 )
-@click.option(
-    "--baselines",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Rules and accepted runs.  [default: baselines.json if it is there, else what ships]",
-)
-@click.option("--period", type=PERIOD, default="24h", show_default=True, help="Time from one night to the next.")
-@range_options
-@history_options
+@_drawn_options
 def trend(
     *,
     form: str,
@@ -179,14 +184,7 @@ def trend(
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write the site into."
 )
-@click.option(
-    "--baselines",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Rules and accepted runs.  [default: baselines.json if it is there, else what ships]",
-)
-@click.option("--period", type=PERIOD, default="24h", show_default=True, help="Time from one night to the next.")
-@range_options
-@history_options
+@_drawn_options
 @json_option(what="the paths of the pages as JSON")
 def site(
     *,

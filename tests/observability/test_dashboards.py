@@ -1,13 +1,14 @@
 import json
 
 import pytest
-from panels import FOLDER, is_answered, questions
+from panels import FOLDER, filled_in, is_answered, questions
 
 from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
 from chamiperf_ci.steps.server_metrics.exporter import NAMES
 from dashboards.write import PAGES, files
 
 ASKED = list(questions())
+OF_THE_LOAD = [asked for asked in ASKED if any(name.startswith("k6_") for name in asked.metrics)]
 OF_SERVICES = [asked for asked in ASKED if not any(name.startswith(("chamiperf_", "pg_")) for name in asked.metrics)]
 
 
@@ -62,6 +63,19 @@ def test_a_panel_whose_metric_is_renamed_is_found(filled, asked):
     ]
     assert asked.metrics
     assert not unnoticed
+
+
+@pytest.mark.needs_prometheus
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+def test_every_question_is_one_that_a_real_prometheus_understands(filled, asked):
+    # It raises where the answer is an error; that there is an answer is asked of those whose metrics a load makes.
+    filled.prometheus.query(filled_in(asked.expr), at=filled.end)
+
+
+@pytest.mark.needs_prometheus
+@pytest.mark.parametrize("asked", OF_THE_LOAD, ids=str)
+def test_a_load_that_sends_its_metrics_answers_every_panel_of_them(filled, asked):
+    assert is_answered(filled.prometheus, asked.expr, filled.start, filled.end), asked.expr
 
 
 def boards():
