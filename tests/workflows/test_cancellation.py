@@ -96,7 +96,7 @@ def cancelled(adopter, how):
 def require_tidied(ran):
     """The nodes, the lock and the stack are gone, and the files are kept."""
     summary = ran.summaries["measure"]
-    assert "removed components 200, interfaces 200, bootparams 200, payloads 200 of run " in summary, ran.log
+    assert "removed components 200, interfaces 200, bootparams 200, payloads 200 of run " in ran.log, ran.log
     assert "\nfree\n" in summary
     assert "would remove nothing" in summary
     steps = ("Take the nodes away again", "Give the lock back", "Take the stack down", "Keep everything")

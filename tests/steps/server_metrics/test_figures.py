@@ -79,6 +79,14 @@ def test_a_missing_family_is_without_a_value_and_names_what_was_tried():
     assert found.tried[0] == "db_query_duration_seconds"
 
 
+@pytest.mark.parametrize(("queries", "value", "reason"), [(16, None, "needs 100 queries, saw 16"), (100, 98.2, "")])
+def test_a_handful_of_queries_has_no_p99_that_a_target_could_judge(queries, value, reason):
+    database = [answered(count, name="db_query_duration_seconds", operation="select") for count in (0, queries)]
+    found = figures(*([*answered(asked), *asking] for asked, asking in zip((0, 1000), database, strict=True)))
+    assert found["db_query_p99"].reason == reason
+    assert found["db_query_p99"].value == (None if value is None else pytest.approx(value))
+
+
 def test_a_pool_is_as_full_as_it_ever_was():
     looks = [[*answered(n), *samples(db_pool_connections_active=a, db_pool_connections_max=50)] for n, a in
              ((0, 10), (500, 45), (900, 20))]  # fmt: skip
