@@ -149,6 +149,7 @@ def test_a_self_test_says_what_to_change_for_a_stack_of_ones_own(tmp_path):
     output, _ = chosen(tmp_path, STACK="embedded", PROJECT_URL="https://example.org/blob/v1")
     assert "This was a self-test" in output
     assert "https://example.org/blob/v1/docs/your-stack.md" in output
+    assert "in place of `stack: embedded` (`chamiperf init --target NAME` does) in the workflow, and store" in output
 
 
 @pytest.mark.parametrize("word", ["yes", "1", "True", "", "true false"])

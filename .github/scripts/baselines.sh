@@ -9,7 +9,7 @@ FILE="${FILE:-baselines.json}"
 file="$FILE"
 next=''
 if [ "${STACK:-}" = embedded ]; then
-  next+="- This was a self-test of the toolkit: it measured the stand-in, not your stack. To measure your stack, describe it in \`chamiperf.toml\`, write ${NAMED_BY:-\`target: NAME\` in place of \`stack: embedded\`} in the workflow, and store its token as the secret \`CHAMICORE_INTERNAL_TOKEN\` ($docs/your-stack.md)."$'\n'
+  next+="- This was a self-test of the toolkit: it measured the stand-in, not your stack. To measure your stack, describe it in \`chamiperf.toml\`, write ${NAMED_BY:-\`target: NAME\` in place of \`stack: embedded\` (\`chamiperf init --target NAME\` does)} in the workflow, and store its token as the secret \`CHAMICORE_INTERNAL_TOKEN\` ($docs/your-stack.md)."$'\n'
 fi
 # What is there and is no file is left to `compare`, which names it.
 if [ ! -e "$file" ]; then
