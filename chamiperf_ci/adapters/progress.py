@@ -1,10 +1,11 @@
 """How far a long step is: on a terminal one line that never scrolls, in a log a line whenever the stage changes."""
 
+import io
 import os
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TextIO
 
 import click
 
@@ -69,6 +70,8 @@ class Progress:
             console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
             self._live = Live(console=console, transient=True, auto_refresh=False)
             self._live.__enter__()
+            # click writes to the bytes behind rich's stand-in, and so over the line.
+            sys.stderr = _AboveTheLine(sys.stderr)
         return self._live
 
     def __enter__(self) -> Self:
@@ -80,6 +83,27 @@ class Progress:
         if self._live is not None:
             self._live.__exit__(kind, error, trace)
             self._live = None
+
+
+class _AboveTheLine(io.TextIOBase):
+    """Text alone, without bytes behind it, so that everybody's goes through rich; put back when the line goes."""
+
+    encoding, errors = "utf-8", "replace"
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        return True
 
 
 def clock(seconds: float) -> str:

@@ -69,13 +69,13 @@ def test_what_is_over_at_once_needs_no_progress(capsys, monkeypatch):
 
 
 SCRIPT = """
-import sys
+import click
 from chamiperf_ci.adapters.progress import Progress
 with Progress("boot_storm") as shown:
     for number in range(20):
         shown.show("sustained", f"{number}:12 left " + "figures and more figures " * 12)
         if number == 10:
-            print("a warning in between", file=sys.stderr)
+            click.echo("a warning in between", err=True)
 """
 
 
@@ -107,7 +107,9 @@ def on_a_terminal(width, **variables):
 def test_on_a_terminal_nothing_scrolls_but_what_others_print(width):
     text = on_a_terminal(width)
     assert text.count("\n") <= 2  # the warning, and the line's own end
-    assert "a warning in between" in text
+    # In a line of its own, above that of the progress, which was taken away for it.
+    assert re.search(r"(\r|\n|\x1b\[[0-9;?]*[A-Za-z])a warning in between *\r?\n", text)
+    assert text.index("10:12 left") < text.index("a warning in between") < text.rindex("10:12 left")
     for line in re.split(r"[\r\n]", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "\r", text)):
         assert len(line) <= width
 
