@@ -1,6 +1,5 @@
 """The generator is starved, frozen, killed, out of memory, or is no k6 at all."""
 
-import re
 import resource
 import signal
 import subprocess
@@ -163,34 +162,6 @@ def both_starved(stage):
     starve(stage)
     stage.load("--shards", 2)
     assert "shard 1 of 2: " in named(shared_run(stage))
-    stage.compare()
-
-
-@GENERATOR.row(
-    "two k6 processes at nice 19 beside busy programs",
-    ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
-)  # fmt: skip
-def niced(stage):
-    # They share a session with k6, so that its nice value decides between them also where sessions get equal shares.
-    script = stage.folder / "beside"
-    script.write_text(BESIDE, encoding="utf-8")
-    k6_as(stage, f'CROWD={CROWD} exec sh {script} nice -n 19 "$k6" "$@"')
-    stage.load("--shards", 2)
-    said = named(shared_run(stage))
-    assert " of 2: " in said
-    assert re.search(r"other processes took \d+ % of the machine", said), said
-    stage.compare()
-
-
-@GENERATOR.row(
-    "two k6 processes bound to one core that does not carry the load",
-    ends="load 3, compare 3", word="invalid", reasons="generator-saturated",
-    kept=JUDGED,
-)  # fmt: skip
-def bound(stage):
-    k6_as(stage, 'exec taskset -c "$(taskset -cp $$ | sed "s/.*: //; s/[-,].*//")" "$k6" "$@"')
-    stage.load("--shards", 2, "--vus", 1500, "--pace", "100ms", "--sustained", "5s")
-    assert " of 2: " in named(shared_run(stage))
     stage.compare()
 
 
