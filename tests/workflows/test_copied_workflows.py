@@ -290,8 +290,10 @@ def test_a_fork_is_measured_on_the_stand_in_without_any_right(adopter):
     pull = {"number": 7, "base": {"ref": "main"}, "head": head}
     adopter.write("baselines.json", (harness.ROOT / "baselines.json").read_text())
     ran = adopter.run("fork.yml", event="pull_request", payload={"action": "opened", "pull_request": pull})
-    assert ran.jobs == {"check": "success"}, ran.log
-    assert verdict_of(ran, key="fork").self_test
+    verdict = verdict_of(ran, key="fork")
+    assert verdict.self_test
+    # A machine that others keep busy makes an invalid run, which is red and says why.
+    assert ran.jobs == {"check": "failure" if verdict.outcome.word == "invalid" else "success"}, ran.log
     assert ran.steps["Stop the embedded stack"] == "success"
 
 
