@@ -1,5 +1,6 @@
 """The rows as docs/faults.md lists them: by kind, and within a kind by outcome."""
 
+from itertools import groupby
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
@@ -7,10 +8,11 @@ BEGIN, END = "<!-- rows: made by `python tests/faults` -->\n", "<!-- end of rows
 
 
 def seen(must):
-    """The outcome that a fault must have, in a line; `a/b` is either."""
-    word = "" if must.word == "-" else f": {must.word}"
+    """The outcome that a fault must have: the exit codes, equal neighbors once, the verdict and its reasons."""
+    codes = ", ".join(code for code, _ in groupby(end.split()[1] for end in must.ends.split(", ")))
+    word = "" if must.word == "-" else f" {must.word}"
     reasons = f" ({', '.join(must.reasons.split())})" if must.reasons else ""
-    return f"{must.ends}{word}".replace("|", "/") + reasons
+    return f"{codes}{word}".replace("|", "/") + reasons
 
 
 def rows_as_text(themes):
@@ -20,7 +22,7 @@ def rows_as_text(themes):
         outcomes = {}
         for row in theme.rows:
             outcomes.setdefault(seen(row.must), []).append(row.name)
-        lines = "\n".join(f"- **{outcome}.** {'; '.join(names)}" for outcome, names in outcomes.items())
+        lines = "\n".join(f"- **{outcome}**: {'; '.join(names)}" for outcome, names in outcomes.items())
         handled = ", ".join(f"`{module}`" for module in theme.handled_by.split())
         parts.append(f"### {theme.name[0].upper()}{theme.name[1:]}\n\nHandled by {handled}.\n\n{lines}\n")
     return "\n".join(parts)
