@@ -23,141 +23,133 @@ def plain_text(markdown: str) -> str:
 
 ROWS: dict[str, Card] = {
     "pass": Card(
-        "The upper end of the 95 % interval lies below the tolerance: no slow-down of that size.",
+        "The 95 % interval ends below the tolerance: no slow-down of that size.",
         "Nothing. If it says `slower, within tolerance`, look at the change before it grows.",
     ),
     "regression": Card(
         "Slower in each of at least three runs (or in the pairs) by more than chance explains, and perhaps by more "
         "than the tolerance.",
-        "Look at what changed between the builds that the report names: code, configuration, machine. To accept the "
-        f"new level: `{REPLACE}`, then `{APPLY}`; {WHAT_CHANGED}. If a fix is on its way, acknowledge it in "
-        "baselines.json.",
+        f"Look at what changed between the builds that the report names. To accept the new level: `{REPLACE}`, then "
+        f"`{APPLY}`; {WHAT_CHANGED}. If a fix is on its way, acknowledge it in baselines.json.",
     ),
     "improvement": Card(
-        "Faster in every run, by at least half the tolerance. Where it says `one run`, it may be chance.",
-        "If it lasts, accept the new level as for a [regression](#regression): against a stale baseline, a later "
-        "slow-down goes unnoticed.",
+        "Faster in every run, by at least half the tolerance.",
+        "If it lasts, accept it as for a [regression](#regression): a stale baseline hides a later slow-down.",
     ),
     "inconclusive": Card(
-        "The runs neither show nor rule out a slow-down beyond the tolerance. The reason says why.",
-        "Measure again with `chamiperf confirm`, by pairs on a noisy machine; complete the baseline to five runs.",
+        "The runs neither show nor rule out a slow-down beyond the tolerance; the reason says why.",
+        "Run `chamiperf confirm`, by pairs on a noisy machine; complete the baseline to five runs.",
     ),
     "invalid": Card(
-        "This measurement cannot answer the question. It is not a pass, and the measured value is shown.",
+        "This measurement cannot answer the question. Its value is shown, and it is not a pass.",
         "Fix what the reason names, and run again.",
     ),
     "unavailable": Card(
-        "There is nothing to compare with, or nothing that can be judged. It is not a pass.",
-        "Look up the reason below; it also says whether the night fails.",
+        "There is nothing to compare with or to judge. It is not a pass.",
+        "Look up the reason; it also says whether the night fails.",
     ),
 }
 
 TARGETS: dict[str, Card] = {
     "met": Card(
-        "The measured value meets the target.",
-        "Nothing. The comparison is separate: a metric can meet its target and still regress.",
+        "The value meets the target.",
+        "Nothing. It can still regress: the comparison is separate.",
     ),
     "missed": Card(
-        "The measured value misses the target by more than runs differ.",
-        "Fix the service. If the miss is known, acknowledge it in baselines.json with an expiry date.",
+        "The value misses the target by more than runs differ.",
+        "Fix the service, or acknowledge a known miss in baselines.json with an expiry date.",
     ),
     "at the limit": Card(
-        "Too close to the target to tell: within two standard deviations, or inside the 95 % interval of an error "
-        "rate. It counts as met.",
-        "Measure longer, or more often. Zero failures prove less than 0.1 % only from 3,838 requests on.",
+        "Too close to tell: within two standard deviations, or inside an error rate's 95 % interval. It counts as met.",
+        "Measure longer or more often; zero failures prove less than 0.1 % only from 3,838 requests on.",
     ),
 }
 
 NIGHTS: dict[str, Card] = {
     "target missed": Card("No row regressed, but a target is missed. Exit code 1.", "See [missed](#missed)."),
     "learning": Card(
-        "No accepted run is comparable: the environment is new, or its runs differ from the accepted ones. For the "
-        "first 21 nights this is exit code 0; slow-downs go unnoticed, targets and validity count. `n of 5 runs` "
-        "counts valid runs; none is accepted automatically.",
-        f"After five valid nights, accept them in a clone. New environment: `{BEGIN}` (URL: where missed targets are "
-        f"tracked). Changed circumstances: run as the baseline was made, or `{BESIDE}`, then `{APPLY}`. Merge "
-        "baselines.json by pull request.",
+        "No accepted run is comparable: the environment is new or has changed. For 21 nights, slow-downs go "
+        "unnoticed and the exit code is 0; targets and validity count. `n of 5 runs` counts valid runs; none is "
+        "accepted automatically.",
+        f"After five valid nights, in a clone: `{BEGIN}` (URL: where missed targets are tracked) or, if the "
+        f"environment has changed, `{BESIDE}`, then `{APPLY}`. Merge baselines.json by pull request.",
     ),
     "targets only": Card(
-        "A quick run was judged by targets alone, because its profile has no accepted run. Not a pass. Exit code 0.",
-        "To find slow-downs too, accept runs: `chamiperf update-baseline propose --reason TEXT --runs out/runs`, "
-        f"then `{APPLY}`.",
+        "A quick run whose profile has no accepted run was judged by targets alone. Not a pass; exit code 0.",
+        f"To find slow-downs too: `chamiperf update-baseline propose --reason TEXT --runs out/runs`, then `{APPLY}`.",
     ),
     "not decided": Card(
-        "One run is at least 2.5 times worse than its baseline, by its whole interval. It proves nothing, but the "
-        "night cannot pass. Exit code 3.",
-        "Run `chamiperf confirm`: it repeats the suspect scenarios and decides.",
+        "One run is at least 2.5 times worse than its baseline, by its whole interval: no proof, but no pass. Exit "
+        "code 3.",
+        "Run `chamiperf confirm`, which repeats the suspect scenarios and decides.",
     ),
     "drift": Card(
-        "The last seven nights are at least 10 % worse than the baseline, though none failed. Exit code 0, or 1 with "
+        "The last seven nights are at least 10 % worse than the baseline, though none failed. Exit code 0; 1 with "
         "`--fail-on drift`.",
-        "Start at the night and builds that the row names, if any: a change point needs five nights on each side.",
+        "Start at the night and builds that the row names; a change point needs five nights on each side.",
     ),
 }
 
 NOT_JUDGED: dict[str, Card] = {
     "run-invalid": Card(
-        "The scenario's run cannot be judged, so none of its rows can.",
+        "The scenario's run is invalid, and so is each of its rows.",
         "Fix the reason that the report gives for the run, and run again.",
     ),
     "fingerprint-mismatch": Card(
-        "The baseline was made under other circumstances, such as another machine, profile or k6 version; the row "
-        "names the field.",
-        f"Run as the baseline was made. Or accept five nights like this one beside it, in a clone: `{BESIDE}`, then "
-        f"`{APPLY}`, and merge baselines.json by pull request; if the environment is new, `{BEGIN}`. Pairs need one "
-        "machine and the same options for both sides.",
+        "The baseline was made under other circumstances (machine, profile, k6 version); the row names the field.",
+        f"Run as the baseline was made. Or accept five such nights beside it, in a clone: `{BESIDE}`, then `{APPLY}` "
+        f"(new environment: `{BEGIN}`), and merge baselines.json by pull request. Pairs need one machine and the "
+        "same options for both sides.",
     ),
     "error-burst": Card(
         "In over a quarter of the windows, more than 1 % of the requests failed, so latency says nothing.",
-        "Look at the errors row, which is judged anyway, and at the failure samples in the run's file.",
+        "Look at the errors row, which is judged anyway, and the failure samples in the run's file.",
     ),
     "too-few-requests": Card(
-        "Fewer than ten requests lie beyond the quantile, so a single one decides its value.",
+        "Fewer than ten requests lie beyond the quantile, so a single one decides it.",
         "Use a longer profile: a window needs 20 requests for p50, 200 for p95, 1,000 for p99. `chamiperf load "
         "--dry-run` shows what a plan can judge.",
     ),
     "statistic-mismatch": Card(
-        "One side is a median of windows, the other a pooled quantile; these differ even if nothing changed. The "
-        "accepted run comes from an earlier version.",
+        "A median of windows and a pooled quantile differ even without a change. The accepted run comes from an "
+        "earlier version.",
         "Accept runs of this version.",
     ),
     "not-a-quantity": Card(
-        "The value is zero, negative or not a number: a clock went backwards, or the metric was never written.",
+        "The value is zero, negative or not a number: a clock went backwards, or nothing was written.",
         "Look at the windows in the run's file.",
     ),
     "restarted": Card(
-        "The service restarted while it was observed, so its memory says nothing about leaks.",
+        "The service restarted meanwhile, so its memory says nothing about leaks.",
         "Look for a crash or a deployment in the service's log; run again on one deployment.",
     ),
     "machine-busy": Card(
-        "The value exceeds the tolerance, but other work on the generator's machine, more than beside any accepted "
-        "run, can explain it. Exit code 3. If a deployed stack runs there, the regression stands.",
+        "Other work on the generator's machine, more than beside any accepted run, can explain the value. Exit code "
+        "3; if a deployed stack runs there, the regression stands.",
         "Run again on a quiet machine, or measure pairs: `chamiperf load --pairs 5 --against TARGET`.",
     ),
     "unit-mismatch": Card(
-        "The two sides differ in unit or direction: a scenario changed, or a file was edited by hand. Exit code 3.",
+        "Unit or direction differ: a scenario changed, or a file was edited by hand. Exit code 3.",
         "Report in the old unit, or accept runs in the new one as for a [regression](#regression).",
     ),
     "resolution": Card(
-        "The value is less than 20 times the smallest step that can be measured, so one step is over 5 %.",
+        "The smallest step that can be measured is over 5 % of the value.",
         "Use finer histogram buckets or a shorter poll period.",
     ),
     "no-baseline": Card(
-        "The metric was measured, but no accepted run has it, so slow-downs go unnoticed. Exit code 0 while learning, "
-        "then 3.",
-        f"After five nights, accept runs in a clone. If this environment has none: `{BEGIN}`. Otherwise: `{ADD}` "
-        f"(with `--replace` if there are five), then `{APPLY}`. Merge baselines.json by pull request. Or exempt the "
-        "metric "
+        "No accepted run has the metric, so slow-downs go unnoticed. Exit code 0 while learning, then 3.",
+        f"After five nights, in a clone: `{BEGIN}` if the environment has no baseline, else `{ADD}` (with "
+        f"`--replace` if there are five), then `{APPLY}`. Merge baselines.json by pull request. Or exempt the metric "
         'with `"exempt": "WHY"` in its rule; docs/baselines.md shows how.',
     ),
     "not-offered": Card(
         "The plan offers less than 1.2 times the target rate, so its own pace would be measured. Never fails a night.",
-        "Offer more with `chamiperf load`: a higher `--spike-vus` or `--spike-rate`, or a shorter `--pace`; "
-        "`--dry-run` shows the rate for each service.",
+        "Raise `--spike-vus` or `--spike-rate`, or shorten `--pace` (`chamiperf load`); `--dry-run` shows the rate "
+        "for each service.",
     ),
     "not-measured": Card(
-        "The metric is in the baseline or a rule, but was not measured: it was renamed or removed, a service was "
-        "missing, or a rule is misspelled. Exit code 3.",
+        "A metric of the baseline or a rule was not measured: renamed, removed, its service missing, or the rule "
+        "misspelled. Exit code 3.",
         "Restore the metric or correct the rule. If it is gone for good, accept nights without it as for a "
         "[regression](#regression).",
     ),
@@ -170,43 +162,42 @@ NOT_JUDGED: dict[str, Card] = {
         "Use the profile `soak`, or judge a whole night on one deployment.",
     ),
     "not-compared": Card(
-        "Held against its target, but not compared: a paced rate is its plan, a quantile may need more requests, and "
-        "p99.9 and other phases are compared only if baselines.json says so.",
+        "Held against its target only: a paced rate is its plan, a quantile may need more requests, p99.9 and other "
+        "phases are compared only on request.",
         "Nothing, or set `compared` in its rule in baselines.json.",
     ),
 }
 
 UNDECIDED: dict[str, Card] = {
     "suspect-not-repeated": Card(
-        "One run looks slower and was not repeated, or fewer than five pairs were measured. One run in ten is bad by "
+        "One run looks slower and was not repeated, or there are fewer than five pairs. One run in ten is bad by "
         "chance.",
-        "Run `chamiperf confirm`, which repeats the two most suspect scenarios (more: `--max-scenarios`), or measure "
-        "five pairs (`chamiperf load --pairs 5`).",
+        "Run `chamiperf confirm`, which repeats the two most suspect scenarios (more: `--max-scenarios`), or "
+        "`chamiperf load --pairs 5`.",
     ),
     "runs-disagree": Card(
         "Some runs are slower and some are not: the machine is shared, or the slow-down comes and goes.",
-        "Look at each run's value in the report; on a noisy machine, use pairs (`chamiperf confirm --by pairs`).",
+        "Look at each run's value in the report; on a noisy machine, `chamiperf confirm --by pairs`.",
     ),
     "noisy": Card(
-        "Runs on this machine differ so much that the interval contains the tolerance. The row says which change "
-        "would be found.",
+        "Runs here differ so much that the interval contains the tolerance. The row says which change would be found.",
         "Accept more runs, use a quieter machine or a longer profile, or measure pairs.",
     ),
     "thin-baseline": Card(
-        "The baseline has only one or two accepted runs, which may not be typical.",
+        "The one or two accepted runs may not be typical.",
         f"Add the nights measured since: `{ADD}`, then `{APPLY}`.",
     ),
     "part-of-run": Card(
-        "At least a quarter of the windows are 30 % slower than the run's median window and the accepted runs, which "
-        "predate this comparison. Reported, not judged.",
+        "A quarter of the windows are 30 % slower than the run's median window and the accepted runs, which predate "
+        "this comparison. Reported, not judged.",
         "Look for a growing queue, a full cache or another job at those windows in report.html. Accept runs of this "
         "version.",
     ),
     "no-earlier-figure": Card(
         "Requests wait for a connection (p95 above 1 ms and 20 % of the endpoint's p95), and there is no earlier "
-        "figure. Reported, not judged, never a pass.",
-        "Look for a slow listener, a proxy or TLS in between (`blocked_ms`, `connecting_ms` in the run's file). "
-        "Accept runs of this version to have it judged.",
+        "figure. Reported, never a pass.",
+        "Look for a slow listener, a proxy or TLS in between (`blocked_ms`, `connecting_ms`). Accept runs of this "
+        "version to have it judged.",
     ),
     "too-few-pairs": Card(
         "Fewer than five pairs were usable; so few can agree by chance.",
@@ -218,18 +209,18 @@ DECIDED: dict[str, Card] = {
     "within-tolerance": Card("The interval ends below the tolerance.", "Nothing."),
     "slower-within-tolerance": Card(
         "Certainly slower, and certainly by less than the tolerance.",
-        "Look at the change before the next one adds to it; drift adds them up.",
+        "Look at the change before the next one adds to it.",
     ),
     "within-tolerance-over-nights": Card(
-        "Tonight's runs alone cannot tell, but they rule a slow-down out together with the seven nights before.",
+        "Tonight's runs alone cannot tell; with the seven nights before, they rule a slow-down out.",
         "Nothing. Drift reports a level that creeps up.",
     ),
     "faster": Card(
         "Certainly faster in every run.",
-        "If it lasts, accept the new level as for a [regression](#regression).",
+        "If it lasts, accept it as for a [regression](#regression).",
     ),
     "one-run": Card(
-        "Faster, but in one run only, which may be chance.",
+        "Faster in one run only, perhaps by chance.",
         "Wait for the next night, or run `chamiperf confirm --scenario NAME`.",
     ),
     "slower-in-all-runs": Card(
@@ -237,13 +228,13 @@ DECIDED: dict[str, Card] = {
         "See [regression](#regression).",
     ),
     "slower-in-pairs": Card(
-        "Slower in all, or all but one, of at least five pairs of old and new, measured side by side.",
+        "Slower in all, or all but one, of at least five pairs measured side by side.",
         "See [regression](#regression).",
     ),
     "slower-than-half-again": Card(
-        "Each of three runs is at least 50 % slower (a pooled p99: 100 %) than the one or two accepted runs. Smaller "
-        "slow-downs cannot be found.",
-        "See [regression](#regression), and complete the baseline; after an unusually fast accepted run, this returns "
+        "Each of three runs is at least 50 % slower (a pooled p99: 100 %) than the one or two accepted runs. "
+        "Smaller slow-downs cannot be found.",
+        "See [regression](#regression), and complete the baseline; an unusually fast accepted run brings this back "
         "every night.",
     ),
     "more-stalled-windows": Card(
@@ -255,93 +246,89 @@ DECIDED: dict[str, Card] = {
         "Look at the failure samples in the run's file.",
     ),
     "slower-connections": Card(
-        "In every run, requests waited longer for a connection than in any accepted run, by more than 1 ms and the "
-        "tolerance (p95). Latency excludes that wait.",
-        "Look for a slow listener, a proxy or TLS in between, or connections that are not kept open (`blocked_ms`, "
-        "`connecting_ms` in the run's file).",
+        "In every run, requests waited longer for a connection (p95) than in any accepted run, by more than 1 ms "
+        "and the tolerance. Latency excludes that wait.",
+        "Look for a slow listener, a proxy, TLS or connections that are not kept open (`blocked_ms`, `connecting_ms`).",
     ),
     "lower-rate": Card(
-        "Every run reached less than 95 % of its planned rate, and at least 5 points less than any accepted run, with "
-        "a healthy generator: the service kept the VUs waiting.",
-        "Look at the latency of the same run, and at the service's CPU and connection pools.",
+        "Every run reached less than 95 % of its planned rate, and 5 points less than any accepted run, though the "
+        "generator was healthy.",
+        "Look at the run's latency, and at the service's CPU and connection pools.",
     ),
     "above-tolerance": Card(
-        "One run exceeds the tolerance over the median of the accepted runs (gate `adr`). On unchanged code, this "
-        f"rule fails {FALSE_NIGHTS_OF_THE_ADR} of 100 nights of 192 rows.",
+        "One run exceeds the tolerance over the accepted median (gate `adr`). This rule fails "
+        f"{FALSE_NIGHTS_OF_THE_ADR} of 100 unchanged nights of 192 rows.",
         "Use the default gate, which repeats before it fails a night.",
     ),
 }
 
 RUNS: dict[str, Card] = {
     "generator-saturated": Card(
-        "The load generator was the bottleneck: it measured its own delays. The machine is too small for this load, "
-        "or busy with other work.",
+        "The load generator was the bottleneck and measured its own delays: the machine is too small, or busy with "
+        "other work.",
         "Use a larger runner, fewer VUs (`--vus` of `chamiperf load`), or a longer pace; see docs/runner.md.",
     ),
     "dropped-iterations": Card(
-        "More than 0.1 % of the planned arrivals found no free VU and never happened: the stack answers too slowly, "
-        "or the profile has too few VUs.",
+        "More than 0.1 % of the planned arrivals found no free VU: the stack answers too slowly, or the profile has "
+        "too few VUs.",
         "Give the profile more VUs, or lower its rate.",
     ),
     "load-not-reached": Card(
         "The load stayed below 95 % of the plan, and the generator had a part in it.",
-        "Look at the generator's health in the run's file; use a larger runner.",
+        "Read the generator's health in the run's file; use a larger runner.",
     ),
     "incomplete": Card(
         "The run was stopped early, or fewer than half of its windows have data.",
-        "Run it again. The run's file keeps what was measured.",
+        "Run it again; the run's file keeps what was measured.",
     ),
     "throttled": Card(
-        "Over 0.1 % of the requests were answered with 429: the rate limit was measured, not the service.",
+        "Over 0.1 % of the requests got a 429: the rate limit was measured, not the service.",
         "Lift the limit for the generator's address, or lower the load.",
     ),
     "auth-expired": Card(
-        "The stack refused the credential during the run: a token expired and could not be renewed.",
+        "A token expired during the run and could not be renewed.",
         "Use a client ID and secret, or a token that outlives the run.",
     ),
     "brake-failures": Card(
-        "The load was stopped because over half of the requests failed for 30 s.",
-        "Look at the failure samples in the run's file and at the services' logs.",
+        "Stopped, because over half of the requests failed for 30 s.",
+        "Look at the failure samples in the run's file and the services' logs.",
     ),
     "brake-readiness": Card(
-        "The load was stopped because a service said for 30 s that it was not ready.",
+        "Stopped, because a service said for 30 s that it was not ready.",
         "Look at the service's `/readiness`, its log and its database.",
     ),
     "max-duration": Card(
-        "The load was stopped at `--max-duration`: the plan is longer, or the stack slowed the load down.",
+        "Stopped at `--max-duration`: the plan is longer, or the stack slowed the load down.",
         "Raise `--max-duration` of `chamiperf load`, or use a smaller profile.",
     ),
     "out-of-memory": Card(
-        "The load was stopped before the generator ran out of memory.",
-        "Use a machine with more memory, fewer VUs or a shorter run; docs/scale.md says how much a load needs.",
+        "Stopped before the generator ran out of memory.",
+        "Use more memory, fewer VUs or a shorter run; docs/scale.md says how much a load needs.",
     ),
     "generator-died": Card(
-        "k6 ended without a summary, so there is nothing to judge. Somebody killed it, or the kernel did for lack of "
-        "memory.",
+        "k6 ended without a summary: somebody killed it, or the kernel did for lack of memory.",
         "Read what k6 said last, in the run's file and the step's log.",
     ),
     "script-failed": Card(
-        "The load script threw an exception, so the load or over 0.1 % of its iterations did not finish: an answer "
-        "had an unexpected shape, or the script has a bug.",
-        "Read k6's message with the script's line in the problem's text; check what the service answers there.",
+        "The load script threw an exception that ended the load or over 0.1 % of its iterations: an unexpected "
+        "answer, or a bug.",
+        "Read k6's message, with the script's line, in the problem's text; check what the service answers there.",
     ),
     "stack-unreachable": Card(
         "The stack stopped answering: a service died, the network broke, or the URL is wrong.",
         "Check with `chamiperf wait` and `chamiperf smoke`.",
     ),
     "lock-lost": Card(
-        "Somebody took the stack's lock during the load (`--break-lock`, or by hand), so two loads may have measured "
-        "each other.",
+        "Somebody took the stack's lock during the load, so two loads may have measured each other.",
         "Run it again when the run that the problem's text names is over.",
     ),
     "shard-missing": Card(
-        "Of the machines that share the load, one did not start, died, started late, has a wrong clock or another "
-        "plan.",
+        "A machine that shares the load did not start, died, was late, or has a wrong clock or another plan.",
         "Fix the shard that the problem's text names, and run all again.",
     ),
     "not-possible": Card(
-        "The stack lacks a service or route that the scenario needs, so nothing ran. This fails the night only if the "
-        "scenario was measured before.",
+        "The stack lacks a service or route that the scenario needs. The night fails only if the scenario was "
+        "measured before.",
         "Configure what the problem's text names, or leave the scenario out.",
     ),
     "not-run-budget": Card(
