@@ -160,7 +160,7 @@ def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
 
 
 def release(client: Chamicore, run: str) -> bool:
-    """Give the lock back; whether it was this run's."""
+    """Release the lock; whether it was this run's."""
     found = _read(client)
     lock = None if found is None else lock_in(found)
     if found is None or lock is None or lock.run != run:

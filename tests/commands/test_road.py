@@ -130,7 +130,7 @@ def seed(seeded, folder, *arguments, **variables):
 
 
 def removed(seeded, folder):
-    """Take the nodes away again, on the road itself; how many were there."""
+    """Remove the seeded nodes, on the road itself; how many were there."""
     there = read_document(folder / "out" / "seed.json", Seed).counts["components"]
     done = command("seed", *HERE, "--remove", cwd=folder, **environment(seeded[0], cwd=folder))
     assert done.returncode == 0, done.stderr

@@ -99,7 +99,7 @@ def require_tidied(ran):
     assert "removed components 200, interfaces 200, bootparams 200, payloads 200 of run " in ran.log, ran.log
     assert "\nfree\n" in summary
     assert "would remove nothing" in summary
-    steps = ("Take the nodes away again", "Give the lock back", "Take the stack down", "Keep everything")
+    steps = ("Remove the seeded nodes", "Release the lock", "Take the stack down", "Keep everything")
     assert {ran.steps[step] for step in steps} == {"success"}
     assert {"Compare", "Report"}.isdisjoint(ran.steps)
     assert (ran.artifacts / "chamiperf-chamiperf-1" / "smoke.json").is_file()

@@ -167,7 +167,7 @@ def test_a_deployed_stack_comes_out_of_a_night_as_it_went_in(adopter):
     assert "removed components 200, interfaces 200, bootparams 200, payloads 200 of run " in ran.log, ran.log
     assert summary.count("\nfree\n") + summary.startswith("free\n") == 1
     assert "would remove nothing" in summary
-    steps = ("Lock the stack", "Sweep what dead runs left", "Take the nodes away again", "Give the lock back")
+    steps = ("Lock the stack", "Sweep what dead runs left", "Remove the seeded nodes", "Release the lock")
     assert {ran.steps[step] for step in steps} == {"success"}
 
 

@@ -105,7 +105,7 @@ def test_the_labelled_commit_is_measured_beside_the_branch_to_merge_into(adopter
     require_slower_head(ran)
     (comment,) = hub.comments
     assert comment["pull"] == 7
-    steps = ("Take the nodes away again", "Take the nodes of the old side away again", "Take the old side down",
+    steps = ("Remove the seeded nodes", "Remove the seeded nodes of the old side", "Take the old side down",
              "Take the stack down")  # fmt: skip
     assert {ran.steps[step] for step in steps} == {"success"}
 

@@ -81,7 +81,7 @@ def test_three_jobs_make_one_run_that_is_judged(shared):
     # Compared as any run: without a baseline and a history there is nothing to compare with, which is exit code 3.
     assert (judged["p50"] is not None) == run.valid
     assert "Exit code 3." in ran.summaries["measure"]
-    assert ran.steps["Take the nodes away again"] == ran.steps["Give the lock back"] == "success"
+    assert ran.steps["Remove the seeded nodes"] == ran.steps["Release the lock"] == "success"
 
 
 JOBS = "        shard: ${{ fromJSON(inputs.shards > 1 && needs.prepare.outputs.shards || '[1]') }}"
@@ -97,7 +97,7 @@ def test_a_job_that_never_starts_is_named_and_the_others_wait_no_longer_than_the
     assert "shard 3 of 3 is missing: it left no file" in said
     assert "shard 3 of 3 did not come within 45 s" in said
     assert "Exit code 3." in ran.summaries["measure"]
-    assert ran.steps["Take the nodes away again"] == ran.steps["Give the lock back"] == "success"
+    assert ran.steps["Remove the seeded nodes"] == ran.steps["Release the lock"] == "success"
 
 
 SHARE = "          args: --shard"
@@ -136,4 +136,4 @@ def test_a_job_that_dies_and_one_of_another_plan_are_named(shared):
     # Of the first alone: nothing is scaled up.
     assert 0 < sum(each.requests for each in run.traffic) < SHARDS * 30 / 0.1 * 8
     assert "Exit code 3." in ran.summaries["measure"]
-    assert ran.steps["Take the nodes away again"] == ran.steps["Give the lock back"] == "success"
+    assert ran.steps["Remove the seeded nodes"] == ran.steps["Release the lock"] == "success"
