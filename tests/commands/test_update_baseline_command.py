@@ -156,7 +156,7 @@ def test_five_nights_replaced_by_a_range_of_one_are_warned_of(folder):
     update(folder, "apply")
     result = propose(folder, more=("--history", "history", "--replace", "--scenario", "boot_storm", "--since", since))
     assert (result.returncode, len(accepted(folder))) == (0, 5)
-    assert "1 run in the place of 5: too few to find most slow-downs" in result.stdout + result.stderr
+    assert "1 run instead of 5: too few to find most slow-downs" in result.stdout + result.stderr
 
 
 def test_a_range_of_which_no_night_is_left_is_refused(folder):
