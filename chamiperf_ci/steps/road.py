@@ -149,7 +149,7 @@ def problem(name: str, url: str, answer: object) -> ToolkitError | None:
         return CertificateRefused(
             f"k6 does not trust the certificate of {name}, although Python does: {str(words)[:300]}",
             where=where,
-            remedy="Use a certificate with the host among its alternative names (SAN), and name its CA with --ca-file.",
+            remedy="Use a certificate with the host as an alternative name (SAN), and name its CA with --ca-file.",
         )
     if code == _NO_URL:
         return ConfigurationError(why, where=where, remedy="Write http:// or https://, then the host and the port.")

@@ -96,7 +96,7 @@ def test_a_certificate_without_alternative_names_is_refused_before_the_load(seed
     with front(seeded[0].url("bss"), tls=context) as port:
         done = load(seeded, tmp_path, "--ca-file", ca, CHAMICORE_TEST_BSS_URL=f"https://127.0.0.1:{port}")
     assert done.returncode == 2, done.stderr
-    assert "alternative names (SAN)" in done.stderr
+    assert "alternative name (SAN)" in done.stderr
     assert not list((tmp_path / "out" / "runs").glob("*.json"))
 
 
@@ -149,7 +149,7 @@ def test_nothing_is_seeded_past_a_certificate_without_alternative_names(seeded, 
     context, ca = certificate(tmp_path, names=[])
     with front(seeded[0].url("smd"), tls=context) as port:
         done = seed(seeded, tmp_path, "--ca-file", ca, CHAMICORE_TEST_SMD_URL=f"https://127.0.0.1:{port}")
-    assert (done.returncode, "alternative names (SAN)" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "alternative name (SAN)" in done.stderr) == (2, True), done.stderr
 
 
 def test_seeding_reads_a_ca_file_whatever_stands_around_its_certificates(seeded, tmp_path):

@@ -66,7 +66,7 @@ def proxy(stage):
 
 @ROAD.row(
     "host in the certificate's common name only",
-    ends="smoke 2, load 2", says="alternative names (SAN)", kept="smoke.json",
+    ends="smoke 2, load 2", says="alternative name (SAN)", kept="smoke.json",
 )  # fmt: skip
 def common_name(stage):
     authority, key = certificate(stage.folder, "127.0.0.1", address="")

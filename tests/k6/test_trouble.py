@@ -151,7 +151,7 @@ def kea_stack(make_stack):
     return make_stack(sync_interval_s=3, without=("bss", "cloud-init", "discovery", "power", "mcp"))
 
 
-BURST = light("dhcp_sync_burst", parameters={"changes": 40, "settle_s": 90, "wait_s": 6, "poll_s": 0.2})
+BURST = light("dhcp_sync_burst", parameters={"changes": 40, "settle_s": 45, "wait_s": 6, "poll_s": 0.2})
 
 
 def reservations(state):
@@ -161,14 +161,30 @@ def reservations(state):
     return len(answer[0].get("arguments", {}).get("reservations", []))
 
 
+def lost_in_a_burst(state, folder, set_fault):
+    """A burst whose changes Kea never gets: stopped when it knows the nodes, and before it is told of the changes.
+
+    On a busy machine that instant is missed: the setup was still looking, or the changes were there already. Such a
+    burst says nothing, and is driven again.
+    """
+    for attempt in range(5):
+        process = start(folder / str(attempt), plan_of(state, "dhcp_sync_burst", BURST), state=state)
+        while reservations(state) < 30 and process.poll() is None:
+            time.sleep(0.05)
+        set_fault()
+        ended = finish(process, folder / str(attempt))
+        if not ended.sums.unavailable and ended.scalar("changes seen") == 0:
+            break
+        faulting.clear_faults(state)
+        while reservations(state):
+            time.sleep(0.1)
+    return ended
+
+
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize(("kind", "service"), [("sync-stop", "kea-sync"), ("kea-stop", "kea")])
 def test_changes_that_never_reach_kea_are_counted(kind, service, kea_stack, fault, tmp_path):
-    plan = plan_of(kea_stack, "dhcp_sync_burst", BURST)
-    process = start(tmp_path / "burst", plan, state=kea_stack)
-    while reservations(kea_stack) < 30 and process.poll() is None:
-        time.sleep(0.05)
-    fault(kea_stack, kind, service=service)
-    ended = finish(process, tmp_path / "burst")
+    ended = lost_in_a_burst(kea_stack, tmp_path, lambda: fault(kea_stack, kind, service=service))
     assert (ended.scalar("changes seen"), ended.scalar("changes never seen")) == (0, 40)
     assert (ended.why("kea-read", "content") > 0) is (service == "kea")
 

@@ -212,9 +212,7 @@ def warned_thin(before, runs, wanted):
     return [text.split(": ", 1)[1] for text in found if "too few" in text]
 
 
-@pytest.mark.parametrize(
-    ("before", "runs", "said"), [(5, 1, "1 run instead of 5"), (3, 2, "2 runs instead of 3")]
-)
+@pytest.mark.parametrize(("before", "runs", "said"), [(5, 1, "1 run instead of 5"), (3, 2, "2 runs instead of 3")])
 def test_a_baseline_that_would_be_left_thin_is_warned_of(before, runs, said):
     assert warned_thin(before, runs, REPLACING) == [f"{said}: too few to find most slow-downs"]
 
