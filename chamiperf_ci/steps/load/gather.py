@@ -3,9 +3,11 @@
 Nothing is ever scaled up for a shard that is missing: less load makes a stack look faster.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +91,26 @@ def forget_older(out: Path, paths: Iterable[Path]) -> None:
     forget(out, in_order(file.name.partition(".")[0] for file in _files(paths)))
 
 
+_DEEPEST = 4
+"""Folders below the one that is given: a download holds a folder a job, and in it `out/shards`."""
+_MOST_FOLDERS = 2_000
+
+
 def _files(paths: Iterable[Path]) -> list[Path]:
-    return [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*.shard-*.json")))]
+    return [file for path in paths for file in ([path] if path.is_file() else sorted(_below(path)))]
+
+
+def _below(top: Path) -> Iterator[Path]:
+    for number, (folder, folders, names) in enumerate(os.walk(top)):
+        if number >= _MOST_FOLDERS:
+            raise ConfigurationError(
+                f"there are more than {_MOST_FOLDERS:,} folders in it",
+                where=str(top),
+                remedy="Give the folder that holds the shards alone.",
+            )
+        if len(Path(folder).relative_to(top).parts) >= _DEEPEST:
+            folders.clear()
+        yield from (Path(folder, name) for name in names if fnmatchcase(name, "*.shard-*.json"))
 
 
 def by_scenario(shards: Sequence[ShardRun]) -> Iterator[tuple[str, list[ShardRun]]]:

@@ -168,3 +168,17 @@ def test_a_shard_that_is_given_twice_is_refused_with_both_files(tmp_path):
 def test_a_folder_without_shards_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="there are no shard files"):
         read_shards([tmp_path])
+
+
+def test_shards_are_looked_for_as_deep_as_a_download_holds_them_and_no_deeper(tmp_path):
+    for job, folder in (("job-1", "a/b"), ("job-2", "out/shards"), ("job-3", "a/b/c/d")):
+        (tmp_path / job / folder).mkdir(parents=True)
+        write_document(tmp_path / job / folder / f"boot_storm.shard-{job[-1]}-of-3.json", shard(int(job[-1]) - 1))
+    assert [each.shard.index for each in read_shards([tmp_path])] == [0, 1]
+
+
+def test_a_folder_of_everything_is_not_searched_to_its_end(tmp_path):
+    for number in range(2_001):
+        (tmp_path / str(number)).mkdir()
+    with pytest.raises(ConfigurationError, match="more than 2,000 folders"):
+        read_shards([tmp_path])
