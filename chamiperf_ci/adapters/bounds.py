@@ -18,7 +18,7 @@ import stat
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -30,6 +30,8 @@ MOST_BYTES: Final = 64_000_000
 """Of one file, or of one answer's body after decompression."""
 MOST_VALUES: Final = 5_000_000
 """Of one JSON text; each takes some 60 bytes of memory."""
+MOST_FOLDERS: Final = 20_000
+"""Below one that is searched for files; ten years of nights of eight environments lie in 1,000."""
 MOST_DEPTH: Final = 100
 """Of JSON; ours have at most 12 levels."""
 _LARGEST: Final = 2**64
@@ -42,6 +44,31 @@ ACCEPT_ENCODING: Final = "gzip"
 
 class TooMuchError(ValueError):
     """What was sent or written is beyond what anybody means; the text says what."""
+
+
+def files_below(top: Path, *, deepest: int, most: int = MOST_FOLDERS) -> Iterator[Path]:
+    """Yield the files of a folder and of those below it, hidden ones left out.
+
+    Args:
+        top: The folder; one that is not there has none.
+        deepest: How many folders below it a file may lie; what lies deeper is not searched.
+        most: So many folders are searched.
+
+    Raises:
+        TooMuchError: There are more, as there are in `/`.
+        OSError: A folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    for number, (folder, folders, names) in enumerate(os.walk(top, onerror=refuse, followlinks=True)):
+        if number >= most:
+            raise TooMuchError(f"there are more than {most:,} folders in it")
+        inner = [] if len(Path(folder).relative_to(top).parts) >= deepest else folders
+        folders[:] = [each for each in inner if not each.startswith(".")]
+        yield from (Path(folder, name) for name in names if not name.startswith("."))
 
 
 _T = TypeVar("_T")

@@ -87,6 +87,10 @@ def nothing_here(where: str) -> ConfigurationError:
     )
 
 
+_DEEPEST = 5
+"""Folders below the history's in which its files lie: environment, year and month, and two to spare."""
+
+
 @dataclass(frozen=True, slots=True)
 class FolderHistory:
     """A folder; it need not exist yet."""
@@ -104,7 +108,11 @@ class FolderHistory:
 
     def names(self) -> tuple[str, ...]:
         """Return all names, sorted; hidden files and folders are not among them."""
-        return tuple(sorted(_names_below(self.root, "")))
+        try:
+            below = [each for each in bounds.files_below(self.root, deepest=_DEEPEST) if each.name.endswith(SUFFIX)]
+        except (OSError, bounds.TooMuchError) as error:
+            raise _unreadable(error, self.root) from error
+        return tuple(sorted(each.relative_to(self.root).as_posix() for each in below))
 
     def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Yield each name with its content.
@@ -141,22 +149,6 @@ class FolderHistory:
 def _unreadable(error: OSError | bounds.TooMuchError, path: Path) -> ConfigurationError:
     why = error.strerror if isinstance(error, OSError) else str(error)
     return ConfigurationError(f"the history cannot be read: {why}", where=str(path), remedy="Give another --history.")
-
-
-def _names_below(folder: Path, prefix: str) -> Iterator[str]:
-    try:
-        entries = list(os.scandir(folder))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _unreadable(error, folder) from error
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _names_below(Path(entry.path), f"{prefix}{entry.name}/")
-        elif entry.name.endswith(SUFFIX):
-            yield prefix + entry.name
 
 
 _RETRY = RetryPolicy(retries=11, first_wait_s=0.1, longest_wait_s=6.4, spread=1.0)

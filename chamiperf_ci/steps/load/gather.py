@@ -3,7 +3,6 @@
 Nothing is ever scaled up for a shard that is missing: less load makes a stack look faster.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from chamiperf_ci.adapters.bounds import TooMuchError, files_below
 from chamiperf_ci.adapters.files import PRODUCER, read_document, write_document
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED
@@ -93,24 +93,21 @@ def forget_older(out: Path, paths: Iterable[Path]) -> None:
 
 _DEEPEST = 4
 """Folders below the one that is given: a download holds a folder a job, and in it `out/shards`."""
-_MOST_FOLDERS = 2_000
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
     return [file for path in paths for file in ([path] if path.is_file() else sorted(_below(path)))]
 
 
-def _below(top: Path) -> Iterator[Path]:
-    for number, (folder, folders, names) in enumerate(os.walk(top)):
-        if number >= _MOST_FOLDERS:
-            raise ConfigurationError(
-                f"there are more than {_MOST_FOLDERS:,} folders in it",
-                where=str(top),
-                remedy="Give the folder that holds the shards alone.",
-            )
-        if len(Path(folder).relative_to(top).parts) >= _DEEPEST:
-            folders.clear()
-        yield from (Path(folder, name) for name in names if fnmatchcase(name, "*.shard-*.json"))
+def _below(folder: Path) -> Iterator[Path]:
+    try:
+        yield from (each for each in files_below(folder, deepest=_DEEPEST) if fnmatchcase(each.name, "*.shard-*.json"))
+    except (TooMuchError, OSError) as error:
+        raise ConfigurationError(
+            f"the folder cannot be searched for shards: {error.strerror if isinstance(error, OSError) else error}",
+            where=str(folder),
+            remedy="Give the folder that holds the shards alone.",
+        ) from error
 
 
 def by_scenario(shards: Sequence[ShardRun]) -> Iterator[tuple[str, list[ShardRun]]]:

@@ -4,7 +4,9 @@ import pytest
 from made_loads import healthy, storm, summary, traffic
 from made_runs import made_run
 
+from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.files import write_document
+from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import PlanIdentities, ScriptPlan
 from chamiperf_ci.models.run import Merge, ObjectCount, RunProblem, ScriptClock, ScriptScalar, Shard
@@ -177,8 +179,11 @@ def test_shards_are_looked_for_as_deep_as_a_download_holds_them_and_no_deeper(tm
     assert [each.shard.index for each in read_shards([tmp_path])] == [0, 1]
 
 
-def test_a_folder_of_everything_is_not_searched_to_its_end(tmp_path):
-    for number in range(2_001):
+def test_a_folder_of_everything_is_not_searched_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds.files_below, "__kwdefaults__", {"most": 20})
+    for number in range(21):
         (tmp_path / str(number)).mkdir()
-    with pytest.raises(ConfigurationError, match="more than 2,000 folders"):
+    with pytest.raises(ConfigurationError, match="more than 20 folders"):
         read_shards([tmp_path])
+    with pytest.raises(ConfigurationError, match="more than 20 folders"):
+        FolderHistory(tmp_path).names()
