@@ -126,13 +126,19 @@ class StalledComparison:
     @property
     def verdict(self) -> tuple[RowVerdict, RowReason]:
         """Regression needs three baseline and three current runs; until then what would be one is inconclusive."""
-        if not self.more:
-            return RowVerdict.PASS, RowReason.WITHIN_TOLERANCE
-        if len(self.baseline) < BASELINE_RUNS_NEEDED:
-            return RowVerdict.INCONCLUSIVE, RowReason.THIN_BASELINE
-        if len(self.current) < RUNS_TO_DECIDE:
-            return RowVerdict.INCONCLUSIVE, RowReason.SUSPECT_NOT_REPEATED
-        return RowVerdict.REGRESSION, RowReason.MORE_STALLED_WINDOWS
+        return _worse_in_every_run(self, RowReason.MORE_STALLED_WINDOWS)
+
+
+def _worse_in_every_run(
+    compared: "StalledComparison | DifferenceComparison", found: RowReason
+) -> tuple[RowVerdict, RowReason]:
+    if not compared.more:
+        return RowVerdict.PASS, RowReason.WITHIN_TOLERANCE
+    if len(compared.baseline) < BASELINE_RUNS_NEEDED:
+        return RowVerdict.INCONCLUSIVE, RowReason.THIN_BASELINE
+    if len(compared.current) < RUNS_TO_DECIDE:
+        return RowVerdict.INCONCLUSIVE, RowReason.SUSPECT_NOT_REPEATED
+    return RowVerdict.REGRESSION, found
 
 
 def count_stalled(window_p99s: Sequence[float], *, factor: float = STALL_FACTOR) -> int:
@@ -178,13 +184,7 @@ class DifferenceComparison:
     @property
     def verdict(self) -> tuple[RowVerdict, RowReason]:
         """As of stalled windows: three baseline and three current runs make a regression."""
-        if not self.more:
-            return RowVerdict.PASS, RowReason.WITHIN_TOLERANCE
-        if len(self.baseline) < BASELINE_RUNS_NEEDED:
-            return RowVerdict.INCONCLUSIVE, RowReason.THIN_BASELINE
-        if len(self.current) < RUNS_TO_DECIDE:
-            return RowVerdict.INCONCLUSIVE, RowReason.SUSPECT_NOT_REPEATED
-        return RowVerdict.REGRESSION, self.found
+        return _worse_in_every_run(self, self.found)
 
 
 def compare_connections(
