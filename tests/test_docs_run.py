@@ -48,6 +48,7 @@ SMALLER = {
     # An installation from GitHub knows this by itself.
     r"^chamiperf init": f"chamiperf init --toolkit octo/chamiperf-ci@{'c0ffee' * 6}c0ff",
     # What a page leaves to the reader.
+    "--toolkit OWNER/chamiperf-ci@COMMIT": f"--toolkit octo/chamiperf-ci@{'c0ffee' * 6}c0ff",
     r"(CHAMICORE_TEST_\w+_URL)=http://127\.0\.0\.1:\d+": r'\1="$HERE_\1"',
     r"(CHAMICORE_\w*TOKEN)=\.\.\.": r'\1="$HERE_TOKEN"',
 }

@@ -18,7 +18,7 @@ from chamiperf_ci.options import Printed, json_option
 @click.option(
     "--toolkit",
     metavar="OWNER/REPO@SHA",
-    help="Where the workflows get this toolkit from.  [default: where it was installed from]",
+    help="Where the workflows get this toolkit from.  [default: where it was installed from, else as before]",
 )
 @click.option("--runner", metavar="LABEL,...", help="The runner's labels.  [default: as before, else ubuntu-24.04]")
 @click.option("--target", metavar="NAME", help="A target of chamiperf.toml.  [default: as before, else the self-test]")
@@ -48,7 +48,7 @@ def init(
     root = step.root_of(Path.cwd())
     values = step.values_named(runner, target) if runner or target else None
     wanted = [name.strip() for name in workflows.split(",") if name.strip()] if workflows else []
-    planned = step.copies(root, wanted, step.toolkit_named(toolkit), values)
+    planned = step.copies(root, wanted, step.toolkit_named(toolkit, root), values)
     written = () if check or dry_run else step.write(root, planned, force=force)
     printed.hand_over([asdict(copy) | {"written": copy in written} for copy in planned])
     for copy in planned:
@@ -70,7 +70,7 @@ def init(
         return ExitCode.VERDICT_NO if stale else ExitCode.OK
     if waiting:
         click.echo("Merge the diff above by hand, or overwrite the file with --force.", err=True)
-    if any(copy.state is step.FileState.NEW for copy in planned):
+    if any(copy.state is step.FileState.NEW or (values and copy in written) for copy in planned):
         click.echo("\nLeft to do:")
         for number, sentence in enumerate(step.left_to_do(planned, values or step.Values()), start=1):
             click.echo(f"{number}. {sentence}")

@@ -26,6 +26,10 @@ _FOLDER = Path(".github/workflows")
 _TARGETS = Path("chamiperf.toml")
 _HEADER = re.compile(r"# Written by chamiperf init [^ ]+: (?P<words>.*); content (?P<digest>[0-9a-f]{16})\.\n")
 _PLACE = re.compile(r"(?P<repository>[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@(?P<commit>[0-9a-f]{40}|[0-9a-f]{64})")
+_USED = re.compile(
+    r"uses: (?P<repository>[\w.-]+/[\w.-]+)/(?:actions|\.github/workflows)/[\w.-]+"
+    r"@(?P<commit>[0-9a-f]+) # v(?P<version>\S+)"
+)
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _SELF_TEST = (
@@ -131,18 +135,19 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in workflow_templates().glob("*.yml")))
 
 
-def toolkit_named(given: str | None) -> Toolkit:
-    """The toolkit's place as it was given, else as its build recorded it.
+def toolkit_named(given: str | None, root: Path) -> Toolkit:
+    """The toolkit's place as it was given, else as its build recorded it, else as this version wrote it before.
 
     Raises:
         ConfigurationError: It is not OWNER/REPO@SHA, or nothing recorded it.
     """
-    said = given or recorded_release() or _installed_from() or _checked_out()
+    said = given or recorded_release() or _installed_from() or _checked_out() or _written_before(root)
     if said is None:
         raise ConfigurationError(
             "this installation does not know where it comes from",
             where="--toolkit",
-            remedy="Give the repository and the commit that workflows are to use, as --toolkit OWNER/REPO@SHA.",
+            remedy="Give the repository and the commit that workflows are to use, as --toolkit OWNER/REPO@SHA. "
+            "In a clone of the toolkit, `git rev-parse HEAD` prints the SHA.",
         )
     match = _PLACE.fullmatch(said)
     if match is None or match["repository"].rpartition("/")[2] in {".", ".."}:
@@ -308,6 +313,14 @@ def _targets(toolkit: Toolkit, *, with_pull_request: bool) -> str:
     )
     head = f"# The stacks that chamiperf may drive: {guide}\n# The self-test needs none. Uncomment one for your own.\n"
     return head + examples
+
+
+def _written_before(root: Path) -> str | None:
+    """The place that the copies name, where this version wrote them all and they agree."""
+    there = [file for file in (root / _FOLDER).glob("chamiperf-*.yml") if _header(file)]
+    used = [match for file in there for match in _USED.finditer(_read(root, file.relative_to(root)) or "")]
+    places = {f"{match['repository']}@{match['commit']}" for match in used}
+    return places.pop() if len(places) == 1 and {match["version"] for match in used} == {__version__} else None
 
 
 def _header(file: Path) -> re.Match[str] | None:

@@ -187,6 +187,34 @@ def test_an_installation_that_does_not_know_its_place_asks_for_it(init, monkeypa
     assert "Give the repository and the commit that workflows are to use, as --toolkit OWNER/REPO@SHA." in err
 
 
+def test_an_installation_that_does_not_know_its_place_takes_the_one_of_the_copies(init, repository, monkeypatch):
+    for finder in ("recorded_release", "_installed_from", "_checked_out"):
+        monkeypatch.setattr(step, finder, lambda: None)
+    assert init()[0] == 0
+    assert init("--check", toolkit=None)[0] == 0
+    code, out, _ = init("--workflows", "nightly,smoke", toolkit=None)
+    assert (code, "chamiperf-smoke.yml: written" in out) == (0, True)
+    assert f"actions/smoke@{COMMIT} # v" in (repository / ".github/workflows/chamiperf-smoke.yml").read_text()
+    # Another version's templates may need another commit, and so may copies that do not agree.
+    monkeypatch.setattr(step, "__version__", "99.0.0")
+    assert init(toolkit=None)[0] == 2
+    monkeypatch.undo()
+    monkeypatch.chdir(repository)
+    init("--workflows", "smoke", toolkit=TOOLKIT.replace(COMMIT, NEWER))
+    for finder in ("recorded_release", "_installed_from", "_checked_out"):
+        monkeypatch.setattr(step, finder, lambda: None)
+    assert init(toolkit=None)[0] == 2
+
+
+def test_a_copy_that_gets_another_target_says_what_that_leaves_to_do(init):
+    init()
+    code, out, _ = init("--target", "lab", "--runner", "self-hosted,perf")
+    assert code == 0
+    assert "\n1. Describe the target lab in chamiperf.toml.\n2. Store the stack's token as the secret" in out
+    assert "\n3. Register a runner with the labels self-hosted, perf.\n" in out
+    assert "Left to do" not in init("--target", "lab", "--runner", "self-hosted,perf")[1]
+
+
 def test_what_the_build_recorded_is_used(init, repository, monkeypatch):
     monkeypatch.setattr(step, "recorded_release", lambda: TOOLKIT)
     assert init(toolkit=None)[0] == 0
