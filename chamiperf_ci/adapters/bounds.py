@@ -46,8 +46,8 @@ class TooMuchError(ValueError):
     """What was sent or written is beyond what anybody means; the text says what."""
 
 
-def files_below(top: Path, *, deepest: int, most: int = MOST_FOLDERS) -> Iterator[Path]:
-    """Yield the files of a folder and of those below it, hidden ones left out.
+def files_below(top: Path, *, deepest: int, most: int = MOST_FOLDERS) -> Iterator[str]:
+    """Yield the names below a folder, with `/`, of its files and of those in its folders; hidden ones are left out.
 
     Args:
         top: The folder; one that is not there has none.
@@ -66,9 +66,11 @@ def files_below(top: Path, *, deepest: int, most: int = MOST_FOLDERS) -> Iterato
     for number, (folder, folders, names) in enumerate(os.walk(top, onerror=refuse, followlinks=True)):
         if number >= most:
             raise TooMuchError(f"there are more than {most:,} folders in it")
-        inner = [] if len(Path(folder).relative_to(top).parts) >= deepest else folders
+        below = Path(folder).relative_to(top).parts
+        inner = [] if len(below) >= deepest else folders
         folders[:] = [each for each in inner if not each.startswith(".")]
-        yield from (Path(folder, name) for name in names if not name.startswith("."))
+        # No path for each file: years of nights have many.
+        yield from ("/".join((*below, name)) for name in names if not name.startswith("."))
 
 
 _T = TypeVar("_T")

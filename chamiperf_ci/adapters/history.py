@@ -109,10 +109,11 @@ class FolderHistory:
     def names(self) -> tuple[str, ...]:
         """Return all names, sorted; hidden files and folders are not among them."""
         try:
-            below = [each for each in bounds.files_below(self.root, deepest=_DEEPEST) if each.name.endswith(SUFFIX)]
+            return tuple(
+                sorted(name for name in bounds.files_below(self.root, deepest=_DEEPEST) if name.endswith(SUFFIX))
+            )
         except (OSError, bounds.TooMuchError) as error:
             raise _unreadable(error, self.root) from error
-        return tuple(sorted(each.relative_to(self.root).as_posix() for each in below))
 
     def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Yield each name with its content.

@@ -28,6 +28,7 @@ def site(trends: Sequence[ScenarioTrend], *, producer: str) -> Iterator[tuple[st
         trends: With every night.
         producer: Who made it.
     """
+    times = {id(trend): words.Timeline(trend) for trend in trends}
     shown = [(metric, trend) for trend in trends for metric in words.shown(trend)]
     shown.sort(key=lambda pair: words.by_change(pair[0]))
     yield (
@@ -43,7 +44,7 @@ def site(trends: Sequence[ScenarioTrend], *, producer: str) -> Iterator[tuple[st
         ),
     )
     for metric, trend in shown:
-        yield file_of(metric, trend), _page(metric, trend, producer)
+        yield file_of(metric, trend), _page(metric, trend, times[id(trend)], producer)
 
 
 def file_of(metric: MetricTrend, trend: ScenarioTrend) -> str:
@@ -73,7 +74,7 @@ def _target(metric: MetricTrend) -> str:
     return f"{better} {amount(metric.target, metric.unit)}"
 
 
-def _page(metric: MetricTrend, trend: ScenarioTrend, producer: str) -> str:
+def _page(metric: MetricTrend, trend: ScenarioTrend, time: words.Timeline, producer: str) -> str:
     name = "nights"
     return html_page(
         "metric.html.j2",
@@ -81,10 +82,10 @@ def _page(metric: MetricTrend, trend: ScenarioTrend, producer: str) -> str:
         producer=producer,
         index=INDEX,
         legend=words.LEGEND,
-        marks=Markup(words.shared_marks(trend, name)),  # noqa: S704 - drawn and escaped there
+        marks=Markup(words.shared_marks(trend, time, name)),  # noqa: S704 - drawn and escaped there
         chart=Figure(
             words.caption(metric),
-            Markup(words.trend_chart(metric, trend, name, linked=True)),  # noqa: S704 - as above
+            Markup(words.trend_chart(metric, trend, time, name, linked=True)),  # noqa: S704 - as above
         ),
         marked=words.marked(trend),
         headers=("night (UTC)", "value", "run", "report"),

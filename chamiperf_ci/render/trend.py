@@ -202,21 +202,24 @@ class Timeline:
     def __init__(self, trend: ScenarioTrend) -> None:
         self._first = trend.first
         self._span = max((trend.last - trend.first).total_seconds(), 1.0)
+        self._known: dict[datetime, float] = {}
 
     def x(self, when: datetime) -> float:
-        """Pixels from the left, 12 within the frame at both ends."""
-        share = (when - self._first).total_seconds() / self._span
-        return LEFT + 12 + share * (WIDTH - LEFT - RIGHT - 24)
+        """Pixels from the left, 12 within the frame at both ends; the charts of a scenario share their nights."""
+        if when not in self._known:
+            share = (when - self._first).total_seconds() / self._span
+            self._known[when] = LEFT + 12 + share * (WIDTH - LEFT - RIGHT - 24)
+        return self._known[when]
 
 
-def shared_marks(trend: ScenarioTrend, name: str) -> str:
+def shared_marks(trend: ScenarioTrend, time: Timeline, name: str) -> str:
     """Return what all charts of a scenario use, to stand before the first of them.
 
     Args:
         trend: The scenario.
+        time: Its timeline.
         name: Its id within the page.
     """
-    time = Timeline(trend)
     missing = "".join(f"M{time.x(when):.1f} {_FLOOR}v6" for when in trend.missing)
     x_of_invalid = (time.x(night.when) for night in trend.invalid)
     invalid = "".join(f"M{x - 3:.1f} {_FLOOR - 9}l6 6m0-6l-6 6" for x in x_of_invalid)
@@ -241,16 +244,16 @@ _NEAR = 2.0
 _FEW_DOTS = 150
 
 
-def trend_chart(metric: MetricTrend, trend: ScenarioTrend, name: str, *, linked: bool = False) -> str:
+def trend_chart(metric: MetricTrend, trend: ScenarioTrend, time: Timeline, name: str, *, linked: bool = False) -> str:
     """Return a metric's chart.
 
     Args:
         metric: One of the scenario's.
         trend: The scenario.
+        time: Its timeline.
         name: Of its shared marks.
         linked: Whether each night is a dot that leads to its run.
     """
-    time = Timeline(trend)
     low, high = _ends(metric)
     margin = (high - low) * 0.1 or abs(high) * 0.1 or 1.0
     scale = Scale(max(0.0, low - margin) if low >= 0 else low - margin, high + margin)
@@ -372,13 +375,13 @@ def trend_page(trends: Sequence[ScenarioTrend], *, producer: str) -> str:
                 "head": head(trend),
                 "table": _table(trend),
                 "nights": _nights(trend),
-                "marks": Markup(shared_marks(trend, f"nights-{place}")),  # noqa: S704 - drawn and escaped there
+                "marks": Markup(shared_marks(trend, time, f"nights-{place}")),  # noqa: S704 - drawn and escaped there
                 "charts": [
-                    Figure(caption(metric), Markup(trend_chart(metric, trend, f"nights-{place}")))  # noqa: S704
+                    Figure(caption(metric), Markup(trend_chart(metric, trend, time, f"nights-{place}")))  # noqa: S704
                     for metric in shown(trend)
                 ],
             }
-            for place, trend in enumerate(trends, start=1)
+            for place, (trend, time) in enumerate(((trend, Timeline(trend)) for trend in trends), start=1)
         ],
     )
 

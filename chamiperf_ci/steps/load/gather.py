@@ -101,7 +101,8 @@ def _files(paths: Iterable[Path]) -> list[Path]:
 
 def _below(folder: Path) -> Iterator[Path]:
     try:
-        yield from (each for each in files_below(folder, deepest=_DEEPEST) if fnmatchcase(each.name, "*.shard-*.json"))
+        names = (each for each in files_below(folder, deepest=_DEEPEST) if fnmatchcase(each, "*.shard-*.json"))
+        yield from (folder / each for each in names)
     except (TooMuchError, OSError) as error:
         raise ConfigurationError(
             f"the folder cannot be searched for shards: {error.strerror if isinstance(error, OSError) else error}",
