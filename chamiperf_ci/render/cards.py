@@ -27,8 +27,7 @@ ROWS: dict[str, Card] = {
         "Nothing. If it says `slower, within tolerance`, look at the change before it grows.",
     ),
     "regression": Card(
-        "Slower in each of at least three runs (or in the pairs) by more than chance explains, and perhaps by more "
-        "than the tolerance.",
+        "Slower in each of three or more runs (or in the pairs) than chance explains, perhaps beyond the tolerance.",
         f"Look at what changed between the builds that the report names. To accept the new level: `{REPLACE}`, then "
         f"`{APPLY}`; {WHAT_CHANGED}. If a fix is on its way, acknowledge it in baselines.json.",
     ),
@@ -41,7 +40,7 @@ ROWS: dict[str, Card] = {
         "Run `chamiperf confirm`, by pairs on a noisy machine; complete the baseline to five runs.",
     ),
     "invalid": Card(
-        "This measurement cannot answer the question. Its value is shown, and it is not a pass.",
+        "This measurement cannot answer the question. It is not a pass.",
         "Fix what the reason names, and run again.",
     ),
     "unavailable": Card(
@@ -60,8 +59,8 @@ TARGETS: dict[str, Card] = {
         "Fix the service, or acknowledge a known miss in baselines.json with an expiry date.",
     ),
     "at the limit": Card(
-        "Too close to tell: within two standard deviations, or inside an error rate's 95 % interval. It counts as met.",
-        "Measure longer or more often; zero failures prove less than 0.1 % only from 3,838 requests on.",
+        "Within two standard deviations, or inside an error rate's 95 % interval: too close to tell. It counts as met.",
+        "Measure longer or more often; no failure in fewer than 3,838 requests does not prove less than 0.1 %.",
     ),
 }
 
@@ -75,7 +74,7 @@ NIGHTS: dict[str, Card] = {
         f"environment has changed, `{BESIDE}`, then `{APPLY}`. Merge baselines.json by pull request.",
     ),
     "targets only": Card(
-        "A quick run whose profile has no accepted run was judged by targets alone. Not a pass; exit code 0.",
+        "A quick run whose profile has no accepted run: judged by targets alone, not a pass. Exit code 0.",
         f"To find slow-downs too: `chamiperf update-baseline propose --reason TEXT --runs out/runs`, then `{APPLY}`.",
     ),
     "not decided": Card(
@@ -84,7 +83,7 @@ NIGHTS: dict[str, Card] = {
         "Run `chamiperf confirm`, which repeats the suspect scenarios and decides.",
     ),
     "drift": Card(
-        "The last seven nights are at least 10 % worse than the baseline, though none failed. Exit code 0; 1 with "
+        "The last seven nights are 10 % worse than the baseline or more, though none failed. Exit code 0; 1 with "
         "`--fail-on drift`.",
         "Start at the night and builds that the row names; a change point needs five nights on each side.",
     ),
@@ -92,8 +91,8 @@ NIGHTS: dict[str, Card] = {
 
 NOT_JUDGED: dict[str, Card] = {
     "run-invalid": Card(
-        "The scenario's run is invalid, and so is each of its rows.",
-        "Fix the reason that the report gives for the run, and run again.",
+        "The scenario's run is invalid, and so are its rows.",
+        "Fix the reason that the report gives, and run again.",
     ),
     "fingerprint-mismatch": Card(
         "The baseline was made under other circumstances (machine, profile, k6 version); the row names the field.",
@@ -111,8 +110,7 @@ NOT_JUDGED: dict[str, Card] = {
         "--dry-run` shows what a plan can judge.",
     ),
     "statistic-mismatch": Card(
-        "A median of windows and a pooled quantile differ even without a change. The accepted run comes from an "
-        "earlier version.",
+        "The accepted run, of an earlier version, pools what this one takes by windows, or the reverse.",
         "Accept runs of this version.",
     ),
     "not-a-quantity": Card(
@@ -130,7 +128,7 @@ NOT_JUDGED: dict[str, Card] = {
     ),
     "unit-mismatch": Card(
         "Unit or direction differ: a scenario changed, or a file was edited by hand. Exit code 3.",
-        "Report in the old unit, or accept runs in the new one as for a [regression](#regression).",
+        "Report in the old unit, or accept runs as for a [regression](#regression).",
     ),
     "resolution": Card(
         "The smallest step that can be measured is over 5 % of the value.",
@@ -150,8 +148,7 @@ NOT_JUDGED: dict[str, Card] = {
     "not-measured": Card(
         "A metric of the baseline or a rule was not measured: renamed, removed, its service missing, or the rule "
         "misspelled. Exit code 3.",
-        "Restore the metric or correct the rule. If it is gone for good, accept nights without it as for a "
-        "[regression](#regression).",
+        "Restore the metric, correct the rule, or accept nights without it as for a [regression](#regression).",
     ),
     "simulated": Card(
         "The embedded stack simulates this value, so it neither meets nor misses a target.",
@@ -162,8 +159,8 @@ NOT_JUDGED: dict[str, Card] = {
         "Use the profile `soak`, or judge a whole night on one deployment.",
     ),
     "not-compared": Card(
-        "Held against its target only: a paced rate is its plan, a quantile may need more requests, p99.9 and other "
-        "phases are compared only on request.",
+        "Held against its target only: a paced rate is its plan, a quantile needs more requests, p99.9 and other "
+        "phases are compared on request.",
         "Nothing, or set `compared` in its rule in baselines.json.",
     ),
 }
@@ -172,15 +169,14 @@ UNDECIDED: dict[str, Card] = {
     "suspect-not-repeated": Card(
         "One run looks slower and was not repeated, or there are fewer than five pairs. One run in ten is bad by "
         "chance.",
-        "Run `chamiperf confirm`, which repeats the two most suspect scenarios (more: `--max-scenarios`), or "
-        "`chamiperf load --pairs 5`.",
+        "Run `chamiperf confirm`, which repeats the two most suspect scenarios, or `chamiperf load --pairs 5`.",
     ),
     "runs-disagree": Card(
         "Some runs are slower and some are not: the machine is shared, or the slow-down comes and goes.",
         "Look at each run's value in the report; on a noisy machine, `chamiperf confirm --by pairs`.",
     ),
     "noisy": Card(
-        "Runs here differ so much that the interval contains the tolerance. The row says which change would be found.",
+        "Runs differ so much that the interval contains the tolerance. The row says which change would be found.",
         "Accept more runs, use a quieter machine or a longer profile, or measure pairs.",
     ),
     "thin-baseline": Card(
@@ -188,19 +184,19 @@ UNDECIDED: dict[str, Card] = {
         f"Add the nights measured since: `{ADD}`, then `{APPLY}`.",
     ),
     "part-of-run": Card(
-        "A quarter of the windows are 30 % slower than the run's median window and the accepted runs, which predate "
-        "this comparison. Reported, not judged.",
+        "A quarter of the windows are 30 % slower than the median window and the accepted runs, which predate "
+        "this comparison. Not judged.",
         "Look for a growing queue, a full cache or another job at those windows in report.html. Accept runs of this "
         "version.",
     ),
     "no-earlier-figure": Card(
         "Requests wait for a connection (p95 above 1 ms and 20 % of the endpoint's p95), and there is no earlier "
-        "figure. Reported, never a pass.",
+        "figure. Never a pass.",
         "Look for a slow listener, a proxy or TLS in between (`blocked_ms`, `connecting_ms`). Accept runs of this "
-        "version to have it judged.",
+        "version.",
     ),
     "too-few-pairs": Card(
-        "Fewer than five pairs were usable; so few can agree by chance.",
+        "Fewer than five usable pairs can agree by chance.",
         "Measure five: `chamiperf confirm --by pairs`, or `chamiperf load --pairs 5 --against TARGET`.",
     ),
 }
@@ -224,17 +220,17 @@ DECIDED: dict[str, Card] = {
         "Wait for the next night, or run `chamiperf confirm --scenario NAME`.",
     ),
     "slower-in-all-runs": Card(
-        "Slower in each of at least three runs, by more than chance explains among all rows of the night.",
+        "Slower in each of three or more runs than chance explains among all rows of the night.",
         "See [regression](#regression).",
     ),
     "slower-in-pairs": Card(
-        "Slower in all, or all but one, of at least five pairs measured side by side.",
+        "Slower in all, or all but one, of five or more pairs measured side by side.",
         "See [regression](#regression).",
     ),
     "slower-than-half-again": Card(
-        "Each of three runs is at least 50 % slower (a pooled p99: 100 %) than the one or two accepted runs. "
+        "Each of three runs is 50 % slower (a pooled p99: 100 %) than the one or two accepted runs, or more. "
         "Smaller slow-downs cannot be found.",
-        "See [regression](#regression), and complete the baseline; an unusually fast accepted run brings this back "
+        "See [regression](#regression), and complete the baseline: an unusually fast accepted run repeats this "
         "every night.",
     ),
     "more-stalled-windows": Card(
@@ -247,12 +243,12 @@ DECIDED: dict[str, Card] = {
     ),
     "slower-connections": Card(
         "In every run, requests waited longer for a connection (p95) than in any accepted run, by more than 1 ms "
-        "and the tolerance. Latency excludes that wait.",
+        "and the tolerance. Latency excludes it.",
         "Look for a slow listener, a proxy, TLS or connections that are not kept open (`blocked_ms`, `connecting_ms`).",
     ),
     "lower-rate": Card(
-        "Every run reached less than 95 % of its planned rate, and 5 points less than any accepted run, though the "
-        "generator was healthy.",
+        "Every run reached less than 95 % of its planned rate, and 5 points less than any accepted run, with a "
+        "healthy generator.",
         "Look at the run's latency, and at the service's CPU and connection pools.",
     ),
     "above-tolerance": Card(
@@ -264,13 +260,11 @@ DECIDED: dict[str, Card] = {
 
 RUNS: dict[str, Card] = {
     "generator-saturated": Card(
-        "The load generator was the bottleneck and measured its own delays: the machine is too small, or busy with "
-        "other work.",
+        "The load generator measured its own delays: the machine is too small, or busy with other work.",
         "Use a larger runner, fewer VUs (`--vus` of `chamiperf load`), or a longer pace; see docs/runner.md.",
     ),
     "dropped-iterations": Card(
-        "More than 0.1 % of the planned arrivals found no free VU: the stack answers too slowly, or the profile has "
-        "too few VUs.",
+        "Over 0.1 % of the planned arrivals found no free VU: the stack is too slow, or the profile has too few.",
         "Give the profile more VUs, or lower its rate.",
     ),
     "load-not-reached": Card(
@@ -310,8 +304,7 @@ RUNS: dict[str, Card] = {
         "Read what k6 said last, in the run's file and the step's log.",
     ),
     "script-failed": Card(
-        "The load script threw an exception that ended the load or over 0.1 % of its iterations: an unexpected "
-        "answer, or a bug.",
+        "An exception ended the load or over 0.1 % of its iterations: an unexpected answer, or a bug.",
         "Read k6's message, with the script's line, in the problem's text; check what the service answers there.",
     ),
     "stack-unreachable": Card(
@@ -319,7 +312,7 @@ RUNS: dict[str, Card] = {
         "Check with `chamiperf wait` and `chamiperf smoke`.",
     ),
     "lock-lost": Card(
-        "Somebody took the stack's lock during the load, so two loads may have measured each other.",
+        "Somebody took the stack's lock, so two loads may have measured each other.",
         "Run it again when the run that the problem's text names is over.",
     ),
     "shard-missing": Card(
@@ -332,7 +325,7 @@ RUNS: dict[str, Card] = {
         "Configure what the problem's text names, or leave the scenario out.",
     ),
     "not-run-budget": Card(
-        "The scenario did not fit into `--max-duration` and did not run.",
+        "The scenario did not fit into `--max-duration`.",
         "Raise it, or use the smaller plan that the load step names.",
     ),
 }
@@ -351,7 +344,7 @@ _HEAD = (
     "# Verdicts and reasons",
     "",
     "You look up a word from a report: what it means, and what to do in the first minute.",
-    "The rules behind the words are in [verdict.md](verdict.md), the exit codes in [exit-codes.md](exit-codes.md).",
+    "[How a verdict is reached](verdict.md) has the rules behind the words.",
     "",
     "<!-- Written by `make docs` from chamiperf_ci/render/cards.py; do not edit. -->",
 )
