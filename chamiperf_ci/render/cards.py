@@ -24,7 +24,7 @@ def plain_text(markdown: str) -> str:
 ROWS: dict[str, Card] = {
     "pass": Card(
         "The 95 % interval ends below the tolerance: no slow-down of that size.",
-        "Nothing. If it says `slower, within tolerance`, look at the change before it grows.",
+        "Nothing.",
     ),
     "regression": Card(
         "Slower in each of three or more runs (or in the pairs) than chance explains, perhaps beyond the tolerance.",
@@ -52,7 +52,7 @@ ROWS: dict[str, Card] = {
 TARGETS: dict[str, Card] = {
     "met": Card(
         "The value meets the target.",
-        "Nothing. It can still regress: the comparison is separate.",
+        "Nothing.",
     ),
     "missed": Card(
         "The value misses the target by more than runs differ.",
@@ -68,8 +68,7 @@ NIGHTS: dict[str, Card] = {
     "target missed": Card("No row regressed, but a target is missed. Exit code 1.", "See [missed](#missed)."),
     "learning": Card(
         "No accepted run is comparable: the environment is new or has changed. For 21 nights, slow-downs go "
-        "unnoticed and the exit code is 0; targets and validity count. `n of 5 runs` counts valid runs; none is "
-        "accepted automatically.",
+        "unnoticed and the exit code is 0; targets and validity count. `n of 5 runs` counts valid runs.",
         f"After five valid nights, in a clone: `{BEGIN}` (URL: where missed targets are tracked) or, if the "
         f"environment has changed, `{BESIDE}`, then `{APPLY}`. Merge baselines.json by pull request.",
     ),
@@ -85,7 +84,7 @@ NIGHTS: dict[str, Card] = {
     "drift": Card(
         "The last seven nights are 10 % worse than the baseline or more, though none failed. Exit code 0; 1 with "
         "`--fail-on drift`.",
-        "Start at the night and builds that the row names; a change point needs five nights on each side.",
+        "Start at the night and the builds that the row names.",
     ),
 }
 
@@ -137,8 +136,8 @@ NOT_JUDGED: dict[str, Card] = {
     "no-baseline": Card(
         "No accepted run has the metric, so slow-downs go unnoticed. Exit code 0 while learning, then 3.",
         f"After five nights, in a clone: `{BEGIN}` if the environment has no baseline, else `{ADD}` (with "
-        f"`--replace` if there are five), then `{APPLY}`. Merge baselines.json by pull request. Or exempt the metric "
-        'with `"exempt": "WHY"` in its rule; docs/baselines.md shows how.',
+        f"`--replace` if there are five), then `{APPLY}`. Merge baselines.json by pull request. Or exempt the metric: "
+        "docs/baselines.md shows how.",
     ),
     "not-offered": Card(
         "The plan offers less than 1.2 times the target rate, so its own pace would be measured. Never fails a night.",
@@ -209,11 +208,11 @@ DECIDED: dict[str, Card] = {
     ),
     "within-tolerance-over-nights": Card(
         "Tonight's runs alone cannot tell; with the seven nights before, they rule a slow-down out.",
-        "Nothing. Drift reports a level that creeps up.",
+        "Nothing.",
     ),
     "faster": Card(
         "Certainly faster in every run.",
-        "If it lasts, accept it as for a [regression](#regression).",
+        "See [improvement](#improvement).",
     ),
     "one-run": Card(
         "Faster in one run only, perhaps by chance.",
@@ -265,7 +264,7 @@ RUNS: dict[str, Card] = {
     ),
     "dropped-iterations": Card(
         "Over 0.1 % of the planned arrivals found no free VU: the stack is too slow, or the profile has too few.",
-        "Give the profile more VUs, or lower its rate.",
+        "Give it more VUs, or lower its rate.",
     ),
     "load-not-reached": Card(
         "The load stayed below 95 % of the plan, and the generator had a part in it.",
@@ -293,7 +292,7 @@ RUNS: dict[str, Card] = {
     ),
     "max-duration": Card(
         "Stopped at `--max-duration`: the plan is longer, or the stack slowed the load down.",
-        "Raise `--max-duration` of `chamiperf load`, or use a smaller profile.",
+        "Raise it (`chamiperf load`), or use a smaller profile.",
     ),
     "out-of-memory": Card(
         "Stopped before the generator ran out of memory.",
@@ -305,7 +304,7 @@ RUNS: dict[str, Card] = {
     ),
     "script-failed": Card(
         "An exception ended the load or over 0.1 % of its iterations: an unexpected answer, or a bug.",
-        "Read k6's message, with the script's line, in the problem's text; check what the service answers there.",
+        "Read k6's message and line in the problem's text; check what the service answers there.",
     ),
     "stack-unreachable": Card(
         "The stack stopped answering: a service died, the network broke, or the URL is wrong.",
@@ -320,8 +319,7 @@ RUNS: dict[str, Card] = {
         "Fix the shard that the problem's text names, and run all again.",
     ),
     "not-possible": Card(
-        "The stack lacks a service or route that the scenario needs. The night fails only if the scenario was "
-        "measured before.",
+        "The stack lacks what the scenario needs. The night fails only if the scenario was measured before.",
         "Configure what the problem's text names, or leave the scenario out.",
     ),
     "not-run-budget": Card(

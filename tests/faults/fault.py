@@ -55,8 +55,6 @@ class Theme:
     """Rows of one kind, in the order in which they are written down."""
 
     name: str
-    handled_by: str
-    """Modules of the package that end such a fault as it must."""
     rows: list[Fault] = field(default_factory=list)
 
     def row(self, name: str, **must: Any) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:

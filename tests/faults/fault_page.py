@@ -23,8 +23,7 @@ def rows_as_text(themes):
         for row in theme.rows:
             outcomes.setdefault(seen(row.must), []).append(row.name)
         lines = "\n".join(f"- **{outcome}**: {'; '.join(names)}" for outcome, names in outcomes.items())
-        handled = ", ".join(f"`{module}`" for module in theme.handled_by.split())
-        parts.append(f"### {theme.name[0].upper()}{theme.name[1:]}\n\nHandled by {handled}.\n\n{lines}\n")
+        parts.append(f"### {theme.name[0].upper()}{theme.name[1:]}\n\n{lines}\n")
     return "\n".join(parts)
 
 

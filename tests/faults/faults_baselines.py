@@ -10,9 +10,7 @@ from chamiperf_ci.adapters import files
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
 
-BASELINES = Theme(
-    "baselines and history", "adapters/files.py models/baselines.py steps/compare/scenarios.py verdict/row.py"
-)
+BASELINES = Theme("baselines and history")
 REFUSED = {"ends": "compare 2"}
 INVALID = {"ends": "compare 3", "word": "invalid", "kept": "verdict.json"}
 

@@ -16,7 +16,7 @@ from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.steps import lock
 from chamiperf_ci.steps.lock import Claim
 
-CONCURRENCY = Theme("two at once, cancelled", "steps/lock.py adapters/k6/run.py steps/load/scenario.py")
+CONCURRENCY = Theme("two at once, cancelled")
 WHOLE = {"ends": "load 0|3, compare 0|3", "word": "pass|inconclusive|invalid"}
 """Of a load that went well: the shared machine may have spoilt it, and nothing else."""
 

@@ -19,7 +19,7 @@ from chamiperf_ci.adapters.chamicore import Chamicore, Tokens
 from chamiperf_ci.adapters.http_client import client as http_client
 from chamiperf_ci.models.target import Credential, CredentialKind
 
-CREDENTIALS = Theme("credentials and TLS", "adapters/http_client.py adapters/chamicore.py")
+CREDENTIALS = Theme("credentials and TLS")
 
 
 def account(stage):

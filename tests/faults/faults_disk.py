@@ -8,7 +8,7 @@ from faults_stack import JUDGED
 
 from chamiperf_ci.adapters import bounds
 
-DISK = Theme("disk and clock", "adapters/files.py steps/confirm.py")
+DISK = Theme("disk and clock")
 WHEN_LOADED = "while [ ! -e out/k6/boot_storm/k6.config ]; do sleep 0.1; done; sleep 2"
 FILL = "dd if=/dev/zero of=out/k6/filler bs=1k 2>/dev/null || :"
 READ_ONLY = "mount --bind out out && mount -o remount,ro,bind out"

@@ -20,7 +20,7 @@ from chamiperf_ci.adapters.k6 import find_k6
 from chamiperf_ci.models.faults import Latency
 from chamiperf_ci.models.run import Run
 
-GENERATOR = Theme("generator", "adapters/k6 steps/load/validity.py steps/load/plan.py verdict/validity.py")
+GENERATOR = Theme("generator")
 CROWD = 40
 LITTLE_MEMORY = "MemTotal: 8000000 kB\\nMemFree: 9000 kB\\nMemAvailable: 9000 kB\\nBuffers: 0 kB\\nCached: 0 kB\\n"
 _SHAREFUL = "MemTotal: 8000000 kB\nMemFree: 6000000 kB\nMemAvailable: 6000000 kB\nBuffers: 0 kB\nCached: 0 kB\n"

@@ -13,7 +13,7 @@ from scripted_server import Reply, serving
 
 from chamiperf_ci.adapters import files
 
-GITHUB = Theme("GitHub and chat", "adapters/github adapters/webhook.py steps/alerts adapters/history.py")
+GITHUB = Theme("GitHub and chat")
 REGRESSION = {"word": "regression", "kept": "verdict.json", "by_the_service": True}
 PULLS, COMMENTS, ISSUES = "/pulls/7$", "/comments$", "/issues$"
 ALWAYS = 99

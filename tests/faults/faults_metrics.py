@@ -10,7 +10,7 @@ from scripted_server import Reply, serving
 
 from chamiperf_ci.models.faults import MetricsMissing
 
-METRICS = Theme("metrics", "adapters/prometheus.py steps/server_metrics")
+METRICS = Theme("metrics")
 NOWHERE = "http://127.0.0.1:9"
 FINE = {"ends": "load 0, compare 0", "word": "pass|inconclusive", "kept": JUDGED}
 BY_A_DETOUR = {"ends": "load 0, compare 0|3", "word": "pass|inconclusive|not decided", "kept": JUDGED}

@@ -19,10 +19,7 @@ from scripted_server import Reply, serving
 
 from chamiperf_ci.adapters import files
 
-ROAD = Theme(
-    "road, merges and nights",
-    "steps/road.py adapters/bounds.py steps/lock.py adapters/history.py adapters/machine.py steps/alerts",
-)
+ROAD = Theme("road, merges and nights")
 CASES = Path(__file__).parents[1] / "cases"
 GROUP = """
 mount -t tmpfs none /sys/fs/cgroup

@@ -14,7 +14,7 @@ from scripted_server import Reply, serving
 from chamicore_standin import lifecycle
 from chamiperf_ci.models.faults import Errors, Latency, LoseSync, PoolExhaustion, ReadinessDown, Stall, SwapScripts
 
-STACK = Theme("stack", "steps/readiness.py steps/load/brake.py steps/load/validity.py steps/load/stack_state.py k6/lib")
+STACK = Theme("stack")
 RUN = "runs/boot_storm.json"
 JUDGED = f"{RUN} verdict.json"
 
