@@ -44,8 +44,10 @@ def page(texts: Mapping[str, str]) -> str:
 
 
 def _output(word: str, about: Mapping[str, Any]) -> str:
-    """Its name, and its meaning where the name does not say it, as `report-path` or `opened` do."""
-    obvious = re.match("Path of|Address of|Its address|How many|Number of|Folder with one", about["description"])
+    """Its name, and its meaning where the name does not say it, as `report-path`, `opened` and `verdict` do."""
+    obvious = re.match(
+        "Path of|Address of|Its address|How many|Number of|Folder with one|The verdict|Version of", about["description"]
+    )
     return f"`{word}`" if obvious else f"`{word}` ({_meaning(about)})"
 
 
@@ -69,12 +71,11 @@ You look up the inputs and outputs of each action.
 <!-- Written by `make docs` from the action.yml files; do not edit. -->
 
 Each action is one command of `chamiperf` and works alone: the first one in a job installs the toolkit from its own
-commit, which must be the same for all actions of the job. An input is the option of that name, with its default in
-parentheses (flags: `false`); `chamiperf COMMAND --help` and the linked `action.yml` describe it. Every action has:
+commit, the same for all actions of the job. An input is the option of that name, with its default in parentheses
+(flags: `false`); `chamiperf COMMAND --help` and the linked `action.yml` describe it. Every action has:
 
-- `args`: more options of the command, quoted as in a shell, such as `args: --spike-vus 200`. No secrets.
-- `config` (`chamiperf.toml`) and `out` (`out`): the file with the targets, and the folder through which steps pass
-  files.
+- `args`: more options, quoted as in a shell, such as `args: --spike-vus 200`. No secrets.
+- `config` (`chamiperf.toml`) and `out` (`out`): the file with the targets, the folder for what steps pass on.
 - `token`, if it writes to GitHub: by default the job's own.
 - The output [`exit-code`](exit-codes.md), also after a failure.
 

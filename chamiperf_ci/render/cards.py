@@ -23,7 +23,7 @@ def plain_text(markdown: str) -> str:
 
 ROWS: dict[str, Card] = {
     "pass": Card(
-        "The 95 % interval ends below the tolerance: no slow-down of that size.",
+        "The 95 % interval ends below the tolerance.",
         "Nothing.",
     ),
     "regression": Card(
@@ -33,11 +33,11 @@ ROWS: dict[str, Card] = {
     ),
     "improvement": Card(
         "Faster in every run, by at least half the tolerance.",
-        "If it lasts, accept it as for a [regression](#regression): a stale baseline hides a later slow-down.",
+        "If it lasts, accept it as for a [regression](#regression), or a later slow-down stays hidden.",
     ),
     "inconclusive": Card(
         "The runs neither show nor rule out a slow-down beyond the tolerance; the reason says why.",
-        "Run `chamiperf confirm`, by pairs on a noisy machine; complete the baseline to five runs.",
+        "Run `chamiperf confirm`, by pairs on a noisy machine.",
     ),
     "invalid": Card(
         "This measurement cannot answer the question. It is not a pass.",
@@ -45,7 +45,7 @@ ROWS: dict[str, Card] = {
     ),
     "unavailable": Card(
         "There is nothing to compare with or to judge. It is not a pass.",
-        "Look up the reason; it also says whether the night fails.",
+        "Look up the reason.",
     ),
 }
 
@@ -101,24 +101,23 @@ NOT_JUDGED: dict[str, Card] = {
     ),
     "error-burst": Card(
         "In over a quarter of the windows, more than 1 % of the requests failed, so latency says nothing.",
-        "Look at the errors row, which is judged anyway, and the failure samples in the run's file.",
+        "Look at the errors row and the failure samples in the run's file.",
     ),
     "too-few-requests": Card(
         "Fewer than ten requests lie beyond the quantile, so a single one decides it.",
-        "Use a longer profile: a window needs 20 requests for p50, 200 for p95, 1,000 for p99. `chamiperf load "
-        "--dry-run` shows what a plan can judge.",
+        "Use a longer profile; `chamiperf load --dry-run` shows what each can judge.",
     ),
     "statistic-mismatch": Card(
         "The accepted run, of an earlier version, pools what this one takes by windows, or the reverse.",
         "Accept runs of this version.",
     ),
     "not-a-quantity": Card(
-        "The value is zero, negative or not a number: a clock went backwards, or nothing was written.",
+        "Zero, negative or not a number: a clock went backwards, or nothing was written.",
         "Look at the windows in the run's file.",
     ),
     "restarted": Card(
         "The service restarted meanwhile, so its memory says nothing about leaks.",
-        "Look for a crash or a deployment in the service's log; run again on one deployment.",
+        "Look for a crash or a deployment in the service's log.",
     ),
     "machine-busy": Card(
         "Other work on the generator's machine, more than beside any accepted run, can explain the value. Exit code "
@@ -126,7 +125,7 @@ NOT_JUDGED: dict[str, Card] = {
         "Run again on a quiet machine, or measure pairs: `chamiperf load --pairs 5 --against TARGET`.",
     ),
     "unit-mismatch": Card(
-        "Unit or direction differ: a scenario changed, or a file was edited by hand. Exit code 3.",
+        "A scenario changed, or a file was edited by hand. Exit code 3.",
         "Report in the old unit, or accept runs as for a [regression](#regression).",
     ),
     "resolution": Card(
@@ -141,8 +140,7 @@ NOT_JUDGED: dict[str, Card] = {
     ),
     "not-offered": Card(
         "The plan offers less than 1.2 times the target rate, so its own pace would be measured. Never fails a night.",
-        "Raise `--spike-vus` or `--spike-rate`, or shorten `--pace` (`chamiperf load`); `--dry-run` shows the rate "
-        "for each service.",
+        "Raise `--spike-vus` or `--spike-rate`, or shorten `--pace` (`chamiperf load`).",
     ),
     "not-measured": Card(
         "A metric of the baseline or a rule was not measured: renamed, removed, its service missing, or the rule "
@@ -150,12 +148,12 @@ NOT_JUDGED: dict[str, Card] = {
         "Restore the metric, correct the rule, or accept nights without it as for a [regression](#regression).",
     ),
     "simulated": Card(
-        "The embedded stack simulates this value, so it neither meets nor misses a target.",
+        "The embedded stack simulates this value.",
         "Measure a deployed stack.",
     ),
     "too-short": Card(
         "The run is shorter than the target needs: stable over 30 minutes cannot be shown in 10.",
-        "Use the profile `soak`, or judge a whole night on one deployment.",
+        "Use the profile `soak`.",
     ),
     "not-compared": Card(
         "Held against its target only: a paced rate is its plan, a quantile needs more requests, p99.9 and other "
@@ -172,7 +170,7 @@ UNDECIDED: dict[str, Card] = {
     ),
     "runs-disagree": Card(
         "Some runs are slower and some are not: the machine is shared, or the slow-down comes and goes.",
-        "Look at each run's value in the report; on a noisy machine, `chamiperf confirm --by pairs`.",
+        "Look at each run's value, and measure pairs: `chamiperf confirm --by pairs`.",
     ),
     "noisy": Card(
         "Runs differ so much that the interval contains the tolerance. The row says which change would be found.",
@@ -207,7 +205,7 @@ DECIDED: dict[str, Card] = {
         "Look at the change before the next one adds to it.",
     ),
     "within-tolerance-over-nights": Card(
-        "Tonight's runs alone cannot tell; with the seven nights before, they rule a slow-down out.",
+        "With the seven nights before, tonight's runs rule a slow-down out.",
         "Nothing.",
     ),
     "faster": Card(
@@ -248,7 +246,7 @@ DECIDED: dict[str, Card] = {
     "lower-rate": Card(
         "Every run reached less than 95 % of its planned rate, and 5 points less than any accepted run, with a "
         "healthy generator.",
-        "Look at the run's latency, and at the service's CPU and connection pools.",
+        "Look at latency, and at the service's CPU and connection pools.",
     ),
     "above-tolerance": Card(
         "One run exceeds the tolerance over the accepted median (gate `adr`). This rule fails "
@@ -267,7 +265,7 @@ RUNS: dict[str, Card] = {
         "Give it more VUs, or lower its rate.",
     ),
     "load-not-reached": Card(
-        "The load stayed below 95 % of the plan, and the generator had a part in it.",
+        "The load stayed below 95 % of the plan, partly by the generator's fault.",
         "Read the generator's health in the run's file; use a larger runner.",
     ),
     "incomplete": Card(
@@ -296,10 +294,10 @@ RUNS: dict[str, Card] = {
     ),
     "out-of-memory": Card(
         "Stopped before the generator ran out of memory.",
-        "Use more memory, fewer VUs or a shorter run; docs/scale.md says how much a load needs.",
+        "Use fewer VUs or more memory; docs/scale.md says how much.",
     ),
     "generator-died": Card(
-        "k6 ended without a summary: somebody killed it, or the kernel did for lack of memory.",
+        "k6 was killed, by somebody or for lack of memory.",
         "Read what k6 said last, in the run's file and the step's log.",
     ),
     "script-failed": Card(
@@ -307,7 +305,7 @@ RUNS: dict[str, Card] = {
         "Read k6's message and line in the problem's text; check what the service answers there.",
     ),
     "stack-unreachable": Card(
-        "The stack stopped answering: a service died, the network broke, or the URL is wrong.",
+        "A service died, the network broke, or the URL is wrong.",
         "Check with `chamiperf wait` and `chamiperf smoke`.",
     ),
     "lock-lost": Card(

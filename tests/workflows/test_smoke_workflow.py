@@ -59,7 +59,8 @@ def test_a_push_tests_the_deployed_stack(adopter):
     ran = adopter.run("smoke.yml", event="push")
     assert ran.jobs == {"smoke": "success"}, ran.log
     assert found(ran)["ok"]
-    assert "staging" in ran.summaries["smoke"]
+    assert "staging works: " in ran.log
+    assert "🟢 smoke " in ran.summaries["smoke"]
 
 
 @pytest.mark.usefixtures("staging")
