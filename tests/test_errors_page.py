@@ -24,13 +24,13 @@ def test_every_kind_of_error_has_a_card():
 
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_a_card_states_the_exit_code_the_meaning_and_what_to_do(name):
-    said, _, remedy = CARDS[name].partition("\n\n**Do:** ")
-    assert re.search(rf"\n\nExit code {int(KINDS[name].exit_code)}[.;] \S", said)
+    _, said, remedy, *_ = CARDS[name].split("\n\n")
+    assert re.match(rf"Exit code {int(KINDS[name].exit_code)}[.;] \S", said)
     assert remedy.strip()
 
 
 def test_every_message_of_the_page_is_one_that_is_raised():
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "chamiperf_ci").rglob("*.py"))
-    listed = re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE)
+    listed = re.findall(r"^- `([^`]+)`: ", PAGE, re.MULTILINE)
     assert listed
     assert [message for message in listed if message.replace("version 2 ", "version {version!r} ") not in source] == []

@@ -104,10 +104,8 @@ ROWS = {
 
 def listed():
     table = PAGE.split("## How a night ends")[1].split("\nWhat is acknowledged")[0]
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")
-    ]
-    return {row[0]: (int(row[1].split(",")[0]), row[2].strip("`")) for row in rows[2:]}
+    rows = re.findall(r"(?m)^\d+\. (.+): (\d)(?:, a warning)?, `(.+)`$", table)
+    return {what: (int(code), word) for what, code, word in rows}
 
 
 @pytest.mark.parametrize("what", ROWS)
@@ -139,7 +137,7 @@ def test_fail_on_says_what_may_fail_a_night(kind, what, code):
 
 
 def test_every_code_has_its_row():
-    codes = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)}
+    codes = {int(code) for code in re.findall(r"(?m)^- \*\*(\d+)\*\*: ", PAGE)}
     assert codes == {int(code) for code in ExitCode}
 
 

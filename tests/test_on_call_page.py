@@ -42,7 +42,7 @@ def test_the_titles_it_names_are_those_of_the_issues():
 
 
 def test_every_reason_it_explains_exists():
-    rows = re.findall(r"^\| (`[^|]+) \|", PAGE, re.MULTILINE)
+    rows = re.findall(r"^- (`[^→]+): [^`→]*→", PAGE, re.MULTILINE)
     named = {word for row in rows for word in re.findall("`([^`]+)`", row)}
     assert named
     assert named <= KNOWN

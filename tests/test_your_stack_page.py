@@ -36,7 +36,7 @@ def test_every_variable_it_names_is_read(variable):
     assert variable in SOURCE or variable == "CHAMIPERF_CONFIG"
 
 
-@pytest.mark.parametrize("message", re.findall(r"^\| `([^`]+)` \|", PAGE.partition("## When it")[2], re.MULTILINE))
+@pytest.mark.parametrize("message", re.findall(r"^- `([^`]+)`: ", PAGE.partition("## When it")[2], re.MULTILINE))
 def test_every_message_it_explains_is_said(message):
     words = [part.strip() for part in message.split("...")]
     assert all(part in SOURCE for part in words)

@@ -46,7 +46,8 @@ def page(texts: Mapping[str, str]) -> str:
 def _output(word: str, about: Mapping[str, Any]) -> str:
     """Its name, and its meaning where the name does not say it, as `report-path`, `opened` and `verdict` do."""
     obvious = re.match(
-        "Path of|Address of|Its address|How many|Number of|Folder with one|The verdict|Version of", about["description"]
+        "Path of|Address of|Its address|How many|Number of|Folder with one|The verdict|Version of|Scenarios that",
+        about["description"],
     )
     return f"`{word}`" if obvious else f"`{word}` ({_meaning(about)})"
 

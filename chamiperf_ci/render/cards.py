@@ -24,12 +24,12 @@ def plain_text(markdown: str) -> str:
 ROWS: dict[str, Card] = {
     "pass": Card(
         "The 95 % interval ends below the tolerance.",
-        "Nothing.",
+        "Nothing to do.",
     ),
     "regression": Card(
-        "Slower in each of three or more runs (or in the pairs) than chance explains, perhaps beyond the tolerance.",
+        "Slower in each of three or more runs, or in the pairs, by more than chance explains.",
         f"Look at what changed between the builds that the report names. To accept the new level: `{REPLACE}`, then "
-        f"`{APPLY}`; {WHAT_CHANGED}. If a fix is on its way, acknowledge it in baselines.json.",
+        f"`{APPLY}`; {WHAT_CHANGED}. If a fix is coming, acknowledge it in baselines.json.",
     ),
     "improvement": Card(
         "Faster in every run, by at least half the tolerance.",
@@ -52,7 +52,7 @@ ROWS: dict[str, Card] = {
 TARGETS: dict[str, Card] = {
     "met": Card(
         "The value meets the target.",
-        "Nothing.",
+        "Nothing to do.",
     ),
     "missed": Card(
         "The value misses the target by more than runs differ.",
@@ -60,7 +60,7 @@ TARGETS: dict[str, Card] = {
     ),
     "at the limit": Card(
         "Within two standard deviations, or inside an error rate's 95 % interval: too close to tell. It counts as met.",
-        "Measure longer or more often; no failure in fewer than 3,838 requests does not prove less than 0.1 %.",
+        "Measure longer; zero failures prove less than 0.1 % only from 3,838 requests on.",
     ),
 }
 
@@ -69,7 +69,7 @@ NIGHTS: dict[str, Card] = {
     "learning": Card(
         "No accepted run is comparable: the environment is new or has changed. For 21 nights, slow-downs go "
         "unnoticed and the exit code is 0; targets and validity count. `n of 5 runs` counts valid runs.",
-        f"After five valid nights, in a clone: `{BEGIN}` (URL: where missed targets are tracked) or, if the "
+        f"After five valid nights, in a clone: `{BEGIN}` or, if the "
         f"environment has changed, `{BESIDE}`, then `{APPLY}`. Merge baselines.json by pull request.",
     ),
     "targets only": Card(
@@ -77,8 +77,7 @@ NIGHTS: dict[str, Card] = {
         f"To find slow-downs too: `chamiperf update-baseline propose --reason TEXT --runs out/runs`, then `{APPLY}`.",
     ),
     "not decided": Card(
-        "One run is at least 2.5 times worse than its baseline, by its whole interval: no proof, but no pass. Exit "
-        "code 3.",
+        "One run's whole interval is 2.5 times worse than its baseline: no proof, but no pass. Exit code 3.",
         "Run `chamiperf confirm`, which repeats the suspect scenarios and decides.",
     ),
     "drift": Card(
@@ -183,14 +182,12 @@ UNDECIDED: dict[str, Card] = {
     "part-of-run": Card(
         "A quarter of the windows are 30 % slower than the median window and the accepted runs, which predate "
         "this comparison. Not judged.",
-        "Look for a growing queue, a full cache or another job at those windows in report.html. Accept runs of this "
-        "version.",
+        "Look for a growing queue, a full cache or another job in those windows. Accept runs of this version.",
     ),
     "no-earlier-figure": Card(
         "Requests wait for a connection (p95 above 1 ms and 20 % of the endpoint's p95), and there is no earlier "
         "figure. Never a pass.",
-        "Look for a slow listener, a proxy or TLS in between (`blocked_ms`, `connecting_ms`). Accept runs of this "
-        "version.",
+        "Look for a slow listener, a proxy or TLS in between. Accept runs of this version.",
     ),
     "too-few-pairs": Card(
         "Fewer than five usable pairs can agree by chance.",
@@ -199,14 +196,14 @@ UNDECIDED: dict[str, Card] = {
 }
 
 DECIDED: dict[str, Card] = {
-    "within-tolerance": Card("The interval ends below the tolerance.", "Nothing."),
+    "within-tolerance": Card("The interval ends below the tolerance.", "Nothing to do."),
     "slower-within-tolerance": Card(
         "Certainly slower, and certainly by less than the tolerance.",
         "Look at the change before the next one adds to it.",
     ),
     "within-tolerance-over-nights": Card(
         "With the seven nights before, tonight's runs rule a slow-down out.",
-        "Nothing.",
+        "Nothing to do.",
     ),
     "faster": Card(
         "Certainly faster in every run.",
@@ -217,7 +214,7 @@ DECIDED: dict[str, Card] = {
         "Wait for the next night, or run `chamiperf confirm --scenario NAME`.",
     ),
     "slower-in-all-runs": Card(
-        "Slower in each of three or more runs than chance explains among all rows of the night.",
+        "Slower in each of three or more runs, by more than chance explains among all rows of the night.",
         "See [regression](#regression).",
     ),
     "slower-in-pairs": Card(
@@ -227,12 +224,11 @@ DECIDED: dict[str, Card] = {
     "slower-than-half-again": Card(
         "Each of three runs is 50 % slower (a pooled p99: 100 %) than the one or two accepted runs, or more. "
         "Smaller slow-downs cannot be found.",
-        "See [regression](#regression), and complete the baseline: an unusually fast accepted run repeats this "
-        "every night.",
+        "See [regression](#regression), and complete the baseline.",
     ),
     "more-stalled-windows": Card(
         "In every run, more windows stalled (p99 above twice the run's median window) than in any accepted run.",
-        "Look for garbage collection, a checkpoint, a lock or a full pool at those windows in report.html.",
+        "Look for garbage collection, a checkpoint, a lock or a full pool in those windows.",
     ),
     "more-errors": Card(
         "In every run, clearly more requests failed than in the accepted runs, and more than 0.05 %.",
@@ -241,7 +237,7 @@ DECIDED: dict[str, Card] = {
     "slower-connections": Card(
         "In every run, requests waited longer for a connection (p95) than in any accepted run, by more than 1 ms "
         "and the tolerance. Latency excludes it.",
-        "Look for a slow listener, a proxy, TLS or connections that are not kept open (`blocked_ms`, `connecting_ms`).",
+        "Look for a slow listener, a proxy, TLS or connections that are not kept open.",
     ),
     "lower-rate": Card(
         "Every run reached less than 95 % of its planned rate, and 5 points less than any accepted run, with a "
@@ -249,9 +245,9 @@ DECIDED: dict[str, Card] = {
         "Look at latency, and at the service's CPU and connection pools.",
     ),
     "above-tolerance": Card(
-        "One run exceeds the tolerance over the accepted median (gate `adr`). This rule fails "
+        "One run exceeds the tolerance over the accepted median (gate `adr`), which fails "
         f"{FALSE_NIGHTS_OF_THE_ADR} of 100 unchanged nights of 192 rows.",
-        "Use the default gate, which repeats before it fails a night.",
+        "Use the default gate.",
     ),
 }
 
@@ -270,7 +266,7 @@ RUNS: dict[str, Card] = {
     ),
     "incomplete": Card(
         "The run was stopped early, or fewer than half of its windows have data.",
-        "Run it again; the run's file keeps what was measured.",
+        "Run it again.",
     ),
     "throttled": Card(
         "Over 0.1 % of the requests got a 429: the rate limit was measured, not the service.",
@@ -282,7 +278,7 @@ RUNS: dict[str, Card] = {
     ),
     "brake-failures": Card(
         "Stopped, because over half of the requests failed for 30 s.",
-        "Look at the failure samples in the run's file and the services' logs.",
+        "Look at the failure samples in the run's file.",
     ),
     "brake-readiness": Card(
         "Stopped, because a service said for 30 s that it was not ready.",
@@ -339,7 +335,7 @@ _GROUPS: tuple[tuple[str, str, Mapping[str, Card]], ...] = (
 _HEAD = (
     "# Verdicts and reasons",
     "",
-    "You look up a word from a report: what it means, and what to do in the first minute.",
+    "You look up a word from a report. Each card says what the word means, then what to do first.",
     "[How a verdict is reached](verdict.md) has the rules behind the words.",
     "",
     "<!-- Written by `make docs` from chamiperf_ci/render/cards.py; do not edit. -->",
@@ -359,4 +355,5 @@ def _lines() -> Iterator[str]:
     for title, about, group in _GROUPS:
         yield from ("", f"## {title}", "", about)
         for word, card in group.items():
-            yield from ("", f"### {word}", "", card.meaning, "", f"**Do:** {card.remedy}")
+            yield from ("", f"### {word}", "", card.meaning, "", card.remedy)
+    yield from ("", "You now know what to do first; [on call](on-call.md) has the rest of a bad night.")

@@ -215,13 +215,15 @@ def targets_page(baselines: Baselines) -> str:
             "## Where sources differ",
             "",
             *(f"- {markdown(note)}" for note in differing),
-            "- Chamicore's Makefile has laxer limits for its quick mode (250 to 300 ms, 1 %) than its documents. The",
-            "  targets here apply to every profile.",
+            "- Chamicore's Makefile has laxer limits for its quick mode (250 to 300 ms, 1 %). The targets here apply",
+            "  to every profile.",
             "",
             "## Tolerances",
             "",
             f"A metric may get {percent(rules.tolerance or 0)} % worse than its baseline ({rules.tolerance_source}).",
             *(_tolerances(baselines) or ("No scenario, endpoint or metric has its own tolerance.",)),
+            "",
+            "[Baselines](baselines.md) says how to change one.",
             "",
         )
     )

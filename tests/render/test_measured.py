@@ -12,12 +12,12 @@ PAGE = (Path(__file__).parent.parent.parent / "docs" / "verdict.md").read_text(e
 
 @pytest.mark.parametrize("power", POWER, ids=lambda power: f"{power.spread:g}")
 def test_the_power_by_repeats_and_by_pairs_is_that_of_the_table(power):
-    found = re.search(rf"\| simulated, sd {100 * power.spread:g} % \| [\d.]+/([\d.]+) \| [\d.]+/([\d.]+) \|", PAGE)
+    found = re.search(rf"simulated, sd {100 * power.spread:g} % +[\d.]+/([\d.]+) +[\d.]+/([\d.]+) ", PAGE)
     assert (power.by_repeats, power.by_pairs) == tuple(round(float(one)) for one in found.groups())
 
 
 def test_every_simulated_spread_of_the_table_is_quoted():
-    spreads = dict.fromkeys(re.findall(r"(?m)^\| simulated, sd ([\d.]+) %", PAGE))
+    spreads = dict.fromkeys(re.findall(r"(?m)^ +simulated, sd ([\d.]+) %", PAGE))
     assert list(spreads) == [f"{100 * power.spread:g}" for power in POWER]
 
 

@@ -1,6 +1,7 @@
 """Each action as the only one of its job: it installs itself, and works or names what is missing."""
 
 import re
+import shutil
 
 import harness
 import pytest
@@ -57,6 +58,50 @@ def test_each_action_alone_works_or_names_what_is_missing(adopter, half):
     ran = adopter.run("alone.yml")
     assert ran.jobs == dict.fromkeys(jobs, "success"), ran.log
     assert not re.search("command not found|internal error|Traceback", ran.log)
+
+
+OTHERS = """
+on: workflow_dispatch
+permissions: {}
+jobs:
+  foreign:
+    runs-on: ubuntu-24.04
+    steps:
+      - run: |
+          mkdir "$RUNNER_TEMP/other"
+          printf '#!/bin/sh\necho "the foreign one was asked"\n' >"$RUNNER_TEMP/other/chamiperf"
+          chmod +x "$RUNNER_TEMP/other/chamiperf"
+          echo "$RUNNER_TEMP/other" >>"$GITHUB_PATH"
+      - run: chamiperf | grep 'foreign one'
+      - id: it
+        uses: OWNER/chamiperf-ci/actions/load@COMMIT
+        with: {dry-run: true}
+      - run: '[ "$CODE" = 0 ] && chamiperf --version | grep "^chamiperf"'
+        env: {CODE: "${{ steps.it.outputs.exit-code }}"}
+  mixed:
+    needs: foreign
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: OWNER/chamiperf-ci/actions/load@COMMIT
+        with: {dry-run: true}
+      - id: it
+        continue-on-error: true
+        uses: OWNER/chamiperf-ci/actions/load@OTHER
+        with: {dry-run: true}
+      - run: '[ "$CODE" = 2 ]'
+        env: {CODE: "${{ steps.it.outputs.exit-code }}"}
+"""
+
+
+def test_only_the_chamiperf_of_the_jobs_own_commit_is_started(adopter):
+    other = shutil.copytree(adopter.toolkit, adopter.folder / "other")
+    (other / "chamiperf_ci" / "later.py").write_text("# what another commit has\n")
+    adopter.write(".github/workflows/others.yml", OTHERS)
+    ran = adopter.run("others.yml", arguments=["--local-repository", f"OWNER/chamiperf-ci@OTHER={other}"])
+    assert ran.jobs == {"foreign": "success", "mixed": "success"}, ran.log
+    assert ran.log.count("the foreign one was asked") == 1
+    here, there = "OWNER/chamiperf-ci@COMMIT", "OWNER/chamiperf-ci@OTHER"
+    assert f"this action is of {there}, and the job has installed chamiperf from {here}" in ran.log
 
 
 OUTPUTS = """
