@@ -106,15 +106,12 @@
     }, firstStart = () => {
         paceMs = 1e3 * plan.load.pace_s;
         const now = elapsedMs(), {phases: phases} = plan.load;
-        let phase = phases[0];
         for (let i = 0; i < phases.length; i += 1) {
             const start = 1e3 * phases[i].start_s;
-            phases[i].herd && (herds[herds.length] = start), start <= now && (phase = phases[i]);
+            phases[i].herd && (herds[herds.length] = start), start <= now && (fromHerd = !0 === phases[i].herd);
         }
-        fromHerd = !0 === phase.herd;
-        const left = 1e3 * (phase.start_s + phase.duration_s) - now;
-        due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
-        due > now && sleepUntilDue(now);
+        const next = fromHerd ? now : now + Math.random() * paceMs, herd = herds.length > 0 ? herds.find(start => now < start && start <= next) : void 0;
+        void 0 !== herd && (fromHerd = !0), due = herd ?? next, due > now && sleepUntilDue(now);
     }, pace = () => {
         if (watched && (health.add(Math.max(0, clock() - beganAt - requestMs - restMs), {
             part: "overrun"
@@ -1451,15 +1448,12 @@
     }, firstStart = () => {
         paceMs = 1e3 * plan.load.pace_s;
         const now = elapsedMs(), {phases: phases} = plan.load;
-        let phase = phases[0];
         for (let i = 0; i < phases.length; i += 1) {
             const start = 1e3 * phases[i].start_s;
-            phases[i].herd && (herds[herds.length] = start), start <= now && (phase = phases[i]);
+            phases[i].herd && (herds[herds.length] = start), start <= now && (fromHerd = !0 === phases[i].herd);
         }
-        fromHerd = !0 === phase.herd;
-        const left = 1e3 * (phase.start_s + phase.duration_s) - now;
-        due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left)), 
-        due > now && sleepUntilDue(now);
+        const next = fromHerd ? now : now + Math.random() * paceMs, herd = herds.length > 0 ? herds.find(start => now < start && start <= next) : void 0;
+        void 0 !== herd && (fromHerd = !0), due = herd ?? next, due > now && sleepUntilDue(now);
     }, pace = () => {
         if (watched && (health.add(Math.max(0, clock() - beganAt - requestMs - restMs), {
             part: "overrun"

@@ -101,7 +101,7 @@ let restMs = 0;
 let wokeAt = 0;
 let always = false;
 
-/** Start an iteration: the first one waits for its random point, at the longest to the end of the phase it starts in. */
+/** Start an iteration: the first one waits for its random point. */
 export const begin = () => {
   if (due < 0) firstStart();
   const now = wokeAt > 0 ? wokeAt : clock();
@@ -120,15 +120,16 @@ const firstStart = () => {
   paceMs = plan.load.pace_s * 1000;
   const now = elapsedMs();
   const { phases } = plan.load;
-  let phase = phases[0];
   for (let i = 0; i < phases.length; i += 1) {
     const start = phases[i].start_s * 1000;
     if (phases[i].herd) herds[herds.length] = start;
-    if (start <= now) phase = phases[i];
+    if (start <= now) fromHerd = phases[i].herd === true;
   }
-  fromHerd = phase.herd === true;
-  const left = (phase.start_s + phase.duration_s) * 1000 - now;
-  due = fromHerd ? now : now + Math.random() * Math.max(0, Math.min(paceMs, left));
+  // Not to the end of the phase at the longest: the VUs that begin late in it would crowd there, and do so every pace.
+  const next = fromHerd ? now : now + Math.random() * paceMs;
+  const herd = herds.length > 0 ? herds.find((start) => now < start && start <= next) : undefined;
+  if (herd !== undefined) fromHerd = true;
+  due = herd ?? next;
   if (due > now) sleepUntilDue(now);
 };
 
