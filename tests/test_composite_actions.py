@@ -338,3 +338,18 @@ def test_two_targets_or_two_callers_of_the_smoke_test_do_not_cancel_each_other()
 def test_a_dead_runners_lock_can_be_broken_from_the_workflow():
     (step,) = [step for step in PIPELINE["measure"]["steps"] if step.get("id") == "lock"]
     assert step["env"]["CHAMIPERF_IN_LOCK_ACQUIRE_BREAK_LOCK"] == "${{ inputs.break-lock }}"
+
+
+def test_the_pipeline_plans_the_load_that_it_drives_before_it_writes_anything():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "pipeline.yml").read_text())["jobs"]
+    for planning, driving in (("prepare", "shard"), ("measure", "measure")):
+        names = [step["name"] for step in jobs[planning]["steps"]]
+        assert names.index("Plan the load") < names.index("Lock the stack")
+        plan, load = (
+            dict(next(step for step in jobs[job]["steps"] if step["name"] == name)["with"])
+            for job, name in ((planning, "Plan the load"), (driving, "Load"))
+        )
+        assert plan.pop("dry-run") is True
+        load.pop("against-seed-file", None)  # of nodes that are not there yet
+        assert plan.pop("args") == load.pop("args").replace("${{ matrix.shard }}", "1")
+        assert plan == load
