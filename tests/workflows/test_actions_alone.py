@@ -60,7 +60,7 @@ def test_each_action_alone_works_or_names_what_is_missing(adopter, half):
     assert not re.search("command not found|internal error|Traceback", ran.log)
 
 
-OTHERS = """
+OTHERS = r"""
 on: workflow_dispatch
 permissions: {}
 jobs:
