@@ -160,7 +160,7 @@ def _not_writable(error: OSError) -> ConfigurationError:
 
 def tell(text: str, *, err: bool = False) -> None:
     """Print a text; on a terminal, lines that are too long for it are parted between words."""
-    from chamiperf_ci.render.columns import in_lines, width  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.render.text import in_lines, width  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     click.echo(in_lines(text, width(sys.stderr if err else sys.stdout)), err=err)
 
@@ -178,10 +178,10 @@ def _summarise(message: str) -> None:
     """What went wrong and what to do, in the job summary; a disk that is full costs the summary, not the message."""
     if not os.environ.get("GITHUB_STEP_SUMMARY"):
         return
-    from chamiperf_ci.render import escaping  # noqa: PLC0415 - needed only in a workflow
+    from chamiperf_ci.render.text import markdown  # noqa: PLC0415 - needed only in a workflow
 
     with contextlib.suppress(ToolkitError):
-        actions.append_summary(f"### chamiperf stopped\n\n{escaping.markdown(_published(message))}\n")
+        actions.append_summary(f"### chamiperf stopped\n\n{markdown(_published(message))}\n")
 
 
 def step_went_well(said: str) -> None:
@@ -191,10 +191,10 @@ def step_went_well(said: str) -> None:
         ConfigurationError: CHAMIPERF_SHOW_HOSTS is neither true nor false, or a file of the job cannot be written.
     """
     if os.environ.get("GITHUB_STEP_SUMMARY") or os.environ.get("CHAMIPERF_STEP_LINES"):
-        from chamiperf_ci.render import escaping  # noqa: PLC0415 - needed only in a workflow
+        from chamiperf_ci.render.text import markdown  # noqa: PLC0415 - needed only in a workflow
         from chamiperf_ci.steps.published import published  # noqa: PLC0415
 
-        actions.step_went_well(escaping.markdown(published(said)))
+        actions.step_went_well(markdown(published(said)))
 
 
 def _published(message: str) -> str:

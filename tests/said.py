@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from chamiperf_ci.models.verdict import Fact, Row, ScenarioOutcome, TargetResult, Verdict
-from chamiperf_ci.render.escaping import sentence_in_plain_text
 from chamiperf_ci.render.facts import fact_sentence
 from chamiperf_ci.render.headline import blind_spots, night_sentence
 from chamiperf_ci.render.sentences import row_sentence, target_sentence
+from chamiperf_ci.render.text import sentence_in_plain_text
 
 
 def night_said(verdict: Verdict) -> str:

@@ -10,7 +10,7 @@ from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.options import Printed, json_option, target_options
-from chamiperf_ci.render.columns import Column, table
+from chamiperf_ci.render.text import Column, in_columns
 from chamiperf_ci.steps.doctor import Examination, State, examine
 from chamiperf_ci.steps.targets import dialect_of, resolve
 
@@ -79,7 +79,7 @@ def _table(found: Examination) -> str:
         )
         for each in found.plan
     ]
-    return table((Column(""), Column(""), Column("found", wraps=True), Column("to do", wraps=True)), rows)
+    return in_columns((Column(""), Column(""), Column("found", wraps=True), Column("to do", wraps=True)), rows)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.seed import Smoke
 from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.options import DURATION, Printed, in_groups, out_option, printed_options, target_options
-from chamiperf_ci.render import columns
-from chamiperf_ci.render.columns import Column
+from chamiperf_ci.render.text import Column, in_columns
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.smoke import smoke as check_stack
 from chamiperf_ci.steps.targets import resolve
@@ -76,7 +75,7 @@ def table(document: Smoke) -> str:
         (check.service, check.operation, check.outcome, f"{check.duration_ms:.1f}", check.problem)
         for check in document.checks
     ]
-    return columns.table(_COLUMNS, rows)
+    return in_columns(_COLUMNS, rows)
 
 
 def conclusion(document: Smoke) -> str:

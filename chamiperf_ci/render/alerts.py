@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from chamiperf_ci.models.history import NOT_MEASURING, Alert, AlertLine
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.escaping import markdown, plain
+from chamiperf_ci.render.text import markdown, plain
 
 CARDS = "docs/on-call.md"
 MOST_LINES = 40

@@ -8,10 +8,8 @@ from typing import Any
 
 from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline, figures_of
 from chamiperf_ci.models.verdict import RowKey
-from chamiperf_ci.render import columns
-from chamiperf_ci.render.columns import Column
-from chamiperf_ci.render.escaping import markdown, plain
 from chamiperf_ci.render.numbers import counted, quantities, share
+from chamiperf_ci.render.text import Column, in_columns, markdown, plain
 
 WIDTH = 120
 _INDENT = "  "
@@ -142,7 +140,7 @@ _CHANGES = (
 
 def _table(layout: Sequence[Column], lines: Sequence[Sequence[str]], *, for_github: bool) -> str:
     if not for_github:
-        return columns.table(layout, lines)
+        return in_columns(layout, lines)
     from tabulate import tabulate  # noqa: PLC0415 - on use: it costs a start of the program
 
     return tabulate(

@@ -10,8 +10,8 @@ from chamiperf_ci.models.run import Course, Run, Series
 from chamiperf_ci.models.verdict import Row
 from chamiperf_ci.models.vocabulary import Direction, RowVerdict, TargetVerdict
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.escaping import html, plain
 from chamiperf_ci.render.tables import TimeSplit
+from chamiperf_ci.render.text import html, plain
 
 SVG_WIDTH, HEIGHT = 640, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 12, 28

@@ -12,7 +12,7 @@ from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.verdict import Fact, ScenarioOutcome, Sensitivity
 from chamiperf_ci.models.vocabulary import FactWord, RunReason
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.escaping import LONGEST_DATA, data
+from chamiperf_ci.render.text import LONGEST_DATA, data
 
 MOST_DIFFERENCES = 3
 _LONGEST_TEXT = 160

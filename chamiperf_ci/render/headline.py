@@ -8,7 +8,6 @@ from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Ve
 from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, FactWord, RowReason, RowVerdict, Statistic, TargetVerdict
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.cards import CARDS, plain_text
-from chamiperf_ci.render.escaping import data
 from chamiperf_ci.render.facts import fact_sentence, reason_words, why_invalid
 from chamiperf_ci.render.sentences import (
     RUNS_WANTED,
@@ -19,6 +18,7 @@ from chamiperf_ci.render.sentences import (
     target_sentence,
     there_since,
 )
+from chamiperf_ci.render.text import data
 
 
 def has_regressed(row: Row) -> bool:

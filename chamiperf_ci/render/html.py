@@ -14,11 +14,10 @@ from markupsafe import Markup
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, Verdict
 from chamiperf_ci.render import charts, headline, night, numbers, tables
-from chamiperf_ci.render.documents import Cell, Link, html_templates
-from chamiperf_ci.render.escaping import data, sentence_in_plain_text
 from chamiperf_ci.render.numbers import Context
 from chamiperf_ci.render.sentences import row_sentence
 from chamiperf_ci.render.tables import TimeSplit
+from chamiperf_ci.render.text import Cell, Link, data, html_templates, sentence_in_plain_text
 
 MOST_CHARTS = 24
 LARGEST_BYTES = 2_000_000

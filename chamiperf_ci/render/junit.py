@@ -7,11 +7,11 @@ from typing import Literal
 from chamiperf_ci.models.verdict import Row, ScenarioOutcome, Verdict
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import headline
-from chamiperf_ci.render.escaping import data, plain, sentence_in_plain_text
-from chamiperf_ci.render.escaping import html as xml
 from chamiperf_ci.render.facts import fact_sentence, why_invalid
 from chamiperf_ci.render.numbers import title
 from chamiperf_ci.render.sentences import fails, row_sentence, target_sentence
+from chamiperf_ci.render.text import data, plain, sentence_in_plain_text
+from chamiperf_ci.render.text import html as xml
 
 Level = Literal["error", "warning", "notice"]
 

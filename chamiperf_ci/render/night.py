@@ -10,11 +10,10 @@ from chamiperf_ci.models.verdict import Acknowledgement, Row, ScenarioOutcome, V
 from chamiperf_ci.models.vocabulary import Direction, FactWord, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import headline, numbers
 from chamiperf_ci.render.cards import CARDS, plain_text
-from chamiperf_ci.render.documents import Escaped, Link, link, markdown_templates, prose
-from chamiperf_ci.render.escaping import data
 from chamiperf_ci.render.facts import details_of, fact_sentence, sensitivity_sentence
 from chamiperf_ci.render.numbers import Context
 from chamiperf_ci.render.sentences import amount, amounts, filled_in, row_sentence, statement_sentence, target_sentence
+from chamiperf_ci.render.text import Escaped, Link, data, link, markdown_templates, prose
 
 _NOTHING = Escaped("")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chamiperf_ci.models.verdict import Change, Row, RowKey
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.render.escaping import data
+from chamiperf_ci.render.text import data
 
 CARDS = "docs/verdicts.md"
 

@@ -16,8 +16,8 @@ from chamiperf_ci.models.vocabulary import (
     TargetVerdict,
 )
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.escaping import data
 from chamiperf_ci.render.facts import fact_sentence
+from chamiperf_ci.render.text import data
 
 _UNLESS_TOLD = (FailOn.REGRESSION, FailOn.TARGET, FailOn.INVALID)
 

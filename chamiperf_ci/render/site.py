@@ -10,10 +10,9 @@ from markupsafe import Markup
 
 from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.render import trend as words
-from chamiperf_ci.render.documents import Cell, Link
-from chamiperf_ci.render.escaping import data
 from chamiperf_ci.render.html import Figure, html_page
 from chamiperf_ci.render.sentences import amount
+from chamiperf_ci.render.text import Cell, Link, data
 from chamiperf_ci.render.trend import MetricTrend, ScenarioTrend
 
 INDEX = "index.html"

@@ -9,10 +9,9 @@ from tabulate import tabulate
 from chamiperf_ci.models.baselines import Baselines, Bound, Level, Rule, TargetRule
 from chamiperf_ci.models.drill import MOST_SEEN, Drill, DrillEffect
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.documents import Block, Bullets, Heading, Paragraph, Table
-from chamiperf_ci.render.escaping import data, markdown
 from chamiperf_ci.render.numbers import percent, share
 from chamiperf_ci.render.sentences import amounts
+from chamiperf_ci.render.text import Block, Bullets, Heading, Paragraph, Table, data, markdown
 
 _HEADERS = ("slow-down", "injected", "p50 measured", "comparisons", "suspect in one night", "caught", "missed")
 

@@ -9,11 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from chamiperf_ci.models.verdict import Row, Verdict
-from chamiperf_ci.render import escaping, headline, night
-from chamiperf_ci.render.columns import NARROWEST, WIDEST, shortened, with_units
-from chamiperf_ci.render.escaping import data
+from chamiperf_ci.render import headline, night
 from chamiperf_ci.render.facts import fact_sentence
 from chamiperf_ci.render.numbers import Context
+from chamiperf_ci.render.text import (
+    LONGEST_DATA,
+    NARROWEST,
+    WIDEST,
+    data,
+    plain,
+    sentence_in_plain_text,
+    shortened,
+    with_units,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,7 +71,7 @@ def shown(verdict: Verdict, form: Form) -> str:
 
 
 def _sentence(verdict: Verdict) -> str:
-    return escaping.sentence_in_plain_text(headline.night_sentence(verdict))
+    return sentence_in_plain_text(headline.night_sentence(verdict))
 
 
 def _screen(verdict: Verdict, console: "Console") -> "Sequence[Text | Table]":
@@ -107,7 +115,7 @@ def _statements(verdict: Verdict) -> list[str]:
     """The database statements that became slower, one line each."""
     found = night.slower_statements(verdict)
     more = [f"{len(found) - _MOST_STATEMENTS} more statements: {_ALL}"] if len(found) > _MOST_STATEMENTS else []
-    return [escaping.sentence_in_plain_text(line) for line in (*found[:_MOST_STATEMENTS], *more)]
+    return [sentence_in_plain_text(line) for line in (*found[:_MOST_STATEMENTS], *more)]
 
 
 def _everything(verdict: Verdict, console: "Console", *, verbose: bool) -> "Iterator[Text | Table]":
@@ -141,7 +149,7 @@ def _everything(verdict: Verdict, console: "Console", *, verbose: bool) -> "Iter
             yield Text()
             yield Text(title, style="bold")
         for line in lines:
-            first, *more = _wrapped(escaping.sentence_in_plain_text(line), console.width - 2, console)
+            first, *more = _wrapped(sentence_in_plain_text(line), console.width - 2, console)
             yield Text(f"- {first}")
             yield from (Text(f"  {piece}") for piece in more)
     yield Text()
@@ -163,7 +171,7 @@ def _warnings(verdict: Verdict) -> list[str]:
     for said, names in of.items():
         some = dict.fromkeys(names) if len(set(names)) < len(scenarios) else ()
         where = f"{', '.join(map(data, some))}: " if some else ""
-        lines.append(escaping.sentence_in_plain_text(f"Warning: {where}{said}"))
+        lines.append(sentence_in_plain_text(f"Warning: {where}{said}"))
     return lines
 
 
@@ -189,13 +197,13 @@ def _table(rows: Sequence[Row], width: int, *, several: bool) -> "Table":
     marked = [night.signs(row) for row in rows]
     columns: dict[str, list[str]] = {
         "": [word for _, word, _ in marked],
-        "metric": [escaping.plain(night.name(row, several=several), longest=escaping.LONGEST_DATA) for row in rows],
+        "metric": [plain(night.name(row, several=several), longest=LONGEST_DATA) for row in rows],
     }
     for place, header in enumerate(("baseline", "now", "change")):
-        columns[header] = [escaping.plain(night.figures(row)[place]) for row in rows]
-    columns["target"] = [escaping.plain(" ".join(night.target(row))) for row in rows]
+        columns[header] = [plain(night.figures(row)[place]) for row in rows]
+    columns["target"] = [plain(" ".join(night.target(row))) for row in rows]
     for header in ("baseline", "now", "target"):
-        columns[header] = [escaping.plain(cell, longest=_LONGEST_FIGURE) for cell in columns[header]]
+        columns[header] = [plain(cell, longest=_LONGEST_FIGURE) for cell in columns[header]]
     for header in [header for header, cells in columns.items() if header and not any(cells)]:
         del columns[header]
     for header in ("target", "baseline"):

@@ -13,10 +13,9 @@ from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, Scale, drawing, sparkline
 from chamiperf_ci.render.charts import SVG_WIDTH as WIDTH
-from chamiperf_ci.render.documents import Block, Bullets, Heading, Link, Paragraph, Table, as_markdown
-from chamiperf_ci.render.escaping import data, html, is_web
 from chamiperf_ci.render.html import Figure, html_page
 from chamiperf_ci.render.sentences import amount
+from chamiperf_ci.render.text import Block, Bullets, Heading, Link, Paragraph, Table, as_markdown, data, html, is_web
 
 
 class Point(NamedTuple):

@@ -13,8 +13,8 @@ from chamiperf_ci.adapters.github.pull_requests import PullRequest
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render import night
-from chamiperf_ci.render.escaping import markdown as escaped
 from chamiperf_ci.render.numbers import Context
+from chamiperf_ci.render.text import markdown as escaped
 from chamiperf_ci.steps.published import published_verdict
 
 FORK = (

@@ -29,7 +29,7 @@ from chamiperf_ci.models.run import Run, RunKind, is_to_come
 from chamiperf_ci.models.verdict import Row, RowKey, Verdict
 from chamiperf_ci.models.vocabulary import TargetVerdict
 from chamiperf_ci.render.baselines import laid_out
-from chamiperf_ci.render.escaping import plain
+from chamiperf_ci.render.text import plain
 from chamiperf_ci.steps.baselines.entry import rounded, row_of, stored_statements
 from chamiperf_ci.steps.compare.measure import measure
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue, read_runs

@@ -1,6 +1,7 @@
 """What may be published of a verdict, and the metrics that are sent of it."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -11,7 +12,6 @@ from chamiperf_ci.errors import ConfigurationError, ToolkitError
 from chamiperf_ci.models.target import URL_VARIABLES, Addresses, setting
 from chamiperf_ci.models.verdict import Row, Verdict
 from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
-from chamiperf_ci.render.escaping import address_of, without_hosts
 
 _SHOW = "CHAMIPERF_SHOW_HOSTS"
 _OTHERS = {setting(name).variable: name.replace("_", "-") for name in Addresses.model_fields if name != "services"}
@@ -154,3 +154,57 @@ def _of_row(row: Row, of_scenario: dict[str, str]) -> Iterator[Gauge]:
 
 def _gauge(name: str, value: float, attributes: dict[str, str]) -> Gauge:
     return Gauge(f"{_PREFIX}.{name}", value, tuple(sorted(attributes.items())))
+
+
+# Every repetition is bounded, as names and addresses are: the text may be made to be slow.
+_REST = r"[^\s\"'<>()\[\]{}|`,;"
+_URL = (
+    rf"[A-Za-z][A-Za-z0-9+.-]{{0,15}}://(?:{_REST}/?#]{{0,256}}@)?(?:\[[0-9A-Fa-f:.]+\](?::\d+)?|{_REST}/?#@]+)"
+    rf"(?P<path>/{_REST}?#]*)?(?:[?#]{_REST}]*)?"
+)
+_IPV4 = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?(?![\w.]*\w)"
+_IPV6 = r"\[[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,45}\](?::\d{1,5})?"
+# Two dots at least, and a last label of letters that no file of ours ends in.
+_NAME = (
+    r"(?<![\w./-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){2,8}"
+    r"(?!(?:json|js|py|md|ya?ml|toml|html|xml|txt|log|csv)\b)[A-Za-z]{2,24}(?::\d{1,5})?(?![\w-])"
+)
+_PORT_NAME = r"(?<![\w./-])[A-Za-z][A-Za-z0-9-]{0,62}(?:\.[A-Za-z][A-Za-z0-9-]{0,62}){0,8}:\d{4,5}(?!\d|\.)"
+_ADDRESS = re.compile(f"{_URL}|{_IPV6}|{_IPV4}|{_NAME}|{_PORT_NAME}")
+_HOST = re.compile(r"^(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)(?::(\d+))?")
+
+
+def without_hosts(text: str, *, environment: str, services: Mapping[str, str]) -> str:
+    """The text with each address replaced by `service@environment`.
+
+    Args:
+        text: Any text, of one line or many.
+        environment: The stack's name; empty becomes `stack`.
+        services: `host:port`, or `host` alone where a service has its default port, to the service's name; addresses
+            that are not in it become `host@environment`.
+    """
+    place = environment or "stack"
+    known = {address.lower(): service for address, service in services.items()}
+
+    def replace(match: re.Match[str]) -> str:
+        found = match[0]
+        # A full stop or a colon behind an address belongs to the sentence.
+        kept = found.rstrip(".:!?")
+        path = (match["path"] or "").rstrip(".:!?")
+        return f"{known.get(_address(kept), 'host')}@{place}{path}{found[len(kept) :]}"
+
+    return _ADDRESS.sub(replace, text)
+
+
+def address_of(url: str) -> str:
+    """The `host:port` of a URL, in lower case; `host` alone where the URL has no port."""
+    return _address(url)
+
+
+def _address(found: str) -> str:
+    rest = found.partition("://")[2] or found
+    match = _HOST.match(rest)
+    if match is None:
+        return ""
+    host, port = match[1].lower(), match[2]
+    return f"{host}:{port}" if port else host

@@ -22,10 +22,10 @@ from chamiperf_ci.models.history import HistoryEntry, HistoryRow
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import Fingerprint, Identity
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.render.escaping import data
 from chamiperf_ci.render.headline import build_name
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.render.site import INDEX, PREFIX, site
+from chamiperf_ci.render.text import data
 from chamiperf_ci.render.trend import (
     Drifting,
     Line,

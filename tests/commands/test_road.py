@@ -24,7 +24,7 @@ from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import StackOptions
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.road import problem
+from chamiperf_ci.steps.readiness import problem
 
 pytestmark = pytest.mark.e2e
 LIGHT = ("--profile", "demo", "--vus", 5, "--spike", 0, "--sustained", "1s", "--settle", "0.1s", "--windows", 2)

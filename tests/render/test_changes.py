@@ -4,7 +4,7 @@ from made_verdicts import made_change, made_row
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.escaping import sentence_in_plain_text
+from chamiperf_ci.render.text import sentence_in_plain_text
 
 
 def test_a_slow_down_is_said_in_words_with_its_interval():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chamiperf_ci.render.columns import Column, in_lines, table, width
+from chamiperf_ci.render.text import Column, in_columns, in_lines, width
 
 COLUMNS = (
     Column("scenario"),
@@ -20,22 +20,22 @@ ROWS = [
 
 
 def test_where_there_is_room_nothing_gives_way():
-    lines = table(COLUMNS, ROWS, room=120).splitlines()
+    lines = in_columns(COLUMNS, ROWS, room=120).splitlines()
     assert len(lines) == 4
-    assert lines == table(COLUMNS, ROWS).splitlines()
+    assert lines == in_columns(COLUMNS, ROWS).splitlines()
     assert all(cell in lines[2] for cell in ROWS[0])
 
 
 def test_prose_wraps_first_and_columns_go_in_their_order():
-    wrapped = table(COLUMNS, ROWS, room=75)
+    wrapped = in_columns(COLUMNS, ROWS, room=75)
     assert "left out" not in wrapped
     assert "12 s" in wrapped
-    assert table(COLUMNS, ROWS, room=57).splitlines()[-1] == "left out at 57 columns: model"
-    assert table(COLUMNS, ROWS, room=46).splitlines()[-1] == "left out at 46 columns: model, memory"
+    assert in_columns(COLUMNS, ROWS, room=57).splitlines()[-1] == "left out at 57 columns: model"
+    assert in_columns(COLUMNS, ROWS, room=46).splitlines()[-1] == "left out at 46 columns: model, memory"
 
 
 def test_a_name_is_shortened_in_its_middle():
-    found = table(
+    found = in_columns(
         (Column("metric", shortens=True), Column("old")), [("boot_storm / a-long-endpoint p99", "10 ms")], room=30
     )
     assert "p99" in found
@@ -49,13 +49,13 @@ WORDS = st.lists(st.text("abc0123,.-/", min_size=1, max_size=14), min_size=0, ma
 @given(st.lists(st.tuples(*[WORDS] * 3), min_size=1, max_size=5), st.integers(20, 120))
 def test_no_word_is_ever_broken(rows, room):
     columns = (Column("one", wraps=True), Column("two", wraps=True), Column("three", wraps=True))
-    lines = table(columns, rows, room=room).splitlines()
+    lines = in_columns(columns, rows, room=room).splitlines()
     words = {word for row in rows for cell in row for word in cell.split()}
     assert {word for line in lines[2:] for word in line.split()} == words
 
 
 def test_hidden_characters_reach_no_terminal():
-    assert "\x1b" not in table((Column("a"),), [("\x1b[31mred\n",)], room=80)
+    assert "\x1b" not in in_columns((Column("a"),), [("\x1b[31mred\n",)], room=80)
 
 
 @pytest.mark.parametrize(("said", "is_known"), [("100", 100), ("20", 40), ("999", 200), ("wide", None), ("", None)])

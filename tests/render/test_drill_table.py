@@ -1,7 +1,7 @@
 from made_drill_documents import made_drill
 
-from chamiperf_ci.render.documents import as_markdown, as_text
 from chamiperf_ci.render.tables import drill_table
+from chamiperf_ci.render.text import as_markdown, as_text
 
 
 def test_the_whole_table():

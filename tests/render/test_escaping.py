@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chamiperf_ci.render.escaping import html, markdown, plain
+from chamiperf_ci.render.text import html, markdown, plain
 
 HOSTILE = {
     "pipe": "a|b",

@@ -7,8 +7,8 @@ from made_verdicts import made_scenario
 
 from chamiperf_ci.models.drill import DrillEffect, DrillRow, sensitivity
 from chamiperf_ci.models.verdict import RowKey
-from chamiperf_ci.render.escaping import sentence_in_plain_text
 from chamiperf_ci.render.facts import sensitivity_sentence
+from chamiperf_ci.render.text import sentence_in_plain_text
 
 NIGHT = made_scenario()
 ROWS = tuple(

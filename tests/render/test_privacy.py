@@ -2,7 +2,7 @@
 
 import pytest
 
-from chamiperf_ci.render.escaping import address_of, without_hosts
+from chamiperf_ci.steps.published import address_of, without_hosts
 
 SERVICES = {"10.1.2.3:27779": "smd", "bss.site.example": "bss"}
 

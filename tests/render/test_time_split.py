@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from chamiperf_ci.render.documents import as_markdown
 from chamiperf_ci.render.tables import TimeSplit, time_split
+from chamiperf_ci.render.text import as_markdown
 
 SPLIT = TimeSplit("boot_storm", "bootscript", seen=12.0, database=1.5, service=2.5, front=8.0, generator=0.25)
 

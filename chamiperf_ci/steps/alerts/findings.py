@@ -10,9 +10,9 @@ from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.verdict import Row, RowKey, ScenarioOutcome, Verdict
 from chamiperf_ci.models.vocabulary import UNKNOWN_BASELINE, FailOn, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render import headline, numbers
-from chamiperf_ci.render.escaping import sentence_in_plain_text as _plain
 from chamiperf_ci.render.facts import details_of, why_invalid
 from chamiperf_ci.render.sentences import row_sentence, target_sentence
+from chamiperf_ci.render.text import sentence_in_plain_text as _plain
 from chamiperf_ci.verdict.row import DEFAULT_FAIL_ON
 
 UNREADABLE = "The history could not be read, so what changed is not known."

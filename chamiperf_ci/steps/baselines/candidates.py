@@ -26,9 +26,9 @@ from chamiperf_ci.models.run import Run, RunKind, is_to_come
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.verdict import Row, RowKey, TargetResult
 from chamiperf_ci.models.vocabulary import RowReason, TargetVerdict
-from chamiperf_ci.render.escaping import sentence_in_plain_text
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.render.sentences import target_sentence
+from chamiperf_ci.render.text import sentence_in_plain_text
 from chamiperf_ci.steps import history
 from chamiperf_ci.steps.baselines.entry import compared_rows, shown_value, stored_row, stored_statements
 from chamiperf_ci.steps.compare.judge import Question, judge

@@ -15,7 +15,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines, Level, Rule, ScenarioRules, TargetRule
 from chamiperf_ci.models.schemas import exported
 from chamiperf_ci.render.baselines import Finding, Gravity, findings_sentence, findings_table, gravest_first, layout
-from chamiperf_ci.render.escaping import plain
+from chamiperf_ci.render.text import plain
 from chamiperf_ci.steps.baselines.candidates import Sources, candidates
 from chamiperf_ci.steps.baselines.propose import begin
 from chamiperf_ci.steps.baselines.review import check, weakened

@@ -18,8 +18,8 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.target import Identity
 from chamiperf_ci.render.baselines import findings_table, layout, patch_text, table
-from chamiperf_ci.render.escaping import markdown, plain
 from chamiperf_ci.render.numbers import counted
+from chamiperf_ci.render.text import markdown, plain
 from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, Sources, candidates, select_runs
 from chamiperf_ci.steps.baselines.propose import Intent, Operation, Proposal, apply_patch, propose, retire
 from chamiperf_ci.steps.baselines.review import check

@@ -17,10 +17,9 @@ from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Fact, RowKey, Verdict
 from chamiperf_ci.models.vocabulary import FactWord, FailOn, RowVerdict
 from chamiperf_ci.render import numbers
-from chamiperf_ci.render.documents import Heading, Table, as_text
-from chamiperf_ci.render.escaping import sentence_in_markdown, sentence_in_plain_text
 from chamiperf_ci.render.headline import night_sentence
 from chamiperf_ci.render.terminal import Form, shown
+from chamiperf_ci.render.text import Heading, Table, as_text, sentence_in_markdown, sentence_in_plain_text
 from chamiperf_ci.steps import history as nights_before
 from chamiperf_ci.steps import published as verdict_metrics
 from chamiperf_ci.steps.compare.judge import Gate, Judgement, Question, judge

@@ -20,8 +20,8 @@ from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.target import Target
 from chamiperf_ci.models.verdict import RowKey, Verdict
 from chamiperf_ci.models.vocabulary import RowKind, RowVerdict
-from chamiperf_ci.render.documents import as_markdown, as_text
 from chamiperf_ci.render.tables import drill_sentence, drill_table
+from chamiperf_ci.render.text import as_markdown, as_text
 from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
 from chamiperf_ci.steps.baselines.propose import Intent, propose, sealed
 from chamiperf_ci.steps.compare.judge import Question, judge

@@ -26,7 +26,7 @@ from chamiperf_ci.models.run import Run, RunKind, RunProblem
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import CredentialKind, Service, Target, TargetOptions
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.render.columns import Column, table
+from chamiperf_ci.render.text import Column, in_columns
 from chamiperf_ci.steps.load import request
 from chamiperf_ci.steps.load.plan import (
     Budget,
@@ -47,8 +47,7 @@ from chamiperf_ci.steps.load.shards import Meeting, ShardMissing, Share, clock_o
 from chamiperf_ci.steps.load.stack_state import inspect_stack
 from chamiperf_ci.steps.load.volume import KEA
 from chamiperf_ci.steps.lock import NOBODY, Held, hold
-from chamiperf_ci.steps.readiness import Readiness
-from chamiperf_ci.steps.road import Road, require_outputs
+from chamiperf_ci.steps.readiness import Readiness, Road, require_outputs
 from chamiperf_ci.steps.targets import dialect_of, resolve
 
 
@@ -494,7 +493,9 @@ def _taken_by_others(lock: Held) -> str:
 
 def _table(ends: list[ScenarioEnd]) -> str:
     rows = [(end.scenario, end.word.value, str(end.file) if end.run else "-", end.text) for end in ends]
-    return table((Column("scenario"), Column("outcome"), Column("file", goes=1), Column("figures", wraps=True)), rows)
+    return in_columns(
+        (Column("scenario"), Column("outcome"), Column("file", goes=1), Column("figures", wraps=True)), rows
+    )
 
 
 def _exit_code(ends: list[ScenarioEnd], options: LoadOptions, *, interrupted: bool) -> ExitCode:

@@ -14,7 +14,7 @@ from chamiperf_ci.models.plan import SUSTAINED, Plan, Profile
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import CHAMICORE, StackKind, Target
 from chamiperf_ci.models.vocabulary import Statistic
-from chamiperf_ci.render.columns import Column, table
+from chamiperf_ci.render.text import Column, in_columns
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, apply, choose_scenarios, usual_rest_s
 from chamiperf_ci.steps.load.volume import Work, plan_of, work_of
 
@@ -113,7 +113,7 @@ _NAMED = 4
 
 def plan_table(plans: Sequence[Plan]) -> str:
     """One row a scenario, at the level of its sustained phase; levels of the spike after an arrow."""
-    return table(COLUMNS, [(each.scenario, *cells(each), _memory(each)) for each in plans])
+    return in_columns(COLUMNS, [(each.scenario, *cells(each), _memory(each)) for each in plans])
 
 
 def judged_quantiles(plan: Plan) -> tuple[str, ...]:

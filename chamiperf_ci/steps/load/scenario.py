@@ -52,8 +52,7 @@ from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, labels
 from chamiperf_ci.steps.load.stack_state import Environment, inspect_stack, require_seeded
 from chamiperf_ci.steps.load.validity import MOST_SAMPLES, failure_samples
 from chamiperf_ci.steps.load.volume import planned_arrivals
-from chamiperf_ci.steps.readiness import Readiness, ask, side_by_side
-from chamiperf_ci.steps.road import Road
+from chamiperf_ci.steps.readiness import Readiness, Road, ask, side_by_side
 from chamiperf_ci.steps.targets import k6_environment
 
 SYNC_INTERVAL = "sync_interval_s"

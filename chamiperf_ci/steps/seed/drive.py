@@ -27,7 +27,7 @@ from chamiperf_ci.errors import GeneratorFailed
 from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import Load, Phase, PlanIdentities, PlanTls, ScriptPlan
 from chamiperf_ci.models.target import Service, Target
-from chamiperf_ci.steps.road import Road
+from chamiperf_ci.steps.readiness import Road
 from chamiperf_ci.steps.targets import k6_environment
 
 VUS: Final = 16
