@@ -13,7 +13,7 @@ from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RunReason, Statistic
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue
-from chamiperf_ci.verdict.row import DEFAULT_FAIL_ON
+from chamiperf_ci.verdict.night import DEFAULT_FAIL_ON
 
 PAGE = (Path(__file__).parent.parent / "docs" / "exit-codes.md").read_text(encoding="utf-8")
 ACCEPTED = accepting(shipped_baselines(), [made_run(number, noise=0.02) for number in range(5)])

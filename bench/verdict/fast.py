@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from bench.verdict.series import Floats, Source
 from bench.verdict.trials import BASELINE, CURRENT, HISTORY, SHORT_SERIES
-from chamiperf_ci.verdict.change import FEWEST_HISTORY, HISTORY_WEIGHT, THIN_FACTORS
-from chamiperf_ci.verdict.row import LARGEST_P
+from chamiperf_ci.verdict.change import FEWEST_HISTORY, HISTORY_WEIGHT, LARGEST_P, THIN_FACTORS
 from chamiperf_ci.verdict.statistic import MAD_TO_SD, centre_variance, prior_weight, quantile
 
 Flags = NDArray[np.bool_]

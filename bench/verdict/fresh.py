@@ -18,9 +18,8 @@ from bench.verdict.fast import THETA, Drawn, Flags, draw, in_order, judge, share
 from bench.verdict.required import FALSE_NIGHTS_AT_MOST, Shortfalls
 from bench.verdict.series import Floats, Source, residuals
 from chamiperf_ci.models.vocabulary import MetricClass, Statistic
-from chamiperf_ci.verdict.change import change
-from chamiperf_ci.verdict.power import smallest_found
-from chamiperf_ci.verdict.row import LARGEST_P, survivors
+from chamiperf_ci.verdict.change import LARGEST_P, change, smallest_found
+from chamiperf_ci.verdict.night import survivors
 from chamiperf_ci.verdict.statistic import prior_sd, tails
 
 SEED = 20251129

@@ -16,8 +16,9 @@ from bench.verdict.simulated import windows_of_runs
 from bench.verdict.trials import BASELINE, CURRENT, HISTORY, LEVEL
 from bench.verdict.usual_rules import TOLERANCE
 from chamiperf_ci.models.vocabulary import MetricClass, RowVerdict
-from chamiperf_ci.verdict.night import Night, confirm_night, judge_night
-from chamiperf_ci.verdict.row import LARGEST_P, MOST_SCENARIOS, RowInput, RowName, survivors
+from chamiperf_ci.verdict.change import LARGEST_P
+from chamiperf_ci.verdict.night import MOST_SCENARIOS, Night, confirm_night, judge_night, survivors
+from chamiperf_ci.verdict.row import RowInput, RowName
 from chamiperf_ci.verdict.statistic import PRIOR_SD, tails
 
 SERIES = 64

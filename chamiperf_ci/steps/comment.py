@@ -7,9 +7,9 @@ from pathlib import Path
 
 from chamiperf_ci.adapters.actions import Event, Head
 from chamiperf_ci.adapters.files import read_document
-from chamiperf_ci.adapters.github import artifacts, comments, pull_requests
+from chamiperf_ci.adapters.github import artifacts, comments
 from chamiperf_ci.adapters.github.api import Api, NotPermitted, Rejected
-from chamiperf_ci.adapters.github.pull_requests import PullRequest
+from chamiperf_ci.adapters.github.comments import PullRequest
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render import night
@@ -94,12 +94,12 @@ def find_pull_request(api: Api, repository: str, destination: ByNumber | ByHead)
         GitHubFailed: GitHub cannot be asked.
     """
     if isinstance(destination, ByNumber):
-        pull = pull_requests.read(api, repository, destination.number)
+        pull = comments.read_pull_request(api, repository, destination.number)
         commit = destination.commit or pull.head_commit
     else:
         head = destination.head
         # `workflow_run.pull_requests` is empty for forks, and for others it holds what GitHub guessed.
-        found = pull_requests.from_head(api, repository, head_repository=head.repository, branch=head.branch)
+        found = comments.pull_requests_from(api, repository, head_repository=head.repository, branch=head.branch)
         if len(found) != 1:
             there = f"{len(found)} open pull requests come" if found else "No open pull request comes"
             return Nowhere(f"{there} from the branch that the run was for.")

@@ -5,26 +5,25 @@ all current runs alike. So one comparison of unchanged runs gives the smallest s
 and many comparisons give the whole power curve at once.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chamiperf_ci.models.vocabulary import Direction, RowVerdict
-from chamiperf_ci.verdict.change import RUNS_TO_DECIDE, Estimate, change
-from chamiperf_ci.verdict.counts import wilson
-from chamiperf_ci.verdict.night import confirm_night, judge_night
-from chamiperf_ci.verdict.row import (
+from chamiperf_ci.verdict.change import (
     LARGEST_P,
     LARGEST_P_OF_PAIRS,
-    RowDecision,
-    RowInput,
-    RowName,
-    decide_row,
+    RUNS_TO_DECIDE,
+    WANTED_POWER,
+    Estimate,
+    change,
     is_thin,
     thin_needs,
 )
-from chamiperf_ci.verdict.statistic import as_shown, centre_variance, log_tolerance, prior_sd, quantile
+from chamiperf_ci.verdict.counts import wilson
+from chamiperf_ci.verdict.night import confirm_night, judge_night
+from chamiperf_ci.verdict.row import RowDecision, RowInput, RowName, decide_row
+from chamiperf_ci.verdict.statistic import as_shown, log_tolerance, prior_sd, quantile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,14 +32,7 @@ if TYPE_CHECKING:
 TRIALS = 200
 BASELINE_RUNS = 5
 NIGHTS_A_MONTH = 30
-WANTED_POWER = 0.80
-_WITHOUT_HISTORY = 1.15
-_Z_80 = 0.8416
 _SEED = 20250218
-_HALVINGS = 30
-_LUCK = tuple((step / 4, math.exp(-((step / 4) ** 2) / 2)) for step in range(-12, 13))
-"""The normal distribution, to three standard deviations: z, and its weight."""
-_LUCK_WEIGHS = sum(weight for _, weight in _LUCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,75 +107,6 @@ def _evidence_lacking(measured: Estimate, theta: float) -> float:
         second = measured.offsets[min(1, len(measured.offsets) - 1)]
         return max(quantile(1 - LARGEST_P_OF_PAIRS, measured.nu) * measured.se - measured.d, -second)
     return max(quantile(1 - LARGEST_P, measured.nu) * measured.se - measured.d, theta / 2 - measured.offsets[0])
-
-
-def smallest_found(measured: Estimate, theta: float) -> float:
-    """Return the slow-down on the log scale that three current runs (or these pairs) find in 80 % of cases.
-
-    By the rule as it decides a row alone: p_worse below 0.01, U95 at or above `theta`, every run at least theta/2
-    above the baseline's centre. Runs are taken to differ by Student's t with four degrees of freedom of the moderated
-    spread, 1.15 times that without a history: on the fresh series slow-downs of this size are found in 79 to 93 %, by
-    the normal distribution in 76 to 90 %, and by the formula of section 4 alone in 0 to 38 % where it stays below the
-    tolerance (docs/verdict.md).
-    """
-    sigma = measured.sigma * (1.0 if measured.history_steps or measured.by_pairs else _WITHOUT_HISTORY)
-    unclear = quantile(0.975, measured.nu) * measured.se_three
-    if measured.by_pairs:
-        evidence = quantile(1 - LARGEST_P_OF_PAIRS, measured.nu) * measured.se
-        return max(evidence, theta - unclear) + _Z_80 * measured.se
-    thin = is_thin(measured)
-    each = thin_needs(measured) if thin else theta / 2
-    middle = theta - unclear if thin else max(quantile(1 - LARGEST_P, measured.nu) * measured.se_three, theta - unclear)
-    luck = math.sqrt(centre_variance(measured.baseline_runs))
-    return _least(lambda slowdown: _found(slowdown, middle, each, sigma, luck), max(middle, each) + 20 * sigma)
-
-
-def _least(share: Callable[[float], float], top: float) -> float:
-    """Bisect for the least slow-down of 0 to `top` whose share, which grows with it, is WANTED_POWER.
-
-    What false position (Illinois) has shut in first need not be asked of again: that spares half of the evaluations.
-    """
-    below, above = 0.0, top
-    at_below, at_above = share(below) - WANTED_POWER, share(above) - WANTED_POWER
-    if at_below >= 0:
-        above = below
-    elif at_above < 0:
-        below = above
-    kept = 0
-    while above - below > top * 2.0**-_HALVINGS:
-        probe = above - (above - below) * at_above / (at_above - at_below)
-        if not below < probe < above:
-            break
-        found = share(probe) - WANTED_POWER
-        if found >= 0:
-            above, at_above, at_below, kept = probe, found, at_below / (2 if kept > 0 else 1), 1
-        else:
-            below, at_below, at_above, kept = probe, found, at_above / (2 if kept < 0 else 1), -1
-    low, high = 0.0, top
-    for _ in range(_HALVINGS):
-        half = (low + high) / 2
-        if half >= above or (half > below and share(half) >= WANTED_POWER):
-            high = half
-        else:
-            low = half
-    return high
-
-
-def _found(slowdown: float, middle: float, each: float, sigma: float, luck: float) -> float:
-    """In what share of cases the median of three runs reaches `middle` and the lowest `each`, over a lucky baseline."""
-    total = 0.0
-    to_each, to_middle = (each - slowdown) / sigma, (middle - slowdown) / sigma
-    for z, weight in _LUCK:
-        lowest = _beyond(to_each + luck * z)
-        centre = min(lowest, _beyond(to_middle + luck * z)) if to_middle > to_each else lowest
-        total += weight * (centre**3 + 3 * centre**2 * (lowest - centre))
-    return total / _LUCK_WEIGHS
-
-
-def _beyond(t: float) -> float:
-    """P(T > t) of Student's t with four degrees of freedom, in closed form."""
-    scaled = t / math.sqrt(1 + t * t / 4)
-    return 0.5 - 0.375 * scaled * (1 - scaled * scaled / 12)
 
 
 def gate_power(

@@ -1,26 +1,30 @@
 """The rule that calls a row a regression, a pass or neither (verdict.md sections 5 to 7)."""
 
 import math
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence, Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
 
 from chamiperf_ci.models.vocabulary import (
     DEFAULT_TOLERANCE,
-    UNKNOWN_BASELINE,
     Direction,
-    FailOn,
     MetricClass,
     RowKind,
     RowReason,
     RowVerdict,
-    RunReason,
     Statistic,
-    TargetVerdict,
 )
-from chamiperf_ci.verdict.change import PAIRS_TO_DECIDE, RUNS_TO_DECIDE, THIN_FACTORS, Estimate, change, change_of_pairs
+from chamiperf_ci.verdict.change import (
+    LARGEST_P,
+    LARGEST_P_OF_PAIRS,
+    PAIRS_TO_DECIDE,
+    RUNS_TO_DECIDE,
+    Estimate,
+    change,
+    change_of_pairs,
+    is_thin,
+    thin_needs,
+)
 from chamiperf_ci.verdict.counts import (
     DifferenceComparison,
     ErrorComparison,
@@ -34,7 +38,6 @@ from chamiperf_ci.verdict.counts import (
 from chamiperf_ci.verdict.statistic import (
     as_shown,
     as_worse,
-    is_pooled_prior,
     is_quantity,
     log_tolerance,
     median,
@@ -155,27 +158,6 @@ def _flawed(*, good: bool) -> RowReason | None:
     return None if good else RowReason.NOT_A_QUANTITY
 
 
-FALSE_DISCOVERY_RATE = 0.05
-LARGEST_P = 0.01
-
-
-def survivors(
-    p_values: Sequence[float], *, q: float = FALSE_DISCOVERY_RATE, largest_p: float = 1.0
-) -> tuple[bool, ...]:
-    """Say for each p whether it is rejected at false discovery rate `q` and also lies below `largest_p`.
-
-    Equal p values are decided alike, so the order of rows is irrelevant. A night uses `largest_p` = `LARGEST_P`.
-    """
-    ranked = sorted(p_values)
-    threshold = max((p for rank, p in enumerate(ranked, start=1) if p <= q * rank / len(ranked)), default=-1.0)
-    return tuple(p <= threshold and p < largest_p for p in p_values)
-
-
-def is_thin(measured: Estimate) -> bool:
-    """Say whether a change rests on a baseline of one or two runs; pairs bring their own baseline."""
-    return not measured.by_pairs and measured.baseline_runs <= len(THIN_FACTORS)
-
-
 FAR_ABOVE = math.log(2.5)
 """L95 of one run from which a night cannot end well without another one: of unchanged nights of 192 noisy rows 15 %
 have such a row at the first look, and 0.4 % one that is left when two scenarios were repeated (docs/verdict.md)."""
@@ -236,140 +218,6 @@ class RowDecision:
         return self.change is not None and not self.change.by_pairs and not self.is_thin
 
 
-LEARNING_NIGHTS = 21
-DEFAULT_FAIL_ON = frozenset({FailOn.REGRESSION, FailOn.TARGET, FailOn.INVALID})
-
-_JUDGED = (RowVerdict.PASS, RowVerdict.REGRESSION, RowVerdict.IMPROVEMENT, RowVerdict.INCONCLUSIVE)
-_JUDGED_TARGETS = (TargetVerdict.MET, TargetVerdict.MISSED, TargetVerdict.AT_THE_LIMIT)
-
-Word = Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "not decided"]
-
-
-@dataclass(frozen=True, slots=True)
-class NightOutcome:
-    """What a night ends in.
-
-    Attributes:
-        exit_code: 0, 1 (a verdict says no) or 3 (the measurement is not valid).
-        word: The gravest thing seen, whether or not it fails the night; `pass` only when every row and target passes.
-        regressions: Rows.
-        missed_targets: Targets.
-        invalid: Invalid runs, rows and targets, vanished metrics, and metrics without a baseline unless learning.
-        inconclusive: Rows.
-        drifts: Rows in slow drift.
-        learning: Rows that have no baseline yet and are forgiven for it.
-        far_above: Rows that one run saw far above their baseline and that were not measured again.
-        nothing_judged: No row was compared and no target judged, and the environment is not learning.
-    """
-
-    exit_code: Literal[0, 1, 3]
-    word: Word
-    regressions: int
-    missed_targets: int
-    invalid: int
-    inconclusive: int
-    drifts: int
-    learning: int
-    far_above: int = 0
-    nothing_judged: bool = False
-
-
-def night_outcome(
-    decisions: Sequence[RowDecision],
-    *,
-    targets: Collection[TargetVerdict] = (),
-    run_reasons: Collection[RunReason] = (),
-    drifts: int = 0,
-    environment_nights: int | None = None,
-    acknowledged: int = 0,
-    fail_on: Collection[FailOn] = DEFAULT_FAIL_ON,
-) -> NightOutcome:
-    """Say how a night ends.
-
-    Args:
-        decisions: The night's rows that count; leave out those a person has acknowledged.
-        targets: Verdicts of all targets.
-        run_reasons: Why runs were invalid, any number a run; empty when all were valid.
-        drifts: Rows in slow drift.
-        environment_nights: Nights of this environment, tonight among them; its first 21 are learning, so that a row
-            without a baseline (or with one of another fingerprint only) costs nothing. None: no grace.
-        acknowledged: Rows and targets that a person has acknowledged, which were judged and are not among the others.
-        fail_on: What may fail the night. A regression, a missed target, an inconclusive row or a drift ends in 1,
-            an invalid measurement in 3.
-    """
-    verdicts = Counter(decision.verdict for decision in decisions)
-    unknown = sum(decision.reason in UNKNOWN_BASELINE for decision in decisions)
-    is_learning = environment_nights is not None and environment_nights <= LEARNING_NIGHTS
-    broken = sum(
-        decision.verdict is RowVerdict.INVALID or decision.reason is RowReason.NOT_MEASURED
-        for decision in decisions
-        if decision.reason not in UNKNOWN_BASELINE
-    )
-    invalid_targets = sum(verdict is TargetVerdict.INVALID for verdict in targets)
-    invalid = broken + invalid_targets + len(run_reasons) + (0 if is_learning else unknown)
-    learning = unknown if is_learning else 0
-    judged = sum(verdicts[verdict] for verdict in _JUDGED) + sum(verdict in _JUDGED_TARGETS for verdict in targets)
-    nothing_judged = not judged and not is_learning and not acknowledged
-    far_above = sum(decision.is_far_above for decision in decisions)
-    missed = sum(verdict is TargetVerdict.MISSED for verdict in targets)
-    gravity: tuple[tuple[Word, int, FailOn | None], ...] = (
-        ("regression", verdicts[RowVerdict.REGRESSION], FailOn.REGRESSION),
-        ("target missed", missed, FailOn.TARGET),
-        ("invalid", invalid + nothing_judged, FailOn.INVALID),
-        ("not decided", far_above, FailOn.INVALID),
-        ("learning", learning or (is_learning and not judged), None),
-        ("drift", drifts, FailOn.DRIFT),
-        ("inconclusive", verdicts[RowVerdict.INCONCLUSIVE], FailOn.INCONCLUSIVE),
-    )
-    failing = {kind for _, count, kind in gravity if count and kind in fail_on}
-    exit_code: Literal[0, 1, 3] = 1 if failing - {FailOn.INVALID} else (3 if failing else 0)
-    return NightOutcome(
-        exit_code=exit_code,
-        word=next((word for word, count, _ in gravity if count), "pass"),
-        regressions=verdicts[RowVerdict.REGRESSION],
-        missed_targets=missed,
-        invalid=invalid,
-        inconclusive=verdicts[RowVerdict.INCONCLUSIVE],
-        drifts=drifts,
-        learning=learning,
-        far_above=far_above,
-        nothing_judged=nothing_judged,
-    )
-
-
-MOST_SCENARIOS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class SuspectScenario:
-    """A scenario with suspect rows; `p_worse` is the smallest among them, infinite where only counts are suspect."""
-
-    scenario: str
-    p_worse: float
-    rows: tuple[RowName, ...]
-
-
-def suspect_scenarios(decisions: Iterable[RowDecision]) -> tuple[SuspectScenario, ...]:
-    """Order the scenarios that have suspect rows by their smallest p_worse; stalled windows and errors come last.
-
-    Of equals the scenario's name decides, so the order of rows is irrelevant. The first two are worth repeating:
-    a third adds at most one point of power (measured, verdict.md section 7).
-    """
-    found: dict[str, list[RowDecision]] = {}
-    for decision in decisions:
-        if decision.suspect:
-            found.setdefault(decision.key.scenario, []).append(decision)
-    scenarios = [
-        SuspectScenario(scenario, min(map(_urgency, rows)), tuple(sorted(row.key for row in rows)))
-        for scenario, rows in found.items()
-    ]
-    return tuple(sorted(scenarios, key=lambda suspect: (suspect.p_worse, suspect.scenario)))
-
-
-def _urgency(decision: RowDecision) -> float:
-    return decision.change.p_worse if decision.change is not None else math.inf
-
-
 @dataclass(frozen=True, slots=True)
 class AdrDecision:
     """Whether one run exceeds the tolerance; `shown` is its change as a fraction in the metric's own direction."""
@@ -389,19 +237,6 @@ def adr_gate(baseline: Sequence[float], current: float, *, tolerance: float, dir
         raise ValueError(message)
     d = as_worse([current], direction)[0] - median(as_worse(baseline, direction))
     return AdrDecision(d > log_tolerance(tolerance, direction), as_shown(d, direction))
-
-
-LARGEST_P_OF_PAIRS = 0.001
-HALF_AGAIN = math.log(1.5)
-TWICE = math.log(2.0)
-
-
-def thin_needs(measured: Estimate) -> float:
-    """Return how far above one or two accepted runs each current run must lie: half again, a pooled p99 twice.
-
-    One baseline run called 5.2 % of unchanged pooled p99 a regression by half again, 2.1 % by twice (measured).
-    """
-    return TWICE if is_pooled_prior(measured.prior_sd) else HALF_AGAIN
 
 
 def decide_row(row: RowInput) -> RowDecision:

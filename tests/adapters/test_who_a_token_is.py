@@ -9,6 +9,8 @@ from chamiperf_ci.adapters.github.comments import ACTIONS_LOGIN, login_of
 class Refusing:
     """GitHub's API, answering with one status and no word."""
 
+    of_an_app = False
+
     def __init__(self, status):
         self.status = status
 

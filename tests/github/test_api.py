@@ -3,7 +3,7 @@
 import pytest
 from github_standin import ROBOT
 
-from chamiperf_ci.adapters.github import pull_requests
+from chamiperf_ci.adapters.github import comments
 from chamiperf_ci.adapters.github.api import WRITES_PER_RUN, GitHubFailed, NoAnswer, NotFound, RateLimited, connect
 from chamiperf_ci.adapters.github.comments import Comment, find
 
@@ -12,7 +12,7 @@ REPOSITORY = "octo/stack"
 
 def read(api):
     """Any read."""
-    return pull_requests.read(api, REPOSITORY, 7)
+    return comments.read_pull_request(api, REPOSITORY, 7)
 
 
 def write(api):

@@ -4,7 +4,7 @@ import pytest
 from github_standin import ROBOT
 
 from chamiperf_ci.adapters.github import comments
-from chamiperf_ci.adapters.github.api import NotPermitted, Rejected
+from chamiperf_ci.adapters.github.api import NotPermitted, Rejected, connect
 from chamiperf_ci.adapters.github.comments import Posting, decide, find, find_all, login_of, marker, post
 from chamiperf_ci.errors import ConfigurationError
 
@@ -112,6 +112,11 @@ def test_a_comment_that_is_too_long_is_rejected_with_githubs_words(api):
 
 def test_a_workflows_own_token_writes_as_githubs_robot(api):
     assert login_of(api) == ROBOT
+
+
+def test_an_apps_token_is_known_by_its_prefix_and_not_asked_for_its_name(hub):
+    hub.login = "ada"
+    assert login_of(connect("ghs_0123456789", api_url=hub.base_url)) == ROBOT
 
 
 def test_a_persons_token_writes_as_that_person(api, hub):

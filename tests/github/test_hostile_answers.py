@@ -17,8 +17,8 @@ PROPOSAL = pull_requests.ProposedChange(
     branch="ours", title="t", body="b", message="m", files={"baselines.json": "{}\n"}
 )
 ASKED = {
-    "a pull request": lambda api: pull_requests.read(api, REPOSITORY, 7),
-    "the pull requests of a head": lambda api: pull_requests.from_head(
+    "a pull request": lambda api: comments.read_pull_request(api, REPOSITORY, 7),
+    "the pull requests of a head": lambda api: comments.pull_requests_from(
         api, REPOSITORY, head_repository=REPOSITORY, branch="topic"
     ),
     "any pull request": lambda api: pull_requests.any_from(api, REPOSITORY, "topic"),
@@ -72,7 +72,7 @@ def test_a_limit_that_is_no_number_is_not_ours_to_fail_on(api, hub):
     hub.fail(
         "GET", "/pulls/7", 503, headers={"X-RateLimit-Remaining": "many", "X-RateLimit-Limit": "5", "Retry-After": "x"}
     )
-    assert pull_requests.read(api, REPOSITORY, 7).number == 7
+    assert comments.read_pull_request(api, REPOSITORY, 7).number == 7
 
 
 def test_a_netrc_never_takes_the_place_of_the_token(api, hub, tmp_path, monkeypatch):
@@ -80,7 +80,7 @@ def test_a_netrc_never_takes_the_place_of_the_token(api, hub, tmp_path, monkeypa
     netrc.write_text("machine api.github.test login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     hub.add_pull(7)
-    pull_requests.read(api, REPOSITORY, 7)
+    comments.read_pull_request(api, REPOSITORY, 7)
     assert hub.log[0].authorization == "token token-of-the-test"
 
 
@@ -89,7 +89,7 @@ def test_the_headers_that_github_asks_for_are_sent(hub):
     answer = hub.handle
     hub.handle = lambda verb, url, headers, raw: sent.append(dict(headers)) or answer(verb, url, headers, raw)
     hub.add_pull(7)
-    pull_requests.read(connect("t", api_url=hub.base_url), REPOSITORY, 7)
+    comments.read_pull_request(connect("t", api_url=hub.base_url), REPOSITORY, 7)
     assert sent[0]["Accept"] == "application/vnd.github+json"
     assert sent[0]["X-GitHub-Api-Version"] == "2022-11-28"
     assert sent[0]["User-Agent"]
@@ -98,7 +98,7 @@ def test_the_headers_that_github_asks_for_are_sent(hub):
 def test_a_renamed_repository_is_followed_with_the_same_request(api, hub):
     hub.moved_to = "1296269"
     hub.add_pull(7)
-    assert pull_requests.read(api, REPOSITORY, 7).number == 7
+    assert comments.read_pull_request(api, REPOSITORY, 7).number == 7
     comments.post(api, REPOSITORY, 7, key="k", author=ROBOT, text="x", existing=None)
     assert [comment["body"].partition("\n")[2] for comment in hub.comments] == ["x"]
     assert {asked.authorization for asked in hub.log} == {"token token-of-the-test"}
@@ -120,7 +120,7 @@ def test_a_renamed_repository_is_followed_with_the_same_request(api, hub):
 def test_a_redirect_to_another_place_never_carries_the_token(api, hub, status, place):
     hub.fail("GET", "/pulls/7", status, headers={"Location": place})
     with pytest.raises(GitHubFailed, match="redirects to another host"):
-        pull_requests.read(api, REPOSITORY, 7)
+        comments.read_pull_request(api, REPOSITORY, 7)
     assert len(hub.log) == 1
 
 
@@ -128,7 +128,7 @@ def test_redirects_in_a_circle_end(api, hub):
     there = f"{hub.base_url}/repos/{REPOSITORY}/pulls/7"
     hub.fail("GET", "/pulls/7", 301, headers={"Location": there}, times=99)
     with pytest.raises(GitHubFailed):
-        pull_requests.read(api, REPOSITORY, 7)
+        comments.read_pull_request(api, REPOSITORY, 7)
     assert len(hub.log) == 1 + api_module.REDIRECTS
 
 
@@ -198,7 +198,7 @@ def test_an_answer_without_an_end_is_cut_off(api, hub, monkeypatch):
     monkeypatch.setattr(api_module, "MOST_BYTES", 1000)
     hub.fail("GET", "/pulls/7", 200, b" " * 1001)
     with pytest.raises(NoAnswer, match="cannot be understood"):
-        pull_requests.read(api, REPOSITORY, 7)
+        comments.read_pull_request(api, REPOSITORY, 7)
     assert len(hub.log) == 1
 
 
@@ -206,7 +206,7 @@ def test_requests_that_are_lost_for_long_are_not_repeated_for_ever(api, hub):
     api.lost_s = api_module.LOST_S
     hub.fail("GET", "", 0, times=9)
     with pytest.raises(NoAnswer):
-        pull_requests.read(api, REPOSITORY, 7)
+        comments.read_pull_request(api, REPOSITORY, 7)
     assert len(hub.log) == 1
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from chamiperf_ci.adapters.github import pull_requests
 from chamiperf_ci.adapters.github.api import NotPermitted, Rejected
-from chamiperf_ci.adapters.github.pull_requests import ProposedChange, from_head, read
+from chamiperf_ci.adapters.github.comments import pull_requests_from, read_pull_request
+from chamiperf_ci.adapters.github.pull_requests import ProposedChange
 from chamiperf_ci.errors import ConfigurationError
 
 REPOSITORY = "octo/stack"
@@ -27,7 +28,7 @@ def propose(api, proposal, *, base=""):
 
 def test_a_pull_request_is_read_with_its_head(api, hub):
     hub.add_pull(7, head_repository="fork/stack", branch="topic", commit="a" * 40)
-    pull = read(api, REPOSITORY, 7)
+    pull = read_pull_request(api, REPOSITORY, 7)
     assert (pull.head_repository, pull.head_branch, pull.head_commit, pull.open) == (
         "fork/stack",
         "topic",
@@ -41,7 +42,7 @@ def test_only_the_pull_requests_of_that_fork_and_branch_are_found(api, hub):
     hub.add_pull(2, head_repository="fork/stack-two", branch="topic")
     hub.add_pull(3, head_repository="fork/stack", branch="other")
     hub.add_pull(4, head_repository="fork/stack", branch="topic", state="closed")
-    found = from_head(api, REPOSITORY, head_repository="fork/stack", branch="topic")
+    found = pull_requests_from(api, REPOSITORY, head_repository="fork/stack", branch="topic")
     assert [pull.number for pull in found] == [1]
 
 

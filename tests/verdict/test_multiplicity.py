@@ -1,6 +1,6 @@
 """Benjamini and Hochberg's example of 1995, and the cap on each row's own p."""
 
-from chamiperf_ci.verdict.row import survivors
+from chamiperf_ci.verdict.night import survivors
 
 EXAMPLE = (
     *(0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459),

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from verdict_numbers import KEY, row
 
 from chamiperf_ci.models.vocabulary import Direction, MetricClass, RowVerdict, Statistic
+from chamiperf_ci.verdict.change import smallest_found
 from chamiperf_ci.verdict.night import confirm_night, judge_night
-from chamiperf_ci.verdict.power import gate_power, needed_slowdown, smallest_found
+from chamiperf_ci.verdict.power import gate_power, needed_slowdown
 from chamiperf_ci.verdict.row import RowInput, RowName, decide_row
 
 near = st.floats(min_value=90, max_value=115)

@@ -5,8 +5,7 @@ import math
 from verdict_numbers import key, row
 
 from chamiperf_ci.models.vocabulary import RowKind
-from chamiperf_ci.verdict.night import judge_night
-from chamiperf_ci.verdict.row import suspect_scenarios
+from chamiperf_ci.verdict.night import judge_night, suspect_scenarios
 
 STALLED = {"kind": RowKind.STALLED_WINDOWS, "baseline_stalled": (0, 0, 0), "current_stalled": (3,)}
 

@@ -279,7 +279,14 @@ def connect(
     )
     # Else requests puts the credential of a .netrc in the token's place.
     session.auth = lambda request: request
-    return Api(session, check_url(api_url, where="GITHUB_API_URL"), seconds_between_writes, sleep, clock)
+    return Api(
+        session,
+        check_url(api_url, where="GITHUB_API_URL"),
+        seconds_between_writes,
+        sleep,
+        clock,
+        of_an_app=token.startswith("ghs_"),
+    )
 
 
 @dataclass
@@ -291,6 +298,8 @@ class Api:
     seconds_between_writes: float
     sleep: Callable[[float], None]
     clock: Callable[[], float]
+    of_an_app: bool = False
+    """Whether the token is one of an App, as a workflow's own is, by its prefix; GitHub does not tell it who it is."""
     writes_left: int = WRITES_PER_RUN
     lost_s: float = 0.0
     """Spent on answers that never came."""

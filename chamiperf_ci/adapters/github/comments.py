@@ -1,22 +1,42 @@
-"""One sticky comment per pull request and key: found again by a hidden marker, updated in place.
+"""A pull request, and one sticky comment on it for each key: found again by a hidden marker, updated in place.
 
 Knows nothing of what the comment says.
 """
 
 import re
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import AliasPath, Field
 
-from chamiperf_ci.adapters.github.api import AnswerShape, Api, NotFound, NotPermitted, Rejected, Text, TokenRefused
+from chamiperf_ci.adapters.github.api import AnswerShape, Api, NotFound, NotPermitted, Rejected, Sha, Text, TokenRefused
 from chamiperf_ci.errors import ConfigurationError
 
+READ = "pull-requests: read"
 PERMISSION = "pull-requests: write"
 
 ACTIONS_LOGIN = "github-actions[bot]"
 """Who writes with a workflow's own token, which may not ask who it is."""
 
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class PullRequest(AnswerShape):
+    """A pull request as GitHub describes it now."""
+
+    number: int
+    state: Literal["open", "closed"]
+    head_repository: Text = Field("", validation_alias=AliasPath("head", "repo", "full_name"))
+    """`owner/name`; empty when the fork was deleted."""
+    head_branch: str = Field(validation_alias=AliasPath("head", "ref"))
+    head_commit: Sha = Field(validation_alias=AliasPath("head", "sha"))
+    base_repository: str = Field(validation_alias=AliasPath("base", "repo", "full_name"))
+    url: str = Field(validation_alias="html_url")
+
+    @property
+    def open(self) -> bool:
+        """Whether it waits for a person."""
+        return self.state == "open"
 
 
 class Posting(StrEnum):
@@ -42,6 +62,40 @@ class _User(AnswerShape):
     login: str
 
 
+def read_pull_request(api: Api, repository: str, number: int) -> PullRequest:
+    """Look one up.
+
+    Raises:
+        GitHubFailed: `NotFound` if there is none with that number.
+    """
+    return api.get(
+        f"/repos/{repository}/pulls/{number}", PullRequest, what=f"read pull request #{number}", permission=READ
+    )
+
+
+def pull_requests_from(api: Api, repository: str, *, head_repository: str, branch: str) -> tuple[PullRequest, ...]:
+    """The open pull requests to `repository` from a branch of `head_repository`, oldest first.
+
+    Raises:
+        GitHubFailed: They cannot be read.
+    """
+    owner = head_repository.partition("/")[0]
+    listing = api.pages(
+        f"/repos/{repository}/pulls",
+        PullRequest,
+        what=f"look for the pull request of {head_repository}",
+        permission=READ,
+        state="open",
+        head=f"{owner}:{branch}",
+        sort="created",
+        direction="asc",
+    )
+    # GitHub filters by the owner alone, who may have two forks; an unknown owner filters nothing.
+    return tuple(
+        pull for pull in listing if pull.head_repository == head_repository and pull.head_branch == branch and pull.open
+    )
+
+
 def marker(key: str) -> str:
     """The first line of a comment that we own: invisible when rendered.
 
@@ -65,6 +119,8 @@ def login_of(api: Api) -> str:
     Raises:
         GitHubFailed: GitHub does not answer at all, or does not accept the token.
     """
+    if api.of_an_app:
+        return ACTIONS_LOGIN
     try:
         user = api.get("/user", _User, what="ask who the token belongs to", permission="metadata: read")
     except TokenRefused:

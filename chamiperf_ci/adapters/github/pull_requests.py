@@ -1,17 +1,16 @@
-"""Pull requests: looked up for a comment, and opened for a change of baselines.json; knows neither's content."""
+"""Pull requests that change baselines.json: looked for, opened, updated; knows nothing of what they change."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import quote
 
 from pydantic import AliasPath, Field
 
-from chamiperf_ci.adapters.github.api import AnswerShape, Api, NotFound, Rejected, Sha, Text
+from chamiperf_ci.adapters.github.api import AnswerShape, Api, NotFound, Rejected, Sha
+from chamiperf_ci.adapters.github.comments import READ, PullRequest
 from chamiperf_ci.adapters.github.issues import Issue
 from chamiperf_ci.errors import ConfigurationError
 
-READ = "pull-requests: read"
 WRITE = "pull-requests: write"
 CONTENTS = "contents: write"
 
@@ -20,24 +19,6 @@ TRAILER = "Opened-by: chamiperf, tree "
 
 REDONE = 3
 """How often a change is made anew because the branch to merge into has moved on meanwhile."""
-
-
-class PullRequest(AnswerShape):
-    """A pull request as GitHub describes it now."""
-
-    number: int
-    state: Literal["open", "closed"]
-    head_repository: Text = Field("", validation_alias=AliasPath("head", "repo", "full_name"))
-    """`owner/name`; empty when the fork was deleted."""
-    head_branch: str = Field(validation_alias=AliasPath("head", "ref"))
-    head_commit: Sha = Field(validation_alias=AliasPath("head", "sha"))
-    base_repository: str = Field(validation_alias=AliasPath("base", "repo", "full_name"))
-    url: str = Field(validation_alias="html_url")
-
-    @property
-    def open(self) -> bool:
-        """Whether it waits for a person."""
-        return self.state == "open"
 
 
 class _Repository(AnswerShape):
@@ -84,40 +65,6 @@ class ProposedChange:
     """Path in the repository to the file's whole text."""
     labels: Sequence[str] = ()
     """Put on a new pull request; later ones are a person's business."""
-
-
-def read(api: Api, repository: str, number: int) -> PullRequest:
-    """Look one up.
-
-    Raises:
-        GitHubFailed: `NotFound` if there is none with that number.
-    """
-    return api.get(
-        f"/repos/{repository}/pulls/{number}", PullRequest, what=f"read pull request #{number}", permission=READ
-    )
-
-
-def from_head(api: Api, repository: str, *, head_repository: str, branch: str) -> tuple[PullRequest, ...]:
-    """The open pull requests to `repository` from a branch of `head_repository`, oldest first.
-
-    Raises:
-        GitHubFailed: They cannot be read.
-    """
-    owner = head_repository.partition("/")[0]
-    listing = api.pages(
-        f"/repos/{repository}/pulls",
-        PullRequest,
-        what=f"look for the pull request of {head_repository}",
-        permission=READ,
-        state="open",
-        head=f"{owner}:{branch}",
-        sort="created",
-        direction="asc",
-    )
-    # GitHub filters by the owner alone, who may have two forks; an unknown owner filters nothing.
-    return tuple(
-        pull for pull in listing if pull.head_repository == head_repository and pull.head_branch == branch and pull.open
-    )
 
 
 def any_from(api: Api, repository: str, branch: str) -> PullRequest | None:

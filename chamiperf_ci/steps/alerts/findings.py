@@ -13,7 +13,7 @@ from chamiperf_ci.render import headline, numbers
 from chamiperf_ci.render.facts import details_of, why_invalid
 from chamiperf_ci.render.sentences import row_sentence, target_sentence
 from chamiperf_ci.render.text import sentence_in_plain_text as _plain
-from chamiperf_ci.verdict.row import DEFAULT_FAIL_ON
+from chamiperf_ci.verdict.night import DEFAULT_FAIL_ON
 
 UNREADABLE = "The history could not be read, so what changed is not known."
 _GOOD = frozenset({RowVerdict.PASS, RowVerdict.IMPROVEMENT})

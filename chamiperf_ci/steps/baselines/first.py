@@ -7,10 +7,10 @@ from pathlib import Path
 from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.files import default_baselines
 from chamiperf_ci.adapters.github.api import Api
+from chamiperf_ci.adapters.github.comments import PullRequest
 from chamiperf_ci.adapters.github.pull_requests import (
     Base,
     ProposedChange,
-    PullRequest,
     any_from,
     base_of,
     open_or_update_pull_request,

@@ -48,16 +48,16 @@ from chamiperf_ci.steps.compare.scenarios import (
 )
 from chamiperf_ci.steps.compare.statements import slower_statements
 from chamiperf_ci.verdict.drift import Drift, find_drift, locate
-from chamiperf_ci.verdict.night import Night, confirm_night, judge_night, stale_baseline
-from chamiperf_ci.verdict.row import (
+from chamiperf_ci.verdict.night import (
     DEFAULT_FAIL_ON,
     LEARNING_NIGHTS,
-    VERDICT_WITHOUT_JUDGEMENT,
-    RowDecision,
-    RowInput,
-    adr_gate,
+    Night,
+    confirm_night,
+    judge_night,
     night_outcome,
+    stale_baseline,
 )
+from chamiperf_ci.verdict.row import VERDICT_WITHOUT_JUDGEMENT, RowDecision, RowInput, adr_gate
 from chamiperf_ci.verdict.statistic import as_shown, is_quantity, log_tolerance, prior_sd
 from chamiperf_ci.verdict.target import OtherWork
 

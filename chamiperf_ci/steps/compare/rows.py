@@ -22,7 +22,7 @@ from chamiperf_ci.steps.compare.measure import (
 )
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, ScenarioRuns, alike, dates, series
 from chamiperf_ci.verdict import row as row_input
-from chamiperf_ci.verdict.change import MOST_HISTORY, Estimate
+from chamiperf_ci.verdict.change import MOST_HISTORY, Estimate, smallest_found
 from chamiperf_ci.verdict.counts import (
     BASELINE_RUNS_NEEDED,
     Failures,
@@ -30,7 +30,6 @@ from chamiperf_ci.verdict.counts import (
     share_interval,
     waits_for_connections,
 )
-from chamiperf_ci.verdict.power import smallest_found
 from chamiperf_ci.verdict.row import RowDecision, RowInput
 from chamiperf_ci.verdict.statistic import as_shown, as_worse, centre, is_quantity, part_stands_out, prior_sd
 from chamiperf_ci.verdict.target import (

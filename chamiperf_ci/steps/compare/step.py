@@ -26,7 +26,8 @@ from chamiperf_ci.steps.compare.judge import Gate, Judgement, Question, judge
 from chamiperf_ci.steps.compare.scenarios import environment_of, read_runs
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.verdict.explain import Step, explain
-from chamiperf_ci.verdict.row import FALSE_DISCOVERY_RATE, RowDecision, RowInput
+from chamiperf_ci.verdict.night import FALSE_DISCOVERY_RATE
+from chamiperf_ci.verdict.row import RowDecision, RowInput
 
 
 def explanation(judgement: Judgement, wanted: str) -> str:

@@ -34,7 +34,8 @@ from chamiperf_ci.steps.load.plan import assign, seconds_of
 from chamiperf_ci.steps.load.request import LoadOptions, choose_scenarios, read_profile
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.targets import dialect_of, resolve
-from chamiperf_ci.verdict.power import WANTED_POWER, GatePower, gate_power
+from chamiperf_ci.verdict.change import WANTED_POWER
+from chamiperf_ci.verdict.power import GatePower, gate_power
 from chamiperf_ci.verdict.row import RowInput
 from chamiperf_ci.verdict.statistic import is_quantity
 

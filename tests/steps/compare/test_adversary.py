@@ -22,8 +22,7 @@ from chamiperf_ci.steps.baselines.propose import Intent, propose
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.rows import pair_rows
 from chamiperf_ci.steps.compare.scenarios import Past, runs_by_scenario
-from chamiperf_ci.verdict.night import confirm_night, judge_night
-from chamiperf_ci.verdict.row import night_outcome
+from chamiperf_ci.verdict.night import confirm_night, judge_night, night_outcome
 
 EXAMPLES = 500
 WINDOWS, WINDOW_SD = 20, 0.03
