@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import click
 
 from chamiperf_ci import __version__
-from chamiperf_ci.adapters import actions
+from chamiperf_ci.adapters import console
 from chamiperf_ci.errors import ConfigurationError, ExitCode, ToolkitError
 
 _NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES})
@@ -143,7 +143,7 @@ def _printed(code: ExitCode, asked: Sequence[str]) -> ExitCode:
 def _publish(code: int, said: str) -> None:
     """Give the step the output `exit-code`, so that a workflow can go on and let one last step decide."""
     try:
-        actions.publish({"exit-code": code})
+        console.publish({"exit-code": code})
     except ToolkitError as error:
         if str(error) != said:
             _say(str(error))
@@ -167,10 +167,10 @@ def tell(text: str, *, err: bool = False) -> None:
 
 def _say(message: str) -> None:
     """One line on standard error; in GitHub Actions also as an error annotation and in the job summary."""
-    line = actions.harmless(message)
+    line = console.harmless(message)
     click.echo(f"chamiperf: {line}", err=True)
-    if actions.inside():
-        actions.annotate([actions.Annotation(actions.AnnotationLevel.ERROR, "chamiperf", _published(line))])
+    if console.inside():
+        console.annotate([console.Annotation(console.AnnotationLevel.ERROR, "chamiperf", _published(line))])
     _summarise(line)
 
 
@@ -181,7 +181,7 @@ def _summarise(message: str) -> None:
     from chamiperf_ci.render.text import markdown  # noqa: PLC0415 - needed only in a workflow
 
     with contextlib.suppress(ToolkitError):
-        actions.append_summary(f"### chamiperf stopped\n\n{markdown(_published(message))}\n")
+        console.append_summary(f"### chamiperf stopped\n\n{markdown(_published(message))}\n")
 
 
 def step_went_well(said: str) -> None:
@@ -194,7 +194,7 @@ def step_went_well(said: str) -> None:
         from chamiperf_ci.render.text import markdown  # noqa: PLC0415 - needed only in a workflow
         from chamiperf_ci.steps.published import published  # noqa: PLC0415
 
-        actions.step_went_well(markdown(published(said)))
+        console.step_went_well(markdown(published(said)))
 
 
 def _published(message: str) -> str:

@@ -10,7 +10,7 @@ import time
 import click
 import pytest
 
-from chamiperf_ci.adapters import actions
+from chamiperf_ci.adapters import console
 from chamiperf_ci.adapters.github.api import GithubAnswer, failure
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement, OutsideServiceError
@@ -137,7 +137,7 @@ def test_a_full_disk_behind_the_steps_outputs_is_told_once(capsys, monkeypatch):
 
     @click.command()
     def command():
-        actions.publish({"verdict": "pass"})
+        console.publish({"verdict": "pass"})
 
     with pytest.raises(SystemExit) as ended:
         run(command, [])

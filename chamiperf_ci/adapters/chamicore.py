@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urljoin
 
 import httpx
 
-from chamiperf_ci.adapters import actions, bounds, http_client
+from chamiperf_ci.adapters import bounds, console, http_client
 from chamiperf_ci.adapters.bounds import RetryPolicy, host_of
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.http_client import Answer, Connections, Resource, failure, refuse_redirect, urls_of
@@ -100,7 +100,7 @@ class Tokens:
                 where=f"{url}, {self._target.credential.kind}",
                 remedy="Check the client id and secret, or give another credential.",
             )
-        actions.mask(token)
+        console.mask(token)
         self._token = token
         self._renew_at = self._clock() + life_s - min(_LONGEST_MARGIN_S, life_s / 4)
 

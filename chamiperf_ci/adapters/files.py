@@ -17,7 +17,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from chamiperf_ci import __version__
 from chamiperf_ci.adapters import bounds
-from chamiperf_ci.adapters.actions import mask
+from chamiperf_ci.adapters.console import mask
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Catalogue, Dialect
 from chamiperf_ci.models.document import CheckedDocument, Document, write_whole

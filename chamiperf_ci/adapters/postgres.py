@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 
 from pydantic import SecretStr
 
-from chamiperf_ci.adapters.actions import mask
+from chamiperf_ci.adapters.console import mask
 from chamiperf_ci.errors import ConfigurationError, OutsideServiceError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from pydantic import SecretStr
 
-from chamiperf_ci.adapters import actions
+from chamiperf_ci.adapters import console
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ConfigurationError, ExitCode
@@ -73,7 +73,7 @@ def alert(
 
     Exit codes: 0 delivered, or nothing to deliver, whatever the verdict; 2 usage; 4 an alert could not be delivered.
     """
-    from chamiperf_ci.adapters.actions import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.adapters.console import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.adapters.github.api import repository_named  # noqa: PLC0415
     from chamiperf_ci.adapters.webhook import Webhook  # noqa: PLC0415
     from chamiperf_ci.render.alerts import summary  # noqa: PLC0415
@@ -97,7 +97,7 @@ def alert(
         repository = repository_named(repository)
         tracker = decide.Tracker(github("to alert with"), repository, label, author)
     channels = decide.Channels(
-        say=lambda text: click.echo(f"{'would do: ' if dry_run else ''}{actions.harmless(text)}", err=True),
+        say=lambda text: click.echo(f"{'would do: ' if dry_run else ''}{console.harmless(text)}", err=True),
         tracker=tracker,
         webhook=Webhook(SecretStr(webhook), _WEBHOOK) if webhook else None,
         heartbeat=Webhook(SecretStr(heartbeat), _HEARTBEAT) if heartbeat else None,
@@ -118,14 +118,14 @@ def alert(
     nights, told = decide.alert(asked, channels)
     printed.hand_over({"nights": nights, "told": told})
     sentence = in_words(nights)
-    click.echo(actions.harmless(sentence))
+    click.echo(console.harmless(sentence))
     # An alert that was not delivered never takes the verdict's place: both are said.
     for problem in told.undelivered:
-        line = actions.harmless(f"not delivered: {problem}")
+        line = console.harmless(f"not delivered: {problem}")
         click.echo(f"chamiperf: {line}", err=True)
-        actions.annotate([actions.Annotation(actions.AnnotationLevel.ERROR, "chamiperf alert", line)])
-    actions.append_summary(summary(sentence, [action.act for action in told.done], told.undelivered))
-    actions.publish(
+        console.annotate([console.Annotation(console.AnnotationLevel.ERROR, "chamiperf alert", line)])
+    console.append_summary(summary(sentence, [action.act for action in told.done], told.undelivered))
+    console.publish(
         {
             "opened": sum(action.act is Act.OPEN for action in told.done),
             "closed": sum(action.act is Act.CLOSE for action in told.done),

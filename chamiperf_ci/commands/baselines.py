@@ -102,7 +102,7 @@ def propose_first(
 
     For the end of a night. It is opened once; a person merges it. The token is read from GITHUB_TOKEN.
     """
-    from chamiperf_ci.adapters import actions  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.adapters import console  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.adapters.github.api import repository_named  # noqa: PLC0415
     from chamiperf_ci.steps.baselines.first import propose_first as propose  # noqa: PLC0415
     from chamiperf_ci.steps.baselines.update import Destination, user_name  # noqa: PLC0415
@@ -122,8 +122,8 @@ def propose_first(
     )
     printed.hand_over(done)
     click.echo(done.sentence)
-    actions.append_summary(f"### First baseline\n\n{done.sentence}\n\n{done.text}")
-    actions.publish({"pull-request": done.opened.number if done.opened else ""})
+    console.append_summary(f"### First baseline\n\n{done.sentence}\n\n{done.text}")
+    console.publish({"pull-request": done.opened.number if done.opened else ""})
     return ExitCode.OK
 
 

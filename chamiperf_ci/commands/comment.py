@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.adapters import actions
+from chamiperf_ci.adapters import console
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import Printed, github, json_option, out_option
@@ -90,7 +90,7 @@ def comment(
 
     Exit codes: 0 posted, or said why not; 2 usage, or an artifact that is not a verdict; 4 GitHub does not answer.
     """
-    from chamiperf_ci.adapters.actions import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.adapters.console import read_event  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.adapters.github.api import repository_named  # noqa: PLC0415
     from chamiperf_ci.adapters.github.comments import marker  # noqa: PLC0415
     from chamiperf_ci.steps import comment as step  # noqa: PLC0415
@@ -109,7 +109,7 @@ def comment(
         key=comment_key,
         author=author,
         dry_run=dry_run,
-        say=lambda text: click.echo(f"{'would post: ' if dry_run else ''}{actions.harmless(text)}", err=True),
+        say=lambda text: click.echo(f"{'would post: ' if dry_run else ''}{console.harmless(text)}", err=True),
     )
     request = step.CommentOptions(
         event=event,
@@ -123,17 +123,17 @@ def comment(
     )
     outcome = step.comment(poster, request)
     printed.hand_over(outcome)
-    click.echo(actions.quoted(outcome.text) if dry_run else outcome.posted.sentence)
+    click.echo(console.quoted(outcome.text) if dry_run else outcome.posted.sentence)
     if outcome.posted.posting == "skipped":
-        actions.annotate(
-            [actions.Annotation(actions.AnnotationLevel.WARNING, "chamiperf comment", outcome.posted.reason)]
+        console.annotate(
+            [console.Annotation(console.AnnotationLevel.WARNING, "chamiperf comment", outcome.posted.reason)]
         )
-    actions.append_summary(outcome.summary)
-    actions.publish(
+    console.append_summary(outcome.summary)
+    console.publish(
         {
             "posting": outcome.posted.posting,
             "comment-url": outcome.posted.url,
-            "reason": actions.harmless(outcome.posted.reason),
+            "reason": console.harmless(outcome.posted.reason),
         }
     )
     return ExitCode.OK

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from chamiperf_ci.adapters import actions
+from chamiperf_ci.adapters import console
 from chamiperf_ci.cli import run, step_went_well, tell
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.target import TargetOptions
@@ -272,7 +272,7 @@ def load(given: TargetOptions, out: Path, claim: LockOptions, printed: Printed, 
         check_form(given)
         if options["against"] is not None:
             check_form(TargetOptions(name=options["against"], config=given.config))
-    actions.publish({"runs-path": str(out / "runs")})
+    console.publish({"runs-path": str(out / "runs")})
     said: list[str] = []
 
     def show(text: str) -> None:
@@ -303,7 +303,7 @@ def load(given: TargetOptions, out: Path, claim: LockOptions, printed: Printed, 
     if code is ExitCode.OK and not options["dry_run"]:
         step_went_well(f"load {', '.join(options['scenarios'])} in {duration(time.monotonic() - began)}")
     else:
-        actions.show_in_summary("Load", published("\n".join(said)))
+        console.show_in_summary("Load", published("\n".join(said)))
     return code
 
 

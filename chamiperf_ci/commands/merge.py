@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.adapters import actions
+from chamiperf_ci.adapters import console
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.options import Printed, in_groups, json_option, out_option
@@ -31,7 +31,7 @@ def merge(paths: tuple[Path, ...], out: Path, printed: Printed) -> ExitCode:
     from chamiperf_ci.steps.load.drive import describe  # noqa: PLC0415 - keeps `merge --help` fast
     from chamiperf_ci.steps.load.gather import by_scenario, read_shards, write_run  # noqa: PLC0415 - as above
 
-    actions.publish({"runs-path": str(out / "runs")})
+    console.publish({"runs-path": str(out / "runs")})
     runs = []
     for scenario, shards in by_scenario(read_shards(paths or (out / "shards",))):
         found, path = write_run(shards, out)

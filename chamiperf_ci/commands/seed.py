@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from chamiperf_ci.adapters import actions
+from chamiperf_ci.adapters import console
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
@@ -133,7 +133,7 @@ def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, printed:
     printed.hand_over(done)
     click.echo(_summary(done).partition("\n")[0] if printed.form == "sentence" else _summary(done))
     step_went_well(f"seed {done.nodes:,} nodes")
-    actions.publish({"seed-path": str(path)})
+    console.publish({"seed-path": str(path)})
     for warning in done.warnings:
         click.echo(f"warning: {warning}", err=True)
     return ExitCode.OK
@@ -211,7 +211,7 @@ def _report(removals: list[Removal], printed: Printed, *, also_red: bool = False
     for line in left:
         click.echo(line, err=True)
     if left:
-        actions.show_in_summary("Taken away", published("\n".join([*gone, *left])))
+        console.show_in_summary("Taken away", published("\n".join([*gone, *left])))
     else:
         step_went_well("seed taken away")
     clean = not left and not also_red

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.adapters import actions
+from chamiperf_ci.adapters import console
 from chamiperf_ci.adapters.bounds import RetryPolicy
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import write_document
@@ -53,8 +53,8 @@ def smoke(given: TargetOptions, out: Path, deadline: float, printed: Printed) ->
         step_went_well(f"smoke {asked}/{asked}")
     else:
         text = f"{table(outcome.document)}\n\n{conclusion(outcome.document)}"
-        actions.show_in_summary("Smoke test", published(text, environment=target.environment))
-    actions.publish({"smoke-path": str(out / "smoke.json")})
+        console.show_in_summary("Smoke test", published(text, environment=target.environment))
+    console.publish({"smoke-path": str(out / "smoke.json")})
     if outcome.refused is not None:
         raise outcome.refused
     return ExitCode.OK if outcome.document.ok else ExitCode.VERDICT_NO

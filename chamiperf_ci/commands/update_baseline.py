@@ -138,7 +138,7 @@ def pull_request(
 
     The token is read from GITHUB_TOKEN: an App's, so that checks start on the pull request, else the job's own.
     """
-    from chamiperf_ci.adapters import actions  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.adapters import console  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.adapters.github.api import repository_named  # noqa: PLC0415
     from chamiperf_ci.adapters.github.repository import run_of  # noqa: PLC0415
     from chamiperf_ci.steps.baselines import update  # noqa: PLC0415
@@ -160,7 +160,7 @@ def pull_request(
         None if dry_run else api,
     )
     printed.hand_over({"url": url})
-    actions.publish({"pull-request": url.rpartition("/")[2], "pull-request-url": url})
+    console.publish({"pull-request": url.rpartition("/")[2], "pull-request-url": url})
     return ExitCode.OK
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chamiperf_ci.adapters.actions import Event, Head
+from chamiperf_ci.adapters.console import Event, Head
 from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.adapters.github import artifacts, comments
 from chamiperf_ci.adapters.github.api import Api, NotPermitted, Rejected

@@ -15,10 +15,10 @@ from typing import Any, Literal
 from chamiperf_ci.adapters import files
 from chamiperf_ci.adapters.bounds import RetryPolicy
 from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.console import Progress, clock
 from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
-from chamiperf_ci.adapters.progress import Progress, clock
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.plan import Load

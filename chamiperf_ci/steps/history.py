@@ -18,9 +18,9 @@ from pydantic import ValidationError
 
 from chamiperf_ci import __version__
 from chamiperf_ci.adapters import bounds, files
+from chamiperf_ci.adapters.console import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.adapters.files import PRODUCER, first_wrong
 from chamiperf_ci.adapters.history import HistoryStore, keep_drill, read_drill
-from chamiperf_ci.adapters.progress import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import AcceptedRow
 from chamiperf_ci.models.history import HistoryEntry, HistoryRow

@@ -15,9 +15,9 @@ from typing import Any, Final, Self, TypeVar
 
 from chamiperf_ci.adapters.bounds import host_of
 from chamiperf_ci.adapters.chamicore import Chamicore, probe_url
+from chamiperf_ci.adapters.console import Progress, clock
 from chamiperf_ci.adapters.files import built_script, dialect
 from chamiperf_ci.adapters.k6 import Ending, K6Binary, K6Run, StopRequest, run_k6
-from chamiperf_ci.adapters.progress import Progress, clock
 from chamiperf_ci.errors import (
     CertificateRefused,
     ConfigurationError,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.adapters import actions, files
+from chamiperf_ci.adapters import console, files
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.history import read_drill
 from chamiperf_ci.errors import InvalidMeasurement, ToolkitError
@@ -49,12 +49,12 @@ def report(
     files.write_text(out / "report.html", page(verdict, sides, context=context))
     files.write_text(out / "junit.xml", junit(verdict))
     echo(verdict, form)
-    if not actions.append_summary(text):
+    if not console.append_summary(text):
         click.echo("The job summary was full; the whole text is in summary.md.", err=True)
-    actions.annotate(
-        [actions.Annotation(actions.AnnotationLevel(note.level), note.title, note.message) for note in notes(verdict)]
+    console.annotate(
+        [console.Annotation(console.AnnotationLevel(note.level), note.title, note.message) for note in notes(verdict)]
     )
-    actions.publish(
+    console.publish(
         {
             "summary-path": str(out / "summary.md"),
             "report-path": str(out / "report.html"),
@@ -77,7 +77,7 @@ def _with_drill(verdict: Verdict, named: Path | None, default: Path) -> Verdict:
     found = read_drill(named or default)
     shown = sensitivity(verdict.scenarios, [found])
     if not shown:
-        click.echo(actions.harmless(f"The drill is left out: {found.scenario} is not in the verdict."), err=True)
+        click.echo(console.harmless(f"The drill is left out: {found.scenario} is not in the verdict."), err=True)
         return verdict
     return verdict.model_copy(update={"sensitivity": shown})
 

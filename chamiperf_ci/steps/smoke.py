@@ -10,10 +10,10 @@ from http import HTTPStatus
 from typing import Final
 
 from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.console import QUIET_AT_FIRST_S, Progress, clock
 from chamiperf_ci.adapters.files import PRODUCER
 from chamiperf_ci.adapters.http_client import Answer, Resource
 from chamiperf_ci.adapters.k6 import StopRequest
-from chamiperf_ci.adapters.progress import QUIET_AT_FIRST_S, Progress, clock
 from chamiperf_ci.errors import ConfigurationError, Interrupted, ToolkitError
 from chamiperf_ci.models.dialect import Dialect, Identities, Shape, SmokeStep, fill
 from chamiperf_ci.models.seed import Smoke, SmokeCheck

@@ -14,9 +14,9 @@ import click
 from pydantic_core import to_json
 
 from chamiperf_ci.adapters import files
+from chamiperf_ci.adapters.console import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.adapters.files import PRODUCER, default_baselines
 from chamiperf_ci.adapters.history import HistoryStore
-from chamiperf_ci.adapters.progress import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.models.baselines import AcceptedRow, Baselines
 from chamiperf_ci.models.history import HistoryEntry, HistoryRow
 from chamiperf_ci.models.run import RunKind

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from chamiperf_ci.adapters import actions
-from chamiperf_ci.adapters.actions import ANNOTATION_LIMIT, SUMMARY_LIMIT_BYTES, Annotation, AnnotationLevel
+from chamiperf_ci.adapters import console
+from chamiperf_ci.adapters.console import ANNOTATION_LIMIT, SUMMARY_LIMIT_BYTES, Annotation, AnnotationLevel
 from chamiperf_ci.errors import ConfigurationError
 
 
@@ -33,7 +33,7 @@ def outputs_of(text):
 
 
 def test_outputs_reach_the_runner_whole(job):
-    actions.publish({"verdict": "pass", "regressions": 2, "suspects": None, "gate": True, "text": "two\nlines"})
+    console.publish({"verdict": "pass", "regressions": 2, "suspects": None, "gate": True, "text": "two\nlines"})
     assert outputs_of((job / "GITHUB_OUTPUT").read_text()) == {
         "verdict": "pass",
         "regressions": "2",
@@ -44,44 +44,44 @@ def test_outputs_reach_the_runner_whole(job):
 
 
 def test_a_value_cannot_add_an_output_of_its_own(job):
-    actions.publish({"first": "x"})
+    console.publish({"first": "x"})
     delimiter = (job / "GITHUB_OUTPUT").read_text().split("<<")[1].split("\n")[0]
-    actions.publish({"hostile": f"x\n{delimiter}\nstolen<<E\nyes\nE"})
+    console.publish({"hostile": f"x\n{delimiter}\nstolen<<E\nyes\nE"})
     assert set(outputs_of((job / "GITHUB_OUTPUT").read_text())) == {"first", "hostile"}
 
 
 def test_a_step_that_went_well_is_one_line_of_the_summary(job):
-    actions.step_went_well("smoke 22/22")
+    console.step_went_well("smoke 22/22")
     assert (job / "GITHUB_STEP_SUMMARY").read_text() == "🟢 smoke 22/22\n\n"
 
 
 def test_lines_are_kept_for_the_last_step_of_the_job(job, monkeypatch):
     monkeypatch.setenv("CHAMIPERF_STEP_LINES", str(job / "lines"))
-    actions.step_went_well("smoke 22/22")
-    actions.step_went_well("seed 2,000 nodes")
+    console.step_went_well("smoke 22/22")
+    console.step_went_well("seed 2,000 nodes")
     assert (job / "lines").read_text() == "smoke 22/22\nseed 2,000 nodes\n"
     assert not (job / "GITHUB_STEP_SUMMARY").exists()
 
 
 def test_outside_a_job_nothing_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    actions.publish({"verdict": "pass"})
-    actions.append_summary("# Verdict")
-    actions.step_went_well("smoke 22/22")
-    actions.mask("secret")
-    actions.annotate([Annotation(AnnotationLevel.ERROR, "title", "text")])
+    console.publish({"verdict": "pass"})
+    console.append_summary("# Verdict")
+    console.step_went_well("smoke 22/22")
+    console.mask("secret")
+    console.annotate([Annotation(AnnotationLevel.ERROR, "title", "text")])
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_summary_is_added_to_what_is_there(job):
     (job / "GITHUB_STEP_SUMMARY").write_text("before\n")
-    assert actions.append_summary("# Verdict")
+    assert console.append_summary("# Verdict")
     assert (job / "GITHUB_STEP_SUMMARY").read_text() == "before\n# Verdict\n\n"
 
 
 def test_a_summary_that_does_not_fit_ends_at_a_line_and_says_so(job):
-    assert not actions.append_summary("line é\n" * 200_000)
+    assert not console.append_summary("line é\n" * 200_000)
     written = (job / "GITHUB_STEP_SUMMARY").read_bytes()
     assert len(written) <= SUMMARY_LIMIT_BYTES
     kept, _, said = written.decode().partition("\n\n_Cut here: ")
@@ -91,19 +91,19 @@ def test_a_summary_that_does_not_fit_ends_at_a_line_and_says_so(job):
 
 def test_a_summary_that_is_full_takes_nothing_more(job):
     (job / "GITHUB_STEP_SUMMARY").write_text("x" * SUMMARY_LIMIT_BYTES)
-    assert not actions.append_summary("# Verdict")
+    assert not console.append_summary("# Verdict")
     assert (job / "GITHUB_STEP_SUMMARY").stat().st_size == SUMMARY_LIMIT_BYTES
 
 
 @pytest.mark.usefixtures("job")
 def test_each_line_of_a_secret_is_masked(capsys):
-    actions.mask("first\n\n  \nse%cond")
+    console.mask("first\n\n  \nse%cond")
     assert capsys.readouterr().err == "::add-mask::first\n::add-mask::se%25cond\n"
 
 
 @pytest.mark.usefixtures("job")
 def test_an_annotation_stays_one_line_and_one_title(capsys):
-    actions.annotate([Annotation(AnnotationLevel.WARNING, "a,b:c", "two\r\nlines 100%")])
+    console.annotate([Annotation(AnnotationLevel.WARNING, "a,b:c", "two\r\nlines 100%")])
     assert capsys.readouterr().err == "::warning title=a%2Cb%3Ac::two%0D%0Alines 100%25\n"
 
 
@@ -111,7 +111,7 @@ def test_an_annotation_stays_one_line_and_one_title(capsys):
 def test_the_worst_annotations_are_shown_and_the_rest_counted(capsys):
     many = [Annotation(AnnotationLevel.NOTICE, "t", str(number)) for number in range(5)]
     many += [Annotation(AnnotationLevel.ERROR, "t", f"e{number}") for number in range(ANNOTATION_LIMIT)]
-    actions.annotate(many)
+    console.annotate(many)
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(" ")[0] for line in lines] == ["::error"] * ANNOTATION_LIMIT + ["::notice"]
     assert lines[-1].endswith("::5 more; all are in the job summary.")
@@ -119,7 +119,7 @@ def test_the_worst_annotations_are_shown_and_the_rest_counted(capsys):
 
 @pytest.mark.usefixtures("job")
 def test_quoted_text_is_fenced_by_a_token_it_cannot_know():
-    first, second = actions.quoted("::error::x"), actions.quoted("::error::x")
+    first, second = console.quoted("::error::x"), console.quoted("::error::x")
     assert re.fullmatch(r"::stop-commands::(\w{32})\n::error::x\n::\1::", first)
     assert first != second
 
@@ -137,14 +137,14 @@ def test_quoted_text_is_fenced_by_a_token_it_cannot_know():
     ],
 )
 def test_untrusted_text_in_a_log_line_is_no_command(text, expected):
-    assert actions.harmless(text) == expected
+    assert console.harmless(text) == expected
 
 
 @pytest.mark.parametrize(
     ("variable", "write"),
     [
-        ("GITHUB_OUTPUT", lambda: actions.publish({"verdict": "pass"})),
-        ("GITHUB_STEP_SUMMARY", lambda: actions.append_summary("text")),
+        ("GITHUB_OUTPUT", lambda: console.publish({"verdict": "pass"})),
+        ("GITHUB_STEP_SUMMARY", lambda: console.append_summary("text")),
     ],
 )
 def test_a_full_disk_is_told_by_the_variable_that_names_the_file(variable, write, monkeypatch):

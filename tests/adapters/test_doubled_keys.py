@@ -5,7 +5,7 @@ import json
 import pytest
 from made_runs import made_run
 
-from chamiperf_ci.adapters import actions, bounds, files
+from chamiperf_ci.adapters import bounds, console, files
 from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.adapters.http_client import Answer
 from chamiperf_ci.errors import ConfigurationError, UnexpectedAnswer
@@ -52,7 +52,7 @@ def test_no_document_takes_the_last_of_two(tmp_path, model):
 def test_an_event_is_no_exception(tmp_path):
     (tmp_path / "event.json").write_text('{"a": 1,\n"a": 2}')
     with pytest.raises(ConfigurationError, match="'a' occurs twice in one object, on lines 1 and 2"):
-        actions.read_event({"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(tmp_path / "event.json")})
+        console.read_event({"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(tmp_path / "event.json")})
 
 
 def test_a_manifest_is_no_exception(tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chamiperf_ci.adapters.actions import Head, read_event
+from chamiperf_ci.adapters.console import Head, read_event
 from chamiperf_ci.errors import ConfigurationError
 
 PULL_REQUEST = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chamiperf_ci.adapters import actions, bounds
+from chamiperf_ci.adapters import bounds, console
 from chamiperf_ci.cli import cli, run
 from chamiperf_ci.errors import ConfigurationError
 
@@ -45,9 +45,9 @@ def test_nobody_waits_for_a_pipe_into_which_nobody_writes(what, monkeypatch, cap
 
 
 WRITING = {
-    "GITHUB_OUTPUT": lambda: actions.publish({"a": 1}),
-    "GITHUB_STEP_SUMMARY": lambda: actions.append_summary("text"),
-    "CHAMIPERF_STEP_LINES": lambda: actions.step_went_well("text"),
+    "GITHUB_OUTPUT": lambda: console.publish({"a": 1}),
+    "GITHUB_STEP_SUMMARY": lambda: console.append_summary("text"),
+    "CHAMIPERF_STEP_LINES": lambda: console.step_went_well("text"),
 }
 
 
@@ -60,7 +60,7 @@ def test_nor_for_one_that_nobody_reads(variable, pipe, monkeypatch):
 
 def test_an_event_that_never_comes_is_an_error(pipe):
     with pytest.raises(ConfigurationError, match="nobody writes to this pipe"):
-        actions.read_event({"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(pipe)})
+        console.read_event({"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(pipe)})
 
 
 def test_what_a_command_writes_into_a_pipe_piece_by_piece_is_read_whole(pipe):

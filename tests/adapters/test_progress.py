@@ -12,9 +12,9 @@ import termios
 
 import pytest
 
+from chamiperf_ci.adapters.console import Progress, clock
 from chamiperf_ci.adapters.k6 import Observation, Stage, Vitals
 from chamiperf_ci.adapters.k6.run import Pace
-from chamiperf_ci.adapters.progress import Progress, clock
 
 VITALS = Vitals(at_s=1, cpu_percent=62, machine_cpu_percent=40, rss_mb=310, available_mb=9_000, foreign_cpu_percent=1)
 STAGES = (Stage("ramp-up", 30, 250), Stage("sustained", 330, 500))
@@ -70,7 +70,7 @@ def test_what_is_over_at_once_needs_no_progress(capsys, monkeypatch):
 
 SCRIPT = """
 import click
-from chamiperf_ci.adapters.progress import Progress
+from chamiperf_ci.adapters.console import Progress
 with Progress("boot_storm") as shown:
     for number in range(20):
         shown.show("sustained", f"{number}:12 left " + "figures and more figures " * 12)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chamiperf_ci.adapters.actions import Event, Head, OtherRun
+from chamiperf_ci.adapters.console import Event, Head, OtherRun
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.steps.comment import ByHead, ByNumber, Nowhere, where_to_post
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chamiperf_ci.adapters import bounds
+from chamiperf_ci.adapters.console import Progress, clock
 from chamiperf_ci.adapters.k6.command import K6Run
 from chamiperf_ci.adapters.k6.process import (
     K6Process,
@@ -21,7 +22,6 @@ from chamiperf_ci.adapters.k6.process import (
     Vitals,
     read_log,
 )
-from chamiperf_ci.adapters.progress import Progress, clock
 
 
 class Ending(StrEnum):

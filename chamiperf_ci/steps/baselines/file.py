@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from chamiperf_ci.adapters import actions, bounds, files
+from chamiperf_ci.adapters import bounds, console, files
 from chamiperf_ci.adapters.files import default_baselines
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines, Level, Rule, ScenarioRules, TargetRule
@@ -111,7 +111,7 @@ def _with(baselines: Baselines, taken: Mapping[tuple[str, str], TargetRule]) -> 
     return baselines.model_copy(update={"rules": rules})
 
 
-_LOUD = {Gravity.BROKEN: actions.AnnotationLevel.ERROR, Gravity.WEAKER: actions.AnnotationLevel.WARNING}
+_LOUD = {Gravity.BROKEN: console.AnnotationLevel.ERROR, Gravity.WEAKER: console.AnnotationLevel.WARNING}
 
 
 def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: date) -> tuple[Finding, ...]:
@@ -127,19 +127,19 @@ def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: 
     before = files.read_document(base, Baselines, remedy=RESTORE) if base is not None else None
     baselines = files.read_document(path, Baselines, remedy=RESTORE)
     found = gravest_first((*check(baselines, today=today, base=before, runs=runs), *_layout_finding(path, baselines)))
-    click.echo(actions.quoted(findings_table(found)))
+    click.echo(console.quoted(findings_table(found)))
     sentence = findings_sentence(found)
     click.echo(sentence, err=True)
-    actions.append_summary(f"### {sentence}\n\n{findings_table(found, for_github=True)}")
-    actions.annotate(
+    console.append_summary(f"### {sentence}\n\n{findings_table(found, for_github=True)}")
+    console.annotate(
         [
-            actions.Annotation(_LOUD[one.gravity], f"baselines.json: {one.what}", _line(one))
+            console.Annotation(_LOUD[one.gravity], f"baselines.json: {one.what}", _line(one))
             for one in found
             if one.gravity in _LOUD
         ]
     )
     count = {gravity: sum(one.gravity is gravity for one in found) for gravity in _LOUD}
-    actions.publish({gravity.value: number for gravity, number in count.items()})
+    console.publish({gravity.value: number for gravity, number in count.items()})
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.adapters import actions, files
+from chamiperf_ci.adapters import console, files
 from chamiperf_ci.adapters.files import default_baselines
 from chamiperf_ci.adapters.github import pull_requests
 from chamiperf_ci.adapters.github.api import Api
@@ -278,13 +278,13 @@ def open_pull_request(
     if api is None:
         made = change(None)
         click.echo(made.body)
-        actions.append_summary(f"### Update baseline\n\nNothing was sent: a dry run.\n\n{made.body}")
+        console.append_summary(f"### Update baseline\n\nNothing was sent: a dry run.\n\n{made.body}")
         return ""
     pull, made = pull_requests.open_or_update_pull_request(
         api, destination.repository, change, base=destination.base, branch=branch
     )
     click.echo(f"Pull request #{pull.number}: {pull.url}", err=True)
-    actions.append_summary(f"### Update baseline\n\n[Pull request #{pull.number}]({pull.url})\n\n{made.body}")
+    console.append_summary(f"### Update baseline\n\n[Pull request #{pull.number}]({pull.url})\n\n{made.body}")
     return pull.url
 
 

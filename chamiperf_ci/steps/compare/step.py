@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from chamiperf_ci.adapters import actions, files
+from chamiperf_ci.adapters import console, files
 from chamiperf_ci.adapters.history import FolderHistory, KeptDrills, newest_drills
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.baselines import Baselines
@@ -176,7 +176,7 @@ def echo(verdict: Verdict, form: Form, *, told: str = "") -> None:
         return
     parts = (shown(verdict, form), told) if form in ("all", "verbose") else (told, shown(verdict, form))
     # Colors are there only where they are wanted, which click would decide otherwise for FORCE_COLOR in a pipe.
-    click.echo(actions.quoted("\n".join(part for part in parts if part)), color=True)
+    click.echo(console.quoted("\n".join(part for part in parts if part)), color=True)
 
 
 def show(verdict: Verdict, path: Path, *, told: str = "", form: Form = "all") -> ExitCode:
@@ -185,8 +185,8 @@ def show(verdict: Verdict, path: Path, *, told: str = "", form: Form = "all") ->
     sentence = night_sentence(verdict)
     if form == "json":
         # The other forms end in it.
-        click.echo(actions.harmless(sentence_in_plain_text(sentence)), err=True)
-    actions.publish(
+        click.echo(console.harmless(sentence_in_plain_text(sentence)), err=True)
+    console.publish(
         {
             "verdict": verdict.outcome.word,
             "verdict-path": str(path),
@@ -195,9 +195,9 @@ def show(verdict: Verdict, path: Path, *, told: str = "", form: Form = "all") ->
             "suspect-scenarios": " ".join(verdict.suspect_scenarios),
         }
     )
-    verdict_metrics.publish(verdict, os.environ, lambda text: click.echo(actions.harmless(text), err=True))
+    verdict_metrics.publish(verdict, os.environ, lambda text: click.echo(console.harmless(text), err=True))
     # Last: a summary that cannot be written ends the command, and the verdict is out by then.
-    actions.verdict_known(sentence_in_markdown(published(sentence, environment=verdict.environment)))
+    console.verdict_known(sentence_in_markdown(published(sentence, environment=verdict.environment)))
     return ExitCode(verdict.outcome.exit_code)
 
 

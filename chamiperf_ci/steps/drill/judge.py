@@ -10,7 +10,7 @@ from statistics import median
 
 import click
 
-from chamiperf_ci.adapters import actions, files
+from chamiperf_ci.adapters import console, files
 from chamiperf_ci.adapters.files import default_baselines
 from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted
@@ -320,10 +320,10 @@ def drill(asked: DrillOptions, out: Path, drives: Drives = drive, finds: Finds =
         files.write_document(path, ended)
     asked.document(ended)
     if not asked.brief:
-        click.echo(actions.quoted(as_text(drill_table(ended))))
-    actions.append_summary(published(as_markdown(drill_table(ended))))
-    click.echo(actions.harmless(drill_sentence(ended)), err=not asked.brief)
-    actions.publish({"drill": ended.word, "drill-path": str(path)})
+        click.echo(console.quoted(as_text(drill_table(ended))))
+    console.append_summary(published(as_markdown(drill_table(ended))))
+    click.echo(console.harmless(drill_sentence(ended)), err=not asked.brief)
+    console.publish({"drill": ended.word, "drill-path": str(path)})
     if cut_off:
         raise Interrupted(
             f"the drill was cut off: {found.ended_early}", where=str(path), remedy="Run `chamiperf drill` again."

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore
+from chamiperf_ci.adapters.console import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.adapters.files import read_document, write_document
-from chamiperf_ci.adapters.progress import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.errors import ConfigurationError, UnexpectedAnswer
 from chamiperf_ci.models.dialect import drawn_at
 from chamiperf_ci.models.seed import Seed

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from chamiperf_ci.adapters.chamicore import PLAIN, Chamicore
+from chamiperf_ci.adapters.console import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.adapters.files import PRODUCER, read_document
 from chamiperf_ci.adapters.http_client import Resource
-from chamiperf_ci.adapters.progress import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.errors import ConfigurationError, CredentialRefused, StackUnreachable, UnexpectedAnswer
 from chamiperf_ci.models.dialect import (
     Dialect,
