@@ -10,10 +10,9 @@ from made_runs import accepting, made_run, shipped_baselines
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.baselines import EnvironmentNote
 from chamiperf_ci.models.run import RunKind, RunProblem
-from chamiperf_ci.models.vocabulary import FailOn, RowReason, RunReason, Statistic
+from chamiperf_ci.models.vocabulary import DEFAULT_FAIL_ON, FailOn, RowReason, RunReason, Statistic
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue
-from chamiperf_ci.verdict.night import DEFAULT_FAIL_ON
 
 PAGE = (Path(__file__).parent.parent / "docs" / "exit-codes.md").read_text(encoding="utf-8")
 ACCEPTED = accepting(shipped_baselines(), [made_run(number, noise=0.02) for number in range(5)])

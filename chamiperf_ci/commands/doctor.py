@@ -4,7 +4,6 @@ import json
 
 import click
 
-from chamiperf_ci.adapters.bounds import RetryPolicy
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
@@ -12,9 +11,8 @@ from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.options import Printed, json_option, target_options
 from chamiperf_ci.render.text import Column, in_columns
 from chamiperf_ci.steps.doctor import Examination, State, examine
+from chamiperf_ci.steps.load.drive import ONE_TRY
 from chamiperf_ci.steps.targets import dialect_of, resolve
-
-_ONE_TRY = RetryPolicy(timeout_s=5.0, retries=0)
 
 
 @click.command
@@ -61,7 +59,7 @@ def doctor(
     if target is None:
         found = examine(k6, None, planned, limits(None), kept_costs())
     else:
-        with Chamicore(target, retry=_ONE_TRY) as client:
+        with Chamicore(target, retry=ONE_TRY) as client:
             found = examine(k6, client, planned, limits(target), kept_costs())
     printed.hand_over(found.facts())
     click.echo(json.dumps(found.facts(), indent=2) if as_json and printed.form == "text" else _table(found))

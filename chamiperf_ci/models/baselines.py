@@ -21,9 +21,8 @@ from chamiperf_ci.models.document import CheckedDocument, Count, Number, Value
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine, StackKind
-from chamiperf_ci.models.vocabulary import DEFAULT_TOLERANCE, Direction, MetricClass, Statistic
+from chamiperf_ci.models.vocabulary import DEFAULT_TOLERANCE, SLOW_QUARTER, Direction, MetricClass, Statistic
 
-_SLOW_QUARTER = "slow-quarter "
 _UNITS_OF_TIME = frozenset({"ns", "us", "ms", "s", "min", "h"})
 _COMPARED_QUANTILES = frozenset({"p50", "p95", "p99"})
 
@@ -379,7 +378,7 @@ class Baselines(CheckedDocument):
         chain = _chain(self.rules, scenario, endpoint, metric, phase)
         quantile = metric.rsplit(" ", 1)[-1]
         # A part of a run obeys the tolerance of the whole, whose target users see in the whole alone.
-        target = None if _SLOW_QUARTER in metric else _last(chain, "target")
+        target = None if SLOW_QUARTER in metric else _last(chain, "target")
         return Policy(
             tolerance=_last(chain, "tolerance", DEFAULT_TOLERANCE),
             tolerance_source=_last(chain, "tolerance_source", "ADR-012"),
@@ -511,7 +510,7 @@ def fingerprint_key(fingerprint: Fingerprint) -> str:
 def _names(metric: str, phase: str) -> tuple[str, ...]:
     """The names by which rules speak of a metric, the most general first."""
     suffix = "" if phase == SUSTAINED else f" ({phase})"
-    whole = metric.replace(_SLOW_QUARTER, "")
+    whole = metric.replace(SLOW_QUARTER, "")
     return tuple(dict.fromkeys(name + suffix for name in (whole.split(" ", 1)[0], whole, metric)))
 
 

@@ -111,6 +111,11 @@ class Identity(Value):
     commit: str = ""
     image: str = ""
 
+    @property
+    def build(self) -> str:
+        """The build's shortest name: commit, else image, else version."""
+        return self.commit[:12] or self.image or self.version or "unknown build"
+
 
 STATE_FILE = "stack.json"
 TOKEN_FILE = "internal-token"  # noqa: S105 - a file name

@@ -20,6 +20,7 @@ from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.vocabulary import (
+    SLOW_QUARTER,
     Direction,
     FactWord,
     RowKind,
@@ -28,16 +29,8 @@ from chamiperf_ci.models.vocabulary import (
     RunReason,
     Statistic,
     TargetVerdict,
+    Word,
 )
-
-Word = Literal[
-    "pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "targets only", "not decided"
-]
-"""The gravest thing that a night has seen, whether or not it fails the night."""
-
-
-SLOW_QUARTER = "slow-quarter "
-"""Before a quantile's name: what the slowest quarter of a run's windows reaches."""
 
 
 def _log1p(ratio: float) -> float:

@@ -1,6 +1,7 @@
 """The words of a verdict: every verdict, reason and direction, spelt once."""
 
 from enum import StrEnum
+from typing import Literal
 
 
 class Direction(StrEnum):
@@ -207,3 +208,18 @@ class FactWord(StrEnum):
     BASELINE_STALE = "baseline-stale"
     TOO_COARSE = "too-coarse"
     RULES_IDLE = "rules-idle"
+
+
+RUNS_WANTED = 5
+"""Accepted runs of a whole baseline, each from a night of its own."""
+LEARNING_NIGHTS = 21
+"""Nights of a new environment in which a missing baseline costs nothing."""
+DEFAULT_FAIL_ON = frozenset({FailOn.REGRESSION, FailOn.TARGET, FailOn.INVALID})
+"""What fails a night unless a person says otherwise."""
+SLOW_QUARTER = "slow-quarter "
+"""Begins the name of a metric's row of the slowest quarter of windows."""
+
+Word = Literal[
+    "pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "targets only", "not decided"
+]
+"""The gravest thing that a night has seen, whether or not it fails the night."""

@@ -3,21 +3,22 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from chamiperf_ci.models.target import Identity
-from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Verdict, Word
-from chamiperf_ci.models.vocabulary import DRIFT_NIGHTS, FactWord, RowReason, RowVerdict, Statistic, TargetVerdict
+from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Verdict
+from chamiperf_ci.models.vocabulary import (
+    DRIFT_NIGHTS,
+    LEARNING_NIGHTS,
+    RUNS_WANTED,
+    FactWord,
+    RowReason,
+    RowVerdict,
+    Statistic,
+    TargetVerdict,
+    Word,
+)
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.cards import CARDS, plain_text
 from chamiperf_ci.render.facts import fact_sentence, reason_words, why_invalid
-from chamiperf_ci.render.sentences import (
-    RUNS_WANTED,
-    accept_command,
-    amounts,
-    possible,
-    row_sentence,
-    target_sentence,
-    there_since,
-)
+from chamiperf_ci.render.sentences import accept_command, amounts, possible, row_sentence, target_sentence, there_since
 from chamiperf_ci.render.text import data
 
 
@@ -72,7 +73,6 @@ def worst_first(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (-gravity(row), row.key.text))
 
 
-LEARNING_NIGHTS = 21
 CONFIRM = "chamiperf confirm"
 SELF_TEST = "Self-test: no product was measured."
 
@@ -317,7 +317,7 @@ def builds(scenario: ScenarioOutcome) -> str:
     if not changed:
         return "Both sides are the same build."
     shown = ", ".join(
-        f"{data(each.service)} {data(build_name(before[each.service]))} → {data(build_name(each))}"
+        f"{data(each.service)} {data(before[each.service].build)} → {data(each.build)}"
         for each in changed[:_MOST_BUILDS]
     )
     if len(changed) > _MOST_BUILDS:
@@ -327,11 +327,6 @@ def builds(scenario: ScenarioOutcome) -> str:
 
 _MOST_BUILDS = 3
 MINUS = "\N{MINUS SIGN}"
-
-
-def build_name(identity: Identity) -> str:
-    """A build's shortest name."""
-    return identity.commit[:12] or identity.image or identity.version or "unknown build"
 
 
 def _seen(row: Row) -> str:

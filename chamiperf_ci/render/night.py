@@ -13,7 +13,7 @@ from chamiperf_ci.render.cards import CARDS, plain_text
 from chamiperf_ci.render.facts import details_of, fact_sentence, sensitivity_sentence
 from chamiperf_ci.render.numbers import Context
 from chamiperf_ci.render.sentences import amount, amounts, filled_in, row_sentence, statement_sentence, target_sentence
-from chamiperf_ci.render.text import Escaped, Link, data, link, markdown_templates, prose
+from chamiperf_ci.render.text import NO_BREAK, Escaped, Link, data, link, markdown_templates, prose
 
 _NOTHING = Escaped("")
 
@@ -43,7 +43,7 @@ class _Chart:
     now: int
 
 
-_MOST_ROWS = 20
+MOST_ROWS = 20
 _FEW_ROWS = 10
 _UNITS_ON_AXES = frozenset({"ms", "s", "/s", "share", "windows", "cores", "MB"})
 
@@ -72,7 +72,7 @@ def markdown(verdict: Verdict, context: Context, detail: Detail = Detail.EVERYTH
     found = headline.headline(verdict)
     several = len(verdict.scenarios) > 1
     ordered, decisive = ranked(verdict.rows)
-    shown = decisive[: _FEW_ROWS if detail >= Detail.FEW_ROWS else _MOST_ROWS]
+    shown = decisive[: _FEW_ROWS if detail >= Detail.FEW_ROWS else MOST_ROWS]
     whole = detail < Detail.FINDING
     counted = others(ordered, shown, found) if whole else ()
     values: dict[str, Any] = {
@@ -90,7 +90,7 @@ def markdown(verdict: Verdict, context: Context, detail: Detail = Detail.EVERYTH
         else (),
         # A table of counts alone would be five empty columns.
         "counted": () if shown else [prose(f"{icon} {said}") for icon, said in counted],
-        "statements": [prose(said) for said in slower_statements(verdict)[:_MOST_STATEMENTS]] if whole else (),
+        "statements": [prose(said) for said in slower_statements(verdict)[:MOST_STATEMENTS]] if whole else (),
         "chart": _chart(verdict) if detail < Detail.NO_CHART else None,
         "sure": [prose(line) for line in sure(verdict)] if whole else (),
         "figures": [_cells(row, context, several=several) for row in ordered] if detail < Detail.NO_FIGURES else (),
@@ -220,13 +220,10 @@ def signs(row: Row) -> tuple[str, str, str]:
     return next((sign[1:] for sign in held if sign[0]), ("▫️", "shown", str(row.reason)))
 
 
-_NO_BREAK = "\N{NO-BREAK SPACE}"
-
-
 def _unbroken(*parts: str) -> Escaped:
     """Short text that a narrow column must not break."""
-    inner = [part if part.startswith("<a") else part.replace(" ", _NO_BREAK) for part in parts if part]
-    return Escaped(_NO_BREAK.join(inner))
+    inner = [part if part.startswith("<a") else part.replace(" ", NO_BREAK) for part in parts if part]
+    return Escaped(NO_BREAK.join(inner))
 
 
 def name(row: Row, *, several: bool) -> str:
@@ -253,7 +250,7 @@ def _cells(row: Row, context: Context, *, several: bool) -> _Cells:
     icon, word, card = signs(row)
     baseline, now, change = figures(row)
     return _Cells(
-        _unbroken(icon, link(word.replace(" ", _NO_BREAK), context.card_url(card))),
+        _unbroken(icon, link(word.replace(" ", NO_BREAK), context.card_url(card))),
         prose(data(name(row, several=several))),
         _unbroken(prose(baseline)),
         _unbroken(prose(now)),
@@ -278,7 +275,7 @@ def target(row: Row) -> tuple[str, str]:
 def _target(row: Row, context: Context) -> Escaped:
     mark, limit = target(row)
     if mark == _NOT_JUDGED:
-        mark = link(mark.replace(" ", _NO_BREAK), context.card_url(str(row.target.verdict)))
+        mark = link(mark.replace(" ", NO_BREAK), context.card_url(str(row.target.verdict)))
     return _unbroken(mark, prose(limit))
 
 
@@ -379,7 +376,7 @@ def links(context: Context) -> list[Link]:
     return [Link(label, url) for label, url in wanted if url]
 
 
-_MOST_STATEMENTS = 3
+MOST_STATEMENTS = 3
 
 
 def slower_statements(verdict: Verdict) -> list[str]:

@@ -6,7 +6,9 @@ from types import MappingProxyType
 
 from chamiperf_ci.models.verdict import Change, Row, ScenarioOutcome, StatementChange, TargetResult, Verdict
 from chamiperf_ci.models.vocabulary import (
+    DEFAULT_FAIL_ON,
     DRIFT_NIGHTS,
+    RUNS_WANTED,
     FactWord,
     FailOn,
     RowKind,
@@ -19,12 +21,10 @@ from chamiperf_ci.render import numbers
 from chamiperf_ci.render.facts import fact_sentence
 from chamiperf_ci.render.text import data
 
-_UNLESS_TOLD = (FailOn.REGRESSION, FailOn.TARGET, FailOn.INVALID)
-
 
 def fails(verdict: Verdict, kind: FailOn) -> bool:
     """Whether what is of this kind turns the exit code; nothing did in a night that ended in 0."""
-    return verdict.outcome.exit_code != 0 and kind in (verdict.fail_on or _UNLESS_TOLD)
+    return verdict.outcome.exit_code != 0 and kind in (verdict.fail_on or DEFAULT_FAIL_ON)
 
 
 _NIGHTS = "--history-branch chamiperf-data --environment NAME"
@@ -40,7 +40,6 @@ FIRST_DAY = "DAY is the first night after the change"
 """Tonight in its place would leave a baseline of one run."""
 WHAT_CHANGED = f"`--scenario` names what changed, {FIRST_DAY}"
 APPLY = "chamiperf update-baseline apply"
-_FULL = 5
 _USABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -62,12 +61,9 @@ def _command(scenario: ScenarioOutcome) -> str:
         return BEGIN
     if scenario.accepted_otherwise:
         return BESIDE
-    if scenario.baseline_runs >= _FULL:
+    if scenario.baseline_runs >= RUNS_WANTED:
         return NEWEST
     return ADD
-
-
-RUNS_WANTED = 5
 
 
 def statement_sentence(change: StatementChange, *, with_scenario: bool = False) -> str:

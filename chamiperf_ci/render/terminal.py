@@ -32,9 +32,7 @@ Form = Literal["brief", "all", "verbose", "sentence", "json"]
 """How much standard output gets: one screen, every row, also what the words mean, the sentence alone, or the file."""
 
 _MOST_LINES = 40
-_MOST_ROWS = 20
 _MOST_WARNINGS = 5
-_MOST_STATEMENTS = 3
 _LONGEST_SENTENCE = 18
 _LONGEST_FIGURE = 24
 _GAP = 2
@@ -88,7 +86,7 @@ def _screen(verdict: Verdict, console: "Console") -> "Sequence[Text | Table]":
     finding = _wrapped(_sentence(verdict), width, console)
     if len(finding) > _LONGEST_SENTENCE:
         finding = [*finding[: _LONGEST_SENTENCE - 1], f"… the rest: {_ALL}"]
-    most = _MOST_ROWS
+    most = night.MOST_ROWS
     while True:
         rows = decisive[:most]
         others = night.others(ordered, rows, found)
@@ -114,8 +112,9 @@ def _screen(verdict: Verdict, console: "Console") -> "Sequence[Text | Table]":
 def _statements(verdict: Verdict) -> list[str]:
     """The database statements that became slower, one line each."""
     found = night.slower_statements(verdict)
-    more = [f"{len(found) - _MOST_STATEMENTS} more statements: {_ALL}"] if len(found) > _MOST_STATEMENTS else []
-    return [sentence_in_plain_text(line) for line in (*found[:_MOST_STATEMENTS], *more)]
+    listed, rest = found[: night.MOST_STATEMENTS], len(found) - night.MOST_STATEMENTS
+    more = [f"{rest} more statements: {_ALL}"] if rest > 0 else []
+    return [sentence_in_plain_text(line) for line in (*listed, *more)]
 
 
 def _everything(verdict: Verdict, console: "Console", *, verbose: bool) -> "Iterator[Text | Table]":

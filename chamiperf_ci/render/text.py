@@ -148,7 +148,7 @@ def _defuse(match: re.Match[str]) -> str:
 NARROWEST, WIDEST = 40, 200
 _GAP = 2
 _LEAST_PROSE, _LONGEST_VALUE = 16, 28
-_NO_BREAK = "\N{NO-BREAK SPACE}"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 _UNIT = re.compile(r"(?<=\d) (?=(?:ms|us|s|min|h|d|%|kB|MB|GB|GiB|->|→)(?:\W|$))")
 
 
@@ -211,10 +211,10 @@ def in_columns(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, room
         colalign=["right" if column.right else "left" for column, _ in kept],
     )
     note = f"\nleft out at {room} columns: {', '.join(left_out)}" if left_out else ""
-    return "\n".join(line.rstrip() for line in text.replace(_NO_BREAK, " ").split("\n")) + note
+    return "\n".join(line.rstrip() for line in text.replace(NO_BREAK, " ").split("\n")) + note
 
 
-def with_units(text: str, blank: str = _NO_BREAK) -> str:
+def with_units(text: str, blank: str = NO_BREAK) -> str:
     """Return the text with another blank between a number and its unit, at which no line is parted."""
     return _UNIT.sub(blank, text)
 
@@ -225,7 +225,7 @@ def in_lines(text: str, room: int | None) -> str:
         return text
     wrapper = TextWrapper(room, break_long_words=False, break_on_hyphens=False)
     lines = (line if len(line) <= room else wrapper.fill(with_units(line)) for line in text.split("\n"))
-    return "\n".join(lines).replace(_NO_BREAK, " ")
+    return "\n".join(lines).replace(NO_BREAK, " ")
 
 
 def shortened(name: str, room: int) -> str:

@@ -30,6 +30,7 @@ from chamiperf_ci.render.terminal import Form
 from chamiperf_ci.steps.compare import step as compare
 from chamiperf_ci.steps.compare.judge import judge
 from chamiperf_ci.steps.compare.scenarios import read_runs
+from chamiperf_ci.steps.drill.measure import Drives
 from chamiperf_ci.steps.load.drive import Output, drive
 from chamiperf_ci.steps.load.request import SPIKE, LoadOptions, describe, read_profile
 from chamiperf_ci.steps.lock import Claim, hold
@@ -196,7 +197,6 @@ def _durations(load: Load, done: Mapping[str, Any], changed: Mapping[str, Any]) 
 REPEATS = 2
 """With the night's own run these are the three that a regression needs."""
 PAIRS = 5
-Drives = Callable[[LoadOptions, Output], ExitCode]
 WATCHED: Drives = partial(drive, collectors=collector)
 """Drives a load and reads the services' metrics meanwhile, as the night's own was: targets look at all of its runs."""
 

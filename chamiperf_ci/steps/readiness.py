@@ -310,8 +310,8 @@ class Road:
             "urls": urls,
             "tls": {
                 "insecure": tls.insecure,
-                "certificate_file": _absolute(tls.client_certificate),
-                "key_file": _absolute(tls.client_key),
+                "certificate_file": absolute(tls.client_certificate),
+                "key_file": absolute(tls.client_key),
             },
             "timeout_s": _ANSWER_S,
         }
@@ -410,5 +410,6 @@ def _is_name(url: str) -> bool:
     return ":" not in host and not host.replace(".", "").isdigit()
 
 
-def _absolute(path: Path | None) -> str | None:
+def absolute(path: Path | None) -> str | None:
+    """A path as k6 is given it, which runs in a folder of its own."""
     return None if path is None else str(path.absolute())

@@ -22,7 +22,6 @@ from chamiperf_ci.models.history import HistoryEntry, HistoryRow
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import Fingerprint, Identity
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.render.headline import build_name
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.render.site import INDEX, PREFIX, site
 from chamiperf_ci.render.text import data
@@ -43,6 +42,7 @@ from chamiperf_ci.steps.baselines.propose import accepted_level
 from chamiperf_ci.steps.compare.measure import ERRORS, STALLED
 from chamiperf_ci.steps.compare.step import RESTORE
 from chamiperf_ci.steps.history import hand_over, warn
+from chamiperf_ci.steps.load.drive import BASELINES
 from chamiperf_ci.verdict.drift import FEWEST_TO_LOCATE, SMALLEST_DRIFT, change_points, find_drift
 from chamiperf_ci.verdict.statistic import PRIOR_SD, as_shown, is_quantity
 
@@ -256,11 +256,11 @@ def _steps(seen: Sequence[_Seen]) -> Iterator[TrendStep]:
 
 def _builds(before: _Seen, after: _Seen) -> str:
     """Which builds changed between two nights: `bss 1a2b3c4 → 5d6e7f8`."""
-    old = {each.service: build_name(each) for each in before.identities}
+    old = {each.service: each.build for each in before.identities}
     changed = [
-        f"{data(each.service)} {data(old[each.service])} → {data(build_name(each))}"
+        f"{data(each.service)} {data(old[each.service])} → {data(each.build)}"
         for each in after.identities
-        if each.service in old and old[each.service] != build_name(each)
+        if each.service in old and old[each.service] != each.build
     ]
     return ", ".join(changed)
 
@@ -301,9 +301,6 @@ def _drifting(
     if not drift.alarm or drift.change is None:
         return None
     return Drifting(as_shown(drift.change.d, direction), nights[drift.began.place].when if drift.began else None)
-
-
-BASELINES = Path("baselines.json")
 
 
 def show_trend(

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from chamiperf_ci.models.vocabulary import (
+    DEFAULT_FAIL_ON,
     DRIFT_NIGHTS,
+    LEARNING_NIGHTS,
     UNKNOWN_BASELINE,
     Direction,
     FailOn,
@@ -15,6 +17,7 @@ from chamiperf_ci.models.vocabulary import (
     RowVerdict,
     RunReason,
     TargetVerdict,
+    Word,
 )
 from chamiperf_ci.verdict.change import LARGEST_P, Estimate, change
 from chamiperf_ci.verdict.row import RowDecision, RowInput, RowName, decide_row, settle
@@ -35,13 +38,8 @@ def survivors(
     return tuple(p <= threshold and p < largest_p for p in p_values)
 
 
-LEARNING_NIGHTS = 21
-DEFAULT_FAIL_ON = frozenset({FailOn.REGRESSION, FailOn.TARGET, FailOn.INVALID})
-
 _JUDGED = (RowVerdict.PASS, RowVerdict.REGRESSION, RowVerdict.IMPROVEMENT, RowVerdict.INCONCLUSIVE)
 _JUDGED_TARGETS = (TargetVerdict.MET, TargetVerdict.MISSED, TargetVerdict.AT_THE_LIMIT)
-
-Word = Literal["pass", "regression", "target missed", "invalid", "inconclusive", "learning", "drift", "not decided"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +261,6 @@ def _survive(decisions: Sequence[RowDecision]) -> tuple[RowDecision, ...]:
 
 
 OLD_AFTER_NIGHTS = 60
-RUNS_WANTED = 5
 OUTLYING = 3.0
 
 

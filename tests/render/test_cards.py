@@ -9,8 +9,7 @@ import pytest
 from made_verdicts import everything
 
 from chamiperf_ci.cli import cli
-from chamiperf_ci.models.verdict import Word
-from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason, TargetVerdict
+from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, RunReason, TargetVerdict, Word
 from chamiperf_ci.render.cards import CARDS, page
 from chamiperf_ci.render.html import page as html_report
 from chamiperf_ci.render.night import comment_body, summary

@@ -4,9 +4,9 @@ from made_verdicts import KNOWN, made_change, made_row, made_scenario, made_targ
 from said import night_said, spots_said
 
 from chamiperf_ci.models.run import RunProblem
-from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, RunReason, TargetVerdict
+from chamiperf_ci.models.vocabulary import LEARNING_NIGHTS, Direction, RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.render.facts import why_invalid
-from chamiperf_ci.render.headline import LEARNING_NIGHTS, MINUS, Headline
+from chamiperf_ci.render.headline import MINUS, Headline
 from chamiperf_ci.render.night import others
 from chamiperf_ci.verdict import row as outcome
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from verdict_numbers import row
 
-from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, RunReason, TargetVerdict
-from chamiperf_ci.verdict.night import DEFAULT_FAIL_ON, night_outcome
+from chamiperf_ci.models.vocabulary import DEFAULT_FAIL_ON, FailOn, RowReason, RowVerdict, RunReason, TargetVerdict
+from chamiperf_ci.verdict.night import night_outcome
 from chamiperf_ci.verdict.row import decide_row
 
 PASSES = decide_row(row(82.0))

@@ -8,12 +8,18 @@ from chamiperf_ci.models.history import NOT_MEASURING, AlertLine, HistoryEntry
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.verdict import Row, RowKey, ScenarioOutcome, Verdict
-from chamiperf_ci.models.vocabulary import UNKNOWN_BASELINE, FailOn, RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.vocabulary import (
+    DEFAULT_FAIL_ON,
+    UNKNOWN_BASELINE,
+    FailOn,
+    RowReason,
+    RowVerdict,
+    TargetVerdict,
+)
 from chamiperf_ci.render import headline, numbers
 from chamiperf_ci.render.facts import details_of, why_invalid
-from chamiperf_ci.render.sentences import row_sentence, target_sentence
+from chamiperf_ci.render.sentences import amount, row_sentence, target_sentence
 from chamiperf_ci.render.text import sentence_in_plain_text as _plain
-from chamiperf_ci.verdict.night import DEFAULT_FAIL_ON
 
 UNREADABLE = "The history could not be read, so what changed is not known."
 _GOOD = frozenset({RowVerdict.PASS, RowVerdict.IMPROVEMENT})
@@ -229,8 +235,8 @@ def _line(row: Row, what: str, when: date) -> AlertLine:
     return AlertLine(
         name=_name(row),
         what=what,
-        baseline="" if row.baseline is None else _shown(row.baseline, row.unit),
-        now="" if row.current is None else _shown(row.current, row.unit),
+        baseline="" if row.baseline is None else amount(row.baseline, row.unit),
+        now="" if row.current is None else amount(row.current, row.unit),
         says=says,
         since=when,
     )
@@ -239,10 +245,6 @@ def _line(row: Row, what: str, when: date) -> AlertLine:
 def _why(scenario: ScenarioOutcome) -> str:
     """Why a run is not judged, with what its load wrote about it."""
     return " ".join((f"{why_invalid(scenario)}.", *details_of(scenario)))
-
-
-def _shown(value: float, unit: str) -> str:
-    return numbers.share(value) if unit == "share" else numbers.quantity(value, unit)
 
 
 def _not_measured(verdict: Verdict, when: date) -> Iterator[AlertLine]:

@@ -25,7 +25,7 @@ from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run, RunKind, is_to_come
 from chamiperf_ci.models.target import Fingerprint, Identity, Machine
 from chamiperf_ci.models.verdict import Row, RowKey, TargetResult
-from chamiperf_ci.models.vocabulary import RowReason, TargetVerdict
+from chamiperf_ci.models.vocabulary import RUNS_WANTED, RowReason, TargetVerdict
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.render.sentences import target_sentence
 from chamiperf_ci.render.text import sentence_in_plain_text
@@ -34,7 +34,7 @@ from chamiperf_ci.steps.baselines.entry import compared_rows, shown_value, store
 from chamiperf_ci.steps.compare.judge import Question, judge
 from chamiperf_ci.steps.compare.measure import ERRORS, LATENCY, STALLED, measure
 from chamiperf_ci.steps.compare.scenarios import read_runs
-from chamiperf_ci.verdict.night import RUNS_WANTED, outlying_runs
+from chamiperf_ci.verdict.night import outlying_runs
 from chamiperf_ci.verdict.statistic import PRIOR_SD, QUANTILES, is_quantity
 
 

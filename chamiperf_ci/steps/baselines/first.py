@@ -18,13 +18,13 @@ from chamiperf_ci.adapters.github.pull_requests import (
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.schemas import exported
+from chamiperf_ci.models.vocabulary import RUNS_WANTED
 from chamiperf_ci.render.baselines import layout
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, Sources, candidates, nights_of
 from chamiperf_ci.steps.baselines.propose import Intent, begin
 from chamiperf_ci.steps.baselines.update import Destination, at_github, body, title
 from chamiperf_ci.steps.compare.step import RESTORE
-from chamiperf_ci.verdict.night import RUNS_WANTED
 
 REASON = "first baseline"
 

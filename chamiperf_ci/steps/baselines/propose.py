@@ -22,6 +22,7 @@ from chamiperf_ci.models.baselines import (
     fingerprint_key,
 )
 from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.models.vocabulary import RUNS_WANTED
 from chamiperf_ci.render.baselines import ChangedRow, arranged, content
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.steps.baselines.candidates import (
@@ -35,7 +36,6 @@ from chamiperf_ci.steps.baselines.candidates import (
 )
 from chamiperf_ci.steps.compare.measure import ERRORS, STALLED
 from chamiperf_ci.verdict.change import THIN_FACTORS
-from chamiperf_ci.verdict.night import RUNS_WANTED
 from chamiperf_ci.verdict.statistic import centre, is_quantity
 
 Operation = dict[str, Any]

@@ -19,11 +19,12 @@ from chamiperf_ci.models.baselines import (
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.target import StackKind
+from chamiperf_ci.models.vocabulary import RUNS_WANTED
 from chamiperf_ci.render.baselines import Finding, Gravity
 from chamiperf_ci.render.numbers import counted, percent, significant
 from chamiperf_ci.steps.baselines.entry import is_compared, row_of
 from chamiperf_ci.steps.compare.measure import measure
-from chamiperf_ci.verdict.night import RUNS_WANTED, is_old
+from chamiperf_ci.verdict.night import is_old
 
 _NAMED = 3
 """Metrics named for one change; of more the number is given."""

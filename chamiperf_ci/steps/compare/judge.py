@@ -23,6 +23,8 @@ from chamiperf_ci.models.verdict import (
     Verdict,
 )
 from chamiperf_ci.models.vocabulary import (
+    DEFAULT_FAIL_ON,
+    LEARNING_NIGHTS,
     UNKNOWN_BASELINE,
     FactWord,
     FailOn,
@@ -34,29 +36,19 @@ from chamiperf_ci.models.vocabulary import (
 )
 from chamiperf_ci.render.numbers import FALSE_NIGHTS_OF_THE_ADR
 from chamiperf_ci.render.sentences import REPLACE, filled_in
-from chamiperf_ci.steps.compare.rows import NO_TARGET, Pairing, change_of, pair_rows, row, target_of, unheeded
-from chamiperf_ci.steps.compare.scenarios import (
-    Past,
-    PastNight,
-    ScenarioRuns,
-    build,
+from chamiperf_ci.steps.compare.outcome import (
+    NO_TARGET,
     described,
     excused,
-    runs_by_scenario,
     scenario_outcome,
+    slower_statements,
+    target_of,
     work_beside,
 )
-from chamiperf_ci.steps.compare.statements import slower_statements
+from chamiperf_ci.steps.compare.rows import Pairing, change_of, pair_rows, row, unheeded
+from chamiperf_ci.steps.compare.scenarios import Past, PastNight, ScenarioRuns, runs_by_scenario
 from chamiperf_ci.verdict.drift import Drift, find_drift, locate
-from chamiperf_ci.verdict.night import (
-    DEFAULT_FAIL_ON,
-    LEARNING_NIGHTS,
-    Night,
-    confirm_night,
-    judge_night,
-    night_outcome,
-    stale_baseline,
-)
+from chamiperf_ci.verdict.night import Night, confirm_night, judge_night, night_outcome, stale_baseline
 from chamiperf_ci.verdict.row import VERDICT_WITHOUT_JUDGEMENT, RowDecision, RowInput, adr_gate
 from chamiperf_ci.verdict.statistic import as_shown, is_quantity, log_tolerance, prior_sd
 from chamiperf_ci.verdict.target import OtherWork
@@ -278,7 +270,7 @@ def drift_rows(
             since=sum(n.started_at <= newest for n in alike),
         )
         if drift.alarm:
-            commits = ", ".join(f"{identity.service} {build(identity)}" for identity in night.identities)
+            commits = ", ".join(f"{identity.service} {identity.build}" for identity in night.identities)
             found.append(_row(drifting, drift, alike, night.started_at.date().isoformat(), commits))
     return tuple(found)
 

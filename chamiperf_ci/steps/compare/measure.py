@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Judged, Run, Scalar, Series, ServerMetric, Traffic
-from chamiperf_ci.models.verdict import SLOW_QUARTER, Fact, RowKey
-from chamiperf_ci.models.vocabulary import Direction, FactWord, MetricClass, RowKind, RowReason, Statistic
+from chamiperf_ci.models.verdict import Fact, RowKey
+from chamiperf_ci.models.vocabulary import SLOW_QUARTER, Direction, FactWord, MetricClass, RowKind, RowReason, Statistic
 from chamiperf_ci.verdict.counts import Failures, count_stalled
 from chamiperf_ci.verdict.statistic import (
     QUANTILES,

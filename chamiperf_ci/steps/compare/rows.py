@@ -7,10 +7,10 @@ from datetime import datetime
 
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models import verdict as model
-from chamiperf_ci.models.baselines import AcceptedRow, Baselines, Bound, EnvironmentBaseline, Policy, TargetRule
-from chamiperf_ci.models.run import Judged, Run
-from chamiperf_ci.models.verdict import Fact, RowKey, TargetResult
-from chamiperf_ci.models.vocabulary import Direction, FactWord, RowKind, RowReason, RowVerdict, Statistic, TargetVerdict
+from chamiperf_ci.models.baselines import AcceptedRow, Baselines, EnvironmentBaseline, Policy
+from chamiperf_ci.models.run import Run
+from chamiperf_ci.models.verdict import Fact, RowKey
+from chamiperf_ci.models.vocabulary import Direction, FactWord, RowKind, RowReason, RowVerdict, Statistic
 from chamiperf_ci.steps.compare.measure import (
     ACHIEVED,
     CONNECTIONS,
@@ -31,15 +31,9 @@ from chamiperf_ci.verdict.counts import (
     waits_for_connections,
 )
 from chamiperf_ci.verdict.row import RowDecision, RowInput
-from chamiperf_ci.verdict.statistic import as_shown, as_worse, centre, is_quantity, part_stands_out, prior_sd
+from chamiperf_ci.verdict.statistic import as_shown, as_worse, centre, is_quantity, part_stands_out
 from chamiperf_ci.verdict.target import (
     RowFacts,
-    RowLimits,
-    TargetDecision,
-    is_offered,
-    judge_error_rate,
-    judge_rate,
-    judge_target,
     row_reason,
 )
 
@@ -463,135 +457,6 @@ def _with_current(row: RowInput, runs: Sequence[Measurement]) -> RowInput:
         return replace(row, current_failures=tuple(run.failures for run in runs if run.formed.reason is None))
     values = (run.formed_as(row.statistic) if row.kind is RowKind.QUANTITY else run.formed.value for run in runs)
     return replace(row, current=tuple(value for value in values if value is not None))
-
-
-NO_TARGET = TargetResult(verdict=TargetVerdict.NONE)
-
-# Units of the same quantity, each with its size; a target may be stated in another one than its metric.
-_SIZES = (
-    {"us": 1e-6, "\N{MICRO SIGN}s": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0},
-    {"%": 0.01, "share": 1.0},
-    {"1/s": 1.0, "/s": 1.0},
-)
-
-
-def target_of(row: Pairing, decision: RowDecision | None, *, run_valid: bool) -> TargetResult:
-    """Judge a row's target on all current runs.
-
-    Args:
-        row: The row's numbers.
-        decision: What was decided about its change, whose spread says how near to the limit is `at the limit`.
-        run_valid: Whether the night's run may be judged; if not, neither may its targets.
-
-    Raises:
-        ConfigurationError: The target's unit is not the metric's.
-    """
-    if row.measurement is not None and row.measurement.judged is not None and not row.measurement.simulated:
-        return _decided(row, row.measurement, row.measurement.judged)
-    rule = row.policy.target
-    if rule is None or not _stands_here(rule, row):
-        return NO_TARGET
-    limit = rule.limit * _factor(rule, row)
-    judged, phase, reason = _judged(row, rule, limit, decision)
-    if not run_valid:
-        judged, reason = TargetDecision(TargetVerdict.INVALID, judged.value, limit), RowReason.RUN_INVALID
-    return TargetResult(
-        verdict=judged.verdict,
-        limit=limit,
-        value=judged.value,
-        unit=row.unit,
-        phase=phase,
-        source=rule.source,
-        bound="at least" if _direction(rule, row) is Direction.HIGHER else "below",
-        reason=reason,
-        low=judged.interval.low if judged.interval else None,
-        high=judged.interval.high if judged.interval else None,
-    )
-
-
-def _decided(row: Pairing, now: Measurement, judged: Judged) -> TargetResult:
-    """What was decided beside the samples; it looks at more than this run, whose validity does not change it."""
-    return TargetResult(
-        verdict=judged.verdict,
-        limit=judged.limit,
-        value=now.pooled,
-        unit=row.unit,
-        phase=row.key.phase,
-        source=judged.source,
-        reason=judged.reason,
-    )
-
-
-def _judged(
-    row: Pairing, rule: TargetRule, limit: float, decision: RowDecision | None
-) -> tuple[TargetDecision, str, RowReason | None]:
-    """The target's verdict, the phase it was judged in, and why it was not judged if it was not."""
-    phase = row.key.phase
-    now = row.measurement
-    if now is None:
-        return TargetDecision(TargetVerdict.UNAVAILABLE, None, limit), phase, RowReason.NOT_MEASURED
-    if now.simulated:
-        return TargetDecision(TargetVerdict.UNAVAILABLE, now.pooled, limit), phase, RowReason.SIMULATED
-    if now.pooled is None and now.formed.value is not None:
-        # Windows without the phase that they are of: the value that users saw is lost, and its target with it.
-        return TargetDecision(TargetVerdict.INVALID, None, limit), phase, RowReason.NOT_MEASURED
-    if now.formed.reason is RowReason.TOO_FEW_REQUESTS:
-        return TargetDecision(TargetVerdict.INVALID, now.pooled, limit), phase, RowReason.TOO_FEW_REQUESTS
-    sigma = decision.change.spread if decision and decision.change else prior_sd(row.policy.metric_class)
-    if now.kind is RowKind.ERRORS:
-        judged = judge_error_rate([run.failures for run in row.in_phase(phase)], limit)
-    elif rule.offered_factor is not None:
-        limits = RowLimits(offered=rule.offered_factor)
-        offered, chosen = _best_offer(row, limit, limits)
-        phase = chosen.key.phase
-        judged = judge_rate(_values(row, phase), limit, offered, sigma=sigma, limits=limits)
-    else:
-        judged = _quantity(_values(row, phase), limit, _direction(rule, row), sigma)
-    return judged, phase, judged.reason
-
-
-def _quantity(values: Sequence[float], limit: float, direction: Direction, sigma: float) -> TargetDecision:
-    if direction is Direction.LOWER and values and max(values) <= 0:
-        # A lag, a queue or a slope may be nothing at all, which no logarithm can hold against a limit.
-        return TargetDecision(TargetVerdict.MET, values[0], limit)
-    return judge_target(values, limit, direction=direction, sigma=sigma)
-
-
-def _stands_here(rule: TargetRule, row: Pairing) -> bool:
-    """Whether this row is the one that shows the target: that of its phase; of a rate, the first of all phases."""
-    if rule.offered_factor is None:
-        return row.key.phase == rule.phase
-    return not row.phases or row.key == row.phases[0].key
-
-
-def _best_offer(row: Pairing, limit: float, limits: RowLimits) -> tuple[float, Measurement]:
-    """The phase that offers enough to show the rate, the earliest such; else the one that offers most."""
-    offers = [(math.inf if found.offered is None else found.offered, found) for found in row.phases]
-    enough = [offer for offer in offers if is_offered(offer[0], limit, limits)]
-    return enough[0] if enough else max(offers, key=lambda offer: offer[0])
-
-
-def _values(row: Pairing, phase: str) -> tuple[float, ...]:
-    return tuple(run.pooled for run in row.in_phase(phase) if run.pooled is not None)
-
-
-def _direction(rule: TargetRule, row: Pairing) -> Direction:
-    if rule.offered_factor is not None:
-        return row.direction
-    return Direction.LOWER if rule.bound is Bound.AT_MOST else Direction.HIGHER
-
-
-def _factor(rule: TargetRule, row: Pairing) -> float:
-    if not row.unit or rule.unit == row.unit:
-        return 1.0
-    sizes = next((sizes for sizes in _SIZES if {rule.unit, row.unit} <= sizes.keys()), None)
-    if sizes is None:
-        raise ConfigurationError(
-            f"the target of {row.key.text} is in {rule.unit!r}, the metric in {row.unit!r}",
-            where="baselines.json, rules",
-            remedy="State the target in the metric's unit.",
-        )
-    return sizes[rule.unit] / sizes[row.unit]
 
 
 def row(

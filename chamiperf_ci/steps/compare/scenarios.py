@@ -1,24 +1,18 @@
 """Which runs belong together, and the history and neighbours that they are compared with."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from statistics import median
 
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError, InvalidMeasurement
-from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline
-from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import Run, RunKind, RunProblem, Series, is_to_come
-from chamiperf_ci.models.target import Fingerprint, Identity, Machine, StackKind
-from chamiperf_ci.models.verdict import Fact, RowKey, ScenarioOutcome, TargetResult
-from chamiperf_ci.models.vocabulary import DEFAULT_TOLERANCE, FactWord, RowReason, RunReason, Statistic, TargetVerdict
-from chamiperf_ci.render.sentences import NEWEST, filled_in
-from chamiperf_ci.steps.compare.measure import LATENCY
-from chamiperf_ci.verdict.night import RUNS_WANTED, is_old
-from chamiperf_ci.verdict.target import OtherWork
+from chamiperf_ci.models.run import Run, RunKind
+from chamiperf_ci.models.target import Fingerprint
+from chamiperf_ci.models.verdict import Fact, RowKey
+from chamiperf_ci.models.vocabulary import FactWord, RunReason, Statistic
+from chamiperf_ci.verdict.change import MOST_HISTORY
 
 FRESH_AFTER = timedelta(minutes=10)
 """Runs closer together than this ran back to back, so they are not independent (verdict.md section 7)."""
@@ -205,9 +199,6 @@ def _why_invalid(run: Run) -> str:
     return "; ".join(problem.text.rstrip(".") for problem in run.problems) or "it did not come to its planned end"
 
 
-MOST_NIGHTS = 30
-
-
 @dataclass(frozen=True, slots=True)
 class PastValue:
     """A night's number for one row, how it was formed, and its unit, empty where that is not known."""
@@ -284,284 +275,9 @@ def _with_the_row(nights: Sequence[PastNight], key: RowKey, statistic: Statistic
         night
         for night in nights
         if (past := night.values.get(key)) is not None and past.statistic is statistic and alike(past.unit, unit)
-    ][-MOST_NIGHTS:]
+    ][-MOST_HISTORY:]
 
 
 def alike(unit: str, other: str) -> bool:
     """Whether two units are the same, as far as both are known."""
     return not unit or not other or unit == other
-
-
-def work_beside(scenario_runs: ScenarioRuns, baselines: Baselines) -> OtherWork | None:
-    """Return the other work beside a scenario's runs; None where it is not known.
-
-    Pairs have none: old and new ran side by side, beside the same work.
-    """
-    accepted = baselines.accepted(scenario_runs.night.fingerprint)
-    where = scenario_runs.night.fingerprint
-    # An embedded stack's own processes are known and not among the other work.
-    may_be_the_stack = where.generator_on_target_host and where.stack_kind is not StackKind.EMBEDDED
-    before = [run.machine for run in accepted.runs] if accepted else []
-    now = [run.machine for run in scenario_runs.current]
-    whole, quarter = (
-        OtherWork(before=max(shares), now=median(present), may_be_the_stack=may_be_the_stack)
-        if (shares := _shares(before, which)) and (present := _shares(now, which))
-        else None
-        for which in (_foreign, _foreign_in_quarter)
-    )
-    return None if scenario_runs.pairs or whole is None else replace(whole, busiest_quarter=quarter)
-
-
-def _foreign(machine: Machine) -> float | None:
-    return machine.foreign_cpu_percent
-
-
-def _foreign_in_quarter(machine: Machine) -> float | None:
-    return machine.foreign_cpu_percent_busiest_quarter
-
-
-def _shares(machines: Sequence[Machine], which: Callable[[Machine], float | None]) -> list[float]:
-    known = [percent for each in machines if (percent := which(each)) is not None]
-    return [min(1.0, max(0.0, percent / 100)) for percent in known]
-
-
-def described(work: OtherWork) -> Fact:
-    """Return what a reader is told of it."""
-    values = {"now": work.now, "before": work.before, "may_be_the_stack": float(work.may_be_the_stack)}
-    return Fact(word=FactWord.OTHER_WORK, values=values)
-
-
-def excused(target: TargetResult, work: OtherWork) -> TargetResult:
-    """Return what is left of a target: a miss that other work can explain says nothing about the service."""
-    excuses = not work.may_be_the_stack and work.moves(DEFAULT_TOLERANCE)
-    if not excuses or target.verdict is not TargetVerdict.MISSED or target.low is not None:
-        return target
-    if target.value and target.limit:
-        missed_by = target.value / target.limit if target.bound == "below" else target.limit / target.value
-        if missed_by > work.factor:
-            return target
-    return target.model_copy(update={"verdict": TargetVerdict.INVALID, "reason": RowReason.MACHINE_BUSY})
-
-
-BUSY = 0.5
-"""Load average per core, at the start of a run, from which it is worth a line."""
-
-
-def scenario_outcome(
-    scenario_runs: ScenarioRuns,
-    baselines: Baselines,
-    *,
-    nights_alike: int,
-    is_learning: bool,
-    beside: OtherWork | None = None,
-    now: datetime | None = None,
-) -> ScenarioOutcome:
-    """Return one scenario's outcome.
-
-    Args:
-        scenario_runs: Its runs.
-        baselines: What was accepted.
-        nights_alike: Valid nights of the same fingerprint before: a first baseline is made from them, or a drift seen.
-        is_learning: The environment's baseline is still being gathered.
-        beside: Other work that the scenario has to speak of, since no row does.
-        now: By which stamps are still to come.
-    """
-    night = scenario_runs.night
-    accepted = None if scenario_runs.only_pairs else baselines.accepted(night.fingerprint)
-    old = [pair[0] for pair in scenario_runs.pairs] if scenario_runs.only_pairs else []
-    before: Sequence[AcceptedRun | Run] = old or _oldest_first(accepted, night.started_at)
-    newest = before[-1] if before else None
-    own = [] if beside is None else [described(beside)]
-    return ScenarioOutcome(
-        scenario=scenario_runs.scenario,
-        valid=night.valid,
-        reasons=reasons(night),
-        problems=_problems(night),
-        runs=tuple(run.run_id for run in scenario_runs.judged),
-        fingerprint=night.fingerprint,
-        machine=night.machine,
-        identities=night.identities,
-        baseline_identities=newest.identities if newest else (),
-        baseline_runs=len(before),
-        baseline_newest=before[-1].started_at.date().isoformat() if before else "",
-        baseline_oldest=before[0].started_at.date().isoformat() if before else "",
-        learning_runs=min(nights_alike + night.valid, RUNS_WANTED) if is_learning else None,
-        drift_nights=nights_alike + 1 if accepted and night.valid and night.run_kind is RunKind.NIGHT else None,
-        accepted_otherwise=() if scenario_runs.only_pairs else baselines.made_otherwise(night.fingerprint),
-        environment_accepted=baselines.knows(night.fingerprint.environment),
-        # A fault set on purpose makes the same build another one.
-        same_build=bool(newest and not night.injected_faults)
-        and _told_apart(night.identities, newest.identities if newest else ()) == (),
-        reported_differences=_reported(night, newest, pairs=bool(old)),
-        started_at=night.started_at,
-        repeated=len(scenario_runs.pairs) or len(scenario_runs.repeats),
-        same_sitting=scenario_runs.same_sitting,
-        warnings=_each_once((*own, *_ahead(scenario_runs, accepted, now), *_warnings(scenario_runs, accepted))),
-        baseline_commits=_commits(before),
-        repeat_reasons=scenario_runs.failed,
-        judged_targets_only=judges_targets_only(night, baselines),
-    )
-
-
-def judges_targets_only(night: Run, baselines: Baselines) -> bool:
-    """Whether a quick run has no accepted run of its own profile in its environment to stand against."""
-    if night.run_kind is not RunKind.QUICK:
-        return False
-    mine = night.fingerprint
-    return not any(
-        (other.environment, other.stack_kind, other.profile) == (mine.environment, mine.stack_kind, mine.profile)
-        for other in (entry.fingerprint for entry in baselines.accepted_runs.values() if entry.runs)
-    )
-
-
-def _each_once(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    return tuple({fact.model_dump_json(): fact for fact in facts}.values())
-
-
-def _problems(night: Run) -> tuple[RunProblem, ...]:
-    if not night.complete and not night.problems:
-        return (RunProblem(reason=RunReason.INCOMPLETE, text=""),)
-    return night.problems
-
-
-def _warnings(scenario_runs: ScenarioRuns, accepted: EnvironmentBaseline | None) -> Iterator[Fact]:
-    """What a reader should know of the runs beside their numbers."""
-    for run in scenario_runs.current:
-        yield from (Fact(word=FactWord.RUN_WARNING, values={"text": text}) for text in run.warnings)
-        for check in run.checks:
-            if not check.ok:
-                word = FactWord.CHECK_UNKNOWN if check.ok is None else FactWord.CHECK_FAILED
-                yield Fact(word=word, values={"check": check.name, "text": check.problem or "failed"})
-        for missing in run.unavailable:
-            yield Fact(word=FactWord.NOT_MEASURED, values={"what": missing.what, "text": missing.reason})
-        for what in lost(run):
-            yield Fact(word=FactWord.LOST, values={"run": run.run_id, "what": what})
-        if run.injected_faults:
-            yield Fact(word=FactWord.FAULTS_INJECTED, values={"faults": ", ".join(run.injected_faults)})
-    yield from scenario_runs.set_aside
-    yield from _ageing(scenario_runs.night, accepted)
-
-
-def lost(run: Run) -> Iterator[str]:
-    """Say what a run's file should hold and does not: no comparison passes over a gap without a word."""
-    planned = {phase.name for phase in run.plan.phases}
-    if SUSTAINED in planned and SUSTAINED not in {phase.name for phase in run.phases}:
-        yield f"what rate the phase {SUSTAINED} achieved"
-    for series in run.series:
-        yield from _lost_windows(series, run.plan.windows)
-        if series.metric == LATENCY:
-            yield from _lost_phases(series, run)
-
-
-def _lost_windows(series: Series, planned: int) -> Iterator[str]:
-    name = f"{series.endpoint} {series.metric}"
-    absent = sorted(set(range(planned)) - {window.index for window in series.windows})
-    if series.windows and absent:
-        yield f"{len(absent)} of {planned} windows of {name} ({', '.join(map(str, absent))})"
-    usual = {quantile for window in series.windows for quantile in window.quantiles}
-    bare = [window.index for window in series.windows if window.count > 0 and usual - window.quantiles.keys()]
-    if bare:
-        yield f"quantiles of {name} in windows {', '.join(map(str, bare))}"
-    if SUSTAINED in series.phases and (gone := sorted(usual - series.phases[SUSTAINED].quantiles.keys())):
-        yield f"{', '.join(gone)} of {name} over the whole phase"
-
-
-def _lost_phases(series: Series, run: Run) -> Iterator[str]:
-    recorded = {traffic.phase: traffic for traffic in run.traffic if traffic.endpoint == series.endpoint}
-    if SUSTAINED not in series.phases and any(window.count for window in series.windows):
-        yield f"the responses of {series.endpoint} over the whole phase {SUSTAINED}"
-    for phase in series.phases:
-        if phase not in recorded:
-            yield f"how often {series.endpoint} was asked in phase {phase}, and how often it failed"
-    for phase, traffic in recorded.items():
-        if traffic.requests > traffic.failed and phase not in series.phases:
-            yield f"the responses of {series.endpoint} in phase {phase}"
-
-
-def _oldest_first(accepted: EnvironmentBaseline | None, tonight: datetime) -> list[AcceptedRun]:
-    """The accepted runs; what is stamped later than tonight comes first, as it is not known when it was."""
-    ordered = sorted(accepted.runs, key=lambda run: (run.started_at, run.run_id)) if accepted else []
-    return sorted(ordered, key=lambda run: run.started_at <= tonight)
-
-
-def _ahead(scenario_runs: ScenarioRuns, accepted: EnvironmentBaseline | None, now: datetime | None) -> Iterator[Fact]:
-    """Stamps that cannot be: a run that is still to come, or was accepted from after tonight."""
-    tonight = scenario_runs.night.started_at
-    wrong: list[Run | AcceptedRun] = [run for run in scenario_runs.current if is_to_come(run.started_at, now)]
-    wrong += [run for run in accepted.runs if run.started_at > tonight] if accepted and not wrong else []
-    for run in wrong:
-        values: dict[str, float | str] = {"run": run.run_id, "at": f"{run.started_at:%Y-%m-%d %H:%M} UTC"}
-        yield Fact(word=FactWord.STAMPED_AHEAD, values=values)
-
-
-def _told_apart(now: tuple[Identity, ...], then: tuple[Identity, ...]) -> tuple[str, ...] | None:
-    """The services whose build differs; None where neither side says enough to tell."""
-    before = {identity.service: identity for identity in then}
-    known = [identity for identity in now if identity.commit or identity.image]
-    if not known or {identity.service for identity in known} - before.keys():
-        return None
-    return tuple(identity.service for identity in known if identity != before[identity.service])
-
-
-def _reported(night: Run, newest: AcceptedRun | Run | None, *, pairs: bool) -> tuple[Fact, ...]:
-    """Differences that forbid no comparison, and a busy machine."""
-    found = []
-    if night.fingerprint.tls == "insecure":
-        found.append(Fact(word=FactWord.INSECURE))
-    if night.machine.load_average > BUSY * night.machine.cores:
-        found.append(Fact(word=FactWord.BUSY_AT_START, values={"load": night.machine.load_average}))
-    if newest is None:
-        return tuple(found)
-    found += _machine(night.machine, newest.machine, pairs=pairs)
-    before = {identity.service: identity for identity in newest.identities}
-    named = {identity.service for identity in night.identities}
-    found += [
-        Fact(word=FactWord.BUILD_UNNAMED, values={"service": service}) for service in before if service not in named
-    ]
-    for identity in night.identities:
-        then = before.get(identity.service)
-        if then is not None and then != identity:
-            values: dict[str, float | str] = {
-                "service": identity.service,
-                "here": build(identity),
-                "there": build(then),
-            }
-            found.append(Fact(word=FactWord.BUILD_DIFFERS, values=values))
-    return tuple(found)
-
-
-def _machine(now: Machine, then: Machine, *, pairs: bool) -> list[Fact]:
-    sides = ((0, now.cpu_model, then.cpu_model), (1, now.kernel, then.kernel))
-    return [
-        Fact(
-            word=FactWord.MACHINE_DIFFERS,
-            values={"kernel": kernel, "here": here, "there": there, "pairs": int(pairs)},
-        )
-        for kernel, here, there in sides
-        if here != there
-    ]
-
-
-def build(identity: Identity) -> str:
-    """Return a build's shortest name: commit, else image, else version."""
-    return identity.commit[:12] or identity.image or identity.version or "unknown build"
-
-
-def _commits(runs: Sequence[AcceptedRun | Run]) -> tuple[str, ...]:
-    named = (f"{identity.service} {build(identity)}" for run in runs for identity in run.identities)
-    return tuple(dict.fromkeys(named))
-
-
-def _ageing(night: Run, accepted: EnvironmentBaseline | None) -> tuple[Fact, ...]:
-    newest = accepted.newest_before(night.started_at) if accepted else None
-    if accepted is None or newest is None:
-        return ()
-    nights = (night.started_at.date() - newest.date()).days
-    found = []
-    if is_old(nights):
-        newer = filled_in(NEWEST, environment=night.fingerprint.environment, scenario=night.scenario)
-        found.append(Fact(word=FactWord.BASELINE_OLD, values={"nights": nights, "command": newer}))
-    if len(accepted.runs) < RUNS_WANTED:
-        values: dict[str, float | str] = {"runs": len(accepted.runs), "wanted": RUNS_WANTED}
-        found.append(Fact(word=FactWord.BASELINE_SMALL, values=values))
-    return tuple(found)

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chamiperf_ci.adapters.k6 import Observation, StopOrder
+from chamiperf_ci.adapters.k6.run import REQUESTS
 from chamiperf_ci.models.vocabulary import RunReason
 
 FAILED = "chamiperf_failed"
 """The scripts' Counter of failed requests."""
-REQUESTS = "http_reqs"
 COUNTERS = (REQUESTS, FAILED, "vus")
 """What k6 is asked for once a second: Counters and a Gauge, 0.4 ms each."""
 _MB_KEPT_FREE = 256.0

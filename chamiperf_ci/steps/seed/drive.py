@@ -22,12 +22,13 @@ from chamiperf_ci.adapters.k6 import (
     StopRequest,
     run_k6,
 )
-from chamiperf_ci.adapters.k6.run import Watcher
+from chamiperf_ci.adapters.k6.run import REQUESTS, Watcher
 from chamiperf_ci.errors import GeneratorFailed
 from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import Load, Phase, PlanIdentities, PlanTls, ScriptPlan
 from chamiperf_ci.models.target import Service, Target
-from chamiperf_ci.steps.readiness import Road
+from chamiperf_ci.steps.load.brake import FAILED
+from chamiperf_ci.steps.readiness import Road, absolute
 from chamiperf_ci.steps.targets import k6_environment
 
 VUS: Final = 16
@@ -40,8 +41,6 @@ _MOST_PROCESSES: Final = 4
 _FEWEST_TO_GROUP: Final = 5_000
 """From so many nodes on, an iteration writes a group of them, by a bulk route where dialect and stack have one."""
 _GROUP: Final = 50
-_REQUESTS: Final = "http_reqs"
-_FAILED: Final = "chamiperf_failed"
 _TOLERATED: Final = 200
 """Requests that may fail before the share of failures counts."""
 _SHARE: Final = 0.05
@@ -145,7 +144,7 @@ class Driver:
                 self.stop,
                 label=script,
                 watch=watch,
-                counters=(_REQUESTS, _FAILED),
+                counters=(REQUESTS, FAILED),
                 requests=stretch.nodes * len(self.dialect.seed_order),
             )
         return _read(script, outcome, self.k6)
@@ -160,8 +159,8 @@ class Driver:
             urls={service: url for service in Service if (url := self.target.url(service)) is not None},
             tls=PlanTls(
                 insecure=tls.insecure,
-                certificate_file=_absolute(tls.client_certificate),
-                key_file=_absolute(tls.client_key),
+                certificate_file=absolute(tls.client_certificate),
+                key_file=absolute(tls.client_key),
             ),
             credential=self.target.credential.kind,
             identities=PlanIdentities(
@@ -186,17 +185,13 @@ class Driver:
         )
 
 
-def _absolute(path: Path | None) -> str | None:
-    return None if path is None else str(path.absolute())
-
-
 def _longest_s(nodes: int) -> float:
     return max(_LEAST_S, nodes / _SLOWEST_PER_S)
 
 
 def _too_many_failures(seen: Observation) -> StopOrder | None:
     """A stack that refuses what is written will not be full in the end: tens of thousands of tries help nobody."""
-    failed, requests = seen.counts.get(_FAILED, 0.0), seen.counts.get(_REQUESTS, 0.0)
+    failed, requests = seen.counts.get(FAILED, 0.0), seen.counts.get(REQUESTS, 0.0)
     if failed <= max(_TOLERATED, _SHARE * requests):
         return None
     return StopOrder("refused", f"{failed:,.0f} of {requests:,.0f} requests failed")

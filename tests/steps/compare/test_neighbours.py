@@ -8,8 +8,8 @@ from said import facts_said
 
 from chamiperf_ci.models.baselines import Rules, ScenarioRules
 from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.models.verdict import SLOW_QUARTER, RowKey
-from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.verdict import RowKey
+from chamiperf_ci.models.vocabulary import SLOW_QUARTER, RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.steps.compare.judge import Question, judge
 
 P99 = RowKey(scenario="boot_storm", endpoint="bootscript", metric="p99")

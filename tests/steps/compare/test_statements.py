@@ -5,8 +5,8 @@ from made_runs import made_run
 
 from chamiperf_ci.models.baselines import AcceptedStatement
 from chamiperf_ci.models.run import Statement, StatementPoint
+from chamiperf_ci.steps.compare.outcome import slower_statements
 from chamiperf_ci.steps.compare.scenarios import runs_by_scenario
-from chamiperf_ci.steps.compare.statements import slower_statements
 
 USUAL = {"lookup": 0.12, "insert": 0.4, "read": 1.0, "count": 3.0, "delete": 0.2}
 

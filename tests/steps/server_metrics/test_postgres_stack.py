@@ -21,7 +21,7 @@ from chamiperf_ci.models.target import StackOptions
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
 from chamiperf_ci.render.numbers import significant
-from chamiperf_ci.steps.compare.statements import FACTOR
+from chamiperf_ci.steps.compare.outcome import FACTOR
 
 pytestmark = [pytest.mark.e2e, needs_postgres]
 
