@@ -160,6 +160,28 @@ def _writable(_context: click.Context, _option: click.Parameter, folder: Path) -
     return folder
 
 
+def link_options(command: Command) -> Command:
+    """`--project-url`, `--report-url`, `--trend-url`: where links lead; the command gets them as `links`, a Context."""
+
+    @functools.wraps(command)
+    def collect(*, project_url: str, report_url: str, trend_url: str, **values: Any) -> Any:  # noqa: ANN401 - click's own types
+        from chamiperf_ci.render.numbers import Context  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+        return command(links=Context(project_url=project_url, report_url=report_url, trend_url=trend_url), **values)
+
+    decorated: Command = collect
+    for name, said in (
+        ("trend", "The page that `history site` makes, or the trend."),
+        ("report", "The full report."),
+        ("project", "URL of this toolkit's files, for links to what a verdict means."),
+    ):
+        variable = f"CHAMIPERF_{name.upper()}_URL"
+        decorated = click.option(
+            f"--{name}-url", envvar=variable, show_envvar=True, default="", metavar="URL", help=said
+        )(decorated)
+    return decorated
+
+
 def baseline_options(command: Command) -> Command:
     """Add what a comparison stands on: `--baselines` and `--history`."""
     command = click.option(
@@ -293,7 +315,7 @@ def printed_options(command: Command) -> Command:
     )
 
 
-def history_options(command: Command) -> Command:
+def history_options(command: Command, *, required: bool = False) -> Command:
     """`--history`, `--history-branch`, `--remote`: where the history lies; the command gets them as `history`."""
 
     @functools.wraps(command)
@@ -302,6 +324,10 @@ def history_options(command: Command) -> Command:
         if folder is not None and branch is not None:
             raise click.UsageError("give --history or --history-branch, not both")
         store = BranchHistory(Path(), branch, remote) if branch else FolderHistory(folder) if folder else None
+        if store is None and required:
+            raise ConfigurationError(
+                "no history is named", where="--history, --history-branch", remedy="Give a folder or a branch."
+            )
         return command(history=store, **values)
 
     decorated: Command = collect

@@ -2,13 +2,17 @@
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from chamiperf_ci.adapters import console
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import Printed, github, json_option, out_option
+from chamiperf_ci.options import Printed, github, json_option, link_options, out_option
+
+if TYPE_CHECKING:
+    from chamiperf_ci.render.numbers import Context
 
 
 @click.command()
@@ -41,24 +45,7 @@ from chamiperf_ci.options import Printed, github, json_option, out_option
     help="Who the token writes as; by default GitHub is asked. Needed for the token of an App: `SLUG[bot]`.",
 )
 @click.option("--repository", metavar="OWNER/NAME", help="Where to post.  [default: the workflow's own]")
-@click.option(
-    "--project-url",
-    envvar="CHAMIPERF_PROJECT_URL",
-    show_envvar=True,
-    default="",
-    help="URL of this toolkit's files, for links to what a verdict means.",
-)
-@click.option(
-    "--report-url", envvar="CHAMIPERF_REPORT_URL", show_envvar=True, default="", metavar="URL", help="The full report."
-)
-@click.option(
-    "--trend-url",
-    envvar="CHAMIPERF_TREND_URL",
-    show_envvar=True,
-    default="",
-    metavar="URL",
-    help="The page that `history site` makes, or the trend.",
-)
+@link_options
 @click.option(
     "--without-verdict",
     is_flag=True,
@@ -75,9 +62,7 @@ def comment(
     comment_key: str,
     author: str,
     repository: str | None,
-    project_url: str,
-    report_url: str,
-    trend_url: str,
+    links: "Context",
     without_verdict: bool,
     dry_run: bool,
     printed: Printed,
@@ -116,9 +101,7 @@ def comment(
         pull_request=pull_request,
         verdict_file=verdict or out / step.FILE,
         artifact=artifact,
-        project_url=project_url,
-        report_url=report_url,
-        trend_url=trend_url,
+        links=links,
         without_verdict=without_verdict,
     )
     outcome = step.comment(poster, request)

@@ -1,8 +1,9 @@
 """`chamiperf history`: every run kept as one small file, in a folder or on a branch; no server."""
 
+import functools
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,7 @@ from chamiperf_ci.options import PERIOD, Command, Printed, history_options, json
 
 if TYPE_CHECKING:
     from chamiperf_ci.steps.history import Wanted
+    from chamiperf_ci.steps.trend import TrendOptions
 
 
 def _filter_options(command: Command) -> Command:
@@ -25,15 +27,23 @@ def _filter_options(command: Command) -> Command:
 
 
 def _drawn_options(command: Command) -> Command:
-    """What a drawing of all nights stands on: `--baselines`, `--period`, and which nights."""
-    command = click.option(
+    """What a drawing of all nights stands on; the command gets it as `drawn`, a TrendOptions."""
+
+    @functools.wraps(command)
+    def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
+        from chamiperf_ci.steps.trend import TrendOptions  # noqa: PLC0415 - keeps `chamiperf --help` fast
+
+        mine = (values.pop(name) for name in ("history", "which", "baselines", "period"))
+        return command(drawn=TrendOptions(*mine), **values)
+
+    decorated = click.option(
         "--period", type=PERIOD, default="24h", show_default=True, help="Time from one night to the next."
-    )(range_options(history_options(command)))
+    )(range_options(history_options(collect, required=True)))
     return click.option(
         "--baselines",
         type=click.Path(path_type=Path, dir_okay=False),
         help="Rules and accepted runs.  [default: baselines.json if it is there, else what ships]",
-    )(command)
+    )(decorated)
 
 
 @click.group()
@@ -51,7 +61,7 @@ def history() -> None:
 @click.option("--verdict", type=click.Path(path_type=Path, dir_okay=False), help="Their verdict.")
 @click.option("--link", default="", metavar="URL", help="URL of the workflow run that made them.")
 @click.option("--report", default="", metavar="URL", help="URL of the night's report, such as its artifact.")
-@history_options
+@functools.partial(history_options, required=True)
 @json_option(what="the names of what is new as JSON")
 def add(
     *,
@@ -60,20 +70,19 @@ def add(
     verdict: Path | None,
     link: str,
     report: str,
-    history: HistoryStore | None,
+    history: HistoryStore,
     printed: Printed,
 ) -> ExitCode:
     """Add runs, or a drill's result; existing entries stay unchanged."""
     from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    store = _given(history)
     if not runs and drill is None:
         raise ConfigurationError("nothing is named", where="--runs, --drill", remedy="Give runs, a drill, or both.")
     new: list[str] = []
     if runs:
-        new += kept_runs.add_files(store, runs, verdict, link=link, report=report)
+        new += kept_runs.add_files(history, runs, verdict, link=link, report=report)
     if drill is not None:
-        new += kept_runs.add_drill(store, drill)
+        new += kept_runs.add_drill(history, drill)
     printed.hand_over(new)
     for name in new:
         click.echo(name)
@@ -82,13 +91,13 @@ def add(
 
 @history.command("list")
 @_filter_options
-@history_options
+@functools.partial(history_options, required=True)
 @json_option()
-def list_runs(*, which: "Wanted", history: HistoryStore | None, printed: Printed) -> ExitCode:
+def list_runs(*, which: "Wanted", history: HistoryStore, printed: Printed) -> ExitCode:
     """List runs, one a line, the oldest first; only names are read."""
     from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    names = kept_runs.names(_given(history), which)
+    names = kept_runs.names(history, which)
     printed.hand_over(names)
     for name in names:
         click.echo(
@@ -100,13 +109,13 @@ def list_runs(*, which: "Wanted", history: HistoryStore | None, printed: Printed
 
 @history.command()
 @click.option("--run", "run_id", required=True, metavar="ID", help="Its run id, as `list` prints it.")
-@history_options
+@functools.partial(history_options, required=True)
 @json_option(what="one JSON array with an object for each scenario")
-def show(*, run_id: str, history: HistoryStore | None, printed: Printed) -> ExitCode:
+def show(*, run_id: str, history: HistoryStore, printed: Printed) -> ExitCode:
     """Show a run of the history."""
     from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    kept = kept_runs.content(_given(history), run_id)
+    kept = kept_runs.content(history, run_id)
     printed.hand_over([json.loads(entry) for entry in kept])
     click.echo("".join(kept), nl=False)
     return ExitCode.OK
@@ -125,18 +134,12 @@ def show(*, run_id: str, history: HistoryStore | None, printed: Printed) -> Exit
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: standard output."
 )
 @_filter_options
-@history_options
-def export(
-    *,
-    form: str,
-    output: Path | None,
-    which: "Wanted",
-    history: HistoryStore | None,
-) -> ExitCode:
+@functools.partial(history_options, required=True)
+def export(*, form: str, output: Path | None, which: "Wanted", history: HistoryStore) -> ExitCode:
     """Export metrics as CSV or JSON lines, for a spreadsheet or a notebook."""
     from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    kept_runs.export(_given(history), which, form=form, output=output)
+    kept_runs.export(history, which, form=form, output=output)
     return ExitCode.OK
 
 
@@ -153,15 +156,7 @@ def export(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: standard output."
 )
 @_drawn_options
-def trend(
-    *,
-    form: str,
-    output: Path | None,
-    baselines: Path | None,
-    period: float,
-    which: "Wanted",
-    history: HistoryStore | None,
-) -> ExitCode:
+def trend(*, form: str, output: Path | None, drawn: "TrendOptions") -> ExitCode:
     """Draw all nights: a chart for each compared metric, on one self-contained page.
 
     Shows what was accepted, where a drift began, nights that are missing or could not be judged, and the newest value
@@ -169,14 +164,7 @@ def trend(
     """
     from chamiperf_ci.steps.trend import show_trend  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    show_trend(
-        _given(history),
-        which,
-        baselines=baselines,
-        period=period,
-        form=form,
-        output=output,
-    )
+    show_trend(drawn, form=form, output=output)
     return ExitCode.OK
 
 
@@ -186,15 +174,7 @@ def trend(
 )
 @_drawn_options
 @json_option(what="the paths of the pages as JSON")
-def site(
-    *,
-    output: Path,
-    baselines: Path | None,
-    period: float,
-    which: "Wanted",
-    history: HistoryStore | None,
-    printed: Printed,
-) -> ExitCode:
+def site(*, output: Path, drawn: "TrendOptions", printed: Printed) -> ExitCode:
     """Write all nights as a static site, for GitHub Pages or any web server: an index, and a page for each metric.
 
     What changed most comes first; a metric's page shows every night with its run, what was accepted, tolerated and
@@ -202,16 +182,8 @@ def site(
     """
     from chamiperf_ci.steps.trend import write_site  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    printed.hand_over(write_site(_given(history), which, baselines=baselines, period=period, output=output))
+    printed.hand_over(write_site(drawn, output))
     return ExitCode.OK
-
-
-def _given(history: HistoryStore | None) -> HistoryStore:
-    if history is None:
-        raise ConfigurationError(
-            "no history is named", where="--history, --history-branch", remedy="Give a folder or a branch."
-        )
-    return history
 
 
 if __name__ == "__main__":

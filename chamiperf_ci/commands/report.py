@@ -1,5 +1,6 @@
 """`chamiperf report`: render a verdict for people."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,9 +8,10 @@ import click
 
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
-from chamiperf_ci.options import out_option, shown_options
+from chamiperf_ci.options import link_options, out_option, shown_options
 
 if TYPE_CHECKING:
+    from chamiperf_ci.render.numbers import Context
     from chamiperf_ci.render.terminal import Form
 
 _PATH = click.Path(path_type=Path)
@@ -23,27 +25,9 @@ _PATH = click.Path(path_type=Path)
     type=_PATH,
     help="Result of a drill of this gate.  [default: the newest of the verdict's history, else OUT/drill.json]",
 )
-@click.option(
-    "--project-url",
-    envvar="CHAMIPERF_PROJECT_URL",
-    show_envvar=True,
-    default="",
-    metavar="URL",
-    help="URL of this project's files, so that words link to their cards.",
-)
+@link_options
 @click.option(
     "--run-url", envvar="CHAMIPERF_RUN_URL", show_envvar=True, default="", metavar="URL", help="The workflow run."
-)
-@click.option(
-    "--report-url", envvar="CHAMIPERF_REPORT_URL", show_envvar=True, default="", metavar="URL", help="The full report."
-)
-@click.option(
-    "--trend-url",
-    envvar="CHAMIPERF_TREND_URL",
-    show_envvar=True,
-    default="",
-    metavar="URL",
-    help="The page that `history site` makes, or the trend.",
 )
 @click.option("--artifact", default="", metavar="NAME", help="Name of the artifact that will hold the files.")
 @shown_options
@@ -53,10 +37,8 @@ def report(
     verdict: Path | None,
     runs: Path | None,
     drill: Path | None,
-    project_url: str,
+    links: "Context",
     run_url: str,
-    report_url: str,
-    trend_url: str,
     artifact: str,
     form: "Form",
     out: Path,
@@ -66,12 +48,9 @@ def report(
     In GitHub Actions it also writes the job summary and annotations. Exits 0 whatever the verdict says: the exit code
     of the night is that of `compare` or `confirm`.
     """
-    from chamiperf_ci.render.numbers import Context  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.steps import report as step  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps import report as step  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
-    context = Context(
-        project_url=project_url, run_url=run_url, report_url=report_url, trend_url=trend_url, artifact=artifact
-    )
+    context = replace(links, run_url=run_url, artifact=artifact)
     step.report(verdict or out / "verdict.json", runs or out / "runs", out=out, context=context, drill=drill, form=form)
     return ExitCode.OK
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chamiperf_ci.adapters.console import Event, Head
@@ -181,9 +181,7 @@ class CommentOptions:
     verdict_file: Path
     """Used unless another run's artifact is."""
     artifact: str
-    project_url: str
-    report_url: str = ""
-    trend_url: str = ""
+    links: Context = field(default_factory=Context)
     without_verdict: bool = False
     """The run brought no verdict: that is said, so that no older comment is taken for its result."""
 
@@ -242,11 +240,9 @@ def _renderer(verdict: Verdict | None, request: CommentOptions, *, foreign: bool
     if verdict is None:
         where = f"[its summary]({request.event.run_url})" if request.event.run_url else "its summary"
         return lambda limit: NO_VERDICT.format(where=where)[:limit]
-    context = Context(
-        project_url=request.project_url,
+    context = replace(
+        request.links,
         run_url=run.url if run is not None else request.event.run_url,
-        report_url=request.report_url,
-        trend_url=request.trend_url,
         artifact=request.artifact,
         trusted=not foreign,
     )

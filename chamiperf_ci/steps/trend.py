@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -303,29 +303,35 @@ def _drifting(
     return Drifting(as_shown(drift.change.d, direction), nights[drift.began.place].when if drift.began else None)
 
 
-def show_trend(
-    store: HistoryStore,
-    which: history.Wanted,
-    *,
-    baselines: Path | None,
-    period: float,
-    form: str,
-    output: Path | None,
-) -> None:
-    """Write the page, or its tables in markdown, to a file or to standard output; damaged files are named.
+@dataclass(frozen=True, slots=True)
+class TrendOptions:
+    """What a drawing of all nights stands on.
 
-    Args:
-        store: The history.
+    Attributes:
+        store: Where the nights are kept.
         which: Nights of which to show; nights alone count.
         baselines: What is compared and what was accepted; None: baselines.json if it is there, else what ships.
         period: Seconds from one night to the next.
+    """
+
+    store: HistoryStore
+    which: history.Wanted
+    baselines: Path | None
+    period: float
+
+
+def show_trend(options: TrendOptions, *, form: str, output: Path | None) -> None:
+    """Write the page, or its tables in markdown, to a file or to standard output; damaged files are named.
+
+    Args:
+        options: What to draw.
         form: `html`, `markdown` or `json`.
         output: File to write; None: standard output.
 
     Raises:
         ConfigurationError: There is no history, a file cannot be read or written, or an entry is of a newer version.
     """
-    found, reading = _read(store, which, baselines, period)
+    found, reading = _read(options)
     if form == "json":
         text = f"{to_json(found, indent=2, inf_nan_mode='null').decode()}\n"
     else:
@@ -342,22 +348,17 @@ def _nights(reading: history.Reading) -> str:
     return counted(len(dates), "night")
 
 
-def write_site(
-    store: HistoryStore, which: history.Wanted, *, baselines: Path | None, period: float, output: Path
-) -> tuple[Path, ...]:
+def write_site(options: TrendOptions, output: Path) -> tuple[Path, ...]:
     """Write the history as a static site, remove the pages of metrics that are no more, and return those written.
 
     Args:
-        store: The history.
-        which: Nights of which to show; nights alone count.
-        baselines: As of `show_trend`.
-        period: Seconds from one night to the next.
+        options: What to draw.
         output: Folder for the site; other files in it are left alone.
 
     Raises:
         ConfigurationError: As of `show_trend`.
     """
-    found, reading = _read(store, which, baselines, period, every_night=True)
+    found, reading = _read(options, every_night=True)
     written = set()
     pages = sum(len(trend.metrics) for trend in found)
     with Progress("writing the site", after_s=QUIET_AT_FIRST_S) as shown:
@@ -373,12 +374,11 @@ def write_site(
     return tuple(output / name for name in sorted(written))
 
 
-def _read(
-    store: HistoryStore, which: history.Wanted, baselines: Path | None, period: float, *, every_night: bool = False
-) -> tuple[tuple[ScenarioTrend, ...], history.Reading]:
-    store.require()
-    path = baselines or (BASELINES if BASELINES.exists() else default_baselines())
+def _read(options: TrendOptions, *, every_night: bool = False) -> tuple[tuple[ScenarioTrend, ...], history.Reading]:
+    options.store.require()
+    path = options.baselines or (BASELINES if BASELINES.exists() else default_baselines())
     accepted = files.read_document(path, Baselines, remedy=RESTORE)
-    nights = replace(which, kinds=(RunKind.NIGHT,), nightly_for=None if every_night else NIGHTS_SHOWN)
-    reading = history.read(store, nights)
-    return trends(reading.entries, accepted, period=timedelta(seconds=period), unread=reading.unread), reading
+    nights = replace(options.which, kinds=(RunKind.NIGHT,), nightly_for=None if every_night else NIGHTS_SHOWN)
+    reading = history.read(options.store, nights)
+    period = timedelta(seconds=options.period)
+    return trends(reading.entries, accepted, period=period, unread=reading.unread), reading
