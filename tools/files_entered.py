@@ -14,7 +14,9 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 _FEW = 8
@@ -60,19 +62,29 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0].startswith("-"):
         print(inspect.getdoc(sys.modules[__name__]), file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="files-entered-") as folder:
-        (Path(folder) / "sitecustomize.py").write_text(_RECORDER, encoding="utf-8")
-        paths = [folder, str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        variables = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "FILES_ENTERED": folder}
-        process = subprocess.Popen([sys.executable, "-m", "chamiperf_ci", *arguments], env=variables)
-        code = process.wait()
-        own, children = read(Path(folder), process.pid)
+    code, own, children = run(arguments, os.environ)
     for package in PACKAGES:
         _print(arguments[0], package, own, listed=listed)
         _print(f"{arguments[0]}, child processes", package, children, listed=listed)
     if not own:
         print("nothing was recorded: the command was killed before it could write", file=sys.stderr)
     return code
+
+
+def run(arguments: Sequence[str], variables: Mapping[str, str], **how: Any) -> tuple[int, Entered, Entered]:  # noqa: ANN401 - as subprocess takes it
+    """Run a command of `chamiperf`; its exit code, what it entered, and what processes that it started did."""
+    with tempfile.TemporaryDirectory(prefix="files-entered-") as folder:
+        (Path(folder) / "sitecustomize.py").write_text(_RECORDER, encoding="utf-8")
+        paths = [folder, str(ROOT), *filter(None, [variables.get("PYTHONPATH")])]
+        environment = {**variables, "PYTHONPATH": os.pathsep.join(paths), "FILES_ENTERED": folder}
+        process = subprocess.Popen([sys.executable, "-m", "chamiperf_ci", *arguments], env=environment, **how)
+        code = process.wait()
+        return code, *read(Path(folder), process.pid)
+
+
+def files_of(package: str, entered: Entered) -> dict[Path, dict[tuple[int, int], str]]:
+    """The files of a package among those entered, with the functions that were called."""
+    return {path: functions for path, functions in entered.items() if path.is_relative_to(ROOT / package)}
 
 
 def read(folder: Path, pid: int) -> tuple[Entered, Entered]:
@@ -88,7 +100,7 @@ def read(folder: Path, pid: int) -> tuple[Entered, Entered]:
 
 
 def _print(what: str, package: str, entered: Entered, *, listed: bool) -> None:
-    files = {path: functions for path, functions in entered.items() if path.is_relative_to(ROOT / package)}
+    files = files_of(package, entered)
     if not files:
         return
     lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
