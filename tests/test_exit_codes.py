@@ -11,7 +11,7 @@ from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.baselines import EnvironmentNote
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import DEFAULT_FAIL_ON, FailOn, RowReason, RunReason, Statistic
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue
 
 PAGE = (Path(__file__).parent.parent / "docs" / "exit-codes.md").read_text(encoding="utf-8")
@@ -49,7 +49,7 @@ def renamed():
 def creeping():
     """Thirty nights, all 15 % above the baseline: under every nightly tolerance."""
     key = next(
-        row.key for row in judge(Question(runs=[night()], baselines=ACCEPTED)).verdict.rows if row.key.metric == "p99"
+        row.key for row in judge(NightInput(runs=[night()], baselines=ACCEPTED)).verdict.rows if row.key.metric == "p99"
     )
     return Past(
         tuple(
@@ -110,7 +110,7 @@ def listed():
 @pytest.mark.parametrize("what", ROWS)
 def test_a_night_ends_as_its_row_says(what):
     asked, code, word = ROWS[what]
-    outcome = judge(Question(**({"baselines": ACCEPTED} | asked))).verdict.outcome
+    outcome = judge(NightInput(**({"baselines": ACCEPTED} | asked))).verdict.outcome
     assert (outcome.exit_code, outcome.word) == (code, word) == listed()[what]
 
 
@@ -131,7 +131,7 @@ def test_the_page_lists_exactly_the_rows_that_are_tested():
 def test_fail_on_says_what_may_fail_a_night(kind, what, code):
     asked, _, word = ROWS[what]
     for fail_on, expected in (({kind}, code), (set(DEFAULT_FAIL_ON) - {kind}, 0)):
-        outcome = judge(Question(**({"baselines": ACCEPTED} | asked), fail_on=fail_on)).verdict.outcome
+        outcome = judge(NightInput(**({"baselines": ACCEPTED} | asked), fail_on=fail_on)).verdict.outcome
         assert (outcome.exit_code, outcome.word) == (expected, word)
 
 
@@ -142,6 +142,6 @@ def test_every_code_has_its_row():
 
 def test_a_regression_stands_before_an_invalid_row():
     other = made_run(20, scenario="auth_under_load", **SATURATED)
-    judged = judge(Question(runs=[night(1.4), *repeats(1.4), other], baselines=ACCEPTED)).verdict
+    judged = judge(NightInput(runs=[night(1.4), *repeats(1.4), other], baselines=ACCEPTED)).verdict
     assert judged.outcome.exit_code == 1
     assert RowReason.RUN_INVALID in {row.reason for row in judged.rows}

@@ -14,7 +14,7 @@ from chamiperf_ci.models.history import HistoryEntry
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.schemas import documents, exported
 from chamiperf_ci.models.verdict import Verdict
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 
 V1 = Path(__file__).parent / "golden" / "v1"
 V2 = V1.parent / "v2"
@@ -74,7 +74,7 @@ def test_accepted_runs_of_version_1_still_have_their_digests():
 def test_a_run_of_version_1_still_finds_its_baseline_of_version_1():
     run, baselines = files.read_document(V1 / "run.json", Run), files.read_document(V1 / "baselines.json", Baselines)
     assert baselines.accepted(run.fingerprint) is not None
-    assert judge(Question(runs=[run], baselines=baselines)).verdict.outcome.word == "pass"
+    assert judge(NightInput(runs=[run], baselines=baselines)).verdict.outcome.word == "pass"
 
 
 def test_a_history_entry_of_version_1_names_the_same_run():

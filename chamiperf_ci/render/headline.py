@@ -217,7 +217,7 @@ def _is_doubtful(scenario: ScenarioOutcome, rows: Sequence[Row]) -> bool:
 
 def signed(row: Row, change: Change) -> str:
     """Return the change with its sign, such as `+66 %`; `±0 %` where it rounds to nothing."""
-    size = numbers.percent(change.ratio, beside=row.tolerance)
+    size = numbers.percent(change.ratio, compared_to=row.tolerance)
     if float(size.replace(",", "")) == 0:
         return "±0 %"
     return f"{'+' if change.ratio > 0 else MINUS}{size} %"
@@ -225,7 +225,7 @@ def signed(row: Row, change: Change) -> str:
 
 def signed_interval(row: Row, change: Change, *, to: str = " to ") -> str:
     """Return the 95 % interval, the lower end first: `57 to 76 %`, both with a sign where it holds no change."""
-    sizes = [numbers.percent(end, beside=row.tolerance) for end in (change.low, change.high)]
+    sizes = [numbers.percent(end, compared_to=row.tolerance) for end in (change.low, change.high)]
     if change.low > 0 or (change.high < 0 and change.ratio < 0):
         ordered = sizes if change.low > 0 else sizes[::-1]
         return f"{ordered[0]}{to}{ordered[1]} %"

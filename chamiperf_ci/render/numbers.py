@@ -80,17 +80,17 @@ def quantities(values: Sequence[float], unit: str) -> tuple[str, ...]:
     return tuple(_with_unit(significant(value * factor), shown) for value in values)
 
 
-def percent(fraction: float, *, beside: float | None = None, tenths: bool = False) -> str:
+def percent(fraction: float, *, compared_to: float | None = None, tenths: bool = False) -> str:
     """Return a fraction as the number of percent, without sign or unit: 0.207 is `21`, with `tenths` `20.7`.
 
     Args:
         fraction: 0.2 is 20 %; the sign is dropped, since words carry it.
-        beside: A fraction it is read against, such as the tolerance: whole percents are kept only as long as
+        compared_to: A fraction it is read against, such as the tolerance: whole percents are kept only as long as
             both do not read the same while being different.
         tenths: One decimal in any case.
     """
     value = abs(fraction) * 100
-    other = None if beside is None else abs(beside) * 100
+    other = None if compared_to is None else abs(compared_to) * 100
     if other is not None and f"{value:.0f}" == f"{other:.0f}" and not math.isclose(value, other):
         tenths = True
     return f"{value:,.1f}" if tenths else f"{value:,.0f}"
@@ -210,7 +210,7 @@ def _phase(phase: str) -> str:
 
 def estimate(row: Row, change: Change, *, tenths: bool = False) -> str:
     """Return the change itself: `20.7 % slower`; `unchanged` where it rounds to nothing."""
-    size = percent(change.ratio, beside=row.tolerance, tenths=tenths)
+    size = percent(change.ratio, compared_to=row.tolerance, tenths=tenths)
     if float(size.replace(",", "")) == 0:
         return "unchanged"
     return f"{size} % {_way(row, change.ratio)}"
@@ -220,7 +220,7 @@ def interval(row: Row, change: Change, *, tenths: bool = False) -> str:
     """Return the 95 % interval, smaller size first: `8.2 to 34.7 %`, or `12 % faster to 17 % slower`."""
     ends = sorted((change.low, change.high), key=lambda end: (is_worse(end, row.direction), abs(end)))
     same_side = is_worse(change.low, row.direction) == is_worse(change.high, row.direction)
-    sizes = [percent(end, beside=row.tolerance, tenths=tenths) for end in ends]
+    sizes = [percent(end, compared_to=row.tolerance, tenths=tenths) for end in ends]
     if same_side:
         return f"{sizes[0]} to {sizes[1]} %"
     return " to ".join(f"{size} % {_way(row, end)}" for size, end in zip(sizes, ends, strict=True))

@@ -167,7 +167,7 @@ def _limit(row: Row, change: Change) -> str:
 def possible(row: Row, highest: float) -> str:
     """Why a row is red whose estimate lies below the limit: it is certainly worse, and more than that is possible."""
     worse = numbers.words_for(row.unit, row.direction).worse
-    most = numbers.percent(highest, tenths=True, beside=row.tolerance)
+    most = numbers.percent(highest, tenths=True, compared_to=row.tolerance)
     return f"certainly {worse}, and up to {most} % is possible where {numbers.tolerance(row)} is allowed"
 
 

@@ -109,7 +109,7 @@ class OtherWork:
     may_be_the_stack: bool = False
     busiest_quarter: "OtherWork | None" = None
 
-    def beside(self, key: RowKey) -> "OtherWork":
+    def in_reach_of(self, key: RowKey) -> "OtherWork":
         """Return the work beside what a row was measured in."""
         return self.busiest_quarter if self.busiest_quarter is not None and key.whole != key else self
 

@@ -20,7 +20,7 @@ def spinning():
 
 
 def test_the_same_work_is_foreign_unless_it_belongs_to_the_experiment(spinning):
-    foreign, beside = _look(ResourceSampler([])), _look(ResourceSampler([], beside=[spinning]))
+    foreign, beside = _look(ResourceSampler([])), _look(ResourceSampler([], own_pids=[spinning]))
     assert foreign.foreign_cpu_percent == foreign.machine_cpu_percent > 0
     assert beside.foreign_cpu_percent < beside.machine_cpu_percent
 
@@ -33,4 +33,4 @@ def _look(pulse):
 def test_a_process_that_is_gone_counts_as_nothing():
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
-    assert ResourceSampler([process.pid], beside=[process.pid]).sample().cpu_percent == 0.0
+    assert ResourceSampler([process.pid], own_pids=[process.pid]).sample().cpu_percent == 0.0

@@ -21,7 +21,7 @@ from chamiperf_ci.models.target import Identity
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps import history
 from chamiperf_ci.steps.alerts import decide
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 
 GOLDEN = Path(__file__).with_name("thirty-nights.txt")
 SCENARIOS = {"boot_storm": "bootscript", "auth_under_load": "token"}
@@ -123,7 +123,7 @@ class Nights:
             runs = measured(number)
             store = FolderHistory(self.folder / "history")
             past = history.past_of(history.read(store).entries)
-            verdict = judge(Question(runs=runs, baselines=ACCEPTED, past=past)).verdict
+            verdict = judge(NightInput(runs=runs, baselines=ACCEPTED, past=past)).verdict
             files.write_document(self.folder / "verdict.json", verdict)
             self.look(began + timedelta(hours=2), f"night {verdict.outcome.word}", verdict=self.folder / "verdict.json")
             history.add(store, [run for run in runs if run.run_kind is RunKind.NIGHT], verdict)

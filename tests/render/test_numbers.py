@@ -66,7 +66,7 @@ def test_quantities_that_are_compared_share_one_scale():
     ],
 )
 def test_percents_are_whole_unless_that_would_hide_a_difference(fraction, beside, tenths, shown):
-    assert percent(fraction, beside=beside, tenths=tenths) == shown
+    assert percent(fraction, compared_to=beside, tenths=tenths) == shown
 
 
 def test_a_share_keeps_small_rates_visible():

@@ -13,7 +13,7 @@ from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.render.night import Escaped, comment_body, markdown, prose
 from chamiperf_ci.render.numbers import Context
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.history import entry_of, past_of
 
 GOLDEN = Path(__file__).parent / "golden" / "states"
@@ -52,7 +52,7 @@ def again(factor, **changes):
 
 
 def judged(*runs, baselines=BASELINES, past=None):
-    return judge(Question(runs=runs, baselines=baselines, past=past)).verdict
+    return judge(NightInput(runs=runs, baselines=baselines, past=past)).verdict
 
 
 def nights_at(factor, numbers):

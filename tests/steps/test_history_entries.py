@@ -11,7 +11,7 @@ from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.steps import history
 from chamiperf_ci.steps.baselines.candidates import Overrule, from_history, from_run, nights_of
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_what_names_tell_opens_no_night_and_what_is_shown_opens_its_own(store, a
 
 def test_an_entry_holds_what_its_target_was_held_against(store):
     run = made_run(0, factor=9.5)
-    added(store, run, verdict=judge(Question(runs=[run], baselines=shipped_baselines())).verdict)
+    added(store, run, verdict=judge(NightInput(runs=[run], baselines=shipped_baselines())).verdict)
     [entry] = history.read(store).entries
     rows = {row.metric: row for row in entry.rows if row.endpoint == "bootscript"}
     assert (rows["p99"].target, rows["p99"].target_value) == (TargetVerdict.MISSED, 117.8)
@@ -140,7 +140,7 @@ def test_an_entry_holds_the_numbers_that_compare_uses(store):
 
 def test_an_entry_says_what_was_said_that_night(store):
     run = made_run(0, failed=60_000)
-    verdict = judge(Question(runs=[run], baselines=accepting(shipped_baselines(), [made_run(1)]))).verdict
+    verdict = judge(NightInput(runs=[run], baselines=accepting(shipped_baselines(), [made_run(1)]))).verdict
     [entry] = history.read(added(store, run, verdict=verdict)).entries
     said = {row.metric: (row.verdict, row.target) for row in entry.rows}
     assert said["errors"] == (RowVerdict.INCONCLUSIVE, TargetVerdict.MISSED)
@@ -148,7 +148,7 @@ def test_an_entry_says_what_was_said_that_night(store):
 
 
 def test_a_verdict_of_other_runs_is_not_taken_for_this_one(store):
-    verdict = judge(Question(runs=[made_run(1)], baselines=shipped_baselines())).verdict
+    verdict = judge(NightInput(runs=[made_run(1)], baselines=shipped_baselines())).verdict
     [entry] = history.read(added(store, made_run(0), verdict=verdict)).entries
     assert (entry.word, entry.exit_code) == ("", None)
 
@@ -225,7 +225,7 @@ def test_ten_nights_of_history_reach_the_verdict(store):
     added(store, *(made_run(number, noise=0.02) for number in range(12)))
     baselines = accepting(shipped_baselines(), [made_run(number, noise=0.02) for number in range(5)])
     past = history.past_of(history.read(store).entries)
-    verdict = judge(Question(runs=[made_run(20)], baselines=baselines, past=past)).verdict
+    verdict = judge(NightInput(runs=[made_run(20)], baselines=baselines, past=past)).verdict
     assert {row.history_nights for row in verdict.rows if row.key.metric == "p99" and row.compared} == {12}
 
 
@@ -240,7 +240,7 @@ def test_an_entry_is_a_candidate_for_a_baseline_as_its_run_was(store):
 
 def test_of_the_history_a_night_that_missed_a_target_is_objected_to(store):
     run, baselines = made_run(0, failed=60_000), shipped_baselines()
-    verdict = judge(Question(runs=[run], baselines=baselines)).verdict
+    verdict = judge(NightInput(runs=[run], baselines=baselines)).verdict
     [entry] = history.read(added(store, run, verdict=verdict)).entries
     assert from_history(entry, baselines).objections == (
         (Overrule.MISSED_TARGET, "boot_storm / bootscript errors missed its target that night"),

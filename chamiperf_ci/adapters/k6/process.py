@@ -278,13 +278,13 @@ class ResourceSampler:
 
     Args:
         pids: The load generator's.
-        beside: Those of the same experiment, such as the tool's own and an embedded stack's: not foreign.
+        own_pids: Those of the same experiment, such as the tool's own and an embedded stack's: not foreign.
     """
 
-    def __init__(self, pids: Sequence[int], beside: Sequence[int] = ()) -> None:
+    def __init__(self, pids: Sequence[int], own_pids: Sequence[int] = ()) -> None:
         self._start = time.monotonic()
         self._processes = _watched(pids)
-        self._beside = _watched(beside)
+        self._own = _watched(own_pids)
         psutil.cpu_percent()
 
     def sample(self) -> Vitals:
@@ -297,7 +297,7 @@ class ResourceSampler:
                     rss += process.memory_info().rss / _MB
             except psutil.Error:
                 continue
-        known = (cpu + sum(map(_cpu_percent, self._beside))) / (psutil.cpu_count() or 1)
+        known = (cpu + sum(map(_cpu_percent, self._own))) / (psutil.cpu_count() or 1)
         machine = psutil.cpu_percent()
         return Vitals(
             at_s=time.monotonic() - self._start,

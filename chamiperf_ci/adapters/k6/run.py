@@ -217,7 +217,7 @@ def run_k6(
     label: str = "k6",
     watch: Watcher | None = None,
     counters: Sequence[str] = (REQUESTS,),
-    beside: Sequence[int] = (),
+    own_pids: Sequence[int] = (),
     stages: Sequence[Stage] = (),
     requests: int = 0,
 ) -> K6Outcome:
@@ -233,7 +233,7 @@ def run_k6(
         label: Names the load in the progress.
         watch: Looks at it once a second.
         counters: Names of the k6 Counters and Gauges that the watcher and the progress want; `http_reqs` among them.
-        beside: Processes on this machine that belong to the experiment as k6 does, such as an embedded stack's.
+        own_pids: Processes on this machine that belong to the experiment as k6 does, such as an embedded stack's.
         stages: What the load goes through, for its progress.
         requests: How many requests it takes, where that is its end; 0 where time is.
 
@@ -245,7 +245,7 @@ def run_k6(
     processes: list[K6Process] = []
     try:
         processes.extend(K6Process(run) for run in every)
-        supervision = _Supervision(processes, stop, watch, counters, beside)
+        supervision = _Supervision(processes, stop, watch, counters, own_pids)
         with Progress(label) as shown:
             said = Pace(stages, requests)
             supervision.until_ended(lambda seen: shown.show(*said.of(seen)), timeout_s=every[0].timeout_s)
@@ -319,13 +319,13 @@ class _Supervision:
         stop: StopRequest,
         watch: Watcher | None,
         counters: Sequence[str],
-        beside: Sequence[int],
+        own_pids: Sequence[int],
     ) -> None:
         self._processes = processes
         self._stop = stop
         self._watch = watch
         self._counters = counters
-        self._pulse = ResourceSampler([process.pid for process in processes], (os.getpid(), *beside))
+        self._sampler = ResourceSampler([process.pid for process in processes], (os.getpid(), *own_pids))
         self._began = time.monotonic()
         self._load_began: float | None = None
         self._paused = len(processes) > 1
@@ -351,7 +351,7 @@ class _Supervision:
             if now >= next_vitals:
                 # From now, not from when it was due: looks that catch up would measure CPU over no time at all.
                 next_vitals = now + _VITALS_EVERY_S
-                self.vitals.append(self._pulse.sample())
+                self.vitals.append(self._sampler.sample())
                 self._detect_start()
             if now >= next_count and self.vitals:
                 next_count = now + _COUNT_EVERY_S

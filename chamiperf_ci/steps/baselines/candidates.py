@@ -31,7 +31,7 @@ from chamiperf_ci.render.sentences import target_sentence
 from chamiperf_ci.render.text import sentence_in_plain_text
 from chamiperf_ci.steps import history
 from chamiperf_ci.steps.baselines.entry import compared_rows, shown_value, stored_row, stored_statements
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.compare.measure import ERRORS, LATENCY, STALLED, measure
 from chamiperf_ci.steps.compare.scenarios import read_runs
 from chamiperf_ci.verdict.night import outlying_runs
@@ -289,7 +289,7 @@ def _failed(endpoint: str, failed: float, requests: int) -> str:
 def missed_targets(run: Run, baselines: Baselines) -> tuple[Row, ...]:
     """Return the rows whose target the run misses and nobody has acknowledged; also of a run that is not valid."""
     alone = run.model_copy(update={"run_kind": RunKind.NIGHT, "problems": (), "complete": True})
-    rows = judge(Question(runs=(alone,), baselines=baselines)).verdict.rows
+    rows = judge(NightInput(runs=(alone,), baselines=baselines)).verdict.rows
     return tuple(row for row in rows if row.target.verdict is TargetVerdict.MISSED and row.target.acknowledged is None)
 
 

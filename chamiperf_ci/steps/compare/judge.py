@@ -40,10 +40,10 @@ from chamiperf_ci.steps.compare.outcome import (
     NO_TARGET,
     described,
     excused,
+    other_work_of,
     scenario_outcome,
     slower_statements,
     target_of,
-    work_beside,
 )
 from chamiperf_ci.steps.compare.rows import Pairing, change_of, pair_rows, row, unheeded
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, ScenarioRuns, runs_by_scenario
@@ -314,7 +314,7 @@ def _began(drift: Drift, nights: Sequence[PastNight], tonight: str, commits: str
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class NightInput:
     """What is to be judged, and how strictly.
 
     Attributes:
@@ -348,30 +348,30 @@ class Judgement:
     decisions: dict[RowKey, RowDecision]
 
 
-def judge(question: Question) -> Judgement:
+def judge(inputs: NightInput) -> Judgement:
     """Judge a night.
 
     Raises:
         ConfigurationError: The runs do not belong together, or a target's unit is not its metric's.
     """
-    found = runs_by_scenario(question.runs)
+    found = runs_by_scenario(inputs.runs)
     again = (
         any(scenario_runs.again and not scenario_runs.only_pairs for scenario_runs in found)
-        and question.gate == "verdict"
+        and inputs.gate == "verdict"
     )
     alone = [
         scenario_runs if scenario_runs.only_pairs else replace(scenario_runs, repeats=(), pairs=())
         for scenario_runs in found
     ]
-    pairings = _paired(question, alone)
+    pairings = _paired(inputs, alone)
     first = judge_night([pairing.first for pairing in pairings if pairing.first is not None])
     first = _without_suspects(first, {scenario_runs.scenario for scenario_runs in found if scenario_runs.only_pairs})
-    look = _judgement(question, alone, pairings, first)
+    look = _judgement(inputs, alone, pairings, first)
     if not again:
         return look
-    pairings = _paired(question, found)
+    pairings = _paired(inputs, found)
     final = confirm_night(first, [pairing.again for pairing in pairings if pairing.again is not None])
-    return _judgement(question, found, pairings, final, first_look=look.verdict)
+    return _judgement(inputs, found, pairings, final, first_look=look.verdict)
 
 
 def _without_suspects(night: Night, scenarios: Collection[str]) -> Night:
@@ -385,13 +385,13 @@ def _without_suspects(night: Night, scenarios: Collection[str]) -> Night:
     )
 
 
-def _paired(question: Question, found: Sequence[ScenarioRuns]) -> list[Pairing]:
-    past = question.past or Past()
-    return [pairing for scenario_runs in found for pairing in pair_rows(scenario_runs, question.baselines, past)]
+def _paired(inputs: NightInput, found: Sequence[ScenarioRuns]) -> list[Pairing]:
+    past = inputs.past or Past()
+    return [pairing for scenario_runs in found for pairing in pair_rows(scenario_runs, inputs.baselines, past)]
 
 
 def _judgement(
-    question: Question,
+    inputs: NightInput,
     found: Sequence[ScenarioRuns],
     pairings: Sequence[Pairing],
     night: Night,
@@ -400,37 +400,39 @@ def _judgement(
 ) -> Judgement:
     keyed = {pairing.key: pairing for pairing in pairings}
     compared = [pairing for pairing in pairings if pairing.first is not None]
-    beside = {scenario_runs.scenario: work_beside(scenario_runs, question.baselines) for scenario_runs in found}
+    other_work = {scenario_runs.scenario: other_work_of(scenario_runs, inputs.baselines) for scenario_runs in found}
     decisions = {
-        pairing.key: _believed(question.gate, pairing, decision, beside[pairing.key.scenario])
+        pairing.key: _believed(inputs.gate, pairing, decision, other_work[pairing.key.scenario])
         for pairing, decision in zip(compared, night.decisions, strict=True)
     }
     decisions = {key: decision for key, decision in decisions.items() if not _echoes(key, decisions)}
-    beside = {
+    other_work = {
         scenario: work
-        for scenario, work in beside.items()
+        for scenario, work in other_work.items()
         if work
-        and any(work.beside(key).moves(each.tolerance) for key, each in decisions.items() if key.scenario == scenario)
+        and any(
+            work.in_reach_of(key).moves(row.tolerance) for key, row in decisions.items() if key.scenario == scenario
+        )
     }
-    nights = environment_nights(question, found)
+    nights = environment_nights(inputs, found)
     is_learning = nights is not None and nights <= LEARNING_NIGHTS
     scenarios = tuple(
         scenario_outcome(
             scenario_runs,
-            question.baselines,
+            inputs.baselines,
             nights_alike=len(
-                (question.past or Past()).alike(scenario_runs.night.fingerprint, scenario_runs.night.started_at)
+                (inputs.past or Past()).alike(scenario_runs.night.fingerprint, scenario_runs.night.started_at)
             ),
             is_learning=is_learning and _lacks_baseline(scenario_runs, decisions),
-            beside=_worth_a_word(beside.get(scenario_runs.scenario), scenario_runs.scenario, decisions),
-            now=question.now,
+            other_work=_worth_a_word(other_work.get(scenario_runs.scenario), scenario_runs.scenario, decisions),
+            now=inputs.now,
         )
         for scenario_runs in found
     )
     rows = tuple(
         row
         for scenario_runs in found
-        for row in _rows(question, scenario_runs, pairings, decisions, beside=beside.get(scenario_runs.scenario))
+        for row in _rows(inputs, scenario_runs, pairings, decisions, other_work=other_work.get(scenario_runs.scenario))
     )
     outcome, forgiven = conclude(
         rows,
@@ -438,7 +440,7 @@ def _judgement(
         scenarios,
         exempt={pairing.key for pairing in pairings if pairing.policy.exempt},
         environment_nights=nights,
-        fail_on=question.fail_on,
+        fail_on=inputs.fail_on,
     )
     rows = tuple(row.model_copy(update={"forgiven": True}) if row.key in forgiven else row for row in rows)
     verdict = Verdict(
@@ -446,29 +448,29 @@ def _judgement(
         environment=found[0].night.fingerprint.environment,
         self_test=any(scenario_runs.night.self_test for scenario_runs in found),
         stage="confirmed" if first_look else "first look",
-        gate=question.gate,
+        gate=inputs.gate,
         outcome=outcome,
         counts=tally(rows),
         scenarios=scenarios,
         rows=rows,
         statements=tuple(
-            change for scenario_runs in found for change in slower_statements(scenario_runs, question.baselines)
+            change for scenario_runs in found for change in slower_statements(scenario_runs, inputs.baselines)
         ),
         suspects=tuple(row.key for row in rows if row.suspect and not first_look),
-        suspect_scenarios=tuple(suspect.scenario for suspect in night.suspects) if question.gate == "verdict" else (),
+        suspect_scenarios=tuple(suspect.scenario for suspect in night.suspects) if inputs.gate == "verdict" else (),
         confirmed_by=_confirmed_by(found)
         if first_look or any(scenario_runs.only_pairs for scenario_runs in found)
         else "",
-        baselines_digest=question.baselines.digest(),
-        fail_on=tuple(sorted(question.fail_on)),
+        baselines_digest=inputs.baselines.digest(),
+        fail_on=tuple(sorted(inputs.fail_on)),
         warnings=_warnings(
-            question,
+            inputs,
             found,
             rows,
             decisions,
             is_learning=any(scenario.learning_runs is not None for scenario in scenarios),
         ),
-        sensitivity=sensitivity(scenarios, question.drills) if question.drills else (),
+        sensitivity=sensitivity(scenarios, inputs.drills) if inputs.drills else (),
         first_look=first_look,
     )
     return Judgement(verdict, night, keyed, decisions)
@@ -484,7 +486,7 @@ def _echoes(key: RowKey, decisions: Mapping[RowKey, RowDecision]) -> bool:
     return part.verdict in found and alike and part.change.d - whole.change.d < part.theta / 2
 
 
-def environment_nights(question: Question, found: Sequence[ScenarioRuns]) -> int | None:
+def environment_nights(inputs: NightInput, found: Sequence[ScenarioRuns]) -> int | None:
     """Count the environment's nights with tonight: in the history if there is one, else from the first one noted.
 
     None where they cannot be counted, and where pairs stand alone: those never become a baseline, however many nights
@@ -493,19 +495,19 @@ def environment_nights(question: Question, found: Sequence[ScenarioRuns]) -> int
     if any(scenario_runs.only_pairs for scenario_runs in found):
         return None
     night = found[0].night
-    if question.past is not None:
-        return question.past.count_environment(night.fingerprint, night.started_at) + 1
-    note = question.baselines.environments.get(night.fingerprint.environment)
+    if inputs.past is not None:
+        return inputs.past.count_environment(night.fingerprint, night.started_at) + 1
+    note = inputs.baselines.environments.get(night.fingerprint.environment)
     return (night.started_at.date() - note.first_night).days + 1 if note else None
 
 
 def _rows(
-    question: Question,
+    inputs: NightInput,
     scenario_runs: ScenarioRuns,
     pairings: Sequence[Pairing],
     decisions: dict[RowKey, RowDecision],
     *,
-    beside: OtherWork | None,
+    other_work: OtherWork | None,
 ) -> list[Row]:
     mine = [pairing for pairing in pairings if pairing.key.scenario == scenario_runs.scenario]
     night = scenario_runs.night
@@ -513,7 +515,7 @@ def _rows(
     for pairing in mine:
         decision = decisions.get(pairing.key)
         target = target_of(pairing, decision, run_valid=night.valid)
-        work = beside and beside.beside(pairing.key)
+        work = other_work and other_work.in_reach_of(pairing.key)
         judged = excused(target, work) if work else target
         made = row(
             pairing,
@@ -525,14 +527,14 @@ def _rows(
         rows.append(
             acknowledge(
                 made,
-                question.baselines.acknowledgements,
+                inputs.baselines.acknowledgements,
                 environment=night.fingerprint.environment,
                 night=night.started_at.date(),
             )
         )
-    past = question.past or Past()
-    rows = [_dated(each, scenario_runs, question.baselines, past) if each.already_there else each for each in rows]
-    return [*rows, *drift_rows(scenario_runs, mine, rows, question.baselines, past, now=question.now)]
+    past = inputs.past or Past()
+    rows = [_dated(each, scenario_runs, inputs.baselines, past) if each.already_there else each for each in rows]
+    return [*rows, *drift_rows(scenario_runs, mine, rows, inputs.baselines, past, now=inputs.now)]
 
 
 def _dated(row: Row, scenario_runs: ScenarioRuns, baselines: Baselines, past: Past) -> Row:
@@ -552,10 +554,10 @@ def _dated(row: Row, scenario_runs: ScenarioRuns, baselines: Baselines, past: Pa
     return row.model_copy(update={"already_there_since": alike[began.place].started_at.date().isoformat()})
 
 
-def _believed(gate: Gate, pairing: Pairing, decision: RowDecision, beside: OtherWork | None) -> RowDecision:
+def _believed(gate: Gate, pairing: Pairing, decision: RowDecision, other_work: OtherWork | None) -> RowDecision:
     if gate == "adr":
         return _by_the_letter(pairing.first, decision)
-    return beside.beside(pairing.key).judged(decision) if beside else decision
+    return other_work.in_reach_of(pairing.key).judged(decision) if other_work else decision
 
 
 def _worth_a_word(work: OtherWork | None, scenario: str, decisions: Mapping[RowKey, RowDecision]) -> OtherWork | None:
@@ -567,7 +569,7 @@ def _worth_a_word(work: OtherWork | None, scenario: str, decisions: Mapping[RowK
         and decision.verdict is RowVerdict.PASS
         and decision.change is not None
         and decision.change.d >= decision.theta / 2
-        and work.beside(key).moves(decision.tolerance)
+        and work.in_reach_of(key).moves(decision.tolerance)
         for key, decision in decisions.items()
     )
     return work if moved else None
@@ -608,17 +610,17 @@ def _confirmed_by(found: Sequence[ScenarioRuns]) -> str:
 
 
 def _warnings(
-    question: Question,
+    inputs: NightInput,
     found: Sequence[ScenarioRuns],
     rows: Sequence[Row],
     decisions: dict[RowKey, RowDecision],
     *,
     is_learning: bool,
 ) -> tuple[Fact, ...]:
-    edited = (Fact(word=FactWord.EDITED_BY_HAND, values={"text": text}) for text in question.baselines.edited_by_hand())
+    edited = (Fact(word=FactWord.EDITED_BY_HAND, values={"text": text}) for text in inputs.baselines.edited_by_hand())
     over = no_longer_applying(
         rows,
-        question.baselines.acknowledgements,
+        inputs.baselines.acknowledgements,
         environment=found[0].night.fingerprint.environment,
         scenarios=[scenario_runs.scenario for scenario_runs in found],
     )
@@ -626,19 +628,17 @@ def _warnings(
         row.key.text for row in rows if row.compared and row.reason is RowReason.RESOLUTION and row.baseline_values
     ]
     blunt = Fact(word=FactWord.TOO_COARSE, values={"rows": ", ".join(coarse)})
-    adr = (Fact(word=FactWord.ADR_GATE, values={"nights": FALSE_NIGHTS_OF_THE_ADR}),) if question.gate == "adr" else ()
-    idle = [
-        key.text for each in found if each.night.valid for key in unheeded(each, question.baselines, compared=False)
-    ]
-    idle += [name for name in question.baselines.rules.scenarios if name not in catalogue().scenarios]
+    adr = (Fact(word=FactWord.ADR_GATE, values={"nights": FALSE_NIGHTS_OF_THE_ADR}),) if inputs.gate == "adr" else ()
+    idle = [key.text for each in found if each.night.valid for key in unheeded(each, inputs.baselines, compared=False)]
+    idle += [name for name in inputs.baselines.rules.scenarios if name not in catalogue().scenarios]
     unused = (Fact(word=FactWord.RULES_IDLE, values={"rules": ", ".join(idle)}),) if idle else ()
-    uncounted = (Fact(word=FactWord.NO_HISTORY),) if is_learning and question.past is None else ()
+    uncounted = (Fact(word=FactWord.NO_HISTORY),) if is_learning and inputs.past is None else ()
     return (
         *([blunt] if coarse else ()),
         *adr,
         *unused,
         *uncounted,
-        *question.warnings,
+        *inputs.warnings,
         *edited,
         *over,
         *_stale(rows, decisions, found[0].night),

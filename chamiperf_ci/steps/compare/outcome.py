@@ -177,7 +177,7 @@ def _factor(rule: TargetRule, row: Pairing) -> float:
     return sizes[rule.unit] / sizes[row.unit]
 
 
-def work_beside(scenario_runs: ScenarioRuns, baselines: Baselines) -> OtherWork | None:
+def other_work_of(scenario_runs: ScenarioRuns, baselines: Baselines) -> OtherWork | None:
     """Return the other work beside a scenario's runs; None where it is not known.
 
     Pairs have none: old and new ran side by side, beside the same work.
@@ -238,7 +238,7 @@ def scenario_outcome(
     *,
     nights_alike: int,
     is_learning: bool,
-    beside: OtherWork | None = None,
+    other_work: OtherWork | None = None,
     now: datetime | None = None,
 ) -> ScenarioOutcome:
     """Return one scenario's outcome.
@@ -248,7 +248,7 @@ def scenario_outcome(
         baselines: What was accepted.
         nights_alike: Valid nights of the same fingerprint before: a first baseline is made from them, or a drift seen.
         is_learning: The environment's baseline is still being gathered.
-        beside: Other work that the scenario has to speak of, since no row does.
+        other_work: Work of others that the scenario has to speak of, since no row does.
         now: By which stamps are still to come.
     """
     night = scenario_runs.night
@@ -256,7 +256,7 @@ def scenario_outcome(
     old = [pair[0] for pair in scenario_runs.pairs] if scenario_runs.only_pairs else []
     before: Sequence[AcceptedRun | Run] = old or _oldest_first(accepted, night.started_at)
     newest = before[-1] if before else None
-    own = [] if beside is None else [described(beside)]
+    own = [] if other_work is None else [described(other_work)]
     return ScenarioOutcome(
         scenario=scenario_runs.scenario,
         valid=night.valid,

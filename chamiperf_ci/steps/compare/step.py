@@ -22,7 +22,7 @@ from chamiperf_ci.render.terminal import Form, shown
 from chamiperf_ci.render.text import Heading, Table, as_text, sentence_in_markdown, sentence_in_plain_text
 from chamiperf_ci.steps import history as nights_before
 from chamiperf_ci.steps import published as verdict_metrics
-from chamiperf_ci.steps.compare.judge import Gate, Judgement, Question, judge
+from chamiperf_ci.steps.compare.judge import Gate, Judgement, NightInput, judge
 from chamiperf_ci.steps.compare.scenarios import environment_of, read_runs
 from chamiperf_ci.steps.published import published
 from chamiperf_ci.verdict.explain import Step, explain
@@ -148,7 +148,7 @@ def compare(
     return show(judgement.verdict, path, told=told, form=form)
 
 
-def ask(runs: Sequence[Run], rules: CompareOptions) -> Question:
+def ask(runs: Sequence[Run], rules: CompareOptions) -> NightInput:
     """Read what runs are judged by.
 
     Raises:
@@ -157,7 +157,7 @@ def ask(runs: Sequence[Run], rules: CompareOptions) -> Question:
     reading = _nights(rules.history, runs)
     kept = KeptDrills() if rules.history is None else newest_drills(rules.history, environment_of(runs))
     problems = (*_absent(rules.history), *(reading.problems if reading else ()), *kept.problems)
-    return Question(
+    return NightInput(
         runs=runs,
         baselines=files.read_document(rules.baselines, Baselines, remedy=RESTORE),
         past=None if reading is None else nights_before.past_of(reading.entries, reading.unread),

@@ -24,7 +24,7 @@ from chamiperf_ci.render.tables import drill_sentence, drill_table
 from chamiperf_ci.render.text import as_markdown, as_text
 from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
 from chamiperf_ci.steps.baselines.propose import Intent, propose, sealed
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.compare.rows import pair_rows
 from chamiperf_ci.steps.compare.scenarios import Past, ScenarioRuns
 from chamiperf_ci.steps.drill import measure
@@ -102,7 +102,7 @@ def compare(baselines: Baselines, runs: Sequence[Run], endpoint: str = "") -> Ef
         endpoint: The slowed endpoint.
     """
     repeats = (run.model_copy(update={"run_kind": RunKind.REPEAT}) for run in runs[1:])
-    verdict = judge(Question(runs=(runs[0], *repeats), baselines=baselines)).verdict
+    verdict = judge(NightInput(runs=(runs[0], *repeats), baselines=baselines)).verdict
     first = verdict.first_look or verdict
     called = [row for row in verdict.rows if row.verdict is RowVerdict.REGRESSION]
     return EffectJudged(

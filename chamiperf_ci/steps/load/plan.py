@@ -261,8 +261,8 @@ def assign(profile: Profile, scenario: str, options: LoadOptions, spoken: str = 
         ConfigurationError: An option does not fit it.
     """
     asked = choose_scenarios(options.scenarios, profile)
-    beside = [profile.scenarios[name] for name in asked if name != scenario]
-    load = apply(profile.scenarios[scenario], options, scenario=scenario, beside=beside)
+    others = [profile.scenarios[name] for name in asked if name != scenario]
+    load = apply(profile.scenarios[scenario], options, scenario=scenario, others=others)
     work = work_of(scenario, load, dialect(spoken))
     return plan_of(
         load,

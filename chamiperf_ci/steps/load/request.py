@@ -203,19 +203,19 @@ def setting(text: str) -> tuple[str, Parameter]:
     return name, value
 
 
-def apply(load: Load, options: LoadOptions, *, scenario: str, beside: Iterable[Load] = ()) -> Load:
+def apply(load: Load, options: LoadOptions, *, scenario: str, others: Iterable[Load] = ()) -> Load:
     """The load after the options, with the phases placed one after the other.
 
     Args:
         load: The profile's.
         options: What was given; what this load has no place for and one beside it has, is that one's.
         scenario: Its name.
-        beside: The profile's loads of the other scenarios that were asked for.
+        others: The profile's loads of the other scenarios that were asked for.
 
     Raises:
         ConfigurationError: A value was given that no load has a place for, or no phase is left.
     """
-    _check_places(load, options, scenario, tuple(beside))
+    _check_places(load, options, scenario, tuple(others))
     phases = _levelled(load, options)
     phases = tuple(
         phase.model_copy(update={"duration_s": options.durations_s.get(phase.name, phase.duration_s)})
@@ -245,8 +245,8 @@ def placed(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
     return tuple(result)
 
 
-def _check_places(load: Load, options: LoadOptions, scenario: str, beside: tuple[Load, ...]) -> None:
-    elsewhere = [_misplaced(other, options) for other in beside]
+def _check_places(load: Load, options: LoadOptions, scenario: str, others: tuple[Load, ...]) -> None:
+    elsewhere = [_misplaced(other, options) for other in others]
     wrong = [text for text in _misplaced(load, options) if all(text in texts for texts in elsewhere)]
     wrong += [
         f"--set {name}: {value!r} is not {_KINDS[type(load.parameters[name])]}"

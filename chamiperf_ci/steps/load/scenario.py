@@ -405,7 +405,7 @@ def run_scenario(job: Job, plan: Plan, clients: Clients) -> Run:
             label=plan.scenario,
             watch=brake,
             counters=COUNTERS,
-            beside=around.processes,
+            own_pids=around.processes,
             stages=[
                 Stage(
                     phase.name,

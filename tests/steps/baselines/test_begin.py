@@ -10,7 +10,7 @@ from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
 from chamiperf_ci.steps.baselines.candidates import from_history, from_run
 from chamiperf_ci.steps.baselines.propose import begin
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.history import entry_of
 
 TODAY = date(2026, 3, 9)
@@ -25,7 +25,7 @@ def begun_with(runs, baselines=None):
 def begun_with_history(runs):
     """The same nights as the history keeps them, each with its own night's verdict."""
     baselines = shipped_baselines()
-    entries = [entry_of(run, judge(Question(runs=[run], baselines=baselines)).verdict)[1] for run in runs]
+    entries = [entry_of(run, judge(NightInput(runs=[run], baselines=baselines)).verdict)[1] for run in runs]
     return begin(baselines, [from_history(entry, baselines) for entry in entries], **SAID)
 
 
@@ -75,7 +75,7 @@ def test_a_target_missed_from_the_first_day_is_acknowledged_up_to_the_worst_nigh
 def test_with_what_was_acknowledged_the_next_night_is_no_miss():
     runs = [made_run(number, factor=9.0) for number in range(5)]
     baselines = begun_with(runs).baselines
-    verdict = judge(Question(runs=[made_run(9, factor=9.0)], baselines=baselines)).verdict
+    verdict = judge(NightInput(runs=[made_run(9, factor=9.0)], baselines=baselines)).verdict
     assert {row.verdict for row in verdict.rows if row.compared} == {RowVerdict.PASS}
     assert any(row.target.verdict is TargetVerdict.MISSED for row in verdict.rows)
     assert verdict.outcome.exit_code == 0
@@ -137,7 +137,7 @@ def test_nights_of_the_history_become_the_same_baseline_as_their_files():
 def test_an_entry_that_does_not_hold_what_its_target_was_held_against_is_covered_as_far_as_its_own_value():
     run = made_run(0, factor=9.5)
     baselines = shipped_baselines()
-    entry = entry_of(run, judge(Question(runs=[run], baselines=baselines)).verdict)[1]
+    entry = entry_of(run, judge(NightInput(runs=[run], baselines=baselines)).verdict)[1]
     older = entry.model_copy(update={"rows": tuple(row._replace(target_value=None) for row in entry.rows)})
     known = begin(baselines, [from_history(older, baselines)], **SAID).baselines.acknowledgements
     values = {row.metric: row.value for row in older.rows if row.endpoint == "bootscript"}
@@ -161,12 +161,12 @@ def test_an_acknowledgement_that_expired_or_was_outgrown_turns_the_night_red(fac
     baselines = begun_with([made_run(number, factor=9.0) for number in range(5)]).baselines
     run = made_run(9, factor=factor)
     that_night = run.model_copy(update={"started_at": run.started_at.replace(month=night.month, day=night.day)})
-    assert judge(Question(runs=[that_night], baselines=baselines)).verdict.outcome.exit_code == exit_code
+    assert judge(NightInput(runs=[that_night], baselines=baselines)).verdict.outcome.exit_code == exit_code
 
 
 def test_an_acknowledgement_that_no_longer_applies_is_named_for_removal():
     baselines = begun_with([made_run(number, factor=9.0) for number in range(5)]).baselines
-    warnings = judge(Question(runs=[made_run(9)], baselines=baselines)).verdict.warnings
+    warnings = judge(NightInput(runs=[made_run(9)], baselines=baselines)).verdict.warnings
     assert any("boot_storm / bootscript p95 no longer applies: remove it" in text for text in facts_said(warnings))
 
 

@@ -15,7 +15,7 @@ from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
 from chamiperf_ci.steps.baselines import propose as step
 from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
 from chamiperf_ci.steps.baselines.propose import Intent, apply_patch
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.compare.measure import measure
 from chamiperf_ci.verdict.change import change
 from chamiperf_ci.verdict.statistic import centre
@@ -232,7 +232,7 @@ def test_a_baseline_that_is_not_left_thinner_is_not_warned_of(before, runs, want
 def test_replaced_by_a_run_the_same_run_shows_no_change():
     run = made_run(10, factor=1.4)
     baselines = propose(accepting(EMPTY, [made_run(number) for number in range(5)]), [run], REPLACING).baselines
-    rows = quantities(judge(Question(runs=[run], baselines=baselines)).verdict)
+    rows = quantities(judge(NightInput(runs=[run], baselines=baselines)).verdict)
     assert len(rows) == 3
     assert all(abs(row.change.ratio) < 0.001 for row in rows)
 
@@ -252,7 +252,7 @@ def test_added_runs_never_move_away_from_the_baseline():
     current = [made_run(10, factor=1.15)]
     before = accepting(EMPTY, five)
     after = accepting(before, current)
-    old, new = (judge(Question(runs=current, baselines=one)).verdict for one in (before, after))
+    old, new = (judge(NightInput(runs=current, baselines=one)).verdict for one in (before, after))
     assert quantities(old)
     for earlier, later in zip(quantities(old), quantities(new), strict=True):
         assert abs(later.change.d) <= abs(earlier.change.d)
@@ -272,6 +272,6 @@ def test_a_centre_never_moves_away_from_values_that_join(baseline, joining):
 def test_after_acceptance_runs_half_as_slow_again_are_regressions():
     slower = [made_run(number, factor=1.5, noise=0.02) for number in range(10, 15)]
     baselines = accepting(accepting(EMPTY, [made_run(0)]), slower, act="replace")
-    verdict = judge(Question(runs=repeats(20, factor=2.25, noise=0.02), baselines=baselines)).verdict
+    verdict = judge(NightInput(runs=repeats(20, factor=2.25, noise=0.02), baselines=baselines)).verdict
     found = {row.key.metric: row.verdict for row in quantities(verdict)}
     assert {found[name] for name in ("p50", "p95", "p99")} == {RowVerdict.REGRESSION}

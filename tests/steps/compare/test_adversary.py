@@ -19,7 +19,7 @@ from chamiperf_ci.models.vocabulary import RowVerdict
 from chamiperf_ci.render.sentences import row_sentence
 from chamiperf_ci.steps.baselines.candidates import from_run
 from chamiperf_ci.steps.baselines.propose import Intent, propose
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.compare.rows import pair_rows
 from chamiperf_ci.steps.compare.scenarios import Past, runs_by_scenario
 from chamiperf_ci.verdict.night import confirm_night, judge_night, night_outcome
@@ -125,7 +125,7 @@ def judged(seed, situation, *, old_entries=False):
     kinds = (RunKind.NIGHT, RunKind.REPEAT, RunKind.REPEAT)
     runs = [run(luck, 30 + place, kind, **situation) for place, kind in enumerate(kinds)]
     baselines = accepted(seed % 50, old_entries=old_entries)
-    return judge(Question(runs=runs, baselines=baselines)).verdict
+    return judge(NightInput(runs=runs, baselines=baselines)).verdict
 
 
 def stands_in_sight(verdict):

@@ -9,7 +9,7 @@ from said import facts_said
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.vocabulary import FactWord, RowReason
 from chamiperf_ci.render.headline import night_sentence
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.history import entry_of, past_of
 
 ACCEPTED = accepting(shipped_baselines(), [made_run(night) for night in range(5)])
@@ -26,7 +26,7 @@ def ruled(rules, *, scenario="boot_storm") -> Baselines:
 
 
 def judged(baselines, run=None, **more):
-    return judge(Question(runs=[run or made_run(9)], baselines=baselines, **more)).verdict
+    return judge(NightInput(runs=[run or made_run(9)], baselines=baselines, **more)).verdict
 
 
 @pytest.mark.parametrize(

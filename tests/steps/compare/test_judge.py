@@ -11,7 +11,7 @@ from chamiperf_ci.models.run import Check, RunKind, RunProblem, Unavailable
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.render.headline import headline
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue
 
 NOISE = 0.02
@@ -41,7 +41,7 @@ def repeats(factor=1.0, count=2, kind=RunKind.REPEAT, gap=20, **changes):
 
 
 def verdict(*runs, **changes):
-    return judge(Question(**({"runs": runs, "baselines": BASELINES} | changes))).verdict
+    return judge(NightInput(**({"runs": runs, "baselines": BASELINES} | changes))).verdict
 
 
 def row(judged, key=P99):

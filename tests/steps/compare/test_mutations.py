@@ -19,7 +19,7 @@ from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Fact
 from chamiperf_ci.models.vocabulary import FactWord, RowVerdict, TargetVerdict
 from chamiperf_ci.steps import history
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 
 ENDPOINTS = ("bootscript", "token")
 NIGHT = made_run(20, noise=0.02, endpoints=ENDPOINTS)
@@ -38,7 +38,7 @@ CHUNK = 250
 def concluded(run, baselines):
     runs = [files.parse_document(json.dumps(run), Run, where="run.json", remedy="Look.")]
     accepted = files.parse_document(json.dumps(baselines), Baselines, where="baselines.json", remedy="Look.")
-    verdict = judge(Question(runs=runs, baselines=accepted)).verdict
+    verdict = judge(NightInput(runs=runs, baselines=accepted)).verdict
     files.dumps(verdict)
     return verdict
 
@@ -126,7 +126,7 @@ def concluded_with(documents, kind):
         warnings = tuple(Fact(word=FactWord.HISTORY, values={"text": problem}) for problem in reading.problems)
     else:
         runs += [files.parse_document(json.dumps(each), Run, where="x.json", remedy="") for each in documents.values()]
-    verdict = judge(Question(runs=runs, baselines=ACCEPTED, past=past, warnings=warnings)).verdict
+    verdict = judge(NightInput(runs=runs, baselines=ACCEPTED, past=past, warnings=warnings)).verdict
     files.dumps(verdict)
     return verdict
 

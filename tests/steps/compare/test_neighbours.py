@@ -10,7 +10,7 @@ from chamiperf_ci.models.baselines import Rules, ScenarioRules
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import SLOW_QUARTER, RowReason, RowVerdict, TargetVerdict
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 
 P99 = RowKey(scenario="boot_storm", endpoint="bootscript", metric="p99")
 QUIET, BUSY = 1.5, 30.0
@@ -37,7 +37,7 @@ def _night(foreign, factor, **changes):
 
 
 def _judged(runs, baselines):
-    return judge(Question(runs=runs, baselines=baselines)).verdict
+    return judge(NightInput(runs=runs, baselines=baselines)).verdict
 
 
 def _p99(verdict):

@@ -12,11 +12,11 @@ from chamiperf_ci.models.run import Judged, PhaseOutcome, RunKind, ServerMetric,
 from chamiperf_ci.models.target import StackKind
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 
 
 def target(run, metric, endpoint="bootscript", phase="sustained", baselines=None):
-    rows = judge(Question(runs=[run], baselines=baselines or shipped_baselines())).verdict.rows
+    rows = judge(NightInput(runs=[run], baselines=baselines or shipped_baselines())).verdict.rows
     key = RowKey(scenario=run.scenario, endpoint=endpoint, metric=metric, phase=phase)
     return next(row for row in rows if row.key == key).target
 
@@ -84,7 +84,7 @@ def test_what_is_not_offered_costs_nothing():
 
 
 def test_a_rate_target_stands_in_one_row_of_all_phases():
-    rows = judge(Question(runs=[with_spike(12_000, 11_500)], baselines=shipped_baselines())).verdict.rows
+    rows = judge(NightInput(runs=[with_spike(12_000, 11_500)], baselines=shipped_baselines())).verdict.rows
     rates = [row.target.verdict for row in rows if row.key.metric == "service throughput"]
     assert rates == [TargetVerdict.MET, TargetVerdict.NONE]
 
@@ -160,6 +160,6 @@ def test_with_repeats_the_median_of_runs_is_judged():
         )
         for n in (1, 2)
     ]
-    rows = judge(Question(runs=[night, *later], baselines=shipped_baselines())).verdict.rows
+    rows = judge(NightInput(runs=[night, *later], baselines=shipped_baselines())).verdict.rows
     judged = next(row for row in rows if row.key.metric == "p99" and row.compared).target
     assert (judged.verdict, judged.value) == (TargetVerdict.MET, 12.4)

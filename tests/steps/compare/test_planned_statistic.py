@@ -6,7 +6,7 @@ from made_runs import accepting, made_run, shipped_baselines
 from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import FactWord, MetricClass, RowReason, RowVerdict, Statistic
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.verdict.statistic import planned_statistic
 
 MEDIAN, POOLED = Statistic.MEDIAN_OF_WINDOWS, Statistic.POOLED
@@ -39,7 +39,8 @@ def counted(a_window, number=0, *, planned=None, factor=1.0, kind=RunKind.NIGHT)
 
 
 def p99(runs, baselines, metric="p99"):
-    [row] = [each for each in judge(Question(runs=runs, baselines=baselines)).verdict.rows if each.key.metric == metric]
+    rows = judge(NightInput(runs=runs, baselines=baselines)).verdict.rows
+    [row] = [each for each in rows if each.key.metric == metric]
     return row
 
 
@@ -92,7 +93,7 @@ def test_a_repeat_with_thinner_windows_takes_all_to_the_whole_phase():
 def test_what_the_plan_never_judges_is_shown_and_costs_nothing():
     plan = {"p99": None}
     baselines = accepted([counted(240, night, planned=plan) for night in range(5)])
-    verdict = judge(Question(runs=[counted(260, 9, planned=plan)], baselines=baselines)).verdict
+    verdict = judge(NightInput(runs=[counted(260, 9, planned=plan)], baselines=baselines)).verdict
     row = next(row for row in verdict.rows if row.key.metric == "p99")
     assert (row.compared, row.reason, verdict.outcome.exit_code) == (False, RowReason.NOT_COMPARED, 0)
     assert FactWord.NEVER_JUDGED in {note.word for note in row.notes}
@@ -106,6 +107,6 @@ def test_what_the_plan_never_judges_stays_judged_where_it_was_accepted():
 
 def test_rows_of_windows_of_the_old_rule_are_no_missing_metric():
     baselines = accepted([counted(1100, night) for night in range(5)])
-    verdict = judge(Question(runs=[counted(980, 9, planned={"p99": POOLED})], baselines=baselines)).verdict
+    verdict = judge(NightInput(runs=[counted(980, 9, planned={"p99": POOLED})], baselines=baselines)).verdict
     assert not [row.key.metric for row in verdict.rows if row.reason is RowReason.NOT_MEASURED]
     assert verdict.outcome.exit_code == 0

@@ -9,12 +9,12 @@ from chamiperf_ci.models.baselines import Level, Rule, Rules, TargetRule
 from chamiperf_ci.models.run import ServerMetric
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.compare.step import explanation
 
 
 def judged(baselines, *, factor=1.0, **changes):
-    return judge(Question(runs=[made_run(20, noise=0.02, factor=factor, **changes)], baselines=baselines))
+    return judge(NightInput(runs=[made_run(20, noise=0.02, factor=factor, **changes)], baselines=baselines))
 
 
 def ruling(**metrics):

@@ -72,7 +72,7 @@ def test_what_the_action_at_the_root_sets_by_itself_fits_each_scenario(scenario)
     loads = read_profile("demo").scenarios
     own = {"durations_s": {"spike": 0.0, "sustained": 30.0}}
     apply(loads[scenario], LoadOptions(**own), scenario=scenario)
-    apply(loads[scenario], LoadOptions(**own, vus=50), scenario=scenario, beside=[loads["boot_storm"]])
+    apply(loads[scenario], LoadOptions(**own, vus=50), scenario=scenario, others=[loads["boot_storm"]])
 
 
 def test_a_phase_that_is_not_there_can_be_left_out():
@@ -83,11 +83,11 @@ def test_of_several_scenarios_each_takes_what_it_has_a_place_for():
     arrivals = storm(model="open", phases=(Phase(name="sustained", duration_s=1, from_rate=1, to_rate=1),))
     options = LoadOptions(vus=5, durations_s={"spike": 3.0}, settings={"mix": 1})
     mixed = storm(parameters={"mix": 0})
-    changed = apply(arrivals, options, scenario="mixed_boot_path", beside=[mixed])
+    changed = apply(arrivals, options, scenario="mixed_boot_path", others=[mixed])
     assert changed == apply(arrivals, LoadOptions(), scenario="mixed_boot_path")
-    assert apply(mixed, options, scenario="boot_storm", beside=[arrivals]).parameters == {"mix": 1}
+    assert apply(mixed, options, scenario="boot_storm", others=[arrivals]).parameters == {"mix": 1}
     with pytest.raises(ConfigurationError, match="--spike: there is no such phase"):
-        apply(arrivals, options, scenario="mixed_boot_path", beside=[arrivals])
+        apply(arrivals, options, scenario="mixed_boot_path", others=[arrivals])
 
 
 @pytest.mark.parametrize(

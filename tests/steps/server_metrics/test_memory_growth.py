@@ -2,7 +2,7 @@ import pytest
 from made_runs import made_run, shipped_baselines
 
 from chamiperf_ci.models.vocabulary import RowReason, TargetVerdict
-from chamiperf_ci.steps.compare.judge import Question, judge
+from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.server_metrics.figures import memory_growth
 from chamiperf_ci.steps.server_metrics.tracks import Recorder
 
@@ -48,7 +48,7 @@ def test_a_service_that_does_not_state_its_memory_is_not_judged():
 
 def judged(figures):
     """The row of a night whose services were seen to use so much memory."""
-    verdict = judge(Question(runs=(made_run(server=tuple(figures)),), baselines=shipped_baselines())).verdict
+    verdict = judge(NightInput(runs=(made_run(server=tuple(figures)),), baselines=shipped_baselines())).verdict
     (row,) = [row for row in verdict.rows if row.key.metric == "memory_growth"]
     return row
 
