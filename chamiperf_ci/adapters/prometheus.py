@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
 
@@ -14,6 +15,7 @@ from chamiperf_ci.errors import OutsideServiceError, StackUnreachable, Unexpecte
 from chamiperf_ci.models.target import Service, Target
 
 Labels = tuple[tuple[str, str], ...]
+"""Label names with their values, sorted by name; without that of the series."""
 T = TypeVar("T")
 _TIMEOUT_S: Final = 30.0
 _SHOWN: Final = 200
@@ -49,14 +51,42 @@ class PrometheusValue:
 
 
 @dataclass(frozen=True, slots=True)
-class RawSeries:
-    """One series with its samples as they were scraped."""
+class Track:
+    """One series: its samples by ascending time."""
 
     name: str
     labels: Labels
-    """Without the name."""
-    times: tuple[float, ...]
-    values: tuple[float, ...]
+    times: Sequence[float]
+    """Unix seconds."""
+    values: Sequence[float]
+
+    def label(self, candidates: Iterable[str]) -> str | None:
+        """The value of the first of these labels that the series has."""
+        mine = dict(self.labels)
+        return next((mine[name] for name in candidates if name in mine), None)
+
+    def between(self, start: float, end: float) -> "Track":
+        """The samples from start to end, both included."""
+        first, last = bisect_left(self.times, start), bisect_right(self.times, end)
+        return Track(self.name, self.labels, self.times[first:last], self.values[first:last])
+
+    def increase(self, first_look: float) -> float:
+        """What a counter rose by; 0 without samples.
+
+        After a restart it counts from 0 again, so a fall means that all of the new value was added. A series that is
+        not there at `first_look` and appears later was 0 until then.
+        """
+        if not self.times:
+            return 0.0
+        total = self.values[0] if self.times[0] > first_look else 0.0
+        for before, after in zip(self.values, self.values[1:], strict=False):
+            total += after if after < before else after - before
+        return total
+
+    def restarts(self) -> tuple[float, ...]:
+        """The times of the first samples after a fall."""
+        steps = zip(self.values, self.values[1:], self.times[1:], strict=False)
+        return tuple(time for before, after, time in steps if after < before)
 
 
 class Prometheus(http_client.Connections):
@@ -82,7 +112,7 @@ class Prometheus(http_client.Connections):
         """
         return self._ask(promql, at, lambda each: PrometheusValue(_labels(each["metric"]), float(each["value"][1])))
 
-    def samples(self, names: Iterable[str], *, start: float, end: float, matchers: str = "") -> tuple[RawSeries, ...]:
+    def samples(self, names: Iterable[str], *, start: float, end: float, matchers: str = "") -> tuple[Track, ...]:
         """The samples of all series of these names from start to end, Unix seconds.
 
         Args:
@@ -120,9 +150,9 @@ class Prometheus(http_client.Connections):
             ) from None
 
 
-def _raw(body: Mapping[str, Any]) -> RawSeries:
+def _raw(body: Mapping[str, Any]) -> Track:
     samples = [(float(time), float(value)) for time, value in body["values"] if math.isfinite(float(value))]
-    return RawSeries(
+    return Track(
         name=body["metric"].get("__name__", ""),
         labels=_labels(body["metric"]),
         times=tuple(time for time, _ in samples),

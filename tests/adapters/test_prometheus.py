@@ -4,7 +4,7 @@ import pytest
 from made_targets import target
 from scripted_server import Reply, serving
 
-from chamiperf_ci.adapters.prometheus import Access, Prometheus, RawSeries
+from chamiperf_ci.adapters.prometheus import Access, Prometheus, Track
 from chamiperf_ci.errors import OutsideServiceError
 
 SECRET = "planted-secret"
@@ -30,7 +30,7 @@ def test_a_value_comes_with_its_labels():
 def test_samples_are_those_of_the_names_within_the_time():
     series = {"metric": {"__name__": "x", "job": "bss"}, "values": [[1.0, "1"], [2.0, "NaN"], [3.0, "4"]]}
     found, request = asked(answer(series), lambda it: it.samples(["x", "y"], start=1.0, end=3.5))
-    assert found == (RawSeries("x", (("job", "bss"),), (1.0, 3.0), (1.0, 4.0)),)
+    assert found == (Track("x", (("job", "bss"),), (1.0, 3.0), (1.0, 4.0)),)
     assert parse_qs(request.body.decode()) == {"query": ['{__name__=~"x|y"}[2500ms]'], "time": ["3.500"]}
 
 

@@ -5,12 +5,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
 from chamiperf_ci.adapters import postgres
-from chamiperf_ci.adapters.prometheus import PATH, Access, Prometheus, RawSeries, Sample, Scraper, scraped
+from chamiperf_ci.adapters.prometheus import PATH, Access, Prometheus, Sample, Scraper, Track, scraped
 from chamiperf_ci.errors import OutsideServiceError, ToolkitError
 from chamiperf_ci.models.run import MOST_POINTS, Course, ServerMetric, Statement
 from chamiperf_ci.models.target import Service, Target
@@ -19,7 +20,7 @@ from chamiperf_ci.steps.server_metrics import exporter
 from chamiperf_ci.steps.server_metrics import tracks as families
 from chamiperf_ci.steps.server_metrics.figures import TARGETED, phase_of, service_metrics
 from chamiperf_ci.steps.server_metrics.postgres import DatabaseFigures, PostgresWatch
-from chamiperf_ci.steps.server_metrics.tracks import Quantity, Recorder, Recording, Spelling, Track
+from chamiperf_ci.steps.server_metrics.tracks import Looker, Quantity, Recorder, Recording, Spelling
 
 _LONGEST_S = 86_400.0
 _ALIASES = {"cloudinit": "cloud-init", "keasync": "kea-sync"}
@@ -30,7 +31,7 @@ class Store(Protocol):
 
     url: str
 
-    def samples(self, names: Iterable[str], *, start: float, end: float) -> Sequence[RawSeries]:
+    def samples(self, names: Iterable[str], *, start: float, end: float) -> Sequence[Track]:
         """The samples of all series of these names."""
 
 
@@ -72,25 +73,45 @@ class StoredCollector:
         except OutsideServiceError as error:
             problem = f"{error.wrong} ({error.where})"
         by_service = _by_service(stored, self._services)
-        figures: list[ServerMetric] = []
-        seen: list[Course] = []
+        seen = []
         for service in self._services:
             job, chosen = _one_job(by_service.get(service, []))
-            recording = _recording(chosen)
             wrong = problem or ("" if chosen else f"{self._store.url} has no series of {service}")
-            figures += service_metrics(service, recording, phase, partial(self._source, job, phase), wrong)
-            seen += courses_of(service, recording, spans)
-        self.courses = tuple(seen)
-        return tuple(figures)
+            seen.append(_Seen(service, _recording(chosen), partial(self._source, job, phase), wrong))
+        figures, self.courses = _figures(seen, spans)
+        return figures
 
     def _source(self, job: str, phase: Span | None, series: str) -> str:
         length = f"[{(phase.ended_at - phase.started_at).total_seconds():.0f}s]" if phase else ""
         return f'{series}{{job="{job}"}}{length}'
 
 
-def _by_service(stored: Iterable[RawSeries], services: Sequence[str]) -> dict[str, list[RawSeries]]:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was seen of a service over a load, by whichever way."""
+
+    service: str
+    recording: Recording
+    source: Callable[[str], str]
+    """From the name of a series to the query or path that it was read by."""
+    problem: str
+    """Why nothing was seen; empty if something was."""
+
+
+def _figures(seen: Iterable[_Seen], spans: Sequence[Span]) -> tuple[tuple[ServerMetric, ...], tuple[Course, ...]]:
+    """The figures of services over the sustained phase, and how they went over the load."""
+    phase = phase_of(spans)
+    figures: list[ServerMetric] = []
+    courses: list[Course] = []
+    for each in seen:
+        figures += service_metrics(each.service, each.recording, phase, each.source, each.problem)
+        courses += courses_of(each.service, each.recording, spans)
+    return tuple(figures), tuple(courses)
+
+
+def _by_service(stored: Iterable[Track], services: Sequence[str]) -> dict[str, list[Track]]:
     """Series by the service that they are of, by whichever label names it; those of others are left out."""
-    found: dict[str, list[RawSeries]] = {}
+    found: dict[str, list[Track]] = {}
     for series in stored:
         labels = dict(series.labels)
         named = (_bare(labels[name]) for name in families.SERVICE if name in labels)
@@ -105,7 +126,7 @@ def _bare(value: str) -> str:
     return _ALIASES.get(name, name)
 
 
-def _one_job(stored: Sequence[RawSeries]) -> tuple[str, list[RawSeries]]:
+def _one_job(stored: Sequence[Track]) -> tuple[str, list[Track]]:
     """The series of the job that has most samples: a service that is scraped and exported would count twice."""
     samples: Counter[str] = Counter()
     for series in stored:
@@ -116,8 +137,8 @@ def _one_job(stored: Sequence[RawSeries]) -> tuple[str, list[RawSeries]]:
     return job, [series for series in stored if dict(series.labels).get("job", "") == job]
 
 
-def _recording(stored: Sequence[RawSeries]) -> Recording:
-    tracks = [Track(series.name, series.labels, series.times, series.values) for series in stored if series.times]
+def _recording(stored: Sequence[Track]) -> Recording:
+    tracks = [series for series in stored if series.times]
     looks = sorted({time for track in tracks for time in track.times})
     return Recording.of(looks, tracks, late_s=1.5 * _interval(tracks))
 
@@ -129,9 +150,6 @@ def _interval(tracks: Sequence[Track]) -> float:
 
 
 _WANTED = frozenset(families.series_names())
-_EVERY_S = ((60.0, 1.0), (600.0, 5.0))
-"""Until so many seconds after the start, look so often: a short load needs close looks, a long one few."""
-_LATER_S = 15.0
 
 
 class Source(Protocol):
@@ -165,15 +183,12 @@ class DirectCollector:
         """End looking and say what was seen over the sustained phase, and of memory since the first load."""
         for watched in self._watched.values():
             watched.stop()
-        phase = phase_of(spans)
-        figures: list[ServerMetric] = []
-        seen: list[Course] = []
-        for service, watched in self._watched.items():
-            recording = watched.recorder.recording()
-            figures += service_metrics(service, recording, phase, watched.where, watched.problem)
-            seen += courses_of(service, recording, spans)
-        self.courses = tuple(seen)
-        return tuple(figures)
+        seen = [
+            _Seen(service, watched.recorder.recording(), watched.where, watched.problem)
+            for service, watched in self._watched.items()
+        ]
+        figures, self.courses = _figures(seen, spans)
+        return figures
 
 
 class _Watched:
@@ -186,31 +201,21 @@ class _Watched:
         """Why the last look failed; empty if it did not."""
         self._base = base
         self._source = source
-        self._over = threading.Event()
         self._lock = threading.Lock()
+        self._looker = Looker(f"metrics {service}", self._look)
 
     def where(self, series: str) -> str:
         """What a figure's series was read from."""
         return f"GET {PATH} of {self.service}: {series}"
 
     def start(self) -> None:
-        # A load that left no summary is not asked for its figures, so nobody has stopped the look of that one.
-        self._over.set()
+        self._looker.stop()
         with self._lock:
             self.recorder.keep_only(families.LASTING)
-        self._over = threading.Event()
-        threading.Thread(target=self._follow, args=(self._over,), name=f"metrics {self.service}", daemon=True).start()
+        self._looker.start()
 
     def stop(self) -> None:
-        # The thread is not joined: a service that hangs must not hold up the run's end.
-        self._over.set()
-
-    def _follow(self, over: threading.Event) -> None:
-        began = time.monotonic()
-        while not over.is_set():
-            asked = time.monotonic()
-            self._look(over)
-            over.wait(max(0.0, distance(asked - began) - (time.monotonic() - asked)))
+        self._looker.stop()
 
     def _look(self, over: threading.Event) -> None:
         asked = time.time()
@@ -225,11 +230,6 @@ class _Watched:
                 self.problem = ""
                 # Between question and answer: when exactly the service counted is not known.
                 self.recorder.add((asked + time.time()) / 2, wanted)
-
-
-def distance(elapsed_s: float) -> float:
-    """Seconds until the next look, so many after the first."""
-    return next((every for until, every in _EVERY_S if elapsed_s < until), _LATER_S)
 
 
 _TIMEOUT_S = 5.0
@@ -314,13 +314,13 @@ def collector(target: Target) -> ServerCollector:
     database, pools = postgres.from_environment(), postgres.pool_limits()
     if target.prometheus is None:
         services: ServerCollector = DirectCollector(Scraper(target, timeout_s=_TIMEOUT_S), scraped(target))
-        return services if database is None else WithDatabase(services, PostgresWatch(database, pools, distance))
+        return services if database is None else WithDatabase(services, PostgresWatch(database, pools))
     names = [str(service) for service in Service if target.url(service) is not None]
     store = Prometheus(target.prometheus, target, Access.of(os.environ))
     stored = StoredDatabase(store, pools, os.environ.get(exporter.INSTANCE_VARIABLE, ""))
     return WithDatabase(
         StoredCollector(store, [*names, "kea-sync"]),
-        stored if database is None else PostgresWatch(database, pools, distance),
+        stored if database is None else PostgresWatch(database, pools),
     )
 
 
@@ -354,9 +354,7 @@ def courses_of(service: str, recording: Recording, spans: Sequence[Span]) -> tup
 
 
 def _spelling(steps: Sequence[Recording], quantity: Quantity, ending: str = "") -> Spelling | None:
-    return next(
-        (each for each in quantity.spellings if any(f"{each.name}{ending}" in step.tracks for step in steps)), None
-    )
+    return next((found for step in steps if (found := step.spelling(quantity, ending)) is not None), None)
 
 
 def _answered(track: Track) -> bool:

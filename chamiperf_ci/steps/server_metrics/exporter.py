@@ -19,7 +19,7 @@ from chamiperf_ci.adapters.postgres import (
     fingerprint,
     harmless,
 )
-from chamiperf_ci.adapters.prometheus import RawSeries
+from chamiperf_ci.adapters.prometheus import Track
 from chamiperf_ci.errors import OutsideServiceError
 from chamiperf_ci.steps.server_metrics.postgres import DatabaseFigures, database_metrics, unread
 
@@ -48,7 +48,7 @@ _EVERY_DATABASE: Final = ("", "template0", "template1")
 
 
 def exported(
-    stored: Sequence[RawSeries], pools: Mapping[str, int], started_at: float, *, instance: str = ""
+    stored: Sequence[Track], pools: Mapping[str, int], started_at: float, *, instance: str = ""
 ) -> DatabaseFigures:
     """What the stored series of a phase say of the PostgreSQL; nothing where there are none.
 
@@ -77,8 +77,8 @@ def exported(
 class _Exported:
     """One server's series as looks."""
 
-    def __init__(self, stored: Iterable[RawSeries]) -> None:
-        self._by_name: dict[str, list[tuple[dict[str, str], RawSeries]]] = defaultdict(list)
+    def __init__(self, stored: Iterable[Track]) -> None:
+        self._by_name: dict[str, list[tuple[dict[str, str], Track]]] = defaultdict(list)
         for each in stored:
             self._by_name[each.name].append((dict(each.labels), each))
         counted = any(name in self._by_name for name in _CALLS)

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chamiperf_ci.adapters.prometheus import Track
 from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Judged, Run, ServerMetric
 from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
 from chamiperf_ci.steps.server_metrics import tracks as families
-from chamiperf_ci.steps.server_metrics.tracks import Quantity, Recording, Spelling, Track, quantile
+from chamiperf_ci.steps.server_metrics.tracks import Quantity, Recording, Spelling, quantile
 from chamiperf_ci.verdict.target import TOLERATED_GROWTH, MemoryDecision, judge_memory
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Observed:
         """Whether requests came; a service that does not count them may have had any."""
         if self.service == "kea-sync":
             return True
-        return self._spelling(families.REQUESTS, "_bucket") is None or self._answered() >= FEWEST
+        return self.recording.spelling(families.REQUESTS, "_bucket") is None or self._answered() >= FEWEST
 
     def _answered(self) -> float:
         return sum(_whole(counts) for counts in self._by_route().values())
@@ -68,7 +69,7 @@ class Observed:
         if self.service == "kea-sync":
             return
         name = "server_request_rate"
-        spelling = self._spelling(families.REQUESTS, "_bucket")
+        spelling = self.recording.spelling(families.REQUESTS, "_bucket")
         if spelling is None:
             yield self._missing(name, "/s", families.REQUESTS, direction=Direction.HIGHER)
         else:
@@ -77,7 +78,7 @@ class Observed:
         yield self._peak("active_requests", "requests", families.ACTIVE)
 
     def _routes(self) -> Iterator[ServerMetric]:
-        spelling = self._spelling(families.REQUESTS, "_bucket")
+        spelling = self.recording.spelling(families.REQUESTS, "_bucket")
         if spelling is None:
             return
         routes = self._by_route()
@@ -97,7 +98,7 @@ class Observed:
     def _database(self) -> Iterator[ServerMetric]:
         if self.service in WITHOUT_DATABASE:
             return
-        spelling = self._spelling(families.QUERIES, "_bucket")
+        spelling = self.recording.spelling(families.QUERIES, "_bucket")
         if spelling is None:
             yield self._missing("db_query_p99", "ms", families.QUERIES)
         else:
@@ -112,19 +113,19 @@ class Observed:
                 per_request = spelling.factor * spent / answered
                 yield self._figure("db_time_per_request", "ms", per_request, f"{spelling.name}_sum")
         yield self._utilisation()
-        waiting = self._spelling(families.POOL_WAIT, "_bucket")
+        waiting = self.recording.spelling(families.POOL_WAIT, "_bucket")
         if waiting is not None:
             counts = self._cumulative(f"{waiting.name}_bucket")
             if _whole(counts) > 0:
                 yield self._quantile("pool_wait_p99", waiting, counts, _P99)
-        if self._spelling(families.POOL_WAITING) is not None:
+        if self.recording.spelling(families.POOL_WAITING) is not None:
             yield self._peak("pool_waiting", "requests", families.POOL_WAITING)
 
     def _utilisation(self) -> ServerMetric:
         name = "pool_utilisation"
-        active = self._spelling(families.POOL_ACTIVE)
-        size = self._spelling(families.POOL_MAX)
-        idle = self._spelling(families.POOL_IDLE)
+        active = self.recording.spelling(families.POOL_ACTIVE)
+        size = self.recording.spelling(families.POOL_MAX)
+        idle = self.recording.spelling(families.POOL_IDLE)
         if active is None or (size is None and idle is None):
             return self._missing(name, "share", families.POOL_ACTIVE, families.POOL_MAX, families.POOL_IDLE)
         in_use = self.recording.totals(active.name)
@@ -141,13 +142,13 @@ class Observed:
     def _sync(self) -> Iterator[ServerMetric]:
         if self.service not in SYNCING:
             return
-        spelling = self._spelling(families.SYNC_SUCCESS)
+        spelling = self.recording.spelling(families.SYNC_SUCCESS)
         if spelling is None:
             yield self._missing("sync_lag", "s", families.SYNC_SUCCESS)
         else:
             yield self._lag(spelling)
         if self.service == "kea-sync":
-            pushed = self._spelling(families.KEA_PUSHED)
+            pushed = self.recording.spelling(families.KEA_PUSHED)
             if pushed is None:
                 yield self._missing("kea_push_rate", "/s", families.KEA_PUSHED, direction=Direction.HIGHER)
             else:
@@ -172,7 +173,7 @@ class Observed:
         return self._figure("sync_lag", "s", max(0.0, *lags), spelling.name)
 
     def _processor(self) -> Iterator[ServerMetric]:
-        spelling = self._spelling(families.CPU)
+        spelling = self.recording.spelling(families.CPU)
         if spelling is None:
             yield self._missing("cpu", "cores", families.CPU)
         else:
@@ -182,20 +183,15 @@ class Observed:
 
     # How figures are made
 
-    def _spelling(self, quantity: Quantity, ending: str = "") -> Spelling | None:
-        """The first name under which the service states it."""
-        tracks = self.recording.tracks
-        return next((each for each in quantity.spellings if f"{each.name}{ending}" in tracks), None)
-
     def _peak(self, name: str, unit: str, quantity: Quantity) -> ServerMetric:
-        spelling = self._spelling(quantity)
+        spelling = self.recording.spelling(quantity)
         if spelling is None:
             return self._missing(name, unit, quantity)
         return self._figure(name, unit, spelling.factor * max(self.recording.totals(spelling.name)), spelling.name)
 
     def _by_route(self) -> dict[tuple[str, str], dict[float, float]]:
         """Cumulative counts of requests by method and route, those of probes left out."""
-        spelling = self._spelling(families.REQUESTS, "_bucket")
+        spelling = self.recording.spelling(families.REQUESTS, "_bucket")
         found: dict[tuple[str, str], dict[float, float]] = {}
         if spelling is None:
             return found

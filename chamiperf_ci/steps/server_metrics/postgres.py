@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from typing import Final, Protocol
@@ -26,6 +26,7 @@ from chamiperf_ci.adapters.postgres import (
 from chamiperf_ci.errors import ToolkitError
 from chamiperf_ci.models.run import ServerMetric, Statement, StatementPoint
 from chamiperf_ci.models.vocabulary import Direction
+from chamiperf_ci.steps.server_metrics.tracks import Looker, distance
 
 SERVICE: Final = "postgres"
 MOST_STATEMENTS: Final = 20
@@ -69,17 +70,8 @@ class DatabaseFigures:
     statements: tuple[Statement, ...] = ()
 
 
-@dataclass(slots=True)
-class _Watch:
-    """One load's looks, each with its moment."""
-
-    over: threading.Event = field(default_factory=threading.Event)
-    looks: list[tuple[float, Look]] = field(default_factory=list)
-    problem: str = ""
-
-
 class PostgresWatch:
-    """Looks at a server again and again, from a thread of its own.
+    """Looks at a server again and again.
 
     Args:
         source: Of the looks.
@@ -87,44 +79,44 @@ class PostgresWatch:
         distance: Seconds until the next look, by the seconds since the first.
     """
 
-    def __init__(self, source: LookSource, pools: Mapping[str, int], distance: Callable[[float], float]) -> None:
+    def __init__(
+        self, source: LookSource, pools: Mapping[str, int], distance: Callable[[float], float] = distance
+    ) -> None:
         self._source = source
         self._pools = pools
-        self._distance = distance
         self._lock = threading.Lock()
-        self._watch = _Watch()
+        self._looks: list[tuple[float, Look]] = []
+        self._problem = ""
+        self._looker = Looker("postgres", self._look, distance)
 
     def start(self) -> None:
         """Begin to look, and forget the load before."""
-        self._watch.over.set()
-        self._watch = _Watch()
-        threading.Thread(target=self._follow, args=(self._watch,), name="postgres", daemon=True).start()
+        self._looker.stop()
+        self._looks, self._problem = [], ""
+        self._looker.start()
 
     def stop(self, started_at: float, ended_at: float) -> DatabaseFigures:
         """End looking, and say what was seen between two moments (Unix seconds); never raises for the server."""
-        watch = self._watch
-        watch.over.set()
-        looks = [(at, look) for at, look in watch.looks if started_at <= at <= ended_at]
+        self._looker.stop()
+        looks = [(at, look) for at, look in self._looks if started_at <= at <= ended_at]
         if not self._lock.acquire(timeout=_WAIT_FOR_SESSION_S):
             return DatabaseFigures(unread("the server does not answer"))
         try:
-            return database_metrics(looks, self._source, self._pools, started_at, problem=watch.problem)
+            return database_metrics(looks, self._source, self._pools, started_at, problem=self._problem)
         finally:
             self._lock.release()
 
-    def _follow(self, watch: _Watch) -> None:
-        began = time.monotonic()
-        while not watch.over.is_set():
-            asked = time.monotonic()
-            with self._lock:
-                try:
-                    before = time.time()
-                    look = self._source.look()
-                    watch.looks.append(((before + time.time()) / 2, look))
-                    watch.problem = self._source.statements_problem
-                except ToolkitError as error:
-                    watch.problem = error.wrong
-            watch.over.wait(max(0.05, self._distance(asked - began) - (time.monotonic() - asked)))
+    def _look(self, over: threading.Event) -> None:
+        with self._lock:
+            try:
+                before = time.time()
+                look = self._source.look()
+                found, problem = [((before + time.time()) / 2, look)], self._source.statements_problem
+            except ToolkitError as error:
+                found, problem = [], error.wrong
+            if over is self._looker.over:  # else this is a look of the load before, whose answer came late
+                self._looks += found
+                self._problem = problem
 
 
 def database_metrics(

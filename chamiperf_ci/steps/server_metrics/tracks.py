@@ -1,11 +1,15 @@
 """Series of a service's metrics, and the families that they are read from."""
 
 import math
+import threading
+import time
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
+
+from chamiperf_ci.adapters.prometheus import Labels, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,50 +142,8 @@ LASTING: Final = frozenset(series_names((MEMORY, UPTIME, CPU), ()))
 """What is judged over a whole night."""
 
 
-Labels = tuple[tuple[str, str], ...]
-"""Label names with their values, sorted by name."""
-
 _GAP = 3.0
 """So many times the usual distance between two looks is a gap."""
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """One series: its samples by ascending time."""
-
-    name: str
-    labels: Labels
-    times: Sequence[float]
-    """Unix seconds."""
-    values: Sequence[float]
-
-    def label(self, candidates: Iterable[str]) -> str | None:
-        """The value of the first of these labels that the series has."""
-        mine = dict(self.labels)
-        return next((mine[name] for name in candidates if name in mine), None)
-
-    def between(self, start: float, end: float) -> "Track":
-        """The samples from start to end, both included."""
-        first, last = bisect_left(self.times, start), bisect_right(self.times, end)
-        return Track(self.name, self.labels, self.times[first:last], self.values[first:last])
-
-    def increase(self, first_look: float) -> float:
-        """What a counter rose by; 0 without samples.
-
-        After a restart it counts from 0 again, so a fall means that all of the new value was added. A series that is
-        not there at `first_look` and appears later was 0 until then.
-        """
-        if not self.times:
-            return 0.0
-        total = self.values[0] if self.times[0] > first_look else 0.0
-        for before, after in zip(self.values, self.values[1:], strict=False):
-            total += after if after < before else after - before
-        return total
-
-    def restarts(self) -> tuple[float, ...]:
-        """The times of the first samples after a fall."""
-        steps = zip(self.values, self.values[1:], self.times[1:], strict=False)
-        return tuple(time for before, after, time in steps if after < before)
 
 
 @dataclass(slots=True)
@@ -197,12 +159,12 @@ class Recorder:
         self._looks = array("d")
         self._series: dict[tuple[str, Labels], _Growing] = {}
 
-    def add(self, time: float, samples: Iterable[tuple[str, Labels, float]]) -> None:
+    def add(self, at: float, samples: Iterable[tuple[str, Labels, float]]) -> None:
         """Take one look in; looks come in order."""
-        self._looks.append(time)
+        self._looks.append(at)
         for name, labels, value in samples:
             growing = self._series.setdefault((name, labels), _Growing())
-            growing.times.append(time)
+            growing.times.append(at)
             growing.values.append(value)
 
     def keep_only(self, names: frozenset[str]) -> None:
@@ -255,6 +217,10 @@ class Recording:
         """The series of that name."""
         return self.tracks.get(name, ())
 
+    def spelling(self, quantity: Quantity, ending: str = "") -> Spelling | None:
+        """The first name under which a quantity is stated."""
+        return next((each for each in quantity.spellings if f"{each.name}{ending}" in self.tracks), None)
+
     def increases(self, name: str) -> Iterator[tuple[Track, float]]:
         """Each series of that name with what it rose by."""
         for track in self.named(name):
@@ -282,3 +248,50 @@ class Recording:
         """A distance that is far longer than the usual one between two looks."""
         steps = sorted(self._steps())
         return _GAP * steps[len(steps) // 2] if steps else 0.0
+
+
+_EVERY_S: Final = ((60.0, 1.0), (600.0, 5.0))
+"""Until so many seconds after the start, look so often: a short load needs close looks, a long one few."""
+_LATER_S: Final = 15.0
+_LEAST_S: Final = 0.01
+
+
+def distance(elapsed_s: float) -> float:
+    """Seconds until the next look, so many after the first."""
+    return next((every for until, every in _EVERY_S if elapsed_s < until), _LATER_S)
+
+
+class Looker:
+    """Looks at something again and again, from a thread of its own.
+
+    Args:
+        name: Names the thread.
+        look: Looks once; given the event that says that what it sees is no longer wanted.
+        distance: Seconds until the next look, by the seconds since the first.
+    """
+
+    def __init__(
+        self, name: str, look: Callable[[threading.Event], None], distance: Callable[[float], float] = distance
+    ) -> None:
+        self._name = name
+        self._look = look
+        self._distance = distance
+        self.over = threading.Event()
+        """That of the looks that are under way, or were the last."""
+
+    def start(self) -> None:
+        """Begin, and end what began before: a load that left no summary is asked for nothing, so nobody stopped it."""
+        self.stop()
+        self.over = threading.Event()
+        threading.Thread(target=self._follow, args=(self.over,), name=self._name, daemon=True).start()
+
+    def stop(self) -> None:
+        """End; the thread is not joined, since a service that hangs must not hold up the run's end."""
+        self.over.set()
+
+    def _follow(self, over: threading.Event) -> None:
+        began = time.monotonic()
+        while not over.is_set():
+            asked = time.monotonic()
+            self._look(over)
+            over.wait(max(_LEAST_S, self._distance(asked - began) - (time.monotonic() - asked)))

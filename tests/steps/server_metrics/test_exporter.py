@@ -2,7 +2,7 @@
 
 import pytest
 
-from chamiperf_ci.adapters.prometheus import RawSeries
+from chamiperf_ci.adapters.prometheus import Track
 from chamiperf_ci.errors import OutsideServiceError
 from chamiperf_ci.steps.server_metrics.collect import StoredDatabase
 from chamiperf_ci.steps.server_metrics.exporter import NAMES, exported
@@ -15,7 +15,7 @@ LOOKUP = "SELECT * FROM nodes WHERE boot_mac = $1"
 def series(name, *values, **labels):
     """One series with a sample a scrape."""
     labels = {"instance": "db:9187", "job": "postgres", **labels}
-    return RawSeries(name, tuple(sorted(labels.items())), TIMES[: len(values)], tuple(map(float, values)))
+    return Track(name, tuple(sorted(labels.items())), TIMES[: len(values)], tuple(map(float, values)))
 
 
 OLD = [
@@ -122,7 +122,7 @@ def test_of_several_servers_one_is_named():
 
 @pytest.mark.parametrize(("samples", "said"), [(1, "read 1 times"), (0, "read 0 times")])
 def test_one_scrape_in_the_phase_is_no_difference(samples, said):
-    few = [RawSeries(each.name, each.labels, each.times[:samples], each.values[:samples]) for each in OLD]
+    few = [Track(each.name, each.labels, each.times[:samples], each.values[:samples]) for each in OLD]
     assert said in figures(exported(few, {}, BEGAN), "statements")[""][1]
 
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chamiperf_ci.adapters.prometheus import RawSeries
+from chamiperf_ci.adapters.prometheus import Track
 from chamiperf_ci.errors import OutsideServiceError
 from chamiperf_ci.steps.load.scenario import Span
 from chamiperf_ci.steps.server_metrics.collect import StoredCollector
@@ -15,7 +15,7 @@ PHASE = Span("sustained", datetime.fromtimestamp(1000, UTC), datetime.fromtimest
 def series(name=BUCKET, values=None, times=TIMES, **labels):
     labels = {"job": "bss", "le": "+Inf", "method": "GET", "route": "/x", **labels}
     counted = tuple(float(100 * number) for number in range(len(times)))
-    return RawSeries(name, tuple(sorted(labels.items())), times, counted if values is None else values)
+    return Track(name, tuple(sorted(labels.items())), times, counted if values is None else values)
 
 
 class Store:
