@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from chamiperf_ci.models.verdict import Fact, Row, ScenarioOutcome, TargetResult, Verdict
 from chamiperf_ci.render.facts import fact_sentence
-from chamiperf_ci.render.headline import blind_spots, night_sentence
+from chamiperf_ci.render.headline import night_sentence
+from chamiperf_ci.render.night import blind_spots
 from chamiperf_ci.render.sentences import row_sentence, target_sentence
 from chamiperf_ci.render.text import sentence_in_plain_text
 

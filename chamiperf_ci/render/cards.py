@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from chamiperf_ci.models.verdict import Verdict
+from chamiperf_ci.models.vocabulary import RowReason, RowVerdict, TargetVerdict
 from chamiperf_ci.render.numbers import FALSE_NIGHTS_OF_THE_ADR
-from chamiperf_ci.render.sentences import ADD, APPLY, BEGIN, BESIDE, REPLACE, WHAT_CHANGED
+from chamiperf_ci.render.sentences import ADD, APPLY, BEGIN, BESIDE, REPLACE, WHAT_CHANGED, filled_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,3 +359,25 @@ def _lines() -> Iterator[str]:
         for word, card in group.items():
             yield from ("", f"### {word}", "", card.meaning, "", card.remedy)
     yield from ("", "You now know what to do first; [on call](on-call.md) has the rest of a bad night.")
+
+
+def words(verdict: Verdict) -> list[tuple[str, str]]:
+    """Return the words that a reader may ask about, each with what its card says, for places far from the page."""
+    used = dict.fromkeys(
+        word
+        for word in (
+            verdict.outcome.word,
+            *(reason for scenario in verdict.scenarios for reason in scenario.reasons),
+            *(word for row in verdict.rows if row.verdict is not RowVerdict.PASS for word in (row.verdict, row.reason)),
+            *(row.target.verdict for row in verdict.rows),
+        )
+        if word in CARDS and word not in (RowVerdict.PASS, TargetVerdict.MET, RowReason.NOT_COMPARED)
+    )
+    cards = ((str(word), CARDS[word]) for word in used)
+    return [(word, plain_text(_named(f"{card.meaning} {card.remedy}", verdict, word))) for word, card in cards]
+
+
+def _named(text: str, verdict: Verdict, word: str) -> str:
+    """A card's text with this night's names in its commands: the scenario is the first that the word is said of."""
+    said_of = (row.key.scenario for row in verdict.rows if word in (row.verdict, row.reason))
+    return filled_in(text, environment=verdict.environment, scenario=next(said_of, ""))

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from chamiperf_ci.models.verdict import Change, Row, RowKey, ScenarioOutcome, Verdict
+from chamiperf_ci.models.verdict import Row, ScenarioOutcome, Verdict
 from chamiperf_ci.models.vocabulary import (
-    DRIFT_NIGHTS,
     LEARNING_NIGHTS,
     RUNS_WANTED,
     FactWord,
@@ -18,6 +17,7 @@ from chamiperf_ci.models.vocabulary import (
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.cards import CARDS, plain_text
 from chamiperf_ci.render.facts import fact_sentence, reason_words, why_invalid
+from chamiperf_ci.render.numbers import signed, signed_interval
 from chamiperf_ci.render.sentences import accept_command, amounts, possible, row_sentence, target_sentence, there_since
 from chamiperf_ci.render.text import data
 
@@ -177,63 +177,6 @@ def _targets_only(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> 
     )
 
 
-def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tuple[str, ...]:
-    """Return what this run could not have seen, with numbers."""
-    return (
-        *(_runner(found) for found in [_of_p99(rows)] if found),
-        *_undetectable([row for row in rows if not row.by_pairs and not is_drifting(row)], "three runs"),
-        *_undetectable([row for row in rows if row.by_pairs], "these pairs"),
-        *(
-            ["A slow-down in fewer than a quarter of a run's windows shows only where the p99 of two or more doubles."]
-            if any(row.change and row.statistic is Statistic.SLOW_QUARTER for row in rows)
-            else []
-        ),
-        *(thin for scenario in scenarios if (thin := _thin(scenario, rows))),
-        *(
-            f"A slow drift of {data(scenario.scenario)} shows in {DRIFT_NIGHTS} nights; "
-            f"{scenario.drift_nights} of them {'is' if scenario.drift_nights == 1 else 'are'} known."
-            for scenario in scenarios
-            if scenario.drift_nights is not None and scenario.drift_nights < DRIFT_NIGHTS
-        ),
-        *(
-            f"{data(scenario.scenario)}: both sides are the same build (A/A), so a difference is noise."
-            for scenario in scenarios
-            if scenario.same_build and not _is_doubtful(scenario, rows)
-        ),
-    )
-
-
-_SAYS_NO_CHANGE = frozenset({RowReason.WITHIN_TOLERANCE, RowReason.NOISY, RowReason.THIN_BASELINE})
-
-
-def _is_doubtful(scenario: ScenarioOutcome, rows: Sequence[Row]) -> bool:
-    """Whether a row of the scenario says that something changed, or may have: the build is not all that can."""
-    mine = [row for row in rows if row.key.scenario == scenario.scenario]
-    judged = [row for row in mine if row.compared and row.verdict is not RowVerdict.UNAVAILABLE]
-    return any(
-        row.suspect or row.above_tolerance_unconfirmed or row.reason not in _SAYS_NO_CHANGE for row in judged
-    ) or any(is_drifting(row) or row.target.verdict is TargetVerdict.MISSED for row in mine)
-
-
-def signed(row: Row, change: Change) -> str:
-    """Return the change with its sign, such as `+66 %`; `±0 %` where it rounds to nothing."""
-    size = numbers.percent(change.ratio, compared_to=row.tolerance)
-    if float(size.replace(",", "")) == 0:
-        return "±0 %"
-    return f"{'+' if change.ratio > 0 else MINUS}{size} %"
-
-
-def signed_interval(row: Row, change: Change, *, to: str = " to ") -> str:
-    """Return the 95 % interval, the lower end first: `57 to 76 %`, both with a sign where it holds no change."""
-    sizes = [numbers.percent(end, compared_to=row.tolerance) for end in (change.low, change.high)]
-    if change.low > 0 or (change.high < 0 and change.ratio < 0):
-        ordered = sizes if change.low > 0 else sizes[::-1]
-        return f"{ordered[0]}{to}{ordered[1]} %"
-    signs = [MINUS if end < 0 else "+" for end in (change.low, change.high)]
-    signs = ["" if size == "0" else sign for sign, size in zip(signs, sizes, strict=True)]
-    return f"{signs[0]}{sizes[0]}{to}{signs[1]}{sizes[1]} %"
-
-
 def _name(row: Row, several: bool) -> str:
     return numbers.title(row.key, with_scenario=several)
 
@@ -326,7 +269,6 @@ def builds(scenario: ScenarioOutcome) -> str:
 
 
 _MOST_BUILDS = 3
-MINUS = "\N{MINUS SIGN}"
 
 
 def _seen(row: Row) -> str:
@@ -560,7 +502,7 @@ def _nothing(rows: Sequence[Row]) -> Headline:
 
 def _found_with(compared: Sequence[Row]) -> str:
     """What a slow-down of 20 % in the p99 would have had as a chance to be found."""
-    sigmas = _of_p99(compared)
+    sigmas = spreads_of_p99(compared)
     power = next((one for one in numbers.POWER if sigmas and sigmas[len(sigmas) // 2] <= one.spread), None)
     if power is None:
         return ""
@@ -590,55 +532,8 @@ def _more_rows(count: int) -> str:
     return f" {count} more {'row' if count == 1 else 'rows'} like it." if count else ""
 
 
-def _of_p99(rows: Sequence[Row]) -> list[float]:
+def spreads_of_p99(rows: Sequence[Row]) -> list[float]:
+    """How much runs of the same build differ in each p99 that repeats judge, on the log scale, ascending."""
     return sorted(
         row.change.sigma for row in rows if row.change is not None and row.key.metric == "p99" and not row.by_pairs
     )
-
-
-def _runner(sigmas: Sequence[float]) -> str:
-    sigma = sigmas[len(sigmas) // 2]
-    found = next((power for power in numbers.POWER if sigma <= power.spread), None)
-    often = (
-        f"about {found.by_repeats} % of cases by repeats, {found.by_pairs} % by pairs"
-        if found
-        else f"under {numbers.POWER[-1].by_repeats} % of cases by repeats; pairs find more"
-    )
-    return (
-        f"Runs of the same build differ by about {numbers.percent(sigma, tenths=True)} % in p99 (sigma): a slow-down "
-        f"of 20 % is found in {often} ({numbers.SOURCE})."
-    )
-
-
-def _thin(scenario: ScenarioOutcome, rows: Sequence[Row]) -> str:
-    """Too few runs on the other side; of pairs that stand alone that side was never accepted."""
-    runs = scenario.baseline_runs
-    compared = [row for row in rows if row.compared and row.key.scenario == scenario.scenario]
-    if compared and all(row.by_pairs for row in compared):
-        few = 0 < runs < 5  # noqa: PLR2004 - the pairs that decide, by verdict.md
-        return (
-            f"{data(scenario.scenario)} was measured by {numbers.counted(runs, 'pair')}; five are needed to decide."
-            if few
-            else ""
-        )
-    if not 0 < runs < 3:  # noqa: PLR2004 - what verdict.md calls a thin baseline
-        return ""
-    return (
-        f"{data(scenario.scenario)} is compared with {numbers.counted(runs, 'accepted run')}; "
-        f"{RUNS_WANTED} from {RUNS_WANTED} nights would narrow every interval."
-    )
-
-
-def _undetectable(rows: Sequence[Row], judges: str) -> list[str]:
-    found = [(row.change.detectable, row.key) for row in rows if row.change is not None]
-    if not found:
-        return []
-    least, most = min(found, key=_size), max(found, key=_size)
-    ends = (f"{numbers.percent(size, tenths=True)} % ({numbers.title(key)})" for size, key in (least, most))
-    place = f"is {next(ends)}" if least == most else f"lies between {' and '.join(ends)}"
-    alone = "" if len(found) == 1 else ", each row by itself; of few slow rows among many, fewer are found"
-    return [f"The smallest slow-down that {judges} find in 80 % of cases {place}{alone}."]
-
-
-def _size(found: tuple[float, RowKey]) -> tuple[float, str]:
-    return found[0], found[1].text

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Row, Verdict
-from chamiperf_ci.render import charts, headline, night, numbers, tables
+from chamiperf_ci.render import cards, charts, headline, night, numbers, tables
 from chamiperf_ci.render.numbers import Context
 from chamiperf_ci.render.sentences import row_sentence
 from chamiperf_ci.render.tables import TimeSplit
@@ -173,7 +173,7 @@ def _page(verdict: Verdict, sides: Sides, context: Context, room: _Room) -> str:
         split_explained=tables.EXPLAINED,
         sure=night.sure(verdict),
         circumstances=night.circumstances(verdict),
-        words=[(Link(word, context.card_url(word)), meaning) for word, meaning in night.words(verdict)],
+        words=[(Link(word, context.card_url(word)), meaning) for word, meaning in cards.words(verdict)],
         headers=_HEADERS,
         rows=[_row(number, row, context, several=len(verdict.scenarios) > 1) for number, row in shown],
         rows_left=len(numbered) - len(shown),

@@ -1,18 +1,26 @@
 """What every place shows of a night: rows in order, each in words; and the markdown of comment and job summary."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from chamiperf_ci.models.verdict import Acknowledgement, Row, ScenarioOutcome, Verdict
-from chamiperf_ci.models.vocabulary import Direction, FactWord, RowReason, RowVerdict, TargetVerdict
+from chamiperf_ci.models.verdict import Acknowledgement, Row, RowKey, ScenarioOutcome, Verdict
+from chamiperf_ci.models.vocabulary import (
+    DRIFT_NIGHTS,
+    RUNS_WANTED,
+    Direction,
+    FactWord,
+    RowReason,
+    RowVerdict,
+    Statistic,
+    TargetVerdict,
+)
 from chamiperf_ci.render import headline, numbers
-from chamiperf_ci.render.cards import CARDS, plain_text
 from chamiperf_ci.render.facts import details_of, fact_sentence, sensitivity_sentence
 from chamiperf_ci.render.numbers import Context
-from chamiperf_ci.render.sentences import amount, amounts, filled_in, row_sentence, statement_sentence, target_sentence
+from chamiperf_ci.render.sentences import amount, amounts, row_sentence, statement_sentence, target_sentence
 from chamiperf_ci.render.text import NO_BREAK, Escaped, Link, data, link, markdown_templates, prose
 
 _NOTHING = Escaped("")
@@ -111,7 +119,6 @@ def fit(
     limit: int,
     *,
     size: Callable[[str], int] = len,
-    levels: Iterable[Detail] = tuple(Detail),
 ) -> str:
     """Return the most detailed text whose size is at most `limit`.
 
@@ -121,10 +128,9 @@ def fit(
         write: Writes the text at a level of detail.
         limit: Largest size, at least 1.
         size: Measures a text: `len` for characters, another for bytes.
-        levels: Levels to try, the most detailed first.
     """
     text = ""
-    for level in levels:
+    for level in Detail:
         text = write(level)
         if size(text) <= limit:
             return text
@@ -242,7 +248,7 @@ def figures(row: Row) -> tuple[str, str, str]:
         now = f"{now} of {amount(row.offered, row.unit)}"
     change = ""
     if row.change is not None:
-        change = f"{headline.signed(row, row.change)} ({headline.signed_interval(row, row.change, to=' … ')})"
+        change = f"{numbers.signed(row, row.change)} ({numbers.signed_interval(row, row.change, to=' … ')})"
     return baseline, now, change
 
 
@@ -303,7 +309,7 @@ def others(ordered: Sequence[Row], shown: Sequence[Row], found: headline.Headlin
 def sure(verdict: Verdict) -> list[str]:
     """How far the finding can be trusted: what was shown of the gate, what could not be seen, and all warnings."""
     lines = [sensitivity_sentence(found) for found in verdict.sensitivity]
-    lines += headline.blind_spots(verdict.rows, verdict.scenarios)
+    lines += blind_spots(verdict.rows, verdict.scenarios)
     for scenario in verdict.scenarios:
         name = data(scenario.scenario)
         where = f"{scenario.started_at:%Y-%m-%d %H:%M} UTC on {data(scenario.fingerprint.machine_class)}"
@@ -325,6 +331,92 @@ def sure(verdict: Verdict) -> list[str]:
         if known is not None
     ]
     return [*lines, *map(fact_sentence, verdict.warnings)]
+
+
+def blind_spots(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> tuple[str, ...]:
+    """Return what this run could not have seen, with numbers."""
+    return (
+        *(_runner(found) for found in [headline.spreads_of_p99(rows)] if found),
+        *_undetectable([row for row in rows if not row.by_pairs and not headline.is_drifting(row)], "three runs"),
+        *_undetectable([row for row in rows if row.by_pairs], "these pairs"),
+        *(
+            ["A slow-down in fewer than a quarter of a run's windows shows only where the p99 of two or more doubles."]
+            if any(row.change and row.statistic is Statistic.SLOW_QUARTER for row in rows)
+            else []
+        ),
+        *(thin for scenario in scenarios if (thin := _thin(scenario, rows))),
+        *(
+            f"A slow drift of {data(scenario.scenario)} shows in {DRIFT_NIGHTS} nights; "
+            f"{scenario.drift_nights} of them {'is' if scenario.drift_nights == 1 else 'are'} known."
+            for scenario in scenarios
+            if scenario.drift_nights is not None and scenario.drift_nights < DRIFT_NIGHTS
+        ),
+        *(
+            f"{data(scenario.scenario)}: both sides are the same build (A/A), so a difference is noise."
+            for scenario in scenarios
+            if scenario.same_build and not _is_doubtful(scenario, rows)
+        ),
+    )
+
+
+_SAYS_NO_CHANGE = frozenset({RowReason.WITHIN_TOLERANCE, RowReason.NOISY, RowReason.THIN_BASELINE})
+
+
+def _is_doubtful(scenario: ScenarioOutcome, rows: Sequence[Row]) -> bool:
+    """Whether a row of the scenario says that something changed, or may have: the build is not all that can."""
+    mine = [row for row in rows if row.key.scenario == scenario.scenario]
+    judged = [row for row in mine if row.compared and row.verdict is not RowVerdict.UNAVAILABLE]
+    return any(
+        row.suspect or row.above_tolerance_unconfirmed or row.reason not in _SAYS_NO_CHANGE for row in judged
+    ) or any(headline.is_drifting(row) or row.target.verdict is TargetVerdict.MISSED for row in mine)
+
+
+def _runner(sigmas: Sequence[float]) -> str:
+    sigma = sigmas[len(sigmas) // 2]
+    found = next((power for power in numbers.POWER if sigma <= power.spread), None)
+    often = (
+        f"about {found.by_repeats} % of cases by repeats, {found.by_pairs} % by pairs"
+        if found
+        else f"under {numbers.POWER[-1].by_repeats} % of cases by repeats; pairs find more"
+    )
+    return (
+        f"Runs of the same build differ by about {numbers.percent(sigma, tenths=True)} % in p99 (sigma): a slow-down "
+        f"of 20 % is found in {often} ({numbers.SOURCE})."
+    )
+
+
+def _thin(scenario: ScenarioOutcome, rows: Sequence[Row]) -> str:
+    """Too few runs on the other side; of pairs that stand alone that side was never accepted."""
+    runs = scenario.baseline_runs
+    compared = [row for row in rows if row.compared and row.key.scenario == scenario.scenario]
+    if compared and all(row.by_pairs for row in compared):
+        few = 0 < runs < 5  # noqa: PLR2004 - the pairs that decide, by verdict.md
+        return (
+            f"{data(scenario.scenario)} was measured by {numbers.counted(runs, 'pair')}; five are needed to decide."
+            if few
+            else ""
+        )
+    if not 0 < runs < 3:  # noqa: PLR2004 - what verdict.md calls a thin baseline
+        return ""
+    return (
+        f"{data(scenario.scenario)} is compared with {numbers.counted(runs, 'accepted run')}; "
+        f"{RUNS_WANTED} from {RUNS_WANTED} nights would narrow every interval."
+    )
+
+
+def _undetectable(rows: Sequence[Row], judges: str) -> list[str]:
+    found = [(row.change.detectable, row.key) for row in rows if row.change is not None]
+    if not found:
+        return []
+    least, most = min(found, key=_size), max(found, key=_size)
+    ends = (f"{numbers.percent(size, tenths=True)} % ({numbers.title(key)})" for size, key in (least, most))
+    place = f"is {next(ends)}" if least == most else f"lies between {' and '.join(ends)}"
+    alone = "" if len(found) == 1 else ", each row by itself; of few slow rows among many, fewer are found"
+    return [f"The smallest slow-down that {judges} find in 80 % of cases {place}{alone}."]
+
+
+def _size(found: tuple[float, RowKey]) -> tuple[float, str]:
+    return found[0], found[1].text
 
 
 def _chart(verdict: Verdict) -> _Chart | None:
@@ -417,25 +509,3 @@ def _fingerprint(scenario: ScenarioOutcome) -> str:
         if shown:
             found.append(f"{field} {data(shown, longest=400)}")
     return "; ".join(found)
-
-
-def words(verdict: Verdict) -> list[tuple[str, str]]:
-    """Return the words that a reader may ask about, each with what its card says, for places far from the page."""
-    used = dict.fromkeys(
-        word
-        for word in (
-            verdict.outcome.word,
-            *(reason for scenario in verdict.scenarios for reason in scenario.reasons),
-            *(word for row in verdict.rows if row.verdict is not RowVerdict.PASS for word in (row.verdict, row.reason)),
-            *(row.target.verdict for row in verdict.rows),
-        )
-        if word in CARDS and word not in (RowVerdict.PASS, TargetVerdict.MET, RowReason.NOT_COMPARED)
-    )
-    cards = ((str(word), CARDS[word]) for word in used)
-    return [(word, plain_text(_named(f"{card.meaning} {card.remedy}", verdict, word))) for word, card in cards]
-
-
-def _named(text: str, verdict: Verdict, word: str) -> str:
-    """A card's text with this night's names in its commands: the scenario is the first that the word is said of."""
-    said_of = (row.key.scenario for row in verdict.rows if word in (row.verdict, row.reason))
-    return filled_in(text, environment=verdict.environment, scenario=next(said_of, ""))

@@ -244,3 +244,25 @@ def tolerance(row: Row) -> str:
 def _way(row: Row, ratio: float) -> str:
     words = words_for(row.unit, row.direction)
     return words.worse if is_worse(ratio, row.direction) else words.better
+
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def signed(row: Row, change: Change) -> str:
+    """Return the change with its sign, such as `+66 %`; `±0 %` where it rounds to nothing."""
+    size = percent(change.ratio, compared_to=row.tolerance)
+    if float(size.replace(",", "")) == 0:
+        return "±0 %"
+    return f"{'+' if change.ratio > 0 else MINUS}{size} %"
+
+
+def signed_interval(row: Row, change: Change, *, to: str = " to ") -> str:
+    """Return the 95 % interval, the lower end first: `57 to 76 %`, both with a sign where it holds no change."""
+    sizes = [percent(end, compared_to=row.tolerance) for end in (change.low, change.high)]
+    if change.low > 0 or (change.high < 0 and change.ratio < 0):
+        ordered = sizes if change.low > 0 else sizes[::-1]
+        return f"{ordered[0]}{to}{ordered[1]} %"
+    signs = [MINUS if end < 0 else "+" for end in (change.low, change.high)]
+    signs = ["" if size == "0" else sign for sign, size in zip(signs, sizes, strict=True)]
+    return f"{signs[0]}{sizes[0]}{to}{signs[1]}{sizes[1]} %"

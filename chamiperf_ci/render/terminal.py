@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from chamiperf_ci.models.verdict import Row, Verdict
-from chamiperf_ci.render import headline, night
+from chamiperf_ci.render import cards, headline, night
 from chamiperf_ci.render.facts import fact_sentence
 from chamiperf_ci.render.numbers import Context
 from chamiperf_ci.render.text import (
@@ -137,7 +137,7 @@ def _everything(verdict: Verdict, console: "Console", *, verbose: bool) -> "Iter
         *(
             (
                 ("Under which circumstances", night.circumstances(verdict)),
-                ("What the words mean", [f"{word}: {meaning}" for word, meaning in night.words(verdict)]),
+                ("What the words mean", [f"{word}: {meaning}" for word, meaning in cards.words(verdict)]),
             )
             if verbose
             else ()

@@ -6,8 +6,9 @@ from said import night_said, spots_said
 from chamiperf_ci.models.run import RunProblem
 from chamiperf_ci.models.vocabulary import LEARNING_NIGHTS, Direction, RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.render.facts import why_invalid
-from chamiperf_ci.render.headline import MINUS, Headline
+from chamiperf_ci.render.headline import Headline
 from chamiperf_ci.render.night import others
+from chamiperf_ci.render.numbers import MINUS
 from chamiperf_ci.verdict import row as outcome
 
 

@@ -45,7 +45,7 @@ from chamiperf_ci.steps.compare.outcome import (
     slower_statements,
     target_of,
 )
-from chamiperf_ci.steps.compare.rows import Pairing, change_of, pair_rows, row, unheeded
+from chamiperf_ci.steps.compare.rows import Pairing, change_of, pair_rows, row, row_key, unheeded
 from chamiperf_ci.steps.compare.scenarios import Past, PastNight, ScenarioRuns, runs_by_scenario
 from chamiperf_ci.verdict.drift import Drift, find_drift, locate
 from chamiperf_ci.verdict.night import Night, confirm_night, judge_night, night_outcome, stale_baseline
@@ -193,7 +193,7 @@ def conclude(
     counted = [decision for key, decision in decisions.items() if key not in forgiven]
     known = {row.key for row in rows if row.acknowledged is not None}
     ended = night_outcome(
-        [decision for decision in counted if _row_key(decision) not in known],
+        [decision for decision in counted if row_key(decision.key) not in known],
         targets=[row.target.verdict for row in rows if row.target.acknowledged is None],
         run_reasons=_run_reasons(scenarios),
         drifts=sum(row.reason is RowReason.DRIFT for row in rows),
@@ -208,11 +208,6 @@ def conclude(
         environment_nights=environment_nights,
     )
     return outcome, frozenset(unknown if ended.learning else forgiven)
-
-
-def _row_key(decision: RowDecision) -> RowKey:
-    key = decision.key
-    return RowKey(scenario=key.scenario, endpoint=key.endpoint, metric=key.metric, phase=key.phase)
 
 
 def _run_reasons(scenarios: Sequence[ScenarioOutcome]) -> list[RunReason]:

@@ -341,14 +341,14 @@ class _Pairer:
         A run whose phase claims the planned rate and whose windows hold fewer requests than those of every accepted
         run has achieved less.
         """
-        known = self._known(_model_key(row.key))
+        known = self._known(row_key(row.key))
         counts = {
             endpoint: [accepted.count for accepted in self._known(_p50_of(row.key.scenario, endpoint))]
             for endpoint in requests_of(self.scenario_runs.night)
         }
         shares = []
         for run in runs:
-            own = _by_key(run).get(_model_key(row.key))
+            own = _by_key(run).get(row_key(row.key))
             said = own.formed.value if own is not None and known else None
             asked = requests_of(run)
             fewer = min((fewer_requests(counts[one], asked.get(one, 0)) for one in counts), default=1.0)
@@ -439,7 +439,8 @@ def _kind(key: RowKey) -> RowKind:
     return kinds.get(key.metric, RowKind.CONNECTION if key.metric in CONNECTIONS else RowKind.QUANTITY)
 
 
-def _model_key(key: row_input.RowName) -> RowKey:
+def row_key(key: row_input.RowName) -> RowKey:
+    """A row's name as a verdict's file holds it."""
     return RowKey(scenario=key.scenario, endpoint=key.endpoint, metric=key.metric, phase=key.phase)
 
 

@@ -18,14 +18,14 @@ from chamiperf_ci.models.baselines import Baselines
 from chamiperf_ci.models.drill import Drill, DrillEffect, DrillRow, DrillRun, Method, Word
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.target import Target
-from chamiperf_ci.models.verdict import RowKey, Verdict
+from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.models.vocabulary import RowKind, RowVerdict
 from chamiperf_ci.render.tables import drill_sentence, drill_table
 from chamiperf_ci.render.text import as_markdown, as_text
 from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
 from chamiperf_ci.steps.baselines.propose import Intent, propose, sealed
 from chamiperf_ci.steps.compare.judge import NightInput, judge
-from chamiperf_ci.steps.compare.rows import pair_rows
+from chamiperf_ci.steps.compare.rows import pair_rows, row_key
 from chamiperf_ci.steps.compare.scenarios import Past, ScenarioRuns
 from chamiperf_ci.steps.drill import measure
 from chamiperf_ci.steps.drill.measure import CutOff, Drives, Injection, Measuring, Over
@@ -210,13 +210,12 @@ def _power(found: Found) -> GatePower | None:
 def _rows(power: GatePower) -> tuple[DrillRow, ...]:
     return tuple(
         DrillRow(
-            key=RowKey(scenario=key.scenario, endpoint=key.endpoint, metric=key.metric, phase=key.phase),
+            key=row_key(row.key),
             spread=row.spread,
             smallest_suspected=row.smallest_suspected,
             smallest_confirmed=row.smallest_confirmed,
         )
         for row in power.rows
-        for key in (row.key,)
     )
 
 
