@@ -1,190 +1,33 @@
-"""The trend over nights, as a table, as charts and as a page."""
+"""The trend over nights: as tables, as charts, as one page, and as a static site."""
 
+import hashlib
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import NamedTuple
 
 from markupsafe import Markup
 
+from chamiperf_ci.models.history import Marked, MetricTrend, Point, ScenarioTrend
 from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, Scale, drawing, sparkline
 from chamiperf_ci.render.charts import SVG_WIDTH as WIDTH
 from chamiperf_ci.render.html import Figure, html_page
 from chamiperf_ci.render.sentences import amount
-from chamiperf_ci.render.text import Block, Bullets, Heading, Link, Paragraph, Table, as_markdown, data, html, is_web
-
-
-class Point(NamedTuple):
-    """A night; `link` leads to its run and `report` to its report, where it was kept which they are."""
-
-    when: datetime
-    value: float
-    link: str = ""
-    report: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A metric's nights of one fingerprint; those of two are never joined.
-
-    Attributes:
-        points: Oldest first, at least one.
-        accepted: The level that was accepted for this fingerprint; None where nothing was.
-        accepted_runs: Runs behind it.
-    """
-
-    points: tuple[Point, ...]
-    accepted: float | None = None
-    accepted_runs: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Drifting:
-    """The last seven nights are worse than the baseline, by verdict.md section 9.
-
-    Attributes:
-        ratio: By how much, in the metric's own direction; 0.12 is 12 % more.
-        began: The night from which on it is so; None where that cannot be located.
-    """
-
-    ratio: float
-    began: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class TrendStep:
-    """A lasting change of level among the nights of the newest circumstances.
-
-    Attributes:
-        when: The first night after it.
-        before: The level before it, the median of those nights.
-        after: The level after it, until the next step.
-        builds: Which builds changed between the two nights, old and new of each; empty where that is not known.
-    """
-
-    when: datetime
-    before: float
-    after: float
-    builds: str = ""
-
-    @property
-    def ratio(self) -> float:
-        """By how much the level changed; 1 is twice as much."""
-        return self.after / self.before - 1
-
-
-@dataclass(frozen=True, slots=True)
-class MetricTrend:
-    """One metric through the nights.
-
-    Attributes:
-        endpoint: What is asked.
-        metric: Its name.
-        unit: Of the values; errors are shares.
-        direction: Which way is good.
-        lines: One a fingerprint, in the order of their first nights; the last holds the newest night, `newest`.
-        newest: The newest night that measured it.
-        recent: Values of the last nights of the newest fingerprint, oldest first.
-        drifting: None where it does not drift, or nothing was accepted.
-        steps: Lasting changes of the last nights, oldest first, whether or not anything was accepted.
-        tolerance: How much worse than what was accepted it may get; 0 where nothing says.
-        target: What is demanded of it, in its unit; None where it has no target, or one in another unit.
-    """
-
-    endpoint: str
-    metric: str
-    unit: str
-    direction: Direction
-    lines: tuple[Line, ...]
-    newest: Point
-    recent: tuple[float, ...]
-    drifting: Drifting | None = None
-    steps: tuple[TrendStep, ...] = ()
-    tolerance: float = 0.0
-    target: float | None = None
-
-    @property
-    def limit(self) -> float | None:
-        """What the comparison allows of the newest circumstances; None where nothing was accepted, or of counts."""
-        accepted = self.lines[-1].accepted
-        if accepted is None or not self.tolerance or self.unit in ("share", "windows"):
-            return None
-        return accepted * (1 + self.tolerance if self.direction is Direction.LOWER else 1 - self.tolerance)
-
-    @property
-    def name(self) -> str:
-        """The row's name within its scenario."""
-        return f"{self.endpoint} {self.metric}".strip()
-
-    @property
-    def has_baseline(self) -> bool:
-        """Whether anything was accepted for the newest circumstances."""
-        return self.lines[-1].accepted is not None
-
-    @property
-    def all_zero(self) -> bool:
-        """Whether it was nothing in every night."""
-        return not any(point.value for line in self.lines for point in line.points)
-
-    @property
-    def nights(self) -> list[Point]:
-        """Every night that measured it, the newest first."""
-        return sorted((point for line in self.lines for point in line.points), key=lambda point: point.when)[::-1]
-
-    @property
-    def changed(self) -> float:
-        """How much it moved, on a log scale: by its drift, its last level against its first, or what was accepted."""
-        drift = abs(math.log1p(self.drifting.ratio)) if self.drifting else 0.0
-        stepped = abs(math.log(self.steps[-1].after / self.steps[0].before)) if self.steps else 0.0
-        accepted = self.lines[-1].accepted
-        off = abs(math.log(self.newest.value / accepted)) if accepted and self.newest.value > 0 else 0.0
-        return max(drift, stepped, off if self.unit not in ("share", "windows") else 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """A night to be marked, and why."""
-
-    when: datetime
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScenarioTrend:
-    """All metrics of one scenario in one environment.
-
-    Attributes:
-        environment: Where.
-        scenario: Which.
-        stack: Kind of the stack, and the profile of the load, in words.
-        first: Its first night.
-        last: The newest night of the environment.
-        valid: Nights that could be judged.
-        invalid: Nights that could not, with their reasons.
-        missing: Nights that did not happen.
-        breaks: First nights of another fingerprint, with what differs from the one before.
-        weeks_before: Before this time one night in four weeks was read; None where all were.
-        unread: How many were not.
-        metrics: Sorted by name.
-    """
-
-    environment: str
-    scenario: str
-    stack: str
-    first: datetime
-    last: datetime
-    valid: int
-    invalid: tuple[Marked, ...]
-    missing: tuple[datetime, ...]
-    breaks: tuple[Marked, ...]
-    weeks_before: datetime | None
-    unread: int
-    metrics: tuple[MetricTrend, ...]
-
+from chamiperf_ci.render.text import (
+    Block,
+    Bullets,
+    Cell,
+    Heading,
+    Link,
+    Paragraph,
+    Table,
+    as_markdown,
+    data,
+    html,
+    is_web,
+)
 
 _FLOOR = HEIGHT - BOTTOM
 _LEAST = {"share": 0.001, "windows": 1.0}
@@ -566,3 +409,91 @@ def _sized(metric: MetricTrend, ratio: float) -> str:
         return _UNCHANGED
     words = numbers.words_for(metric.unit, metric.direction)
     return f"{size} % {words.worse if numbers.is_worse(ratio, metric.direction) else words.better}"
+
+
+INDEX = "index.html"
+PREFIX = "metric-"
+SITE_HEADERS = ("metric", "newest", "accepted", "change", "last nights", "target", "step or drift")
+
+
+def site(trends: Sequence[ScenarioTrend], *, producer: str) -> Iterator[tuple[str, str]]:
+    """Yield the files of a static site: an index of all metrics by change, and a page a metric with every night.
+
+    No script and no server: what a reader opens is what is loaded, so years of nights open as fast as one. The same
+    trends give the same bytes.
+
+    Args:
+        trends: With every night.
+        producer: Who made it.
+    """
+    times = {id(trend): Timeline(trend) for trend in trends}
+    pairs = [(metric, trend) for trend in trends for metric in shown(trend)]
+    pairs.sort(key=lambda pair: by_change(pair[0]))
+    yield (
+        INDEX,
+        html_page(
+            "site.html.j2",
+            f"chamiperf: {TITLE.lower()}",
+            producer=producer,
+            sentence=sentence(trends),
+            headers=SITE_HEADERS,
+            rows=[_site_row(metric, trend) for metric, trend in pairs],
+            scenarios=[head(trend) for trend in trends],
+        ),
+    )
+    for metric, trend in pairs:
+        yield file_of(metric, trend), _page(metric, trend, times[id(trend)], producer)
+
+
+def file_of(metric: MetricTrend, trend: ScenarioTrend) -> str:
+    """Return the name of a metric's page, which stays the same as long as the metric does."""
+    key = repr((trend.environment, trend.scenario, trend.stack, metric.endpoint, metric.metric))
+    return f"{PREFIX}{hashlib.sha256(key.encode()).hexdigest()[:16]}.html"
+
+
+def _site_row(metric: MetricTrend, trend: ScenarioTrend) -> Mapping[str, object]:
+    cells: list[Cell] = [
+        *figures(metric),
+        _demanded(metric),
+        "; ".join(part for part in (drift(metric) if metric.drifting else "", stepped(metric)) if part),
+    ]
+    return {
+        "file": file_of(metric, trend),
+        "name": data(f"{trend.scenario} / {metric.name}"),
+        "where": f"{trend.environment}, {trend.stack}",
+        "cells": cells,
+    }
+
+
+def _demanded(metric: MetricTrend) -> str:
+    if metric.target is None:
+        return ""
+    better = "<" if metric.direction is Direction.LOWER else ">"
+    return f"{better} {amount(metric.target, metric.unit)}"
+
+
+def _page(metric: MetricTrend, trend: ScenarioTrend, time: Timeline, producer: str) -> str:
+    name = "nights"
+    return html_page(
+        "metric.html.j2",
+        f"{trend.scenario} / {metric.name} in {trend.environment}",
+        producer=producer,
+        index=INDEX,
+        legend=LEGEND,
+        marks=Markup(shared_marks(trend, time, name)),  # noqa: S704 - drawn and escaped there
+        chart=Figure(
+            caption(metric),
+            Markup(trend_chart(metric, trend, time, name, linked=True)),  # noqa: S704 - as above
+        ),
+        marked=marked(trend),
+        headers=("night (UTC)", "value", "run", "report"),
+        nights=[
+            (
+                f"{point.when:%Y-%m-%d %H:%M}",
+                amount(point.value, metric.unit),
+                Link("run", point.link) if point.link else "",
+                Link("report", point.report) if point.report else "",
+            )
+            for point in metric.nights
+        ],
+    )

@@ -18,24 +18,23 @@ from chamiperf_ci.adapters.console import QUIET_AT_FIRST_S, Progress
 from chamiperf_ci.adapters.files import PRODUCER, default_baselines
 from chamiperf_ci.adapters.history import HistoryStore
 from chamiperf_ci.models.baselines import AcceptedRow, Baselines
-from chamiperf_ci.models.history import HistoryEntry, HistoryRow
-from chamiperf_ci.models.run import RunKind
-from chamiperf_ci.models.target import Fingerprint, Identity
-from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.render.numbers import counted
-from chamiperf_ci.render.site import INDEX, PREFIX, site
-from chamiperf_ci.render.text import data
-from chamiperf_ci.render.trend import (
+from chamiperf_ci.models.history import (
     Drifting,
+    HistoryEntry,
+    HistoryRow,
     Line,
     Marked,
     MetricTrend,
     Point,
     ScenarioTrend,
     TrendStep,
-    trend_markdown,
-    trend_page,
 )
+from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.target import Fingerprint, Identity
+from chamiperf_ci.models.vocabulary import Direction
+from chamiperf_ci.render.numbers import counted
+from chamiperf_ci.render.text import data
+from chamiperf_ci.render.trend import INDEX, PREFIX, site, trend_markdown, trend_page
 from chamiperf_ci.steps import history
 from chamiperf_ci.steps.baselines.entry import shown_value
 from chamiperf_ci.steps.baselines.propose import accepted_level

@@ -4,12 +4,11 @@ from made_verdicts import KNOWN, made_change, made_row, made_scenario, made_targ
 from said import night_said, spots_said
 
 from chamiperf_ci.models.run import RunProblem
-from chamiperf_ci.models.vocabulary import LEARNING_NIGHTS, Direction, RowReason, RowVerdict, RunReason, TargetVerdict
+from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.render.facts import why_invalid
 from chamiperf_ci.render.headline import Headline
 from chamiperf_ci.render.night import others
 from chamiperf_ci.render.numbers import MINUS
-from chamiperf_ci.verdict import row as outcome
 
 
 def headline(word, rows, scenarios, **changes):
@@ -345,10 +344,6 @@ CURES = {
         "update-baseline propose --reason TEXT {} --replace --scenario boot_storm",
     ),
 }
-
-
-def test_the_learning_nights_are_those_of_the_verdict():
-    assert LEARNING_NIGHTS == outcome.LEARNING_NIGHTS
 
 
 @pytest.mark.parametrize(("scenario", "command"), CURES.values(), ids=CURES)

@@ -14,8 +14,7 @@ from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.adapters.history import FolderHistory
 from chamiperf_ci.commands.history import history
 from chamiperf_ci.models.target import Identity
-from chamiperf_ci.render.site import INDEX, site
-from chamiperf_ci.render.trend import trend_page
+from chamiperf_ci.render.trend import INDEX, site, trend_page
 from chamiperf_ci.steps.history import add
 from chamiperf_ci.steps.trend import trends
 

@@ -7,19 +7,9 @@ import pytest
 from test_escaping import HOSTILE
 from test_page import Balance
 
+from chamiperf_ci.models.history import Drifting, Line, Marked, MetricTrend, Point, ScenarioTrend, TrendStep
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.render.trend import (
-    NOTHING,
-    Drifting,
-    Line,
-    Marked,
-    MetricTrend,
-    Point,
-    ScenarioTrend,
-    TrendStep,
-    trend_markdown,
-    trend_page,
-)
+from chamiperf_ci.render.trend import NOTHING, trend_markdown, trend_page
 
 GOLDEN = Path(__file__).parent / "golden"
 FIRST = datetime(2026, 3, 2, 1, 17, tzinfo=UTC)
