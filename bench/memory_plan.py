@@ -13,7 +13,7 @@ from chamiperf_ci.adapters.files import built_script, dialect
 from chamiperf_ci.adapters.k6 import K6Run, StopRequest, find_k6, run_k6
 from chamiperf_ci.models.plan import Load, Phase, Plan, PlanIdentities, ScriptPlan
 from chamiperf_ci.models.target import CredentialKind, Service, StackOptions
-from chamiperf_ci.steps.load import scenario, volume
+from chamiperf_ci.steps.load import documents, volume
 from chamiperf_ci.steps.load.volume import work_of
 
 VUS = (10, 1_000, 3_000)
@@ -51,7 +51,7 @@ def _measure(folder: Path, bss: str, vus: int) -> bool:
 def _held_mb(folder: Path, bss: str, load: Load, planned: Plan) -> float:
     """The most memory that k6 had while it drove the load, MB."""
     plan = folder / "plan.json"
-    scenario.write_plan(
+    documents.write_plan(
         plan,
         ScriptPlan(
             scenario="boot_storm",

@@ -30,7 +30,7 @@ from chamiperf_ci.models.plan import SUSTAINED, Plan
 from chamiperf_ci.models.run import ScriptSummary
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target, TargetOptions
-from chamiperf_ci.steps.load import request, scenario
+from chamiperf_ci.steps.load import documents, request
 from chamiperf_ci.steps.load.plan import assign
 from chamiperf_ci.steps.load.request import Job, LoadOptions
 from chamiperf_ci.steps.targets import resolve
@@ -123,8 +123,8 @@ def _load(plan: Plan, number: int, stop: StopRequest, job: Job) -> Spent:
     """Drive the load as `load` does."""
     run_id = f"round{number}{len(job.options.every_output)}"
     told = job.options.out / "k6" / run_id / "plan.json"
-    scenario.write_plan(told, scenario.script_plan(job, plan, run_id))
-    outcome = run_k6(scenario.k6_runs(job, plan, told, run_id), stop, label=run_id)
+    documents.write_plan(told, documents.script_plan(job, plan, run_id))
+    outcome = run_k6(documents.k6_runs(job, plan, told, run_id), stop, label=run_id)
     if outcome.code or outcome.said or outcome.load_began_s is None:
         raise SystemExit(f"{outcome.text}: {[said.text for said in outcome.said]}")
     summary = ScriptSummary.model_validate(outcome.summary)

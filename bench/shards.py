@@ -26,10 +26,10 @@ from chamiperf_ci.models.dialect import new_run_id
 from chamiperf_ci.models.run import ScriptSummary, Uncertain
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import StackOptions, TargetOptions
+from chamiperf_ci.steps.load.documents import k6_runs, script_plan, write_plan
 from chamiperf_ci.steps.load.merging import WIDEST, merged, summaries_of
 from chamiperf_ci.steps.load.plan import assign
 from chamiperf_ci.steps.load.request import Job, LoadOptions, read_profile
-from chamiperf_ci.steps.load.scenario import k6_runs, script_plan, write_plan
 from chamiperf_ci.steps.targets import resolve
 
 NODES = 1_000

@@ -262,10 +262,10 @@ def load(given: TargetOptions, out: Path, claim: LockOptions, printed: Printed, 
     Writes runs/SCENARIO.json for each scenario. Exits 3 if a run is not valid; the file says why.
     """
     from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - keeps `load --help` fast
-    from chamiperf_ci.steps.load.brake import BrakeLimits  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.load.drive import Output, drive  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.load.plan import duration  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.load.request import LoadOptions, setting  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.load.validity import BrakeLimits  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.server_metrics.collect import collector  # noqa: PLC0415 - as above
 
     if options["dry_run"]:

@@ -23,8 +23,8 @@ from chamiperf_ci.models.dialect import Dialect, Identities, Route, fill
 from chamiperf_ci.models.plan import SUSTAINED, Load, Phase, Plan, PlanIdentities, ScriptPlan
 from chamiperf_ci.models.run import ScriptSummary
 from chamiperf_ci.models.target import CredentialKind
+from chamiperf_ci.steps.load.documents import write_plan
 from chamiperf_ci.steps.load.merging import summaries_of
-from chamiperf_ci.steps.load.scenario import write_plan
 
 MEASURED_S: Final = 5.0
 _SETTLING_S: Final = 1.0

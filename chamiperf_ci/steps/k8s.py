@@ -33,11 +33,11 @@ from chamiperf_ci.models.shard import ShardRun
 from chamiperf_ci.models.target import Machine
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load import validity
+from chamiperf_ci.steps.load.documents import Findings, run_of, script_plan
 from chamiperf_ci.steps.load.drive import describe
 from chamiperf_ci.steps.load.gather import write_run
 from chamiperf_ci.steps.load.plan import assign
 from chamiperf_ci.steps.load.request import Job, LoadOptions, read_profile
-from chamiperf_ci.steps.load.scenario import Findings, run_of, script_plan
 from chamiperf_ci.steps.load.shards import shard_file
 from chamiperf_ci.steps.load.stack_state import Environment, inspect_stack
 from chamiperf_ci.steps.load.volume import planned_arrivals

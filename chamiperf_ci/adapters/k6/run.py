@@ -107,6 +107,8 @@ _WRITING_TAKES_S = 1.0
 
 REQUESTS = "http_reqs"
 """k6's own Counter."""
+FAILED = "chamiperf_failed"
+"""The scripts' Counter of failed requests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from chamiperf_ci.models.run import GeneratorHealth, ObjectCount, Run, RunProble
 from chamiperf_ci.models.shard import ShardRun, shard_name
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load import merging, validity
+from chamiperf_ci.steps.load.documents import phase_outcomes, series_of
 from chamiperf_ci.steps.load.request import forget
-from chamiperf_ci.steps.load.scenario import phase_outcomes, series_of
 from chamiperf_ci.steps.load.shards import CLOCK_OFF_S
 from chamiperf_ci.steps.load.validity import MOST_SAMPLES
 from chamiperf_ci.steps.load.volume import in_order, planned_arrivals

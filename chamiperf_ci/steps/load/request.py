@@ -17,8 +17,8 @@ from chamiperf_ci.models.plan import SUSTAINED, Load, Parameter, Phase, Profile
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target, TargetOptions
-from chamiperf_ci.steps.load.brake import BrakeLimits
 from chamiperf_ci.steps.load.shards import Share, shard_file
+from chamiperf_ci.steps.load.validity import BrakeLimits
 from chamiperf_ci.steps.load.volume import in_order
 from chamiperf_ci.steps.lock import Claim
 

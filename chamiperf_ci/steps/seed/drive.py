@@ -22,12 +22,11 @@ from chamiperf_ci.adapters.k6 import (
     StopRequest,
     run_k6,
 )
-from chamiperf_ci.adapters.k6.run import REQUESTS, Watcher
+from chamiperf_ci.adapters.k6.run import FAILED, REQUESTS, Watcher
 from chamiperf_ci.errors import GeneratorFailed
 from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import Load, Phase, PlanIdentities, PlanTls, ScriptPlan
 from chamiperf_ci.models.target import Service, Target
-from chamiperf_ci.steps.load.brake import FAILED
 from chamiperf_ci.steps.readiness import Road, absolute
 from chamiperf_ci.steps.targets import k6_environment
 

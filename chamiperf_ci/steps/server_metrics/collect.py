@@ -77,7 +77,7 @@ class StoredCollector:
         for service in self._services:
             job, chosen = _one_job(by_service.get(service, []))
             wrong = problem or ("" if chosen else f"{self._store.url} has no series of {service}")
-            seen.append(_Seen(service, _recording(chosen), partial(self._source, job, phase), wrong))
+            seen.append(_ServiceLook(service, _recording(chosen), partial(self._source, job, phase), wrong))
         figures, self.courses = _figures(seen, spans)
         return figures
 
@@ -87,7 +87,7 @@ class StoredCollector:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _ServiceLook:
     """What was seen of a service over a load, by whichever way."""
 
     service: str
@@ -98,7 +98,9 @@ class _Seen:
     """Why nothing was seen; empty if something was."""
 
 
-def _figures(seen: Iterable[_Seen], spans: Sequence[Span]) -> tuple[tuple[ServerMetric, ...], tuple[Course, ...]]:
+def _figures(
+    seen: Iterable[_ServiceLook], spans: Sequence[Span]
+) -> tuple[tuple[ServerMetric, ...], tuple[Course, ...]]:
     """The figures of services over the sustained phase, and how they went over the load."""
     phase = phase_of(spans)
     figures: list[ServerMetric] = []
@@ -184,7 +186,7 @@ class DirectCollector:
         for watched in self._watched.values():
             watched.stop()
         seen = [
-            _Seen(service, watched.recorder.recording(), watched.where, watched.problem)
+            _ServiceLook(service, watched.recorder.recording(), watched.where, watched.problem)
             for service, watched in self._watched.items()
         ]
         figures, self.courses = _figures(seen, spans)

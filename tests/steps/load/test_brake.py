@@ -3,7 +3,7 @@
 import pytest
 from made_loads import observation
 
-from chamiperf_ci.steps.load.brake import Brake, BrakeLimits
+from chamiperf_ci.steps.load.validity import Brake, BrakeLimits
 
 
 def _stopped_at(brake, *, share, seconds=60, requests=100):

@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 from chamiperf_ci.models.target import Credential, CredentialKind, StackKind, Target
+from chamiperf_ci.steps.load.documents import SLACK_S, k6_runs
 from chamiperf_ci.steps.load.plan import assign
 from chamiperf_ci.steps.load.request import LoadOptions, read_profile
-from chamiperf_ci.steps.load.scenario import SLACK_S, k6_runs
 
 
 def test_k6_may_take_its_whole_setup_before_its_time_limit_counts_against_it(tmp_path):

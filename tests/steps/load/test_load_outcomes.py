@@ -5,8 +5,8 @@ from made_loads import series, storm, summary, traffic
 
 from chamiperf_ci.models.plan import Phase
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load.brake import LoadSecond
-from chamiperf_ci.steps.load.scenario import phase_outcomes
+from chamiperf_ci.steps.load.documents import phase_outcomes
+from chamiperf_ci.steps.load.validity import LoadSecond
 from chamiperf_ci.steps.load.volume import Work, plan_of
 
 WORK = Work("a node", {Service.BSS: 1})
