@@ -110,7 +110,7 @@ def confirm(
     from chamiperf_ci.steps.lock import Claim  # noqa: PLC0415 - as above
 
     return step.confirm(
-        step.Confirmation(
+        step.ConfirmOptions(
             verdict=verdict or out / "verdict.json",
             runs=runs or out / "runs",
             baselines=baselines,

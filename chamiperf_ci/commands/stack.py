@@ -307,10 +307,10 @@ def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 # Which faults a command line asks for: one option starts a fault, others describe it further.
 
-Given = Mapping[str, Any]
+FaultOptions = Mapping[str, Any]
 
 
-def _lose_sync(given: Given) -> Fault:
+def _lose_sync(given: FaultOptions) -> Fault:
     """A loss of a number of nodes, or of a number drawn between two (`0..200`, both included) that nobody is told."""
     seed, between = secrets.randbelow(1 << 32), given["lost_between"]
     if between is None:
@@ -322,14 +322,14 @@ def _lose_sync(given: Given) -> Fault:
     return faults.LoseSync(service=given["service"], count=drawn, seed=seed, secret=True)
 
 
-def _recipe(kind: Callable[..., Fault], **fields: str) -> Callable[[Given], Fault]:
+def _recipe(kind: Callable[..., Fault], **fields: str) -> Callable[[FaultOptions], Fault]:
     """A fault whose fields are taken from options: field -> option."""
     return lambda given: kind(
         service=given["service"], route=given["route"], **{field: given[option] for field, option in fields.items()}
     )
 
 
-_RECIPES: tuple[tuple[str, Callable[[Given], Fault]], ...] = (
+_RECIPES: tuple[tuple[str, Callable[[FaultOptions], Fault]], ...] = (
     ("latency_ms", _recipe(faults.Latency, latency_ms="latency_ms", jitter_ms="latency_jitter_ms", layer="layer")),
     ("error_rate", _recipe(faults.Errors, rate="error_rate", error="error_kind", retry_after_s="retry_after_s")),
     ("stall_s", _recipe(faults.Stall, stall_s="stall_s", every_s="stall_every_s")),
@@ -349,7 +349,7 @@ _RECIPES: tuple[tuple[str, Callable[[Given], Fault]], ...] = (
 """The option that asks for a fault, and how the fault is made."""
 
 
-def _faults_of(given: Given) -> list[Fault]:
+def _faults_of(given: FaultOptions) -> list[Fault]:
     """The faults that a command line names.
 
     Raises:

@@ -126,9 +126,9 @@ def sensitivity(scenarios: Iterable[ScenarioOutcome], drills: Iterable[Drill]) -
     found = []
     for scenario in scenarios:
         mine = [drill for drill in newest_first if drill.scenario == scenario.scenario]
-        fitting = [drill for drill in mine if drill.fingerprint == scenario.fingerprint]
+        alike = [drill for drill in mine if drill.fingerprint == scenario.fingerprint]
         if mine:
-            found.append(_of_drill(scenario, (fitting or mine)[0], fits=bool(fitting)))
+            found.append(_of_drill(scenario, (alike or mine)[0], fits=bool(alike)))
     return tuple(found)
 
 

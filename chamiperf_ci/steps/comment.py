@@ -188,7 +188,7 @@ class CommentOptions:
 
 @dataclass(frozen=True)
 class CommentOutcome:
-    """What became of a request."""
+    """What became of the comment, its text, and what the job summary says."""
 
     posted: Posted
     text: str
@@ -197,15 +197,15 @@ class CommentOutcome:
     """For the job summary: a sentence, and the verdict itself where it could not be posted."""
 
 
-def comment(poster: "Poster", request: CommentOptions) -> CommentOutcome:
+def comment(poster: "Poster", options: CommentOptions) -> CommentOutcome:
     """Decide, look up, fetch, render and post.
 
     Raises:
         ConfigurationError: There is no verdict, or what another run left behind is none.
         GitHubFailed: GitHub does not answer.
     """
-    destination = where_to_post(request.event, request.pull_request)
-    foreign = request.event.other_run is not None
+    destination = where_to_post(options.event, options.pull_request)
+    foreign = options.event.other_run is not None
     pull = (
         destination
         if isinstance(destination, Nowhere)
@@ -215,7 +215,7 @@ def comment(poster: "Poster", request: CommentOptions) -> CommentOutcome:
         # Without a pull request there is nobody to read it for, so the artifact is not even fetched.
         skipped = Posted("skipped", reason=pull.reason)
         return CommentOutcome(skipped, "", f"{skipped.sentence}\n")
-    render = _renderer(_verdict(poster, request, destination), request, foreign=foreign)
+    render = _renderer(_verdict(poster, options, destination), options, foreign=foreign)
     posted = Posted("skipped", reason=pull.reason) if isinstance(pull, Nowhere) else poster.post(pull, render)
     text = render(LIMIT)
     return CommentOutcome(
@@ -223,33 +223,33 @@ def comment(poster: "Poster", request: CommentOptions) -> CommentOutcome:
     )
 
 
-def _verdict(poster: "Poster", request: CommentOptions, destination: Destination) -> Verdict | None:
+def _verdict(poster: "Poster", options: CommentOptions, destination: Destination) -> Verdict | None:
     """The verdict to post; None where the run had none."""
-    if request.without_verdict:
+    if options.without_verdict:
         return None
     verdict = (
-        fetch_verdict(poster.api, poster.repository, destination.run, request.artifact)
+        fetch_verdict(poster.api, poster.repository, destination.run, options.artifact)
         if isinstance(destination, ByHead)
-        else read_document(request.verdict_file, Verdict, remedy=_NO_FILE)
+        else read_document(options.verdict_file, Verdict, remedy=_NO_FILE)
     )
     return published_verdict(verdict)
 
 
-def _renderer(verdict: Verdict | None, request: CommentOptions, *, foreign: bool) -> Callable[[int], str]:
-    run = request.event.other_run
+def _renderer(verdict: Verdict | None, options: CommentOptions, *, foreign: bool) -> Callable[[int], str]:
+    run = options.event.other_run
     if verdict is None:
-        where = f"[its summary]({request.event.run_url})" if request.event.run_url else "its summary"
+        where = f"[its summary]({options.event.run_url})" if options.event.run_url else "its summary"
         return lambda limit: NO_VERDICT.format(where=where)[:limit]
     context = replace(
-        request.links,
-        run_url=run.url if run is not None else request.event.run_url,
-        artifact=request.artifact,
+        options.links,
+        run_url=run.url if run is not None else options.event.run_url,
+        artifact=options.artifact,
         trusted=not foreign,
     )
     # A fork's code made these numbers; a checked form says nothing about their truth.
     note = (
         f"> Measured by the code of {escaped(run.head.repository)}, and taken as that run wrote it.\n\n"
-        if foreign and run is not None and request.event.repository != run.head.repository
+        if foreign and run is not None and options.event.repository != run.head.repository
         else ""
     )
     return lambda limit: note + night.comment_body(verdict, limit=limit - len(note), context=context)

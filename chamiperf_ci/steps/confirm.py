@@ -204,7 +204,7 @@ _FIRST_KINDS = (RunKind.NIGHT, RunKind.QUICK, RunKind.DRILL)
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmation:
+class ConfirmOptions:
     """What is asked of `confirm`.
 
     Attributes:
@@ -255,7 +255,7 @@ class Confirmation:
         return self.seed_file or self.verdict.parent / "seed.json"
 
 
-def confirm(asked: Confirmation, drives: Drives = WATCHED) -> ExitCode:
+def confirm(asked: ConfirmOptions, drives: Drives = WATCHED) -> ExitCode:
     """Measure the suspects again, decide once, and return the night's exit code.
 
     Args:
@@ -283,7 +283,7 @@ def confirm(asked: Confirmation, drives: Drives = WATCHED) -> ExitCode:
     return compare.show(verdict, asked.verdict, form=asked.form)
 
 
-def _require_possible(asked: Confirmation) -> None:
+def _require_possible(asked: ConfirmOptions) -> None:
     if asked.by == "pairs" and asked.against is None:
         raise ConfigurationError(
             "pairs need the old build beside the new one",
@@ -298,7 +298,7 @@ def _require_possible(asked: Confirmation) -> None:
         )
 
 
-def _repeats(asked: Confirmation, nights: list[Run], drives: Drives) -> None:
+def _repeats(asked: ConfirmOptions, nights: list[Run], drives: Drives) -> None:
     """Two more runs of each scenario, all scenarios once before any of them twice, so that they lie further apart."""
     due = {night.scenario: time.monotonic() + _left(asked, night) for night in nights}
     waiting = list(nights)
@@ -320,7 +320,7 @@ def _repeats(asked: Confirmation, nights: list[Run], drives: Drives) -> None:
                     return
 
 
-def _pairs(asked: Confirmation, nights: list[Run], drives: Drives) -> None:
+def _pairs(asked: ConfirmOptions, nights: list[Run], drives: Drives) -> None:
     """Five pairs of each scenario, old and new alternating."""
     for night in nights:
         asked.say(f"Measuring {night.scenario} again by {PAIRS} pairs, old against new")
@@ -335,7 +335,7 @@ def _pairs(asked: Confirmation, nights: list[Run], drives: Drives) -> None:
             return
 
 
-def _options(asked: Confirmation, night: Run, **changes: Any) -> LoadOptions:  # noqa: ANN401 - fields of many types
+def _options(asked: ConfirmOptions, night: Run, **changes: Any) -> LoadOptions:  # noqa: ANN401 - fields of many types
     """The options of `load` that do again what a run did."""
     load = read_profile(night.fingerprint.profile).scenarios[night.scenario]
     return LoadOptions(
@@ -349,11 +349,11 @@ def _options(asked: Confirmation, night: Run, **changes: Any) -> LoadOptions:  #
     )
 
 
-def _output(asked: Confirmation) -> Output:
+def _output(asked: ConfirmOptions) -> Output:
     return Output(result=asked.say, progress=asked.say)
 
 
-def _left(asked: Confirmation, night: Run) -> float:
+def _left(asked: ConfirmOptions, night: Run) -> float:
     """The seconds between now and a night's first repeat; the whole gap where the clock tells no better.
 
     Raises:
@@ -374,7 +374,7 @@ def _left(asked: Confirmation, night: Run) -> float:
     return asked.min_gap_s - max(since, 0.0)
 
 
-def _keep_apart(asked: Confirmation, scenario: str, left: float) -> None:
+def _keep_apart(asked: ConfirmOptions, scenario: str, left: float) -> None:
     """Wait for so many seconds, until a repeat does not share the luck of the run before it.
 
     Raises:

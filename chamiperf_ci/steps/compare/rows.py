@@ -579,7 +579,7 @@ def _notes(pairing: Pairing, decision: RowDecision | None, scenario_runs: Scenar
             found.append(Fact(word=FactWord.NEW_HERE))
         elif decision.verdict is RowVerdict.PASS:
             found.append(Fact(word=FactWord.NOT_NEW_HERE))
-    elif decision is not None and decision.repeated and scenario_runs.same_sitting:
+    elif decision is not None and decision.repeated and scenario_runs.back_to_back:
         found.append(Fact(word=FactWord.BACK_TO_BACK))
     if pairing.policy.exempt:
         found.append(Fact(word=FactWord.EXEMPT, values={"reason": pairing.policy.exempt}))

@@ -72,7 +72,7 @@ class ScenarioRuns:
         return self.night.run_kind is RunKind.PAIR_NEW
 
     @property
-    def same_sitting(self) -> bool:
+    def back_to_back(self) -> bool:
         """Whether a repeat began less than ten minutes after the run before it had ended."""
         runs = (self.night, *self.repeats)
         return any(later.started_at - run.ended_at < FRESH_AFTER for run, later in itertools.pairwise(runs))
@@ -108,7 +108,7 @@ def runs_by_scenario(runs: Sequence[Run]) -> tuple[ScenarioRuns, ...]:
             where="--runs",
             remedy="Judge one environment at a time; give each its own output folder (--out).",
         )
-    return tuple(_sitting(name, [run for run in runs if run.scenario == name]) for name in _names(runs))
+    return tuple(_grouped(name, [run for run in runs if run.scenario == name]) for name in _names(runs))
 
 
 def environment_of(runs: Sequence[Run]) -> str:
@@ -124,7 +124,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
     return sorted({run.scenario for run in runs})
 
 
-def _sitting(scenario: str, runs: Sequence[Run]) -> ScenarioRuns:
+def _grouped(scenario: str, runs: Sequence[Run]) -> ScenarioRuns:
     ordered = sorted(runs, key=lambda run: (run.started_at, run.run_id))
     of_kind = {kind: [run for run in ordered if run.run_kind is kind] for kind in RunKind}
     first = [run for run in ordered if run.run_kind not in (RunKind.REPEAT, RunKind.PAIR_OLD, RunKind.PAIR_NEW)]

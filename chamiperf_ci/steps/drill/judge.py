@@ -279,11 +279,11 @@ class DrillOptions:
     document: Callable[[Drill], None] = lambda _: None
 
 
-def drill(asked: DrillOptions, out: Path, drives: Drives = drive, finds: Finds = measure.find_injection) -> ExitCode:
+def drill(options: DrillOptions, out: Path, drives: Drives = drive, finds: Finds = measure.find_injection) -> ExitCode:
     """Drill the gate, write `drill.json` into `out`, show the table, and return the exit code.
 
     Args:
-        asked: The options.
+        options: The options.
         out: Folder of `drill.json`.
         drives: Drives a load; tests hand in another.
         finds: Says where a slow-down can be injected.
@@ -293,20 +293,20 @@ def drill(asked: DrillOptions, out: Path, drives: Drives = drive, finds: Finds =
         InvalidMeasurement: Nothing could be measured at all.
         Interrupted: Asked to stop; what was measured is in `drill.json`.
     """
-    profile = read_profile(asked.load.profile)
-    scenario = _only(choose_scenarios(asked.load.scenarios, profile))
-    rules = files.read_document(asked.baselines or default_baselines(), Baselines)
-    place = finds(resolve(asked.load.target), scenario)
+    profile = read_profile(options.load.profile)
+    scenario = _only(choose_scenarios(options.load.scenarios, profile))
+    rules = files.read_document(options.baselines or default_baselines(), Baselines)
+    place = finds(resolve(options.load.target), scenario)
     injects = isinstance(place, measure.Injection)
-    seconds = seconds_of(assign(profile, scenario, LoadOptions(), dialect_of(asked.load.target)))
-    effects = sorted(set(asked.effects))
-    parts = measure.schedule(asked.runs, asked.comparisons if injects else 0, effects)
+    seconds = seconds_of(assign(profile, scenario, LoadOptions(), dialect_of(options.load.target)))
+    effects = sorted(set(options.effects))
+    parts = measure.schedule(options.runs, options.comparisons if injects else 0, effects)
     most = sum(part.runs for part in parts)
-    asked.say(
-        f"at most {most} valid runs of {seconds:.0f} s, within {asked.most_s:.0f} s; "
+    options.say(
+        f"at most {most} valid runs of {seconds:.0f} s, within {options.most_s:.0f} s; "
         + ("slow-downs are injected" if injects else f"slow-downs are computed, not injected: {place}")
     )
-    measuring = Measuring(asked.load, drives, seconds, asked.most_s, asked.say, most)
+    measuring = Measuring(options.load, drives, seconds, options.most_s, options.say, most)
     found = Found(scenario, profile.name, place, effects, measuring.made)
     path, cut_off = out / "drill.json", False
     with StopRequest() as stop:
@@ -317,11 +317,11 @@ def drill(asked: DrillOptions, out: Path, drives: Drives = drive, finds: Finds =
             found.ended_early, cut_off = str(over), isinstance(over, CutOff)
         ended = document(found)
         files.write_document(path, ended)
-    asked.document(ended)
-    if not asked.brief:
+    options.document(ended)
+    if not options.brief:
         click.echo(console.quoted(as_text(drill_table(ended))))
     console.append_summary(published(as_markdown(drill_table(ended))))
-    click.echo(console.harmless(drill_sentence(ended)), err=not asked.brief)
+    click.echo(console.harmless(drill_sentence(ended)), err=not options.brief)
     console.publish({"drill": ended.word, "drill-path": str(path)})
     if cut_off:
         raise Interrupted(

@@ -73,11 +73,11 @@ def require_room(plan: Plan, limits: MachineLimits, *, fresh: bool, addresses: i
             f"{'the rate, or use --connections keep' if fresh else '--vus'}.",
         )
     if plan.memory_mb > limits.available_mb * _MEMORY_SHARE:
-        fitting = int(plan.vus * limits.available_mb * _MEMORY_SHARE / plan.memory_mb)
+        most_vus = int(plan.vus * limits.available_mb * _MEMORY_SHARE / plan.memory_mb)
         raise ConfigurationError(
             f"the load generator will need about {plan.memory_mb:,.0f} MB and {limits.available_mb:,.0f} MB are free",
             where="preflight: memory",
-            remedy=f"Use a larger machine, end other programs, or lower --vus (about {fitting:,} would fit) or the "
+            remedy=f"Use a larger machine, end other programs, or lower --vus (about {most_vus:,} would fit) or the "
             "duration.",
         )
 

@@ -29,7 +29,7 @@ def test_repeats_stand_beside_their_night_in_time_order_whatever_the_order_of_fi
 @pytest.mark.parametrize(("minutes", "same"), [(9.9, True), (10.0, False)])
 def test_runs_less_than_ten_minutes_apart_are_one_sitting(minutes, same):
     (scenario_runs,) = runs_by_scenario([NIGHT, later(1, minutes)])
-    assert scenario_runs.same_sitting is same
+    assert scenario_runs.back_to_back is same
 
 
 PROBLEM = RunProblem(reason=RunReason.THROTTLED, text="429 in 3 % of answers.")

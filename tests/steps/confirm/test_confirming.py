@@ -14,7 +14,7 @@ from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
 from chamiperf_ci.steps import confirm as fresh
 from chamiperf_ci.steps import confirm as step
 from chamiperf_ci.steps.compare import step as compare
-from chamiperf_ci.steps.confirm import Confirmation, confirm
+from chamiperf_ci.steps.confirm import ConfirmOptions, confirm
 from chamiperf_ci.steps.load.request import describe, read_profile
 from chamiperf_ci.steps.lock import Claim
 
@@ -100,7 +100,7 @@ def asking(folder, **changes):
         "k6": None,
         "say": lambda _text: None,
     }
-    return Confirmation(**(fields | changes))
+    return ConfirmOptions(**(fields | changes))
 
 
 def decided(folder):
