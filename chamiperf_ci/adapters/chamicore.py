@@ -23,6 +23,8 @@ from chamiperf_ci.models.target import Credential, CredentialKind, Service, Targ
 
 DEFAULT_LIFE_S: Final = 900.0
 """The shortest lifetime that the contract states, for an answer that names none."""
+ONE_TRY: Final = RetryPolicy(timeout_s=5.0, retries=0)
+"""Of a client that is to see what is slow or down."""
 _LONGEST_MARGIN_S: Final = 60.0
 _ISSUED: Final = (CredentialKind.CLIENT_CREDENTIALS, CredentialKind.DEV_MODE)
 

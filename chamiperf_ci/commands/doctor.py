@@ -4,14 +4,13 @@ import json
 
 import click
 
-from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.chamicore import ONE_TRY, Chamicore
 from chamiperf_ci.cli import run
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.options import Printed, json_option, target_options
 from chamiperf_ci.render.text import Column, in_columns
 from chamiperf_ci.steps.doctor import Examination, State, examine
-from chamiperf_ci.steps.load.drive import ONE_TRY
 from chamiperf_ci.steps.targets import dialect_of, resolve
 
 

@@ -1,6 +1,7 @@
 """What `report` does: a verdict file becomes text for each place where people read."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -9,7 +10,9 @@ from chamiperf_ci.adapters import console, files
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.history import read_drill
 from chamiperf_ci.errors import InvalidMeasurement, ToolkitError
+from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.drill import sensitivity
+from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.render.html import Sides, page
@@ -21,7 +24,6 @@ from chamiperf_ci.render.terminal import Form
 from chamiperf_ci.steps.compare.scenarios import read_runs
 from chamiperf_ci.steps.compare.step import echo
 from chamiperf_ci.steps.published import published_verdict
-from chamiperf_ci.steps.server_metrics.figures import joined
 
 
 def report(
@@ -67,7 +69,7 @@ def report(
 
 def _splits(runs: Sequence[Run]) -> list[TimeSplit]:
     """Where the time of the endpoints went, as far as the services told."""
-    return [split for run in runs for split in joined(run, dialect(run.fingerprint.dialect))]
+    return [split for run in runs for split in time_splits(run, dialect(run.fingerprint.dialect))]
 
 
 def _with_drill(verdict: Verdict, named: Path | None, default: Path) -> Verdict:
@@ -99,3 +101,62 @@ def _runs_of(verdict: Verdict, folder: Path) -> tuple[tuple[Run, ...], tuple[Run
     others = [run for run in found if run.run_id not in judged and run.valid]
     before = [run for run in others if run.run_kind is RunKind.PAIR_OLD or (run.scenario, run.started_at) in accepted]
     return tuple(run for run in found if run.run_id in judged), tuple(before)
+
+
+_VERBS = {
+    "create": "POST",
+    "find": "GET",
+    "get": "GET",
+    "change": "PATCH",
+    "patch": "PATCH",
+    "put": "PUT",
+    "delete": "DELETE",
+}
+_OF_ALL = ("create", "find")
+"""Operations on the collection; the others are on one object."""
+Route = tuple[str, str]
+"""Method and path, with `{}` for whatever a part of it is called."""
+
+
+def time_splits(run: Run, dialect: Dialect) -> Iterator[TimeSplit]:
+    """Split the time of every endpoint whose service tells the mean of its route; others are left out."""
+    routes = _routes(dialect)
+    means = {
+        (figure.service, figure.labels.get("method", ""), _bare(figure.labels.get("route", ""))): figure.value
+        for figure in run.server
+        if figure.name == "server_mean" and figure.value is not None
+    }
+    databases = {figure.service: figure.value for figure in run.server if figure.name == "db_time_per_request"}
+    traffic = {each.endpoint: each for each in run.traffic if each.phase == SUSTAINED}
+    for series in run.series:
+        phase, mine = series.phases.get(SUSTAINED), traffic.get(series.endpoint)
+        route = routes.get(series.endpoint)
+        if series.metric != "latency" or phase is None or mine is None or route is None:
+            continue
+        answered = means.get((mine.service, *route))
+        if answered is None:
+            continue
+        database = databases.get(mine.service)
+        yield TimeSplit(
+            scenario=run.scenario,
+            endpoint=series.endpoint,
+            seen=phase.mean,
+            database=database,
+            service=answered - (database or 0.0),
+            front=phase.mean - answered,
+            generator=mine.blocked_ms.mean if mine.blocked_ms else None,
+        )
+
+
+def _routes(dialect: Dialect) -> dict[str, Route]:
+    """Every endpoint's method and path, as the load scripts name endpoints."""
+    found = {name: (route.method, _bare(route.path)) for name, route in dialect.routes.items()}
+    for name, shape in dialect.objects.items():
+        for verb, method in _VERBS.items():
+            path = shape.path if verb in _OF_ALL else f"{shape.path}/{{}}"
+            found[f"{name}-{verb}"] = (method, _bare(path))
+    return found
+
+
+def _bare(path: str) -> str:
+    return re.sub(r"\{\w*\}", "{}", path.partition("?")[0])

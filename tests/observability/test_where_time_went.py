@@ -8,7 +8,7 @@ from watching import chamiperf
 
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.models.run import Run
-from chamiperf_ci.steps.server_metrics.figures import joined
+from chamiperf_ci.steps.report import time_splits
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480)]
 
@@ -42,7 +42,7 @@ def measure(state_dir, folder: Path, layer):
     chamiperf(state_dir, "load", *LOAD, "--target", "embedded", "--out", str(folder))
     chamiperf(state_dir, "stack", "fault", "clear")
     text = (folder / "runs" / "boot_storm.json").read_text(encoding="utf-8")
-    (split,) = joined(Run.model_validate(json.loads(text)), dialect())
+    (split,) = time_splits(Run.model_validate(json.loads(text)), dialect())
     return split
 
 

@@ -14,8 +14,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from chamiperf_ci.adapters import machine
-from chamiperf_ci.adapters.bounds import RetryPolicy
-from chamiperf_ci.adapters.chamicore import Chamicore
+from chamiperf_ci.adapters.chamicore import ONE_TRY, Chamicore
 from chamiperf_ci.adapters.files import dialect, read_document
 from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
@@ -254,7 +253,6 @@ def run_pairs(old: Side, new: Side, scenarios: Sequence[str], pairs: int, budget
 
 
 BASELINES = Path("baselines.json")
-ONE_TRY = RetryPolicy(timeout_s=5.0, retries=0)
 """A question before or after the load that is not answered at once says something about the stack."""
 Collectors = Callable[[Target], ServerCollector]
 

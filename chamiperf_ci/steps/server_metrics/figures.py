@@ -1,22 +1,19 @@
 """Figures of services, database and memory from those series."""
 
 import math
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chamiperf_ci.adapters.prometheus import Track
-from chamiperf_ci.models.dialect import Dialect
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import Judged, Run, ServerMetric
+from chamiperf_ci.models.run import Judged, ServerMetric
 from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
 from chamiperf_ci.steps.server_metrics import tracks as families
 from chamiperf_ci.steps.server_metrics.tracks import Quantity, Recording, Spelling, quantile
 from chamiperf_ci.verdict.target import TOLERATED_GROWTH, MemoryDecision, judge_memory
 
 if TYPE_CHECKING:
-    from chamiperf_ci.render.tables import TimeSplit
     from chamiperf_ci.steps.load.scenario import Span
 
 SYNCING = ("bss", "cloud-init", "kea-sync")
@@ -397,68 +394,3 @@ def service_metrics(
     yield from (
         growth for growth in memory_growth(service, recording, source) if under_load or growth.value is not None
     )
-
-
-_VERBS = {
-    "create": "POST",
-    "find": "GET",
-    "get": "GET",
-    "change": "PATCH",
-    "patch": "PATCH",
-    "put": "PUT",
-    "delete": "DELETE",
-}
-_OF_ALL = ("create", "find")
-"""Operations on the collection; the others are on one object."""
-Route = tuple[str, str]
-"""Method and path, with `{}` for whatever a part of it is called."""
-
-
-def joined(run: Run, dialect: Dialect) -> "tuple[TimeSplit, ...]":
-    """Split the time of every endpoint whose service tells the mean of its route; others are left out."""
-    return tuple(_splits(run, dialect))
-
-
-def _splits(run: Run, dialect: Dialect) -> "Iterator[TimeSplit]":
-    from chamiperf_ci.render.tables import TimeSplit  # noqa: PLC0415 - a load shows no tables
-
-    routes = _routes(dialect)
-    means = {
-        (figure.service, figure.labels.get("method", ""), _bare(figure.labels.get("route", ""))): figure.value
-        for figure in run.server
-        if figure.name == "server_mean" and figure.value is not None
-    }
-    databases = {figure.service: figure.value for figure in run.server if figure.name == "db_time_per_request"}
-    traffic = {each.endpoint: each for each in run.traffic if each.phase == SUSTAINED}
-    for series in run.series:
-        phase, mine = series.phases.get(SUSTAINED), traffic.get(series.endpoint)
-        route = routes.get(series.endpoint)
-        if series.metric != "latency" or phase is None or mine is None or route is None:
-            continue
-        answered = means.get((mine.service, *route))
-        if answered is None:
-            continue
-        database = databases.get(mine.service)
-        yield TimeSplit(
-            scenario=run.scenario,
-            endpoint=series.endpoint,
-            seen=phase.mean,
-            database=database,
-            service=answered - (database or 0.0),
-            front=phase.mean - answered,
-            generator=mine.blocked_ms.mean if mine.blocked_ms else None,
-        )
-
-
-def _routes(dialect: Dialect) -> dict[str, Route]:
-    """Every endpoint's method and path, as the load scripts name endpoints."""
-    found = {name: (route.method, _bare(route.path)) for name, route in dialect.routes.items()}
-    for name, shape in dialect.objects.items():
-        for verb, method in _VERBS.items():
-            path = shape.path if verb in _OF_ALL else f"{shape.path}/{{}}"
-            found[f"{name}-{verb}"] = (method, _bare(path))
-    return found
-
-
-def _bare(path: str) -> str:
-    return re.sub(r"\{\w*\}", "{}", path.partition("?")[0])

@@ -4,7 +4,7 @@ from made_runs import made_run
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.models.run import ServerMetric
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.steps.server_metrics.figures import joined
+from chamiperf_ci.steps.report import time_splits
 
 BOOTSCRIPT = {"method": "GET", "route": "/boot/v1/bootscript"}
 
@@ -17,7 +17,7 @@ def figure(name, value, **labels):
 
 def split(*figures, endpoint="bootscript"):
     run = made_run(endpoints=(endpoint,))
-    return run, joined(run.model_copy(update={"server": figures}), dialect())
+    return run, tuple(time_splits(run.model_copy(update={"server": figures}), dialect()))
 
 
 def test_what_was_seen_is_the_sum_of_its_parts():
