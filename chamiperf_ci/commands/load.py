@@ -264,8 +264,11 @@ def load(given: TargetOptions, out: Path, claim: LockOptions, printed: Printed, 
     from chamiperf_ci.models.run import RunKind  # noqa: PLC0415 - keeps `load --help` fast
     from chamiperf_ci.steps.load.drive import Output, drive  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.load.plan import duration  # noqa: PLC0415 - as above
-    from chamiperf_ci.steps.load.request import LoadOptions, setting  # noqa: PLC0415 - as above
-    from chamiperf_ci.steps.load.validity import BrakeLimits  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.load.request import (  # noqa: PLC0415 - as above
+        BrakeLimits,
+        LoadOptions,
+        setting,
+    )
     from chamiperf_ci.steps.server_metrics.collect import collector  # noqa: PLC0415 - as above
 
     if options["dry_run"]:

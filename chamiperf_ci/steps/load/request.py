@@ -18,7 +18,6 @@ from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Target, TargetOptions
 from chamiperf_ci.steps.load.shards import Share, shard_file
-from chamiperf_ci.steps.load.validity import BrakeLimits
 from chamiperf_ci.steps.load.volume import in_order
 from chamiperf_ci.steps.lock import Claim
 
@@ -102,6 +101,18 @@ SPIKE = "spike"
 _LARGEST = 10**12
 """Of a scenario's parameter; NaN is not below it either."""
 _KINDS = {bool: "true or false", str: "a text", int: "a number from 0 on", float: "a number from 0 on"}
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeLimits:
+    """When to stop."""
+
+    failure_share: float = 0.5
+    """Stop above this share of failed requests ..."""
+    after_s: float = 30.0
+    """... for this long; readiness that is red for this long stops as well."""
+    max_duration_s: float = 19_800.0
+    """Of the load itself."""
 
 
 @dataclass(frozen=True, slots=True)

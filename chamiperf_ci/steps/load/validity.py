@@ -26,6 +26,7 @@ from chamiperf_ci.models.run import (
 from chamiperf_ci.models.shard import shard_name
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.load.merging import at_share
+from chamiperf_ci.steps.load.request import BrakeLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,18 +391,6 @@ COUNTERS = (REQUESTS, FAILED, "vus")
 _MB_KEPT_FREE = 256.0
 _SHARE_KEPT_FREE = 0.1
 """Of the generator's own memory: what writing the summary needs on top."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrakeLimits:
-    """When to stop."""
-
-    failure_share: float = 0.5
-    """Stop above this share of failed requests ..."""
-    after_s: float = 30.0
-    """... for this long; readiness that is red for this long stops as well."""
-    max_duration_s: float = 19_800.0
-    """Of the load itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 import pytest
 from made_loads import observation
 
-from chamiperf_ci.steps.load.validity import Brake, BrakeLimits
+from chamiperf_ci.steps.load.request import BrakeLimits
+from chamiperf_ci.steps.load.validity import Brake
 
 
 def _stopped_at(brake, *, share, seconds=60, requests=100):
