@@ -30,7 +30,8 @@ def test_a_script_shows_the_plan_of_each_profile(scenario):
     script = SCRIPTS / f"{scenario}.js"
     text = script.read_text(encoding="utf-8")
     if os.environ.get("UPDATE_GOLDEN"):
-        script.write_text(TABLE.sub(expected, text), encoding="utf-8")
+        text = TABLE.sub(expected, text)
+        script.write_text(text, encoding="utf-8")
     assert TABLE.findall(text) == [expected], "UPDATE_GOLDEN=1 writes it anew, then: make k6-built"
 
 
