@@ -55,6 +55,11 @@ def cores() -> int:
     return max(1, int(allowed))
 
 
+def busy_cores(seconds: float) -> float:
+    """Processors that all programs together keep busy, over so many seconds of watching."""
+    return psutil.cpu_percent(seconds) / 100 * (psutil.cpu_count() or 1)
+
+
 def available_mb() -> float:
     """Memory that could be had now, MB (10^6 bytes); the narrowest limit above this process counts."""
     available = float(psutil.virtual_memory().available)
@@ -188,7 +193,12 @@ class Cost(Value):
     """Class and processor, so that another machine's figure is not taken for this one's."""
     k6: str
     ms_per_request: Number
+    """k6's processor time, ms."""
     requests: int
+    stack: str = ""
+    """The environment that answered; empty for an endpoint that does nothing."""
+    stack_ms_per_request: Number | None = None
+    """Processor time that the stack took of this machine, ms; None where none was there."""
 
 
 def keep(cost: Cost) -> Path:
@@ -198,15 +208,25 @@ def keep(cost: Cost) -> Path:
         ConfigurationError: The cache's folder cannot be written.
     """
     path = _path()
-    others = [each for each in _kept() if (each.scenario, each.machine) != (cost.scenario, cost.machine)]
+    others = [
+        each
+        for each in _kept()
+        if (each.scenario, each.machine, each.stack) != (cost.scenario, cost.machine, cost.stack)
+    ]
     write_text(path, "\n".join(each.model_dump_json() for each in (*others, cost)) + "\n")
     return path
 
 
-def kept_costs() -> Mapping[str, float]:
-    """By scenario, what a request costs on machines of this class, ms; empty where nothing was measured."""
+def kept_costs(stack: str = "") -> Mapping[str, Cost]:
+    """By scenario, what a request costs on machines of this class; empty where nothing was measured.
+
+    Args:
+        stack: An environment whose stack shares this machine; what was measured with it comes first.
+    """
     here = this_machine()
-    return {each.scenario: each.ms_per_request for each in _kept() if each.machine == here}
+    found = [each for each in _kept() if each.machine == here]
+    alone = {each.scenario: each for each in found if not each.stack}
+    return alone | {each.scenario: each for each in found if stack and each.stack == stack}
 
 
 def _kept() -> list[Cost]:

@@ -1,6 +1,8 @@
 """`chamiperf doctor`: what this machine gives to a load, and what a plan would need."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -12,6 +14,8 @@ from chamiperf_ci.options import Printed, json_option, target_options
 from chamiperf_ci.render.text import Column, in_columns
 from chamiperf_ci.steps.doctor import Examination, State, examine
 from chamiperf_ci.steps.targets import dialect_of, resolve
+
+_WATCHED_S = 1.0
 
 
 @click.command
@@ -25,25 +29,33 @@ from chamiperf_ci.steps.targets import dialect_of, resolve
     help="Measure for some seconds what a request costs k6 here, and keep it for later sizings: boot_storm and "
     "cloud_init_storm.",
 )
+@click.option(
+    "--seed-file",
+    type=click.Path(path_type=Path),
+    help="Of the stack's nodes: where the stack runs on this machine, --calibrate asks it for them, and measures what "
+    "it takes as well.  [default: out/seed.json, if it is there]",
+)
 @click.option("--json", "as_json", is_flag=True, help="As --format json, such as for a bug report.")
 @json_option()
 def doctor(
+    *,
     given: TargetOptions,
     scenarios: tuple[str, ...],
     profile: str,
     k6: str | None,
+    seed_file: Path | None,
     printed: Printed,
-    *,
     calibrate: bool,
     as_json: bool,
 ) -> ExitCode:
     """Check this machine and the road to the stack, and size a load against them.
 
-    Sends one request to each service of the target, if one is given, and changes nothing. Exits 3 when no valid
+    Sends one request to each service of the target, if one is given, and changes nothing. What other programs take now
+    is counted. Exits 3 when no valid
     measurement is to be had: a service or k6 is missing, or the plan is too large for this machine.
     """
-    from chamiperf_ci.adapters.machine import kept_costs  # noqa: PLC0415 - keeps `chamiperf --help` fast
-    from chamiperf_ci.steps.calibrate import calibrated  # noqa: PLC0415
+    from chamiperf_ci.adapters.machine import busy_cores, kept_costs  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.steps.calibrate import calibrated, stack_here  # noqa: PLC0415
     from chamiperf_ci.steps.load.plan import assign, limits  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.load.request import LoadOptions, choose_scenarios, read_profile  # noqa: PLC0415 - as above
 
@@ -52,14 +64,17 @@ def doctor(
     spoken = dialect_of(given)
     chosen = choose_scenarios(scenarios, shapes) if scenarios else ()
     planned = [assign(shapes, each, LoadOptions(), spoken) for each in chosen]
+    given_limits = replace(limits(target), busy_cores=busy_cores(_WATCHED_S))
     if calibrate:
-        for text in calibrated(planned, k6, spoken):
+        beside = stack_here(target, seed_file)
+        for text in calibrated(planned, k6, spoken, beside, busy_cores=given_limits.busy_cores):
             click.echo(text, err=True)
+    costs = kept_costs("" if target is None else target.environment)
     if target is None:
-        found = examine(k6, None, planned, limits(None), kept_costs())
+        found = examine(k6, None, planned, given_limits, costs)
     else:
         with Chamicore(target, retry=ONE_TRY) as client:
-            found = examine(k6, client, planned, limits(target), kept_costs())
+            found = examine(k6, client, planned, given_limits, costs)
     printed.hand_over(found.facts())
     click.echo(json.dumps(found.facts(), indent=2) if as_json and printed.form == "text" else _table(found))
     return ExitCode.INVALID if found.worst is State.BAD else ExitCode.OK
@@ -71,7 +86,7 @@ def _table(found: Examination) -> str:
         (
             each.scenario,
             State.GOOD if each.fits else State.BAD,
-            f"{each.peak_per_s:,.0f} requests/s need {each.needs}" if each.peak_per_s else f"unpaced; {each.needs}",
+            each.found,
             "" if each.fits else each.remedy.capitalize(),
         )
         for each in found.plan

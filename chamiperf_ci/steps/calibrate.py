@@ -1,37 +1,75 @@
-"""What a request of a scenario costs k6 on this machine, measured against an endpoint that does nothing; kept.
+"""What a request of a scenario costs on this machine: k6, and the stack where it runs here as well; measured and kept.
 
-The endpoint answers each boot document at once with what the script checks for, so what k6 takes is all that is
-measured: its processor time a request, with VUs paced as planned. Throughput would measure the endpoint as well.
+A stack on this machine is asked for its own nodes' documents, and what it takes of the processors is measured beside
+k6. Else an endpoint answers each at once with what the script checks for, and k6 alone is measured. A request costs
+less the more there are, so it is measured twice: the second time near the rate that the first predicts.
 """
 
 import asyncio
+import math
+import os
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
 import numpy as np
 
-from chamiperf_ci.adapters.files import built_script, dialect
+from chamiperf_ci.adapters.files import built_script, dialect, read_document
 from chamiperf_ci.adapters.k6 import K6Binary, K6Run, Stage, StopRequest, find_k6, run_k6
-from chamiperf_ci.adapters.machine import Cost, keep, this_machine
+from chamiperf_ci.adapters.machine import Cost, cores, keep, this_machine
 from chamiperf_ci.errors import ConfigurationError, GeneratorFailed
 from chamiperf_ci.models.dialect import Dialect, Identities, Route, fill
 from chamiperf_ci.models.plan import SUSTAINED, Load, Phase, Plan, PlanIdentities, ScriptPlan
 from chamiperf_ci.models.run import ScriptSummary
-from chamiperf_ci.models.target import CredentialKind
-from chamiperf_ci.steps.load.documents import write_plan
+from chamiperf_ci.models.seed import Seed
+from chamiperf_ci.models.target import CredentialKind, Target
+from chamiperf_ci.steps.load.documents import told, write_plan
 from chamiperf_ci.steps.load.merging import summaries_of
+from chamiperf_ci.steps.load.plan import MachineLimits, size
+from chamiperf_ci.steps.targets import k6_environment
 
 MEASURED_S: Final = 5.0
 _SETTLING_S: Final = 1.0
 MOST_VUS: Final = 1_000
 """More of them would take longer to be made than all else; a request costs hardly more with ten times as many."""
+_FIRST_PER_S: Final = 500.0
+"""Requests a second and core at first."""
+_NEAR: Final = 0.7
+"""Of the rate that was predicted from that, the second one."""
 _NODES: Final = 10_000
 _RUN_ID: Final = "calibrate"
+
+
+@dataclass(frozen=True, slots=True)
+class StackHere:
+    """A stack on this machine, and the nodes that it knows."""
+
+    target: Target
+    seed: Seed
+
+
+def stack_here(target: Target | None, seed_file: Path | None) -> StackHere | None:
+    """The stack to be measured; None where it runs elsewhere, or its nodes are not known.
+
+    Args:
+        target: The stack, if one is given.
+        seed_file: Of its nodes; None for the usual one, which need not be there.
+
+    Raises:
+        ConfigurationError: The file that was named cannot be read.
+    """
+    path = seed_file or _USUAL
+    if target is None or not target.generator_on_target_host or (seed_file is None and not path.is_file()):
+        return None
+    return StackHere(target, read_document(path, Seed, remedy="Run `chamiperf seed` first."))
+
+
+_USUAL: Final = Path("out/seed.json")
 
 
 def can(scenario: str, spoken: Dialect) -> bool:
@@ -39,13 +77,17 @@ def can(scenario: str, spoken: Dialect) -> bool:
     return bool(_routes(scenario, spoken))
 
 
-def calibrated(plans: Sequence[Plan], k6: str | None, spoken: str) -> Iterator[str]:
+def calibrated(
+    plans: Sequence[Plan], k6: str | None, spoken: str, stack: StackHere | None = None, *, busy_cores: float = 0.0
+) -> Iterator[str]:
     """Measure each scenario that can be, keep what was found, and say it.
 
     Args:
         plans: As planned.
         k6: The k6 that was named, None for the one that is found.
         spoken: The stack's dialect.
+        stack: One on this machine, to be measured as well.
+        busy_cores: Processors that other work takes, which the stack is not charged with.
 
     Raises:
         ConfigurationError: No scenario is planned, there is no k6, or what was found cannot be kept.
@@ -61,65 +103,119 @@ def calibrated(plans: Sequence[Plan], k6: str | None, spoken: str) -> Iterator[s
             if not can(plan.scenario, dialect(spoken)):
                 yield f"{plan.scenario} cannot be calibrated: it asks for more than documents, which needs a stack"
                 continue
-            cost = measure(plan, binary, spoken, stop)
+            cost = measure(plan, binary, spoken, stop, stack, busy_cores=busy_cores)
+            also = cost.stack_ms_per_request
+            beside = "" if also is None else f", and {also:.3f} ms of the stack's"
             yield (
-                f"{plan.scenario}: {cost.ms_per_request:.3f} ms of processor time a request ({cost.requests:,} "
-                f"requests), kept in {keep(cost)}"
+                f"{plan.scenario}: {cost.ms_per_request:.3f} ms of k6's processor time a request{beside} "
+                f"({cost.requests:,} requests), kept in {keep(cost)}"
             )
 
 
-def measure(plan: Plan, k6: K6Binary, spoken: str, stop: StopRequest) -> Cost:
-    """Measure for some seconds.
+def measure(
+    plan: Plan,
+    k6: K6Binary,
+    spoken: str,
+    stop: StopRequest,
+    stack: StackHere | None = None,
+    *,
+    busy_cores: float = 0.0,
+) -> Cost:
+    """Measure for some seconds, arguments as of `calibrated`.
 
     Raises:
         GeneratorFailed: k6 did not come to its end, or its requests failed.
     """
-    vus = min(plan.vus or 1, MOST_VUS)
-    phases = (
-        Phase(name="ramp-up", duration_s=_SETTLING_S, from_vus=vus, to_vus=vus),
-        Phase(name=SUSTAINED, start_s=_SETTLING_S, duration_s=MEASURED_S, from_vus=vus, to_vus=vus),
-    )
-    with tempfile.TemporaryDirectory(prefix="chamiperf-calibrate-") as name, _endpoint(dialect(spoken)) as url:
-        folder = Path(name)
-        told = ScriptPlan(
+    limits = MachineLimits(math.inf, 0, 0, stack_here=stack is not None, busy_cores=busy_cores)
+    with _endpoint(dialect(spoken)) if stack is None else nullcontext(stack) as asked:
+        trial = _Trial(plan, k6, spoken, asked, busy_cores)
+        per_s = cores() * _FIRST_PER_S
+        first = trial.at(per_s, stop)
+        predicted = size(plan, cores=cores(), limits=limits, costs={plan.scenario: first}).ceiling_per_s[0]
+        return trial.at(max(per_s, _NEAR * predicted), stop)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What is measured: a scenario of which k6, against what, beside how much other work."""
+
+    plan: Plan
+    k6: K6Binary
+    spoken: str
+    asked: StackHere | str
+    """A stack, or the URL of the endpoint that does nothing."""
+    busy_cores: float
+
+    def at(self, per_s: float, stop: StopRequest) -> Cost:
+        """What a request costs at a rate."""
+        scenario = self.plan.scenario
+        with tempfile.TemporaryDirectory(prefix="chamiperf-calibrate-") as name:
+            stages = [Stage("measuring", _SETTLING_S + MEASURED_S)]
+            outcome = run_k6(self._run(Path(name), per_s), stop, label=f"calibrating {scenario}", stages=stages)
+        summary = next(iter(summaries_of(outcome)[0]), None)
+        if summary is None or outcome.load_began_s is None:
+            raise _failed(scenario, outcome.text)
+        requests = _requests(summary, scenario)
+        begin = outcome.load_began_s + _SETTLING_S
+        seen = [vitals for vitals in outcome.vitals if begin < vitals.at_s <= begin + MEASURED_S]
+        if not seen:
+            raise _failed(scenario, "the machine was too busy to look at k6")
+        used = float(np.mean([vitals.cpu_percent for vitals in seen])) / 100
+        # What neither k6 nor this command takes is the stack's, but for what was taken before.
+        others = float(np.mean([vitals.foreign_cpu_percent for vitals in seen])) / 100 * (os.cpu_count() or 1)
+        ms_each = 1000 * MEASURED_S / requests
+        cost = Cost(
+            scenario=scenario,
+            machine=this_machine(),
+            k6=self.k6.version,
+            ms_per_request=round(used * ms_each, 4),
+            requests=requests,
+        )
+        if isinstance(self.asked, str):
+            return cost
+        of_the_stack = round(max(0.0, others - self.busy_cores) * ms_each, 4)
+        return cost.model_copy(update={"stack": self.asked.target.environment, "stack_ms_per_request": of_the_stack})
+
+    def _run(self, folder: Path, per_s: float) -> K6Run:
+        plan, asked = self.plan, self.asked
+        script = self._script(per_s)
+        write_plan(folder / "plan.json", script)
+        target = None if isinstance(asked, str) else asked.target
+        return K6Run(
+            binary=self.k6.path,
+            script=built_script(plan.scenario),
+            folder=folder,
+            environment={} if target is None else k6_environment(target.credential),
+            plan=folder / "plan.json",
+            timeout_s=120.0,
+            ca_file=None if target is None else target.tls.ca_file and target.tls.ca_file.resolve(),
+            insecure=target is not None and target.tls.insecure,
+            gogc=plan.gogc,
+        )
+
+    def _script(self, per_s: float) -> ScriptPlan:
+        plan, asked = self.plan, self.asked
+        vus = min(plan.vus or 1, MOST_VUS)
+        phases = (
+            Phase(name="ramp-up", duration_s=_SETTLING_S, from_vus=vus, to_vus=vus),
+            Phase(name=SUSTAINED, start_s=_SETTLING_S, duration_s=MEASURED_S, from_vus=vus, to_vus=vus),
+        )
+        pace_s = vus * plan.phases[0].requests_per_iteration / per_s
+        load = Load(model="closed", pace_s=pace_s, phases=phases, parameters=plan.parameters)
+        if not isinstance(asked, str):
+            names = {"scenario": plan.scenario, "profile": _RUN_ID, "run_id": f"{_RUN_ID}w"}
+            return told(asked.target, asked.seed, load, **names)
+        return ScriptPlan(
             scenario=plan.scenario,
-            profile="calibrate",
-            dialect=spoken,
-            urls=dict.fromkeys(plan.services, url),
+            profile=_RUN_ID,
+            dialect=self.spoken,
+            urls=dict.fromkeys(plan.services, asked),
             credential=CredentialKind.NONE,
             identities=PlanIdentities(
                 run_id=_RUN_ID, nodes=_NODES, network="198.18.0.0/15", written_run_id=f"{_RUN_ID}w"
             ),
-            load=Load(model="closed", pace_s=plan.pace_s, phases=phases, parameters=plan.parameters),
+            load=load,
         )
-        write_plan(folder / "plan.json", told)
-        run = K6Run(
-            binary=k6.path,
-            script=built_script(plan.scenario),
-            folder=folder,
-            plan=folder / "plan.json",
-            timeout_s=120.0,
-            gogc=plan.gogc,
-        )
-        outcome = run_k6(
-            run, stop, label=f"{plan.scenario} against nothing", stages=[Stage("calibrating", _SETTLING_S + MEASURED_S)]
-        )
-    summary = next(iter(summaries_of(outcome)[0]), None)
-    if summary is None or outcome.load_began_s is None:
-        raise _failed(plan.scenario, outcome.text)
-    requests = _requests(summary, plan.scenario)
-    begin = outcome.load_began_s + _SETTLING_S
-    used = [each.cpu_percent for each in outcome.vitals if begin < each.at_s <= begin + MEASURED_S]
-    if not used:
-        raise _failed(plan.scenario, "the machine was too busy to look at k6")
-    processor_s = float(np.mean(used)) / 100 * MEASURED_S
-    return Cost(
-        scenario=plan.scenario,
-        machine=this_machine(),
-        k6=k6.version,
-        ms_per_request=round(1000 * processor_s / requests, 4),
-        requests=requests,
-    )
 
 
 def _requests(summary: ScriptSummary, scenario: str) -> int:
@@ -134,8 +230,8 @@ def _requests(summary: ScriptSummary, scenario: str) -> int:
 def _failed(scenario: str, why: str) -> GeneratorFailed:
     return GeneratorFailed(
         f"{scenario} could not be calibrated: {why}",
-        where="k6, against an endpoint of this command's own",
-        remedy="Run it again on a quieter machine, or without --calibrate.",
+        where="k6, for --calibrate",
+        remedy="Run it again on a quieter machine with the stack's own --seed-file, or without --calibrate.",
     )
 
 

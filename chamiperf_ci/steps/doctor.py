@@ -13,6 +13,7 @@ from chamiperf_ci import __version__
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.k6 import find_k6
+from chamiperf_ci.adapters.machine import Cost
 from chamiperf_ci.errors import ConfigurationError, ToolkitError
 from chamiperf_ci.models.plan import Plan
 from chamiperf_ci.steps.load.plan import FILES_KEPT, MachineLimits, Sizing, size
@@ -77,7 +78,7 @@ def examine(
     client: Chamicore | None,
     plans: Iterable[Plan],
     limits: MachineLimits,
-    costs: Mapping[str, float] | None = None,
+    costs: Mapping[str, Cost] | None = None,
 ) -> Examination:
     """Look at the machine, at the road to the stack where there is one, and at a plan where one is given.
 
@@ -86,7 +87,7 @@ def examine(
         client: To the stack; None where no target is given.
         plans: Scenarios as planned.
         limits: What the machine gives to a load of this target.
-        costs: By scenario, k6's processor time for a request as it was measured here, ms.
+        costs: By scenario, what a request costs here as it was measured.
     """
     conditions = [*_machine(limits), _k6(k6), *(_road(client) if client is not None else ())]
     return Examination(
@@ -96,8 +97,8 @@ def examine(
 
 def _machine(limits: MachineLimits) -> Iterator[Condition]:
     here = machine.machine()
-    text = f"{here.cores} of {here.cpu_model}, load average {here.load_average:.1f}"
-    if here.load_average > here.cores * _BUSY:
+    text = f"{here.cores} of {here.cpu_model}, other work keeps {limits.busy_cores:.1f} of them busy now"
+    if limits.busy_cores > here.cores * _BUSY:
         yield Condition("processors", State.LOW, text, "End other programs: their work shows in p99 first.")
     else:
         yield Condition("processors", State.GOOD, text)

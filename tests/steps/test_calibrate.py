@@ -1,6 +1,7 @@
 """What a request costs k6 on this machine: measured, kept, and used where a plan is sized."""
 
 import http.client
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,10 +24,15 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "chamiperf" / "calibration.jsonl"
 
 
-def cost(ms, scenario="boot_storm", machine=""):
+def cost(ms, scenario="boot_storm", machine="", stack="", stack_ms=None):
     return Cost(
-        scenario=scenario, machine=machine or this_machine(), k6="1.1.0", ms_per_request=ms, requests=100
+        scenario=scenario, machine=machine or this_machine(), k6="1.1.0", ms_per_request=ms, requests=100,
+        stack=stack, stack_ms_per_request=stack_ms,
     )  # fmt: skip
+
+
+def kept_ms(stack=""):
+    return {name: each.ms_per_request for name, each in kept_costs(stack).items()}
 
 
 def test_a_plan_is_sized_by_what_was_measured_here():
@@ -42,15 +48,47 @@ def test_a_plan_is_sized_by_what_was_measured_here():
 def test_the_newest_figure_of_a_scenario_counts_and_those_of_other_machines_are_kept_and_not_used(cache):
     for each in (cost(0.2), cost(0.9, machine="64c-512GiB Model Z"), cost(0.3, "cloud_init_storm"), cost(0.25)):
         keep(each)
-    assert kept_costs() == {"boot_storm": 0.25, "cloud_init_storm": 0.3}
+    assert kept_ms() == {"boot_storm": 0.25, "cloud_init_storm": 0.3}
     assert len(cache.read_text().splitlines()) == 3
+
+
+def test_what_was_measured_with_a_stack_on_this_machine_counts_for_that_stack_alone(cache):
+    for each in (cost(0.2), cost(0.3, stack="here", stack_ms=0.25), cost(0.9, stack="other", stack_ms=0.1)):
+        keep(each)
+    assert kept_ms() == kept_ms("elsewhere") == {"boot_storm": 0.2}
+    assert kept_ms("here") == {"boot_storm": 0.3}
+    assert len(cache.read_text().splitlines()) == 3
+
+
+def test_a_stack_on_this_machine_and_other_work_lower_what_it_makes():
+    plan = assign(read_profile("full"), "boot_storm", LoadOptions())
+    costs = {"boot_storm": cost(0.2, stack="here", stack_ms=0.2)}
+    alone = size(plan, cores=4, limits=ROOMY, costs=costs)
+    shared = size(plan, cores=4, limits=replace(ROOMY, stack_here=True), costs=costs)
+    busy = size(plan, cores=4, limits=replace(ROOMY, stack_here=True, busy_cores=1.4), costs=costs)
+    assert alone.ceiling_per_s == pytest.approx((12_000, 12_000))
+    assert shared.ceiling_per_s == pytest.approx((8_500, 8_500))
+    assert busy.ceiling_per_s == pytest.approx((5_000, 5_000))
+    assert not alone.beside
+    assert "of 0.40 ms a request the stack on this machine takes 0.20" in shared.text
+    assert "other work takes 1.4 of 4 cores now" in busy.text
+    assert busy.times == pytest.approx(4)
+    unknown = size(plan, cores=4, limits=replace(ROOMY, stack_here=True), costs={"boot_storm": cost(0.2)})
+    assert "how much it takes is not known" in unknown.text
+
+
+def test_a_machine_that_others_keep_busy_makes_nothing():
+    plan = assign(read_profile("full"), "boot_storm", LoadOptions())
+    sized = size(plan, cores=2, limits=replace(ROOMY, busy_cores=2.0))
+    assert sized.ceiling_per_s == (0, 0)
+    assert not sized.fits
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"scenario": "boot_storm"}', "[]", "\x00"])
 def test_a_damaged_figure_is_passed_over(cache, damage):
     keep(cost(0.2))
     cache.write_text(f"{damage}\n{cache.read_text()}")
-    assert kept_costs() == {"boot_storm": 0.2}
+    assert kept_ms() == {"boot_storm": 0.2}
 
 
 def test_nothing_was_measured_yet():

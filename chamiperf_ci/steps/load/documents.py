@@ -26,6 +26,7 @@ from chamiperf_ci.models.run import (
     Statement,
     Uncertain,
 )
+from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Fingerprint, Service, StackKind, Target
 from chamiperf_ci.steps.load import merging, request
 from chamiperf_ci.steps.load.plan import period_warnings
@@ -42,24 +43,31 @@ _SLACK_SHARE = 1.1
 
 def script_plan(job: Job, plan: Plan, run_id: str) -> ScriptPlan:
     """What the script is told; holds no secret."""
-    target = job.target
+    load, profile = _with_sync_interval(job.target, plan), job.profile.name
+    of_all = told(job.target, job.seed, load, scenario=plan.scenario, profile=profile, run_id=run_id)
+    return of_all.model_copy(
+        update={
+            "connections": job.options.connections,
+            "quantiles": merging.SHARD_QUANTILES if plan.segments > 1 else None,
+        }
+    )
+
+
+def told(target: Target, seed: Seed, load: Load, *, scenario: str, profile: str, run_id: str) -> ScriptPlan:
+    """What a script is told of a target and its nodes; `run_id` names what it writes."""
     urls = {service: url for service in Service if (url := target.url(service)) is not None}
     tls = target.tls
     return ScriptPlan(
-        scenario=plan.scenario,
-        profile=job.profile.name,
+        scenario=scenario,
+        profile=profile,
         dialect=target.dialect,
         urls={**urls, **({"kea": target.kea} if target.kea else {})},
         tls=PlanTls(
             insecure=tls.insecure, certificate_file=_path(tls.client_certificate), key_file=_path(tls.client_key)
         ),
         credential=target.credential.kind,
-        connections=job.options.connections,
-        identities=PlanIdentities(
-            run_id=job.seed.run_id, nodes=job.seed.nodes, network=job.seed.network, written_run_id=run_id
-        ),
-        quantiles=merging.SHARD_QUANTILES if plan.segments > 1 else None,
-        load=_with_sync_interval(target, plan),
+        identities=PlanIdentities(run_id=seed.run_id, nodes=seed.nodes, network=seed.network, written_run_id=run_id),
+        load=load,
     )
 
 

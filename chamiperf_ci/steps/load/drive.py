@@ -303,7 +303,7 @@ def drive(options: LoadOptions, output: Output, collectors: Collectors | None = 
     plans = [assign(profile, each, options, target.dialect) for each in scenarios]
     for warning in job.k6.warnings:
         output.progress(warning)
-    budget = _show(plans, options, output.progress)
+    budget = _show(plans, options, output.progress, target)
     if len(plans) == 1 and not plans[0].missing(target):
         require_possible(job, plans[0])
     with StopRequest() as stop, ExitStack() as held:
@@ -372,7 +372,7 @@ def _seed(path: Path) -> Seed:
     return read_document(path, Seed, remedy="Run `chamiperf seed` first, or name its file with --seed-file.")
 
 
-def _show(plans: list[Plan], options: LoadOptions, say: Callable[[str], None]) -> Budget:
+def _show(plans: list[Plan], options: LoadOptions, say: Callable[[str], None], target: Target | None = None) -> Budget:
     """Say the plan and how long it takes, and keep the time."""
     runs = 2 * options.pairs if options.pairs else 1
     night = options.kind == RunKind.NIGHT
@@ -380,7 +380,8 @@ def _show(plans: list[Plan], options: LoadOptions, say: Callable[[str], None]) -
     total = runs * sum(seconds_of(each) for each in plans)
     say(plan_table(plans))
     each = plans if options.shard is None else [plan.share(options.shard[1]) for plan in plans]
-    for warning in too_large(each, cores=machine.cores(), limits=limits(None), costs=machine.kept_costs()):
+    costs = machine.kept_costs(target.environment if target is not None else "")
+    for warning in too_large(each, cores=machine.cores(), limits=limits(target), costs=costs):
         say(f"warning: {warning}")
     for plan in plans:
         for line in judged_quantiles(plan) if options.dry_run else ():

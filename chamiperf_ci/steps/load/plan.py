@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.bounds import is_loopback
 from chamiperf_ci.adapters.files import dialect
+from chamiperf_ci.adapters.machine import Cost
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED, Plan, Profile
 from chamiperf_ci.models.run import RunKind
@@ -37,6 +38,10 @@ class MachineLimits:
     """To one address and port."""
     ports_reused_at_once: bool = False
     """Whether ports of closed connections are free again within a second (loopback, or tcp_tw_reuse)."""
+    stack_here: bool = False
+    """Whether the stack shares the processors."""
+    busy_cores: float = 0.0
+    """Processors that other work keeps busy now."""
 
 
 def segments_needed(plan: Plan, open_files: int) -> int:
@@ -385,6 +390,7 @@ def limits(target: Target | None) -> MachineLimits:
         open_files=machine.most_open_files(),
         local_ports=machine.local_ports(),
         ports_reused_at_once=target is not None and _reused(target),
+        stack_here=target is not None and target.generator_on_target_host,
     )
 
 
@@ -403,7 +409,9 @@ def _reused(target: Target) -> bool:
 CPU_MS_PER_REQUEST = (0.25, 0.32)
 """k6's processor time for a request of paced VUs, ms: the least and the most that was measured, 5,000 to 20,000 VUs."""
 USABLE_SHARE = 0.6
-"""Of the processors' time, before VUs wake late and the run is invalid."""
+"""Of the processors' time for k6, before VUs wake late and the run is invalid; what the stack takes is not known."""
+USABLE_BY_BOTH = 0.85
+"""The same of k6 and a stack on this machine together, where both were measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,10 +421,11 @@ class Sizing:
     Attributes:
         scenario: Its name.
         peak_per_s: Requests a second in the phase that offers most, all services together; 0 where nothing fixes them.
-        cores: Processors that the generator needs, least and most.
+        cores: Processors that the load needs, least and most: the generator, and a stack beside it that was measured.
         memory_mb: Memory that it needs, MB.
-        ceiling_per_s: Requests a second that this machine can make, least and most.
+        ceiling_per_s: Requests a second that this machine can make now, least and most.
         times: How many times what this machine has it needs, of what it lacks most; up to 1 it fits.
+        beside: What else takes processor time here, and whether it was counted; empty for nothing.
     """
 
     scenario: str
@@ -425,6 +434,7 @@ class Sizing:
     memory_mb: float
     ceiling_per_s: tuple[float, float]
     times: float
+    beside: str = ""
 
     @property
     def fits(self) -> bool:
@@ -436,12 +446,14 @@ class Sizing:
         """What to expect, and what to do where it does not fit; empty where it fits."""
         if self.fits:
             return ""
-        low, high = self.ceiling_per_s
-        about = f"{low:,.0f}" if high == low else f"{low:,.0f} to {high:,.0f}"
-        return (
-            f"{self.scenario} offers {self.peak_per_s:,.0f} requests/s, for which the generator needs {self.needs}; "
-            f"this machine makes about {about} requests/s. Expect an invalid run: {self.remedy}"
-        )
+        return f"{self.scenario} offers {self.found}. Expect an invalid run: {self.remedy}"
+
+    @property
+    def found(self) -> str:
+        """What it needs, and what this machine makes."""
+        makes = f"this machine makes about {_range(self.ceiling_per_s, ',.0f')} requests/s"
+        offers = f"{self.peak_per_s:,.0f} requests/s, which need {self.needs}" if self.peak_per_s else self.needs
+        return "; ".join(part for part in (offers, makes, self.beside) if part)
 
     @property
     def remedy(self) -> str:
@@ -454,40 +466,60 @@ class Sizing:
     @property
     def needs(self) -> str:
         """Cores and memory in words."""
-        low, high = self.cores
-        cores = f"{low:.1f}" if high == low else f"{low:.1f} to {high:.1f}"
-        return f"{cores} cores and {self.memory_mb / 1000:,.1f} GB"
+        return f"{_range(self.cores, '.1f')} cores and {self.memory_mb / 1000:,.1f} GB"
 
 
-def size(plan: Plan, *, cores: int, limits: MachineLimits, costs: Mapping[str, float] | None = None) -> Sizing:
+def _range(values: tuple[float, float], form: str) -> str:
+    low, high = (f"{value:{form}}" for value in values)
+    return low if low == high else f"{low} to {high}"
+
+
+def size(plan: Plan, *, cores: int, limits: MachineLimits, costs: Mapping[str, Cost] | None = None) -> Sizing:
     """What one scenario needs, and how that compares with this machine.
 
     Args:
         plan: The scenario as planned.
         cores: Processors that the generator may use.
-        limits: What else the machine gives.
-        costs: By scenario, k6's processor time for a request as it was measured here, ms.
+        limits: What else the machine gives, and who takes of it.
+        costs: By scenario, what a request costs here as it was measured.
     """
     measured = (costs or {}).get(plan.scenario)
-    range_ms = CPU_MS_PER_REQUEST if measured is None else (measured, measured)
+    range_ms, usable, beside = CPU_MS_PER_REQUEST, USABLE_SHARE, []
+    if measured is not None:
+        range_ms = (measured.ms_per_request, measured.ms_per_request)
+    if limits.stack_here and measured is not None and measured.stack_ms_per_request is not None:
+        stack_ms, usable = measured.stack_ms_per_request, USABLE_BY_BOTH
+        beside.append(f"of {range_ms[0] + stack_ms:.2f} ms a request the stack on this machine takes {stack_ms:.2f}")
+        range_ms = (range_ms[0] + stack_ms, range_ms[1] + stack_ms)
+    elif limits.stack_here:
+        beside.append("the stack shares this machine, and how much it takes is not known")
+    if limits.busy_cores >= _WORTH_A_WORD:
+        beside.append(f"other work takes {limits.busy_cores:.1f} of {cores} cores now")
+    free = max(0.0, cores * usable - limits.busy_cores)
     peak = sum(plan.peak_requests_per_s.values())
-    least, most = (peak * cost / 1000 / USABLE_SHARE for cost in range_ms)
-    ceiling = tuple(cores * USABLE_SHARE * 1000 / cost for cost in reversed(range_ms))
+    least, most = (peak * cost / 1000 / usable for cost in range_ms)
     by_memory = plan.memory_mb / limits.available_mb if limits.available_mb else 1.0
     # Half way between the quietest and the busiest measurement: the range is said beside it.
-    by_cores = (least + most) / 2 / cores
+    by_cores = (least + most) / 2 * usable / max(free, _LEAST_CORES)
     return Sizing(
         scenario=plan.scenario,
         peak_per_s=peak,
         cores=(least, most),
         memory_mb=plan.memory_mb,
-        ceiling_per_s=(ceiling[0], ceiling[1]),
+        ceiling_per_s=(free * 1000 / range_ms[1], free * 1000 / range_ms[0]),
         times=max(by_cores, by_memory),
+        beside="; ".join(beside),
     )
 
 
+_WORTH_A_WORD = 0.05
+"""Cores that are kept busy."""
+_LEAST_CORES = 0.01
+"""What is taken to be free at least, for a number in place of infinity."""
+
+
 def too_large(
-    plans: Sequence[Plan], *, cores: int, limits: MachineLimits, costs: Mapping[str, float] | None = None
+    plans: Sequence[Plan], *, cores: int, limits: MachineLimits, costs: Mapping[str, Cost] | None = None
 ) -> list[str]:
     """One sentence a scenario that this machine will not carry; arguments as of `size`."""
     sized = (size(each, cores=cores, limits=limits, costs=costs) for each in plans)
