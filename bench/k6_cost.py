@@ -50,6 +50,9 @@ FILLING_S = 110
 """Enough for the samples to be made on two busy cores."""
 IDENTITIES = Identities(dialect().identity, "bench1", "198.18.0.0/15")
 
+RARELY = {"GOGC": str(RARE_COLLECTION[0][0]), "GOMEMLIMIT": "512MiB"}
+"""What `load` gives such a load where the memory suffices."""
+
 BARE = """
 import http from 'k6/http';
 const url = __ENV.BARE_URL;
@@ -118,7 +121,7 @@ def _round(folder: Path, bss: str, index: int) -> dict[str, Spent]:
     legs = {
         "bare": lambda: _bare(folder, bss, f"{ROUND_S}s", VUS),
         "storm": lambda: _storm(folder, bss, ROUND_S, FEW_NODES, VUS),
-        "rarely": lambda: _storm(folder, bss, ROUND_S, FEW_NODES, VUS, GOGC=str(RARE_COLLECTION)),
+        "rarely": lambda: _storm(folder, bss, ROUND_S, FEW_NODES, VUS, **RARELY),
     }
     names = list(legs)
     turned = [*names[index % len(names) :], *names[: index % len(names)]]

@@ -31,6 +31,7 @@ from chamiperf_ci.models.target import CredentialKind, Target
 from chamiperf_ci.steps.load.documents import told, write_plan
 from chamiperf_ci.steps.load.merging import summaries_of
 from chamiperf_ci.steps.load.plan import MachineLimits, size
+from chamiperf_ci.steps.load.stack_state import embedded
 from chamiperf_ci.steps.targets import k6_environment
 
 MEASURED_S: Final = 5.0
@@ -151,7 +152,13 @@ class _Trial:
         scenario = self.plan.scenario
         with tempfile.TemporaryDirectory(prefix="chamiperf-calibrate-") as name:
             stages = [Stage("measuring", _SETTLING_S + MEASURED_S)]
-            outcome = run_k6(self._run(Path(name), per_s), stop, label=f"calibrating {scenario}", stages=stages)
+            outcome = run_k6(
+                self._run(Path(name), per_s),
+                stop,
+                label=f"calibrating {scenario}",
+                beside=_processes(self.asked),
+                stages=stages,
+            )
         summary = next(iter(summaries_of(outcome)[0]), None)
         if summary is None or outcome.load_began_s is None:
             raise _failed(scenario, outcome.text)
@@ -161,8 +168,6 @@ class _Trial:
         if not seen:
             raise _failed(scenario, "the machine was too busy to look at k6")
         used = float(np.mean([vitals.cpu_percent for vitals in seen])) / 100
-        # What neither k6 nor this command takes is the stack's, but for what was taken before.
-        others = float(np.mean([vitals.foreign_cpu_percent for vitals in seen])) / 100 * (os.cpu_count() or 1)
         ms_each = 1000 * MEASURED_S / requests
         cost = Cost(
             scenario=scenario,
@@ -173,8 +178,16 @@ class _Trial:
         )
         if isinstance(self.asked, str):
             return cost
-        of_the_stack = round(max(0.0, others - self.busy_cores) * ms_each, 4)
-        return cost.model_copy(update={"stack": self.asked.target.environment, "stack_ms_per_request": of_the_stack})
+        # The embedded stack's processes are known. Of another one nobody knows them: what neither k6 nor this command
+        # takes is its own, but for what was taken before.
+        is_known = bool(_processes(self.asked))
+        others = [
+            each.machine_cpu_percent - each.foreign_cpu_percent if is_known else each.foreign_cpu_percent
+            for each in seen
+        ]
+        taken = float(np.mean(others)) / 100 * (os.cpu_count() or 1) - (used if is_known else self.busy_cores)
+        stack_ms = round(max(0.0, taken) * ms_each, 4)
+        return cost.model_copy(update={"stack": self.asked.target.environment, "stack_ms_per_request": stack_ms})
 
     def _run(self, folder: Path, per_s: float) -> K6Run:
         plan, asked = self.plan, self.asked
@@ -216,6 +229,11 @@ class _Trial:
             ),
             load=load,
         )
+
+
+def _processes(asked: StackHere | str) -> tuple[int, ...]:
+    """Those of the embedded stack, where it is the one that is asked."""
+    return () if isinstance(asked, str) else embedded(asked.target)[2]
 
 
 def _requests(summary: ScriptSummary, scenario: str) -> int:

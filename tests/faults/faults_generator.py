@@ -1,5 +1,6 @@
 """The generator is starved, frozen, killed, out of memory, or is no k6 at all."""
 
+import os
 import resource
 import signal
 import subprocess
@@ -62,6 +63,19 @@ def starve(stage):
     k6_as(stage, f'CROWD={CROWD} exec {sys.executable} -c "{IDLE_ON_ONE_CORE}" sh {script} "$k6" "$@"')
 
 
+MANY = ("--vus", 200, "--pace", "50ms")
+"""4,000 requests/s, of which one processor makes some 3,000."""
+
+
+def on_one_core(stage, beside=0):
+    """Have k6 run on one core alone, at nice 19 beside so many programs at nice 9: each takes nine times its time."""
+    script = stage.folder / "beside"
+    script.write_text(BESIDE, encoding="utf-8")
+    core = min(os.sched_getaffinity(0))
+    crowded = f'CROWD={beside} exec nice -n 9 taskset -c {core} sh {script} nice -n 10 "$k6" "$@"'
+    k6_as(stage, crowded if beside else f'exec taskset -c {core} "$k6" "$@"')
+
+
 @contextmanager
 def busy(programs):
     """Many programs of the idle class on all cores; whoever is not of that class hardly feels them."""
@@ -105,6 +119,29 @@ def frozen(k6, *, every_s, for_s):
 def starved(stage):
     starve(stage)
     stage.load()
+    stage.compare()
+
+
+@GENERATOR.row(
+    "k6 at the lowest priority, on a processor that another program keeps busy",
+    ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
+)  # fmt: skip
+def of_lowest_priority(stage):
+    on_one_core(stage, beside=1)
+    stage.load(*MANY)
+    # One program is too little of a machine of ten processors to be the cause.
+    if psutil.cpu_count() < 10:
+        assert "other processes took" in named(shared_run(stage))
+    stage.compare()
+
+
+@GENERATOR.row(
+    "k6 kept to one processor, which cannot carry the load",
+    ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
+)  # fmt: skip
+def on_one_processor(stage):
+    on_one_core(stage)
+    stage.load(*MANY)
     stage.compare()
 
 

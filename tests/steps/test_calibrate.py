@@ -5,6 +5,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
+from command_line import command
 
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
@@ -133,3 +134,28 @@ def test_a_request_is_measured_with_real_k6(scenario):
         found = measure(plan, find_k6(), "chamicore", stop)
     assert found.requests > 50
     assert found.ms_per_request > 0
+
+
+@pytest.mark.e2e
+def test_a_stack_on_this_machine_is_asked_for_its_own_nodes_and_measured_as_well(make_stack, tmp_path, cache):
+    state = make_stack(without=("discovery", "power", "mcp", "kea", "kea-sync"), sync_interval_s=3600)
+    assert command("seed", "--target", "embedded", "--nodes", 20, cwd=tmp_path, state=state).returncode == 0
+    asked = ("--target", "embedded", "--scenario", "boot_storm", "--profile", "demo", "--calibrate")
+    done = command("doctor", *asked, cwd=tmp_path, state=state)
+    assert done.returncode in (0, 3), done.stderr
+    (kept,) = (Cost.model_validate_json(line) for line in cache.read_text().splitlines())
+    assert kept.stack == "embedded"
+    # A boot script costs the stack some 0.2 ms.
+    assert 0.02 < kept.stack_ms_per_request < 5
+    assert "the stack on this machine takes" in " ".join(done.stdout.split())
+
+
+@pytest.mark.e2e
+def test_nodes_that_the_stack_does_not_know_are_no_measurement(make_stack, tmp_path):
+    state = make_stack(without=("discovery", "power", "mcp", "kea", "kea-sync"), sync_interval_s=3600)
+    assert command("seed", "--target", "embedded", "--nodes", 20, cwd=tmp_path, state=state).returncode == 0
+    assert command("seed", "--target", "embedded", "--remove", cwd=tmp_path, state=state).returncode == 0
+    asked = ("--target", "embedded", "--scenario", "boot_storm", "--profile", "demo", "--calibrate")
+    done = command("doctor", *asked, "--seed-file", "out/seed.json", cwd=tmp_path, state=state)
+    assert done.returncode == 3
+    assert "requests failed" in done.stderr

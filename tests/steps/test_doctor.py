@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from chamiperf_ci.commands.doctor import doctor
-from chamiperf_ci.steps.doctor import Condition, Examination, State
+from chamiperf_ci.steps.doctor import Condition, Examination, State, examine
 from chamiperf_ci.steps.load.plan import CPU_MS_PER_REQUEST, USABLE_SHARE, MachineLimits, assign, size, too_large
 from chamiperf_ci.steps.load.request import LoadOptions, read_profile
 
@@ -75,3 +75,11 @@ def test_a_stack_that_does_not_answer_is_named_with_what_to_do():
     bss = next(each for each in json.loads(done.stdout)["conditions"] if each["what"] == "bss")
     assert (bss["state"], bool(bss["remedy"])) == ("bad", True)
     assert done.return_value == 3
+
+
+@pytest.mark.parametrize(("busy", "state"), [(0.0, State.GOOD), (10_000.0, State.LOW)])
+def test_work_of_others_is_said(busy, state):
+    found = examine(None, None, (), MachineLimits(64_000, 1_000_000, 60_000, busy_cores=busy))
+    (processors,) = (each for each in found.conditions if each.what == "processors")
+    assert processors.state is state
+    assert f"other work keeps {busy:.1f} of them busy now" in processors.text

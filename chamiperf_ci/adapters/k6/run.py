@@ -285,7 +285,8 @@ class Pace:
         """Return the stage, and the figures."""
         total = seen.counts.get(REQUESTS, 0.0)
         at, before = self._before
-        rate = (total - before) / (seen.load_s - at) if seen.load_s > at else 0.0
+        # The first look may come within a millisecond of the start.
+        rate = (total - before) / (seen.load_s - at) if seen.load_s - at > _LOOK_S else 0.0
         self._before = (seen.load_s, total)
         stage = next((each for each in self._stages if seen.load_s < each.end_s), None)
         if not seen.load_s:

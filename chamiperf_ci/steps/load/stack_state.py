@@ -106,7 +106,7 @@ def inspect_stack(client: Chamicore) -> Environment:
         identities.append(identity)
         if not identity.version and not identity.commit and not identity.image:
             silent.append(service)
-    sizing, faults, processes = _embedded(client.target)
+    sizing, faults, processes = embedded(client.target)
     return Environment(
         machine=machine.machine(),
         # What has no /version of its own, such as Kea, is known by the manifest alone.
@@ -178,7 +178,7 @@ def _first(said: Mapping[str, object], keys: tuple[str, ...]) -> str:
     return next((str(said[key]) for key in keys if isinstance(said.get(key), str)), "")
 
 
-def _embedded(target: Target) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
+def embedded(target: Target) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
     """The embedded stack's sizing, the faults that are set on it, in words, and its processes."""
     if target.stack_kind is not StackKind.EMBEDDED:
         return "", (), ()

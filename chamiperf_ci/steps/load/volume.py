@@ -194,12 +194,10 @@ MB_PER_VU = 0.40
 boot storm; `inventory_scale` holds 0.1 MB more)."""
 BYTES_PER_REQUEST = 160.0
 """Samples of the Trends of one request, kept until the end (measured: 74 MB after 76,000, 115 MB after 332,000)."""
-RARE_COLLECTION = 400
-"""GOGC of k6 where the memory suffices: the heap grows by four times what lives before it is collected. With k6's own
-100, paced VUs take 317 µs of processor time a request at 5,000 and 256 at 10,000, with this 250 and 206. At what was
-planned for it (GOMEMLIMIT) k6 collects more often, so that a long load holds no more than that."""
-RARE_COLLECTION_MEMORY = 1.3
-"""By how much that raises what k6 holds (measured: 1.15 at 5,000 paced VUs, 1.30 at 10,000)."""
+RARE_COLLECTION = ((1_000, 2.0), (400, 1.3))
+"""GOGC of k6, and by how much it raises what k6 holds: the first for which the memory suffices. GOMEMLIMIT is what was
+planned, so that a long load holds no more. While k6 collects the garbage of 10,000 VUs, which takes some 10 s, each
+process takes half a core more and VUs wake up to 160 ms late (measured at 1,000 requests/s on two cores)."""
 UNPACED_PER_VU_S = 100.0
 """Iterations a second of an unpaced VU, as far as memory is planned; a guess on the high side."""
 MOST_PER_S = 20_000.0
@@ -235,7 +233,7 @@ def plan_of(
     vus = _vus(load, work)
     requests = _requests(load, work)
     memory_mb = segments * MB_PER_PROCESS + vus * MB_PER_VU + requests * BYTES_PER_REQUEST / 1e6
-    is_roomy = memory_mb * RARE_COLLECTION_MEMORY <= room_mb
+    gogc, more = next(((each, more) for each, more in RARE_COLLECTION if memory_mb * more <= room_mb), (None, 1.0))
     unpaced = max((_guessed_per_s(phase) for phase in phases if not phase.sent_per_s), default=0.0)
     rows: defaultdict[str, float] = defaultdict(float)
     for endpoint, what in (stays or {}).items():
@@ -246,7 +244,7 @@ def plan_of(
         **dict(load) | {"phases": phases, "windows": load.window_count},
         window_s=sustained.duration_s / load.window_count if sustained is not None and timed else 0.0,
         planned_iterations=iterations,
-        memory_mb=memory_mb * RARE_COLLECTION_MEMORY if is_roomy else memory_mb,
+        memory_mb=memory_mb * more,
         segments=segments,
         connections=vus * max(1, len(work.services)),
         scenario=scenario,
@@ -260,7 +258,7 @@ def plan_of(
         rows_left={what: count for what, count in rows.items() if count},
         requests=requests,
         unpaced_requests_per_s=_each(work) * unpaced,
-        gogc=RARE_COLLECTION if is_roomy else None,
+        gogc=gogc,
         statistics={
             endpoint: {
                 name: planned_statistic(MetricClass(name), count / max(1, load.window_count), load.window_count)
