@@ -156,7 +156,7 @@ class _Trial:
                 self._run(Path(name), per_s),
                 stop,
                 label=f"calibrating {scenario}",
-                beside=_processes(self.asked),
+                own_pids=_processes(self.asked),
                 stages=stages,
             )
         summary = next(iter(summaries_of(outcome)[0]), None)
