@@ -123,7 +123,7 @@ class Kubernetes:
             )
             log = answer.data.decode("utf-8", "replace")
         except self._refused as error:
-            return Runner(number, "", code, f"its log cannot be had: {_said(error)}")
+            return Runner(number, "", code, f"its log cannot be read: {_said(error)}")
         return Runner(number, log, code)
 
     def _ask(self, what: str, ask: Callable[[], _T]) -> _T:

@@ -295,7 +295,7 @@ RUNS: dict[str, Card] = {
         "Use fewer VUs or more memory; docs/scale.md says how much.",
     ),
     "generator-died": Card(
-        "k6 was killed, by somebody or for lack of memory.",
+        "k6 was killed, by a person or for lack of memory.",
         "Read what k6 said last, in the run's file and the step's log.",
     ),
     "script-failed": Card(

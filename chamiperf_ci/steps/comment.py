@@ -122,7 +122,7 @@ SHORTER = 20_000
 FILE = "verdict.json"
 
 _NO_FILE = (
-    "`chamiperf compare` writes it, in this job and with the same `--out`; look whether it ran. Name a file that lies "
+    "`chamiperf compare` writes it, in this job and with the same `--out`; check that it ran. Name a file that lies "
     "elsewhere with `--verdict`; where the run brought no verdict, give `--without-verdict`."
 )
 

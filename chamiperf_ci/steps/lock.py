@@ -143,7 +143,7 @@ def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
                 return wanted
             continue
         if answer.status in _ABSENT:
-            say("this stack has no groups: it cannot be locked, so see that nobody else measures on it")
+            say("this stack has no groups: it cannot be locked, so make sure that nobody else measures on it")
             return None
         if answer.status != HTTPStatus.CONFLICT:
             raise answer.unexpected("the lock cannot be taken")

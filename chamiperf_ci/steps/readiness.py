@@ -154,7 +154,7 @@ def _state(client: Chamicore, service: Service) -> str | None:
         return error.wrong
     if client.is_good(service, "readiness", answer):
         return None
-    return f"status {answer.status}, {answer.detail() or 'without a word'}"
+    return f"status {answer.status}, {answer.detail() or 'without a message'}"
 
 
 _SEEDED: Final = (Service.SMD, Service.BSS, Service.CLOUD_INIT)

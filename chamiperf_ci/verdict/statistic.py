@@ -75,7 +75,7 @@ def log_tolerance(tolerance: float, direction: Direction) -> float:
         ValueError: `tolerance` is not above 0, or not below 1 where high is good.
     """
     if not 0 < tolerance < math.inf or (direction is Direction.HIGHER and tolerance >= 1):
-        message = f"a tolerance of {tolerance} is none for a metric whose direction is {direction}"
+        message = f"a tolerance of {tolerance} is impossible for a metric whose direction is {direction}"
         raise ValueError(message)
     return math.log1p(tolerance) if direction is Direction.LOWER else -math.log1p(-tolerance)
 

@@ -249,9 +249,9 @@ def test_a_wrong_option_is_a_usage_error(capsys, arguments, said):
 def test_a_history_folder_need_not_exist_yet_and_its_absence_is_said(folder, capsys):
     code, out, _ = ending(capsys, compare, "--all", "--history", folder / "history")
     assert code == 0
-    said = {"word": "history", "values": {"text": f"{folder / 'history'} is not there: no night before is known"}}
+    said = {"word": "history", "values": {"text": f"{folder / 'history'} does not exist, so no earlier night is known"}}
     assert said in json.loads((folder / "out" / "verdict.json").read_text())["warnings"]
-    assert "is not there: no night before is known" in unbroken(out)
+    assert "does not exist, so no earlier night is known" in unbroken(out)
     (folder / "history").mkdir()
     _, out, _ = ending(capsys, compare, "--all", "--history", folder / "history")
     assert "no night before" not in out

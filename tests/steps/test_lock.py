@@ -189,7 +189,7 @@ def test_a_stack_without_groups_is_used_unlocked_and_that_is_said(said):
         stack = target(services={Service.SMD: server.url})
         with Chamicore(stack) as client, locks.hold(client, MINE, say=said.append):
             pass
-    assert said == ["this stack has no groups: it cannot be locked, so see that nobody else measures on it"]
+    assert said == ["this stack has no groups: it cannot be locked, so make sure that nobody else measures on it"]
 
 
 @pytest.mark.parametrize("is_stale", [False, True], ids=["a free stack", "a stale lock"])

@@ -43,7 +43,7 @@ def test_a_service_that_is_never_ready_is_named_with_its_reason():
 @pytest.mark.parametrize(
     ("reply", "says"),
     [
-        (Reply(200), "status 200, without a word"),
+        (Reply(200), "status 200, without a message"),
         (Reply(200, b"<html><title>Sign in</title></html>"), "status 200, <html>"),
         (Reply(200, {"database": "ok"}), "status 200"),
         (Reply(204), "status 204"),

@@ -31,7 +31,7 @@ def test_a_change_of_the_tolerance_is_shown_as_the_tolerance(direction):
     ],
 )
 def test_an_impossible_tolerance_is_refused(tolerance, direction):
-    with pytest.raises(ValueError, match="is none for a metric"):
+    with pytest.raises(ValueError, match="is impossible for a metric"):
         log_tolerance(tolerance, direction)
 
 

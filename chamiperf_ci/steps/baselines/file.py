@@ -215,7 +215,7 @@ def _layout_finding(path: Path, baselines: Baselines) -> tuple[Finding, ...]:
     """An edit in another layout makes the next change of the file unreadable."""
     if bounds.read(path) == layout(baselines):
         return ()
-    return (Finding(Gravity.NOTE, "another layout", str(path), now="write it anew: chamiperf baselines format"),)
+    return (Finding(Gravity.NOTE, "another layout", str(path), now="rewrite it: chamiperf baselines format"),)
 
 
 def _line(found: Finding) -> str:

@@ -80,10 +80,10 @@ def _new_grace(base: Baselines, now: Baselines) -> Iterator[Finding]:
     for name, note in sorted(now.environments.items()):
         before = base.environments.get(name)
         if before is None and base.knows(name):
-            yield Finding(Gravity.WEAKER, "learning nights begin anew", name, "", f"from {note.first_night}")
+            yield Finding(Gravity.WEAKER, "learning starts again", name, "", f"from {note.first_night}")
         if before is not None and note.first_night > before.first_night:
             old, new = f"from {before.first_night}", f"from {note.first_night}"
-            yield Finding(Gravity.WEAKER, "learning nights begin anew", name, old, new)
+            yield Finding(Gravity.WEAKER, "learning starts again", name, old, new)
 
 
 def _weaker(before: Policy, after: Policy) -> Iterator[tuple[str, str, str]]:

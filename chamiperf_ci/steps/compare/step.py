@@ -205,7 +205,7 @@ def _absent(folder: Path | None) -> tuple[str, ...]:
     """A folder need not exist on the first night; a misspelt one looks the same, so it is said."""
     if folder is None or folder.exists():
         return ()
-    return (f"{folder} is not there: no night before is known",)
+    return (f"{folder} does not exist, so no earlier night is known",)
 
 
 def _nights(folder: Path | None, runs: Sequence[Run]) -> nights_before.Reading | None:

@@ -119,7 +119,7 @@ def find_injection(target: Target, scenario: str) -> Injection | str:
         raise ConfigurationError(
             "no embedded stack is up", where=str(default_state_dir()), remedy="Start one with `chamiperf stack up`."
         )
-    where, remedy = "the embedded stack", "Start it anew: chamiperf stack up --service-time-ms 8."
+    where, remedy = "the embedded stack", "Start it again: chamiperf stack up --service-time-ms 8."
     if state.options.service_time_ms == 0:
         raise ConfigurationError("a slow-down is a share of a service time, and none is declared", where=where,
                                  remedy=remedy)  # fmt: skip
@@ -187,7 +187,7 @@ class Measuring:
                 return self._alike(run)
             if any(problem.reason in NOT_BY_CHANCE for problem in run.problems):
                 raise Over(f"run {run.run_id} is invalid, and another would be as well: {describe(run)}")
-            self.say(f"  it says nothing and is made again: {describe(run)}")
+            self.say(f"  it is not valid and is repeated: {describe(run)}")
         raise Over(f"{MOST_INVALID} runs in a row were invalid")
 
     def _once(self, purpose: Purpose, effect: float) -> Run:

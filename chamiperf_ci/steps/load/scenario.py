@@ -380,7 +380,7 @@ class _Answers:
         try:
             job()
         except ToolkitError as error:
-            self.take(warnings=(f"{name} could not be had: {error}",))
+            self.take(warnings=(f"{name} could not be read: {error}",))
 
 
 def _said(outcome: K6Outcome) -> list[str]:

@@ -271,9 +271,11 @@ class Observed:
     def _trouble(self) -> str:
         """What a reader should know about how it was observed: gaps and restarts."""
         gaps = self.recording.gaps
-        missed = f"{len(gaps)} gaps between looks, the longest of {max(gaps):.0f} s" if gaps else ""
-        anew = restarts(self.recording)
-        restarted = f"the service started anew {len(anew)} times" if anew else ""
+        missed = (
+            f"{len(gaps)} gap{'s' * (len(gaps) > 1)} between looks, the longest of {max(gaps):.0f} s" if gaps else ""
+        )
+        times = restarts(self.recording)
+        restarted = f"the service restarted {len(times)} time{'s' * (len(times) > 1)}" if times else ""
         return "; ".join(part for part in (missed, restarted) if part)
 
 
@@ -285,7 +287,7 @@ def unavailable(
 
 
 def restarts(recording: Recording) -> tuple[float, ...]:
-    """When the process started anew, by its uptime and its processor time, either of which then falls."""
+    """When the process restarted, by its uptime and its processor time, either of which then falls."""
     watched = (name for quantity in (families.UPTIME, families.CPU) for name in quantity.names)
     return tuple(sorted({time for name in watched for track in recording.named(name) for time in track.restarts()}))
 

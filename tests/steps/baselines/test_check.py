@@ -127,7 +127,7 @@ def test_a_first_night_moved_forward_is_a_weakened_gate():
     before, after = (noted(shipped_baselines(), date(2026, month, 1)) for month in (2, 3))
     [found] = findings(after, Gravity.WEAKER, base=before)
     assert (found.what, found.before, found.now) == (
-        "learning nights begin anew",
+        "learning starts again",
         "from 2026-02-01",
         "from 2026-03-01",
     )
@@ -136,7 +136,7 @@ def test_a_first_night_moved_forward_is_a_weakened_gate():
 
 def test_a_first_night_for_an_environment_that_had_a_baseline_is_a_weakened_gate():
     [found] = findings(noted(FIVE, date(2026, 3, 1)), Gravity.WEAKER, base=FIVE)
-    assert (found.what, found.now) == ("learning nights begin anew", "from 2026-03-01")
+    assert (found.what, found.now) == ("learning starts again", "from 2026-03-01")
 
 
 def test_the_first_night_of_a_new_environment_weakens_nothing():

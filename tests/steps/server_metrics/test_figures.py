@@ -70,7 +70,7 @@ def test_a_quantile_states_its_buckets_width():
 def test_a_restart_loses_nothing_that_was_seen_after_it_and_is_told():
     looks = [[*answered(n), *samples(process_uptime_seconds=up)] for n, up in ((500, 90), (600, 91), (200, 1))]
     found = figures(*looks)["server_request_rate"]
-    assert (found.value, found.reason) == (150.0, "the service started anew 1 times")
+    assert (found.value, found.reason) == (150.0, "the service restarted 1 time")
 
 
 def test_a_missing_family_is_without_a_value_and_names_what_was_tried():
