@@ -97,8 +97,7 @@ NOT_JUDGED: dict[str, Card] = {
     "fingerprint-mismatch": Card(
         "The baseline was made under other circumstances (machine, profile, k6 version); the row names the field.",
         f"Run as the baseline was made. Or accept five such nights beside it, in a clone: `{BESIDE}`, then `{APPLY}` "
-        f"(new environment: `{BEGIN}`), and merge baselines.json by pull request. Pairs need one machine and the "
-        "same options for both sides.",
+        f"(new environment: `{BEGIN}`), and merge baselines.json by pull request.",
     ),
     "error-burst": Card(
         "In over a quarter of the windows, more than 1 % of the requests failed, so latency says nothing.",
@@ -136,8 +135,7 @@ NOT_JUDGED: dict[str, Card] = {
     "no-baseline": Card(
         "No accepted run has the metric, so slow-downs go unnoticed. Exit code 0 while learning, then 3.",
         f"After five nights, in a clone: `{BEGIN}` if the environment has no baseline, else `{ADD}` (with "
-        f"`--replace` if there are five), then `{APPLY}`. Merge baselines.json by pull request. Or exempt the metric: "
-        "docs/baselines.md shows how.",
+        f"`--replace` if there are five), then `{APPLY}`. Or exempt the metric: docs/baselines.md shows how.",
     ),
     "not-offered": Card(
         "The plan offers less than 1.2 times the target rate, so its own pace would be measured. Never fails a night.",
@@ -153,7 +151,7 @@ NOT_JUDGED: dict[str, Card] = {
         "Measure a deployed stack.",
     ),
     "too-short": Card(
-        "The run is shorter than the target needs: stable over 30 minutes cannot be shown in 10.",
+        "The run is shorter than the 30 minutes that the target needs.",
         "Use the profile `soak`.",
     ),
     "not-compared": Card(

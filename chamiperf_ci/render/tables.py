@@ -214,8 +214,6 @@ def targets_page(baselines: Baselines) -> str:
             "## Where sources differ",
             "",
             *(f"- {markdown(note)}" for note in differing),
-            "- Chamicore's Makefile has laxer limits for its quick mode (250 to 300 ms, 1 %). The targets here apply",
-            "  to every profile.",
             "",
             "## Tolerances",
             "",
