@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,20 @@ def _drawn_options(command: Command) -> Command:
         type=click.Path(path_type=Path, dir_okay=False),
         help="Rules and accepted runs.  [default: baselines.json if it is there, else what ships]",
     )(decorated)
+
+
+def _written_as(*forms: str, what: str) -> Callable[[Command], Command]:
+    """`--format`, the first form being the default, and `--output`: what is written, and where to."""
+
+    def decorate(command: Command) -> Command:
+        decorated = click.option(
+            "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: standard output."
+        )(command)
+        return click.option(
+            "--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help=what
+        )(decorated)
+
+    return decorate
 
 
 @click.group()
@@ -122,17 +137,7 @@ def show(*, run_id: str, history: HistoryStore, printed: Printed) -> ExitCode:
 
 
 @history.command()
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["csv", "jsonl", "json"]),
-    default="csv",
-    show_default=True,
-    help="One line a metric, or one JSON array.",
-)
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: standard output."
-)
+@_written_as("csv", "jsonl", "json", what="One line a metric, or one JSON array.")
 @_filter_options
 @functools.partial(history_options, required=True)
 def export(*, form: str, output: Path | None, which: "Wanted", history: HistoryStore) -> ExitCode:
@@ -144,17 +149,7 @@ def export(*, form: str, output: Path | None, which: "Wanted", history: HistoryS
 
 
 @history.command()
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["html", "markdown", "json"]),
-    default="html",
-    show_default=True,
-    help="What to write.",
-)
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: standard output."
-)
+@_written_as("html", "markdown", "json", what="What to write.")
 @_drawn_options
 def trend(*, form: str, output: Path | None, drawn: "TrendOptions") -> ExitCode:
     """Draw all nights: a chart for each compared metric, on one self-contained page.
