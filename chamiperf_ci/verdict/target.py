@@ -1,12 +1,17 @@
-"""When a row can be judged at all, what it meets of its target, and whether memory is stable (verdict.md section 8)."""
+"""When a row can be judged, what it meets of its target, whether memory is stable, and what a person has acknowledged.
+
+Section 8 of verdict.md.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
-from chamiperf_ci.models.verdict import RowKey
-from chamiperf_ci.models.vocabulary import Direction, RowReason, RowVerdict, Statistic, TargetVerdict
+from chamiperf_ci.models.baselines import KnownProblem
+from chamiperf_ci.models.verdict import Acknowledgement, Fact, Row, RowKey
+from chamiperf_ci.models.vocabulary import Direction, FactWord, RowReason, RowVerdict, Statistic, TargetVerdict
 from chamiperf_ci.verdict.counts import Z_95, Failures, ShareInterval, share_interval
 from chamiperf_ci.verdict.row import RowDecision
 from chamiperf_ci.verdict.statistic import RunStatistic, is_quantity, median
@@ -352,3 +357,99 @@ def _inflation(residuals: "Floats") -> float:
         return 1.0
     rho = min(max(float(centred[1:] @ centred[:-1]) / power, 0.0), _LARGEST_RHO)
     return (1 + rho) / (1 - rho)
+
+
+def acknowledge(row: Row, problems: Sequence[KnownProblem], *, environment: str, night: date) -> Row:
+    """Return the row with what covers it, or with a note on why a known problem does not."""
+    notes = list(row.notes)
+    covered, missed = row.acknowledged, row.target.acknowledged
+    for problem in problems:
+        mine = _concerns(problem, row.key, environment) or _concerns(problem, row.key.whole, environment)
+        if not mine or not _applies(problem, row):
+            continue
+        why_not = _why_not(problem, row, night)
+        if why_not is not None:
+            notes.append(why_not)
+        elif problem.what == "regression":
+            covered = _acknowledgement(problem)
+        else:
+            missed = _acknowledgement(problem)
+    return row.model_copy(
+        update={
+            "acknowledged": covered,
+            "target": row.target.model_copy(update={"acknowledged": missed}),
+            "notes": tuple(notes),
+        }
+    )
+
+
+def no_longer_applying(
+    rows: Sequence[Row], problems: Sequence[KnownProblem], *, environment: str, scenarios: Sequence[str]
+) -> tuple[Fact, ...]:
+    """Return each known problem of a measured scenario that is none any more and should be removed."""
+    return tuple(
+        Fact(
+            word=FactWord.ACKNOWLEDGEMENT_OVER,
+            values={"target": int(problem.what == "target"), "row": _named(problem)},
+        )
+        for problem in problems
+        if problem.environment == environment
+        and problem.scenario in scenarios
+        and _is_over(problem, [row for row in rows if _concerns(problem, row.key, environment)])
+    )
+
+
+def _applies(problem: KnownProblem, row: Row) -> bool:
+    """Whether the row shows what the known problem is about."""
+    if problem.what == "regression":
+        return row.verdict is RowVerdict.REGRESSION
+    return row.target.verdict is TargetVerdict.MISSED
+
+
+def _is_over(problem: KnownProblem, rows: Sequence[Row]) -> bool:
+    """Only a clear answer ends a known problem: a pass, an improvement, a met target; never a row without a verdict."""
+    if problem.what == "target":
+        return any(row.target.verdict is TargetVerdict.MET for row in rows)
+    return any(row.verdict in (RowVerdict.PASS, RowVerdict.IMPROVEMENT) for row in rows)
+
+
+def _concerns(problem: KnownProblem, key: RowKey, environment: str) -> bool:
+    return problem.environment == environment and (
+        problem.scenario,
+        problem.endpoint,
+        problem.metric,
+        problem.phase,
+    ) == (key.scenario, key.endpoint, key.metric, key.phase)
+
+
+def _why_not(problem: KnownProblem, row: Row, night: date) -> Fact | None:
+    if night > problem.expires:
+        values: dict[str, float | str] = {"expires": problem.expires.isoformat(), "who": problem.who}
+        return Fact(word=FactWord.ACKNOWLEDGEMENT_EXPIRED, values=values)
+    if problem.what == "regression":
+        worse = abs(row.change.ratio) if row.change else 0.0
+        if worse > problem.extent:
+            return Fact(word=FactWord.REGRESSION_GREW, values={"extent": problem.extent, "now": worse})
+    elif row.target.value is not None and _beyond(problem, row):
+        return Fact(word=FactWord.MISS_GREW, values={"extent": problem.extent, "now": row.target.value})
+    return None
+
+
+def _beyond(problem: KnownProblem, row: Row) -> bool:
+    value = row.target.value or 0.0
+    return value > problem.extent if row.target.bound == "below" else value < problem.extent
+
+
+def _acknowledgement(problem: KnownProblem) -> Acknowledgement:
+    return Acknowledgement(
+        reason=problem.reason,
+        who=problem.who,
+        link=problem.link,
+        expires=problem.expires.isoformat(),
+        extent=problem.extent,
+    )
+
+
+def _named(problem: KnownProblem) -> str:
+    where = f"{problem.scenario} / {problem.endpoint}" if problem.endpoint else problem.scenario
+    return f"{where} {problem.metric}"
