@@ -1,15 +1,19 @@
 """Runs a command of ours as a user does: a process of its own, in a folder of its own."""
 
 import contextlib
+import io
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import psutil
+import pytest
 
 from chamicore_standin import lifecycle
+from chamiperf_ci.__main__ import main
 
 _NODE = "CHAMIPERF_STATE_DIR"
 
@@ -25,6 +29,22 @@ def command(name, *arguments, cwd, state=None, timeout=120, **variables):
         timeout=timeout,
         check=False,
     )
+
+
+def in_process(name, *arguments, cwd, **variables):
+    """The same call, in this process: half a second of imports less, where only files and what is printed matter."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    wanted = [name.replace("_", "-"), *map(str, arguments)]
+    with (
+        contextlib.chdir(cwd),
+        mock.patch.dict(os.environ, environment(cwd=cwd, **variables)),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main(wanted)
+    printed = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    return subprocess.CompletedProcess(wanted, ended.value.code, *printed)
 
 
 def environment(state=None, *, cwd, **variables):
