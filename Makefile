@@ -36,14 +36,14 @@ scenarios: $(VENV)/.runtime ## all eight scenarios in profile demo against the e
 test: test-unit test-e2e ## unit tests, then end-to-end tests with real k6
 
 test-unit: $(VENV)/.dev ## the pure tests
-	$(BIN)/pytest -n auto -m "$(UNIT) and not thorough"
+	$(BIN)/pytest -n auto --dist worksteal -m "$(UNIT) and not thorough"
 
 test-e2e: $(VENV)/.dev ## the end-to-end tests: real k6 against the real embedded stack, real Prometheus
-	$(BIN)/pytest -n 4 -m "$(E2E) and not thorough"
+	$(BIN)/pytest -n 4 --dist worksteal -m "$(E2E) and not thorough"
 
 test-all: $(VENV)/.dev ## as test, and what is slow and proves little more
 	$(BIN)/pytest -n auto -m "$(UNIT)"
-	$(BIN)/pytest -n 4 -m "$(E2E)"
+	$(BIN)/pytest -n 4 --dist worksteal -m "$(E2E)"
 
 faults: $(VENV)/.dev ## break stack, generator, disk, GitHub in over 150 ways and print what became of each, about 9 minutes on two quiet cores
 	$(BIN)/pytest -n 2 tests/faults

@@ -148,6 +148,7 @@ def test_a_machine_that_comes_late_leaves_a_file_that_says_so(shards, tmp_path):
 
 
 @pytest.mark.e2e
+@pytest.mark.thorough
 def test_machines_share_several_scenarios_one_after_the_other(shards, tmp_path):
     both = ("--scenario", "boot_storm", "--scenario", "cloud_init_storm", "--pause", "0.2s")
     processes = [shards(number, *both) for number in (1, 2, 3)]

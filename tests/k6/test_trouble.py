@@ -206,10 +206,13 @@ def page():
     ("scenario", "service", "seen"),
     [
         ("mixed_boot_path", "smd", lambda ended: ended.why("interface-create", "content") > 0),
-        ("database_stress", "auth", lambda ended: ended.why("service-account-create", "content") > 0),
+        pytest.param(
+            "database_stress", "auth", lambda ended: ended.why("service-account-create", "content") > 0,
+            marks=pytest.mark.thorough,
+        ),
         ("auth_under_load", "auth", lambda ended: ended.sums.unavailable != ()),
     ],
-)
+)  # fmt: skip
 def test_a_page_in_place_of_json_is_no_exception_of_the_script(scenario, service, seen, drive, page):
     ended = drive(scenario, light(scenario), urls={service: page})
     assert (ended.code, ended.lines("error")) == (0, [])

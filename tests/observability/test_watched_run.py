@@ -100,6 +100,7 @@ def ask(stack, per_s, seconds):
     return count / seconds
 
 
+@pytest.mark.thorough  # A rate of twenty seconds, three times; each panel's query is held by test_dashboards.
 def test_request_panels_move_with_the_load_and_end_with_the_stack(
     make_stack, tmp_path, prometheus_program, free_tcp_port
 ):

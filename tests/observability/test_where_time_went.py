@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480)]
 
 PLACES = {"database": "database", "service": "service", "front": "front"}
 """The layer that is slowed down, and the column that it belongs in."""
-LOAD = ("--scenario", "boot_storm", "--profile", "demo", "--vus", "20", "--spike", "0", "--sustained", "12s")
+LOAD = ("--scenario", "boot_storm", "--profile", "demo", "--vus", "20", "--spike", "0", "--sustained", "8s",
+        "--ramp-up", "0.5s", "--cooldown", "0", "--settle", "0")  # fmt: skip
 """Long enough for a hundred answers and several looks at the service, also where the machine is busy elsewhere."""
 
 

@@ -82,7 +82,7 @@ def test_a_demo_whose_step_failed_ends_with_the_code_of_that_step(code, tmp_path
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.thorough)])
 def test_a_demo_that_is_stopped_takes_its_stack_down(number, tmp_path):
     out = tmp_path / "demo"
     command = [sys.executable, "-m", "chamiperf_ci.commands.demo", "--out", str(out), "--nodes", "200"]
