@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from command_line import command, environment, k6_of
+from command_line import GENERATOR, command, environment, k6_of
 
 from chamicore_standin import lifecycle
 from chamiperf_ci.models.run import Run
@@ -19,7 +19,6 @@ from chamiperf_ci.models.vocabulary import RunReason
 FEW = ("discovery", "power", "mcp", "kea", "kea-sync")
 NODES = 300
 LOAD = ("--profile", "demo", "--vus", 30, "--pace", "0.2s", "--spike", 0, "--sustained", "5s", "--settle", "0.2s")
-GENERATOR = {RunReason.GENERATOR_SATURATED, RunReason.LOAD_NOT_REACHED}
 
 
 @pytest.fixture(scope="module")

@@ -148,7 +148,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("given", [an_internal_token, a_token, an_account])
+@pytest.mark.parametrize(
+    # Most other tests hold the internal token, and one looks for it in every file.
+    "given", [pytest.param(an_internal_token, marks=pytest.mark.thorough), a_token, an_account],
+)  # fmt: skip
 def test_no_credential_is_found_anywhere_after_a_night(given, make_stack, hub, folder):
     stack = make_stack(without=("discovery", "power", "mcp", "kea", "kea-sync"))
     credential = given(stack)

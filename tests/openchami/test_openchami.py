@@ -310,7 +310,11 @@ def test_runs_of_two_dialects_never_meet(seeded):
     assert all(row["baseline"] is None for row in verdict["rows"])
 
 
-@pytest.mark.parametrize("arguments", [("--nodes", NODES), ("--remove",), ("--remove", "--dry-run"), ("--sweep",)])
+@pytest.mark.parametrize("arguments", [
+    ("--nodes", NODES), ("--remove",),
+    pytest.param(("--remove", "--dry-run"), marks=pytest.mark.thorough),
+    pytest.param(("--sweep",), marks=pytest.mark.thorough),
+])  # fmt: skip
 def test_nodes_of_one_dialect_are_not_taken_for_those_of_another(arguments, seeded):
     for dialect in ("openchami-shared", "chamicore"):
         told = seeded.done("seed", *arguments, "--dialect", dialect, code=2)
