@@ -26,9 +26,10 @@ SHAPE = ("--ramp-up", "500ms", "--sustained", "2s", "--spike", "500ms", "--coold
 EQUAL_PARTS = [f"--set={part}=20" for part in ("get", "list", "put", "patch", "churn")]
 SCENARIOS = {
     "boot_storm": (*SHAPE, "--vus", "2", "--spike-vus", "3"),
-    "cloud_init_storm": (*SHAPE, "--vus", "2", "--spike-vus", "3"),
+    # A pace above the ramp would leave the ramp without a request now and then.
+    "cloud_init_storm": (*SHAPE, "--vus", "2", "--spike-vus", "3", "--pace", "100ms"),
     "inventory_scale": (*SHAPE, "--vus", "3", "--spike-vus", "4", "--pace", "20ms", *EQUAL_PARTS),
-    "database_stress": (*SHAPE, "--vus", "2", "--spike-vus", "3"),
+    "database_stress": (*SHAPE, "--vus", "2", "--spike-vus", "3", "--pace", "100ms"),
     "auth_under_load": ("--ramp-up", "500ms", "--sustained", "2s", "--cooldown", "500ms", "--vus", "2"),
     "mixed_boot_path": SHAPE,
     "bulk_registration": ("--iterations", "8", "--vus", "2"),
