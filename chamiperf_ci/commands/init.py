@@ -21,7 +21,11 @@ from chamiperf_ci.options import Printed, json_option
     help="Where the workflows get this toolkit from.  [default: where it was installed from, else as before]",
 )
 @click.option("--runner", metavar="LABEL,...", help="The runner's labels.  [default: as before, else ubuntu-24.04]")
-@click.option("--target", metavar="NAME", help="A target of chamiperf.toml.  [default: as before, else the self-test]")
+@click.option(
+    "--target",
+    metavar="NAME",
+    help="A target of chamiperf.toml; '' for the self-test.  [default: as before, else the self-test]",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a copy is missing, or older than this toolkit.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--force", is_flag=True, help="Write also over copies that were edited by hand.")
@@ -46,9 +50,8 @@ def init(
     from chamiperf_ci.steps import init as step  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     root = step.root_of(Path.cwd())
-    values = step.values_named(runner, target) if runner or target else None
     wanted = [name.strip() for name in workflows.split(",") if name.strip()] if workflows else []
-    planned = step.copies(root, wanted, step.toolkit_named(toolkit, root), values)
+    planned = step.copies(root, wanted, step.toolkit_named(toolkit, root), runner=runner, target=target)
     written = () if check or dry_run else step.write(root, planned, force=force)
     printed.hand_over([asdict(copy) | {"written": copy in written} for copy in planned])
     for copy in planned:
@@ -70,8 +73,8 @@ def init(
         return ExitCode.VERDICT_NO if stale else ExitCode.OK
     if waiting:
         click.echo("Merge the diff above by hand, or overwrite the file with --force.", err=True)
-    if any(copy.state is step.FileState.NEW or (values and copy in written) for copy in planned):
+    if any(copy.state is step.FileState.NEW or ((runner or target) and copy in written) for copy in planned):
         click.echo("\nLeft to do:")
-        for number, sentence in enumerate(step.left_to_do(planned, values or step.Values()), start=1):
+        for number, sentence in enumerate(step.left_to_do(planned), start=1):
             click.echo(f"{number}. {sentence}")
     return ExitCode.VERDICT_NO if waiting else ExitCode.OK

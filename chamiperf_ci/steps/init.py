@@ -109,12 +109,14 @@ class Copy:
         text: As it would be written.
         before: As it is; None where there is none.
         state: How the two compare.
+        values: What a workflow is filled with; None for chamiperf.toml.
     """
 
     path: Path
     text: str
     before: str | None
     state: FileState
+    values: Values | None = None
 
     @property
     def diff(self) -> str:
@@ -196,17 +198,20 @@ def root_of(folder: Path) -> Path:
     )
 
 
-def copies(root: Path, wanted: Sequence[str], toolkit: Toolkit, values: Values | None) -> tuple[Copy, ...]:
+def copies(
+    root: Path, wanted: Sequence[str], toolkit: Toolkit, *, runner: str | None, target: str | None
+) -> tuple[Copy, ...]:
     """The files of the workflows, and chamiperf.toml.
 
     Args:
         root: The repository.
         wanted: Names of workflows; none for those that are there already, and in a repository without any the nightly.
         toolkit: Where they get the toolkit from.
-        values: What they are filled with; None for each copy's own, as its first line says.
+        runner: Labels; None for those of each copy, as its first line says.
+        target: A target's name, empty for the self-test; None for that of each copy.
 
     Raises:
-        ConfigurationError: A name is not known, or a link or a folder stands where a file would be written.
+        ConfigurationError: A value cannot be used, or a link or a folder stands where a file would be written.
     """
     known = names()
     for name in wanted:
@@ -215,7 +220,8 @@ def copies(root: Path, wanted: Sequence[str], toolkit: Toolkit, values: Values |
                 f"there is no workflow {name!r}", where="--workflows", remedy=f"Choose from: {', '.join(known)}."
             )
     there = [name for name in known if (_header(root / _path(name)))]
-    made = [_copy(root, name, toolkit, values) for name in dict.fromkeys(wanted or there or ["nightly"])]
+    values_named(runner, target)
+    made = [_copy(root, name, toolkit, runner, target) for name in dict.fromkeys(wanted or there or ["nightly"])]
     before = _read(root, _TARGETS)
     targets = _targets(toolkit, with_pull_request=any(copy.path == _path("pull-request") for copy in made))
     # Whatever it says is the repository's own.
@@ -232,12 +238,14 @@ def write(root: Path, planned: Sequence[Copy], *, force: bool) -> tuple[Copy, ..
     return written
 
 
-def left_to_do(planned: Sequence[Copy], values: Values) -> tuple[str, ...]:
+def left_to_do(planned: Sequence[Copy]) -> tuple[str, ...]:
     """What no file can do: sentences, in the order in which a person does it."""
+    values = [copy.values for copy in planned if copy.values is not None]
+    targets = dict.fromkeys(each.target for each in values if each.target)
+    runners = dict.fromkeys(each.runner for each in values if each.runner != (HOSTED,))
     there = {copy.path.stem.removeprefix("chamiperf-") for copy in planned if copy.path != _TARGETS}
     todo = []
-    if values.target:
-        todo.append(f"Describe the target {values.target} in chamiperf.toml.")
+    todo += [f"Describe the target {target} in chamiperf.toml." for target in targets]
     if "pull-request" in there:
         todo += [
             "Describe the targets pull-request and pull-request-base in chamiperf.toml.",
@@ -245,12 +253,11 @@ def left_to_do(planned: Sequence[Copy], values: Values) -> tuple[str, ...]:
             "Where both run already, remove deploy-script from chamiperf-pull-request.yml instead.",
             "Create the label `performance`: a pull request that gets it is measured.",
         ]
-    if values.target or "smoke" in there:
+    if targets or "smoke" in there:
         todo.append(
             "Store the stack's token as the secret CHAMICORE_INTERNAL_TOKEN (Settings, Secrets and variables, Actions)."
         )
-    if values.runner != (HOSTED,):
-        todo.append(f"Register a runner with the labels {', '.join(values.runner)}.")
+    todo += [f"Register a runner with the labels {', '.join(labels)}." for labels in runners]
     if there & {"nightly", "update-baseline"}:
         allow = "`Allow GitHub Actions to create and approve pull requests`"
         todo.append(f"Tick {allow} under Settings, Actions, General, so that baselines can be proposed.")
@@ -266,14 +273,15 @@ def _path(name: str) -> Path:
     return _FOLDER / f"chamiperf-{name}.yml"
 
 
-def _copy(root: Path, name: str, toolkit: Toolkit, values: Values | None) -> Copy:
+def _copy(root: Path, name: str, toolkit: Toolkit, runner: str | None, target: str | None) -> Copy:
     path = _path(name)
     before = _read(root, path)
     header = _header(root / path) if before is not None else None
-    if values is None:
-        values = _values_of(header["words"]) if header else Values()
+    own = _values_of(header["words"]) if header else Values()
+    labels = runner if runner is not None else ",".join(own.runner)
+    values = values_named(labels, own.target if target is None else target)
     text = _rendered(name, toolkit, values)
-    return Copy(path, text, before, _state(before, text))
+    return Copy(path, text, before, _state(before, text), values)
 
 
 def _state(before: str | None, text: str) -> FileState:

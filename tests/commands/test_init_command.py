@@ -206,6 +206,28 @@ def test_an_installation_that_does_not_know_its_place_takes_the_one_of_the_copie
     assert init(toolkit=None)[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("changed", "runner", "target"),
+    [
+        (("--runner", "big"), "big", "lab"),
+        (("--target", "staging"), "perf", "staging"),
+        (("--target", ""), "perf", None),
+        ((), "perf", "lab"),
+    ],
+)
+def test_an_option_that_is_left_out_stays_as_it_was(init, repository, changed, runner, target):
+    init("--target", "lab", "--runner", "perf")
+    code, out, _ = init(*changed)
+    text = (repository / ".github/workflows/chamiperf-nightly.yml").read_text()
+    assert code == 0
+    assert f"      runner: {runner}\n" in text
+    assert (f"      target: {target}\n" in text, "      stack: embedded\n" in text) == (
+        target is not None,
+        target is None,
+    )
+    assert ("Register a runner with the labels" in out) is bool(changed and changed[1])
+
+
 def test_a_copy_that_gets_another_target_says_what_that_leaves_to_do(init):
     init()
     code, out, _ = init("--target", "lab", "--runner", "self-hosted,perf")
