@@ -12,7 +12,10 @@ from chamiperf_ci.models.target import StackOptions, StackState
 
 @pytest.fixture(scope="session")
 def embedded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
-    """One stack for the whole session, without service time. Whoever breaks it on purpose makes one of his own."""
+    """One stack for the whole session, without service time; other tests leave objects in it.
+
+    Whoever breaks it on purpose, or seeds nodes, makes one of his own.
+    """
     folder = tmp_path_factory.mktemp("stack") / "state"
     yield lifecycle.up(StackOptions(ports="ephemeral"), state_dir=folder)
     lifecycle.down(folder)

@@ -64,8 +64,8 @@ def test_commenting_enters_no_more_files_than_it_may(tmp_path):
 
 
 @pytest.mark.e2e
-def test_seed_smoke_and_load_enter_no_more_files_than_they_may(tmp_path, embedded_stack):
-    variables = environment(embedded_stack, cwd=tmp_path)
+def test_seed_smoke_and_load_enter_no_more_files_than_they_may(tmp_path, make_stack):
+    variables = environment(make_stack(), cwd=tmp_path)
     seeded = entered(tmp_path, "seed", "--nodes", 12, **variables)
     smoke = entered(tmp_path, "smoke", **variables)
     # A busy machine makes the measurement invalid, and enters the same.
