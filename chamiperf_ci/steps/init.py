@@ -220,7 +220,6 @@ def copies(
                 f"there is no workflow {name!r}", where="--workflows", remedy=f"Choose from: {', '.join(known)}."
             )
     there = [name for name in known if (_header(root / _path(name)))]
-    values_named(runner, target)
     made = [_copy(root, name, toolkit, runner, target) for name in dict.fromkeys(wanted or there or ["nightly"])]
     before = _read(root, _TARGETS)
     targets = _targets(toolkit, with_pull_request=any(copy.path == _path("pull-request") for copy in made))

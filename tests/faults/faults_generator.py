@@ -126,12 +126,7 @@ def starved(stage):
     ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
 )  # fmt: skip
 def of_lowest_priority(stage):
-    on_one_core(stage, 1, lower=10)
-    stage.load(*MANY)
-    # One program is too little of a machine of ten processors to be the cause.
-    if psutil.cpu_count() < 10:
-        assert "other processes took" in named(shared_run(stage))
-    stage.compare()
+    with_little_of_one_core(stage, 1, lower=10)
 
 
 @GENERATOR.row(
@@ -139,8 +134,14 @@ def of_lowest_priority(stage):
     ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
 )  # fmt: skip
 def on_one_processor(stage):
-    on_one_core(stage, 4)
+    with_little_of_one_core(stage, 4)
+
+
+def with_little_of_one_core(stage, beside, **priority):
+    """Load and compare with k6 so; what else was at work is named."""
+    on_one_core(stage, beside, **priority)
     stage.load(*MANY)
+    # What one processor does is too little of a machine of ten to be the cause.
     if psutil.cpu_count() < 10:
         assert "other processes took" in named(shared_run(stage))
     stage.compare()

@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.e2e, needs_postgres]
 NODES = 1500
 """Enough rows that reading them all takes several times as long as reading one."""
 SCENARIO = "database_stress"
+ATTEMPTS = 3
 LOAD = ("--scenario", SCENARIO, "--profile", "demo", "--vus", "4", "--pace", "200ms", "--ramp-up", "0", "--spike", "0",
         "--cooldown", "0", "--sustained", "5s", "--windows", "2", "--settle", "0")  # fmt: skip
 
@@ -47,14 +48,17 @@ class Measured:
         return command_line.command(name, *arguments, cwd=self.folder, state=self.state, **ours)
 
     def load(self, name):
-        """Drive the scenario; its run's file, under another name.
+        """Drive the scenario, again where the machine was too busy to; its run's file, under another name.
 
-        What a busy machine does to the generator is not asked here, so such a run is judged as if it were valid.
+        What a busy machine does to the generator is not asked here: the last such run is judged as if it were valid.
         """
-        ended = self.run("load", *LOAD)
         written = self.folder / "out" / "runs" / f"{SCENARIO}.json"
-        assert written.exists(), f"{ended.stdout}\n{ended.stderr}"
-        if read(written).problems:
+        for _ in range(ATTEMPTS):
+            ended = self.run("load", *LOAD)
+            assert written.exists(), f"{ended.stdout}\n{ended.stderr}"
+            if not read(written).problems:
+                break
+        else:
             self.spoilt.add(name)
         assert command_line.only_the_machine(self.folder), f"{ended.stdout}\n{ended.stderr}"
         kept = self.folder / f"{name}.json"
