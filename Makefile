@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UNIT := not e2e and not needs_act and not needs_prometheus and not needs_collector and not needs_browser and not faults
 E2E := (e2e or needs_prometheus) and not alone and not needs_act and not needs_collector and not slow and not faults
 .DEFAULT_GOAL := help
-.PHONY: help setup demo scenarios test test-all test-unit test-e2e faults planted test-browser test-interrupts test-demo test-observability test-workflows test-openchami \
+.PHONY: help setup demo scenarios test test-all test-unit test-e2e faults planted test-browser test-interrupts test-demo test-observability test-workflows try-workflow test-openchami \
         lint format release-check types-k6 k6-built charts pictures lock schemas docs dashboards bench bench-verdict observability clean
 
 help: ## list the targets
@@ -27,7 +27,7 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 
 setup: $(VENV)/.dev ## install everything for development into .venv, from hashed lock files
 
-demo: $(VENV)/.runtime ## from nothing to a verdict: the whole chain against the embedded stack, about 2 minutes
+demo: $(VENV)/.runtime ## from nothing to a verdict: the whole chain against the embedded stack, about 2 minutes once all is installed
 	@$(BIN)/chamiperf demo --out out/demo
 
 scenarios: $(VENV)/.runtime ## all eight scenarios in profile demo against the embedded stack, under 6 minutes
@@ -66,6 +66,9 @@ test-observability: $(VENV)/.dev ## tests that need the real Prometheus and the 
 
 test-workflows: $(VENV)/.dev ## runs the actions and workflows with act in host mode
 	$(BIN)/pytest -m needs_act
+
+try-workflow: $(VENV)/.dev ## run a workflow that init wrote into REPOSITORY with act, without GitHub (NAME=nightly), about 5 minutes
+	$(BIN)/python -m tools.try_workflow "$(REPOSITORY)" $(NAME)
 
 test-openchami: $(VENV)/.dev ## smoke, seed, two storms, a comparison and the removal on a running OpenCHAMI (docs/openchami.md)
 	CHAMIPERF_DIALECT=$${CHAMIPERF_DIALECT:-openchami} $(BIN)/pytest -q -p no:randomly tests/openchami/running_stack.py

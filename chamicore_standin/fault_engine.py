@@ -178,7 +178,7 @@ class FaultEngine:
         if not leaks:
             self._leaked.clear()
         for fault in leaks:
-            self._leaked.append(random.randbytes(int(fault.mb_per_s * faults.POLL_S * (1 << 20))))  # noqa: S311
+            self._leaked.append(random.randbytes(int(fault.mb_per_s * faults.POLL_S * 1e6)))  # noqa: S311
 
 
 VISIBLE = "lost = 0"

@@ -30,7 +30,7 @@ def machine() -> Machine:
     """What the machine is, and how busy it is now."""
     return Machine(
         cores=cores(),
-        memory_gib=round(_memory_bytes() / _GIB),
+        memory_gib=round(total_mb() * _MB / _GIB),
         cpu_model=_cpu_model(),
         kernel=platform.release(),
         load_average=os.getloadavg()[0],
@@ -58,6 +58,12 @@ def cores() -> int:
 def busy_cores(seconds: float) -> float:
     """Processors that all programs together keep busy, over so many seconds of watching."""
     return psutil.cpu_percent(seconds) / 100 * (psutil.cpu_count() or 1)
+
+
+def total_mb() -> float:
+    """Memory that this process may have at most, MB."""
+    total = float(psutil.virtual_memory().total)
+    return min([total, *(float(limit) for limit, _, _ in _memory_limits())]) / _MB
 
 
 def available_mb() -> float:
@@ -162,11 +168,6 @@ def local_ports() -> int:
     except (OSError, ValueError):
         return 28_232
     return high - low + 1
-
-
-def _memory_bytes() -> float:
-    total = float(psutil.virtual_memory().total)
-    return min([total, *(float(limit) for limit, _, _ in _memory_limits())])
 
 
 def _number(path: Path) -> int | None:

@@ -35,7 +35,7 @@ from chamiperf_ci.options import Printed, json_option
 )
 @json_option(what="the verdicts of both legs as JSON")
 def demo(out: Path, nodes: int, slow_down_ms: float, slowed_legs: str, printed: Printed) -> ExitCode:
-    """From nothing to a verdict: the whole chain against the embedded stack, in some two minutes.
+    """From nothing to a verdict: the whole chain against the embedded stack, in about two minutes.
 
     Starts the stack, seeds it, smoke-tests it, records five runs as a baseline, judges three unchanged runs, slows the
     boot script down, judges three more, and stops the stack. Exit code 0: nothing was found in the unchanged leg and

@@ -24,7 +24,10 @@ from chamiperf_ci.options import Printed, json_option
 @click.option(
     "--target",
     metavar="NAME",
-    help="A target of chamiperf.toml; '' for the self-test.  [default: as before, else the self-test]",
+    help="A target of chamiperf.toml, or self-test.  [default: as before, else the self-test]",
+)
+@click.option(
+    "--branch", metavar="NAME", help="The repository's default branch.  [default: as before, else what git says]"
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a copy is missing, or older than this toolkit.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
@@ -37,6 +40,7 @@ def init(
     toolkit: str | None,
     runner: str | None,
     target: str | None,
+    branch: str | None,
     check: bool,
     dry_run: bool,
     force: bool,
@@ -51,7 +55,8 @@ def init(
 
     root = step.root_of(Path.cwd())
     wanted = [name.strip() for name in workflows.split(",") if name.strip()] if workflows else []
-    planned = step.copies(root, wanted, step.toolkit_named(toolkit, root), runner=runner, target=target)
+    place = step.toolkit_named(toolkit, root)
+    planned = step.copies(root, wanted, place, runner=runner, target=target, branch=branch)
     written = () if check or dry_run else step.write(root, planned, force=force)
     printed.hand_over([asdict(copy) | {"written": copy in written} for copy in planned])
     for copy in planned:
@@ -75,6 +80,6 @@ def init(
         click.echo("Merge the diff above by hand, or overwrite the file with --force.", err=True)
     if any(copy.state is step.FileState.NEW or ((runner or target) and copy in written) for copy in planned):
         click.echo("\nLeft to do:")
-        for number, sentence in enumerate(step.left_to_do(planned), start=1):
+        for number, sentence in enumerate(step.left_to_do(root, planned), start=1):
             click.echo(f"{number}. {sentence}")
     return ExitCode.VERDICT_NO if waiting else ExitCode.OK

@@ -102,7 +102,8 @@ def _machine(limits: MachineLimits) -> Iterator[Condition]:
         yield Condition("processors", State.LOW, text, "End other programs: their work shows in p99 first.")
     else:
         yield Condition("processors", State.GOOD, text)
-    yield Condition("memory", State.GOOD, f"{limits.available_mb / 1000:,.1f} GB free of {here.memory_gib} GiB")
+    free, most = limits.available_mb / 1000, machine.total_mb() / 1000
+    yield Condition("memory", State.GOOD, f"{free:,.1f} of {most:,.1f} GB free")
     if limits.open_files < _FEW_FILES:
         yield Condition(
             "open files",

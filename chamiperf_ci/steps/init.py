@@ -8,10 +8,11 @@ values of the first time. Nothing of another's is ever overwritten, and a link i
 import difflib
 import hashlib
 import json
+import os
 import re
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -19,11 +20,12 @@ from pathlib import Path
 
 from chamiperf_ci import __version__
 from chamiperf_ci.adapters import bounds, files
-from chamiperf_ci.adapters.files import recorded_release, workflow_templates
+from chamiperf_ci.adapters.files import read_targets, recorded_release, workflow_templates
 from chamiperf_ci.errors import ConfigurationError
 
 _FOLDER = Path(".github/workflows")
 _TARGETS = Path("chamiperf.toml")
+_DEPLOY = Path(".github/chamiperf/deploy")
 _HEADER = re.compile(r"# Written by chamiperf init [^ ]+: (?P<words>.*); content (?P<digest>[0-9a-f]{16})\.\n")
 _PLACE = re.compile(r"(?P<repository>[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@(?P<commit>[0-9a-f]{40}|[0-9a-f]{64})")
 _USED = re.compile(
@@ -32,6 +34,19 @@ _USED = re.compile(
 )
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,99}")
+_PUSHED = "branches: [main]"
+"""How a template says that it runs on a push to the default branch."""
+_PLACEHOLDER = re.compile(r"(?i:owner|your[-_].*)|ORG|USER|REPO|NAME|TARGET|LABEL|BRANCH|COMMIT(-IN-FULL)?|SHA|0{40,}")
+"""What pages and help put where the reader's own word belongs."""
+_GUIDE = re.compile(r"(?m)^# The stacks that chamiperf may drive: https://github\.com/\S+/docs/your-stack\.md$")
+_NEEDS = {
+    "fork": ("comment", "nobody sees the verdict on a fork's pull request"),
+    "watch": ("nightly", "no night comes"),
+}
+"""A workflow, another that it is nothing without, and what happens then."""
+_SMOKED = "staging"
+"""The target of a smoke test for which none is named: a self-test of it would show nothing."""
 _SELF_TEST = (
     (re.compile(r"#\n# As it stands, this is a self-test .*?\n(?=name:)", re.DOTALL), ""),
     (
@@ -46,6 +61,9 @@ _SELF_TEST = (
 
 HOSTED = "ubuntu-24.04"
 """The runner of a copy that names none."""
+
+_NO_TARGET = frozenset({"embedded", "self-test", "none"})
+"""What `--target` may say for the self-test, where chamiperf.toml describes no target of that name."""
 
 
 class FileState(StrEnum):
@@ -89,15 +107,18 @@ class Values:
     Args:
         runner: Labels of the runner.
         target: A target of chamiperf.toml; empty for the embedded stack.
+        branch: The default branch; empty where the workflow does not run on a push to it.
     """
 
     runner: tuple[str, ...] = (HOSTED,)
     target: str = ""
+    branch: str = ""
 
     def words(self) -> str:
         """The options that say so."""
-        runner = [] if self.runner == (HOSTED,) else ["--runner", ",".join(self.runner)]
-        return shlex.join([*runner, *(["--target", self.target] if self.target else [])])
+        runner = "" if self.runner == (HOSTED,) else ",".join(self.runner)
+        said = {"--runner": runner, "--target": self.target, "--branch": self.branch}
+        return shlex.join([word for option, value in said.items() if value for word in (option, value)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +162,7 @@ def toolkit_named(given: str | None, root: Path) -> Toolkit:
     """The toolkit's place as it was given, else as its build recorded it, else as this version wrote it before.
 
     Raises:
-        ConfigurationError: It is not OWNER/REPO@SHA, or nothing recorded it.
+        ConfigurationError: It is not OWNER/REPO@SHA, or has a placeholder in it, or nothing recorded it.
     """
     said = given or recorded_release() or _installed_from() or _checked_out() or _written_before(root)
     if said is None:
@@ -151,6 +172,8 @@ def toolkit_named(given: str | None, root: Path) -> Toolkit:
             remedy="Give the repository and the commit that workflows are to use, as --toolkit OWNER/REPO@SHA. "
             "In a clone of the toolkit, `git rev-parse HEAD` prints the SHA.",
         )
+    for part in re.split("[/@]", said):
+        _refuse_placeholder(part, "--toolkit")
     match = _PLACE.fullmatch(said)
     if match is None or match["repository"].rpartition("/")[2] in {".", ".."}:
         raise ConfigurationError(
@@ -161,27 +184,34 @@ def toolkit_named(given: str | None, root: Path) -> Toolkit:
     return Toolkit(match["repository"], match["commit"])
 
 
-def values_named(runner: str | None, target: str | None) -> Values:
+def values_named(runner: str | None, target: str | None, branch: str | None = None) -> Values:
     """The values as they were given.
 
     Raises:
-        ConfigurationError: A label or the target's name has a character that it cannot have.
+        ConfigurationError: A label, or the target's or the branch's name, is a placeholder or has a character that it
+            cannot have.
     """
     labels = tuple(label.strip() for label in (runner or HOSTED).split(","))
+    of = "letters, digits, dots, dashes and underscores"
     for label in labels:
-        if not _LABEL.fullmatch(label):
-            raise ConfigurationError(
-                f"{label!r} is not a runner's label",
-                where="--runner",
-                remedy="Give labels of letters, digits, dots, dashes and underscores, separated by commas.",
-            )
-    if target and not _NAME.fullmatch(target):
-        raise ConfigurationError(
-            f"{target!r} is not a target's name",
-            where="--target",
-            remedy="Give a name of letters, digits, dots, dashes and underscores, as in [targets.NAME].",
-        )
-    return Values(labels, target or "")
+        _refuse_unusable(label, _LABEL, "--runner", "a runner's label", f"Give labels of {of}, separated by commas.")
+    if target:
+        remedy = f"Give a name of {of}, as in [targets.NAME], or self-test."
+        _refuse_unusable(target, _NAME, "--target", "a target's name", remedy)
+    if branch:
+        _refuse_unusable(branch, _BRANCH, "--branch", "a plain branch name", f"Give a name of {of} and slashes.")
+    return Values(labels, target or "", branch or "")
+
+
+def _refuse_unusable(word: str, form: re.Pattern[str], option: str, kind: str, remedy: str) -> None:
+    _refuse_placeholder(word, option)
+    if not form.fullmatch(word):
+        raise ConfigurationError(f"{word!r} is not {kind}", where=option, remedy=remedy)
+
+
+def _refuse_placeholder(word: str, option: str) -> None:
+    if _PLACEHOLDER.fullmatch(word):
+        raise ConfigurationError(f"{word!r} is a placeholder", where=option, remedy="Put your own in its place.")
 
 
 def root_of(folder: Path) -> Path:
@@ -199,7 +229,13 @@ def root_of(folder: Path) -> Path:
 
 
 def copies(
-    root: Path, wanted: Sequence[str], toolkit: Toolkit, *, runner: str | None, target: str | None
+    root: Path,
+    wanted: Sequence[str],
+    toolkit: Toolkit,
+    *,
+    runner: str | None,
+    target: str | None,
+    branch: str | None = None,
 ) -> tuple[Copy, ...]:
     """The files of the workflows, and chamiperf.toml.
 
@@ -207,8 +243,9 @@ def copies(
         root: The repository.
         wanted: Names of workflows; none for those that are there already, and in a repository without any the nightly.
         toolkit: Where they get the toolkit from.
-        runner: Labels; None for those of each copy, as its first line says.
-        target: A target's name, empty for the self-test; None for that of each copy.
+        runner: Labels; None for those of each copy, as its first line says, and for a new copy those of all others.
+        target: A target's name; empty, `self-test`, `embedded` or `none` for the self-test; None as for `runner`.
+        branch: The default branch; None for that of the copy, and for a new copy what git says.
 
     Raises:
         ConfigurationError: A value cannot be used, or a link or a folder stands where a file would be written.
@@ -219,13 +256,25 @@ def copies(
             raise ConfigurationError(
                 f"there is no workflow {name!r}", where="--workflows", remedy=f"Choose from: {', '.join(known)}."
             )
-    there = [name for name in known if (_header(root / _path(name)))]
-    made = [_copy(root, name, toolkit, runner, target) for name in dict.fromkeys(wanted or there or ["nightly"])]
+    there = {name: _values_of(header["words"]) for name in known if (header := _header(root / _path(name)))}
     before = _read(root, _TARGETS)
+    if target in _NO_TARGET - _described(root):
+        target = ""
+    made = []
+    for name in dict.fromkeys(wanted or there or ["nightly"]):
+        own = there.get(name) or _shared(there.values())
+        values = values_named(
+            ",".join(own.runner) if runner is None else runner,
+            own.target if target is None else target,
+            (branch or own.branch or _default_branch(root)) if _PUSHED in _template(name) else None,
+        )
+        made.append(_copy(root, name, toolkit, values))
     targets = _targets(toolkit, with_pull_request=any(copy.path == _path("pull-request") for copy in made))
-    # Whatever it says is the repository's own.
-    settings = Copy(_TARGETS, before or targets, before, FileState.NEW if before is None else FileState.CURRENT)
-    return (*made, settings)
+    if before is None:
+        return (*made, Copy(_TARGETS, targets, None, FileState.NEW))
+    # Whatever it says is the repository's own, but for the line that says where this toolkit's page is.
+    text = _GUIDE.sub(targets.partition("\n")[0], before)
+    return (*made, Copy(_TARGETS, text, before, FileState.CURRENT if text == before else FileState.OLDER))
 
 
 def write(root: Path, planned: Sequence[Copy], *, force: bool) -> tuple[Copy, ...]:
@@ -237,22 +286,29 @@ def write(root: Path, planned: Sequence[Copy], *, force: bool) -> tuple[Copy, ..
     return written
 
 
-def left_to_do(planned: Sequence[Copy]) -> tuple[str, ...]:
-    """What no file can do: sentences, in the order in which a person does it."""
+def left_to_do(root: Path, planned: Sequence[Copy]) -> tuple[str, ...]:
+    """What no file can do and this repository does not have yet: sentences, in the order in which a person does it."""
     values = [copy.values for copy in planned if copy.values is not None]
     targets = dict.fromkeys(each.target for each in values if each.target)
+    if not all(copy.values.target for copy in planned if copy.path == _path("smoke") and copy.values):
+        targets[_SMOKED] = None
     runners = dict.fromkeys(each.runner for each in values if each.runner != (HOSTED,))
     there = {copy.path.stem.removeprefix("chamiperf-") for copy in planned if copy.path != _TARGETS}
-    todo = []
-    todo += [f"Describe the target {target} in chamiperf.toml." for target in targets]
+    of_pull_request = ("pull-request", "pull-request-base") if "pull-request" in there else ()
+    described = _described(root)
+    todo = [
+        f"Describe the target {target} in chamiperf.toml."
+        for target in (*targets, *of_pull_request)
+        if target not in described
+    ]
     if "pull-request" in there:
-        todo += [
-            "Describe the targets pull-request and pull-request-base in chamiperf.toml.",
-            "Commit .github/chamiperf/deploy, an executable script that starts the build it is called for: head, base.",
-            "Where both run already, remove deploy-script from chamiperf-pull-request.yml instead.",
-            "Create the label `performance`: a pull request that gets it is measured.",
-        ]
-    if targets or "smoke" in there:
+        if not os.access(root / _DEPLOY, os.X_OK):
+            todo += [
+                f"Commit {_DEPLOY}, an executable script that starts the build it is called for: head, base.",
+                "Where both run already, remove deploy-script from chamiperf-pull-request.yml instead.",
+            ]
+        todo.append("Create the label `performance`: a pull request that gets it is measured.")
+    if targets:
         todo.append(
             "Store the stack's token as the secret CHAMICORE_INTERNAL_TOKEN (Settings, Secrets and variables, Actions)."
         )
@@ -260,8 +316,12 @@ def left_to_do(planned: Sequence[Copy]) -> tuple[str, ...]:
     if there & {"nightly", "update-baseline"}:
         allow = "`Allow GitHub Actions to create and approve pull requests`"
         todo.append(f"Tick {allow} under Settings, Actions, General, so that baselines can be proposed.")
-    if "fork" in there and "comment" not in there:
-        todo.append("Add the workflow comment: without it nobody sees the verdict on a fork's pull request.")
+    for name, (other, otherwise) in _NEEDS.items():
+        if name in there and not (root / _path(other)).exists() and other not in there:
+            todo.append(f"Add the workflow {other}: without it, {otherwise}.")
+    # With the slash, because a folder that is not there yet is matched by `out/` only so.
+    if not _git(root, "check-ignore", "out/"):
+        todo.append("Add `/out/` to .gitignore: commands that you run here write there.")
     todo.append("Commit and push the files.")
     if "nightly" in there:
         todo.append("Start the first night by hand: Actions, chamiperf nightly, Run workflow.")
@@ -272,15 +332,54 @@ def _path(name: str) -> Path:
     return _FOLDER / f"chamiperf-{name}.yml"
 
 
-def _copy(root: Path, name: str, toolkit: Toolkit, runner: str | None, target: str | None) -> Copy:
+def _copy(root: Path, name: str, toolkit: Toolkit, values: Values) -> Copy:
     path = _path(name)
-    before = _read(root, path)
-    header = _header(root / path) if before is not None else None
-    own = _values_of(header["words"]) if header else Values()
-    labels = runner if runner is not None else ",".join(own.runner)
-    values = values_named(labels, own.target if target is None else target)
-    text = _rendered(name, toolkit, values)
+    before, text = _read(root, path), _rendered(name, toolkit, values)
     return Copy(path, text, before, _state(before, text), values)
+
+
+def _template(name: str) -> str:
+    return (workflow_templates() / f"{name}.yml").read_text(encoding="utf-8")
+
+
+def _shared(there: Collection[Values]) -> Values:
+    """What a new copy has where nothing is said: what all the others have."""
+    runners, targets = {each.runner for each in there}, {each.target for each in there}
+    return Values(runners.pop() if len(runners) == 1 else (HOSTED,), targets.pop() if len(targets) == 1 else "")
+
+
+def _described(root: Path) -> frozenset[str]:
+    """The targets of chamiperf.toml.
+
+    Raises:
+        ConfigurationError: The file cannot be read as what it should be.
+    """
+    return frozenset(read_targets(root / _TARGETS).targets) if (root / _TARGETS).exists() else frozenset()
+
+
+def _default_branch(root: Path) -> str:
+    """The default branch: the remote's, else a usual one that is there, else the one that is checked out."""
+    remote = _git(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+    if remote:
+        return remote.removeprefix("origin/")
+    for name in filter(None, (_git(root, "config", "init.defaultBranch"), "main", "master")):
+        if any(
+            _git(root, "rev-parse", "--verify", "--quiet", f"refs/{where}/{name}")
+            for where in ("remotes/origin", "heads")
+        ):
+            return name
+    return _git(root, "symbolic-ref", "--short", "HEAD") or "main"
+
+
+def _git(folder: Path, *words: str) -> str:
+    """What git says; empty where it fails, and where there is none."""
+    try:
+        ran = subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=False, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return ran.stdout.strip() if ran.returncode == 0 else ""
 
 
 def _state(before: str | None, text: str) -> FileState:
@@ -297,8 +396,8 @@ def _state(before: str | None, text: str) -> FileState:
 
 
 def _rendered(name: str, toolkit: Toolkit, values: Values) -> str:
-    text = (workflow_templates() / f"{name}.yml").read_text(encoding="utf-8")
-    text = text.replace("OWNER/chamiperf-ci", toolkit.repository)
+    text = _template(name).replace("OWNER/chamiperf-ci", toolkit.repository)
+    text = text.replace(_PUSHED, f"branches: [{values.branch}]")
     text = re.sub(r"@COMMIT\b", f"@{toolkit.commit} # v{__version__}", text)
     runner = values.runner[0] if len(values.runner) == 1 else f"'{json.dumps(list(values.runner))}'"
     text = text.replace(f"      runner: {HOSTED}\n", f"      runner: {runner}\n")
@@ -306,7 +405,7 @@ def _rendered(name: str, toolkit: Toolkit, values: Values) -> str:
         for pattern, instead in _SELF_TEST:
             text = pattern.sub(instead, text)
         text = text.replace("      stack: embedded\n", f"      target: {values.target}\n")
-        text = re.sub(r"(default: |\|\| ')staging\b", rf"\g<1>{values.target}", text)
+        text = re.sub(rf"(default: |\|\| '){_SMOKED}\b", rf"\g<1>{values.target}", text)
     words = " ".join(filter(None, [name, values.words()]))
     return f"# Written by chamiperf init {__version__}: {words}; content {_digest(text)}.\n{text}"
 
@@ -341,9 +440,9 @@ def _header(file: Path) -> re.Match[str] | None:
 
 def _values_of(words: str) -> Values:
     """The values in a first line; one that somebody has spoilt is as if nothing was given."""
-    given = dict(re.findall(r"--(runner|target) (\S+)", words))
+    given = dict(re.findall(r"--(runner|target|branch) (\S+)", words))
     try:
-        return values_named(given.get("runner"), given.get("target"))
+        return values_named(given.get("runner"), given.get("target"), given.get("branch"))
     except ConfigurationError:
         return Values()
 
@@ -401,11 +500,9 @@ def _checked_out() -> str | None:
     if not (root / ".git").exists():
         return None
 
-    def git(*words: str) -> str:
-        ran = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False, timeout=30)
-        return ran.stdout.strip() if ran.returncode == 0 else ""
-
     address = r"(?:https://|ssh://git@|git@)github\.com[:/]([\w-]+/[\w.-]+?)(?:\.git)?/?"
-    match = re.fullmatch(address, git("remote", "get-url", "origin"))
-    commit = git("rev-parse", "HEAD")
-    return f"{match[1]}@{commit}" if match and commit and git("branch", "--remotes", "--contains", commit) else None
+    match = re.fullmatch(address, _git(root, "remote", "get-url", "origin"))
+    commit = _git(root, "rev-parse", "HEAD")
+    if not match or not commit or not _git(root, "branch", "--remotes", "--contains", commit):
+        return None
+    return f"{match[1]}@{commit}"

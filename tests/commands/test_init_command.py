@@ -171,12 +171,136 @@ def test_a_file_where_a_folder_belongs_is_named(init, repository, place):
         (["--runner", "${{ github.event.x }}"], TOOLKIT, "is not a runner's label"),
         (["--target", "a: b"], TOOLKIT, "'a: b' is not a target's name (--target)"),
         (["--target", "x\ny"], TOOLKIT, "is not a target's name"),
+        ([], f"OWNER/chamiperf-ci@{COMMIT}", "'OWNER' is a placeholder (--toolkit). Put your own in its place."),
+        ([], f"owner/chamiperf-ci@{COMMIT}", "'owner' is a placeholder (--toolkit)"),
+        ([], f"your-org/chamiperf-ci@{COMMIT}", "'your-org' is a placeholder (--toolkit)"),
+        ([], f"octo/REPO@{COMMIT}", "'REPO' is a placeholder (--toolkit)"),
+        ([], "octo/chamiperf-ci@COMMIT", "'COMMIT' is a placeholder (--toolkit)"),
+        ([], f"octo/chamiperf-ci@{'0' * 40}", "is a placeholder (--toolkit)"),
+        (["--target", "NAME"], TOOLKIT, "'NAME' is a placeholder (--target)"),
+        (["--runner", "self-hosted,LABEL"], TOOLKIT, "'LABEL' is a placeholder (--runner)"),
+        (["--workflows", "watch", "--branch", "NAME"], TOOLKIT, "'NAME' is a placeholder (--branch)"),
+        (["--workflows", "watch", "--branch", "a]\nb"], TOOLKIT, "is not a plain branch name (--branch)"),
     ],
 )
 def test_what_cannot_be_used_is_exit_code_2_and_writes_nothing(init, repository, words, toolkit, said):
     code, _, err = init(*words, toolkit=toolkit)
     assert (code, [path.name for path in repository.iterdir()]) == (2, [".git"])
     assert said in err
+
+
+def test_a_placeholder_that_a_build_recorded_is_refused(init, monkeypatch):
+    monkeypatch.setattr(step, "recorded_release", lambda: f"OWNER/chamiperf-ci@{COMMIT}")
+    code, _, err = init(toolkit=None)
+    assert (code, "'OWNER' is a placeholder (--toolkit)" in err, err.count("\n")) == (2, True, 1)
+
+
+def pushed(repository, name="watch"):
+    """The branches whose pushes a workflow runs on."""
+    text = (repository / f".github/workflows/chamiperf-{name}.yml").read_text()
+    return yaml.safe_load(text)[True]["push"]["branches"]
+
+
+def git(repository, *words):
+    """Run git as somebody."""
+    identity = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.test"]
+    subprocess.run(["git", *identity, *words], cwd=repository, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("name", ["watch", "smoke"])
+@pytest.mark.parametrize("branch", ["main", "master", "trunk"])
+def test_a_new_repositorys_only_branch_is_its_default_one(init, repository, name, branch):
+    git(repository, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
+    assert init("--workflows", name)[0] == 0
+    assert pushed(repository, name) == [branch]
+
+
+def test_the_remotes_default_branch_counts_before_what_is_checked_out(init, repository):
+    git(repository, "symbolic-ref", "HEAD", "refs/heads/topic")
+    git(repository, "commit", "--allow-empty", "--message", "First")
+    git(repository, "branch", "main")
+    init("--workflows", "watch")
+    assert pushed(repository) == ["main"]
+    git(repository, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/develop")
+    init("--workflows", "smoke")
+    assert pushed(repository, "smoke") == ["develop"]
+    # The copy of the first time is not made anew by what another clone knows.
+    assert init("--check")[0] == 0
+    assert init("--branch", "develop")[0] == 0
+    assert pushed(repository) == ["develop"]
+
+
+def test_a_branch_with_a_strange_name_is_refused_only_where_a_workflow_names_it(init, repository):
+    git(repository, "symbolic-ref", "HEAD", "refs/heads/a'b")
+    assert init("--workflows", "nightly")[0] == 0
+    code, _, err = init("--workflows", "watch")
+    assert (code, "is not a plain branch name (--branch)" in err) == (2, True)
+
+
+@pytest.mark.parametrize("word", ["", "self-test", "embedded", "none"])
+def test_the_self_test_has_several_names(init, repository, word):
+    init("--target", "lab")
+    assert init("--target", word)[0] == 0
+    assert "      stack: embedded\n" in (repository / NIGHTLY).read_text()
+    (repository / "chamiperf.toml").write_text("[targets.none]\n")
+    init("--target", word)
+    assert ("      target: none\n" in (repository / NIGHTLY).read_text()) is (word == "none")
+
+
+def test_what_is_there_already_is_not_left_to_do(init, repository):
+    words = ("--workflows", "pull-request,watch", "--target", "lab", "--dry-run")
+    asked = init(*words)[1]
+    for line in (
+        "Describe the target lab in chamiperf.toml.",
+        "Describe the target pull-request in chamiperf.toml.",
+        "Commit .github/chamiperf/deploy, an executable script",
+        "Add the workflow nightly: without it, no night comes.",
+        "Add `/out/` to .gitignore",
+    ):
+        assert line in asked
+    (repository / "chamiperf.toml").write_text("[targets.lab]\n[targets.pull-request]\n[targets.pull-request-base]\n")
+    (repository / ".gitignore").write_text("/out/\n")
+    (repository / ".github/chamiperf").mkdir(parents=True)
+    (repository / ".github/chamiperf/deploy").write_text("#!/bin/sh\n")
+    assert "Commit .github/chamiperf/deploy" in init(*words)[1]
+    (repository / ".github/chamiperf/deploy").chmod(0o755)
+    init("--workflows", "nightly")
+    asked = init(*words)[1]
+    assert not re.search("Describe|deploy|Add ", asked.partition("Left to do:")[2])
+
+
+def test_a_smoke_test_names_the_target_that_it_takes(init):
+    assert "Describe the target staging in chamiperf.toml." in init("--workflows", "smoke")[1]
+
+
+def test_targets_that_cannot_be_read_are_refused(init, repository):
+    (repository / "chamiperf.toml").write_text("[targets.lab\n")
+    code, _, err = init()
+    assert (code, "chamiperf.toml" in err, "Traceback" in err) == (2, True, False)
+    assert not (repository / NIGHTLY).exists()
+
+
+def test_a_workflow_that_is_added_later_has_the_values_of_the_others(init, repository):
+    init("--workflows", "nightly,smoke", "--target", "lab", "--runner", "self-hosted,perf")
+    init("--workflows", "quick")
+    quick = (repository / ".github/workflows/chamiperf-quick.yml").read_text()
+    assert "default: lab" in quick or "target: lab" in quick
+    assert "perf" in quick
+    # Where the others do not agree, none of them speaks for the new one.
+    init("--workflows", "nightly", "--target", "other")
+    init("--workflows", "drill")
+    assert "      stack: embedded\n" in (repository / ".github/workflows/chamiperf-drill.yml").read_text()
+
+
+def test_the_guide_that_chamiperf_toml_names_follows_the_toolkit(init, repository):
+    file = repository / "chamiperf.toml"
+    init()
+    file.write_text(file.read_text() + "[targets.lab]\n")
+    code, out, _ = init(toolkit=f"hexa/chamiperf-ci@{NEWER}")
+    assert (code, "chamiperf.toml: updated\n" in out) == (0, True)
+    assert f"https://github.com/hexa/chamiperf-ci/blob/{NEWER}/docs/your-stack.md\n" in file.read_text()
+    assert "octo" not in file.read_text()
+    assert file.read_text().endswith("[targets.lab]\n")
 
 
 def test_an_installation_that_does_not_know_its_place_asks_for_it(init, monkeypatch):

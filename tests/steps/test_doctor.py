@@ -1,6 +1,7 @@
 """What a machine gives, and what a plan needs of it; pure but for the look at this machine."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -67,6 +68,9 @@ def test_json_names_version_conditions_and_plan():
     assert {"processors", "memory", "open files", "local ports", "k6"} <= {each["what"] for each in facts["conditions"]}
     assert facts["plan"][0]["scenario"] == "boot_storm"
     assert "fits" in facts["plan"][0]
+    (memory,) = (each["text"] for each in facts["conditions"] if each["what"] == "memory")
+    free, most = re.fullmatch(r"([\d.,]+) of ([\d.,]+) GB free", memory).groups()
+    assert float(free) < float(most)
 
 
 def test_a_stack_that_does_not_answer_is_named_with_what_to_do():

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STANDINS = Path(__file__).with_name("standins")
 RELEASE = "OWNER/chamiperf-ci@COMMIT"
 COMMIT = "c0ffee" * 6 + "c0ff"
-"""The commit of a release, for what `chamiperf init` writes."""
+"""The commit of a release, for what `chamiperf init` writes, which takes no placeholder."""
 ADDRESS = "https://github.com/octo/stack.git"
 TIMEOUT_S = 420
 
@@ -112,11 +112,17 @@ class Adopter:
     def init(self, *words):
         """Write workflows as `chamiperf init` does; what it printed."""
         ran = subprocess.run(
-            [sys.executable, "-m", "chamiperf_ci", "init", "--toolkit", f"OWNER/chamiperf-ci@{COMMIT}", *words],
+            [sys.executable, "-m", "chamiperf_ci", "init", "--toolkit", f"octo/chamiperf-ci@{COMMIT}", *words],
             cwd=self.repository, capture_output=True, text=True, check=True,
             env={**clean_environment(), "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         return ran.stdout
+
+    def toolkits(self):
+        """The places that workflows of `chamiperf init` name."""
+        texts = [file.read_text() for file in (self.repository / ".github" / "workflows").glob("chamiperf-*.yml")]
+        named = re.findall(r"uses: ([\w-]+/[\w.-]+)(?:/\S+)?@([0-9a-f]{40}) # v", "".join(texts))
+        return sorted({f"{place}@{commit}" for place, commit in named if not place.startswith("actions/")})
 
     def write(self, path, text, *, executable=False):
         """Put a file into the repository."""
@@ -175,9 +181,9 @@ class Adopter:
             "--eventpath", str(event_file), "--action-cache-path", str(self.cache), "--defaultbranch", "main",
             "--artifact-server-addr", "127.0.0.1",
             "--platform", "ubuntu-24.04=-self-hosted",
-            "--local-repository", f"{RELEASE}={self.toolkit}",
-            "--local-repository", f"OWNER/chamiperf-ci@{COMMIT}={self.toolkit}",
         ]  # fmt: skip
+        for place in (RELEASE, *self.toolkits()):
+            command += ["--local-repository", f"{place}={self.toolkit}"]
         for action in third_party():
             command += ["--local-repository", f"{action}={STANDINS / action.split('@')[0].split('/')[1]}"]
         for name, value in variables.items():

@@ -15,10 +15,10 @@ from chamiperf_ci.errors import ConfigurationError
 
 PERMISSION = "actions: read"
 
-ARCHIVE_LIMIT_BYTES = 4 * 1024 * 1024
-"""A verdict of a full night is under 1 MiB; nothing larger is fetched."""
+ARCHIVE_LIMIT_BYTES = 4_000_000
+"""A verdict of a full night is under 1 MB; nothing larger is fetched."""
 
-FILE_LIMIT_BYTES = 4 * 1024 * 1024
+FILE_LIMIT_BYTES = 4_000_000
 """As unpacked: an archive of some kilobytes can hold gigabytes."""
 
 _REMEDY = "Nothing was posted. Look at the run that made the artifact; do not trust what it says."

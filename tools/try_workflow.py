@@ -1,0 +1,65 @@
+"""Runs a workflow that `chamiperf init` wrote on this machine, with `act` in host mode and stand-ins of GitHub.
+
+    python -m tools.try_workflow REPOSITORY [NAME]
+
+A copy of the repository is run with the toolkit of this clone, and nothing leaves the machine: GitHub's API and the
+actions for checkout and artifacts are the stand-ins of tests/workflows.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "workflows")]
+
+import github_standin  # noqa: E402 - found by the line above
+import harness  # noqa: E402
+
+PLACE = ROOT / "out" / "try"
+
+
+def main() -> int:
+    """Run it; the exit code is act's."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("repository", type=Path, help="a git repository in which `chamiperf init` was called")
+    parser.add_argument("name", nargs="?", default="nightly", help="a workflow that init wrote (default: nightly)")
+    given = parser.parse_args()
+    file = given.repository / ".github" / "workflows" / f"chamiperf-{given.name}.yml"
+    if not file.is_file():
+        parser.error(f"{file} does not exist. Write it there: chamiperf init --workflows {given.name}")
+    for folder in ("run", "toolkit"):
+        shutil.rmtree(PLACE / folder, ignore_errors=True)
+    (PLACE / "run").mkdir(parents=True)
+    adopter = harness.Adopter(PLACE / "run", harness.copy_toolkit(PLACE / "toolkit"), PLACE / "cache").create()
+    copy(given.repository, adopter.repository)
+    runs = {1: {"event": "schedule", "head_branch": "main", "head_sha": "c" * 40}}
+    known = github_standin.StandIn(workflows={"chamiperf-nightly.yml": "active"}, runs=runs)
+    print(f"Running {file.name}; the log is {adopter.folder / 'printed'}", flush=True)
+    with github_standin.serve(known) as hub:
+        adopter.variables["GITHUB_API_URL"] = hub.base_url
+        adopter.secrets["GITHUB_TOKEN"] = known.repository
+        ran = adopter.run(f"{given.name}.yml")
+    for job, ended in ran.jobs.items():
+        print(f"\n== {job}: {ended} after {ran.seconds[job]} s\n\n{ran.summaries.get(job, '').strip()}")
+    for what, written in (("issue", hub.issues), ("pull request", hub.pulls), ("comment", hub.comments)):
+        for each in written:
+            print(f"\n== {what}: {each.get('title', '')}\n\n{each['body']}")
+    print(f"\nThe artifacts are in {ran.artifacts}")
+    return ran.code
+
+
+def copy(repository: Path, to: Path) -> None:
+    """Copy what git would commit, committed or not."""
+    words = ["git", "-C", str(repository), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(words, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (repository / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(repository / name, to / name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
