@@ -31,6 +31,7 @@ PAGES = [
 NOT_RUN = {
     "make demo": "takes minutes; tests/test_demo.py",
     "make test": "is what runs this",
+    "make try-workflow": "takes minutes; the same harness as tests/workflows",
     "python3 -m venv ~/.chamiperf": "serves the line after it",
     "~/.chamiperf/bin/pip install": "needs GitHub; make release-check installs the wheel",
     "chamiperf drill": "takes eight loads; tests/steps/drill and tests/workflows",

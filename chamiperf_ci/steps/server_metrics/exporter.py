@@ -1,7 +1,9 @@
 """PostgreSQL as postgres_exporter tells it to a Prometheus: the other way to the figures of `postgres`.
 
 Names and labels are those of postgres_exporter 0.11 (Debian 12; seen) and of its later versions (read in its source).
-What a version does not tell stays unavailable: 0.11 knows no roles and no waits, and no version knows quantiles.
+For statements, 0.11 needs a query file that makes `pg_stat_statements_calls` and `_total_time_seconds` by `rolname`,
+`datname` and `queryid`. What a version does not tell stays unavailable: 0.11 knows no roles and no waits, and no version
+knows quantiles.
 """
 
 from collections import defaultdict
