@@ -61,7 +61,6 @@ _SELF_TEST = (
 
 HOSTED = "ubuntu-24.04"
 """The runner of a copy that names none."""
-
 _NO_TARGET = frozenset({"embedded", "self-test", "none"})
 """What `--target` may say for the self-test, where chamiperf.toml describes no target of that name."""
 
@@ -82,7 +81,6 @@ class FileState(StrEnum):
 
 FINE = frozenset({FileState.CURRENT, FileState.EDITED})
 """What `--check` has nothing to say about."""
-
 WAITING = frozenset({FileState.EDITED_OLDER, FileState.FOREIGN})
 """What waits for a person."""
 
@@ -144,13 +142,8 @@ class Copy:
         """What writing it would change, as `diff -u` shows it; empty for a new file."""
         if self.before is None:
             return ""
-        lines = difflib.unified_diff(
-            self.before.splitlines(keepends=True),
-            self.text.splitlines(keepends=True),
-            f"a/{self.path}",
-            f"b/{self.path}",
-        )
-        return "".join(lines)
+        before, after = (text.splitlines(keepends=True) for text in (self.before, self.text))
+        return "".join(difflib.unified_diff(before, after, f"a/{self.path}", f"b/{self.path}"))
 
 
 def names() -> tuple[str, ...]:
@@ -473,10 +466,8 @@ def _read(root: Path, path: Path) -> str | None:
     try:
         return bounds.read(place)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigurationError(
-            f"the file cannot be read: {why}", where=str(path), remedy="Move it out of the way."
-        ) from error
+        wrong = f"the file cannot be read: {error.strerror if isinstance(error, OSError) else 'it is not UTF-8 text'}"
+        raise ConfigurationError(wrong, where=str(path), remedy="Move it out of the way.") from error
 
 
 def _digest(text: str) -> str:

@@ -2,8 +2,8 @@
 
 Names and labels are those of postgres_exporter 0.11 (Debian 12; seen) and of its later versions (read in its source).
 For statements, 0.11 needs a query file that makes `pg_stat_statements_calls` and `_total_time_seconds` by `rolname`,
-`datname` and `queryid`. What a version does not tell stays unavailable: 0.11 knows no roles and no waits, and no version
-knows quantiles.
+`datname` and `queryid`. What a version does not tell stays unavailable: 0.11 knows no roles and no waits, and no
+version knows quantiles.
 """
 
 from collections import defaultdict

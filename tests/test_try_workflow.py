@@ -1,0 +1,30 @@
+"""`make try-workflow`: what it refuses, and which files it takes; what it runs is the harness of tests/workflows."""
+
+import subprocess
+
+import pytest
+
+from tools import try_workflow
+
+
+def test_a_repository_without_the_workflow_is_told_how_to_write_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["try_workflow", str(tmp_path), "watch"])
+    with pytest.raises(SystemExit) as ended:
+        try_workflow.main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "chamiperf-watch.yml does not exist. Write it there: chamiperf init --workflows watch" in said
+
+
+def test_the_copy_has_what_git_would_commit(tmp_path):
+    repository, to = tmp_path / "repository", tmp_path / "to"
+    subprocess.run(["git", "init", "--quiet", str(repository)], check=True)
+    for name, text in {".gitignore": "/out/\n", "new.txt": "", "deep/er": "", "out/left.json": ""}.items():
+        (repository / name).parent.mkdir(exist_ok=True)
+        (repository / name).write_text(text)
+    try_workflow.copy(repository, to)
+    assert sorted(str(path.relative_to(to)) for path in to.rglob("*") if path.is_file()) == [
+        ".gitignore",
+        "deep/er",
+        "new.txt",
+    ]
