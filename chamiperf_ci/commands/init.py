@@ -68,7 +68,7 @@ def init(
             else copy.state
         )
         click.echo(f"{copy.path}: {did}")
-        if copy.diff and copy.state is not step.FileState.EDITED:
+        if copy.diff and copy.state not in step.FINE:
             click.echo(copy.diff, nl=False)
     waiting = [copy for copy in planned if copy not in written and copy.state in step.WAITING]
     if check:

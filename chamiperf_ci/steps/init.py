@@ -12,7 +12,7 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -37,6 +37,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,99}")
 _PUSHED = "branches: [main]"
 """How a template says that it runs on a push to the default branch."""
+_RUNNER = "      runner: ubuntu-24.04\n"
+_STACK = ("      stack: embedded\n", "default: staging\n")
 _PLACEHOLDER = re.compile(r"(?i:owner|your[-_].*)|ORG|USER|REPO|NAME|TARGET|LABEL|BRANCH|COMMIT(-IN-FULL)?|SHA|0{40,}")
 """What pages and help put where the reader's own word belongs."""
 _GUIDE = re.compile(r"(?m)^# The stacks that chamiperf may drive: https://github\.com/\S+/docs/your-stack\.md$")
@@ -53,7 +55,7 @@ _SELF_TEST = (
         re.compile(
             r"      # Your own stack: .*\n      profile: demo\n      vus: .*\n      sustained: .*\n      nodes: .*\n"
         ),
-        "      # Or full, the load of ADR-012. Without `nodes:`, 50,000 are seeded.\n      profile: quick\n",
+        "      # Or full: 20,000 nodes boot at once. Without `nodes:`, 50,000 are seeded.\n      profile: quick\n",
     ),
     (re.compile(r"      # Your own stack: .*\n(?=      stack: embedded\n)"), ""),
 )
@@ -204,7 +206,7 @@ def _refuse_unusable(word: str, form: re.Pattern[str], option: str, kind: str, r
 
 def _refuse_placeholder(word: str, option: str) -> None:
     if _PLACEHOLDER.fullmatch(word):
-        raise ConfigurationError(f"{word!r} is a placeholder", where=option, remedy="Put your own in its place.")
+        raise ConfigurationError(f"{word!r} is a placeholder", where=option, remedy="Replace it with the real one.")
 
 
 def root_of(folder: Path) -> Path:
@@ -222,13 +224,7 @@ def root_of(folder: Path) -> Path:
 
 
 def copies(
-    root: Path,
-    wanted: Sequence[str],
-    toolkit: Toolkit,
-    *,
-    runner: str | None,
-    target: str | None,
-    branch: str | None = None,
+    root: Path, wanted: Sequence[str], toolkit: Toolkit, *, runner: str | None, target: str | None, branch: str | None
 ) -> tuple[Copy, ...]:
     """The files of the workflows, and chamiperf.toml.
 
@@ -255,11 +251,11 @@ def copies(
         target = ""
     made = []
     for name in dict.fromkeys(wanted or there or ["nightly"]):
-        own = there.get(name) or _shared(there.values())
+        own = there.get(name) or _shared(there)
         values = values_named(
-            ",".join(own.runner) if runner is None else runner,
-            own.target if target is None else target,
-            (branch or own.branch or _default_branch(root)) if _PUSHED in _template(name) else None,
+            (",".join(own.runner) if runner is None else runner) if _takes(name, _RUNNER) else None,
+            (own.target if target is None else target) if _takes(name, *_STACK) else None,
+            (branch or own.branch or _default_branch(root)) if _takes(name, _PUSHED) else None,
         )
         made.append(_copy(root, name, toolkit, values))
     targets = _targets(toolkit, with_pull_request=any(copy.path == _path("pull-request") for copy in made))
@@ -335,9 +331,15 @@ def _template(name: str) -> str:
     return (workflow_templates() / f"{name}.yml").read_text(encoding="utf-8")
 
 
-def _shared(there: Collection[Values]) -> Values:
-    """What a new copy has where nothing is said: what all the others have."""
-    runners, targets = {each.runner for each in there}, {each.target for each in there}
+def _takes(name: str, *lines: str) -> bool:
+    """Whether a workflow has a place for a value."""
+    return any(line in _template(name) for line in lines)
+
+
+def _shared(there: Mapping[str, Values]) -> Values:
+    """What a new copy has where nothing is said: what all the others have that take such a value."""
+    runners = {each.runner for name, each in there.items() if _takes(name, _RUNNER)}
+    targets = {each.target for name, each in there.items() if _takes(name, *_STACK)}
     return Values(runners.pop() if len(runners) == 1 else (HOSTED,), targets.pop() if len(targets) == 1 else "")
 
 
@@ -393,11 +395,11 @@ def _rendered(name: str, toolkit: Toolkit, values: Values) -> str:
     text = text.replace(_PUSHED, f"branches: [{values.branch}]")
     text = re.sub(r"@COMMIT\b", f"@{toolkit.commit} # v{__version__}", text)
     runner = values.runner[0] if len(values.runner) == 1 else f"'{json.dumps(list(values.runner))}'"
-    text = text.replace(f"      runner: {HOSTED}\n", f"      runner: {runner}\n")
+    text = text.replace(_RUNNER, f"      runner: {runner}\n")
     if values.target:
         for pattern, instead in _SELF_TEST:
             text = pattern.sub(instead, text)
-        text = text.replace("      stack: embedded\n", f"      target: {values.target}\n")
+        text = text.replace(_STACK[0], f"      target: {values.target}\n")
         text = re.sub(rf"(default: |\|\| '){_SMOKED}\b", rf"\g<1>{values.target}", text)
     words = " ".join(filter(None, [name, values.words()]))
     return f"# Written by chamiperf init {__version__}: {words}; content {_digest(text)}.\n{text}"

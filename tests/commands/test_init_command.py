@@ -171,7 +171,7 @@ def test_a_file_where_a_folder_belongs_is_named(init, repository, place):
         (["--runner", "${{ github.event.x }}"], TOOLKIT, "is not a runner's label"),
         (["--target", "a: b"], TOOLKIT, "'a: b' is not a target's name (--target)"),
         (["--target", "x\ny"], TOOLKIT, "is not a target's name"),
-        ([], f"OWNER/chamiperf-ci@{COMMIT}", "'OWNER' is a placeholder (--toolkit). Put your own in its place."),
+        ([], f"OWNER/chamiperf-ci@{COMMIT}", "'OWNER' is a placeholder (--toolkit). Replace it with the real one."),
         ([], f"owner/chamiperf-ci@{COMMIT}", "'owner' is a placeholder (--toolkit)"),
         ([], f"your-org/chamiperf-ci@{COMMIT}", "'your-org' is a placeholder (--toolkit)"),
         ([], f"octo/REPO@{COMMIT}", "'REPO' is a placeholder (--toolkit)"),
@@ -248,7 +248,7 @@ def test_the_self_test_has_several_names(init, repository, word):
 
 
 def test_what_is_there_already_is_not_left_to_do(init, repository):
-    words = ("--workflows", "pull-request,watch", "--target", "lab", "--dry-run")
+    words = ("--workflows", "pull-request,watch,quick", "--target", "lab", "--dry-run")
     asked = init(*words)[1]
     for line in (
         "Describe the target lab in chamiperf.toml.",
@@ -286,8 +286,16 @@ def test_a_workflow_that_is_added_later_has_the_values_of_the_others(init, repos
     quick = (repository / ".github/workflows/chamiperf-quick.yml").read_text()
     assert "default: lab" in quick or "target: lab" in quick
     assert "perf" in quick
+    # A workflow without a target has none, so it takes no part.
+    code, out, _ = init("--workflows", "watch", "--target", "lab")
+    assert (code, out.count("chamiperf-watch.yml: written")) == (0, 1)
+    init("--target", "staging2")
+    assert "chamiperf-watch.yml: current\nchamiperf.toml: current\n" in init()[1]
+    init("--workflows", "fork,drill")
+    assert "      target: staging2\n" in (repository / ".github/workflows/chamiperf-drill.yml").read_text()
     # Where the others do not agree, none of them speaks for the new one.
     init("--workflows", "nightly", "--target", "other")
+    (repository / ".github/workflows/chamiperf-drill.yml").unlink()
     init("--workflows", "drill")
     assert "      stack: embedded\n" in (repository / ".github/workflows/chamiperf-drill.yml").read_text()
 
