@@ -27,6 +27,8 @@ def main() -> int:
     parser.add_argument("repository", type=Path, help="a git repository in which `chamiperf init` was called")
     parser.add_argument("name", nargs="?", default="nightly", help="a workflow that init wrote (default: nightly)")
     given = parser.parse_args()
+    # `make REPOSITORY=~/here` leaves the tilde as it is in some shells.
+    given.repository = given.repository.expanduser()
     file = given.repository / ".github" / "workflows" / f"chamiperf-{given.name}.yml"
     if not file.is_file():
         parser.error(f"{file} does not exist. Write it there: chamiperf init --workflows {given.name}")

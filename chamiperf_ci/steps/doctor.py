@@ -181,5 +181,5 @@ def _clock(service: str, date: str | None, now: float) -> Iterator[Condition]:
             f"clock of {service}",
             State.LOW,
             f"{offset:+.1f} s against this machine's",
-            "Synchronise both by NTP: metrics are joined to the load by time.",
+            "Synchronize both by NTP: metrics are joined to the load by time.",
         )

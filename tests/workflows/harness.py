@@ -24,7 +24,7 @@ RELEASE = "OWNER/chamiperf-ci@COMMIT"
 COMMIT = "c0ffee" * 6 + "c0ff"
 """The commit of a release, for what `chamiperf init` writes, which takes no placeholder."""
 ADDRESS = "https://github.com/octo/stack.git"
-TIMEOUT_S = 420
+TIMEOUT_S = 840
 
 LAB = """#!/bin/sh
 set -e

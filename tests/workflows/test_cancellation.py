@@ -11,7 +11,7 @@ from counted_requests import counted_requests
 
 from chamicore_standin import lifecycle
 
-pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(900)]
 
 GITHUB = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 5.0))
 """What GitHub's runner sends to a cancelled step's process, and how many seconds it waits after each."""

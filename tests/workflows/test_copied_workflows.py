@@ -18,7 +18,7 @@ from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.steps.history import EntryName
 
-pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(900)]
 
 SHORT = {"sustained: 30s": 'sustained: 15s\n      min-gap: "0"'}
 """As the recorded baseline was made, and without ten minutes between a run and its repeat."""

@@ -11,7 +11,7 @@ from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.verdict.change import PAIRS_TO_DECIDE
 
-pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(900)]
 
 DOCKER = """#!/bin/sh
 # Stands in for `docker compose --project-name NAME --project-directory TREE --file FILE VERB ...`.

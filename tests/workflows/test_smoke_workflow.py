@@ -7,7 +7,7 @@ import sys
 import harness
 import pytest
 
-pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(900)]
 
 RELEASE = """
 on: push

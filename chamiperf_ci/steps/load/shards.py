@@ -76,7 +76,7 @@ def require_start(share: Share) -> None:
             f"this machine's clock is {abs(share.offset_s):.1f} s {'behind' if share.offset_s > 0 else 'ahead of'} "
             "the stack's, and shards share windows only within 1 s",
             where=f"--shard, {share.name}",
-            remedy="Synchronise both clocks by NTP.",
+            remedy="Synchronize both clocks by NTP.",
         )
     when = datetime.fromtimestamp(share.start_at, UTC).isoformat(timespec="seconds")
     remedy = f"Give all shards one that is ahead, by {LONGEST_WAIT_S / 60:.0f} minutes at most."
