@@ -14,11 +14,12 @@ import pytest
 from made_runs import made_run
 
 from chamiperf_ci.adapters.files import write_document
-from chamiperf_ci.models.run import RunKind
+from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.verdict import Verdict
+from chamiperf_ci.models.vocabulary import RowReason, RunReason
 from chamiperf_ci.steps.history import EntryName
 
-pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.needs_act, pytest.mark.timeout(1500)]
 
 SHORT = {"sustained: 30s": 'sustained: 15s\n      min-gap: "0"'}
 """As the recorded baseline was made, and without ten minutes between a run and its repeat."""
@@ -56,6 +57,41 @@ def verdict_of(ran, key="chamiperf"):
     return Verdict.model_validate(json.loads(text))
 
 
+BUSY = {RunReason.GENERATOR_SATURATED, RunReason.LOAD_NOT_REACHED, RunReason.DROPPED_ITERATIONS}
+"""What is wrong with a run for which others left too little of this machine."""
+
+
+def was_busy(ran):
+    """Whether the machine was too busy for a verdict; the workflow then did well to say so."""
+    if not list(ran.artifacts.glob("chamiperf-verdict-*")):
+        return False
+    verdict = verdict_of(ran)
+    files = (ran.artifacts / "chamiperf-chamiperf-1" / "runs").glob("*.json")
+    reasons = {problem.reason for file in files for problem in Run.model_validate_json(file.read_bytes()).problems}
+    if any(row.reason is RowReason.MACHINE_BUSY for row in verdict.rows):
+        return True
+    return verdict.outcome.word == "invalid" and bool(reasons) and reasons <= BUSY
+
+
+@pytest.fixture
+def night(adopter, hub):
+    """Run the nightly, from the start again where the machine was too busy, as a person would; at most three times."""
+
+    def run(arguments=()):
+        for _ in range(2):
+            ran = adopter.run("nightly.yml", arguments=arguments)
+            if not was_busy(ran):
+                return ran
+            shutil.rmtree(adopter.artifacts)
+            adopter.artifacts.mkdir()
+            harness.git(adopter.folder / "remote.git", "update-ref", "-d", "refs/heads/chamiperf-data")
+            for made in (hub.issues, hub.pulls, hub.comments):
+                made.clear()
+        return adopter.run("nightly.yml", arguments=arguments)
+
+    return run
+
+
 @pytest.fixture
 def busy():
     """One processor of the machine works for somebody else, as on a hosted runner it may."""
@@ -67,9 +103,11 @@ def busy():
 
 
 @pytest.mark.usefixtures("busy")
-def test_an_empty_repository_gets_to_a_green_night_with_what_init_writes(adopter, hub, record_testsuite_property):
+def test_an_empty_repository_gets_to_a_green_night_with_what_init_writes(
+    adopter, hub, night, record_testsuite_property
+):
     adopter.init("--workflows", "nightly")
-    ran = adopter.run("nightly.yml")
+    ran = night()
     # The minutes that workflows/nightly.yml and the README state are from here (`pytest --junit-xml`).
     record_testsuite_property("seconds of each job", ran.seconds)
     assert ran.code == 0, ran.log
@@ -88,12 +126,11 @@ def test_an_empty_repository_gets_to_a_green_night_with_what_init_writes(adopter
     assert "embedded has 1 valid night of the 5 that a baseline takes" in ran.summaries["propose"]
 
 
-@pytest.mark.usefixtures("hub")
-def test_a_stack_is_named_by_its_addresses_and_published_by_its_environment(adopter, deployed):
+def test_a_stack_is_named_by_its_addresses_and_published_by_its_environment(adopter, deployed, night):
     _, urls = deployed
     adopter.copy("nightly.yml", edit=SHORT | {"stack: embedded": "environment: lab"})
     variables = [word for name, url in urls.items() for word in ("--var", f"{name}={url}")]
-    ran = adopter.run("nightly.yml", arguments=variables)
+    ran = night(arguments=variables)
     assert ran.code == 0, ran.log
     verdict = verdict_of(ran)
     assert (verdict.environment, verdict.outcome.word) == ("lab", "learning")
@@ -101,22 +138,21 @@ def test_a_stack_is_named_by_its_addresses_and_published_by_its_environment(adop
     assert "127.0.0.1" not in ran.summaries["measure"]
 
 
-@pytest.mark.usefixtures("hub")
-def test_a_night_without_a_change_passes(adopter, baselines):
+def test_a_night_without_a_change_passes(adopter, baselines, night):
     adopter.copy("nightly.yml", edit=SHORT)
     adopter.write("baselines.json", baselines)
-    ran = adopter.run("nightly.yml")
+    ran = night()
     assert ran.code == 0, ran.log
     verdict = verdict_of(ran)
     assert verdict.counts.by_verdict.get("regression", 0) == 0
     assert verdict.scenarios[0].baseline_runs == 5
 
 
-def test_a_night_with_a_planted_slow_down_is_red_and_names_it(adopter, hub, baselines):
+def test_a_night_with_a_planted_slow_down_is_red_and_names_it(adopter, hub, baselines, night):
     adopter.copy("nightly.yml", edit=SHORT | deployed_by("slow"))
     adopter.write("baselines.json", baselines)
     adopter.write("slow", SLOW, executable=True)
-    ran = adopter.run("nightly.yml")
+    ran = night()
     assert ran.jobs["measure"] == "failure"
     assert verdict_of(ran).outcome.word == "regression"
     assert "Exit code 1." in ran.summaries["measure"]
@@ -125,13 +161,13 @@ def test_a_night_with_a_planted_slow_down_is_red_and_names_it(adopter, hub, base
     assert [issue["title"].partition(" (")[0] for issue in hub.issues] == ["embedded: boot_storm got worse"]
 
 
-def test_a_slow_down_on_a_hosted_runner_is_a_warning(adopter, hub, baselines):
+def test_a_slow_down_on_a_hosted_runner_is_a_warning(adopter, hub, baselines, night):
     adopter.variables["HARNESS_RUNNER"] = "github-hosted"
     adopter.copy("nightly.yml", edit=SHORT | deployed_by("slow"))
     # A missed target keeps its code everywhere, so let this slow-down miss none.
     adopter.write("baselines.json", baselines.replace('"limit": 10, "unit": "ms"', '"limit": 100, "unit": "ms"'))
     adopter.write("slow", SLOW, executable=True)
-    ran = adopter.run("nightly.yml")
+    ran = night()
     assert ran.jobs["measure"] == "success", ran.log
     assert verdict_of(ran).outcome.word == "regression"
     assert "Exit code 0." in ran.summaries["measure"]
