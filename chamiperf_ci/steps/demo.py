@@ -96,7 +96,8 @@ class Demo:
         delay = f"{self.slow_down_ms:g}"
         if planted:
             self._say(f"Slowing the boot script down by {delay} ms")
-            self._command("stack", "fault", "set", "--service", "bss", "--route", "bootscript", "--latency-ms", delay)
+            fault = ("--service", "bss", "--route", "bootscript", "--latency-ms", delay)
+            self._command("stack", "fault", "set", *fault, quiet=True)
         self._say(f"The {name} leg: one run, then two repeats, then one decision")
         self.valid_run(folder)
         self.decide(folder)
