@@ -17,7 +17,7 @@ from chamiperf_ci.models.history import HistoryEntry, HistoryRow
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import CredentialKind, Fingerprint, Identity, Machine, StackKind
 from chamiperf_ci.models.vocabulary import RowVerdict, Statistic, TargetVerdict
-from chamiperf_ci.steps.history import EntryName, Wanted, past_of, read, text_of
+from chamiperf_ci.steps.history import EntryFilter, EntryName, past_of, read, text_of
 
 FIRST = datetime(2026, 1, 1, 1, 17, tzinfo=UTC)
 NIGHTS = 5 * 365
@@ -48,7 +48,7 @@ def main() -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             size += path.write_bytes(text_of(entry).encode())
             files += 1
-        nights = Wanted(kinds=(RunKind.NIGHT,))
+        nights = EntryFilter(kinds=(RunKind.NIGHT,))
         taken = sorted(_time(store, nights) for _ in range(TIMES))
     print(
         f"history: {NIGHTS} nights, {files} files, {size / 1e6:.0f} MB (limit {LIMIT_MB}); reading every night "
@@ -57,7 +57,7 @@ def main() -> int:
     return 0 if size < LIMIT_MB * 1e6 and taken[TIMES // 2] < LIMIT_S else 1
 
 
-def _time(store: FolderHistory, wanted: Wanted) -> float:
+def _time(store: FolderHistory, wanted: EntryFilter) -> float:
     started = time.perf_counter()
     entries = read(store, wanted).entries
     elapsed = time.perf_counter() - started

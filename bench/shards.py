@@ -23,7 +23,7 @@ from chamicore_standin import lifecycle
 from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6, run_k6
 from chamiperf_ci.models.dialect import new_run_id
-from chamiperf_ci.models.run import ScriptSummary, Uncertain
+from chamiperf_ci.models.run import ScriptSummary, UncertainQuantile
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import StackOptions, TargetOptions
 from chamiperf_ci.steps.load.documents import k6_runs, script_plan, write_plan
@@ -123,7 +123,7 @@ class _Compared:
         self.compared = self.marked = 0
         self.wrong: list[str] = []
 
-    def take(self, where: str, value: float, exact: float, mark: Uncertain | None) -> None:
+    def take(self, where: str, value: float, exact: float, mark: UncertainQuantile | None) -> None:
         """One quantile, with the interval that the run marks for it, if it does."""
         self.compared += 1
         off = abs(value - exact) / exact
@@ -154,7 +154,9 @@ def _quantiles(whole: ScriptSummary) -> Iterator[tuple[Place, int, dict[str, flo
                     yield (series.endpoint, "sustained", window.index), window.count, window.quantiles
 
 
-def _compared(name: str, whole: ScriptSummary, unsure: tuple[Uncertain, ...], raw: dict[Place, list[float]]) -> bool:
+def _compared(
+    name: str, whole: ScriptSummary, unsure: tuple[UncertainQuantile, ...], raw: dict[Place, list[float]]
+) -> bool:
     marks = {((each.endpoint, each.phase, each.window), each.quantile): each for each in unsure}
     found = _Compared()
     for place, count, quantiles in _quantiles(whole):

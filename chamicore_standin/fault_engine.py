@@ -187,7 +187,7 @@ VISIBLE = "lost = 0"
 TOP_UP_S = 0.25
 
 
-class Losses:
+class RowLosses:
     """Keeps as many rows of one table lost as the fault says; only the leading worker chooses them."""
 
     def __init__(self, table: str, database: Database, *, leader: bool) -> None:
@@ -225,7 +225,7 @@ class Losses:
                 self._database.write(f"UPDATE {self._table} SET lost = 1 WHERE seq = ?", (seq,))  # noqa: S608
 
 
-class Swaps:
+class RowSwaps:
     """Exchanges a share of one table's documents for those of the next row."""
 
     def __init__(self, database: Database, table: str, *, seed: int) -> None:

@@ -41,14 +41,14 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
         _summarise(error.format_message())
         code = ExitCode.CONFIGURATION
     except (click.exceptions.Abort, KeyboardInterrupt):
-        _say("interrupted before anything was measured (Ctrl-C). Run the command again.")
+        _print_error("interrupted before anything was measured (Ctrl-C). Run the command again.")
         code = ExitCode.INVALID
     except ToolkitError as error:
         said = str(error)
-        _say(said)
+        _print_error(said)
         code = error.exit_code
     except (BrokenPipeError, SystemExit):
-        # A pipe of somebody else's: those of standard output and error are skipped (`_Unbroken`).
+        # A pipe of somebody else's: those of standard output and error are skipped (`_BrokenPipeStream`).
         code = ExitCode.INVALID
     except Exception as error:  # noqa: BLE001 - the last line of defence: one line and a log file, never a traceback
         code = _end_of(error)
@@ -62,19 +62,19 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
 def _end_of(error: Exception) -> ExitCode:
     """Say in one line what no adapter has said in its own words; the code it ends in."""
     if isinstance(error, OSError) and (error.errno in _NOT_WRITABLE or error.filename is not None):
-        _say(str(_not_writable(error)))
+        _print_error(str(_not_writable(error)))
         return ExitCode.CONFIGURATION
     if isinstance(error, UnicodeError):
-        _say(f"a text or a name cannot be written: {error}. Give it in UTF-8.")
+        _print_error(f"a text or a name cannot be written: {error}. Give it in UTF-8.")
         return ExitCode.CONFIGURATION
     if isinstance(error, MemoryError):
-        _say("there is not enough memory for what was given. Use a larger machine, or give less.")
+        _print_error("there is not enough memory for what was given. Use a larger machine, or give less.")
         return ExitCode.INVALID
-    _say(f"internal error: {type(error).__name__}: {error} ({_write_log()}). Please report it with that file.")
+    _print_error(f"internal error: {type(error).__name__}: {error} ({_write_log()}). Please report it with that file.")
     return ExitCode.INTERNAL
 
 
-class _Unbroken:
+class _BrokenPipeStream:
     """A standard stream that may stop taking text: what a command found is in its files, and in its exit code.
 
     A reader goes away (`| head`, `>&-`), a disk or a file's limit is full, a terminal is closed. What does not arrive
@@ -90,16 +90,16 @@ class _Unbroken:
         try:
             return self._stream.write(text)
         except OSError as error:
-            self._abandon(error)
+            self._discard_output(error)
             return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
         except OSError as error:
-            self._abandon(error)
+            self._discard_output(error)
 
-    def _abandon(self, error: OSError) -> None:
+    def _discard_output(self, error: OSError) -> None:
         """Let this and what follows go nowhere, also what Python writes when it ends."""
         if not isinstance(error, BrokenPipeError):
             self.lost = error.strerror or str(error)
@@ -126,13 +126,13 @@ def _keep_streams() -> None:
             # A slow reader of a pipe that does not wait (Node's are) would lose text.
             with contextlib.suppress(OSError):
                 os.set_blocking(stream.fileno(), True)
-            setattr(sys, name, _Unbroken(stream))
+            setattr(sys, name, _BrokenPipeStream(stream))
 
 
 def _printed(code: ExitCode, asked: Sequence[str]) -> ExitCode:
     """The exit code, once standard output has taken what it takes; 2 where what it lost was all that was asked for."""
     sys.stdout.flush()
-    lost = sys.stdout.lost if isinstance(sys.stdout, _Unbroken) else ""
+    lost = sys.stdout.lost if isinstance(sys.stdout, _BrokenPipeStream) else ""
     if not lost:
         return code
     click.echo(f"chamiperf: standard output cannot be written whole: {lost}. Free some room there.", err=True)
@@ -146,7 +146,7 @@ def _publish(code: int, said: str) -> None:
         console.publish({"exit-code": code})
     except ToolkitError as error:
         if str(error) != said:
-            _say(str(error))
+            _print_error(str(error))
 
 
 def _not_writable(error: OSError) -> ConfigurationError:
@@ -158,14 +158,14 @@ def _not_writable(error: OSError) -> ConfigurationError:
     )
 
 
-def tell(text: str, *, err: bool = False) -> None:
+def print_wrapped(text: str, *, err: bool = False) -> None:
     """Print a text; on a terminal, lines that are too long for it are parted between words."""
     from chamiperf_ci.render.text import in_lines, width  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
     click.echo(in_lines(text, width(sys.stderr if err else sys.stdout)), err=err)
 
 
-def _say(message: str) -> None:
+def _print_error(message: str) -> None:
     """One line on standard error; in GitHub Actions also as an error annotation and in the job summary."""
     line = console.harmless(message)
     click.echo(f"chamiperf: {line}", err=True)
@@ -254,7 +254,7 @@ _ONLY_PRINT = frozenset(
 """What is nothing but what it prints. All else leaves a file or a state, and its exit code is what it found."""
 
 
-class _TrueOrFalse(click.types.BoolParamType):
+class _ActionBoolean(click.types.BoolParamType):
     """What an action's input may be; click alone would also take `yes`, `1` and `T`."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:  # noqa: ANN401
@@ -264,7 +264,7 @@ class _TrueOrFalse(click.types.BoolParamType):
         return value in (True, "true")
 
 
-def _of_something(split: Callable[[str], Sequence[str]], fail: Callable[..., Any]) -> Callable[[str], Sequence[str]]:
+def _not_blank(split: Callable[[str], Sequence[str]], fail: Callable[..., Any]) -> Callable[[str], Sequence[str]]:
     """A variable's words, which blanks alone are not: a load of no scenario would end without a word."""
 
     def several(value: str) -> Sequence[str]:
@@ -276,7 +276,7 @@ def _of_something(split: Callable[[str], Sequence[str]], fail: Callable[..., Any
     return several
 
 
-def _of_usual_size(convert: Callable[..., Any], fail: Callable[..., Any], noun: str) -> Callable[..., Any]:
+def _bounded_number(convert: Callable[..., Any], fail: Callable[..., Any], noun: str) -> Callable[..., Any]:
     """A number's conversion that refuses what no option of ours can mean, and what later arithmetic would end in."""
 
     def converted(value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
@@ -298,16 +298,16 @@ def _read_strictly(command: click.Command) -> None:
     """Take `true` and `false` alone for flags, numbers of usual size, and no list of nothing; once a command."""
     for option in command.params:
         kind = option.type
-        if isinstance(kind, click.types.BoolParamType) and not isinstance(kind, _TrueOrFalse):
-            option.type = _TrueOrFalse()
+        if isinstance(kind, click.types.BoolParamType) and not isinstance(kind, _ActionBoolean):
+            option.type = _ActionBoolean()
         elif isinstance(kind, click.types.IntParamType | click.types.FloatParamType) and "convert" not in vars(kind):
             # click.INT and click.FLOAT are everybody's.
             option.type = kind = copy.copy(kind)
             noun = "whole number" if isinstance(kind, click.types.IntParamType) else "number"
-            vars(kind)["convert"] = _of_usual_size(kind.convert, kind.fail, noun)
+            vars(kind)["convert"] = _bounded_number(kind.convert, kind.fail, noun)
         if option.multiple and "split_envvar_value" not in vars(option.type):
             option.type = kind = copy.copy(option.type)
-            vars(kind)["split_envvar_value"] = _of_something(kind.split_envvar_value, kind.fail)
+            vars(kind)["split_envvar_value"] = _not_blank(kind.split_envvar_value, kind.fail)
     if isinstance(command, click.Group) and not isinstance(command, LazyGroup):
         for each in command.commands.values():
             _read_strictly(each)

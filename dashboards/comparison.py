@@ -107,7 +107,7 @@ PAGE = Page(
             ),
         ),
         (
-            "Over time",
+            "DrillOver time",
             (
                 Chart(
                     "Regressions",

@@ -1,6 +1,6 @@
 """Loads, summaries and observations as the tests of the load step need them."""
 
-from chamiperf_ci.adapters.k6 import Observation, Vitals
+from chamiperf_ci.adapters.k6 import Observation, ResourceSample
 from chamiperf_ci.models.plan import Load, Phase
 from chamiperf_ci.models.run import (
     Distribution,
@@ -93,7 +93,7 @@ def healthy(**fields):
 
 def vitals(at_s=0.0, cpu=50.0, rss_mb=200.0, available_mb=8000.0, foreign=1.0):
     """One look at the generator."""
-    return Vitals(at_s, cpu, 60.0, rss_mb, available_mb, foreign)
+    return ResourceSample(at_s, cpu, 60.0, rss_mb, available_mb, foreign)
 
 
 def observation(load_s=1.0, requests=0.0, failed=0.0, vus=100.0, **fields):

@@ -12,7 +12,7 @@ from chamiperf_ci.models.baselines import EnvironmentNote
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import DEFAULT_FAIL_ON, FailOn, RowReason, RunReason, Statistic
 from chamiperf_ci.steps.compare.judge import NightInput, judge
-from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue
+from chamiperf_ci.steps.compare.scenarios import PastNight, PastNights, PastValue
 
 PAGE = (Path(__file__).parent.parent / "docs" / "exit-codes.md").read_text(encoding="utf-8")
 ACCEPTED = accepting(shipped_baselines(), [made_run(number, noise=0.02) for number in range(5)])
@@ -51,7 +51,7 @@ def creeping():
     key = next(
         row.key for row in judge(NightInput(runs=[night()], baselines=ACCEPTED)).verdict.rows if row.key.metric == "p99"
     )
-    return Past(
+    return PastNights(
         tuple(
             PastNight(
                 run_id=f"past{n}",

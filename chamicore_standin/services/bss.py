@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from chamicore_standin.context import Context
-from chamicore_standin.fault_engine import VISIBLE, Losses, Swaps
+from chamicore_standin.fault_engine import VISIBLE, RowLosses, RowSwaps
 from chamicore_standin.http import TEXT, Answer, Problem, Request, Route, compact
 from chamicore_standin.resources import LOOKED_UP_COLUMNS, MAC_PATTERN, Collection, Field, Resource, now, random_id
 from chamicore_standin.service import Service
@@ -75,7 +75,7 @@ class BootScripts:
 
     def __init__(self, context: Context) -> None:
         self.database = context.database(SCHEMA)
-        self.swaps = Swaps(self.database, "boot_params", seed=context.options.seed)
+        self.swaps = RowSwaps(self.database, "boot_params", seed=context.options.seed)
 
     def serve(self, request: Request) -> Answer:
         """The script for a MAC; without a row of its own, that of its role."""
@@ -108,7 +108,7 @@ class BootScripts:
 def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
     """The boot script service."""
     scripts = BootScripts(context)
-    losses = Losses("boot_params", scripts.database, leader=context.worker == 0)
+    losses = RowLosses("boot_params", scripts.database, leader=context.worker == 0)
     params = Collection(BOOT_PARAMS, scripts.database, api_version="boot/v1", page_clamp=context.options.page_clamp)
 
     store = SyncStore(scripts.database)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from chamicore_standin.context import Context
-from chamicore_standin.fault_engine import VISIBLE, Losses, Swaps
+from chamicore_standin.fault_engine import VISIBLE, RowLosses, RowSwaps
 from chamicore_standin.http import JSON, TEXT, Answer, Problem, Request, Route
 from chamicore_standin.resources import LOOKED_UP_COLUMNS, Collection, Field, Resource, now, random_id
 from chamicore_standin.service import Service
@@ -63,7 +63,7 @@ class Documents:
 
     def __init__(self, context: Context) -> None:
         self.database = context.database(SCHEMA)
-        self.swaps = Swaps(self.database, "payloads", seed=context.options.seed)
+        self.swaps = RowSwaps(self.database, "payloads", seed=context.options.seed)
 
     def serve(self, column: str, content_type: str) -> Callable[[Request], Answer]:
         """A handler for one of the three documents."""
@@ -92,7 +92,7 @@ class Documents:
 def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
     """The cloud-init service."""
     documents = Documents(context)
-    losses = Losses("payloads", documents.database, leader=context.worker == 0)
+    losses = RowLosses("payloads", documents.database, leader=context.worker == 0)
     payloads = Collection(
         PAYLOADS, documents.database, api_version="cloud-init/v1", page_clamp=context.options.page_clamp
     )

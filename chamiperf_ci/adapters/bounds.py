@@ -42,7 +42,7 @@ _ENCODINGS: Final = {"": None, "identity": None, "gzip": 31, "x-gzip": 31, "defl
 ACCEPT_ENCODING: Final = "gzip"
 
 
-class TooMuchError(ValueError):
+class LimitExceededError(ValueError):
     """What was sent or written is beyond what anybody means; the text says what."""
 
 
@@ -65,7 +65,7 @@ def files_below(top: Path, *, deepest: int, most: int = MOST_FOLDERS) -> Iterato
 
     for number, (folder, folders, names) in enumerate(os.walk(top, onerror=refuse, followlinks=True)):
         if number >= most:
-            raise TooMuchError(f"there are more than {most:,} folders in it")
+            raise LimitExceededError(f"there are more than {most:,} folders in it")
         below = Path(folder).relative_to(top).parts
         inner = [] if len(below) >= deepest else folders
         folders[:] = [each for each in inner if not each.startswith(".")]
@@ -118,14 +118,14 @@ def decoded(chunks: Iterable[bytes], encoding: str, *, most: int = MOST_BYTES) -
     """
     name = encoding.strip().lower()
     if name not in _ENCODINGS:
-        raise TooMuchError(f"the answer is encoded as {name[:40]!r}, which was not asked for")
+        raise LimitExceededError(f"the answer is encoded as {name[:40]!r}, which was not asked for")
     bits = _ENCODINGS[name]
     unpack = None if bits is None else zlib.decompressobj(bits)
     found = bytearray()
     for chunk in chunks:
         found += chunk if unpack is None else unpack.decompress(chunk, most + 1 - len(found))
         if len(found) > most:
-            raise TooMuchError(f"the answer is longer than {most / 1e6:.0f} MB")
+            raise LimitExceededError(f"the answer is longer than {most / 1e6:.0f} MB")
     return bytes(found)
 
 
@@ -153,7 +153,7 @@ def read_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes:
     if content is None:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     if len(content) > most:
-        raise TooMuchError(f"the file is longer than {most / 1e6:.0f} MB")
+        raise LimitExceededError(f"the file is longer than {most / 1e6:.0f} MB")
     return content
 
 
@@ -177,7 +177,7 @@ def _piped(handle: int, most: int) -> bytes:
     return bytes(found)
 
 
-class TwiceError(ValueError):
+class DuplicateNameError(ValueError):
     """A name occurs twice in one object, as after a merge that kept both sides; the text says which, and where."""
 
 
@@ -193,11 +193,13 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
-        raise TwiceError(f"{next(name for name in names if names.count(name) > 1)[:80]!r} occurs twice in one object")
+        raise DuplicateNameError(
+            f"{next(name for name in names if names.count(name) > 1)[:80]!r} occurs twice in one object"
+        )
     return found
 
 
-def stand_twice(text: str) -> str:
+def duplicate_names(text: str) -> str:
     """Say which name stands twice in an object of a JSON text, and on which lines; empty where none does."""
     names: list[dict[str, int] | None] = []
     last: tuple[str, int] | None = None
@@ -288,18 +290,18 @@ def parse_json(text: str | bytes, *, numbers: bool = True, **hooks: Any) -> Any:
         TwiceError: A name stands twice in an object.
     """
     if len(text) > MOST_BYTES:
-        raise TooMuchError(f"longer than {MOST_BYTES / 1e6:.0f} MB")
+        raise LimitExceededError(f"longer than {MOST_BYTES / 1e6:.0f} MB")
     text = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
     if text.count(",") + text.count("[") + text.count("{") > MOST_VALUES:
-        raise TooMuchError(f"more than {MOST_VALUES:,} values")
+        raise LimitExceededError(f"more than {MOST_VALUES:,} values")
     try:
         value = json.loads(text, object_pairs_hook=unique, **hooks)
-    except TwiceError as error:
-        raise TwiceError(stand_twice(text) or str(error)) from None
+    except DuplicateNameError as error:
+        raise DuplicateNameError(duplicate_names(text) or str(error)) from None
     except RecursionError:
-        raise TooMuchError(f"nested deeper than {MOST_DEPTH} levels") from None
+        raise LimitExceededError(f"nested deeper than {MOST_DEPTH} levels") from None
     _check(value, numbers=numbers)
-    return _mended(value) if "\\u" in text or _LONE.search(text) else value
+    return _without_surrogates(value) if "\\u" in text or _LONE.search(text) else value
 
 
 def _check(value: Any, *, numbers: bool) -> None:  # noqa: ANN401 - any JSON
@@ -318,17 +320,17 @@ def _check(value: Any, *, numbers: bool) -> None:  # noqa: ANN401 - any JSON
             elif numbers and isinstance(each, int) and not -_LARGEST < each < _LARGEST:
                 raise ValueError("a whole number in it has more than 19 digits")
         if depth > MOST_DEPTH and below:
-            raise TooMuchError(f"nested deeper than {MOST_DEPTH} levels")
+            raise LimitExceededError(f"nested deeper than {MOST_DEPTH} levels")
         level = below
 
 
-def _mended(value: Any) -> Any:  # noqa: ANN401 - any JSON
+def _without_surrogates(value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, str):
         return _LONE.sub("\ufffd", value)
     if isinstance(value, list):
-        return [_mended(each) for each in value]
+        return [_without_surrogates(each) for each in value]
     if isinstance(value, dict):
-        return {_mended(name): _mended(each) for name, each in value.items()}
+        return {_without_surrogates(name): _without_surrogates(each) for name, each in value.items()}
     return value
 
 

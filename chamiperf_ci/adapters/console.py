@@ -290,7 +290,7 @@ class Progress:
             self._live = Live(console=console, transient=True, auto_refresh=False)
             self._live.__enter__()
             # click writes to the bytes behind rich's stand-in, and so over the line.
-            sys.stderr = _AboveTheLine(sys.stderr)
+            sys.stderr = _StreamAboveProgress(sys.stderr)
         return self._live
 
     def __enter__(self) -> Self:
@@ -304,7 +304,7 @@ class Progress:
             self._live = None
 
 
-class _AboveTheLine(io.TextIOBase):
+class _StreamAboveProgress(io.TextIOBase):
     """Text alone, without bytes behind it, so that everybody's goes through rich; put back when the line goes."""
 
     encoding, errors = "utf-8", "replace"
@@ -333,7 +333,7 @@ def clock(seconds: float) -> str:
 
 
 @dataclass(frozen=True)
-class Head:
+class PullRequestHead:
     """Where a pull request comes from."""
 
     repository: str
@@ -343,13 +343,13 @@ class Head:
 
 
 @dataclass(frozen=True)
-class OtherRun:
+class TriggeringRun:
     """The workflow run that caused a `workflow_run` event."""
 
     number: int
     event: str
     """What had started it, such as `pull_request`."""
-    head: Head
+    head: PullRequestHead
     url: str
     workflow: str
 
@@ -364,8 +364,8 @@ class Event:
     run_url: str
     """The page of this run, attempt included; empty outside GitHub Actions."""
     pull_request: int | None = None
-    head: Head | None = None
-    other_run: OtherRun | None = None
+    head: PullRequestHead | None = None
+    other_run: TriggeringRun | None = None
 
     @property
     def from_fork(self) -> bool:
@@ -393,7 +393,7 @@ def read_event(environment: Mapping[str, str] = os.environ) -> Event:
             head=_head_of_pull_request(payload),
             other_run=_other_run(payload) if name == "workflow_run" else None,
         )
-    except bounds.TwiceError as error:
+    except bounds.DuplicateNameError as error:
         raise ConfigurationError(
             f"the event cannot be read: {error}",
             where=path,
@@ -414,18 +414,18 @@ def _run_url(environment: Mapping[str, str]) -> str:
     return f"{server}/{repository}/actions/runs/{run}/attempts/{environment.get('GITHUB_RUN_ATTEMPT', '1')}"
 
 
-def _head_of_pull_request(payload: Mapping[str, Any]) -> Head | None:
+def _head_of_pull_request(payload: Mapping[str, Any]) -> PullRequestHead | None:
     if "pull_request" not in payload:
         return None
     head = payload["pull_request"]["head"]
-    return Head(str((head.get("repo") or {}).get("full_name", "")), str(head["ref"]), str(head["sha"]))
+    return PullRequestHead(str((head.get("repo") or {}).get("full_name", "")), str(head["ref"]), str(head["sha"]))
 
 
-def _other_run(payload: Mapping[str, Any]) -> OtherRun:
+def _other_run(payload: Mapping[str, Any]) -> TriggeringRun:
     run = payload["workflow_run"]
-    head = Head(
+    head = PullRequestHead(
         str((run.get("head_repository") or {}).get("full_name", "")),
         str(run["head_branch"] or ""),
         str(run["head_sha"]),
     )
-    return OtherRun(int(run["id"]), str(run["event"]), head, str(run["html_url"]), str(run.get("name") or ""))
+    return TriggeringRun(int(run["id"]), str(run["event"]), head, str(run["html_url"]), str(run.get("name") or ""))

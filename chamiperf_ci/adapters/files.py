@@ -257,7 +257,7 @@ def _read_text(path: Path, remedy: str) -> str:
 def _parse(text: str, *, where: str, remedy: str, numbers: bool = True) -> Any:  # noqa: ANN401 - as read_json
     try:
         return bounds.parse_json(text, numbers=numbers, parse_constant=_refuse_constant)
-    except bounds.TwiceError as error:
+    except bounds.DuplicateNameError as error:
         raise ConfigurationError(
             str(error), where=where, remedy="It may be left over from a merge: keep the right one."
         ) from error
@@ -475,7 +475,7 @@ def read_manifest(path: Path) -> dict[str, Identity]:
     """
     try:
         said = bounds.parse_json(bounds.read(path))
-    except bounds.TwiceError as error:
+    except bounds.DuplicateNameError as error:
         raise _unusable(path, str(error)) from error
     except (OSError, ValueError) as error:
         wrong = error.strerror if isinstance(error, OSError) else "it is not JSON"

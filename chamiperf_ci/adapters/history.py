@@ -78,7 +78,7 @@ def require_names(names: Iterable[str], *, where: str) -> None:
             )
 
 
-def nothing_here(where: str) -> ConfigurationError:
+def no_history_error(where: str) -> ConfigurationError:
     """Say that nothing was ever kept in a place."""
     return ConfigurationError(
         "there is no history here",
@@ -104,7 +104,7 @@ class FolderHistory:
             ConfigurationError: It is not.
         """
         if not self.root.exists():
-            raise nothing_here(str(self.root))
+            raise no_history_error(str(self.root))
 
     def names(self) -> tuple[str, ...]:
         """Return all names, sorted; hidden files and folders are not among them."""
@@ -112,7 +112,7 @@ class FolderHistory:
             return tuple(
                 sorted(name for name in bounds.files_below(self.root, deepest=_DEEPEST) if name.endswith(SUFFIX))
             )
-        except (OSError, bounds.TooMuchError) as error:
+        except (OSError, bounds.LimitExceededError) as error:
             raise _unreadable(error, self.root) from error
 
     def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -124,7 +124,7 @@ class FolderHistory:
         for name in names:
             try:
                 content = bounds.read_bytes(self.root / name)
-            except bounds.TooMuchError:
+            except bounds.LimitExceededError:
                 # As no entry is so long: read as one that is damaged.
                 content = b""
             except OSError as error:
@@ -147,7 +147,7 @@ class FolderHistory:
         return new
 
 
-def _unreadable(error: OSError | bounds.TooMuchError, path: Path) -> ConfigurationError:
+def _unreadable(error: OSError | bounds.LimitExceededError, path: Path) -> ConfigurationError:
     why = error.strerror if isinstance(error, OSError) else str(error)
     return ConfigurationError(f"the history cannot be read: {why}", where=str(path), remedy="Give another --history.")
 
@@ -202,7 +202,7 @@ class BranchHistory:
             OutsideServiceError: The remote does not answer or refuses.
         """
         if self._fetch() is None:
-            raise nothing_here(self._place)
+            raise no_history_error(self._place)
 
     def names(self) -> tuple[str, ...]:
         """Return all names on the branch as it is at the remote now, sorted.

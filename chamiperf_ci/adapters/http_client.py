@@ -141,7 +141,7 @@ class Client(httpx.Client):
         encoding = response.headers.get("content-encoding", "")
         try:
             content = bounds.decoded(response.iter_raw(), encoding, most=self._most_bytes)
-        except (bounds.TooMuchError, zlib.error) as error:
+        except (bounds.LimitExceededError, zlib.error) as error:
             raise httpx.DecodingError(str(error), request=response.request) from error
         headers = [
             (name, value)

@@ -123,7 +123,7 @@ class Kubernetes:
             )
             log = answer.data.decode("utf-8", "replace")
         except self._refused as error:
-            return Runner(number, "", code, f"its log cannot be read: {_said(error)}")
+            return Runner(number, "", code, f"its log cannot be read: {_server_message(error)}")
         return Runner(number, log, code)
 
     def _ask(self, what: str, ask: Callable[[], _T]) -> _T:
@@ -137,7 +137,7 @@ class Kubernetes:
                     f"{what} is there already", where="the cluster", remedy="Give another --name."
                 ) from error
             raise OutsideServiceError(
-                f"the cluster refuses: {_said(error)}",
+                f"the cluster refuses: {_server_message(error)}",
                 where=what,
                 remedy="Check your rights there with `kubectl auth can-i`, and that the k6 operator is installed.",
             ) from error
@@ -149,7 +149,7 @@ class Kubernetes:
             ) from error
 
 
-def _said(error: Exception) -> str:
+def _server_message(error: Exception) -> str:
     """What the API server said, in a line."""
     try:
         body = json.loads(getattr(error, "body", "") or "")

@@ -129,7 +129,7 @@ class DatabaseTotals:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PostgresSample:
     """Everything that is sampled, at one moment."""
 
     sessions: tuple[Sessions, ...] = ()
@@ -164,7 +164,7 @@ class Postgres:
             self._connection.close()
             self._connection = None
 
-    def look(self) -> Look:
+    def look(self) -> PostgresSample:
         """Sample once.
 
         Raises:
@@ -173,7 +173,7 @@ class Postgres:
         """
         sessions = tuple(Sessions(*row) for row in self._rows(_SESSIONS))
         databases = {str(name): DatabaseTotals(*values) for name, *values in self._rows(_DATABASES)}
-        return Look(sessions, databases, self._statements())
+        return PostgresSample(sessions, databases, self._statements())
 
     def max_connections(self) -> int:
         """How many sessions the server takes, its own reserve included.

@@ -40,12 +40,12 @@ def check(*, baselines: Path, base: Path | None, runs: tuple[Path, ...], printed
 
     Exit codes: 0 fine, or weakened with a warning; 1 needs a fix; 2 not a valid file.
     """
-    from chamiperf_ci.render.baselines import Gravity  # noqa: PLC0415 - keeps `chamiperf --help` fast
+    from chamiperf_ci.render.baselines import Severity  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.steps.baselines import file  # noqa: PLC0415 - as above
 
     found = file.check_file(baselines, base=base, places=runs, today=datetime.now(UTC).date())
     printed.hand_over(found)
-    return ExitCode.VERDICT_NO if any(one.gravity is Gravity.BROKEN for one in found) else ExitCode.OK
+    return ExitCode.VERDICT_NO if any(one.gravity is Severity.BROKEN for one in found) else ExitCode.OK
 
 
 @baselines.command()

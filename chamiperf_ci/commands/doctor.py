@@ -12,7 +12,7 @@ from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.options import Printed, json_option, target_options
 from chamiperf_ci.render.text import Column, in_columns
-from chamiperf_ci.steps.doctor import Examination, State, examine
+from chamiperf_ci.steps.doctor import DoctorReport, State, examine
 from chamiperf_ci.steps.targets import dialect_of, resolve
 
 _WATCHED_S = 1.0
@@ -80,7 +80,7 @@ def doctor(
     return ExitCode.INVALID if found.worst is State.BAD else ExitCode.OK
 
 
-def _table(found: Examination) -> str:
+def _table(found: DoctorReport) -> str:
     rows = [(each.what, each.state, each.text, each.remedy) for each in found.conditions]
     rows += [
         (

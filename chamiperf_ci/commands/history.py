@@ -15,7 +15,7 @@ from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.options import PERIOD, Command, Printed, history_options, json_option, range_options
 
 if TYPE_CHECKING:
-    from chamiperf_ci.steps.history import Wanted
+    from chamiperf_ci.steps.history import EntryFilter
     from chamiperf_ci.steps.trend import TrendOptions
 
 
@@ -108,7 +108,7 @@ def add(
 @_filter_options
 @functools.partial(history_options, required=True)
 @json_option()
-def list_runs(*, which: "Wanted", history: HistoryStore, printed: Printed) -> ExitCode:
+def list_runs(*, which: "EntryFilter", history: HistoryStore, printed: Printed) -> ExitCode:
     """List runs, one a line, the oldest first; only names are read."""
     from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 
@@ -140,7 +140,7 @@ def show(*, run_id: str, history: HistoryStore, printed: Printed) -> ExitCode:
 @_written_as("csv", "jsonl", "json", what="One line a metric, or one JSON array.")
 @_filter_options
 @functools.partial(history_options, required=True)
-def export(*, form: str, output: Path | None, which: "Wanted", history: HistoryStore) -> ExitCode:
+def export(*, form: str, output: Path | None, which: "EntryFilter", history: HistoryStore) -> ExitCode:
     """Export metrics as CSV or JSON lines, for a spreadsheet or a notebook."""
     from chamiperf_ci.steps import history as kept_runs  # noqa: PLC0415 - keeps `chamiperf --help` fast
 

@@ -80,6 +80,6 @@ def init(
         click.echo("Merge the diff above by hand, or overwrite the file with --force.", err=True)
     if any(copy.state is step.FileState.NEW or ((runner or target) and copy in written) for copy in planned):
         click.echo("\nLeft to do:")
-        for number, sentence in enumerate(step.left_to_do(root, planned), start=1):
+        for number, sentence in enumerate(step.manual_steps(root, planned), start=1):
             click.echo(f"{number}. {sentence}")
     return ExitCode.VERDICT_NO if waiting else ExitCode.OK

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from chamiperf_ci.adapters import console
-from chamiperf_ci.cli import run, step_went_well, tell
+from chamiperf_ci.cli import print_wrapped, run, step_went_well
 from chamiperf_ci.errors import ExitCode
 from chamiperf_ci.models.target import TargetOptions
 from chamiperf_ci.options import (
@@ -279,7 +279,7 @@ def load(given: TargetOptions, out: Path, claim: LockOptions, printed: Printed, 
     said: list[str] = []
 
     def show(text: str) -> None:
-        tell(text)
+        print_wrapped(text)
         said.append(text)
 
     began = time.monotonic()
@@ -300,7 +300,7 @@ def load(given: TargetOptions, out: Path, claim: LockOptions, printed: Printed, 
             durations_s={name: seconds for name, seconds in durations.items() if seconds is not None},
             **options,
         ),
-        Output(result=show, progress=partial(tell, err=True), document=printed.hand_over),
+        Output(result=show, progress=partial(print_wrapped, err=True), document=printed.hand_over),
         collectors=collector,
     )
     if code is ExitCode.OK and not options["dry_run"]:

@@ -31,7 +31,7 @@ from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.seed import inventory
 from chamiperf_ci.steps.seed.clear import Removal, choose_orphans, choose_own, remove_orphans, remove_own
 from chamiperf_ci.steps.seed.drive import Driver
-from chamiperf_ci.steps.seed.fill import Wish, carry_out, intend, require_services
+from chamiperf_ci.steps.seed.fill import DesiredState, carry_out, intend, require_services
 from chamiperf_ci.steps.seed.inventory import in_words
 from chamiperf_ci.steps.targets import resolve
 
@@ -100,7 +100,7 @@ def seed(
         inventory.previous(path, target)
     with StopRequest() as stop, Chamicore(target) as client:
         driver = Driver(target, client.dialect, find_k6(k6), stop)
-        wish = Wish(nodes, sample, shared_stack=shared_stack, allow_dhcp=allow_dhcp)
+        wish = DesiredState(nodes, sample, shared_stack=shared_stack, allow_dhcp=allow_dhcp)
         with nullcontext() if dry_run else _locked(target, claim):
             if sweep:
                 return _sweep(client, driver, path, timedelta(seconds=older_than), printed=printed, dry_run=dry_run)
@@ -120,7 +120,9 @@ def _locked(target: Target, claim: LockOptions) -> Iterator[None]:
         yield
 
 
-def _fill(client: Chamicore, driver: Driver, path: Path, wish: Wish, *, printed: Printed, dry_run: bool) -> ExitCode:
+def _fill(
+    client: Chamicore, driver: Driver, path: Path, wish: DesiredState, *, printed: Printed, dry_run: bool
+) -> ExitCode:
     intention = intend(client, path, wish, driver.stop)
     missing = intention.stretch.nodes
     what = f"{missing:,} nodes ({missing * len(client.dialect.seed_order):,} objects), {intention.there:,} are there"

@@ -13,7 +13,7 @@ import click
 from chamicore_standin import faulting, lifecycle
 from chamicore_standin.catalogue import read_state
 from chamicore_standin.postgres import DSN_VARIABLE
-from chamiperf_ci.cli import run, step_went_well, tell
+from chamiperf_ci.cli import print_wrapped, run, step_went_well
 from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models import faults
 from chamiperf_ci.models.faults import Fault
@@ -149,7 +149,7 @@ def up(
     token = os.environ.get(lifecycle.TOKEN_VARIABLE) or None
     dsn = os.environ.get(DSN_VARIABLE) or None
     state = lifecycle.up(options, state_dir=state_dir, internal_token=token, postgres_dsn=dsn, keep_data=keep_data)
-    tell(f"embedded stack up: {_summary(state)}", err=True)
+    print_wrapped(f"embedded stack up: {_summary(state)}", err=True)
     step_went_well(f"stack {len(state.services)} services")
     _hand_over(state, env_file, shape)
     return ExitCode.OK
@@ -162,7 +162,7 @@ def restart(state_dir: Path | None, printed: Printed) -> ExitCode:
     """Stop every process and start them again: same ports, same data, same faults."""
     state = lifecycle.restart(state_dir)
     printed.hand_over({"state": state, "environment": lifecycle.environment(state)})
-    tell(f"embedded stack up again: {_summary(state)}", err=True)
+    print_wrapped(f"embedded stack up again: {_summary(state)}", err=True)
     return ExitCode.OK
 
 
@@ -198,7 +198,7 @@ def status(state_dir: Path | None, shape: str) -> ExitCode:
         _hand_over(state, None, shape)
         return ExitCode.OK
     click.echo(f"embedded stack {state.version} ({state.commit}), up since {state.started_at}, in {state.state_dir}")
-    tell(f"sizing: {state.sizing}")
+    print_wrapped(f"sizing: {state.sizing}")
     for service in state.services:
         running = sum(each.is_running() for each in service.processes)
         click.echo(f"  {service.name:<11} {service.url:<26} {running} of {len(service.processes)} processes run")

@@ -292,7 +292,7 @@ class EnvironmentBaseline(Value):
         return tuple(sorted({row.key for run in self.runs for row in run.rows}))
 
 
-class Nearest(Value):
+class NearestBaseline(Value):
     """The baseline of another fingerprint that comes closest."""
 
     key: str
@@ -424,7 +424,7 @@ class Baselines(CheckedDocument):
         """Whether runs of this environment are accepted, whatever their circumstances."""
         return any(entry.fingerprint.environment == environment for entry in self.accepted_runs.values() if entry.runs)
 
-    def made_otherwise(self, mine: Fingerprint) -> tuple[str, ...]:
+    def difference_to_accepted(self, mine: Fingerprint) -> tuple[str, ...]:
         """Say how a run differs from the accepted runs of its environment, scenario and profile; empty if it fits.
 
         Empty also where there is none that it could differ from.
@@ -440,7 +440,7 @@ class Baselines(CheckedDocument):
         ]
         return min(alike, key=lambda differences: (len(differences), differences), default=())
 
-    def nearest(self, fingerprint: Fingerprint) -> Nearest | None:
+    def nearest(self, fingerprint: Fingerprint) -> NearestBaseline | None:
         """Return the same scenario's baseline that differs in the fewest fields, or None if the scenario has none."""
         others = sorted(
             (len(differences), key, differences)
@@ -448,7 +448,7 @@ class Baselines(CheckedDocument):
             if entry.fingerprint.scenario == fingerprint.scenario
             and (differences := fingerprint.differences(entry.fingerprint))
         )
-        return Nearest(key=others[0][1], differences=others[0][2]) if others else None
+        return NearestBaseline(key=others[0][1], differences=others[0][2]) if others else None
 
     def digest(self) -> str:
         """Return the SHA-256 of the file's content, whatever its layout."""

@@ -78,7 +78,7 @@ class Gateway(_Part):
     """Put before the probes of a service, `{service}` for its name; empty where they are where the service has them."""
 
 
-class Ask(_Part):
+class PlainRequest(_Part):
     """A request of no object: its body is empty."""
 
     service: Service
@@ -225,7 +225,7 @@ class Operations(_Part):
 
 
 class CreatedOnce(_Part):
-    """Objects that are created before or beside the iterations, where the load's parameters are these."""
+    """Objects that are created before or during the iterations, where the load's parameters are these."""
 
     creates: float
     where: dict[str, str] = {}
@@ -253,7 +253,7 @@ class Catalogued(_Part):
     """Of one arrival, where VUs do something else."""
     arrival_s: float = 0.0
     """Seconds that an arrival may take: VUs are provided for it."""
-    beside: Operations = Operations()
+    unmeasured_requests: Operations = Operations()
     """What is sent and not measured: what was written is removed."""
     creates: CreatedEach | None = None
     clears: bool = False
@@ -293,7 +293,7 @@ class Dialect(_Part):
     objects: dict[str, Shape]
     seed_order: tuple[str, ...]
     """Objects in the order in which a node gets them; they are removed in the opposite one."""
-    after_seed: tuple[Ask, ...] = ()
+    after_seed: tuple[PlainRequest, ...] = ()
     """Sent once when all nodes are written."""
     settle_s: float = 0.0
     """Seconds until every service knows a node that was written, at the longest."""
@@ -302,7 +302,7 @@ class Dialect(_Part):
     served: tuple[str, ...]
     """Routes that serve what was written."""
     stress: tuple[Stress, ...]
-    leaves: dict[str, str] = {}
+    objects_left: dict[str, str] = {}
     """What each request of an endpoint leaves behind for good."""
     routes: dict[str, Route]
     grants: dict[str, dict[str, str]]

@@ -248,7 +248,7 @@ class MetricTrend:
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class MarkedNight:
     """A night to be marked, and why."""
 
     when: datetime
@@ -280,9 +280,9 @@ class ScenarioTrend:
     first: datetime
     last: datetime
     valid: int
-    invalid: tuple[Marked, ...]
+    invalid: tuple[MarkedNight, ...]
     missing: tuple[datetime, ...]
-    breaks: tuple[Marked, ...]
+    breaks: tuple[MarkedNight, ...]
     weeks_before: datetime | None
     unread: int
     metrics: tuple[MetricTrend, ...]

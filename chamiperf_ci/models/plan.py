@@ -6,7 +6,7 @@
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from chamiperf_ci.models.document import Count, Number, Value
 from chamiperf_ci.models.target import CHAMICORE, CredentialKind, Service, Target
@@ -148,8 +148,8 @@ class Plan(Load):
     """VUs that k6 must hold: the planned ones, and those it needs for arrivals."""
     creates: Number = 0.0
     """Objects created."""
-    leaves: Number = 0.0
-    """Objects that stay behind."""
+    objects_left: Number = Field(default=0.0, validation_alias=AliasChoices("objects_left", "leaves"))
+    """Objects that stay behind; `leaves` in files of versions before 0.3."""
     rows_left: dict[str, Number] = Field(default_factory=dict)
     """What stays for good beside objects, by what it is; as far as the iterations are fixed."""
     requests: Number = 0.0

@@ -155,7 +155,7 @@ class GeneratorHealth(Value):
     worth a word."""
 
 
-class Judged(Value):
+class JudgedTarget(Value):
     """A target that was decided where the samples are, because one number cannot show it, such as stable memory."""
 
     verdict: TargetVerdict
@@ -188,7 +188,7 @@ class ServerMetric(Value):
     """True for figures of a stand-in; they never meet or miss a target."""
     labels: dict[str, str] = Field(default_factory=dict)
     observed_s: Number = 0.0
-    judged: Judged | None = None
+    judged: JudgedTarget | None = None
     """The verdict on its target, where the value alone does not decide it; None: the rules of baselines.json do."""
 
 
@@ -279,7 +279,7 @@ class ObjectCount(Value):
     """Created and not removed."""
 
 
-class Uncertain(Value):
+class UncertainQuantile(Value):
     """A quantile of several shards together that is known only to lie between two values, more than 1 % apart."""
 
     endpoint: str
@@ -345,7 +345,7 @@ class Run(CheckedDocument):
     """What generator, services and database did over the load; empty in files of versions before 0.3."""
     generator: GeneratorHealth | None
     """None when the generator left no summary."""
-    uncertain: tuple[Uncertain, ...] = Field(default=(), exclude_if=not_)
+    uncertain: tuple[UncertainQuantile, ...] = Field(default=(), exclude_if=not_)
     """Merged quantiles that the shards leave open by more than 1 %."""
     unavailable: tuple[Unavailable, ...] = ()
     failures: tuple[FailureSample, ...] = ()
@@ -375,11 +375,11 @@ class Run(CheckedDocument):
             "server": (f"{each.service} {each.name} {sorted(each.labels.items())}" for each in self.server),
         }
         for field, found in names.items():
-            if twice := _twice(found):
+            if twice := _duplicate(found):
                 yield f"{field}: {twice} is there twice"
         for series in self.series:
             where = f"series of {series.endpoint} {series.metric}"
-            if twice := _twice(str(window.index) for window in series.windows):
+            if twice := _duplicate(str(window.index) for window in series.windows):
                 yield f"{where}: window {twice} is there twice"
             for window in series.windows:
                 if window.failed > window.count or window.seconds < 0:
@@ -399,7 +399,7 @@ class Run(CheckedDocument):
                 )
 
 
-def _twice(names: Iterable[str]) -> str:
+def _duplicate(names: Iterable[str]) -> str:
     """The first name that is there more than once."""
     return next((name for name, count in Counter(names).items() if count > 1), "")
 

@@ -22,7 +22,7 @@ class Lock(Value):
     """The process that holds it, as `HOST BOOT PID-NAMESPACE PID START`; empty for a lock that outlives its command."""
 
 
-class Formula(Value):
+class NameFormula(Value):
     """How a node's names follow from the run id and its index, as the dialect states it."""
 
     id: str
@@ -73,7 +73,7 @@ class Seed(Document):
     nodes: int
     counts: dict[str, int]
     """Objects of ours by kind: components, interfaces, bootparams, payloads."""
-    formula: Formula
+    formula: NameFormula
     network: str
     """CIDR of the nodes' addresses."""
     created_at: datetime

@@ -34,7 +34,7 @@ SCHEDULE_STATES = {
 """Why GitHub does not start a workflow, in words."""
 
 
-def missing_nights(periods: int, last: datetime | None, since: datetime | None) -> str:
+def missing_nights_sentence(periods: int, last: datetime | None, since: datetime | None) -> str:
     """Nights did not happen: for so many periods, since the last one, or since the schedule began."""
     if last is None:
         return f"No night for {periods} periods: none since the schedule began, {since:%Y-%m-%d}."
@@ -59,7 +59,7 @@ def damaged_night(began: datetime, path: str) -> str:
     return f"The file of the night of {_minute(began)} is damaged: {path}."
 
 
-def schedule_off(file: str, state: str) -> str:
+def schedule_off_sentence(file: str, state: str) -> str:
     """GitHub does not start the workflow any more."""
     why = SCHEDULE_STATES.get(state, f"its state is {state}")
     return f"{file} is no longer started: {why}. Switch it on under Actions."

@@ -17,10 +17,10 @@ _INDENT = "  "
 
 def layout(baselines: Baselines) -> str:
     """Return the file's text, with a newline at the end; equal content gives equal bytes."""
-    return laid_out(content(baselines)) + "\n"
+    return json_layout(content(baselines)) + "\n"
 
 
-def laid_out(data: Any) -> str:  # noqa: ANN401 - any JSON
+def json_layout(data: Any) -> str:  # noqa: ANN401 - any JSON
     """Return any JSON in the file's layout, without a newline at the end."""
     return _lines(data, "", 0)
 
@@ -30,7 +30,7 @@ def content(baselines: Baselines) -> dict[str, Any]:
 
     `accepted_digest` and `accepted_runs` are there even when empty, so that every patch finds what it tests.
     """
-    ordered = arranged(baselines)
+    ordered = in_file_order(baselines)
     data = ordered.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     for key, entry in data.get("accepted_runs", {}).items():
         for run in entry["runs"]:
@@ -45,7 +45,7 @@ def content(baselines: Baselines) -> dict[str, Any]:
     return whole
 
 
-def arranged(baselines: Baselines) -> Baselines:
+def in_file_order(baselines: Baselines) -> Baselines:
     """Return the same content in the file's order: fingerprints by name, runs by start, rows by key."""
     accepted = {
         key: EnvironmentBaseline(
@@ -154,7 +154,7 @@ def _table(layout: Sequence[Column], lines: Sequence[Sequence[str]], *, for_gith
 
 def patch_text(operations: Sequence[dict[str, Any]]) -> str:
     """Return a patch as a JSON array, laid out like the file it changes, with a newline at the end."""
-    return laid_out(list(operations)) + "\n"
+    return json_layout(list(operations)) + "\n"
 
 
 def _levels(row: ChangedRow) -> tuple[str, str]:
@@ -178,7 +178,7 @@ def _change(row: ChangedRow) -> str:
 _VISIBLE = 0.0005
 
 
-class Gravity(StrEnum):
+class Severity(StrEnum):
     """How grave a finding is."""
 
     BROKEN = "broken"
@@ -192,14 +192,14 @@ class Gravity(StrEnum):
 class Finding:
     """One thing to look at, and what it was before, where there is a before."""
 
-    gravity: Gravity
+    gravity: Severity
     what: str
     where: str
     before: str = ""
     now: str = ""
 
 
-_ORDER = tuple(Gravity)
+_ORDER = tuple(Severity)
 
 
 def findings_table(findings: Sequence[Finding], *, for_github: bool = False) -> str:
@@ -209,7 +209,7 @@ def findings_table(findings: Sequence[Finding], *, for_github: bool = False) -> 
     escape: Callable[[str], str] = markdown if for_github else plain
     lines = [
         (found.gravity.value, *(escape(text) for text in (found.what, found.where, found.before, found.now)))
-        for found in gravest_first(findings)
+        for found in most_severe_first(findings)
     ]
     return _table(_FINDINGS, lines, for_github=for_github)
 
@@ -222,14 +222,14 @@ _FINDINGS = (
 
 def findings_sentence(findings: Sequence[Finding]) -> str:
     """Return the findings in one sentence."""
-    count = {gravity: sum(found.gravity is gravity for found in findings) for gravity in Gravity}
-    if count[Gravity.BROKEN]:
-        return f"baselines.json: {counted(count[Gravity.BROKEN], 'finding')} must be put right before it is merged."
-    if count[Gravity.WEAKER]:
-        return f"baselines.json: {counted(count[Gravity.WEAKER], 'gate is', 'gates are')} weakened; is that meant?"
+    count = {gravity: sum(found.gravity is gravity for found in findings) for gravity in Severity}
+    if count[Severity.BROKEN]:
+        return f"baselines.json: {counted(count[Severity.BROKEN], 'finding')} must be put right before it is merged."
+    if count[Severity.WEAKER]:
+        return f"baselines.json: {counted(count[Severity.WEAKER], 'gate is', 'gates are')} weakened; is that meant?"
     return "baselines.json: no gate is weakened."
 
 
-def gravest_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def most_severe_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return findings by gravity, then by what and where."""
     return tuple(sorted(findings, key=lambda found: (_ORDER.index(found.gravity), found.what, found.where)))

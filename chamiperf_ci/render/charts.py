@@ -31,7 +31,7 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredPoint:
     """One value of a row: of which kind (`night before`, `accepted` or `now`), and when, if that is known."""
 
     kind: str
@@ -39,7 +39,7 @@ class Measured:
     at: datetime | None
 
 
-def in_time_order(row: Row, now: Sequence[datetime]) -> list[Measured]:
+def in_time_order(row: Row, now: Sequence[datetime]) -> list[MeasuredPoint]:
     """Return a row's nights before, accepted runs and current runs, in the order of their measurement.
 
     Accepted runs lie between the nights before where they were measured there; where a date is not known, they stand
@@ -50,14 +50,16 @@ def in_time_order(row: Row, now: Sequence[datetime]) -> list[Measured]:
         now: When each current run began; all began with the first where their number is another.
     """
     began = [*now] if len(now) == len(row.current_values) else [now[0] if now else None] * len(row.current_values)
-    found: list[Measured] = []
+    found: list[MeasuredPoint] = []
     for kind, values, dates in (
         ("night before", row.history_values, [*row.history_at]),
         ("accepted", row.baseline_values, [*row.baseline_at]),
         ("now", row.current_values, began),
     ):
         known = dates if len(dates) == len(values) else [None] * len(values)
-        found += [Measured(kind, value, at) for value, at in zip(values, known, strict=True) if math.isfinite(value)]
+        found += [
+            MeasuredPoint(kind, value, at) for value, at in zip(values, known, strict=True) if math.isfinite(value)
+        ]
     # An accepted run was a night as well: it is drawn once, as what it is more.
     accepted = {one.at for one in found if one.kind == "accepted" and one.at is not None}
     once = [one for one in found if one.kind != "night before" or one.at not in accepted]
@@ -65,7 +67,7 @@ def in_time_order(row: Row, now: Sequence[datetime]) -> list[Measured]:
     return sorted(dated, key=_began) if len(dated) == len(once) else once
 
 
-def _began(one: Measured) -> float:
+def _began(one: MeasuredPoint) -> float:
     return one.at.timestamp() if one.at else 0.0
 
 

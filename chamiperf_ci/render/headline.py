@@ -18,7 +18,14 @@ from chamiperf_ci.render import numbers
 from chamiperf_ci.render.cards import CARDS, plain_text
 from chamiperf_ci.render.facts import fact_sentence, reason_words, why_invalid
 from chamiperf_ci.render.numbers import signed, signed_interval
-from chamiperf_ci.render.sentences import accept_command, amounts, possible, row_sentence, target_sentence, there_since
+from chamiperf_ci.render.sentences import (
+    accept_command,
+    amounts,
+    possible,
+    present_since,
+    row_sentence,
+    target_sentence,
+)
 from chamiperf_ci.render.text import data
 
 
@@ -119,12 +126,12 @@ def headline(verdict: Verdict) -> Headline:
         "drift": lambda: _drifting(rows, several),
         "inconclusive": lambda: _undecided(rows, several),
         "targets only": lambda: _targets_only(rows, scenarios),
-        "pass": lambda: _nothing(rows),
+        "pass": lambda: _no_slow_down(rows),
     }
-    return by_word[outcome.word]() if _bears_out(verdict) else _unborne(outcome.word)
+    return by_word[outcome.word]() if _rows_support(verdict) else _contradicted(outcome.word)
 
 
-def _bears_out(verdict: Verdict) -> bool:
+def _rows_support(verdict: Verdict) -> bool:
     """Whether the rows hold what the word says; a file that `compare` has written always does."""
     rows, scenarios, word = verdict.rows, verdict.scenarios, verdict.outcome.word
     held: dict[Word, bool] = {
@@ -145,7 +152,7 @@ def _has_invalid(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -> b
     )
 
 
-def _unborne(word: Word) -> Headline:
+def _contradicted(word: Word) -> Headline:
     return Headline(
         "⚪",
         "the file contradicts itself",
@@ -198,13 +205,13 @@ def _after(sentence: str) -> str:
 
 def _regressed(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], several: bool) -> Headline:
     regressed = [row for row in rows if has_regressed(row)]
-    found = worst_first(row for row in regressed if not _said_by_the_whole(row, regressed))
+    found = worst_first(row for row in regressed if not _repeats_whole_run(row, regressed))
     first = found[0]
     more = f"{_more(len(found) - 1, 'row regressed', 'rows regressed')}{_also_missed(rows)}".strip()
     title = f"{_who(found)} got {_worsened(found)}"
     mine = next((scenario for scenario in scenarios if scenario.scenario == first.key.scenario), None)
     if first.change is None:
-        said = " ".join([row_sentence(first), *(_of_the_stack_itself(mine) if mine else ())])
+        said = " ".join([row_sentence(first), *(_possible_stack_load(mine) if mine else ())])
         return Headline("🔴", title, _name(first, several), _after(said), more)
     allowed = f"{numbers.tolerance(first)} is allowed"
     if abs(first.change.ratio) < first.tolerance and first.verdict is RowVerdict.REGRESSION:
@@ -212,29 +219,29 @@ def _regressed(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome], severa
         allowed = possible(first, max(abs(first.change.low), abs(first.change.high)))
     values = from_to(first)
     rest = (
-        f" ({signed_interval(first, first.change)}): {values + ', ' if values else ''}{_seen(first)}; "
-        f"{allowed}.{_old_news(first)}"
+        f" ({signed_interval(first, first.change)}): {values + ', ' if values else ''}{_seen_in_runs(first)}; "
+        f"{allowed}.{_since_when(first)}"
     )
-    beside = [] if mine is None else [builds(mine), *_of_the_stack_itself(mine)]
+    beside = [] if mine is None else [builds(mine), *_possible_stack_load(mine)]
     lead = f"{_name(first, several)} {signed(first, first.change)}"
     return Headline("🔴", title, lead, " ".join([rest, *filter(None, beside)]), more)
 
 
-def _of_the_stack_itself(scenario: ScenarioOutcome) -> list[str]:
+def _possible_stack_load(scenario: ScenarioOutcome) -> list[str]:
     """What other processes took where they may be the service: no excuse for a regression, and a way to tell."""
     return [fact_sentence(fact) for fact in scenario.warnings if fact.word is FactWord.OTHER_WORK]
 
 
-def _old_news(row: Row) -> str:
+def _since_when(row: Row) -> str:
     if not row.already_there:
         return ""
     return (
-        f" It was already there {there_since(row)}: fix it, acknowledge it in baselines.json, or accept runs as they "
+        f" It was already there {present_since(row)}: fix it, acknowledge it in baselines.json, or accept runs as they "
         "are now."
     )
 
 
-def _said_by_the_whole(row: Row, rows: Sequence[Row]) -> bool:
+def _repeats_whole_run(row: Row, rows: Sequence[Row]) -> bool:
     """Whether the row is of a part of the run, and that of the whole run has the same verdict: one fact, said once."""
     if row.statistic is not Statistic.SLOW_QUARTER:
         return False
@@ -271,7 +278,7 @@ def builds(scenario: ScenarioOutcome) -> str:
 _MOST_BUILDS = 3
 
 
-def _seen(row: Row) -> str:
+def _seen_in_runs(row: Row) -> str:
     if row.reason is RowReason.ABOVE_TOLERANCE:
         return "in one run alone (gate `adr`)"
     if not row.by_pairs:
@@ -353,12 +360,12 @@ def _not_judged(verdict: Verdict, several: bool) -> Headline:
     counted = [row for row in rows if row.compared and not row.forgiven]
     for reason, title in _ROW_TITLES.items():
         if found := [row for row in counted if row.reason is reason]:
-            return _without_a_side(found, title, verdict, several)
+            return _one_sided(found, title, verdict, several)
     unsure = [row for row in counted if row.verdict is RowVerdict.INVALID] or [
         row for row in rows if row.target.verdict is TargetVerdict.INVALID
     ]
     if not unsure:
-        return _broken(invalid, all_of=len(invalid) == len(scenarios)) if invalid else _unborne("invalid")
+        return _broken(invalid, all_of=len(invalid) == len(scenarios)) if invalid else _contradicted("invalid")
     first_row = unsure[0]
     of_row = first_row.verdict is RowVerdict.INVALID and first_row.compared and not first_row.forgiven
     said = row_sentence(first_row) if of_row else target_sentence(first_row.target)
@@ -388,7 +395,7 @@ _ROW_TITLES = {
 }
 
 
-def _without_a_side(found: Sequence[Row], title: str, verdict: Verdict, several: bool) -> Headline:
+def _one_sided(found: Sequence[Row], title: str, verdict: Verdict, several: bool) -> Headline:
     """Rows that have only one of the two sides that a comparison needs."""
     first = found[0]
     name = _name(first, several)
@@ -482,7 +489,7 @@ def _undecided(rows: Sequence[Row], several: bool) -> Headline:
     )
 
 
-def _nothing(rows: Sequence[Row]) -> Headline:
+def _no_slow_down(rows: Sequence[Row]) -> Headline:
     compared = [row for row in rows if row.compared and row.verdict in (RowVerdict.PASS, RowVerdict.IMPROVEMENT)]
     if not compared:
         return Headline("🟢", "nothing to object", "Nothing was compared", f". {_targets_met(rows)}")

@@ -53,7 +53,7 @@ def _level(verdict: Verdict, kind: FailOn) -> Level:
     return "error" if fails(verdict, kind) else "warning"
 
 
-def _is_alone_not_judged(row: Row) -> bool:
+def _has_own_reason(row: Row) -> bool:
     """Not judged for a reason of its own: a run that cannot be judged is said once, not once a row."""
     own = row.reason not in (RowReason.RUN_INVALID, RowReason.NOT_MEASURED)
     return row.compared and row.verdict is RowVerdict.INVALID and own
@@ -63,7 +63,7 @@ _KINDS: tuple[tuple[FailOn, Callable[[Row], bool], str], ...] = (
     (FailOn.REGRESSION, headline.has_regressed, "regressed"),
     (FailOn.TARGET, headline.misses_target, "misses its target"),
     (FailOn.INVALID, headline.has_vanished, "vanished"),
-    (FailOn.INVALID, _is_alone_not_judged, "was not judged"),
+    (FailOn.INVALID, _has_own_reason, "was not judged"),
     (FailOn.DRIFT, headline.is_drifting, "drifts"),
     (FailOn.INCONCLUSIVE, lambda row: headline.is_inconclusive(row) and row.suspect, "is suspect"),
 )

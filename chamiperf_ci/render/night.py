@@ -166,11 +166,11 @@ def summary(verdict: Verdict, *, context: Context, limit: int = SUMMARY_LIMIT_BY
 
 def ranked(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     """Return all rows, the gravest first, and those of them that decide: what the table shows row by row."""
-    ordered = sorted(rows, key=_gravest_first)
-    return ordered, [row for row in ordered if _decides(row)]
+    ordered = sorted(rows, key=_most_severe_first)
+    return ordered, [row for row in ordered if _must_show(row)]
 
 
-def _decides(row: Row) -> bool:
+def _must_show(row: Row) -> bool:
     """Whether a reader must see the row: all that is red or orange, and what is not judged for a reason of its own."""
     if RowReason.RUN_INVALID in (row.reason, row.target.reason):
         return False
@@ -190,7 +190,7 @@ def _decides(row: Row) -> bool:
     )
 
 
-def _gravest_first(row: Row) -> tuple[int, float, str]:
+def _most_severe_first(row: Row) -> tuple[int, float, str]:
     holds = (
         headline.has_regressed(row),
         headline.misses_target(row),
@@ -226,7 +226,7 @@ def signs(row: Row) -> tuple[str, str, str]:
     return next((sign[1:] for sign in held if sign[0]), ("▫️", "shown", str(row.reason)))
 
 
-def _unbroken(*parts: str) -> Escaped:
+def _no_break(*parts: str) -> Escaped:
     """Short text that a narrow column must not break."""
     inner = [part if part.startswith("<a") else part.replace(" ", NO_BREAK) for part in parts if part]
     return Escaped(NO_BREAK.join(inner))
@@ -256,11 +256,11 @@ def _cells(row: Row, context: Context, *, several: bool) -> _Cells:
     icon, word, card = signs(row)
     baseline, now, change = figures(row)
     return _Cells(
-        _unbroken(icon, link(word.replace(" ", NO_BREAK), context.card_url(card))),
+        _no_break(icon, link(word.replace(" ", NO_BREAK), context.card_url(card))),
         prose(data(name(row, several=several))),
-        _unbroken(prose(baseline)),
-        _unbroken(prose(now)),
-        _unbroken(prose(change)),
+        _no_break(prose(baseline)),
+        _no_break(prose(now)),
+        _no_break(prose(change)),
         _target(row, context),
     )
 
@@ -282,7 +282,7 @@ def _target(row: Row, context: Context) -> Escaped:
     mark, limit = target(row)
     if mark == _NOT_JUDGED:
         mark = link(mark.replace(" ", NO_BREAK), context.card_url(str(row.target.verdict)))
-    return _unbroken(mark, prose(limit))
+    return _no_break(mark, prose(limit))
 
 
 def others(ordered: Sequence[Row], shown: Sequence[Row], found: headline.Headline) -> list[tuple[str, str]]:

@@ -165,18 +165,18 @@ _READABLE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ChangeWords:
     """How a metric says that it changed, such as `20 % slower`."""
 
     worse: str
     better: str
 
 
-def words_for(unit: str, direction: Direction) -> Words:
+def words_for(unit: str, direction: Direction) -> ChangeWords:
     """Return a metric's words, by what it measures."""
     if direction is Direction.HIGHER:
-        return Words("less", "more")
-    return Words("slower", "faster") if unit in _TIMES else Words("more (worse)", "less (better)")
+        return ChangeWords("less", "more")
+    return ChangeWords("slower", "faster") if unit in _TIMES else ChangeWords("more (worse)", "less (better)")
 
 
 def is_worse(ratio: float, direction: Direction) -> bool:
@@ -213,7 +213,7 @@ def estimate(row: Row, change: Change, *, tenths: bool = False) -> str:
     size = percent(change.ratio, compared_to=row.tolerance, tenths=tenths)
     if float(size.replace(",", "")) == 0:
         return "unchanged"
-    return f"{size} % {_way(row, change.ratio)}"
+    return f"{size} % {_direction_words(row, change.ratio)}"
 
 
 def interval(row: Row, change: Change, *, tenths: bool = False) -> str:
@@ -223,7 +223,7 @@ def interval(row: Row, change: Change, *, tenths: bool = False) -> str:
     sizes = [percent(end, compared_to=row.tolerance, tenths=tenths) for end in ends]
     if same_side:
         return f"{sizes[0]} to {sizes[1]} %"
-    return " to ".join(f"{size} % {_way(row, end)}" for size, end in zip(sizes, ends, strict=True))
+    return " to ".join(f"{size} % {_direction_words(row, end)}" for size, end in zip(sizes, ends, strict=True))
 
 
 def cell(row: Row) -> str:
@@ -241,7 +241,7 @@ def tolerance(row: Row) -> str:
     return f"{100 * row.tolerance:g} %"
 
 
-def _way(row: Row, ratio: float) -> str:
+def _direction_words(row: Row, ratio: float) -> str:
     words = words_for(row.unit, row.direction)
     return words.worse if is_worse(ratio, row.direction) else words.better
 

@@ -150,8 +150,8 @@ def _of_change(say: Callable[[Row, Change], str]) -> Callable[[Row], str]:
 def _regression(row: Row, change: Change) -> str:
     runs = f"seen in all {len(row.current_values)} runs"
     if row.already_there:
-        return f"{_sure(row, change)}, {runs}; already there {there_since(row)}, so not new tonight."
-    return f"{_sure(row, change)}, {runs}; {_limit(row, change)}."
+        return f"{_certainty(row, change)}, {runs}; already there {present_since(row)}, so not new tonight."
+    return f"{_certainty(row, change)}, {runs}; {_limit(row, change)}."
 
 
 def _limit(row: Row, change: Change) -> str:
@@ -171,7 +171,7 @@ def possible(row: Row, highest: float) -> str:
     return f"certainly {worse}, and up to {most} % is possible where {numbers.tolerance(row)} is allowed"
 
 
-def there_since(row: Row) -> str:
+def present_since(row: Row) -> str:
     """Since when a regression has been there, as far as the nights before tell."""
     return f"since {data(row.already_there_since)}" if row.already_there_since else "for at least seven nights"
 
@@ -180,19 +180,19 @@ def _by_pairs(row: Row, change: Change) -> str:
     pairs = list(zip(row.baseline_values, row.current_values, strict=False))
     worse = sum(numbers.is_worse(new - old, row.direction) for old, new in pairs)
     seen = f"in {worse} of {len(pairs)} pairs measured side by side"
-    return f"{_sure(row, change)}, seen {seen}; {_limit(row, change)}."
+    return f"{_certainty(row, change)}, seen {seen}; {_limit(row, change)}."
 
 
 def _thin_regression(row: Row, change: Change) -> str:
     twice = row.statistic is Statistic.POOLED and row.key.metric.rpartition(" ")[2].startswith("p99")
     least = "twice" if twice else "half again"
     runs = f"each of {len(row.current_values)} runs at least {least} as bad as the accepted"
-    return f"{_sure(row, change)}, {runs} {'run' if row.baseline_runs == 1 else 'runs'}."
+    return f"{_certainty(row, change)}, {runs} {'run' if row.baseline_runs == 1 else 'runs'}."
 
 
 def _improvement(row: Row, change: Change) -> str:
     runs = "in one run" if len(row.current_values) == 1 else f"in all {len(row.current_values)} runs"
-    return f"{_sure(row, change)}, {runs}."
+    return f"{_certainty(row, change)}, {runs}."
 
 
 def _pass(row: Row, change: Change) -> str:
@@ -201,7 +201,7 @@ def _pass(row: Row, change: Change) -> str:
 
 def _slower_within(row: Row, change: Change) -> str:
     worse = numbers.words_for(row.unit, row.direction).worse
-    return f"{_sure(row, change)}: {worse}, within tolerance ({numbers.tolerance(row)})."
+    return f"{_certainty(row, change)}: {worse}, within tolerance ({numbers.tolerance(row)})."
 
 
 def _within_over_nights(row: Row, change: Change) -> str:
@@ -306,22 +306,22 @@ def _shown(row: Row) -> str:
     now = "not measured" if row.current is None else f"{amount(row.current, row.unit)} now"
     if row.offered is not None:
         now = f"achieved {now.removesuffix(' now')} of {amount(row.offered, row.unit)} offered"
-    return f"{now[:1].upper()}{now[1:]}; shown, not compared{_because(row)}."
+    return f"{now[:1].upper()}{now[1:]}; shown, not compared{_reason_clause(row)}."
 
 
 def _unjudged(because: str) -> Callable[[Row], str]:
     def sentence(row: Row) -> str:
         now = f" {amount(row.current, row.unit)} now." if row.current is not None else ""
-        return f"Not judged: {because}{_because(row)}.{now}"
+        return f"Not judged: {because}{_reason_clause(row)}.{now}"
 
     return sentence
 
 
-def _because(row: Row) -> str:
+def _reason_clause(row: Row) -> str:
     return f": {data(row.detail, longest=160)}" if row.detail else ""
 
 
-def _sure(row: Row, change: Change) -> str:
+def _certainty(row: Row, change: Change) -> str:
     return f"{numbers.estimate(row, change)} (95 %: {numbers.interval(row, change)})"
 
 

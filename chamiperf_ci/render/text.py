@@ -46,11 +46,11 @@ def plain(raw: str, *, longest: int = 2_000) -> str:
     """
     spaced = re.sub(r"\s+", " ", raw).strip()
     # What can be printed hides nothing, which is most of what a report holds.
-    seen = spaced if spaced.isprintable() else "".join(map(_seen, spaced))
+    seen = spaced if spaced.isprintable() else "".join(map(_visible, spaced))
     return seen if len(seen) <= longest else f"{seen[: longest - 1]}…"
 
 
-def _seen(char: str) -> str:
+def _visible(char: str) -> str:
     return _REPLACEMENT if unicodedata.category(char) in _HIDDEN else char
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from chamiperf_ci.models.history import Marked, MetricTrend, Point, ScenarioTrend
+from chamiperf_ci.models.history import MarkedNight, MetricTrend, Point, ScenarioTrend
 from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.render import numbers
 from chamiperf_ci.render.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, Scale, drawing, sparkline
@@ -335,7 +335,7 @@ def marked(trend: ScenarioTrend) -> list[str]:
     """Return which nights a scenario's charts mark, and why."""
     return [
         *_newest("Not judged", trend.invalid),
-        *_newest("Missing", [Marked(when, "") for when in trend.missing]),
+        *_newest("Missing", [MarkedNight(when, "") for when in trend.missing]),
         *_newest("Other circumstances, not compared with those before", trend.breaks),
     ]
 
@@ -347,7 +347,7 @@ def _zeros(trend: ScenarioTrend) -> Iterator[str]:
         yield f"Zero in every night: {', '.join(names)}."
 
 
-def _newest(what: str, nights: Sequence[Marked]) -> Iterator[str]:
+def _newest(what: str, nights: Sequence[MarkedNight]) -> Iterator[str]:
     """The newest of what is marked; the others are counted."""
     shown = [f"{night.when:%Y-%m-%d}{f' ({night.why})' if night.why else ''}" for night in nights[-_MOST_LISTED:]]
     more = f" and {len(nights) - len(shown)} before" if len(nights) > len(shown) else ""

@@ -28,7 +28,7 @@ from chamiperf_ci.models.plan import SUSTAINED, Load, Phase, Plan, PlanIdentitie
 from chamiperf_ci.models.run import ScriptSummary
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import CredentialKind, Target
-from chamiperf_ci.steps.load.documents import told, write_plan
+from chamiperf_ci.steps.load.documents import plan_for_script, write_plan
 from chamiperf_ci.steps.load.merging import summaries_of
 from chamiperf_ci.steps.load.plan import MachineLimits, size
 from chamiperf_ci.steps.load.stack_state import embedded
@@ -47,14 +47,14 @@ _RUN_ID: Final = "calibrate"
 
 
 @dataclass(frozen=True, slots=True)
-class StackHere:
+class LocalStack:
     """A stack on this machine, and the nodes that it knows."""
 
     target: Target
     seed: Seed
 
 
-def stack_here(target: Target | None, seed_file: Path | None) -> StackHere | None:
+def stack_here(target: Target | None, seed_file: Path | None) -> LocalStack | None:
     """The stack to be measured; None where it runs elsewhere, or its nodes are not known.
 
     Args:
@@ -67,7 +67,7 @@ def stack_here(target: Target | None, seed_file: Path | None) -> StackHere | Non
     path = seed_file or _USUAL
     if target is None or not target.generator_on_target_host or (seed_file is None and not path.is_file()):
         return None
-    return StackHere(target, read_document(path, Seed, remedy="Run `chamiperf seed` first."))
+    return LocalStack(target, read_document(path, Seed, remedy="Run `chamiperf seed` first."))
 
 
 _USUAL: Final = Path("out/seed.json")
@@ -79,7 +79,7 @@ def can(scenario: str, spoken: Dialect) -> bool:
 
 
 def calibrated(
-    plans: Sequence[Plan], k6: str | None, spoken: str, stack: StackHere | None = None, *, busy_cores: float = 0.0
+    plans: Sequence[Plan], k6: str | None, spoken: str, stack: LocalStack | None = None, *, busy_cores: float = 0.0
 ) -> Iterator[str]:
     """Measure each scenario that can be, keep what was found, and say it.
 
@@ -118,7 +118,7 @@ def measure(
     k6: K6Binary,
     spoken: str,
     stop: StopRequest,
-    stack: StackHere | None = None,
+    stack: LocalStack | None = None,
     *,
     busy_cores: float = 0.0,
 ) -> Cost:
@@ -143,7 +143,7 @@ class _Trial:
     plan: Plan
     k6: K6Binary
     spoken: str
-    asked: StackHere | str
+    asked: LocalStack | str
     """A stack, or the URL of the endpoint that does nothing."""
     busy_cores: float
 
@@ -217,7 +217,7 @@ class _Trial:
         load = Load(model="closed", pace_s=pace_s, phases=phases, parameters=plan.parameters)
         if not isinstance(asked, str):
             names = {"scenario": plan.scenario, "profile": _RUN_ID, "run_id": f"{_RUN_ID}w"}
-            return told(asked.target, asked.seed, load, **names)
+            return plan_for_script(asked.target, asked.seed, load, **names)
         return ScriptPlan(
             scenario=plan.scenario,
             profile=_RUN_ID,
@@ -231,7 +231,7 @@ class _Trial:
         )
 
 
-def _processes(asked: StackHere | str) -> tuple[int, ...]:
+def _processes(asked: LocalStack | str) -> tuple[int, ...]:
     """Those of the embedded stack, where it is the one that is asked."""
     return () if isinstance(asked, str) else embedded(asked.target)[2]
 

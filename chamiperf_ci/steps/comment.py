@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from chamiperf_ci.adapters.console import Event, Head
+from chamiperf_ci.adapters.console import Event, PullRequestHead
 from chamiperf_ci.adapters.files import read_document
 from chamiperf_ci.adapters.github import artifacts, comments
 from chamiperf_ci.adapters.github.api import Api, NotPermitted, Rejected
@@ -39,7 +39,7 @@ class ByNumber:
 class ByHead:
     """Post on the open pull request from this head, with the verdict that run `run` left behind."""
 
-    head: Head
+    head: PullRequestHead
     run: int
 
 

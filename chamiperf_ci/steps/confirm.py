@@ -36,7 +36,7 @@ from chamiperf_ci.steps.load.request import SPIKE, LoadOptions, describe, read_p
 from chamiperf_ci.steps.lock import Claim, hold
 from chamiperf_ci.steps.readiness import wait_until_ready
 from chamiperf_ci.steps.seed.drive import Driver
-from chamiperf_ci.steps.seed.fill import Wish, carry_out, intend
+from chamiperf_ci.steps.seed.fill import DesiredState, carry_out, intend
 from chamiperf_ci.steps.server_metrics.collect import collector
 from chamiperf_ci.steps.targets import resolve
 
@@ -145,7 +145,9 @@ def ready_and_seeded(
     ):
         driver = Driver(target, client.dialect, find_k6(k6), stop)
         # Whether these nodes may be on this stack, and in its Kea, was decided when they were first seeded.
-        wish = Wish(before.nodes, SAMPLE, shared_stack=before.shared is not None, allow_dhcp=before.dhcp_allowed)
+        wish = DesiredState(
+            before.nodes, SAMPLE, shared_stack=before.shared is not None, allow_dhcp=before.dhcp_allowed
+        )
         carry_out(client, driver, seed_file, intend(client, seed_file, wish, stop), wish)
 
 
@@ -278,7 +280,7 @@ def confirm(asked: ConfirmOptions, drives: Drives = WATCHED) -> ExitCode:
     _clear(asked.runs, chosen)
     measure = _pairs if asked.by == "pairs" else _repeats
     measure(asked, [nights[name] for name in chosen], drives)
-    verdict = judge(compare.ask(read_runs([asked.runs]), rules)).verdict
+    verdict = judge(compare.read_input(read_runs([asked.runs]), rules)).verdict
     files.write_document(asked.verdict, verdict)
     return compare.show(verdict, asked.verdict, form=asked.form)
 

@@ -49,7 +49,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Examination:
+class DoctorReport:
     """All of it; `plan` has a sizing for each scenario that was asked for."""
 
     conditions: tuple[Condition, ...]
@@ -79,7 +79,7 @@ def examine(
     plans: Iterable[Plan],
     limits: MachineLimits,
     costs: Mapping[str, Cost] | None = None,
-) -> Examination:
+) -> DoctorReport:
     """Look at the machine, at the road to the stack where there is one, and at a plan where one is given.
 
     Args:
@@ -90,7 +90,7 @@ def examine(
         costs: By scenario, what a request costs here as it was measured.
     """
     conditions = [*_machine(limits), _k6(k6), *(_road(client) if client is not None else ())]
-    return Examination(
+    return DoctorReport(
         tuple(conditions), tuple(size(each, cores=machine.cores(), limits=limits, costs=costs) for each in plans)
     )
 

@@ -28,11 +28,11 @@ from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run, RunKind, is_to_come
 from chamiperf_ci.models.verdict import Row, RowKey, Verdict
 from chamiperf_ci.models.vocabulary import TargetVerdict
-from chamiperf_ci.render.baselines import laid_out
+from chamiperf_ci.render.baselines import json_layout
 from chamiperf_ci.render.text import plain
 from chamiperf_ci.steps.baselines.entry import rounded, row_of, stored_statements
 from chamiperf_ci.steps.compare.measure import measure
-from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue, read_runs
+from chamiperf_ci.steps.compare.scenarios import PastNight, PastNights, PastValue, read_runs
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(
@@ -78,7 +78,7 @@ def parse_name(path: str) -> EntryName | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EntryFilter:
     """Which entries to read; an empty field wants all.
 
     Attributes:
@@ -161,10 +161,10 @@ def text_of(entry: HistoryEntry) -> str:
     data = entry.model_dump(mode="json", exclude_defaults=True)
     # A column that most rows lack is worth megabytes in years of nights.
     rows = [row if row[-1] is not None else row[:-1] for row in data["rows"]]
-    return laid_out({**stamp, **data, "rows": rows}) + "\n"
+    return json_layout({**stamp, **data, "rows": rows}) + "\n"
 
 
-def read(store: HistoryStore, wanted: Wanted = Wanted()) -> Reading:
+def read(store: HistoryStore, wanted: EntryFilter = EntryFilter()) -> Reading:
     """Read the wanted entries.
 
     A file that is truncated or damaged is skipped and named; its night is then missing, which is an alarm of its
@@ -206,7 +206,7 @@ def _entries(store: HistoryStore, paths: Sequence[str], now: datetime) -> Iterat
                 shown.show("", f"{number:,} of {len(paths):,} runs")
             try:
                 entry = HistoryEntry.model_validate_json(content, strict=True)
-                twice = _twice(content)
+                twice = _duplicates(content)
             except ValidationError as error:
                 _refuse_newer(path, content)
                 yield path, f"{path} is skipped: {first_wrong(error, HistoryEntry)}"
@@ -225,7 +225,7 @@ def _ahead(path: str, stamp: datetime) -> str:
     return f"{path} is skipped: it says that it began {stamp:%Y-%m-%d %H:%M} UTC, which is still to come"
 
 
-def _needed(ordered: Sequence[tuple[str, EntryName]], wanted: Wanted) -> tuple[Collection[str], Sequence[str]]:
+def _needed(ordered: Sequence[tuple[str, EntryName]], wanted: EntryFilter) -> tuple[Collection[str], Sequence[str]]:
     """The paths to read, and those to read where these could not be judged."""
     by_scenario: dict[tuple[str, str], list[tuple[str, EntryName]]] = {}
     for path, name in ordered:
@@ -249,13 +249,13 @@ def _four_weeks(name: EntryName) -> tuple[str, str, int]:
     return name.environment, name.scenario, (name.started_at.toordinal() - 1) // 28
 
 
-def _twice(content: bytes) -> str:
+def _duplicates(content: bytes) -> str:
     """Say what stands twice in an entry that is valid otherwise; empty for a good one."""
     try:
         # Past the model, which has refused what is too deep or too large, only the names are left to be looked at.
         json.loads(content.decode("utf-8-sig"), object_pairs_hook=bounds.unique)
-    except bounds.TwiceError:
-        return bounds.stand_twice(content.decode("utf-8-sig"))
+    except bounds.DuplicateNameError:
+        return bounds.duplicate_names(content.decode("utf-8-sig"))
     return ""
 
 
@@ -263,7 +263,7 @@ def is_entry(content: bytes) -> bool:
     """Whether a file is a whole entry; one of a newer version is taken for one."""
     try:
         entry = HistoryEntry.model_validate_json(content, strict=True)
-        return not (entry.contradiction() or _twice(content))
+        return not (entry.contradiction() or _duplicates(content))
     except ValidationError:
         version = _VERSION.search(content)
         return version is not None and int(version[1]) > HistoryEntry.SCHEMA_VERSION
@@ -276,7 +276,7 @@ def require_whole(path: str, content: bytes) -> None:
         ConfigurationError: It is damaged, or of a newer version.
     """
     try:
-        wrong = HistoryEntry.model_validate_json(content, strict=True).contradiction() or _twice(content)
+        wrong = HistoryEntry.model_validate_json(content, strict=True).contradiction() or _duplicates(content)
     except ValidationError as error:
         _refuse_newer(path, content)
         wrong = first_wrong(error, HistoryEntry)
@@ -304,10 +304,10 @@ def add(
     return store.add(contents, message=f"Add {len(contents)} runs of {places}: {what}")
 
 
-def past_of(entries: Sequence[HistoryEntry], unread: Sequence[EntryName] = ()) -> Past:
+def past_of(entries: Sequence[HistoryEntry], unread: Sequence[EntryName] = ()) -> PastNights:
     """Return the valid nights among entries as `compare` reads them; of those unread only the days are known."""
     nights = [entry for entry in entries if entry.run_kind is RunKind.NIGHT and entry.valid]
-    return Past(
+    return PastNights(
         tuple(_night(entry) for entry in sorted(nights, key=lambda entry: entry.started_at)),
         frozenset(name.started_at.date() for name in unread if name.run_kind is RunKind.NIGHT),
     )
@@ -395,9 +395,9 @@ def wanted(
     kinds: Sequence[str],
     since: datetime | None,
     until: datetime | None,
-) -> Wanted:
+) -> EntryFilter:
     """Return the options as one value; days are those of UTC."""
-    return Wanted(
+    return EntryFilter(
         environment=environment,
         scenarios=tuple(scenarios),
         kinds=tuple(map(RunKind, kinds)),
@@ -435,7 +435,7 @@ def add_drill(store: HistoryStore, path: Path) -> tuple[str, ...]:
     return tuple(new)
 
 
-def names(store: HistoryStore, which: Wanted) -> list[EntryName]:
+def names(store: HistoryStore, which: EntryFilter) -> list[EntryName]:
     """Return the names of runs, the oldest first.
 
     Raises:
@@ -466,7 +466,7 @@ def content(store: HistoryStore, run_id: str) -> list[str]:
     return [kept_as.decode(errors="replace") for _, kept_as in read_entries]
 
 
-def export(store: HistoryStore, which: Wanted, *, form: str, output: Path | None) -> None:
+def export(store: HistoryStore, which: EntryFilter, *, form: str, output: Path | None) -> None:
     """Write one line a metric: CSV with a head line, JSON lines or one JSON; damaged files are named on standard error.
 
     Raises:

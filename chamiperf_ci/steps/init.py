@@ -122,7 +122,7 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class ManagedFile:
     """One file.
 
     Args:
@@ -225,7 +225,7 @@ def root_of(folder: Path) -> Path:
 
 def copies(
     root: Path, wanted: Sequence[str], toolkit: Toolkit, *, runner: str | None, target: str | None, branch: str | None
-) -> tuple[Copy, ...]:
+) -> tuple[ManagedFile, ...]:
     """The files of the workflows, and chamiperf.toml.
 
     Args:
@@ -260,13 +260,13 @@ def copies(
         made.append(_copy(root, name, toolkit, values))
     targets = _targets(toolkit, with_pull_request=any(copy.path == _path("pull-request") for copy in made))
     if before is None:
-        return (*made, Copy(_TARGETS, targets, None, FileState.NEW))
+        return (*made, ManagedFile(_TARGETS, targets, None, FileState.NEW))
     # Whatever it says is the repository's own, but for the line that says where this toolkit's page is.
     text = _GUIDE.sub(targets.partition("\n")[0], before)
-    return (*made, Copy(_TARGETS, text, before, FileState.CURRENT if text == before else FileState.OLDER))
+    return (*made, ManagedFile(_TARGETS, text, before, FileState.CURRENT if text == before else FileState.OLDER))
 
 
-def write(root: Path, planned: Sequence[Copy], *, force: bool) -> tuple[Copy, ...]:
+def write(root: Path, planned: Sequence[ManagedFile], *, force: bool) -> tuple[ManagedFile, ...]:
     """Write what is new or older, with `force` also what was edited by hand; return what was written."""
     chosen = {FileState.NEW, FileState.OLDER} | (set(FileState) - {FileState.CURRENT} if force else set())
     written = tuple(copy for copy in planned if copy.state in chosen)
@@ -275,7 +275,7 @@ def write(root: Path, planned: Sequence[Copy], *, force: bool) -> tuple[Copy, ..
     return written
 
 
-def left_to_do(root: Path, planned: Sequence[Copy]) -> tuple[str, ...]:
+def manual_steps(root: Path, planned: Sequence[ManagedFile]) -> tuple[str, ...]:
     """What no file can do and this repository does not have yet: sentences, in the order in which a person does it."""
     values = [copy.values for copy in planned if copy.values is not None]
     targets = dict.fromkeys(each.target for each in values if each.target)
@@ -321,10 +321,10 @@ def _path(name: str) -> Path:
     return _FOLDER / f"chamiperf-{name}.yml"
 
 
-def _copy(root: Path, name: str, toolkit: Toolkit, values: Values) -> Copy:
+def _copy(root: Path, name: str, toolkit: Toolkit, values: Values) -> ManagedFile:
     path = _path(name)
     before, text = _read(root, path), _rendered(name, toolkit, values)
-    return Copy(path, text, before, _state(before, text), values)
+    return ManagedFile(path, text, before, _state(before, text), values)
 
 
 def _template(name: str) -> str:

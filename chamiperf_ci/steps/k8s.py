@@ -109,7 +109,7 @@ def prepare(options: LoadOptions, runners: Runners) -> tuple[Plan, list[dict[str
     # The same on each runner, and another for each TestRun.
     run_id = f"w{hashlib.sha256(f'{seed.run_id} {runners.namespace} {runners.name}'.encode()).hexdigest()[:10]}"
     made = manifests(job, plan, runners, run_id)
-    write_document(_kept(options.out, runners.name), blank(job, plan, runners, run_id, _seen(job)))
+    write_document(_kept(options.out, runners.name), blank(job, plan, runners, run_id, _inspect(job)))
     return plan, made
 
 
@@ -166,7 +166,7 @@ def _kept(out: Path, name: str) -> Path:
     return out / "k8s" / f"{name}.json"
 
 
-def _seen(job: Job) -> Environment | None:
+def _inspect(job: Job) -> Environment | None:
     """The stack as it says it is; None where it is not reached from here, as where it has names of the cluster."""
     try:
         with Chamicore(job.target, retry=RetryPolicy(timeout_s=5.0, retries=0)) as client:

@@ -63,7 +63,7 @@ class Claim:
 
 
 @dataclass(slots=True)
-class Held:
+class HeldLock:
     """A lock that is held."""
 
     lost: str = ""
@@ -79,7 +79,7 @@ class Held:
 
 
 @contextmanager
-def hold(client: Chamicore, claim: Claim, *, say: Say) -> Iterator[Held]:
+def hold(client: Chamicore, claim: Claim, *, say: Say) -> Iterator[HeldLock]:
     """Hold the stack's lock while the body runs; a lock that the same run holds already is used, kept alive and left.
 
     A target without SMD is not locked.
@@ -88,7 +88,7 @@ def hold(client: Chamicore, claim: Claim, *, say: Say) -> Iterator[Held]:
         StackLocked: Another run holds it.
         StackUnreachable, CredentialRefused: As the client's.
     """
-    held = Held()
+    held = HeldLock()
     if client.target.url(Service.SMD) is None:
         yield held
         return
@@ -98,7 +98,7 @@ def hold(client: Chamicore, claim: Claim, *, say: Say) -> Iterator[Held]:
     if not nested and acquire(client, claim, say=say) is None:
         yield held
         return
-    held.look = partial(_taken_by, client, claim.run)
+    held.look = partial(_current_holder, client, claim.run)
     if nested:
         _put_off(client, claim, held)
     keeper = threading.Thread(target=_keep, args=(client, claim, held), name="chamiperf-lock", daemon=True)
@@ -139,7 +139,7 @@ def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
         wanted = Lock(run=claim.run, owner=claim.owner, expires=_now() + claim.life, process=claim.process)
         answer = client.send("POST", shape.service, shape.path, _body(client, wanted))
         if answer.ok:
-            if not taken_over or _still_is(client, claim.run):
+            if not taken_over or _still_holds(client, claim.run):
                 return wanted
             continue
         if answer.status in _ABSENT:
@@ -150,7 +150,7 @@ def acquire(client: Chamicore, claim: Claim, *, say: Say) -> Lock | None:
         found = _read(client)
         if found is None:
             continue
-        _take_from(lock_in(found), claim, say)
+        _announce_takeover(lock_in(found), claim, say)
         if client.dialect.envelope == PLAIN:
             # Without ETags only a creation is refused to the second of two, and a removal may hit what came in between.
             taken_over = client.delete(shape, found.key)
@@ -181,14 +181,14 @@ def shown(lock: Lock | None) -> str:
     return f"{in_words(lock)}, given up: the next command takes it over" if is_over else in_words(lock)
 
 
-def _still_is(client: Chamicore, run: str) -> bool:
+def _still_holds(client: Chamicore, run: str) -> bool:
     """Whether a lock that was taken over is the run's a moment later; another may have meant to remove the old one."""
     time.sleep(_BETWEEN_LOOK_AND_REMOVAL_S)
     lock = inspect(client)
     return lock is not None and lock.run == run
 
 
-def _take_from(holder: Lock | None, claim: Claim, say: Say) -> None:
+def _announce_takeover(holder: Lock | None, claim: Claim, say: Say) -> None:
     """Say from whom the lock is taken, or refuse to take it."""
     if holder is None:
         say("taking over a lock that nobody can read")
@@ -208,7 +208,7 @@ def _take_from(holder: Lock | None, claim: Claim, say: Say) -> None:
         )
 
 
-def _taken_by(client: Chamicore, run: str) -> str:
+def _current_holder(client: Chamicore, run: str) -> str:
     """Who has a run's lock in its place; empty while it is the run's own, and where a stack under load does not say."""
     try:
         lock = inspect(client)
@@ -219,14 +219,14 @@ def _taken_by(client: Chamicore, run: str) -> str:
     return "" if lock.run == run else in_words(lock)
 
 
-def _keep(client: Chamicore, claim: Claim, held: Held) -> None:
+def _keep(client: Chamicore, claim: Claim, held: HeldLock) -> None:
     """Put the expiry off again and again, until the lock is given back or somebody else has it."""
     while not held.over.wait(min(_PUT_OFF_S, claim.life.total_seconds() / 3)):
         if not _put_off(client, claim, held):
             return
 
 
-def _put_off(client: Chamicore, claim: Claim, held: Held) -> bool:
+def _put_off(client: Chamicore, claim: Claim, held: HeldLock) -> bool:
     """Put the expiry off by a whole life; whether the lock is still the run's, as far as the stack says."""
     try:
         found = _read(client)

@@ -41,19 +41,19 @@ def environment_of(newest: EntryName | None) -> str:
     return UNNAMED if newest is None else newest.environment
 
 
-def schedule_off(schedule: Schedule, now: datetime) -> AlertLine | None:
+def schedule_off_line(schedule: Schedule, now: datetime) -> AlertLine | None:
     """The alarm of a schedule that is off; None while it is on."""
     if schedule.state == "active":
         return None
     return AlertLine(
         name="schedule",
         what=schedule.state,
-        says=texts.schedule_off(schedule.file, schedule.state),
+        says=texts.schedule_off_sentence(schedule.file, schedule.state),
         since=now.date(),
     )
 
 
-def missing_nights(
+def missing_nights_line(
     last: datetime | None, now: datetime, *, period: timedelta = PERIOD, since: datetime | None = None
 ) -> AlertLine | None:
     """The alarm of nights that did not happen.
@@ -70,7 +70,7 @@ def missing_nights(
     return AlertLine(
         name="nights",
         what="missing",
-        says=texts.missing_nights((now - known) // period, last, since),
+        says=texts.missing_nights_sentence((now - known) // period, last, since),
         since=(known + period).date(),
     )
 
@@ -99,24 +99,24 @@ def watched(
     every = newest_nights(names or (), environment)
     newest = every[0] if every else None
     others = [one for one in every[1:] if now - one.started_at < GIVEN_UP_AFTER * period]
-    off = None if schedule is None else schedule_off(schedule, now)
+    off = None if schedule is None else schedule_off_line(schedule, now)
     since = None if schedule is None else schedule.since
 
     def look(of: str) -> list[AlertLine]:
         mine = [name for name in names or () if name.environment == of]
-        return list(_wrong(mine, damaged, now, period=period, since=since))
+        return list(_night_lines(mine, damaged, now, period=period, since=since))
 
     first = environment or environment_of(newest)
     found = [] if names is None else look(first)
-    outside = _seen_from_outside(first, now, [*found, *([off] if off else [])])
+    outside = _watched_night(first, now, [*found, *([off] if off else [])])
     if not outside.findings:
         outside = replace(outside, sentence=_all_well(newest, since, now))
     if unknown:
         outside = replace(outside, unknown=tuple(unknown), sentence="; ".join(unknown))
-    return (outside, *(_seen_from_outside(one.environment, now, look(one.environment)) for one in others))
+    return (outside, *(_watched_night(one.environment, now, look(one.environment)) for one in others))
 
 
-def _wrong(
+def _night_lines(
     names: Sequence[EntryName],
     damaged: Collection[EntryName],
     now: datetime,
@@ -142,7 +142,7 @@ def _wrong(
             says=texts.damaged_night(broken.started_at, broken.path),
             since=broken.started_at.date(),
         )
-    line = missing_nights(None if last is None else last.started_at, now, period=period, since=since)
+    line = missing_nights_line(None if last is None else last.started_at, now, period=period, since=since)
     if line is not None:
         yield line
     elif last is None and since is None and to_come is None and broken is None:
@@ -178,7 +178,7 @@ def newest_nights(names: Sequence[EntryName], environment: str = "") -> list[Ent
     return sorted(newest.values(), key=lambda name: name.started_at, reverse=True)
 
 
-def _seen_from_outside(environment: str, now: datetime, found: Sequence[AlertLine]) -> JudgedNight:
+def _watched_night(environment: str, now: datetime, found: Sequence[AlertLine]) -> JudgedNight:
     return JudgedNight(
         environment=environment,
         when=now.date(),

@@ -97,15 +97,15 @@ def gauges(verdict: Verdict) -> Iterator[Gauge]:
 
     What the first look had decided and the confirmation has not is 0, so that nobody shows both.
     """
-    said = tuple(_said(verdict))
+    said = tuple(_verdict_gauges(verdict))
     yield from said
     known = {(gauge.name, gauge.attributes) for gauge in said}
-    for gauge in _said(verdict.first_look) if verdict.first_look else ():
+    for gauge in _verdict_gauges(verdict.first_look) if verdict.first_look else ():
         if gauge.name in _DECISIONS and (gauge.name, gauge.attributes) not in known:
             yield replace(gauge, value=0.0)
 
 
-def _said(verdict: Verdict) -> Iterator[Gauge]:
+def _verdict_gauges(verdict: Verdict) -> Iterator[Gauge]:
     for outcome in verdict.scenarios:
         of_scenario = {
             "environment": verdict.environment,

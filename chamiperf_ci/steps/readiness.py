@@ -17,7 +17,7 @@ from chamiperf_ci.adapters.bounds import host_of
 from chamiperf_ci.adapters.chamicore import Chamicore, probe_url
 from chamiperf_ci.adapters.console import Progress, clock
 from chamiperf_ci.adapters.files import built_script, dialect
-from chamiperf_ci.adapters.k6 import Ending, K6Binary, K6Run, StopRequest, run_k6
+from chamiperf_ci.adapters.k6 import EndKind, K6Binary, K6Run, StopRequest, run_k6
 from chamiperf_ci.errors import (
     CertificateRefused,
     ConfigurationError,
@@ -77,14 +77,14 @@ def side_by_side(
     return frozenset(open_jobs)
 
 
-def ask(job: Callable[[], T], *, seconds: float, over: Callable[[], bool] = lambda: False) -> T | None:
+def within_deadline(job: Callable[[], T], *, seconds: float, over: Callable[[], bool] = lambda: False) -> T | None:
     """What a job gives; None when the time is over before it has ended, or there is no more use for it.
 
     Raises:
         BaseException: Whatever the job raised.
     """
     given: list[T] = []
-    side_by_side({"ask": lambda: given.append(job())}, seconds, over=over)
+    side_by_side({"within_deadline": lambda: given.append(job())}, seconds, over=over)
     return given[0] if given else None
 
 
@@ -359,7 +359,7 @@ def require_outputs(k6: K6Binary, outputs: Sequence[str], settings: Mapping[str,
         )
         outcome = run_k6(run, stop, label="probe")
     stop.check("before the load, while k6 tried its outputs")
-    if outcome.ending is not Ending.COMPLETE:
+    if outcome.ending is not EndKind.COMPLETE:
         raise ConfigurationError(
             f"k6 refuses its outputs or their settings: {outcome.text}",
             where="--k6-output, --remote-write, K6_PROMETHEUS_RW_*",

@@ -26,7 +26,7 @@ class NotChecked(Exception):
 
 
 @dataclass(slots=True)
-class Made:
+class CreatedObject:
     """An object that the smoke test made, or may have made."""
 
     shape: Shape
@@ -41,7 +41,7 @@ class SmokeContext:
     client: Chamicore
     values: Mapping[str, str]
     """Of the one node that all operations are about."""
-    made: list[Made] = field(default_factory=list)
+    made: list[CreatedObject] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     node_settled: threading.Event = field(default_factory=threading.Event)
     """Set when SMD has the node, or will not have it: a sync may remove boot parameters of a node that SMD lacks."""
@@ -56,7 +56,7 @@ class SmokeContext:
         Raises:
             ToolkitError: As `Chamicore.create`.
         """
-        made = Made(self.shape(name))
+        made = CreatedObject(self.shape(name))
         self.made.append(made)
         try:
             resource = self.client.create(made.shape, self.values)
@@ -73,9 +73,9 @@ class SmokeContext:
         for name in dialect.seed_order:
             shape = dialect.objects[name]
             if shape.implied:
-                self.made.append(Made(shape, fill(shape.key, self.values)))
+                self.made.append(CreatedObject(shape, fill(shape.key, self.values)))
 
-    def made_by(self, service: Service) -> list[Made]:
+    def made_by(self, service: Service) -> list[CreatedObject]:
         """What was made in a service, the latest first."""
         return [made for made in reversed(self.made) if made.shape.service is service]
 
@@ -426,7 +426,7 @@ def _tidy(bench: SmokeContext, services: tuple[Service, ...], seconds: float) ->
     return list(left.values())
 
 
-def _remove(bench: SmokeContext, made: Made) -> None:
+def _remove(bench: SmokeContext, made: CreatedObject) -> None:
     """Delete an object; one whose creation was not answered is looked for by its node."""
     if not made.shape.removable:
         bench.warnings.append(f"{_name(bench, made)} stays: the service cannot remove it")
@@ -439,7 +439,7 @@ def _remove(bench: SmokeContext, made: Made) -> None:
             bench.client.delete(made.shape, resource.key)
 
 
-def _name(bench: SmokeContext, made: Made) -> str:
+def _name(bench: SmokeContext, made: CreatedObject) -> str:
     return f"{made.shape.kind} of {bench.values['id']} in {made.shape.service}"
 
 

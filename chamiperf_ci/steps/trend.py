@@ -23,7 +23,7 @@ from chamiperf_ci.models.history import (
     HistoryEntry,
     HistoryRow,
     Line,
-    Marked,
+    MarkedNight,
     MetricTrend,
     Point,
     ScenarioTrend,
@@ -73,7 +73,7 @@ RECENT = 30
 """Nights in a sparkline."""
 
 
-class _Seen(NamedTuple):
+class _NightRow(NamedTuple):
     """A metric in one night; `fingerprint` is the night's place among those of its scenario, first seen first."""
 
     when: datetime
@@ -151,13 +151,13 @@ def _scenario(
     first = dict(reversed(list(zip(texts, valid, strict=True))))
     kinds = [first[text] for text in dict.fromkeys(texts)]
     places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-    seen: dict[tuple[str, str], list[_Seen]] = {}
+    seen: dict[tuple[str, str], list[_NightRow]] = {}
     for text, night in zip(texts, valid, strict=True):
         place = places[text]
         for row in night.rows:
             if row.comparable and compared(row.endpoint, row.metric):
                 seen.setdefault((row.endpoint, row.metric), []).append(
-                    _Seen(night.started_at, place, row, night.link, night.report, night.identities)
+                    _NightRow(night.started_at, place, row, night.link, night.report, night.identities)
                 )
     every = sorted([*unread, *(night.started_at for night in nights)])
     weeks = every[-1] - NIGHTS_SHOWN if unread else None
@@ -168,11 +168,11 @@ def _scenario(
         first=every[0],
         last=end,
         valid=len(valid),
-        invalid=tuple(Marked(night.started_at, _reasons(night)) for night in nights if not night.valid),
+        invalid=tuple(MarkedNight(night.started_at, _reasons(night)) for night in nights if not night.valid),
         missing=missing_nights(every, end, period),
         # Where a fingerprint is seen for the first time, which ends what can be compared.
         breaks=tuple(
-            Marked(after.started_at, "; ".join(after.fingerprint.differences(before.fingerprint)))
+            MarkedNight(after.started_at, "; ".join(after.fingerprint.differences(before.fingerprint)))
             for before, after in pairwise(kinds)
         ),
         weeks_before=weeks,
@@ -189,11 +189,11 @@ def _reasons(night: HistoryEntry) -> str:
 
 
 def _metric(
-    seen: Sequence[_Seen], baselines: Baselines, fingerprints: Sequence[Fingerprint], weeks: datetime | None
+    seen: Sequence[_NightRow], baselines: Baselines, fingerprints: Sequence[Fingerprint], weeks: datetime | None
 ) -> MetricTrend:
     newest = seen[-1]
     like = newest.row
-    groups: dict[int, list[_Seen]] = {}
+    groups: dict[int, list[_NightRow]] = {}
     for one in seen:
         if (one.row.unit, one.row.statistic) == (like.unit, like.statistic):
             groups.setdefault(one.fingerprint, []).append(one)
@@ -223,7 +223,7 @@ def _places(logs: Sequence[float]) -> list[int]:
     """Where the level changed; a step that came back is seen by neither split alone, so its two sides are tried."""
     found = [point.place for point in change_points(logs)]
     # A step that is told moves the level, and so the medians of nights that follow one another, by 10 %.
-    if found or _wander(logs) < SMALLEST_DRIFT:
+    if found or _median_range(logs) < SMALLEST_DRIFT:
         return found
     third = len(logs) // 3
     sides = {
@@ -233,13 +233,13 @@ def _places(logs: Sequence[float]) -> list[int]:
     return sorted(sides) if len(sides) > 1 else []
 
 
-def _wander(logs: Sequence[float]) -> float:
+def _median_range(logs: Sequence[float]) -> float:
     """How far the medians of five nights in a row lie apart."""
     medians = [sorted(logs[start : start + 5])[2] for start in range(len(logs) - 4)]
     return max(medians) - min(medians)
 
 
-def _steps(seen: Sequence[_Seen]) -> Iterator[TrendStep]:
+def _steps(seen: Sequence[_NightRow]) -> Iterator[TrendStep]:
     """Where the level changed for good, by E-divisive on the logs of the last nights (verdict.md section 9)."""
     known = [one for one in seen if one.row.metric not in (ERRORS, STALLED) and is_quantity(one.row.value)]
     known = known[-MOST_STEPPED:]
@@ -253,7 +253,7 @@ def _steps(seen: Sequence[_Seen]) -> Iterator[TrendStep]:
             yield TrendStep(known[place].when, before, after, _builds(known[place - 1], known[place]))
 
 
-def _builds(before: _Seen, after: _Seen) -> str:
+def _builds(before: _NightRow, after: _NightRow) -> str:
     """Which builds changed between two nights: `bss 1a2b3c4 → 5d6e7f8`."""
     old = {each.service: each.build for each in before.identities}
     changed = [
@@ -264,7 +264,7 @@ def _builds(before: _Seen, after: _Seen) -> str:
     return ", ".join(changed)
 
 
-def _line(seen: Sequence[_Seen], accepted: Sequence[AcceptedRow]) -> Line:
+def _line(seen: Sequence[_NightRow], accepted: Sequence[AcceptedRow]) -> Line:
     return Line(
         points=tuple(one.point for one in seen),
         accepted=accepted_level(seen[0].row.metric, accepted),
@@ -280,7 +280,7 @@ def _accepted(baselines: Baselines, fingerprint: Fingerprint, like: HistoryRow) 
 
 
 def _drifting(
-    seen: Sequence[_Seen], baselines: Baselines, fingerprint: Fingerprint, direction: Direction
+    seen: Sequence[_NightRow], baselines: Baselines, fingerprint: Fingerprint, direction: Direction
 ) -> Drifting | None:
     """Whether the newest nights drift, by the rule of a night's own report."""
     like = seen[-1].row
@@ -314,7 +314,7 @@ class TrendOptions:
     """
 
     store: HistoryStore
-    which: history.Wanted
+    which: history.EntryFilter
     baselines: Path | None
     period: float
 

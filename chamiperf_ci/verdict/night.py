@@ -191,7 +191,7 @@ def judge_night(rows: Sequence[RowInput]) -> Night:
     if len({row.key for row in rows}) < len(rows):
         message = "two rows of a night have the same key"
         raise ValueError(message)
-    settled = _survive([decide_row(row) for row in rows])
+    settled = _correct_family([decide_row(row) for row in rows])
     decisions = tuple(over_nights(decision, row) for decision, row in zip(settled, rows, strict=True))
     return Night(decisions, suspect_scenarios(decisions))
 
@@ -214,7 +214,7 @@ def confirm_night(first: Night, repeated: Sequence[RowInput]) -> Night:
         else decision
         for decision in first.decisions
     ]
-    settled = _survive(decided)
+    settled = _correct_family(decided)
     decisions = (
         over_nights(new, anew[new.key]) if new.repeated else old
         for new, old in zip(settled, first.decisions, strict=True)
@@ -249,7 +249,7 @@ def over_nights(decision: RowDecision, row: RowInput) -> RowDecision:
     return decision
 
 
-def _survive(decisions: Sequence[RowDecision]) -> tuple[RowDecision, ...]:
+def _correct_family(decisions: Sequence[RowDecision]) -> tuple[RowDecision, ...]:
     """Settle every row of the family with what survives of its p values among all of them."""
     family = [(place, decision.change) for place, decision in enumerate(decisions) if decision.in_family]
     worse = survivors([measured.p_worse for _, measured in family if measured], largest_p=LARGEST_P)

@@ -314,15 +314,19 @@ def _verdict(
         # Few pairs agree by luck: neither do they condemn, nor do they clear what one run made suspect.
         return RowVerdict.INCONCLUSIVE, RowReason.TOO_FEW_PAIRS
     if measured.high >= theta:
-        condemned = _condemned(measured, theta, worse_survives=worse_survives)
-        return (RowVerdict.REGRESSION, condemned) if condemned else (RowVerdict.INCONCLUSIVE, _why(measured, theta))
+        condemned = _regression_grounds(measured, theta, worse_survives=worse_survives)
+        return (
+            (RowVerdict.REGRESSION, condemned)
+            if condemned
+            else (RowVerdict.INCONCLUSIVE, _reason_to_pass(measured, theta))
+        )
     if _improved(measured, theta, better_survives=better_survives):
         return RowVerdict.IMPROVEMENT, RowReason.ONE_RUN if measured.current_runs == 1 else RowReason.FASTER
     slower = measured.p_worse < LARGEST_P
     return RowVerdict.PASS, RowReason.SLOWER_WITHIN_TOLERANCE if slower else RowReason.WITHIN_TOLERANCE
 
 
-def _condemned(measured: Estimate, theta: float, *, worse_survives: bool) -> RowReason | None:
+def _regression_grounds(measured: Estimate, theta: float, *, worse_survives: bool) -> RowReason | None:
     """Return on which grounds a change that may exceed the tolerance is a regression; None when it is none."""
     if not _has_enough(measured):
         return None
@@ -343,7 +347,7 @@ def _improved(measured: Estimate, theta: float, *, better_survives: bool) -> boo
     return better_survives and not is_thin(measured) and measured.offsets[-1] <= -theta / 2
 
 
-def _why(measured: Estimate, theta: float) -> RowReason:
+def _reason_to_pass(measured: Estimate, theta: float) -> RowReason:
     """Return why a change that may exceed the tolerance is not condemned."""
     if is_thin(measured):
         return RowReason.THIN_BASELINE

@@ -242,7 +242,7 @@ def slow_quarter_statistic(
     return replace(median_of, value=reached, statistic=Statistic.SLOW_QUARTER)
 
 
-def part_stands_out(reached: Sequence[float], medians: Sequence[float], accepted: Sequence[float]) -> bool:
+def slow_quarter_stands_out(reached: Sequence[float], medians: Sequence[float], accepted: Sequence[float]) -> bool:
     """Say whether the slow quarter of every run stands out, where no accepted run has one to compare it with.
 
     It does when it lies by 30 % or more above the run's own median window and above that of the accepted runs. Of runs

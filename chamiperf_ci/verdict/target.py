@@ -296,7 +296,7 @@ def judge_memory(
     inside = stretch == longest
     observed = lengths[longest]
     minutes, medians = _by_minute(times[inside], levels[inside])
-    slope = _sen(minutes, medians) if len(minutes) >= _FEWEST_MINUTES else None
+    slope = _theil_sen(minutes, medians) if len(minutes) >= _FEWEST_MINUTES else None
     in_needed_time = needed_s / float(np.median(levels[inside]))
     growth = tuple(in_needed_time * value for value in slope) if slope else None
     if growth and observed >= needed_s:
@@ -335,7 +335,7 @@ def _by_minute(times: "Floats", levels: "Floats") -> "tuple[Floats, Floats]":
     )
 
 
-def _sen(times: "Floats", levels: "Floats") -> tuple[float, float, float]:
+def _theil_sen(times: "Floats", levels: "Floats") -> tuple[float, float, float]:
     """Return the slope and its 95 % interval, per second."""
     import numpy as np
 

@@ -209,7 +209,7 @@
 
           case "openchami-shared.scenarios":
           case "openchami.scenarios":
-            return JSON.parse('{"inventory_scale":{"mix":{"get":{"each":["component-get"]},"list":{"each":["component-list"]},"put":{"each":["component-put"]},"patch":{"each":["component-patch"]},"churn":{"in_turn":["component-create","component-delete"]}}},"mixed_boot_path":{"iteration":{"each":["endpoint-create","bootparams-create","payload-create","bootscript","user-data"]},"beside":{"each":["bootparams-delete","interface-delete","component-delete","endpoint-delete"]}},"database_stress":{"iteration":{"each":["component-create","component-get","component-change","component-get","component-delete","interface-create","interface-get","interface-change","interface-get","interface-delete","bootparams-create","bootparams-get","bootparams-change","bootparams-get","bootparams-delete"]}}}');
+            return JSON.parse('{"inventory_scale":{"mix":{"get":{"each":["component-get"]},"list":{"each":["component-list"]},"put":{"each":["component-put"]},"patch":{"each":["component-patch"]},"churn":{"in_turn":["component-create","component-delete"]}}},"mixed_boot_path":{"iteration":{"each":["endpoint-create","bootparams-create","payload-create","bootscript","user-data"]},"unmeasured_requests":{"each":["bootparams-delete","interface-delete","component-delete","endpoint-delete"]}},"database_stress":{"iteration":{"each":["component-create","component-get","component-change","component-get","component-delete","interface-create","interface-get","interface-change","interface-get","interface-delete","bootparams-create","bootparams-get","bootparams-change","bootparams-get","bootparams-delete"]}}}');
 
           case "openchami-shared.routes.bootscript":
             return JSON.parse('{"service":"bss","method":"GET","path":"/boot/v1/bootscript?mac={mac_encoded}","open":true,"not_yet":["#!ipxe\\nsleep 10\\nchain "],"contains":["kernel --name kernel http://images.example/chamiperf/vmlinuz initrd=initrd console=ttyS0 chamiperf.shared=1 ip=dhcp xname={id} "]}');
@@ -577,7 +577,7 @@
             iteration: {
                 each: [ "component-create", "interface-create", "bootparams-create", "payload-create", "bootscript", "user-data" ]
             },
-            beside: {
+            unmeasured_requests: {
                 each: [ "payload-delete", "bootparams-delete", "interface-delete", "component-delete" ]
             },
             arrival_s: 2,
@@ -1576,7 +1576,7 @@
 
           case "openchami-shared.scenarios":
           case "openchami.scenarios":
-            return JSON.parse('{"inventory_scale":{"mix":{"get":{"each":["component-get"]},"list":{"each":["component-list"]},"put":{"each":["component-put"]},"patch":{"each":["component-patch"]},"churn":{"in_turn":["component-create","component-delete"]}}},"mixed_boot_path":{"iteration":{"each":["endpoint-create","bootparams-create","payload-create","bootscript","user-data"]},"beside":{"each":["bootparams-delete","interface-delete","component-delete","endpoint-delete"]}},"database_stress":{"iteration":{"each":["component-create","component-get","component-change","component-get","component-delete","interface-create","interface-get","interface-change","interface-get","interface-delete","bootparams-create","bootparams-get","bootparams-change","bootparams-get","bootparams-delete"]}}}');
+            return JSON.parse('{"inventory_scale":{"mix":{"get":{"each":["component-get"]},"list":{"each":["component-list"]},"put":{"each":["component-put"]},"patch":{"each":["component-patch"]},"churn":{"in_turn":["component-create","component-delete"]}}},"mixed_boot_path":{"iteration":{"each":["endpoint-create","bootparams-create","payload-create","bootscript","user-data"]},"unmeasured_requests":{"each":["bootparams-delete","interface-delete","component-delete","endpoint-delete"]}},"database_stress":{"iteration":{"each":["component-create","component-get","component-change","component-get","component-delete","interface-create","interface-get","interface-change","interface-get","interface-delete","bootparams-create","bootparams-get","bootparams-change","bootparams-get","bootparams-delete"]}}}');
 
           case "openchami-shared.routes.bootscript":
             return JSON.parse('{"service":"bss","method":"GET","path":"/boot/v1/bootscript?mac={mac_encoded}","open":true,"not_yet":["#!ipxe\\nsleep 10\\nchain "],"contains":["kernel --name kernel http://images.example/chamiperf/vmlinuz initrd=initrd console=ttyS0 chamiperf.shared=1 ip=dhcp xname={id} "]}');

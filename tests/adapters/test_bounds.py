@@ -12,7 +12,7 @@ import pytest
 from made_targets import target
 
 from chamiperf_ci.adapters import bounds, http_client
-from chamiperf_ci.adapters.bounds import TooMuchError, decoded, parse_json
+from chamiperf_ci.adapters.bounds import LimitExceededError, decoded, parse_json
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 
@@ -60,15 +60,15 @@ def packed(size):
 def test_a_body_is_unpacked_no_further_than_its_bound():
     assert decoded([packed(1000)], "gzip") == b"\0" * 1000
     assert decoded([zlib.compress(b"x")], "deflate") == b"x"
-    with pytest.raises(TooMuchError, match="longer than"):
+    with pytest.raises(LimitExceededError, match="longer than"):
         decoded([packed(5_000_000)], "gzip", most=1_000_000)
-    with pytest.raises(TooMuchError, match="longer than"):
+    with pytest.raises(LimitExceededError, match="longer than"):
         decoded([b"x" * 10] * 10, "", most=50)
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip, gzip", "gzip,br", "zstd"])
 def test_an_encoding_that_nobody_asked_for_is_refused(encoding):
-    with pytest.raises(TooMuchError, match="not asked for"):
+    with pytest.raises(LimitExceededError, match="not asked for"):
         decoded([b"x"], encoding)
 
 
@@ -99,7 +99,7 @@ def test_a_byte_order_mark_is_passed_over(tmp_path):
 
 def test_a_file_is_read_no_further_than_its_bound(tmp_path):
     (tmp_path / "long").write_bytes(b"x" * 100)
-    with pytest.raises(TooMuchError):
+    with pytest.raises(LimitExceededError):
         bounds.read(tmp_path / "long", most=99)
 
 

@@ -66,7 +66,7 @@ def test_an_entry_of_the_history_is_passed_over_and_named(tmp_path):
     (name,) = history.add(store, [made_run(1)])
     path = tmp_path / name
     path.write_text(path.read_text().replace('"run_id"', '"run_id": "other",\n"run_id"', 1))
-    reading = history.read(store, history.Wanted())
+    reading = history.read(store, history.EntryFilter())
     assert reading.entries == ()
     assert "is skipped: 'run_id' occurs twice in one object, on lines" in reading.problems[0]
     assert not history.is_entry(path.read_bytes())

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chamiperf_ci.adapters.console import Head, read_event
+from chamiperf_ci.adapters.console import PullRequestHead, read_event
 from chamiperf_ci.errors import ConfigurationError
 
 PULL_REQUEST = {
@@ -38,7 +38,7 @@ def read(tmp_path):
 
 def test_a_pull_request_has_its_number_and_head(read):
     event = read("pull_request", PULL_REQUEST)
-    assert (event.pull_request, event.head) == (7, Head("octo/stack", "topic", "c" * 40))
+    assert (event.pull_request, event.head) == (7, PullRequestHead("octo/stack", "topic", "c" * 40))
     assert not event.from_fork
 
 

@@ -2,19 +2,19 @@
 
 import pytest
 
-from chamiperf_ci.adapters.k6 import Ending
+from chamiperf_ci.adapters.k6 import EndKind
 from chamiperf_ci.adapters.k6.run import meaning_of
 
 
 @pytest.mark.parametrize(
     ("code", "ending"),
     [
-        *((code, Ending.COMPLETE) for code in (0, 99)),
-        *((code, Ending.STOPPED) for code in (103, 105, 108, 110)),
-        (104, Ending.MISCONFIGURED),
-        *((code, Ending.FAILED) for code in (97, 98, 100, 101, 102, 106, 109, 255, 1)),
-        (107, Ending.THREW),
-        *((code, Ending.KILLED) for code in (-9, -15, -11)),
+        *((code, EndKind.COMPLETE) for code in (0, 99)),
+        *((code, EndKind.STOPPED) for code in (103, 105, 108, 110)),
+        (104, EndKind.MISCONFIGURED),
+        *((code, EndKind.FAILED) for code in (97, 98, 100, 101, 102, 106, 109, 255, 1)),
+        (107, EndKind.THREW),
+        *((code, EndKind.KILLED) for code in (-9, -15, -11)),
     ],
 )
 def test_each_code_has_an_ending(code, ending):

@@ -16,7 +16,7 @@ from command_line import k6_of
 from chamiperf_ci.adapters.k6 import (
     INTERRUPTED,
     TIMED_OUT,
-    Ending,
+    EndKind,
     K6Run,
     Segment,
     StopOrder,
@@ -60,13 +60,13 @@ def _stop_soon(_observation):
 
 def test_a_script_that_ends_leaves_its_summary_and_no_file_of_it(run_of, tmp_path):
     outcome = run_k6(run_of(QUICK + SUMMARY), StopRequest())
-    assert (outcome.ending, outcome.order, outcome.summary) == (Ending.COMPLETE, None, {"iterations": 1})
+    assert (outcome.ending, outcome.order, outcome.summary) == (EndKind.COMPLETE, None, {"iterations": 1})
     assert not list(tmp_path.rglob("summary*"))
 
 
 def test_a_script_that_throws_is_told_in_its_own_words(run_of):
     outcome = run_k6(run_of("throw new Error('planted')"), StopRequest())
-    assert (outcome.ending, outcome.code) == (Ending.THREW, 107)
+    assert (outcome.ending, outcome.code) == (EndKind.THREW, 107)
     assert "planted" in outcome.text
 
 
@@ -95,7 +95,7 @@ def test_a_clock_that_is_set_back_meanwhile_ends_no_run_before_it_began(run_of, 
 
 def test_options_that_k6_refuses_are_told(run_of):
     text = "export const options = { scenarios: { a: { executor: 'nonsense' } } };" + QUICK
-    assert run_k6(run_of(text), StopRequest()).ending is Ending.MISCONFIGURED
+    assert run_k6(run_of(text), StopRequest()).ending is EndKind.MISCONFIGURED
 
 
 def test_a_summary_that_is_not_whole_is_none(run_of):
@@ -105,7 +105,7 @@ def test_a_summary_that_is_not_whole_is_none(run_of):
 
 def test_a_watcher_stops_the_load_and_the_summary_is_kept(run_of):
     outcome = run_k6(run_of(LONG + SUMMARY), StopRequest(), watch=_stop_soon)
-    assert (outcome.ending, outcome.code) == (Ending.STOPPED, 105)
+    assert (outcome.ending, outcome.code) == (EndKind.STOPPED, 105)
     assert outcome.order == StopOrder("enough", "seen enough")
     assert outcome.summary is not None
 
@@ -151,7 +151,7 @@ def test_a_summary_that_takes_longer_than_a_signal_leaves_is_given_up(run_of):
         stop.request("SIGTERM")
 
     outcome = run_k6(run_of(LONG + hanging), stop, watch=press_ctrl_c)
-    assert (outcome.ending, outcome.summary) == (Ending.KILLED, None)
+    assert (outcome.ending, outcome.summary) == (EndKind.KILLED, None)
     assert stop.seconds_left() > 0
 
 

@@ -76,7 +76,7 @@ def test_what_a_command_writes_into_a_pipe_piece_by_piece_is_read_whole(pipe):
 
 
 def test_a_pipe_that_never_ends_is_too_much():
-    with pytest.raises(bounds.TooMuchError):
+    with pytest.raises(bounds.LimitExceededError):
         bounds.read(Path("/dev/zero"), most=1_000_000)
 
 

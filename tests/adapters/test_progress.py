@@ -13,15 +13,17 @@ import termios
 import pytest
 
 from chamiperf_ci.adapters.console import Progress, clock
-from chamiperf_ci.adapters.k6 import Observation, Stage, Vitals
-from chamiperf_ci.adapters.k6.run import Pace
+from chamiperf_ci.adapters.k6 import Observation, ResourceSample, Stage
+from chamiperf_ci.adapters.k6.run import LoadProgress
 
-VITALS = Vitals(at_s=1, cpu_percent=62, machine_cpu_percent=40, rss_mb=310, available_mb=9_000, foreign_cpu_percent=1)
+VITALS = ResourceSample(
+    at_s=1, cpu_percent=62, machine_cpu_percent=40, rss_mb=310, available_mb=9_000, foreign_cpu_percent=1
+)
 STAGES = (Stage("ramp-up", 30, 250), Stage("sustained", 330, 500))
 
 
 def looks(*of):
-    pace = Pace(STAGES)
+    pace = LoadProgress(STAGES)
     return [
         pace.of(Observation(at, {"http_reqs": count, "http_req_failed": bad, "vus": 50}, VITALS))
         for at, count, bad in of
@@ -37,7 +39,7 @@ def test_a_look_says_stage_time_left_rate_of_the_planned_failures_vus_and_genera
 
 
 def test_a_load_that_ends_with_its_requests_says_how_many_are_done():
-    pace = Pace(requests=6_000)
+    pace = LoadProgress(requests=6_000)
     assert pace.of(Observation(2, {"http_reqs": 2_000}, VITALS)) == (
         "",
         "2,000 of 6,000 requests, 0:04 left  1,000/s  k6 62 % CPU, 310 MB",

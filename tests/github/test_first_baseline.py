@@ -33,7 +33,7 @@ def proposed(api, tmp_path, environment):
         store = FolderHistory(tmp_path / "nights")
         for run in runs:
             history.add(store, [run], None, link="")
-        sources = Sources((), store, history.Wanted(environment=environment))
+        sources = Sources((), store, history.EntryFilter(environment=environment))
         return propose_first(sources, tmp_path / "baselines.json", DESTINATION, api, who="night", today=TODAY)
 
     return ask

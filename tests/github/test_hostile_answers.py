@@ -21,7 +21,7 @@ ASKED = {
     "the pull requests of a head": lambda api: comments.pull_requests_from(
         api, REPOSITORY, head_repository=REPOSITORY, branch="topic"
     ),
-    "any pull request": lambda api: pull_requests.any_from(api, REPOSITORY, "topic"),
+    "any pull request": lambda api: pull_requests.newest_from_branch(api, REPOSITORY, "topic"),
     "a proposal": lambda api: pull_requests.open_or_update_pull_request(
         api, REPOSITORY, lambda _: PROPOSAL, base="", branch="ours"
     ),

@@ -173,4 +173,4 @@ def test_a_branch_is_only_ever_moved_forward(api, hub):
 
 def test_a_forks_pull_request_from_a_branch_of_the_same_name_is_not_ours(api, hub):
     hub.add_pull(1, head_repository="mallory/stack", branch=PROPOSAL.branch)
-    assert pull_requests.any_from(api, REPOSITORY, PROPOSAL.branch) is None
+    assert pull_requests.newest_from_branch(api, REPOSITORY, PROPOSAL.branch) is None

@@ -6,7 +6,7 @@ from made_runs import accepting, made_run, shipped_baselines
 from pydantic import ValidationError
 
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.render.baselines import laid_out, layout
+from chamiperf_ci.render.baselines import json_layout, layout
 
 SCENARIOS = {
     "auth_under_load": ("bootscript", "token"),
@@ -35,7 +35,7 @@ def lax_baselines():
 
 def test_a_simple_object_stands_on_one_line_and_a_long_one_is_opened():
     data = {"short": {"a": [1, 2]}, "rows": [{"metric": "p99", "text": "x" * 130}, {"metric": "p50"}]}
-    assert laid_out(data) == (
+    assert json_layout(data) == (
         "{\n"
         '  "short": {"a": [1, 2]},\n'
         '  "rows": [\n'

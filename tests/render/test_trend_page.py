@@ -7,7 +7,7 @@ import pytest
 from test_escaping import HOSTILE
 from test_page import Balance
 
-from chamiperf_ci.models.history import Drifting, Line, Marked, MetricTrend, Point, ScenarioTrend, TrendStep
+from chamiperf_ci.models.history import Drifting, Line, MarkedNight, MetricTrend, Point, ScenarioTrend, TrendStep
 from chamiperf_ci.models.vocabulary import Direction
 from chamiperf_ci.render.trend import NOTHING, trend_markdown, trend_page
 
@@ -74,8 +74,8 @@ def everything():
     storm = made_trend(
         drifting, throughput, errors, stalled,
         last=night(13), valid=6, weeks_before=night(1), unread=4,
-        invalid=(Marked(night(4), "generator-saturated"),), missing=tuple(map(night, range(5, 12))),
-        breaks=(Marked(night(12), "k6_version: 1.1.0 here, 1.0.0 there"),),
+        invalid=(MarkedNight(night(4), "generator-saturated"),), missing=tuple(map(night, range(5, 12))),
+        breaks=(MarkedNight(night(12), "k6_version: 1.1.0 here, 1.0.0 there"),),
     )  # fmt: skip
     return storm, made_trend(scenario="auth_under_load")
 
@@ -114,7 +114,7 @@ def test_missing_nights_break_the_line():
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_name_cannot_leave_its_place_in_a_trend(name):
-    marked = (Marked(night(1), name),)
+    marked = (MarkedNight(night(1), name),)
     metric = made_metric(endpoint=name, metric=name, unit=name)
     trend = made_trend(metric, environment=name, scenario=name, stack=name, invalid=marked, breaks=marked)
     balance = Balance(page(trend, trend))

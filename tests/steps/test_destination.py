@@ -2,12 +2,12 @@
 
 import pytest
 
-from chamiperf_ci.adapters.console import Event, Head, OtherRun
+from chamiperf_ci.adapters.console import Event, PullRequestHead, TriggeringRun
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.steps.comment import ByHead, ByNumber, Nowhere, where_to_post
 
-OURS = Head("octo/stack", "topic", "c" * 40)
-FORK = Head("mallory/stack", "topic", "c" * 40)
+OURS = PullRequestHead("octo/stack", "topic", "c" * 40)
+FORK = PullRequestHead("mallory/stack", "topic", "c" * 40)
 
 
 def event(name, *, head=None, number=None, other=None):
@@ -17,7 +17,7 @@ def event(name, *, head=None, number=None, other=None):
 
 def after(cause, head):
     """A `workflow_run` event."""
-    return event("workflow_run", other=OtherRun(4711, cause, head, "", ""))
+    return event("workflow_run", other=TriggeringRun(4711, cause, head, "", ""))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_verdict_goes_where_the_event_says(given, number, expected):
     [
         pytest.param(event("pull_request", head=FORK, number=7), "comes from the fork `mallory/stack`", id="a fork"),
         pytest.param(
-            event("pull_request", head=Head("", "x", "c" * 40), number=7),
+            event("pull_request", head=PullRequestHead("", "x", "c" * 40), number=7),
             "the fork that was deleted",
             id="deleted fork",
         ),

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from chamiperf_ci.commands.doctor import doctor
-from chamiperf_ci.steps.doctor import Condition, Examination, State, examine
+from chamiperf_ci.steps.doctor import Condition, DoctorReport, State, examine
 from chamiperf_ci.steps.load.plan import CPU_MS_PER_REQUEST, USABLE_SHARE, MachineLimits, assign, size, too_large
 from chamiperf_ci.steps.load.request import LoadOptions, read_profile
 
@@ -53,12 +53,12 @@ def test_only_plans_that_do_not_fit_are_warned_of():
     [([State.GOOD], State.GOOD), ([State.GOOD, State.LOW], State.LOW), ([State.LOW, State.BAD], State.BAD)],
 )
 def test_the_gravest_condition_decides(states, worst):
-    assert Examination(tuple(Condition("x", each, "") for each in states)).worst is worst
+    assert DoctorReport(tuple(Condition("x", each, "") for each in states)).worst is worst
 
 
 def test_a_plan_that_does_not_fit_is_bad_whatever_the_machine():
     plan = size(_storm(), cores=1, limits=ROOMY)
-    assert Examination((Condition("x", State.GOOD, ""),), (plan,)).worst is State.BAD
+    assert DoctorReport((Condition("x", State.GOOD, ""),), (plan,)).worst is State.BAD
 
 
 def test_json_names_version_conditions_and_plan():

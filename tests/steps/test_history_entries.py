@@ -10,7 +10,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.steps import history
-from chamiperf_ci.steps.baselines.candidates import Overrule, from_history, from_run, nights_of
+from chamiperf_ci.steps.baselines.candidates import Override, from_history, from_run, nights_of
 from chamiperf_ci.steps.compare.judge import NightInput, judge
 
 
@@ -71,7 +71,7 @@ def test_of_many_nights_only_the_newest_of_each_scenario_are_opened(store):
     opened.clear()
     for number in range(6):
         added(store, made_run(number), made_run(number, scenario="inventory_scale"))
-    reading = history.read(_Watched(store.root), history.Wanted(newest=2))
+    reading = history.read(_Watched(store.root), history.EntryFilter(newest=2))
     assert [(entry.fingerprint.scenario, entry.run_id[-1]) for entry in reading.entries] == [
         (scenario, night) for night in "45" for scenario in ("boot_storm", "inventory_scale")
     ]
@@ -84,7 +84,7 @@ def test_of_years_one_night_in_four_weeks_is_opened_before_the_newest_half_year(
     # The last night of the second four weeks could not be judged; the others stand in for it.
     problem = RunProblem(reason=RunReason.GENERATOR_SATURATED, text="late")
     added(store, *(made_run(number, problems=(problem,) if number == 55 else ()) for number in range(100)))
-    reading = history.read(_Watched(store.root), history.Wanted(nightly_for=timedelta(days=14)))
+    reading = history.read(_Watched(store.root), history.EntryFilter(nightly_for=timedelta(days=14)))
     nights = [(entry.started_at - FIRST_NIGHT).days for entry in reading.entries]
     assert nights == [27, *range(28, 56), 83, *range(85, 100)]
     assert len(opened) == len(nights)
@@ -94,14 +94,14 @@ def test_of_years_one_night_in_four_weeks_is_opened_before_the_newest_half_year(
 def test_of_candidates_nights_alone_are_opened(store):
     opened.clear()
     added(store, made_run(0), made_run(1, run_kind=RunKind.REPEAT), made_run(2, run_kind=RunKind.QUICK))
-    found = nights_of(_Watched(store.root), history.Wanted(), shipped_baselines())
+    found = nights_of(_Watched(store.root), history.EntryFilter(), shipped_baselines())
     assert ([each.run_id for each in found], len(opened)) == (["boot0000"], 1)
 
 
 def test_days_of_nights_that_were_not_opened_count_for_the_environment(store):
     for number in range(6):
         added(store, made_run(number))
-    reading = history.read(store, history.Wanted(newest=2))
+    reading = history.read(store, history.EntryFilter(newest=2))
     night = made_run(6)
     past = history.past_of(reading.entries, reading.unread)
     assert len(past.alike(night.fingerprint, night.started_at)) == 2
@@ -113,7 +113,7 @@ def test_what_names_tell_opens_no_night_and_what_is_shown_opens_its_own(store, a
     opened.clear()
     for number in range(6):
         added(store, made_run(number))
-    ask(_Watched(store.root), history.Wanted())
+    ask(_Watched(store.root), history.EntryFilter())
     assert all("boot0003" in path for path in opened)
 
 
@@ -175,7 +175,7 @@ OTHER = made_run(2, scenario="cloud_init_storm", fingerprint={"environment": "pr
     ],
 )
 def test_only_what_is_wanted_is_read(store, wanted, found):
-    reading = history.read(added(store, NIGHT, QUICK, OTHER), history.Wanted(**wanted))
+    reading = history.read(added(store, NIGHT, QUICK, OTHER), history.EntryFilter(**wanted))
     assert [entry.run_id for entry in reading.entries] == [run.run_id for run in found]
 
 
@@ -243,7 +243,7 @@ def test_of_the_history_a_night_that_missed_a_target_is_objected_to(store):
     verdict = judge(NightInput(runs=[run], baselines=baselines)).verdict
     [entry] = history.read(added(store, run, verdict=verdict)).entries
     assert from_history(entry, baselines).objections == (
-        (Overrule.MISSED_TARGET, "boot_storm / bootscript errors missed its target that night"),
+        (Override.MISSED_TARGET, "boot_storm / bootscript errors missed its target that night"),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.render.alerts import NIGHTS_ARE_WELL
 from chamiperf_ci.steps.history import EntryName
-from chamiperf_ci.steps.nights import Schedule, in_words, missing_nights, newest_night, schedule_off, watched
+from chamiperf_ci.steps.nights import Schedule, in_words, missing_nights_line, newest_night, schedule_off_line, watched
 
 NOW = datetime(2026, 3, 30, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -28,11 +28,11 @@ def name(ago, environment="lab", kind=RunKind.NIGHT):
     ],
 )
 def test_nights_are_missing_after_two_periods(last, since, is_missing):
-    assert (missing_nights(last, NOW, since=since) is not None) is is_missing
+    assert (missing_nights_line(last, NOW, since=since) is not None) is is_missing
 
 
 def test_the_alarm_says_how_many_periods_and_since_when():
-    line = missing_nights(NOW - 3.5 * DAY, NOW)
+    line = missing_nights_line(NOW - 3.5 * DAY, NOW)
     assert line is not None
     assert line.says == "No night for 3 periods: the last one began 2026-03-27 00:00 UTC."
 
@@ -56,13 +56,13 @@ def test_another_environments_night_does_not_count():
     ],
 )
 def test_a_schedule_that_is_off_says_why(state, why):
-    line = schedule_off(Schedule("nightly.yml", state), NOW)
+    line = schedule_off_line(Schedule("nightly.yml", state), NOW)
     assert line is not None
     assert why in line.says
 
 
 def test_an_active_schedule_is_no_alarm():
-    assert schedule_off(Schedule("nightly.yml", "active"), NOW) is None
+    assert schedule_off_line(Schedule("nightly.yml", "active"), NOW) is None
 
 
 def found(environment, names, schedule=None):

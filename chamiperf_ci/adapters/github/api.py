@@ -480,7 +480,7 @@ class Api:
                 remedy="Put the CA of a GitHub Enterprise Server into a file with the system's, and name it in "
                 "REQUESTS_CA_BUNDLE and SSL_CERT_FILE under `env:` of the job.",
             ) from error
-        except bounds.TooMuchError as error:
+        except bounds.LimitExceededError as error:
             raise NoAnswer(
                 f"GitHub's answer cannot be understood: could not {what}",
                 where=f"{verb} {path}: {error}",

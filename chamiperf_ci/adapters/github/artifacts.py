@@ -87,7 +87,7 @@ def download(api: Api, repository: str, artifact: Artifact) -> bytes:
         )
     try:
         return bounds.within(TIMEOUT_S, lambda: _stored(location))
-    except bounds.TooMuchError as error:
+    except bounds.LimitExceededError as error:
         raise _too_large(artifact.name, f"over {ARCHIVE_LIMIT_BYTES:,} bytes as sent") from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, zlib.error) as error:
         raise NoAnswer(

@@ -67,7 +67,7 @@ class ProposedChange:
     """Put on a new pull request; later ones are a person's business."""
 
 
-def any_from(api: Api, repository: str, branch: str) -> PullRequest | None:
+def newest_from_branch(api: Api, repository: str, branch: str) -> PullRequest | None:
     """The newest pull request from a branch of the repository, open or closed; None if there never was one.
 
     Raises:

@@ -1,11 +1,11 @@
 """k6, the load generator: found, started, watched, stopped, and read. Start with `run_k6`."""
 
 from chamiperf_ci.adapters.k6.command import K6Binary, K6Run, Segment, find_k6
-from chamiperf_ci.adapters.k6.process import LogMessage, StopOrder, StopRequest, Vitals, marked
+from chamiperf_ci.adapters.k6.process import LogMessage, ResourceSample, StopOrder, StopRequest, marked
 from chamiperf_ci.adapters.k6.run import (
     INTERRUPTED,
     TIMED_OUT,
-    Ending,
+    EndKind,
     K6Outcome,
     Observation,
     ProcessEnd,
@@ -16,18 +16,18 @@ from chamiperf_ci.adapters.k6.run import (
 __all__ = [
     "INTERRUPTED",
     "TIMED_OUT",
-    "Ending",
+    "EndKind",
     "K6Binary",
     "K6Outcome",
     "K6Run",
     "LogMessage",
     "Observation",
     "ProcessEnd",
+    "ResourceSample",
     "Segment",
     "Stage",
     "StopOrder",
     "StopRequest",
-    "Vitals",
     "find_k6",
     "marked",
     "run_k6",

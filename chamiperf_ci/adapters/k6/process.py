@@ -255,7 +255,7 @@ _MB = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class ResourceSample:
     """One look at the generator."""
 
     at_s: float
@@ -287,7 +287,7 @@ class ResourceSampler:
         self._own = _watched(own_pids)
         psutil.cpu_percent()
 
-    def sample(self) -> Vitals:
+    def sample(self) -> ResourceSample:
         """One look."""
         cpu = rss = 0.0
         for process in self._processes:
@@ -299,7 +299,7 @@ class ResourceSampler:
                 continue
         known = (cpu + sum(map(_cpu_percent, self._own))) / (psutil.cpu_count() or 1)
         machine = psutil.cpu_percent()
-        return Vitals(
+        return ResourceSample(
             at_s=time.monotonic() - self._start,
             cpu_percent=cpu,
             machine_cpu_percent=machine,

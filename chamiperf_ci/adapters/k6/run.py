@@ -16,15 +16,15 @@ from chamiperf_ci.adapters.k6.command import K6Run
 from chamiperf_ci.adapters.k6.process import (
     K6Process,
     LogMessage,
+    ResourceSample,
     ResourceSampler,
     StopOrder,
     StopRequest,
-    Vitals,
     read_log,
 )
 
 
-class Ending(StrEnum):
+class EndKind(StrEnum):
     """How a k6 process came to its end, as far as a measurement is concerned."""
 
     COMPLETE = "complete"
@@ -42,35 +42,35 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class ExitMeaning:
     """One exit code, for people and for the decision that follows."""
 
-    ending: Ending
+    ending: EndKind
     text: str
 
 
 _MEANINGS = {
-    0: Meaning(Ending.COMPLETE, "finished"),
-    97: Meaning(Ending.FAILED, "the cloud test run failed"),
-    98: Meaning(Ending.FAILED, "the cloud's progress could not be read"),
+    0: ExitMeaning(EndKind.COMPLETE, "finished"),
+    97: ExitMeaning(EndKind.FAILED, "the cloud test run failed"),
+    98: ExitMeaning(EndKind.FAILED, "the cloud's progress could not be read"),
     # Thresholds only make k6 compute sub-metrics here; a crossed one is still a whole measurement.
-    99: Meaning(Ending.COMPLETE, "finished; a threshold of the script was crossed"),
-    100: Meaning(Ending.FAILED, "the script's setup() took too long"),
-    101: Meaning(Ending.FAILED, "the script's teardown() took too long"),
-    102: Meaning(Ending.FAILED, "a step of k6 timed out (handleSummary is given 120 s before k6 2.2)"),
-    103: Meaning(Ending.STOPPED, "stopped through k6's REST API"),
-    104: Meaning(Ending.MISCONFIGURED, "k6 refused its configuration"),
-    105: Meaning(Ending.STOPPED, "stopped by a signal"),
-    106: Meaning(Ending.FAILED, "k6's REST API could not be started (its port was taken)"),
-    107: Meaning(Ending.THREW, "the script threw an exception"),
-    108: Meaning(Ending.STOPPED, "the script stopped itself (exec.test.abort)"),
-    109: Meaning(Ending.FAILED, "k6 itself crashed (Go panic)"),
-    110: Meaning(Ending.STOPPED, "the script marked its run as failed (exec.test.fail)"),
-    255: Meaning(Ending.FAILED, "k6 failed without its own exit code"),
+    99: ExitMeaning(EndKind.COMPLETE, "finished; a threshold of the script was crossed"),
+    100: ExitMeaning(EndKind.FAILED, "the script's setup() took too long"),
+    101: ExitMeaning(EndKind.FAILED, "the script's teardown() took too long"),
+    102: ExitMeaning(EndKind.FAILED, "a step of k6 timed out (handleSummary is given 120 s before k6 2.2)"),
+    103: ExitMeaning(EndKind.STOPPED, "stopped through k6's REST API"),
+    104: ExitMeaning(EndKind.MISCONFIGURED, "k6 refused its configuration"),
+    105: ExitMeaning(EndKind.STOPPED, "stopped by a signal"),
+    106: ExitMeaning(EndKind.FAILED, "k6's REST API could not be started (its port was taken)"),
+    107: ExitMeaning(EndKind.THREW, "the script threw an exception"),
+    108: ExitMeaning(EndKind.STOPPED, "the script stopped itself (exec.test.abort)"),
+    109: ExitMeaning(EndKind.FAILED, "k6 itself crashed (Go panic)"),
+    110: ExitMeaning(EndKind.STOPPED, "the script marked its run as failed (exec.test.fail)"),
+    255: ExitMeaning(EndKind.FAILED, "k6 failed without its own exit code"),
 }
 
 
-def meaning_of(code: int) -> Meaning:
+def meaning_of(code: int) -> ExitMeaning:
     """Say what an exit code means.
 
     Args:
@@ -79,10 +79,10 @@ def meaning_of(code: int) -> Meaning:
     if code in _MEANINGS:
         return _MEANINGS[code]
     if code == -signal.SIGKILL:
-        return Meaning(Ending.KILLED, "killed (SIGKILL); the usual sender is the kernel, out of memory")
+        return ExitMeaning(EndKind.KILLED, "killed (SIGKILL); the usual sender is the kernel, out of memory")
     if code < 0:
-        return Meaning(Ending.KILLED, f"ended by {_signal_name(-code)}")
-    return Meaning(Ending.FAILED, "k6 ended with a code that is not known here")
+        return ExitMeaning(EndKind.KILLED, f"ended by {_signal_name(-code)}")
+    return ExitMeaning(EndKind.FAILED, "k6 ended with a code that is not known here")
 
 
 def _signal_name(number: int) -> str:
@@ -119,7 +119,7 @@ class Observation:
     """Seconds since the load began, after k6 had made its VUs; 0 before."""
     counts: dict[str, float]
     """Counters and gauges by name, of all processes together; a name without an answer is absent."""
-    vitals: Vitals
+    vitals: ResourceSample
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class K6Outcome:
     """The same as seconds after the start, on the scale of `vitals`."""
     order: StopOrder | None
     """Why it was stopped before its end, if it was: a watcher's reason, `interrupted` or `timed-out`."""
-    vitals: tuple[Vitals, ...]
+    vitals: tuple[ResourceSample, ...]
     said: tuple[LogMessage, ...]
     """k6's warnings and errors."""
     log: Path
@@ -177,10 +177,10 @@ class K6Outcome:
         return self.load_started_at + (self.ended_at - self.started_at) - timedelta(seconds=self.load_began_s or 0.0)
 
     @property
-    def ending(self) -> Ending:
+    def ending(self) -> EndKind:
         """The worst ending of the processes."""
         endings = {meaning_of(end.code).ending for end in self.ends}
-        return next(ending for ending in reversed(Ending) if ending in endings)
+        return next(ending for ending in reversed(EndKind) if ending in endings)
 
     @property
     def code(self) -> int:
@@ -206,7 +206,7 @@ class K6Outcome:
     def text(self) -> str:
         """One sentence on the end, with k6's own words where there are any."""
         said = self.thrown or self.errors
-        words = f": {said[0].text}" if said and self.ending is not Ending.COMPLETE else ""
+        words = f": {said[0].text}" if said and self.ending is not EndKind.COMPLETE else ""
         worst = next(index for index, end in enumerate(self.ends) if end.code == self.code)
         which = f" of process {worst + 1} of {len(self.ends)}" if len(self.ends) > 1 else ""
         return f"k6 exit code {self.code}{which}, {meaning_of(self.code).text}{words}"
@@ -249,8 +249,8 @@ def run_k6(
         processes.extend(K6Process(run) for run in every)
         supervision = _Supervision(processes, stop, watch, counters, own_pids)
         with Progress(label) as shown:
-            said = Pace(stages, requests)
-            supervision.until_ended(lambda seen: shown.show(*said.of(seen)), timeout_s=every[0].timeout_s)
+            said = LoadProgress(stages, requests)
+            supervision.watch_processes(lambda seen: shown.show(*said.of(seen)), timeout_s=every[0].timeout_s)
     finally:
         for process in processes:
             process.kill()
@@ -268,7 +268,7 @@ def run_k6(
     )
 
 
-class Pace:
+class LoadProgress:
     """A load's progress in words: stage, time left, requests a second of those planned, failures, VUs, generator.
 
     Args:
@@ -335,14 +335,14 @@ class _Supervision:
         self._kill_at = _NEVER
         self.load_started_at: datetime | None = None
         self.order: StopOrder | None = None
-        self.vitals: list[Vitals] = []
+        self.vitals: list[ResourceSample] = []
 
     @property
     def load_began_s(self) -> float | None:
         """Seconds from the start of the processes to that of the load."""
         return None if self._load_began is None else self._load_began - self._began
 
-    def until_ended(self, show: Callable[[Observation], None], *, timeout_s: float) -> None:
+    def watch_processes(self, show: Callable[[Observation], None], *, timeout_s: float) -> None:
         """Look at the processes until none runs."""
         next_vitals = self._began + _VITALS_EVERY_S
         next_count = self._began + _COUNT_EVERY_S
@@ -418,7 +418,7 @@ class _Supervision:
 
 
 def _broke(process: K6Process) -> bool:
-    return process.ended and meaning_of(process.code).ending is not Ending.COMPLETE
+    return process.ended and meaning_of(process.code).ending is not EndKind.COMPLETE
 
 
 def _take_summary(run: K6Run) -> dict[str, Any] | None:

@@ -34,7 +34,7 @@ from chamiperf_ci.steps.nights import (
     environment_of,
     newest_night,
     newest_nights,
-    schedule_off,
+    schedule_off_line,
     watched,
 )
 from chamiperf_ci.steps.published import published, published_verdict
@@ -56,7 +56,7 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownIssue:
     """An alert's issue as it stands."""
 
     number: int
@@ -81,7 +81,7 @@ class Action:
     url: str = ""
 
 
-def decide(night: JudgedNight, known: Sequence[Known]) -> tuple[Action, ...]:
+def decide(night: JudgedNight, known: Sequence[KnownIssue]) -> tuple[Action, ...]:
     """What follows from a night.
 
     An issue that a person closed is an acknowledgement: as long as the finding lasts and nothing joins it, no other is
@@ -91,10 +91,10 @@ def decide(night: JudgedNight, known: Sequence[Known]) -> tuple[Action, ...]:
         night: Its findings in order; with more new ones than may be opened, the first are.
         known: Every issue of this environment's alerts, in any order.
     """
-    return (*_of_findings(night, known), *_of_what_is_over(night, known))
+    return (*_of_findings(night, known), *_closings(night, known))
 
 
-def _of_findings(night: JudgedNight, known: Sequence[Known]) -> Iterator[Action]:
+def _of_findings(night: JudgedNight, known: Sequence[KnownIssue]) -> Iterator[Action]:
     # A job that is run again is the same night. A look from outside has one finding at most. What cannot be read has
     # no lines, and takes this night for its first.
     opened = sum(_is_of(night, one.alert) and bool(one.alert.lines) for one in known) if night.measured else 0
@@ -122,7 +122,7 @@ def _run(link: str) -> str:
     return link.partition("/attempts/")[0]
 
 
-def _of_what_is_over(night: JudgedNight, known: Sequence[Known]) -> Iterator[Action]:
+def _closings(night: JudgedNight, known: Sequence[KnownIssue]) -> Iterator[Action]:
     troubled = {finding.topic for finding in night.findings}
     for one in sorted(known, key=lambda one: one.number):
         if one.alert.over or one.topic in troubled or not _is_clean(night, one):
@@ -132,14 +132,14 @@ def _of_what_is_over(night: JudgedNight, known: Sequence[Known]) -> Iterator[Act
         yield Action(act, one.topic, over, one.number, news=act is Act.CLOSE, url=one.url)
 
 
-def _current(known: Sequence[Known], topic: str) -> Known | None:
+def _current(known: Sequence[KnownIssue], topic: str) -> KnownIssue | None:
     """The issue that a topic's finding belongs to: the oldest open one, else the newest that is not over."""
     here = sorted((one for one in known if one.topic == topic), key=lambda one: one.number)
     is_open = next((one for one in here if one.is_open), None)
     return is_open or next((one for one in reversed(here) if not one.alert.over), None)
 
 
-def _is_clean(night: JudgedNight, one: Known) -> bool:
+def _is_clean(night: JudgedNight, one: KnownIssue) -> bool:
     """Whether tonight showed that the alert's finding is over; what was not judged shows nothing."""
     if one.topic == NOT_MEASURING:
         return night.valid
@@ -225,7 +225,7 @@ class Delivery:
     """One sentence for each thing that could not be delivered."""
 
 
-def tell(night: JudgedNight, channels: Channels) -> Delivery:
+def deliver(night: JudgedNight, channels: Channels) -> Delivery:
     """Open, update and close issues, send the news, and ping the heartbeat after a valid night."""
     done: tuple[Action, ...] = ()
     undelivered: list[str] = []
@@ -234,7 +234,7 @@ def tell(night: JudgedNight, channels: Channels) -> Delivery:
         undelivered += problem
     # What nobody keeps track of is told every time.
     again = "unkept" if channels.tracker is None else "untold" if undelivered else ""
-    news = _news(night, done, again=again)
+    news = _chat_lines(night, done, again=again)
     if news or night.unknown:
         text = words.message(night.environment, night.sentence, news, link=night.link, self_test=night.self_test)
         undelivered += _deliver(channels, channels.webhook, "message to the chat", lambda hook: hook.post(text))
@@ -243,7 +243,7 @@ def tell(night: JudgedNight, channels: Channels) -> Delivery:
     return Delivery(done, tuple(undelivered))
 
 
-def _news(night: JudgedNight, done: Sequence[Action], *, again: str) -> list[str]:
+def _chat_lines(night: JudgedNight, done: Sequence[Action], *, again: str) -> list[str]:
     """What the chat hears: what is new, worse or over; where no issue could be written, all of the night.
 
     Args:
@@ -303,7 +303,7 @@ class _Issues:
                 problems.append(f"the issue of {action.topic or 'nights that do not measure'}: {error}")
         return tuple(done), problems
 
-    def _known(self, found: Sequence[Issue]) -> list[Known]:
+    def _known(self, found: Sequence[Issue]) -> list[KnownIssue]:
         known = []
         for issue in found:
             topic = words.topic_of(issue.body, self.night.environment)
@@ -315,7 +315,7 @@ class _Issues:
             alert = words.kept_in(issue.body) or Alert(
                 since=self.night.when, last=self.night.when, lines=(), over=issue.state == "closed"
             )
-            known.append(Known(issue.number, topic, issue.state == "open", alert, issue.url))
+            known.append(KnownIssue(issue.number, topic, issue.state == "open", alert, issue.url))
         return known
 
     def _do(self, action: Action, author: str, bodies: dict[int, str]) -> Action:
@@ -373,7 +373,7 @@ def alert(asked: AlertOptions, channels: Channels) -> tuple[tuple[JudgedNight, .
     """
     if asked.watch:
         nights, blind = _watched(asked, channels.tracker)
-        told = _together([tell(night, channels) for night in nights])
+        told = _merged([deliver(night, channels) for night in nights])
         if blind is not None:
             # Only now: the chat has heard of it, and what was seen has its issues.
             raise blind
@@ -382,10 +382,10 @@ def alert(asked: AlertOptions, channels: Channels) -> tuple[tuple[JudgedNight, .
     try:
         schedule = _schedule(asked, channels.tracker)
     except OutsideServiceError as error:
-        told = tell(night, channels)
+        told = deliver(night, channels)
         return (night,), replace(told, undelivered=(*told.undelivered, f"the look at the schedule: {error}"))
     night = night if schedule is None else _with_schedule(night, schedule, asked.now)
-    return (night,), tell(night, channels)
+    return (night,), deliver(night, channels)
 
 
 _BLIND = "so nobody knows whether nights are missing"
@@ -443,7 +443,7 @@ def _damaged(store: HistoryStore, names: Sequence[kept.EntryName], now: datetime
     return found
 
 
-def _together(told: Sequence[Delivery]) -> Delivery:
+def _merged(told: Sequence[Delivery]) -> Delivery:
     undelivered = (sentence for one in told for sentence in one.undelivered)
     return Delivery(tuple(action for one in told for action in one.done), tuple(dict.fromkeys(undelivered)))
 
@@ -475,7 +475,7 @@ def _changed(
     """The suspect range; a history that cannot be read costs the range, not the alert."""
     if history is None:
         return suspect_range(tonight, None)
-    wanted = kept.Wanted(
+    wanted = kept.EntryFilter(
         environment, {finding.topic}, {RunKind.NIGHT}, tonight.started_at - _LOOK_BACK, tonight.started_at
     )
     try:
@@ -507,7 +507,7 @@ def _schedule(asked: AlertOptions, tracker: Tracker | None) -> Schedule | None:
 
 def _with_schedule(night: JudgedNight, schedule: Schedule, now: datetime) -> JudgedNight:
     """The night with the alarm of a schedule that is off: it ran by hand, and the next will not run by itself."""
-    line = schedule_off(schedule, now)
+    line = schedule_off_line(schedule, now)
     if line is None:
         return night
     here = next(

@@ -38,7 +38,7 @@ from chamiperf_ci.verdict.night import outlying_runs
 from chamiperf_ci.verdict.statistic import PRIOR_SD, QUANTILES, is_quantity
 
 
-class Overrule(StrEnum):
+class Override(StrEnum):
     """What a person may overrule, knowingly; the use is recorded in the accepted run."""
 
     INVALID = "invalid"
@@ -54,13 +54,13 @@ class Overrule(StrEnum):
 CANDIDATES = frozenset({RunKind.NIGHT, RunKind.QUICK})
 """Kinds of run that a baseline is made of; repeats, pairs and drills are not."""
 
-Objection = tuple[Overrule, str]
+Objection = tuple[Override, str]
 
 _LEAVE_OUT = "Leave it out (--runs takes single files), measure again, or, knowing better"
 _INSTEAD = MappingProxyType(
     {
-        Overrule.FINGERPRINT: "Run as they were made; or, to accept these beside them",
-        Overrule.MISSED_TARGET: "Mend what misses it, acknowledge it, or, knowing better",
+        Override.FINGERPRINT: "Run as they were made; or, to accept these beside them",
+        Override.MISSED_TARGET: "Mend what misses it, acknowledge it, or, knowing better",
     }
 )
 MOST_FAILED = 0.01
@@ -115,20 +115,20 @@ class Candidate:
 
 def from_run(run: Run, baselines: Baselines) -> Candidate:
     """Return a run file as a candidate; its targets are judged by the present rules."""
-    found = [(Overrule.INVALID, f"{problem.reason}: {problem.text}") for problem in run.problems]
+    found = [(Override.INVALID, f"{problem.reason}: {problem.text}") for problem in run.problems]
     if not run.complete:
-        found.append((Overrule.INCOMPLETE, "the load did not come to its planned end"))
+        found.append((Override.INCOMPLETE, "the load did not come to its planned end"))
     if is_to_come(run.started_at, datetime.now(UTC)):
-        found.append((Overrule.INVALID, f"it says that it began {run.started_at:%Y-%m-%d}, which is still to come"))
-    found += _of_any(run.run_kind, run.injected_faults, run.fingerprint, baselines)
-    found += [(Overrule.FAILING, text) for text in _failing(run)]
+        found.append((Override.INVALID, f"it says that it began {run.started_at:%Y-%m-%d}, which is still to come"))
+    found += _common_objections(run.run_kind, run.injected_faults, run.fingerprint, baselines)
+    found += [(Override.FAILING, text) for text in _failing(run)]
     missed = tuple(
         MissedTarget(
             row.key, row.target.value or 0.0, row.target.bound, sentence_in_plain_text(target_sentence(row.target))
         )
         for row in missed_targets(run, baselines)
     )
-    found += [(Overrule.MISSED_TARGET, f"{one.key.text} misses its target: {one.sentence}") for one in missed]
+    found += [(Override.MISSED_TARGET, f"{one.key.text} misses its target: {one.sentence}") for one in missed]
     return Candidate(
         run_id=run.run_id,
         run_kind=run.run_kind,
@@ -145,18 +145,18 @@ def from_run(run: Run, baselines: Baselines) -> Candidate:
 
 def from_history(entry: HistoryEntry, baselines: Baselines) -> Candidate:
     """Return an entry of the history as a candidate; its targets were judged in its own night."""
-    found = [(Overrule.INVALID, problem) for problem in entry.problems]
+    found = [(Override.INVALID, problem) for problem in entry.problems]
     if not entry.valid and not found:
-        found.append((Overrule.INCOMPLETE, "the load did not come to its planned end"))
-    found += _of_any(entry.run_kind, entry.injected_faults, entry.fingerprint, baselines)
+        found.append((Override.INCOMPLETE, "the load did not come to its planned end"))
+    found += _common_objections(entry.run_kind, entry.injected_faults, entry.fingerprint, baselines)
     scenario = entry.fingerprint.scenario
     found += [
-        (Overrule.FAILING, _failed(row.endpoint, row.value, row.observations))
+        (Override.FAILING, _failed(row.endpoint, row.value, row.observations))
         for row in entry.rows
         if row.metric == ERRORS and row.value > MOST_FAILED * row.observations
     ]
     missed = tuple(_missed_that_night(entry, baselines))
-    found += [(Overrule.MISSED_TARGET, f"{one.key.text} missed its target that night") for one in missed]
+    found += [(Override.MISSED_TARGET, f"{one.key.text} missed its target that night") for one in missed]
     stack_kind = entry.fingerprint.stack_kind
     return Candidate(
         run_id=entry.run_id,
@@ -201,14 +201,14 @@ def _missed_that_night(entry: HistoryEntry, baselines: Baselines) -> Iterator[Mi
         yield MissedTarget(key, value, bound, said)
 
 
-def overruled(candidate: Candidate, allowed: frozenset[Overrule]) -> tuple[str, ...]:
+def overruled(candidate: Candidate, allowed: frozenset[Override]) -> tuple[str, ...]:
     """Return what is recorded of the objections that were overruled.
 
     Raises:
         ConfigurationError: An objection was not overruled.
     """
     for kind, text in candidate.objections:
-        if kind is Overrule.FAILING and kind not in allowed:
+        if kind is Override.FAILING and kind not in allowed:
             raise ConfigurationError(
                 f"run {candidate.run_id} of {candidate.fingerprint.scenario} is not accepted: {text}",
                 where=f"run {candidate.run_id}, started {candidate.started_at:%Y-%m-%d %H:%M}",
@@ -293,19 +293,21 @@ def missed_targets(run: Run, baselines: Baselines) -> tuple[Row, ...]:
     return tuple(row for row in rows if row.target.verdict is TargetVerdict.MISSED and row.target.acknowledged is None)
 
 
-def _of_any(kind: RunKind, faults: Sequence[str], fingerprint: Fingerprint, baselines: Baselines) -> list[Objection]:
+def _common_objections(
+    kind: RunKind, faults: Sequence[str], fingerprint: Fingerprint, baselines: Baselines
+) -> list[Objection]:
     """Objections that need nothing but the head of a run."""
     found = []
     if kind not in CANDIDATES:
-        found.append((Overrule.KIND, f"it is a {kind} run; only nights and quick runs are candidates"))
+        found.append((Override.KIND, f"it is a {kind} run; only nights and quick runs are candidates"))
     if faults:
-        found.append((Overrule.FAULT, f"faults were injected: {', '.join(faults)}"))
-    if differences := baselines.made_otherwise(fingerprint):
-        found.append((Overrule.FINGERPRINT, f"the accepted runs were made otherwise ({'; '.join(differences)})"))
+        found.append((Override.FAULT, f"faults were injected: {', '.join(faults)}"))
+    if differences := baselines.difference_to_accepted(fingerprint):
+        found.append((Override.FINGERPRINT, f"the accepted runs were made otherwise ({'; '.join(differences)})"))
     return found
 
 
-_UNFIT = frozenset({Overrule.INVALID, Overrule.INCOMPLETE, Overrule.FAULT})
+_UNFIT = frozenset({Override.INVALID, Override.INCOMPLETE, Override.FAULT})
 """Objections to a single night; any other is one to the range, which the person must then choose better or overrule."""
 
 
@@ -318,7 +320,7 @@ class SelectedRuns:
 
 
 def select_runs(
-    found: Sequence[Candidate], baselines: Baselines, *, replaces: bool, overrule: Collection[Overrule] = ()
+    found: Sequence[Candidate], baselines: Baselines, *, replaces: bool, overrule: Collection[Override] = ()
 ) -> SelectedRuns:
     """Return the newest nights that a baseline has room for, without those that are accepted already or unfit.
 
@@ -417,7 +419,7 @@ class Sources:
 
     places: Sequence[Path] = ()
     store: HistoryStore | None = None
-    wanted: history.Wanted = field(default_factory=history.Wanted)
+    wanted: history.EntryFilter = field(default_factory=history.EntryFilter)
 
     @property
     def options(self) -> str:
@@ -456,7 +458,7 @@ def candidates(sources: Sources, baselines: Baselines) -> tuple[Candidate, ...]:
     return found
 
 
-def nights_of(store: HistoryStore, wanted: history.Wanted, baselines: Baselines) -> tuple[Candidate, ...]:
+def nights_of(store: HistoryStore, wanted: history.EntryFilter, baselines: Baselines) -> tuple[Candidate, ...]:
     """The nights of a history as candidates; nothing else of it is opened."""
     reading = history.read(store, replace(wanted, kinds=(RunKind.NIGHT,)))
     return tuple(from_history(entry, baselines) for entry in reading.entries if entry.run_kind is RunKind.NIGHT)

@@ -14,7 +14,14 @@ from chamiperf_ci.adapters.files import default_baselines
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Baselines, Level, Rule, ScenarioRules, TargetRule
 from chamiperf_ci.models.schemas import exported
-from chamiperf_ci.render.baselines import Finding, Gravity, findings_sentence, findings_table, gravest_first, layout
+from chamiperf_ci.render.baselines import (
+    Finding,
+    Severity,
+    findings_sentence,
+    findings_table,
+    layout,
+    most_severe_first,
+)
 from chamiperf_ci.render.text import plain
 from chamiperf_ci.steps.baselines.candidates import Sources, candidates
 from chamiperf_ci.steps.baselines.propose import begin
@@ -111,7 +118,7 @@ def _with(baselines: Baselines, taken: Mapping[tuple[str, str], TargetRule]) -> 
     return baselines.model_copy(update={"rules": rules})
 
 
-_LOUD = {Gravity.BROKEN: console.AnnotationLevel.ERROR, Gravity.WEAKER: console.AnnotationLevel.WARNING}
+_LOUD = {Severity.BROKEN: console.AnnotationLevel.ERROR, Severity.WEAKER: console.AnnotationLevel.WARNING}
 
 
 def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: date) -> tuple[Finding, ...]:
@@ -126,7 +133,9 @@ def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: 
     runs = read_runs(places) if places else ()
     before = files.read_document(base, Baselines, remedy=RESTORE) if base is not None else None
     baselines = files.read_document(path, Baselines, remedy=RESTORE)
-    found = gravest_first((*check(baselines, today=today, base=before, runs=runs), *_layout_finding(path, baselines)))
+    found = most_severe_first(
+        (*check(baselines, today=today, base=before, runs=runs), *_layout_finding(path, baselines))
+    )
     click.echo(console.quoted(findings_table(found)))
     sentence = findings_sentence(found)
     click.echo(sentence, err=True)
@@ -215,7 +224,7 @@ def _layout_finding(path: Path, baselines: Baselines) -> tuple[Finding, ...]:
     """An edit in another layout makes the next change of the file unreadable."""
     if bounds.read(path) == layout(baselines):
         return ()
-    return (Finding(Gravity.NOTE, "another layout", str(path), now="rewrite it: chamiperf baselines format"),)
+    return (Finding(Severity.NOTE, "another layout", str(path), now="rewrite it: chamiperf baselines format"),)
 
 
 def _line(found: Finding) -> str:

@@ -11,8 +11,8 @@ from chamiperf_ci.adapters.github.comments import PullRequest
 from chamiperf_ci.adapters.github.pull_requests import (
     Base,
     ProposedChange,
-    any_from,
     base_of,
+    newest_from_branch,
     open_or_update_pull_request,
 )
 from chamiperf_ci.errors import ConfigurationError
@@ -21,7 +21,7 @@ from chamiperf_ci.models.schemas import exported
 from chamiperf_ci.models.vocabulary import RUNS_WANTED
 from chamiperf_ci.render.baselines import layout
 from chamiperf_ci.render.numbers import counted
-from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, Sources, candidates, nights_of
+from chamiperf_ci.steps.baselines.candidates import Candidate, Override, Sources, candidates, nights_of
 from chamiperf_ci.steps.baselines.propose import Intent, begin
 from chamiperf_ci.steps.baselines.update import Destination, at_github, body, title
 from chamiperf_ci.steps.compare.step import RESTORE
@@ -76,13 +76,13 @@ def propose_first(
         have = f"{environment} has {counted(nights, 'valid night')} of the {RUNS_WANTED} that a baseline takes"
         return FirstBaseline(f"{have}. After the last, a pull request with the first baseline opens automatically.")
     branch = destination.branch or f"chamiperf/first-baseline-{environment}"
-    earlier = any_from(api, destination.repository, branch)
+    earlier = newest_from_branch(api, destination.repository, branch)
     if earlier is not None:
         how = "is open" if earlier.open else "was closed"
         return FirstBaseline(
             f"The pull request with the first baseline of {environment}, #{earlier.number}, {how}: {earlier.url}"
         )
-    wanted = Intent(act="init", who=who, reason=REASON, today=today, overrule=frozenset({Overrule.MISSED_TARGET}))
+    wanted = Intent(act="init", who=who, reason=REASON, today=today, overrule=frozenset({Override.MISSED_TARGET}))
     there = at_github(api, destination, base_of(api, destination.repository, destination.base))
     if there is not None and there.knows(environment):
         return FirstBaseline(f"{environment} has a baseline: nothing is to be proposed.")
@@ -115,7 +115,7 @@ def _ready(found: tuple[Candidate, ...]) -> tuple[tuple[Candidate, ...], int]:
     """The runs of what has been measured in five valid nights, and how many nights the most measured has."""
     groups: dict[str, list[Candidate]] = {}
     for one in found:
-        if all(kind is Overrule.MISSED_TARGET for kind, _ in one.objections):
+        if all(kind is Override.MISSED_TARGET for kind, _ in one.objections):
             groups.setdefault(one.fingerprint.model_dump_json(), []).append(one)
     nights = {key: len({one.started_at.date() for one in runs}) for key, runs in groups.items()}
     ready = tuple(one for key, runs in groups.items() if nights[key] >= RUNS_WANTED for one in runs)

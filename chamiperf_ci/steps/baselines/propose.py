@@ -23,13 +23,13 @@ from chamiperf_ci.models.baselines import (
 )
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import RUNS_WANTED
-from chamiperf_ci.render.baselines import ChangedRow, arranged, content
+from chamiperf_ci.render.baselines import ChangedRow, content, in_file_order
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.steps.baselines.candidates import (
     CANDIDATES,
     Candidate,
     MissedTarget,
-    Overrule,
+    Override,
     one_environment,
     overruled,
     review_warnings,
@@ -76,7 +76,7 @@ def apply_patch(baselines: Baselines, operations: list[Operation], *, where: str
         ) from error
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError) as error:
         raise ConfigurationError(f"the patch cannot be applied: {error}", where=where, remedy=again) from error
-    patched = arranged(files.validate(Baselines, data, where=where, remedy=again))
+    patched = in_file_order(files.validate(Baselines, data, where=where, remedy=again))
     if edited := patched.edited_by_hand():
         raise ConfigurationError(edited[0], where=where, remedy=again)
     return patched
@@ -84,7 +84,7 @@ def apply_patch(baselines: Baselines, operations: list[Operation], *, where: str
 
 def sealed(baselines: Baselines) -> Baselines:
     """Return the file in its order, with the digest over its accepted runs."""
-    ordered = arranged(baselines)
+    ordered = in_file_order(baselines)
     return ordered.model_copy(update={"accepted_digest": ordered.computed_accepted_digest()})
 
 
@@ -126,7 +126,7 @@ class Intent:
     who: str
     reason: str
     today: date
-    overrule: frozenset[Overrule] = frozenset()
+    overrule: frozenset[Override] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +319,7 @@ RUNS_AT_LEAST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class InitialBaseline:
     """A first file.
 
     Attributes:
@@ -344,7 +344,7 @@ def begin(
     link: str,
     today: date,
     options: str = "--runs out/runs",
-) -> Beginning:
+) -> InitialBaseline:
     """Return the file with the newest valid runs accepted, up to five a scenario, and what they miss acknowledged.
 
     Args:
@@ -395,14 +395,14 @@ def begin(
             where="--runs, --history, --history-branch",
             remedy="Fix what it names, and measure again.",
         )
-    wanted = Intent(act="init", who=who, reason=reason, today=today, overrule=frozenset({Overrule.MISSED_TARGET}))
+    wanted = Intent(act="init", who=who, reason=reason, today=today, overrule=frozenset({Override.MISSED_TARGET}))
     proposal = propose(baselines, chosen, wanted)
     noted = baselines.environments.get(name)
     nights = [one.started_at.date() for one in candidates if one.fingerprint.environment == name]
     # Never later than what is committed: that would begin the nights of grace anew.
     first = EnvironmentNote(first_night=min([*nights, *([noted.first_night] if noted else [])]))
     known = _acknowledgements(chosen, who=who, link=link, today=today)
-    return Beginning(
+    return InitialBaseline(
         proposal=proposal,
         baselines=proposal.baselines.model_copy(
             update={
@@ -416,7 +416,7 @@ def begin(
 
 
 def _add_instead(candidates: Sequence[Candidate], environment: str, options: str) -> str:
-    changed = any(kind is Overrule.FINGERPRINT for one in candidates for kind, _ in one.objections)
+    changed = any(kind is Override.FINGERPRINT for one in candidates for kind, _ in one.objections)
     overrule = "--overrule fingerprint " if changed else ""
     of_history = "" if options.startswith("--runs") else f" --environment {environment}"
     how = f"{overrule}{options}{of_history}"
@@ -439,7 +439,7 @@ def _thin(proposal: Proposal) -> str:
 
 def _rejection_reasons(candidate: Candidate) -> tuple[str, ...]:
     """Why a run cannot begin a baseline; a missed target is no bar, it is acknowledged."""
-    return tuple(text for kind, text in candidate.objections if kind is not Overrule.MISSED_TARGET)
+    return tuple(text for kind, text in candidate.objections if kind is not Override.MISSED_TARGET)
 
 
 def _newest_five(good: Sequence[Candidate]) -> list[Candidate]:

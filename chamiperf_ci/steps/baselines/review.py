@@ -20,7 +20,7 @@ from chamiperf_ci.models.plan import SUSTAINED
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.target import StackKind
 from chamiperf_ci.models.vocabulary import RUNS_WANTED
-from chamiperf_ci.render.baselines import Finding, Gravity
+from chamiperf_ci.render.baselines import Finding, Severity
 from chamiperf_ci.render.numbers import counted, percent, significant
 from chamiperf_ci.steps.baselines.entry import is_compared, row_of
 from chamiperf_ci.steps.compare.measure import measure
@@ -32,7 +32,7 @@ _ANY = "any other"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class MetricPlace:
     """A metric that a rule may bear on."""
 
     scenario: str
@@ -57,7 +57,7 @@ def weakened(base: Baselines, now: Baselines) -> tuple[Finding, ...]:
 
 def name_of(problem: KnownProblem) -> str:
     """Return what an acknowledgement is about, for people."""
-    return Place(problem.scenario, problem.endpoint, problem.metric).text
+    return MetricPlace(problem.scenario, problem.endpoint, problem.metric).text
 
 
 def _weakened_rules(base: Baselines, now: Baselines) -> Iterator[Finding]:
@@ -72,7 +72,7 @@ def _weakened_rules(base: Baselines, now: Baselines) -> Iterator[Finding]:
                     named.append(place.text)
     for (what, old, new), named in sorted(changes.items()):
         more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-        yield Finding(Gravity.WEAKER, what, ", ".join(named[:_NAMED]) + more, old, new)
+        yield Finding(Severity.WEAKER, what, ", ".join(named[:_NAMED]) + more, old, new)
 
 
 def _new_grace(base: Baselines, now: Baselines) -> Iterator[Finding]:
@@ -80,10 +80,10 @@ def _new_grace(base: Baselines, now: Baselines) -> Iterator[Finding]:
     for name, note in sorted(now.environments.items()):
         before = base.environments.get(name)
         if before is None and base.knows(name):
-            yield Finding(Gravity.WEAKER, "learning starts again", name, "", f"from {note.first_night}")
+            yield Finding(Severity.WEAKER, "learning starts again", name, "", f"from {note.first_night}")
         if before is not None and note.first_night > before.first_night:
             old, new = f"from {before.first_night}", f"from {note.first_night}"
-            yield Finding(Gravity.WEAKER, "learning starts again", name, old, new)
+            yield Finding(Severity.WEAKER, "learning starts again", name, old, new)
 
 
 def _weaker(before: Policy, after: Policy) -> Iterator[tuple[str, str, str]]:
@@ -114,12 +114,12 @@ def _limit(target: TargetRule) -> str:
     return f"{target.bound.replace('-', ' ')} {significant(target.limit)} {target.unit}{where} ({target.source})"
 
 
-def _policy(baselines: Baselines, place: Place, kind: StackKind) -> Policy:
+def _policy(baselines: Baselines, place: MetricPlace, kind: StackKind) -> Policy:
     metric, _, phase = place.metric.removesuffix(")").partition(" (")
     return baselines.policy(place.scenario, place.endpoint, metric, phase or SUSTAINED, stack_kind=kind)
 
 
-def _places(baselines: Baselines) -> Iterator[Place]:
+def _places(baselines: Baselines) -> Iterator[MetricPlace]:
     """Everywhere that a rule of the file bears on, one place for what no rule names, and what was accepted."""
     rules = baselines.rules
     levels: list[tuple[str, str, Level]] = [(_ANY, _ANY, rules.defaults)]
@@ -128,36 +128,36 @@ def _places(baselines: Baselines) -> Iterator[Place]:
         levels += [(scenario, endpoint, level) for endpoint, level in of_scenario.endpoints.items()]
     everywhere = {name for _, _, level in levels for name in level.metrics}
     for scenario, endpoint, _ in levels:
-        yield from (Place(scenario, endpoint, metric) for metric in ("p50", *everywhere))
+        yield from (MetricPlace(scenario, endpoint, metric) for metric in ("p50", *everywhere))
     for entry in baselines.accepted_runs.values():
         for endpoint, metric, phase in entry.row_keys:
             name = metric if phase == SUSTAINED else f"{metric} ({phase})"
-            yield Place(entry.fingerprint.scenario, endpoint, name)
+            yield MetricPlace(entry.fingerprint.scenario, endpoint, name)
 
 
 def _changed_runs(base: Baselines, now: Baselines) -> Iterator[Finding]:
     for key, before in sorted(base.accepted_runs.items()):
         after = now.accepted_runs.get(key)
         if after is None or not after.runs:
-            yield Finding(Gravity.WEAKER, "baseline removed", key, counted(len(before.runs), "run"), "none")
+            yield Finding(Severity.WEAKER, "baseline removed", key, counted(len(before.runs), "run"), "none")
             continue
         yield from _one_changed(key, before.runs, after.runs)
         lost = sorted(set(before.row_keys) - set(after.row_keys))
         for endpoint, metric, phase in lost:
-            yield Finding(Gravity.WEAKER, "metric lost its baseline", f"{key}: {endpoint} {metric} {phase}")
+            yield Finding(Severity.WEAKER, "metric lost its baseline", f"{key}: {endpoint} {metric} {phase}")
 
 
 def _one_changed(key: str, before: Iterable[AcceptedRun], after: Iterable[AcceptedRun]) -> Iterator[Finding]:
     old, new = {run.run_id: run for run in before}, {run.run_id: run for run in after}
     if removed := sorted(set(old) - set(new)):
-        gravity = Gravity.WEAKER if len(new) < len(old) else Gravity.NOTE
+        gravity = Severity.WEAKER if len(new) < len(old) else Severity.NOTE
         yield Finding(gravity, "accepted runs removed", key, ", ".join(removed), counted(len(new), "run") + " left")
     if added := sorted(set(new) - set(old)):
         who = ", ".join(sorted({new[run_id].who for run_id in added}))
-        yield Finding(Gravity.NOTE, f"runs accepted by {who}", key, counted(len(old), "run"), ", ".join(added))
+        yield Finding(Severity.NOTE, f"runs accepted by {who}", key, counted(len(old), "run"), ", ".join(added))
     for run_id in sorted(set(old) & set(new)):
         if old[run_id] != new[run_id]:
-            yield Finding(Gravity.BROKEN, "accepted run changed", f"{key}, run {run_id}")
+            yield Finding(Severity.BROKEN, "accepted run changed", f"{key}, run {run_id}")
 
 
 def _new_acknowledgements(base: Baselines, now: Baselines) -> Iterator[Finding]:
@@ -168,7 +168,7 @@ def _new_acknowledgements(base: Baselines, now: Baselines) -> Iterator[Finding]:
             continue
         what = f"{one.what} acknowledged by {one.who}"
         place = f"{name_of(one)} in {one.environment}"
-        yield Finding(Gravity.WEAKER, what, place, _extent(before) if before else "", _extent(one))
+        yield Finding(Severity.WEAKER, what, place, _extent(before) if before else "", _extent(one))
 
 
 def _extent(problem: KnownProblem) -> str:
@@ -186,7 +186,7 @@ def check(
         base: The file as it was, such as on the branch to merge into; without it nothing is called weakened.
         runs: Runs whose metrics must all be gated, such as the last night's.
     """
-    found = [Finding(Gravity.BROKEN, "edited by hand", text) for text in baselines.edited_by_hand()]
+    found = [Finding(Severity.BROKEN, "edited by hand", text) for text in baselines.edited_by_hand()]
     found += _misnamed(baselines)
     found += _coverage(baselines, runs)
     found += _state(baselines, today)
@@ -203,7 +203,7 @@ def _misnamed(baselines: Baselines) -> Iterator[Finding]:
         if name not in catalogue().scenarios:
             near = difflib.get_close_matches(name, catalogue().scenarios, n=1)
             now = f"is {near[0]} meant?" if near else "there is no such scenario"
-            yield Finding(Gravity.BROKEN, "no such scenario", where, now=now)
+            yield Finding(Severity.BROKEN, "no such scenario", where, now=now)
 
 
 def _coverage(baselines: Baselines, runs: Sequence[Run]) -> Iterator[Finding]:
@@ -217,7 +217,7 @@ def _coverage(baselines: Baselines, runs: Sequence[Run]) -> Iterator[Finding]:
             if row is None or found.came_later or policy.exempt or (accepted is not None and accepted.rows(*row.key)):
                 continue
             yield Finding(
-                Gravity.BROKEN if accepted is not None else Gravity.NOTE,
+                Severity.BROKEN if accepted is not None else Severity.NOTE,
                 "measured without a baseline",
                 key.text,
                 now="accept a run that measures it, or write `exempt` with the reason",
@@ -229,16 +229,16 @@ def _state(baselines: Baselines, today: date) -> Iterator[Finding]:
         newest = entry.newest
         if newest is not None and is_old((today - newest.date()).days):
             age = f"{(today - newest.date()).days} days"
-            yield Finding(Gravity.NOTE, "old baseline", key, now=f"newest run {newest:%Y-%m-%d}, {age} ago")
+            yield Finding(Severity.NOTE, "old baseline", key, now=f"newest run {newest:%Y-%m-%d}, {age} ago")
         if len(entry.runs) < RUNS_WANTED:
-            yield Finding(Gravity.NOTE, "thin baseline", key, now=f"{len(entry.runs)} of {RUNS_WANTED} runs")
+            yield Finding(Severity.NOTE, "thin baseline", key, now=f"{len(entry.runs)} of {RUNS_WANTED} runs")
         for run in entry.runs:
             for text in run.overrides:
-                yield Finding(Gravity.NOTE, f"overruled by {run.who}", f"{key}, run {run.run_id}", now=text)
+                yield Finding(Severity.NOTE, f"overruled by {run.who}", f"{key}, run {run.run_id}", now=text)
         yield from _vanished(key, entry)
     for problem in baselines.acknowledgements:
         if problem.expires < today:
-            yield Finding(Gravity.NOTE, "acknowledgement expired", name_of(problem), now=f"{problem.expires}")
+            yield Finding(Severity.NOTE, "acknowledgement expired", name_of(problem), now=f"{problem.expires}")
 
 
 def _vanished(key: str, entry: EnvironmentBaseline) -> Iterator[Finding]:
@@ -246,4 +246,4 @@ def _vanished(key: str, entry: EnvironmentBaseline) -> Iterator[Finding]:
     latest = {row.key for row in max(entry.runs, key=lambda run: run.started_at).rows} if entry.runs else set()
     for endpoint, metric, phase in entry.row_keys:
         if (endpoint, metric, phase) not in latest:
-            yield Finding(Gravity.NOTE, "not in the newest accepted run", f"{key}: {endpoint} {metric} {phase}")
+            yield Finding(Severity.NOTE, "not in the newest accepted run", f"{key}: {endpoint} {metric} {phase}")

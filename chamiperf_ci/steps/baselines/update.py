@@ -20,7 +20,7 @@ from chamiperf_ci.models.target import Identity
 from chamiperf_ci.render.baselines import findings_table, layout, patch_text, table
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.render.text import markdown, plain
-from chamiperf_ci.steps.baselines.candidates import Candidate, Overrule, Sources, candidates, select_runs
+from chamiperf_ci.steps.baselines.candidates import Candidate, Override, Sources, candidates, select_runs
 from chamiperf_ci.steps.baselines.propose import Intent, Operation, Proposal, apply_patch, propose, retire
 from chamiperf_ci.steps.baselines.review import check
 from chamiperf_ci.steps.compare.step import RESTORE
@@ -116,7 +116,7 @@ def intent(*, replace: bool, who: str | None, reason: str, today: date, overrule
         who=who or user_name(),
         reason=reason,
         today=today,
-        overrule=frozenset(map(Overrule, overrule)),
+        overrule=frozenset(map(Override, overrule)),
     )
 
 

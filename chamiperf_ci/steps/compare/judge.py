@@ -44,8 +44,8 @@ from chamiperf_ci.steps.compare.outcome import (
     slower_statements,
     target_of,
 )
-from chamiperf_ci.steps.compare.rows import Pairing, change_of, pair_rows, row, row_key, unheeded
-from chamiperf_ci.steps.compare.scenarios import Past, PastNight, ScenarioRuns, runs_by_scenario
+from chamiperf_ci.steps.compare.rows import Pairing, change_of, pair_rows, row, row_key, unused_rules
+from chamiperf_ci.steps.compare.scenarios import PastNight, PastNights, ScenarioRuns, runs_by_scenario
 from chamiperf_ci.verdict.drift import Drift, find_drift, locate
 from chamiperf_ci.verdict.night import Night, confirm_night, judge_night, night_outcome, stale_baseline
 from chamiperf_ci.verdict.row import VERDICT_WITHOUT_JUDGEMENT, RowDecision, RowInput, adr_gate
@@ -127,7 +127,7 @@ def drift_rows(
     pairings: Sequence[Pairing],
     rows: Sequence[model.Row],
     baselines: Baselines,
-    past: Past,
+    past: PastNights,
     *,
     now: datetime | None = None,
 ) -> tuple[model.Row, ...]:
@@ -227,7 +227,7 @@ class NightInput:
 
     runs: Sequence[Run]
     baselines: Baselines
-    past: Past | None = None
+    past: PastNights | None = None
     fail_on: Collection[FailOn] = DEFAULT_FAIL_ON
     gate: Gate = "verdict"
     warnings: tuple[Fact, ...] = ()
@@ -283,7 +283,7 @@ def _without_suspects(night: Night, scenarios: Collection[str]) -> Night:
 
 
 def _paired(inputs: NightInput, found: Sequence[ScenarioRuns]) -> list[Pairing]:
-    past = inputs.past or Past()
+    past = inputs.past or PastNights()
     return [pairing for scenario_runs in found for pairing in pair_rows(scenario_runs, inputs.baselines, past)]
 
 
@@ -299,7 +299,7 @@ def _judgement(
     compared = [pairing for pairing in pairings if pairing.first is not None]
     other_work = {scenario_runs.scenario: other_work_of(scenario_runs, inputs.baselines) for scenario_runs in found}
     decisions = {
-        pairing.key: _believed(inputs.gate, pairing, decision, other_work[pairing.key.scenario])
+        pairing.key: _under_gate(inputs.gate, pairing, decision, other_work[pairing.key.scenario])
         for pairing, decision in zip(compared, night.decisions, strict=True)
     }
     decisions = {key: decision for key, decision in decisions.items() if not _echoes(key, decisions)}
@@ -318,10 +318,10 @@ def _judgement(
             scenario_runs,
             inputs.baselines,
             nights_alike=len(
-                (inputs.past or Past()).alike(scenario_runs.night.fingerprint, scenario_runs.night.started_at)
+                (inputs.past or PastNights()).alike(scenario_runs.night.fingerprint, scenario_runs.night.started_at)
             ),
             is_learning=is_learning and _lacks_baseline(scenario_runs, decisions),
-            other_work=_worth_a_word(other_work.get(scenario_runs.scenario), scenario_runs.scenario, decisions),
+            other_work=_notable_other_work(other_work.get(scenario_runs.scenario), scenario_runs.scenario, decisions),
             now=inputs.now,
         )
         for scenario_runs in found
@@ -429,12 +429,12 @@ def _rows(
                 night=night.started_at.date(),
             )
         )
-    past = inputs.past or Past()
+    past = inputs.past or PastNights()
     rows = [_dated(each, scenario_runs, inputs.baselines, past) if each.already_there else each for each in rows]
     return [*rows, *drift_rows(scenario_runs, mine, rows, inputs.baselines, past, now=inputs.now)]
 
 
-def _dated(row: Row, scenario_runs: ScenarioRuns, baselines: Baselines, past: Past) -> Row:
+def _dated(row: Row, scenario_runs: ScenarioRuns, baselines: Baselines, past: PastNights) -> Row:
     """The row with the night in which its regression began, where the nights since the baseline tell it."""
     accepted = baselines.accepted(scenario_runs.night.fingerprint)
     newest = accepted.newest_before(scenario_runs.night.started_at) if accepted else None
@@ -451,13 +451,15 @@ def _dated(row: Row, scenario_runs: ScenarioRuns, baselines: Baselines, past: Pa
     return row.model_copy(update={"already_there_since": alike[began.place].started_at.date().isoformat()})
 
 
-def _believed(gate: Gate, pairing: Pairing, decision: RowDecision, other_work: OtherWork | None) -> RowDecision:
+def _under_gate(gate: Gate, pairing: Pairing, decision: RowDecision, other_work: OtherWork | None) -> RowDecision:
     if gate == "adr":
         return _by_the_letter(pairing.first, decision)
     return other_work.in_reach_of(pairing.key).judged(decision) if other_work else decision
 
 
-def _worth_a_word(work: OtherWork | None, scenario: str, decisions: Mapping[RowKey, RowDecision]) -> OtherWork | None:
+def _notable_other_work(
+    work: OtherWork | None, scenario: str, decisions: Mapping[RowKey, RowDecision]
+) -> OtherWork | None:
     """The other work, if the scenario has to speak of it: it may be the stack, or may have moved a row that passed."""
     if work is None or work.may_be_the_stack:
         return work
@@ -526,7 +528,9 @@ def _warnings(
     ]
     blunt = Fact(word=FactWord.TOO_COARSE, values={"rows": ", ".join(coarse)})
     adr = (Fact(word=FactWord.ADR_GATE, values={"nights": FALSE_NIGHTS_OF_THE_ADR}),) if inputs.gate == "adr" else ()
-    idle = [key.text for each in found if each.night.valid for key in unheeded(each, inputs.baselines, compared=False)]
+    idle = [
+        key.text for each in found if each.night.valid for key in unused_rules(each, inputs.baselines, compared=False)
+    ]
     idle += [name for name in inputs.baselines.rules.scenarios if name not in catalogue().scenarios]
     unused = (Fact(word=FactWord.RULES_IDLE, values={"rules": ", ".join(idle)}),) if idle else ()
     uncounted = (Fact(word=FactWord.NO_HISTORY),) if is_learning and inputs.past is None else ()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import Judged, Run, Scalar, Series, ServerMetric, Traffic
+from chamiperf_ci.models.run import JudgedTarget, Run, Scalar, Series, ServerMetric, Traffic
 from chamiperf_ci.models.verdict import Fact, RowKey
 from chamiperf_ci.models.vocabulary import SLOW_QUARTER, Direction, FactWord, MetricClass, RowKind, RowReason, Statistic
 from chamiperf_ci.verdict.counts import Failures, count_stalled
@@ -74,7 +74,7 @@ class Measurement:
     notes: tuple[Fact, ...] = ()
     simulated: bool = False
     service: str = ""
-    judged: Judged | None = None
+    judged: JudgedTarget | None = None
 
     @property
     def by_rule(self) -> bool:

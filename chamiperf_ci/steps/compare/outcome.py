@@ -17,7 +17,7 @@ from chamiperf_ci.models.baselines import (
     TargetRule,
 )
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import Judged, Run, RunKind, RunProblem, Series, Statement, is_to_come
+from chamiperf_ci.models.run import JudgedTarget, Run, RunKind, RunProblem, Series, Statement, is_to_come
 from chamiperf_ci.models.target import Identity, Machine, StackKind
 from chamiperf_ci.models.verdict import Fact, ScenarioOutcome, StatementChange, TargetResult
 from chamiperf_ci.models.vocabulary import (
@@ -72,7 +72,7 @@ def target_of(row: Pairing, decision: RowDecision | None, *, run_valid: bool) ->
     if row.measurement is not None and row.measurement.judged is not None and not row.measurement.simulated:
         return _decided(row, row.measurement, row.measurement.judged)
     rule = row.policy.target
-    if rule is None or not _stands_here(rule, row):
+    if rule is None or not _is_shown_here(rule, row):
         return NO_TARGET
     limit = rule.limit * _factor(rule, row)
     judged, phase, reason = _judged(row, rule, limit, decision)
@@ -92,7 +92,7 @@ def target_of(row: Pairing, decision: RowDecision | None, *, run_valid: bool) ->
     )
 
 
-def _decided(row: Pairing, now: Measurement, judged: Judged) -> TargetResult:
+def _decided(row: Pairing, now: Measurement, judged: JudgedTarget) -> TargetResult:
     """What was decided beside the samples; it looks at more than this run, whose validity does not change it."""
     return TargetResult(
         verdict=judged.verdict,
@@ -140,7 +140,7 @@ def _quantity(values: Sequence[float], limit: float, direction: Direction, sigma
     return judge_target(values, limit, direction=direction, sigma=sigma)
 
 
-def _stands_here(rule: TargetRule, row: Pairing) -> bool:
+def _is_shown_here(rule: TargetRule, row: Pairing) -> bool:
     """Whether this row is the one that shows the target: that of its phase; of a rate, the first of all phases."""
     if rule.offered_factor is None:
         return row.key.phase == rule.phase
@@ -272,16 +272,16 @@ def scenario_outcome(
         baseline_oldest=before[0].started_at.date().isoformat() if before else "",
         learning_runs=min(nights_alike + night.valid, RUNS_WANTED) if is_learning else None,
         drift_nights=nights_alike + 1 if accepted and night.valid and night.run_kind is RunKind.NIGHT else None,
-        accepted_otherwise=() if scenario_runs.only_pairs else baselines.made_otherwise(night.fingerprint),
+        accepted_otherwise=() if scenario_runs.only_pairs else baselines.difference_to_accepted(night.fingerprint),
         environment_accepted=baselines.knows(night.fingerprint.environment),
         # A fault set on purpose makes the same build another one.
         same_build=bool(newest and not night.injected_faults)
-        and _told_apart(night.identities, newest.identities if newest else ()) == (),
+        and _changed_services(night.identities, newest.identities if newest else ()) == (),
         reported_differences=_reported(night, newest, pairs=bool(old)),
         started_at=night.started_at,
         repeated=len(scenario_runs.pairs) or len(scenario_runs.repeats),
         same_sitting=scenario_runs.back_to_back,
-        warnings=_each_once((*own, *_ahead(scenario_runs, accepted, now), *_warnings(scenario_runs, accepted))),
+        warnings=_distinct((*own, *_ahead(scenario_runs, accepted, now), *_warnings(scenario_runs, accepted))),
         baseline_commits=_commits(before),
         repeat_reasons=scenario_runs.failed,
         judged_targets_only=judges_targets_only(night, baselines),
@@ -299,7 +299,7 @@ def judges_targets_only(night: Run, baselines: Baselines) -> bool:
     )
 
 
-def _each_once(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+def _distinct(facts: Iterable[Fact]) -> tuple[Fact, ...]:
     return tuple({fact.model_dump_json(): fact for fact in facts}.values())
 
 
@@ -319,7 +319,7 @@ def _warnings(scenario_runs: ScenarioRuns, accepted: EnvironmentBaseline | None)
                 yield Fact(word=word, values={"check": check.name, "text": check.problem or "failed"})
         for missing in run.unavailable:
             yield Fact(word=FactWord.NOT_MEASURED, values={"what": missing.what, "text": missing.reason})
-        for what in lost(run):
+        for what in missing_parts(run):
             yield Fact(word=FactWord.LOST, values={"run": run.run_id, "what": what})
         if run.injected_faults:
             yield Fact(word=FactWord.FAULTS_INJECTED, values={"faults": ", ".join(run.injected_faults)})
@@ -327,7 +327,7 @@ def _warnings(scenario_runs: ScenarioRuns, accepted: EnvironmentBaseline | None)
     yield from _ageing(scenario_runs.night, accepted)
 
 
-def lost(run: Run) -> Iterator[str]:
+def missing_parts(run: Run) -> Iterator[str]:
     """Say what a run's file should hold and does not: no comparison passes over a gap without a word."""
     planned = {phase.name for phase in run.plan.phases}
     if SUSTAINED in planned and SUSTAINED not in {phase.name for phase in run.phases}:
@@ -379,7 +379,7 @@ def _ahead(scenario_runs: ScenarioRuns, accepted: EnvironmentBaseline | None, no
         yield Fact(word=FactWord.STAMPED_AHEAD, values=values)
 
 
-def _told_apart(now: tuple[Identity, ...], then: tuple[Identity, ...]) -> tuple[str, ...] | None:
+def _changed_services(now: tuple[Identity, ...], then: tuple[Identity, ...]) -> tuple[str, ...] | None:
     """The services whose build differs; None where neither side says enough to tell."""
     before = {identity.service: identity for identity in then}
     known = [identity for identity in now if identity.commit or identity.image]

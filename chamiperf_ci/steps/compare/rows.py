@@ -20,7 +20,7 @@ from chamiperf_ci.steps.compare.measure import (
     measure,
     requests_of,
 )
-from chamiperf_ci.steps.compare.scenarios import Past, PastNight, ScenarioRuns, alike, dates, series
+from chamiperf_ci.steps.compare.scenarios import PastNight, PastNights, ScenarioRuns, alike, dates, series
 from chamiperf_ci.verdict import row as row_input
 from chamiperf_ci.verdict.change import MOST_HISTORY, Estimate, smallest_found
 from chamiperf_ci.verdict.counts import (
@@ -31,7 +31,7 @@ from chamiperf_ci.verdict.counts import (
     waits_for_connections,
 )
 from chamiperf_ci.verdict.row import RowDecision, RowInput
-from chamiperf_ci.verdict.statistic import as_shown, as_worse, centre, is_quantity, part_stands_out
+from chamiperf_ci.verdict.statistic import as_shown, as_worse, centre, is_quantity, slow_quarter_stands_out
 from chamiperf_ci.verdict.target import (
     RowFacts,
     row_reason,
@@ -82,12 +82,12 @@ class Pairing:
         return tuple(found for key, found in self.everything[0].items() if (key.endpoint, key.metric) == mine)
 
 
-def pair_rows(scenario_runs: ScenarioRuns, baselines: Baselines, past: Past) -> tuple[Pairing, ...]:
+def pair_rows(scenario_runs: ScenarioRuns, baselines: Baselines, past: PastNights) -> tuple[Pairing, ...]:
     """Return a scenario's rows: everything measured, in the run's order, then what vanished."""
     return tuple(_pairings(scenario_runs, baselines, past))
 
 
-def _pairings(scenario_runs: ScenarioRuns, baselines: Baselines, past: Past) -> Iterator[Pairing]:
+def _pairings(scenario_runs: ScenarioRuns, baselines: Baselines, past: PastNights) -> Iterator[Pairing]:
     night = scenario_runs.night
     pairer = _Pairer(
         scenario_runs=scenario_runs,
@@ -108,11 +108,11 @@ def _pairings(scenario_runs: ScenarioRuns, baselines: Baselines, past: Past) -> 
             key = RowKey(scenario=scenario_runs.scenario, endpoint=endpoint, metric=metric, phase=phase)
             if key not in pairer.measured:
                 yield pairer.row(key)
-    for key in unheeded(scenario_runs, baselines, compared=True) if night.valid else ():
+    for key in unused_rules(scenario_runs, baselines, compared=True) if night.valid else ():
         yield pairer.row(key)
 
 
-def unheeded(scenario_runs: ScenarioRuns, baselines: Baselines, *, compared: bool) -> tuple[RowKey, ...]:
+def unused_rules(scenario_runs: ScenarioRuns, baselines: Baselines, *, compared: bool) -> tuple[RowKey, ...]:
     """Return what rules speak of that was neither measured nor accepted; `compared`: those that ask to compare it."""
     accepted = baselines.accepted(scenario_runs.night.fingerprint)
     rows = {
@@ -228,10 +228,10 @@ class _Pairer:
     ) -> RowInput:
         kind = now.kind if now else _kind(key)
         if now is not None:
-            now, known = self._in_one_form(key, now, known)
+            now, known = self._in_common_form(key, now, known)
         statistic = now.formed.statistic if now else Statistic.VALUE
         mismatch = self._mismatch
-        unlike = self._unlike(key, now, known) if now and kind is RowKind.QUANTITY else ()
+        unlike = self._unit_mismatch(key, now, known) if now and kind is RowKind.QUANTITY else ()
         statistics = [*(row.statistic for row in known), *(one.formed.statistic for one in self._before(key))]
         reason = row_reason(
             RowFacts(
@@ -272,7 +272,7 @@ class _Pairer:
             filled = replace(blank, baseline=tuple(row.value for row in known), history=nights)
         return _with_current(filled, [now] if now else [])
 
-    def _in_one_form(
+    def _in_common_form(
         self, key: RowKey, now: Measurement, known: Sequence[AcceptedRow]
     ) -> tuple[Measurement, Sequence[AcceptedRow]]:
         """Take a quantile of all sides as the plan has it, or as all have it: a few requests less are no mismatch.
@@ -331,7 +331,7 @@ class _Pairer:
         accepted = tuple(row.value for row in known if alike(row.unit, now.unit) and is_quantity(row.value))
         if own is None or own.formed.value is None or not accepted or now.direction is Direction.HIGHER:
             return None
-        if not part_stands_out([reached], [own.formed.value], accepted):
+        if not slow_quarter_stands_out([reached], [own.formed.value], accepted):
             return None
         return replace(blank, baseline=accepted, current=(reached,), reason=RowReason.PART_OF_RUN)
 
@@ -356,7 +356,7 @@ class _Pairer:
             shares.append(min(found if said is None else [said, *found], default=1.0))
         return replace(row, current=tuple(shares))
 
-    def _unlike(self, key: RowKey, now: Measurement, known: Sequence[AcceptedRow]) -> tuple[str, ...]:
+    def _unit_mismatch(self, key: RowKey, now: Measurement, known: Sequence[AcceptedRow]) -> tuple[str, ...]:
         """How the units or directions of what is compared differ: no ratio of minutes and seconds means anything."""
         others = [("in the baseline", row.unit, row.good) for row in known]
         others += [("in a repeat", run[key].unit, run[key].direction) for run in self.repeats if key in run]
@@ -365,7 +365,7 @@ class _Pairer:
             others += [("in another pair", new[key].unit, new[key].direction)] if key in new else []
         return tuple(
             dict.fromkeys(
-                f"{_as_said(now.unit, now.direction)} now, {_as_said(unit, direction)} {where}"
+                f"{_source_label(now.unit, now.direction)} now, {_source_label(unit, direction)} {where}"
                 for where, unit, direction in others
                 if not (alike(unit, now.unit) and direction in (None, now.direction))
             )
@@ -424,7 +424,7 @@ def _other_form(row: AcceptedRow, statistic: Statistic) -> float | None:
     return row.pooled if statistic is Statistic.POOLED else None
 
 
-def _as_said(unit: str, direction: Direction | None) -> str:
+def _source_label(unit: str, direction: Direction | None) -> str:
     return f"{unit or 'no unit'}{f', {direction} is good' if direction else ''}"
 
 

@@ -228,7 +228,7 @@ class PastNight:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastNights:
     """All nights that are known, oldest first; None in place of a Past means that no history was given."""
 
     nights: tuple[PastNight, ...] = ()

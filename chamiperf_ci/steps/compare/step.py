@@ -141,14 +141,14 @@ def compare(
         ConfigurationError: A file is missing or wrong, or `explain` names no row.
         InvalidMeasurement: There is no run at all.
     """
-    judgement = judge(ask(read_runs(places), rules))
+    judgement = judge(read_input(read_runs(places), rules))
     told = explanation(judgement, explain) if explain else ""
     path = out / "verdict.json"
     files.write_document(path, judgement.verdict)
     return show(judgement.verdict, path, told=told, form=form)
 
 
-def ask(runs: Sequence[Run], rules: CompareOptions) -> NightInput:
+def read_input(runs: Sequence[Run], rules: CompareOptions) -> NightInput:
     """Read what runs are judged by.
 
     Raises:
@@ -211,7 +211,7 @@ def _absent(folder: Path | None) -> tuple[str, ...]:
 def _nights(folder: Path | None, runs: Sequence[Run]) -> nights_before.Reading | None:
     if folder is None:
         return None
-    wanted = nights_before.Wanted(
+    wanted = nights_before.EntryFilter(
         environment=environment_of(runs),
         kinds=(RunKind.NIGHT,),
         until=max(run.started_at for run in runs),

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
@@ -15,20 +15,19 @@ from chamiperf_ci.adapters.files import default_baselines
 from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted
 from chamiperf_ci.models.baselines import Baselines
-from chamiperf_ci.models.drill import Drill, DrillEffect, DrillRow, DrillRun, Method, Word
+from chamiperf_ci.models.drill import Drill, DrillEffect, DrillRow, Word
 from chamiperf_ci.models.run import Run, RunKind
 from chamiperf_ci.models.target import Target
-from chamiperf_ci.models.verdict import Verdict
 from chamiperf_ci.models.vocabulary import RowKind, RowVerdict
 from chamiperf_ci.render.tables import drill_sentence, drill_table
 from chamiperf_ci.render.text import as_markdown, as_text
-from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
+from chamiperf_ci.steps.baselines.candidates import Override, from_run
 from chamiperf_ci.steps.baselines.propose import Intent, propose, sealed
 from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.compare.rows import pair_rows, row_key
-from chamiperf_ci.steps.compare.scenarios import Past, ScenarioRuns
+from chamiperf_ci.steps.compare.scenarios import PastNights, ScenarioRuns
 from chamiperf_ci.steps.drill import measure
-from chamiperf_ci.steps.drill.measure import CutOff, Drives, Injection, Measuring, Over
+from chamiperf_ci.steps.drill.measure import CutOff, Drilling, DrillOver, Drives, Injection
 from chamiperf_ci.steps.load.drive import drive
 from chamiperf_ci.steps.load.plan import assign, seconds_of
 from chamiperf_ci.steps.load.request import LoadOptions, choose_scenarios, read_profile
@@ -58,24 +57,7 @@ def conclude(unchanged: DrillEffect, effects: Sequence[DrillEffect]) -> tuple[Wo
 
 
 # A drill's run is not a candidate for anybody else's baseline, and may miss a target: here it is compared with itself.
-_OVERRULE = frozenset({Overrule.KIND, Overrule.MISSED_TARGET, Overrule.FAILING})
-
-
-@dataclass(frozen=True, slots=True)
-class EffectJudged:
-    """What the gate said of one comparison.
-
-    Attributes:
-        suspected: Whether the first run alone was suspect: it would have been repeated.
-        regressions: Names of the rows that are regressions in the end; on unchanged code each is a false alarm.
-        caught: Whether one of them is a quantity: a slow-down that only made errors was not seen as one.
-        change: Change of the slowed endpoint's p50, None where it was not compared.
-    """
-
-    suspected: bool
-    regressions: tuple[str, ...]
-    caught: bool
-    change: float | None = None
+_OVERRULE = frozenset({Override.KIND, Override.MISSED_TARGET, Override.FAILING})
 
 
 def accept(rules: Baselines, runs: Sequence[Run], today: date) -> Baselines:
@@ -91,39 +73,42 @@ def accept(rules: Baselines, runs: Sequence[Run], today: date) -> Baselines:
     return propose(blank, [from_run(run, blank) for run in runs], wanted).baselines
 
 
-def compare(baselines: Baselines, runs: Sequence[Run], endpoint: str = "") -> EffectJudged:
+def compare(baselines: Baselines, runs: Sequence[Run], place: Injection | str, effect: float = 0.0) -> DrillEffect:
     """Judge a night's run and its repeats, as `compare` and `confirm` do.
 
-    Repeats that no row needed change nothing: only what was suspect is decided anew.
+    Repeats that no row needed change nothing: only what was suspect is decided anew. A slow-down that only made errors
+    was not seen as one; on unchanged code every regression is a false alarm.
 
     Args:
         baselines: What `accept` returned.
         runs: The night's run first.
-        endpoint: The slowed endpoint.
+        place: Where they were slowed down.
+        effect: By how much.
     """
     repeats = (run.model_copy(update={"run_kind": RunKind.REPEAT}) for run in runs[1:])
     verdict = judge(NightInput(runs=(runs[0], *repeats), baselines=baselines)).verdict
+    # A repeat is made only of what was suspect, which would flatter the small effects.
     first = verdict.first_look or verdict
     called = [row for row in verdict.rows if row.verdict is RowVerdict.REGRESSION]
-    return EffectJudged(
+    caught = any(row.change is not None for row in called) if effect else bool(called)
+    injection = place if isinstance(place, Injection) else None
+    route = (injection.route, "p50") if injection else None
+    changes = [row.change for row in first.rows if (row.key.endpoint, row.key.metric) == route and row.compared]
+    return DrillEffect(
+        effect=effect,
+        injected_ms=injection.milliseconds(effect) if injection else None,
+        comparisons=1,
         suspected=any(row.suspect and row.change is not None for row in first.rows),
-        regressions=tuple(row.key.text for row in called),
-        caught=any(row.change is not None for row in called),
-        change=_change(verdict, endpoint),
+        caught=caught,
+        missed=bool(effect) and not caught,
+        measured=next((change.ratio for change in changes if change is not None), None),
     )
-
-
-def _change(verdict: Verdict, endpoint: str) -> float | None:
-    """Of the first look: a repeat is made only of what was suspect, which would flatter the small effects."""
-    rows = (verdict.first_look or verdict).rows
-    found = [row for row in rows if (row.key.endpoint, row.key.metric) == (endpoint, "p50") and row.compared]
-    return next((row.change.ratio for row in found if row.change is not None), None)
 
 
 def noise(baselines: Baselines, runs: Sequence[Run]) -> tuple[RowInput, ...]:
     """Return the compared quantities that every run measured in the same way, all runs in `current`."""
     scenario_runs = ScenarioRuns(night=runs[0], repeats=tuple(runs[1:]))
-    rows = (pairing.again for pairing in pair_rows(scenario_runs, baselines, Past()))
+    rows = (pairing.again for pairing in pair_rows(scenario_runs, baselines, PastNights()))
     return tuple(
         row
         for row in rows
@@ -135,76 +120,36 @@ def noise(baselines: Baselines, runs: Sequence[Run]) -> tuple[RowInput, ...]:
     )
 
 
-@dataclass
-class Found:
-    """What has been measured and judged so far.
-
-    Args:
-        scenario: What is driven.
-        profile: How.
-        place: Where slow-downs are injected, or why they are computed.
-        effects: The slow-downs, smallest first.
-        made: Every run that was made.
-    """
-
-    scenario: str
-    profile: str
-    place: Injection | str
-    effects: Sequence[float]
-    made: list[DrillRun]
-    baselines: Baselines | None = None
-    """The drill's own, once its first five runs are there."""
-    unchanged: list[Run] = field(default_factory=list)
-    """Valid runs of unchanged code."""
-    judged: dict[float, list[EffectJudged]] = field(default_factory=dict)
-    """By effect; 0 for unchanged code."""
-    ended_early: str = ""
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-def document(found: Found) -> Drill:
-    """Return what is stored and shown of a drill that ends now."""
-    power = _power(found)
-    rows = () if power is None else _rows(power)
-    unchanged = _injected(found, 0.0)
-    method: Method = "injected" if isinstance(found.place, Injection) else "computed"
-    if method == "injected":
-        effects = tuple(_injected(found, effect) for effect in found.effects)
+def conclusion(drilling: Drilling) -> dict[str, object]:
+    """Return the fields of a drill that ends now."""
+    effects = tuple(effect.effect for effect in drilling.drill.effects)
+    power = _power(drilling, effects)
+    unchanged = _total(drilling, 0.0)
+    if isinstance(drilling.place, Injection):
+        totals = tuple(_total(drilling, effect) for effect in effects)
     else:
-        effects = tuple(_computed(power, place, effect) for place, effect in enumerate(found.effects))
-    known = found.unchanged[0] if found.unchanged else None
-    word, exit_code = conclude(unchanged, effects)
-    return Drill(
-        producer=files.PRODUCER,
-        started_at=found.started_at,
-        ended_at=datetime.now(UTC),
-        scenario=found.scenario,
-        profile=found.profile,
-        fingerprint=known.fingerprint if known else None,
-        identities=known.identities if known else (),
-        self_test=known.self_test if known else method == "injected",
-        method=method,
-        method_reason=found.place if isinstance(found.place, str) else "",
-        word=word,
-        exit_code=exit_code,
-        ended_early=found.ended_early,
-        runs=tuple(found.made),
-        unchanged=unchanged,
-        effects=effects,
-        rows=rows,
-        unchanged_runs=len(found.unchanged),
-        trials=power.trials if power else 0,
-        false_alarms_a_month=power.false_alarms_a_month if power else None,
-        false_alarms_a_month_at_most=power.false_alarms_a_month_at_most if power else None,
-    )
+        totals = tuple(_computed(power, place, effect) for place, effect in enumerate(effects))
+    word, exit_code = conclude(unchanged, totals)
+    return {
+        "ended_at": datetime.now(UTC),
+        "word": word,
+        "exit_code": exit_code,
+        "unchanged": unchanged,
+        "effects": totals,
+        "rows": () if power is None else _rows(power),
+        "unchanged_runs": len(drilling.unchanged),
+        "trials": power.trials if power else 0,
+        "false_alarms_a_month": power.false_alarms_a_month if power else None,
+        "false_alarms_a_month_at_most": power.false_alarms_a_month_at_most if power else None,
+    }
 
 
-def _power(found: Found) -> GatePower | None:
+def _power(drilling: Drilling, effects: Sequence[float]) -> GatePower | None:
     """What the runs of unchanged code say; None where they are too few, or nothing in them can be compared."""
-    if found.baselines is None or len(found.unchanged) < measure.FEWEST_RUNS:
+    if drilling.baselines is None or len(drilling.unchanged) < measure.FEWEST_RUNS:
         return None
-    rows = noise(found.baselines, found.unchanged)
-    return gate_power(rows, found.effects) if rows else None
+    rows = noise(drilling.baselines, drilling.unchanged)
+    return gate_power(rows, effects) if rows else None
 
 
 def _rows(power: GatePower) -> tuple[DrillRow, ...]:
@@ -219,18 +164,17 @@ def _rows(power: GatePower) -> tuple[DrillRow, ...]:
     )
 
 
-def _injected(found: Found, effect: float) -> DrillEffect:
-    """What the gate said of measured comparisons; of unchanged code any regression is a false alarm."""
-    judged = found.judged.get(effect, [])
-    caught = sum(each.caught if effect else bool(each.regressions) for each in judged)
-    changes = [each.change for each in judged if each.change is not None]
+def _total(drilling: Drilling, effect: float) -> DrillEffect:
+    """Add up the comparisons of an effect."""
+    each = drilling.comparisons.get(effect, [])
+    changes = [one.measured for one in each if one.measured is not None]
     return DrillEffect(
         effect=effect,
-        injected_ms=found.place.milliseconds(effect) if isinstance(found.place, Injection) else None,
-        comparisons=len(judged),
-        suspected=sum(each.suspected for each in judged),
-        caught=caught,
-        missed=len(judged) - caught if effect else 0,
+        injected_ms=drilling.place.milliseconds(effect) if isinstance(drilling.place, Injection) else None,
+        comparisons=len(each),
+        suspected=sum(one.suspected for one in each),
+        caught=sum(one.caught for one in each),
+        missed=sum(one.missed for one in each),
         measured=median(changes) if changes else None,
     )
 
@@ -249,7 +193,7 @@ def _computed(power: GatePower | None, place: int, effect: float) -> DrillEffect
     )
 
 
-Finds = Callable[[Target, str], measure.Injection | str]
+Finds = Callable[[Target, str], Injection | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +241,7 @@ def drill(options: DrillOptions, out: Path, drives: Drives = drive, finds: Finds
     scenario = _only(choose_scenarios(options.load.scenarios, profile))
     rules = files.read_document(options.baselines or default_baselines(), Baselines)
     place = finds(resolve(options.load.target), scenario)
-    injects = isinstance(place, measure.Injection)
+    injects = isinstance(place, Injection)
     seconds = seconds_of(assign(profile, scenario, LoadOptions(), dialect_of(options.load.target)))
     effects = sorted(set(options.effects))
     parts = measure.schedule(options.runs, options.comparisons if injects else 0, effects)
@@ -306,16 +250,36 @@ def drill(options: DrillOptions, out: Path, drives: Drives = drive, finds: Finds
         f"at most {most} valid runs of {seconds:.0f} s, within {options.most_s:.0f} s; "
         + ("slow-downs are injected" if injects else f"slow-downs are computed, not injected: {place}")
     )
-    measuring = Measuring(options.load, drives, seconds, options.most_s, options.say, most)
-    found = Found(scenario, profile.name, place, effects, measuring.made)
+    now = datetime.now(UTC)
+    begun = Drill(
+        producer=files.PRODUCER,
+        started_at=now,
+        ended_at=now,
+        scenario=scenario,
+        profile=profile.name,
+        fingerprint=None,
+        self_test=injects,
+        method="injected" if injects else "computed",
+        method_reason="" if injects else str(place),
+        word="too few runs",
+        exit_code=ExitCode.INVALID,
+        runs=(),
+        unchanged=_nothing_compared(0.0),
+        effects=tuple(map(_nothing_compared, effects)),
+        rows=(),
+        unchanged_runs=0,
+    )
+    drilling = Drilling(begun, place, options.load, drives, seconds, options.most_s, options.say, most)
     path, cut_off = out / "drill.json", False
     with StopRequest() as stop:
         try:
             for part in parts:
-                _measure(part, measuring, rules, found, stop)
-        except Over as over:
-            found.ended_early, cut_off = str(over), isinstance(over, CutOff)
-        ended = document(found)
+                _measure(part, drilling, rules, stop)
+        except DrillOver as over:
+            drilling.fill(ended_early=str(over))
+            cut_off = isinstance(over, CutOff)
+        drilling.fill(**conclusion(drilling))
+        ended = drilling.drill
         files.write_document(path, ended)
     options.document(ended)
     if not options.brief:
@@ -325,7 +289,7 @@ def drill(options: DrillOptions, out: Path, drives: Drives = drive, finds: Finds
     console.publish({"drill": ended.word, "drill-path": str(path)})
     if cut_off:
         raise Interrupted(
-            f"the drill was cut off: {found.ended_early}", where=str(path), remedy="Run `chamiperf drill` again."
+            f"the drill was cut off: {ended.ended_early}", where=str(path), remedy="Run `chamiperf drill` again."
         )
     return ExitCode(ended.exit_code)
 
@@ -338,37 +302,29 @@ def _only(scenarios: tuple[str, ...]) -> str:
     return scenarios[0]
 
 
-def _check(stop: StopRequest) -> None:
-    """End a drill that was asked to stop between two loads."""
-    if stop.requested:
-        raise CutOff(f"interrupted by {stop.by}")
+def _nothing_compared(effect: float) -> DrillEffect:
+    return DrillEffect(effect=effect, comparisons=0, suspected=0, caught=0, missed=0)
 
 
-def _measure(part: measure.Part, measuring: Measuring, rules: Baselines, found: Found, stop: StopRequest) -> None:
-    """Make a part's runs and judge them; a slowed part is repeated only where its first run is suspect, as a night."""
+def _measure(part: measure.Part, drilling: Drilling, rules: Baselines, stop: StopRequest) -> None:
+    """Make a part's runs and judge them; a slowed part is repeated only where its first run is suspect, as a night.
+
+    Raises:
+        CutOff: Asked to stop between two loads; also what a run raises.
+    """
     runs: list[Run] = []
-    endpoint = found.place.route if isinstance(found.place, measure.Injection) else ""
-    with _slowed(found.place, part.effect):
+    place = drilling.place
+    with place.slowed(part.effect) if isinstance(place, Injection) else nullcontext():
         for _ in range(part.runs):
-            _check(stop)
-            runs.append(measuring.run(part.purpose, part.effect))
+            if stop.requested:
+                raise CutOff(f"interrupted by {stop.by}")
+            runs.append(drilling.run(part.purpose, part.effect))
             if part.purpose != "slowed":
-                found.unchanged.append(runs[-1])
-            elif not compare(_accepted(found), runs[:1]).suspected:
+                drilling.unchanged.append(runs[-1])
+            elif drilling.baselines and not compare(drilling.baselines, runs[:1], place, part.effect).suspected:
                 break
     if part.purpose == "baseline":
-        found.baselines = accept(rules, runs, found.started_at.date())
-    elif part.purpose != "noise":
-        found.judged.setdefault(part.effect, []).append(compare(_accepted(found), runs, endpoint))
-
-
-def _slowed(place: measure.Injection | str, effect: float) -> AbstractContextManager[None]:
-    return place.slowed(effect) if isinstance(place, measure.Injection) else nullcontext()
-
-
-def _accepted(found: Found) -> Baselines:
-    """The drill's own baseline, which its first part makes."""
-    if found.baselines is None:
-        message = "nothing is compared before the baseline is there"
-        raise RuntimeError(message)
-    return found.baselines
+        drilling.baselines = accept(rules, runs, drilling.drill.started_at.date())
+    elif part.purpose != "noise" and drilling.baselines:
+        found = compare(drilling.baselines, runs, place, part.effect)
+        drilling.comparisons.setdefault(part.effect, []).append(found)

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from chamiperf_ci.adapters import files
 from chamiperf_ci.errors import ConfigurationError, ExitCode, Interrupted, InvalidMeasurement
 from chamiperf_ci.models import faults
-from chamiperf_ci.models.drill import DrillRun, Purpose
+from chamiperf_ci.models.baselines import Baselines
+from chamiperf_ci.models.drill import Drill, DrillEffect, DrillRun, Purpose
 from chamiperf_ci.models.faults import Latency
 from chamiperf_ci.models.run import Run
 from chamiperf_ci.models.target import StackKind, StackState, Target, default_state_dir
@@ -139,19 +140,21 @@ MOST_INVALID = 10
 """Invalid runs in a row, after which the machine is not asked again."""
 
 
-class Over(Exception):
+class DrillOver(Exception):
     """No further run is made; the text says why."""
 
 
-class CutOff(Over):
+class CutOff(DrillOver):
     """A run was stopped, by a person, a brake or a dead generator: what was measured is not what was asked for."""
 
 
 @dataclass
-class Measuring:
-    """Makes the runs of a drill and remembers each, valid or not.
+class Drilling:
+    """A drill while it runs: makes its runs and fills the `Drill` that is stored.
 
     Args:
+        drill: What is stored if it ends now.
+        place: Where slow-downs are injected, or why they are computed.
         load: The load, one scenario; folder, names and time left are set for each run.
         drives: Drives a load.
         run_s: Seconds that a run takes.
@@ -160,15 +163,25 @@ class Measuring:
         of: Valid runs that are wanted.
     """
 
+    drill: Drill
+    place: Injection | str
     load: LoadOptions
     drives: Drives
     run_s: float
     most_s: float
     say: Callable[[str], None]
     of: int
-    made: list[DrillRun] = field(default_factory=list)
-    _fingerprint: object = None
+    baselines: Baselines | None = None
+    """The drill's own, once its first five runs are there."""
+    unchanged: list[Run] = field(default_factory=list)
+    """Valid runs of unchanged code."""
+    comparisons: dict[float, list[DrillEffect]] = field(default_factory=dict)
+    """By effect, each comparison alone; 0 for unchanged code."""
     _began: float = field(default_factory=time.monotonic)
+
+    def fill(self, **fields: object) -> None:
+        """Set fields of the drill."""
+        self.drill = self.drill.model_copy(update=fields)
 
     def run(self, purpose: Purpose, effect: float) -> Run:
         """Return a valid run.
@@ -184,49 +197,47 @@ class Measuring:
             if not run.complete:
                 raise CutOff(f"run {run.run_id} was cut off: {describe(run)}")
             if run.valid:
-                return self._alike(run)
+                self._require_same_stack(run)
+                return run
             if any(problem.reason in NOT_BY_CHANCE for problem in run.problems):
-                raise Over(f"run {run.run_id} is invalid, and another would be as well: {describe(run)}")
+                raise DrillOver(f"run {run.run_id} is invalid, and another would be as well: {describe(run)}")
             self.say(f"  it is not valid and is repeated: {describe(run)}")
-        raise Over(f"{MOST_INVALID} runs in a row were invalid")
+        raise DrillOver(f"{MOST_INVALID} runs in a row were invalid")
 
     def _once(self, purpose: Purpose, effect: float) -> Run:
         left = self.most_s - (time.monotonic() - self._began)
         if left < self.run_s:
-            raise Over(f"the time is used up: a run takes {self.run_s:.0f} s, {max(0.0, left):.0f} s are left")
-        (scenario,) = self.load.scenarios
-        ending = f".{purpose}-{len(self.made) + 1:03}"
-        path = self.load.out / "runs" / f"{scenario}{ending}.json"
+            raise DrillOver(f"the time is used up: a run takes {self.run_s:.0f} s, {max(0.0, left):.0f} s are left")
+        number = len(self.drill.runs) + 1
+        ending = f".{purpose}-{number:03}"
+        path = self.load.out / "runs" / f"{self.drill.scenario}{ending}.json"
         path.unlink(missing_ok=True)
-        of = f" of {self.of}" if len(self.made) < self.of else ", for one that was invalid"
-        self.say(f"run {len(self.made) + 1}{of}: {purpose}" + (f" by {effect:.0%}" if effect else ""))
+        of = f" of {self.of}" if number <= self.of else ", for one that was invalid"
+        self.say(f"run {number}{of}: {purpose}" + (f" by {effect:.0%}" if effect else ""))
         limits = replace(self.load.limits, max_duration_s=left)
         quiet = Output(result=_nowhere, progress=_nowhere)
         try:
             self.drives(replace(self.load, file_ending=ending, limits=limits), quiet)
         except Interrupted as error:
             raise CutOff(error.wrong) from error
-        run = _read(path)
+        if not path.exists():
+            raise CutOff("a run was stopped before its load began")
+        run = files.read_document(path, Run)
         problems = tuple(f"{problem.reason}: {problem.text}" for problem in run.problems)
-        self.made.append(DrillRun(run_id=run.run_id, purpose=purpose, effect=effect, file=path.name, problems=problems))
+        made = DrillRun(run_id=run.run_id, purpose=purpose, effect=effect, file=path.name, problems=problems)
+        self.fill(runs=(*self.drill.runs, made))
         return run
 
-    def _alike(self, run: Run) -> Run:
-        self._fingerprint = self._fingerprint or run.fingerprint
-        if run.fingerprint != self._fingerprint:
+    def _require_same_stack(self, run: Run) -> None:
+        if self.drill.fingerprint is None:
+            self.fill(fingerprint=run.fingerprint, identities=run.identities, self_test=run.self_test)
+        if run.fingerprint != self.drill.fingerprint:
             raise InvalidMeasurement(
                 "the stack or the machine has changed since the drill began",
                 where=f"run {run.run_id}",
                 remedy="Do not change either during a drill; start it again.",
             )
         self.say(f"  {describe(run)}")
-        return run
-
-
-def _read(path: Path) -> Run:
-    if not path.exists():
-        raise CutOff("a run was stopped before its load began")
-    return files.read_document(path, Run)
 
 
 def _nowhere(_text: str) -> None:

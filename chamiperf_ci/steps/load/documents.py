@@ -24,7 +24,7 @@ from chamiperf_ci.models.run import (
     Series,
     ServerMetric,
     Statement,
-    Uncertain,
+    UncertainQuantile,
 )
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Fingerprint, Service, StackKind, Target
@@ -44,7 +44,7 @@ _SLACK_SHARE = 1.1
 def script_plan(job: Job, plan: Plan, run_id: str) -> ScriptPlan:
     """What the script is told; holds no secret."""
     load, profile = _with_sync_interval(job.target, plan), job.profile.name
-    of_all = told(job.target, job.seed, load, scenario=plan.scenario, profile=profile, run_id=run_id)
+    of_all = plan_for_script(job.target, job.seed, load, scenario=plan.scenario, profile=profile, run_id=run_id)
     return of_all.model_copy(
         update={
             "connections": job.options.connections,
@@ -53,7 +53,7 @@ def script_plan(job: Job, plan: Plan, run_id: str) -> ScriptPlan:
     )
 
 
-def told(target: Target, seed: Seed, load: Load, *, scenario: str, profile: str, run_id: str) -> ScriptPlan:
+def plan_for_script(target: Target, seed: Seed, load: Load, *, scenario: str, profile: str, run_id: str) -> ScriptPlan:
     """What a script is told of a target and its nodes; `run_id` names what it writes."""
     urls = {service: url for service in Service if (url := target.url(service)) is not None}
     tls = target.tls
@@ -158,7 +158,7 @@ class Findings:
     courses: tuple[Course, ...] = ()
     failures: tuple[FailureSample, ...] = ()
     warnings: tuple[str, ...] = ()
-    uncertain: tuple[Uncertain, ...] = ()
+    uncertain: tuple[UncertainQuantile, ...] = ()
     foreign_cpu: Mapping[str, float | None] = field(default_factory=dict)
     """As in the machine's model."""
 
@@ -209,7 +209,7 @@ def _rows_left(job: Job, summary: ScriptSummary) -> tuple[ObjectCount, ...]:
     """What requests have left behind for good beside objects, such as a row for each boot script that was served."""
     left: dict[str, int] = {}
     for traffic in summary.traffic:
-        what = dialect(job.target.dialect).leaves.get(traffic.endpoint)
+        what = dialect(job.target.dialect).objects_left.get(traffic.endpoint)
         if what is not None:
             left[what] = left.get(what, 0) + traffic.requests - traffic.failed
     return tuple(ObjectCount(kind=kind, created=count, left=count) for kind, count in left.items())

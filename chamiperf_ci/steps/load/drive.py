@@ -42,10 +42,10 @@ from chamiperf_ci.steps.load.plan import (
 )
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, refuse_thresholds
 from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, not_driven, run_scenario
-from chamiperf_ci.steps.load.shards import Meeting, ShardMissing, Share, clock_offset_s, require_start
+from chamiperf_ci.steps.load.shards import Rendezvous, ShardMissing, Share, clock_offset_s, require_start
 from chamiperf_ci.steps.load.stack_state import inspect_stack
 from chamiperf_ci.steps.load.volume import KEA
-from chamiperf_ci.steps.lock import NOBODY, Held, hold
+from chamiperf_ci.steps.lock import NOBODY, HeldLock, hold
 from chamiperf_ci.steps.readiness import Readiness, Road, require_outputs
 from chamiperf_ci.steps.targets import dialect_of, resolve
 
@@ -126,10 +126,10 @@ def _one(job: Job, plan: Plan, clients: Clients, fit: Fit, *, alone: bool) -> Sc
 
 def why_missing(target: Target, missing: Sequence[str]) -> str:
     """Why a scenario is not possible on a stack: what it needs and the stack does not have, or nobody can drive."""
-    return why_never(missing, dialect(target.dialect)) or f"the stack has no {' and no '.join(missing)}"
+    return never_possible_reason(missing, dialect(target.dialect)) or f"the stack has no {' and no '.join(missing)}"
 
 
-def why_never(needs: Sequence[str], spoken: Dialect) -> str:
+def never_possible_reason(needs: Sequence[str], spoken: Dialect) -> str:
     """Why no stack of a dialect can have what a scenario needs; empty where one can."""
     undescribed = [what for service, what in spoken.not_described.items() if service in needs]
     if undescribed:
@@ -290,7 +290,7 @@ def drive(options: LoadOptions, output: Output, collectors: Collectors | None = 
     if options.dry_run:
         spoken = dialect_of(options.target)
         plans = [assign(profile, each, options, spoken) for each in scenarios]
-        never = {plan.scenario: why for plan in plans if (why := why_never(plan.needs, dialect(spoken)))}
+        never = {plan.scenario: why for plan in plans if (why := never_possible_reason(plan.needs, dialect(spoken)))}
         if possible := [plan for plan in plans if plan.scenario not in never]:
             _show(possible, options, output.result)
         output.document(possible)
@@ -327,13 +327,13 @@ def drive(options: LoadOptions, output: Output, collectors: Collectors | None = 
 def _clients(job: Job, *, output: Output, collectors: Collectors | None, stop: StopRequest, held: ExitStack) -> Clients:
     """What a scenario is driven with, and the stack's lock; given back when `held` ends."""
     client = held.enter_context(Chamicore(job.target, retry=ONE_TRY))
-    lock, claim, shard = Held(), job.options.claim, job.options.shard
+    lock, claim, shard = HeldLock(), job.options.claim, job.options.shard
     if claim is not None:
         # Machines that share a load hold one lock.
         lock = held.enter_context(hold(client, replace(claim, run=_run(job)), say=output.progress))
     # Of machines that share a load, one asks the services.
     collector = collectors(job.target) if collectors and (shard is None or shard[0] == 0) else None
-    taken_by = lock.taken_by if shard is None else partial(_taken_by_others, lock)
+    taken_by = lock.taken_by if shard is None else partial(_other_holder, lock)
     return Clients(client, stop, output.progress, Road(job.target, job.k6), collector, taken_by)
 
 
@@ -466,7 +466,7 @@ def _share(job: Job, plan: Plan, clients: Clients, held: ExitStack) -> Share:
         clients.say("the stack does not tell its time: see that the machines' clocks agree")
     start_at = job.options.start_at
     if start_at is None:
-        meeting = Meeting(client, f"{_run(job)} {plan.scenario}", index, of)
+        meeting = Rendezvous(client, f"{_run(job)} {plan.scenario}", index, of)
         held.callback(meeting.leave)
         start_at = meeting.hold(
             clients.stop,
@@ -484,7 +484,7 @@ def _share(job: Job, plan: Plan, clients: Clients, held: ExitStack) -> Share:
     return share
 
 
-def _taken_by_others(lock: Held) -> str:
+def _other_holder(lock: HeldLock) -> str:
     """Who took the lock; nobody, where another machine that shares the load was the first to give it back."""
     whose = lock.taken_by()
     return "" if whose == NOBODY else whose

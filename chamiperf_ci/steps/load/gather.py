@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from chamiperf_ci.adapters.bounds import TooMuchError, files_below
+from chamiperf_ci.adapters.bounds import LimitExceededError, files_below
 from chamiperf_ci.adapters.files import PRODUCER, read_document, write_document
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import SUSTAINED
@@ -103,7 +103,7 @@ def _below(folder: Path) -> Iterator[Path]:
     try:
         names = (each for each in files_below(folder, deepest=_DEEPEST) if fnmatchcase(each, "*.shard-*.json"))
         yield from (folder / each for each in names)
-    except (TooMuchError, OSError) as error:
+    except (LimitExceededError, OSError) as error:
         raise ConfigurationError(
             f"the folder cannot be searched for shards: {error.strerror if isinstance(error, OSError) else error}",
             where=str(folder),
@@ -135,7 +135,7 @@ def whole(shards: Sequence[ShardRun]) -> Run:
     Args:
         shards: At least one; each index once.
     """
-    sorted_out = _sort_out(shards)
+    sorted_out = _select_shards(shards)
     fit = sorted_out.fit
     first = next(iter(fit or sorted(shards, key=lambda each: each.shard.index)))
     parts = [each.summary for each in fit if each.summary is not None]
@@ -208,7 +208,7 @@ def whole(shards: Sequence[ShardRun]) -> Run:
     )
 
 
-def _sort_out(shards: Sequence[ShardRun]) -> _Gathered:
+def _select_shards(shards: Sequence[ShardRun]) -> _Gathered:
     began = [each.summary.clock.began_at for each in shards if each.summary is not None]
     first = min((at for at in began if at is not None), default=None)
     usual, of = _usual_plan(shards), Counter(each.shard.of for each in shards).most_common(1)[0][0]
@@ -218,7 +218,7 @@ def _sort_out(shards: Sequence[ShardRun]) -> _Gathered:
         if index not in there:
             gathered.refuse(f"{shard_name(index, of)} is missing: it left no file")
     for each in sorted(shards, key=lambda each: each.shard.index):
-        why = "; ".join(_why_unfit(each, of, usual, first))
+        why = "; ".join(_rejection_reason(each, of, usual, first))
         if why:
             gathered.refuse(f"{each.name} {why}")
         else:
@@ -226,7 +226,7 @@ def _sort_out(shards: Sequence[ShardRun]) -> _Gathered:
     return gathered
 
 
-def _why_unfit(shard: ShardRun, of: int, usual: Mapping[str, Any], first: float | None) -> Iterator[str]:
+def _rejection_reason(shard: ShardRun, of: int, usual: Mapping[str, Any], first: float | None) -> Iterator[str]:
     """Why a shard is no part of the run; nothing where it is.
 
     Args:

@@ -21,7 +21,7 @@ from chamiperf_ci.models.run import (
     ScriptSummary,
     Traffic,
     Unavailable,
-    Uncertain,
+    UncertainQuantile,
     Window,
 )
 from chamiperf_ci.models.shard import shard_name
@@ -219,7 +219,7 @@ def summaries_of(outcome: K6Outcome) -> tuple[tuple[ScriptSummary, ...], tuple[s
 
 def merged(
     summaries: Sequence[ScriptSummary], *, of: int = 1
-) -> tuple[ScriptSummary | None, tuple[Uncertain, ...], tuple[str, ...]]:
+) -> tuple[ScriptSummary | None, tuple[UncertainQuantile, ...], tuple[str, ...]]:
     """The load's summary, None of nothing; what it leaves open; what to warn of.
 
     Args:
@@ -275,9 +275,9 @@ def merge(parts: Sequence[ScriptSummary]) -> ScriptSummary:
     )
 
 
-def uncertain(parts: Sequence[ScriptSummary]) -> tuple[Uncertain, ...]:
+def uncertain(parts: Sequence[ScriptSummary]) -> tuple[UncertainQuantile, ...]:
     """The compared quantiles that the shards leave open by more than 1 %, as when one of them stalled."""
-    found: list[Uncertain] = []
+    found: list[UncertainQuantile] = []
     for series in zip(*(part.series for part in parts), strict=True):
         first = series[0]
         for phase in dict.fromkeys(phase for part in series for phase in part.phases):
@@ -290,12 +290,12 @@ def uncertain(parts: Sequence[ScriptSummary]) -> tuple[Uncertain, ...]:
 
 def _open(
     series: ScriptSeries, phase: str, window: int | None, curves: Sequence[tuple[int, Curve]]
-) -> Iterator[Uncertain]:
+) -> Iterator[UncertainQuantile]:
     if len(curves) < 2:  # noqa: PLR2004 - the quantiles of one part are exact
         return
     for key, (value, low, high) in pooled_quantiles(curves, ("p50", "p95", "p99")).items():
         if high - low > WIDEST * value:
-            yield Uncertain(
+            yield UncertainQuantile(
                 endpoint=series.endpoint,
                 metric=series.metric,
                 phase=phase,
@@ -416,14 +416,14 @@ def _value(
         case "remainder":
             return rule.whole - math.fsum(merge.part for merge in merges)
         case "change":
-            return _gained(rule, series)
+            return _growth(rule, series)
         case "spread":
             whole = progress.get(rule.phase)
             seconds = 0.0 if whole is None else (at_share(whole, 0.9) - at_share(whole, 0.1)) / 1000
             return 0.8 * math.fsum(merge.amount for merge in merges) / seconds if seconds else None
 
 
-def _gained(rule: Merge, series: Mapping[str, ScriptSeries]) -> float | None:
+def _growth(rule: Merge, series: Mapping[str, ScriptSeries]) -> float | None:
     phases = series[rule.endpoint].phases if rule.endpoint in series else {}
     before, after = phases.get(rule.start), phases.get(rule.end)
     if before is None or after is None or not before.quantiles.get(rule.quantile):

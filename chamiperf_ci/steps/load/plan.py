@@ -150,7 +150,7 @@ def cells(plan: Plan) -> tuple[str, ...]:
         _levels([phase.offered_per_s for phase in steady]) or _UNPACED,
         _by_service(rates),
         _counted(plan.creates),
-        _counted(plan.leaves),
+        _counted(plan.objects_left),
         duration(plan.longest_s),
     )
 
@@ -275,7 +275,7 @@ def assign(profile: Profile, scenario: str, options: LoadOptions, spoken: str = 
         scenario=scenario,
         segments=_shards(scenario, work, plan_of(load, work), options),
         room_mb=machine.available_mb() * _MEMORY_SHARE,
-        stays=dialect(spoken).leaves,
+        stays=dialect(spoken).objects_left,
     )
 
 

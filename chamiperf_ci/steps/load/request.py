@@ -257,8 +257,8 @@ def placed(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
 
 
 def _check_places(load: Load, options: LoadOptions, scenario: str, others: tuple[Load, ...]) -> None:
-    elsewhere = [_misplaced(other, options) for other in others]
-    wrong = [text for text in _misplaced(load, options) if all(text in texts for texts in elsewhere)]
+    elsewhere = [_unused_options(other, options) for other in others]
+    wrong = [text for text in _unused_options(load, options) if all(text in texts for texts in elsewhere)]
     wrong += [
         f"--set {name}: {value!r} is not {_KINDS[type(load.parameters[name])]}"
         for name, value in options.settings.items()
@@ -274,7 +274,7 @@ def _check_places(load: Load, options: LoadOptions, scenario: str, others: tuple
         )
 
 
-def _misplaced(load: Load, options: LoadOptions) -> list[str]:
+def _unused_options(load: Load, options: LoadOptions) -> list[str]:
     """What was given and has no place in a load; to leave out a phase that is not there is no mistake."""
     names = [phase.name for phase in load.phases]
     has_vus = any(phase.vus for phase in load.phases)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import PRODUCER, remove, write_document, write_text
-from chamiperf_ci.adapters.k6 import K6Outcome, Stage, StopRequest, Vitals, marked, run_k6
+from chamiperf_ci.adapters.k6 import K6Outcome, ResourceSample, Stage, StopRequest, marked, run_k6
 from chamiperf_ci.errors import StackUnreachable, ToolkitError
 from chamiperf_ci.models.dialect import Identities, new_run_id
 from chamiperf_ci.models.plan import (
@@ -36,7 +36,7 @@ from chamiperf_ci.steps.load.request import Job
 from chamiperf_ci.steps.load.stack_state import Environment, inspect_stack, require_seeded
 from chamiperf_ci.steps.load.validity import COUNTERS, MOST_SAMPLES, Brake, failure_samples
 from chamiperf_ci.steps.load.volume import planned_arrivals
-from chamiperf_ci.steps.readiness import Readiness, Road, ask, side_by_side
+from chamiperf_ci.steps.readiness import Readiness, Road, side_by_side, within_deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def run_scenario(job: Job, plan: Plan, clients: Clients) -> Run:
     aftermath = _Aftermath(job, plan, clients, outcome, brake, readiness, before, names)
     found = aftermath.measured()
     _write(job, plan, found, run_of(job, plan, around, run_id, _unfinished(found)))
-    run = run_of(job, plan, around, run_id, aftermath.looked_after(found))
+    run = run_of(job, plan, around, run_id, aftermath.inspect_after(found))
     _write(job, plan, found, run)
     return run
 
@@ -174,7 +174,7 @@ def _look_before(job: Job, plan: Plan, clients: Clients) -> tuple[Environment, c
         require_seeded(client, job.seed, around.stack_kind)
         return around, cooldown.look(client, job.seed, plan.services)
 
-    found = ask(look, seconds=_BEFORE_S, over=lambda: stop.requested)
+    found = within_deadline(look, seconds=_BEFORE_S, over=lambda: stop.requested)
     stop.check("before the load")
     if found is None:
         raise StackUnreachable(
@@ -228,7 +228,7 @@ class _Aftermath:
             complete=ended is None,
             problems=() if ended is None else (ended,),
             failures=failure_samples(marked(outcome.log, "failure", most=MOST_SAMPLES), self.names),
-            warnings=(*unread, *warnings, *_said(outcome)),
+            warnings=(*unread, *warnings, *_k6_complaints(outcome)),
         )
         if summary is None:
             return found
@@ -255,7 +255,7 @@ class _Aftermath:
             foreign_cpu=validity.foreign_cpu(self._under_load()),
         )
 
-    def looked_after(self, found: Findings) -> Findings:
+    def inspect_after(self, found: Findings) -> Findings:
         """Add what the services, Prometheus and the lock say now: side by side, under one deadline.
 
         A signal ends the asking at once, and leaves a run that says that it is not complete.
@@ -274,7 +274,7 @@ class _Aftermath:
             settling_s = self.job.options.settling_s(self.plan) if found.complete else 0.0
             try:
                 late = side_by_side(
-                    {name: partial(seen.unless_it_fails, name, job) for name, job in jobs.items()},
+                    {name: partial(seen.try_or_warn, name, job) for name, job in jobs.items()},
                     settling_s + _AFTER_S,
                     over=lambda: stop.requested,
                 )
@@ -290,7 +290,7 @@ class _Aftermath:
             found = replace(found, complete=False, problems=(*found.problems, problem))
         return found
 
-    def _under_load(self) -> list[Vitals]:
+    def _under_load(self) -> list[ResourceSample]:
         """The vitals of the sustained phase, else of the load; before it VUs are made, after it the summary is."""
         began, load = self.outcome.load_began_s, self.plan
         if began is None:
@@ -375,7 +375,7 @@ class _Answers:
         with self._lock:
             return self._found
 
-    def unless_it_fails(self, name: str, job: Callable[[], None]) -> None:
+    def try_or_warn(self, name: str, job: Callable[[], None]) -> None:
         """Do a job; what was measured does not hang on it."""
         try:
             job()
@@ -383,7 +383,7 @@ class _Answers:
             self.take(warnings=(f"{name} could not be read: {error}",))
 
 
-def _said(outcome: K6Outcome) -> list[str]:
+def _k6_complaints(outcome: K6Outcome) -> list[str]:
     """The three most frequent things that k6 complained of."""
     return [f"k6 said {said.times:,} times: {said.text}" for said in outcome.said[:3]]
 

@@ -132,7 +132,7 @@ _ABSENT: Final = frozenset({404, 405, 501})
 
 
 @dataclass(slots=True)
-class Meeting:
+class Rendezvous:
     """Machines that share a load meet in the stack, each by an SMD group of its own, and the first says when to begin.
 
     Args:
@@ -176,7 +176,7 @@ class Meeting:
                 start_at = float(int(now() + lead_s) + 1)
                 self._put(_START, until=start_at)
                 return start_at
-            if self.index and (start_at := self._told(_START)) > now():
+            if self.index and (start_at := self._stored_time(_START)) > now():
                 return start_at
             stop.wait(_LOOK_EVERY_S)
         names = ", ".join(shard_name(each, self.of) for each in missing)
@@ -196,9 +196,9 @@ class Meeting:
                 continue
 
     def _until(self, index: int) -> float:
-        return self._told(f"chamiperf-shard-{index + 1}-of-{self.of}")
+        return self._stored_time(f"chamiperf-shard-{index + 1}-of-{self.of}")
 
-    def _told(self, name: str) -> float:
+    def _stored_time(self, name: str) -> float:
         """The time that a group of this meeting tells; 0 of one that is not there, or of another meeting."""
         found = self.client.read(self._shape(name), name)
         lock = None if found is None else lock_in(found)

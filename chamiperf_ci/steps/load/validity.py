@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from chamiperf_ci.adapters import bounds
-from chamiperf_ci.adapters.k6 import Ending, K6Outcome, LogMessage, Observation, StopOrder, Vitals
+from chamiperf_ci.adapters.k6 import EndKind, K6Outcome, LogMessage, Observation, ResourceSample, StopOrder
 from chamiperf_ci.adapters.k6.run import FAILED, REQUESTS
 from chamiperf_ci.models.dialect import Identities
 from chamiperf_ci.models.plan import SUSTAINED, Plan
@@ -54,7 +54,7 @@ class HealthLimits:
 
 
 def judge(
-    vitals: Sequence[Vitals],
+    vitals: Sequence[ResourceSample],
     summary: ScriptSummary,
     *,
     cores: int,
@@ -109,12 +109,12 @@ _WORTH_A_WORD = 10.0
 """Share of the machine, percent, from which other work is named where the generator came too late."""
 
 
-def foreign_cpu_percent(vitals: Sequence[Vitals]) -> float | None:
+def foreign_cpu_percent(vitals: Sequence[ResourceSample]) -> float | None:
     """Return what other work took of the machine on average, percent of all cores; None if nobody looked."""
     return round(float(np.mean([each.foreign_cpu_percent for each in vitals])), 1) if vitals else None
 
 
-def foreign_cpu(vitals: Sequence[Vitals]) -> dict[str, float | None]:
+def foreign_cpu(vitals: Sequence[ResourceSample]) -> dict[str, float | None]:
     """Return what `Machine` states of other work: over all samples, and over the quarter in which it took most."""
     most = sorted(vitals, key=lambda each: each.foreign_cpu_percent)[-math.ceil(len(vitals) / 4) :]
     return {
@@ -260,16 +260,16 @@ def ended_badly(outcome: K6Outcome, *, has_summary: bool) -> RunProblem | None:
     if outcome.order is not None:
         reasons = {reason.value: reason for reason in RunReason}
         return RunProblem(reason=reasons.get(outcome.order.reason, RunReason.INCOMPLETE), text=outcome.order.text)
-    if outcome.ending is Ending.THREW:
+    if outcome.ending is EndKind.THREW:
         return RunProblem(reason=RunReason.SCRIPT_FAILED, text=outcome.text)
-    if outcome.ending is Ending.COMPLETE:
+    if outcome.ending is EndKind.COMPLETE:
         if has_summary:
             return None
         text = f"{outcome.text}, and left no summary"
         if outcome.thrown:
             return RunProblem(reason=RunReason.SCRIPT_FAILED, text=f"{text}: {outcome.thrown[0].text}")
         return RunProblem(reason=RunReason.GENERATOR_DIED, text=text)
-    reason = RunReason.INCOMPLETE if outcome.ending is Ending.STOPPED else RunReason.GENERATOR_DIED
+    reason = RunReason.INCOMPLETE if outcome.ending is EndKind.STOPPED else RunReason.GENERATOR_DIED
     return RunProblem(reason=reason, text=outcome.text)
 
 
@@ -299,8 +299,8 @@ def problems(
         *_saturated(health),
         *_dropped(summary, arrivals, limits),
         *([] if sustained is None else _not_reached(plan, health, sustained, limits)),
-        *(_few_windows(summary, plan, limits) if _asked_anything(summary) else (_nothing(summary),)),
-        *_no_good_answer(summary),
+        *(_few_windows(summary, plan, limits) if _asked_anything(summary) else (_no_requests(summary),)),
+        *_all_failed(summary),
         *_answers(summary, limits),
         *_cut_short(summary, thrown, limits),
     )
@@ -310,14 +310,14 @@ def _asked_anything(summary: ScriptSummary) -> bool:
     return any(traffic.requests for traffic in summary.traffic)
 
 
-def _nothing(summary: ScriptSummary) -> RunProblem:
+def _no_requests(summary: ScriptSummary) -> RunProblem:
     """A load without a request, such as a burst whose setup found that Kea does not answer: nothing failed in it."""
     why = "; ".join(f"{each.what}: {each.reason}" for each in summary.unavailable)
     text = f"nothing was measured ({why})" if why else "nothing was measured"
     return RunProblem(reason=RunReason.INCOMPLETE, text=text)
 
 
-def _no_good_answer(summary: ScriptSummary) -> Iterator[RunProblem]:
+def _all_failed(summary: ScriptSummary) -> Iterator[RunProblem]:
     """A load of which nothing came back says nothing of how fast or how reliable the stack is, however short it was."""
     requests = sum(traffic.requests for traffic in summary.traffic)
     if requests and requests == sum(traffic.failed + traffic.throttled for traffic in summary.traffic):

@@ -26,14 +26,14 @@ class Work:
     """Of one iteration of a VU, by service: those that are measured, as in the run's traffic."""
     arrival: Mapping[Service, float] | None = None
     """Of one arrival, where it differs from a VU's iteration."""
-    beside: Mapping[Service, float] = field(default_factory=dict)
+    unmeasured_requests: Mapping[Service, float] = field(default_factory=dict)
     """Of one iteration or arrival, those that are not measured: what it wrote is removed."""
     creates: float = 0.0
     """Objects that an iteration creates."""
-    leaves: float = 0.0
+    objects_left: float = 0.0
     """Objects of an iteration that stay behind."""
     once: float = 0.0
-    """Objects that are created once, before or beside the iterations."""
+    """Objects that are created once, before or during the iterations."""
     setup_s: float = 0.0
     """Seconds that it waits at the longest before its phases."""
     arrival_s: float = 2.0
@@ -71,18 +71,18 @@ def work_of(scenario: str, load: Load, dialect: Dialect) -> Work:
     entry = Catalogued.model_validate(fields)
     sent = _mixed(entry.mix, load) if entry.mix else _sent(entry.iteration, load)
     arrival = None if entry.arrival is None else _sent(entry.arrival, load)
-    beside = _sent(entry.beside, load)
+    unmeasured = _sent(entry.unmeasured_requests, load)
     created = {name.removesuffix("-create"): times for name, times in sent.items() if name.endswith("-create")}
-    kept = [_kept(times, f"{name}-delete", sent, beside) for name, times in created.items()]
+    kept = [_kept(times, f"{name}-delete", sent, unmeasured) for name, times in created.items()]
     once = entry.once
     is_once = once is not None and all(load.parameters.get(name) == value for name, value in once.where.items())
     return Work(
         entry.what,
         _by_service(sent, dialect),
         None if arrival is None else _by_service(arrival, dialect),
-        beside=_by_service(beside, dialect),
+        unmeasured_requests=_by_service(unmeasured, dialect),
         creates=sum(created.values()) if entry.creates is None else _times(entry.creates, load) * entry.creates.each,
-        leaves=0.0 if entry.clears else sum(kept),
+        objects_left=0.0 if entry.clears else sum(kept),
         once=(once.creates if once is not None and is_once else 0.0) + sum(_more(entry, load)),
         setup_s=_number(load, entry.setup_s),
         arrival_s=entry.arrival_s,
@@ -176,7 +176,7 @@ def sent_per_s(load: Load, phase: Phase, work: Work) -> dict[Service, float]:
     """As `requests_per_s`, with those that are not measured: what a service gets."""
     iterations = iterations_per_s(load, phase)
     return {
-        service: rate + iterations * work.beside.get(service, 0)
+        service: rate + iterations * work.unmeasured_requests.get(service, 0)
         for service, rate in requests_per_s(load, phase, work).items()
     }
 
@@ -254,7 +254,7 @@ def plan_of(
         writes_addresses=work.addresses,
         vus=vus,
         creates=iterations * work.creates + work.once,
-        leaves=iterations * work.leaves,
+        objects_left=iterations * work.objects_left,
         rows_left={what: count for what, count in rows.items() if count},
         requests=requests,
         unpaced_requests_per_s=_each(work) * unpaced,

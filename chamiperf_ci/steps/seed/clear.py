@@ -16,7 +16,7 @@ from chamiperf_ci.errors import ConfigurationError, UnexpectedAnswer
 from chamiperf_ci.models.dialect import drawn_at
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.steps.seed import inventory
-from chamiperf_ci.steps.seed.drive import Driver, Stretch
+from chamiperf_ci.steps.seed.drive import Driver, NodeRange
 from chamiperf_ci.steps.seed.inventory import BEYOND, Inventory, require_of, take, take_widely
 
 _WORTH_K6: Final = 200
@@ -89,7 +89,7 @@ def _remove(client: Chamicore, driver: Driver, run_id: str, found: Inventory, lo
     indexes = {entry.owner.index for entry in of_nodes if entry.owner is not None}
     if len(of_nodes) >= _WORTH_K6 and len(indexes) >= _DENSE * (max(indexes) - min(indexes) + 1):
         first, nodes = min(indexes), max(indexes) - min(indexes) + 1
-        driver.remove(Stretch(run_id, client.target.network, first, nodes))
+        driver.remove(NodeRange(run_id, client.target.network, first, nodes))
         look()
         found = take_widely(client, look=look, runs=(run_id,)).of_run(run_id)
     problems = []
@@ -150,7 +150,7 @@ def find_orphans(
 
 
 @dataclass(frozen=True, slots=True)
-class Doomed:
+class RunToRemove:
     """A run whose objects are to go, and what they are."""
 
     run_id: str
@@ -159,7 +159,7 @@ class Doomed:
     """The file that names the run; None when an option does, or when it is an orphan."""
 
 
-def choose_own(client: Chamicore, driver: Driver, path: Path, run_id: str | None) -> Doomed:
+def choose_own(client: Chamicore, driver: Driver, path: Path, run_id: str | None) -> RunToRemove:
     """The run that `seed.json` or `--run-id` names, and its objects in the stack.
 
     Raises:
@@ -182,10 +182,10 @@ def choose_own(client: Chamicore, driver: Driver, path: Path, run_id: str | None
         require_of(client.target, seed, path, remedy="Give the target that was seeded.")
     chosen = run_id or (seed.run_id if seed else "")
     found = take_widely(client, look=_look(driver), runs=(chosen,))
-    return Doomed(chosen, found.of_run(chosen), seed)
+    return RunToRemove(chosen, found.of_run(chosen), seed)
 
 
-def remove_own(client: Chamicore, driver: Driver, path: Path, doomed: Doomed) -> tuple[Removal, list[str]]:
+def remove_own(client: Chamicore, driver: Driver, path: Path, doomed: RunToRemove) -> tuple[Removal, list[str]]:
     """Remove the run's objects and note that in `seed.json`.
 
     Returns:

@@ -12,7 +12,7 @@ from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.files import built_script
 from chamiperf_ci.adapters.k6 import (
     INTERRUPTED,
-    Ending,
+    EndKind,
     K6Binary,
     K6Outcome,
     K6Run,
@@ -49,7 +49,7 @@ _LEAST_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class NodeRange:
     """Consecutive nodes of one run."""
 
     run_id: str
@@ -70,7 +70,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Driven:
+class SeedResult:
     """What k6 did."""
 
     seconds: float
@@ -101,7 +101,7 @@ class Driver:
         """The road to the services, tried once."""
         return Road(self.target, self.k6)
 
-    def write(self, stretch: Stretch) -> Driven:
+    def write(self, stretch: NodeRange) -> SeedResult:
         """Write nodes; stops early when the stack refuses more than a few.
 
         Raises:
@@ -109,7 +109,7 @@ class Driver:
         """
         return self._drive("seed", stretch, watch=_too_many_failures)
 
-    def remove(self, stretch: Stretch) -> Driven:
+    def remove(self, stretch: NodeRange) -> SeedResult:
         """Remove nodes.
 
         Raises:
@@ -117,7 +117,7 @@ class Driver:
         """
         return self._drive("unseed", stretch, watch=None)
 
-    def _drive(self, script: Literal["seed", "unseed"], stretch: Stretch, watch: Watcher | None) -> Driven:
+    def _drive(self, script: Literal["seed", "unseed"], stretch: NodeRange, watch: Watcher | None) -> SeedResult:
         self.road.require((Service.SMD, Service.BSS, Service.CLOUD_INIT), self.stop)
         with tempfile.TemporaryDirectory(prefix="chamiperf-seed-") as name:
             folder = Path(name)
@@ -148,7 +148,7 @@ class Driver:
             )
         return _read(script, outcome, self.k6)
 
-    def _plan(self, script: str, stretch: Stretch) -> ScriptPlan:
+    def _plan(self, script: str, stretch: NodeRange) -> ScriptPlan:
         tls = self.target.tls
         group = _GROUP if script == "seed" and stretch.nodes >= _FEWEST_TO_GROUP else 1
         return ScriptPlan(
@@ -196,18 +196,18 @@ def _too_many_failures(seen: Observation) -> StopOrder | None:
     return StopOrder("refused", f"{failed:,.0f} of {requests:,.0f} requests failed")
 
 
-def _read(script: str, outcome: K6Outcome, k6: K6Binary) -> Driven:
+def _read(script: str, outcome: K6Outcome, k6: K6Binary) -> SeedResult:
     summaries = [end.summary for end in outcome.ends if end.summary is not None]
     if len(summaries) < len(outcome.ends) or outcome.ending in (
-        Ending.MISCONFIGURED,
-        Ending.THREW,
-        Ending.FAILED,
-        Ending.KILLED,
+        EndKind.MISCONFIGURED,
+        EndKind.THREW,
+        EndKind.FAILED,
+        EndKind.KILLED,
     ):
         if outcome.order is not None and outcome.order.reason == INTERRUPTED:
-            return Driven(0.0, (), 0, outcome.order)
+            return SeedResult(0.0, (), 0, outcome.order)
         said = outcome.thrown or outcome.errors
-        words = f": {said[0].text}" if said and outcome.ending is Ending.COMPLETE else ""
+        words = f": {said[0].text}" if said and outcome.ending is EndKind.COMPLETE else ""
         raise GeneratorFailed(
             f"{script}.js left no usable summary, {outcome.text}{words}",
             where=str(k6.path),
@@ -216,9 +216,9 @@ def _read(script: str, outcome: K6Outcome, k6: K6Binary) -> Driven:
             else "Run the same command again: it continues where it stopped.",
         )
     order = outcome.order
-    if order is None and outcome.ending is Ending.STOPPED:
+    if order is None and outcome.ending is EndKind.STOPPED:
         order = StopOrder("stopped", outcome.text)
-    return Driven(
+    return SeedResult(
         seconds=max(float(each["duration_s"]) for each in summaries),
         tallies=tuple(_tally(counted) for counted in zip(*(each["objects"] for each in summaries), strict=True)),
         refused=sum(int(row.get("refused", 0)) for each in summaries for row in each["traffic"]),

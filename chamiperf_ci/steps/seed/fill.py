@@ -15,14 +15,14 @@ from chamiperf_ci.models.seed import Seed, SeedRate
 from chamiperf_ci.models.target import StackKind, Target
 from chamiperf_ci.steps.readiness import describe
 from chamiperf_ci.steps.seed import inventory
-from chamiperf_ci.steps.seed.drive import Driven, Driver, Stretch
+from chamiperf_ci.steps.seed.drive import Driver, NodeRange, SeedResult
 from chamiperf_ci.steps.seed.inventory import Inventory, in_words, take, verify
 
 _AGAIN: Final = "Run the same command again: it continues where it stopped. Or take the nodes away with --remove."
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DesiredState:
     """What is to be in the stack."""
 
     nodes: int
@@ -35,11 +35,11 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Intention:
+class SeedPlan:
     """What is left to do for a wish."""
 
     seed: Seed
-    stretch: Stretch
+    stretch: NodeRange
     others: Mapping[str, int]
     there: int
     """Nodes that are complete already."""
@@ -62,7 +62,7 @@ def require_services(target: Target) -> None:
         )
 
 
-def intend(client: Chamicore, path: Path, wish: Wish, stop: StopRequest) -> Intention:
+def intend(client: Chamicore, path: Path, wish: DesiredState, stop: StopRequest) -> SeedPlan:
     """Look at the stack and at `seed.json`, and say what is left to do; writes nothing.
 
     Raises:
@@ -106,11 +106,11 @@ def intend(client: Chamicore, path: Path, wish: Wish, stop: StopRequest) -> Inte
     if earlier is not None:
         kept = {"seconds": earlier.seconds, "objects_per_s": earlier.objects_per_s, "rates": earlier.rates}
         seed = seed.model_copy(update=kept)
-    stretch = Stretch(run_id, target.network, first, wish.nodes - first)
-    return Intention(seed, stretch, others.counts(dialect), len(complete))
+    stretch = NodeRange(run_id, target.network, first, wish.nodes - first)
+    return SeedPlan(seed, stretch, others.counts(dialect), len(complete))
 
 
-def carry_out(client: Chamicore, driver: Driver, path: Path, intention: Intention, wish: Wish) -> Seed:
+def carry_out(client: Chamicore, driver: Driver, path: Path, intention: SeedPlan, wish: DesiredState) -> Seed:
     """Write what is missing, read it back, and leave `seed.json`.
 
     Raises:
@@ -161,7 +161,7 @@ def carry_out(client: Chamicore, driver: Driver, path: Path, intention: Intentio
     return seed
 
 
-def _after_writing(seed: Seed, driven: Driven, intention: Intention) -> Seed:
+def _after_writing(seed: Seed, driven: SeedResult, intention: SeedPlan) -> Seed:
     """The document with what k6 counted; nothing is read back yet."""
     seconds = driven.seconds
     rates = tuple(
@@ -197,7 +197,7 @@ def _rate(objects: int, seconds: float) -> float:
     return round(objects / seconds, 1) if seconds > 0 else 0.0
 
 
-def _refuse_refusal(driven: Driven, target: Target) -> None:
+def _refuse_refusal(driven: SeedResult, target: Target) -> None:
     if driven.refused and not any(tally.created or tally.resolved for tally in driven.tallies):
         raise CredentialRefused(
             f"the credential {target.credential.kind} may not write",
@@ -216,7 +216,7 @@ def _refuse_dhcp(target: Target, kind: StackKind) -> None:
         )
 
 
-def _refuse_neighbours(target: Target, others: Inventory, wish: Wish, counts: Mapping[str, int]) -> None:
+def _refuse_neighbours(target: Target, others: Inventory, wish: DesiredState, counts: Mapping[str, int]) -> None:
     if not others.entries or wish.shared_stack:
         return
     runs = sorted(others.runs())
@@ -228,7 +228,7 @@ def _refuse_neighbours(target: Target, others: Inventory, wish: Wish, counts: Ma
     )
 
 
-def _refuse_mismatch(earlier: Seed, target: Target, ours: Inventory, wish: Wish, path: Path) -> None:
+def _refuse_mismatch(earlier: Seed, target: Target, ours: Inventory, wish: DesiredState, path: Path) -> None:
     if ours.entries and earlier.network != target.network:
         raise ConfigurationError(
             f"the nodes of run {earlier.run_id} have addresses of {earlier.network}, not of {target.network}",

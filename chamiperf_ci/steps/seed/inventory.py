@@ -27,7 +27,7 @@ from chamiperf_ci.models.dialect import (
     fill,
     owner_of,
 )
-from chamiperf_ci.models.seed import Formula, Seed, SharedStack, Verification
+from chamiperf_ci.models.seed import NameFormula, Seed, SharedStack, Verification
 from chamiperf_ci.models.target import StackKind, Target
 
 
@@ -87,7 +87,7 @@ def begun(
         stack_kind=kind,
         nodes=nodes,
         counts={dialect.objects[name].kind: 0 for name in dialect.listed},
-        formula=Formula(id=dialect.identity.id, mac=dialect.identity.mac, ip=dialect.identity.ip),
+        formula=NameFormula(id=dialect.identity.id, mac=dialect.identity.mac, ip=dialect.identity.ip),
         network=target.network,
         created_at=created_at,
         seconds=0.0,
@@ -112,7 +112,7 @@ _LOOK_EVERY: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StoredObject:
     """One object in the stack."""
 
     shape: str
@@ -128,7 +128,7 @@ class Entry:
 class Inventory:
     """All objects of the kinds that are seeded."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[StoredObject, ...]
 
     def of_run(self, run_id: str) -> "Inventory":
         """The objects of one run."""
@@ -140,7 +140,7 @@ class Inventory:
 
     def runs(self) -> dict[str, "Inventory"]:
         """The objects of each run that the formula knows."""
-        runs: dict[str, list[Entry]] = {}
+        runs: dict[str, list[StoredObject]] = {}
         for entry in self.entries:
             if entry.owner is not None:
                 runs.setdefault(entry.owner.run_id, []).append(entry)
@@ -180,7 +180,7 @@ def take(client: Chamicore, *, look: Callable[[], None], runs: Collection[str] =
     Raises:
         StackUnreachable, UnexpectedAnswer, ConfigurationError: As `Chamicore.items`.
     """
-    entries: list[Entry] = []
+    entries: list[StoredObject] = []
     for name in client.dialect.listed:
         known = {*runs, *(entry.owner.run_id for entry in entries if entry.owner is not None)}
         entries.extend(_entries(client, name, look, known))
@@ -213,7 +213,7 @@ def in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{kind} {count:,}" for kind, count in counts.items() if count) or "nothing"
 
 
-def _entries(client: Chamicore, name: str, look: Callable[[], None], runs: Collection[str]) -> Iterator[Entry]:
+def _entries(client: Chamicore, name: str, look: Callable[[], None], runs: Collection[str]) -> Iterator[StoredObject]:
     shape = client.dialect.objects[name]
     owners = Owners(client.dialect.identity, runs)
     seen: set[str] = set()
@@ -231,19 +231,19 @@ def _entries(client: Chamicore, name: str, look: Callable[[], None], runs: Colle
                     yield _entry(name, resource, shape, client.dialect.identity)
 
 
-def _plain_entry(name: str, resource: Resource, shape: Shape, owners: Owners) -> Entry:
+def _plain_entry(name: str, resource: Resource, shape: Shape, owners: Owners) -> StoredObject:
     mac = _text(field_of(resource.spec, shape.mac_field)) if shape.mac_field else ""
     named = shape.owner_of(resource.key, resource.spec)
     mac = named if shape.owner == "{mac}" else mac
     owner = owners.of(shape.owner, named)
-    return Entry(name, resource.key, owner, mac.lower() or None, resource.created_at)
+    return StoredObject(name, resource.key, owner, mac.lower() or None, resource.created_at)
 
 
-def _entry(name: str, resource: Resource, shape: Shape, rules: IdentityRules) -> Entry:
+def _entry(name: str, resource: Resource, shape: Shape, rules: IdentityRules) -> StoredObject:
     named = {template: field for field, template in shape.body.items() if isinstance(template, str)}
     component = resource.key if shape.key == "{id}" else _text(resource.spec.get(named["{id}"]))
     mac = _text(resource.spec.get(named["{mac}"])) if "{mac}" in named else ""
-    return Entry(name, resource.key, owner_of(component, rules), mac.lower() or None, resource.created_at)
+    return StoredObject(name, resource.key, owner_of(component, rules), mac.lower() or None, resource.created_at)
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - whatever the service sent
@@ -272,10 +272,10 @@ def differences(client: Chamicore, before: SharedStack, others: Inventory) -> li
         if now.get(kind, 0) != count
     ]
     changed = [mac for mac, digest in before.bootscripts.items() if _digest(client, mac) != digest]
-    return found + _told(changed)
+    return found + _mac_warning(changed)
 
 
-def _told(changed: list[str]) -> list[str]:
+def _mac_warning(changed: list[str]) -> list[str]:
     """At most one sentence on the MACs whose boot script is another one."""
     if len(changed) <= 1:
         return [f"the boot script of {mac}, which is not ours, is another one now" for mac in changed]
@@ -327,7 +327,7 @@ def verify(
     settled_at = time.monotonic() + client.dialect.settle_s
     for index in indexes:
         look()
-        wrong.extend(_wrong_with(client, identities, index, settled_at, look))
+        wrong.extend(_object_problems(client, identities, index, settled_at, look))
     named = wrong[:MOST_NAMED]
     if len(wrong) > MOST_NAMED:
         named.append(f"and {len(wrong) - MOST_NAMED:,} more")
@@ -344,7 +344,7 @@ def _count(
     return take(client, look=look, runs=(run_id,)).of_run(run_id).counts(client.dialect)
 
 
-def _wrong_with(
+def _object_problems(
     client: Chamicore, identities: Identities, index: int, settled_at: float, look: Callable[[], None]
 ) -> Iterator[str]:
     """Sentences on one node's objects and on what is served of them."""

@@ -20,7 +20,7 @@ from chamiperf_ci.steps.server_metrics import exporter
 from chamiperf_ci.steps.server_metrics import tracks as families
 from chamiperf_ci.steps.server_metrics.figures import TARGETED, phase_of, service_metrics
 from chamiperf_ci.steps.server_metrics.postgres import DatabaseFigures, PostgresWatch
-from chamiperf_ci.steps.server_metrics.tracks import Looker, Quantity, Recorder, Recording, Spelling
+from chamiperf_ci.steps.server_metrics.tracks import PeriodicSampler, Quantity, Recorder, Recording, SeriesName
 
 _LONGEST_S = 86_400.0
 _ALIASES = {"cloudinit": "cloud-init", "keasync": "kea-sync"}
@@ -174,7 +174,7 @@ class DirectCollector:
 
     def __init__(self, source: Source, urls: Mapping[str, str]) -> None:
         self._source = source
-        self._watched = {service: _Watched(service, url, source) for service, url in urls.items()}
+        self._watched = {service: _WatchedService(service, url, source) for service, url in urls.items()}
 
     def start(self) -> None:
         """Begin to look, and forget what is of the load before, but for memory."""
@@ -193,7 +193,7 @@ class DirectCollector:
         return figures
 
 
-class _Watched:
+class _WatchedService:
     """One service, looked at again and again."""
 
     def __init__(self, service: str, base: str, source: Source) -> None:
@@ -204,7 +204,7 @@ class _Watched:
         self._base = base
         self._source = source
         self._lock = threading.Lock()
-        self._looker = Looker(f"metrics {service}", self._look)
+        self._looker = PeriodicSampler(f"metrics {service}", self._look)
 
     def where(self, series: str) -> str:
         """What a figure's series was read from."""
@@ -355,7 +355,7 @@ def courses_of(service: str, recording: Recording, spans: Sequence[Span]) -> tup
     )
 
 
-def _spelling(steps: Sequence[Recording], quantity: Quantity, ending: str = "") -> Spelling | None:
+def _spelling(steps: Sequence[Recording], quantity: Quantity, ending: str = "") -> SeriesName | None:
     return next((found for step in steps if (found := step.spelling(quantity, ending)) is not None), None)
 
 

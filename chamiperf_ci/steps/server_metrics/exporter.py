@@ -13,7 +13,7 @@ from typing import Final
 from chamiperf_ci.adapters.postgres import (
     STATISTICS,
     DatabaseTotals,
-    Look,
+    PostgresSample,
     Sessions,
     StatementKey,
     StatementText,
@@ -86,7 +86,7 @@ class _Exported:
         counted = any(name in self._by_name for name in _CALLS)
         self.statements_problem = "" if counted else "the exporter tells no statements (--collector.stat_statements)"
 
-    def looks(self) -> list[tuple[float, Look]]:
+    def looks(self) -> list[tuple[float, PostgresSample]]:
         """One look a scrape: all samples of one have the same time."""
         sessions: dict[float, list[Sessions]] = defaultdict(list)
         databases: dict[float, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
@@ -103,7 +103,7 @@ class _Exported:
         return [
             (
                 at,
-                Look(
+                PostgresSample(
                     tuple(sessions[at]),
                     {name: _totals(counted) for name, counted in databases[at].items()},
                     statements.get(at, {}),

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from chamiperf_ci.adapters.prometheus import Track
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import Judged, ServerMetric
+from chamiperf_ci.models.run import JudgedTarget, ServerMetric
 from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
 from chamiperf_ci.steps.server_metrics import tracks as families
-from chamiperf_ci.steps.server_metrics.tracks import Quantity, Recording, Spelling, quantile
+from chamiperf_ci.steps.server_metrics.tracks import Quantity, Recording, SeriesName, quantile
 from chamiperf_ci.verdict.target import TOLERATED_GROWTH, MemoryDecision, judge_memory
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _P50, _P99 = 0.5, 0.99
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservedPhase:
     """One service over one phase.
 
     Attributes:
@@ -152,7 +152,7 @@ class Observed:
                 rate = sum(rise for _, rise in self.recording.increases(pushed.name)) / self.recording.observed_s
                 yield self._figure("kea_push_rate", "/s", rate, pushed.name, direction=Direction.HIGHER)
 
-    def _lag(self, spelling: Spelling) -> ServerMetric:
+    def _lag(self, spelling: SeriesName) -> ServerMetric:
         """The longest time since the last good sync, by this machine's clock."""
         tracks = self.recording.named(spelling.name)
         lags = [
@@ -213,7 +213,7 @@ class Observed:
     def _quantile(
         self,
         name: str,
-        spelling: Spelling,
+        spelling: SeriesName,
         counts: dict[float, float],
         share: float,
         *,
@@ -244,7 +244,7 @@ class Observed:
             unit=unit,
             direction=direction,
             value=value,
-            reason="; ".join(part for part in (note, self._trouble()) if part),
+            reason="; ".join(part for part in (note, self._observation_warnings()) if part),
             source=self.source(series),
             simulated=self._is_simulated(series),
             labels=labels or {},
@@ -268,7 +268,7 @@ class Observed:
         marks = (track for name in families.SIMULATED.names for track in self.recording.named(name))
         return any(("family", family) in track.labels for track in marks)
 
-    def _trouble(self) -> str:
+    def _observation_warnings(self) -> str:
         """What a reader should know about how it was observed: gaps and restarts."""
         gaps = self.recording.gaps
         missed = (
@@ -341,7 +341,7 @@ def _judged(service: str, track: Track, restarted: tuple[float, ...], source: st
         source=source,
         labels={} if alone else {name: value for name, value in track.labels if name in _PLACES},
         observed_s=decision.observed_s,
-        judged=Judged(
+        judged=JudgedTarget(
             verdict=TargetVerdict(decision.verdict),
             limit=TOLERATED_GROWTH,
             reason=None if decision.reason is None else RowReason(decision.reason),
@@ -385,7 +385,7 @@ def service_metrics(
     if phase is not None:
         within = recording.between(phase.started_at.timestamp(), phase.ended_at.timestamp())
         if len(within.looks) >= _FEWEST_LOOKS:
-            figures = Observed(service, within, source).figures()
+            figures = ObservedPhase(service, within, source).figures()
             under_load = bool(figures)
             yield from figures
         elif service not in WITHOUT_DATABASE:

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from chamiperf_ci.adapters.postgres import (
     POOLS_VARIABLE,
     DatabaseTotals,
-    Look,
+    PostgresSample,
     Sessions,
     StatementKey,
     StatementText,
@@ -26,7 +26,7 @@ from chamiperf_ci.adapters.postgres import (
 from chamiperf_ci.errors import ToolkitError
 from chamiperf_ci.models.run import ServerMetric, Statement, StatementPoint
 from chamiperf_ci.models.vocabulary import Direction
-from chamiperf_ci.steps.server_metrics.tracks import Looker, distance
+from chamiperf_ci.steps.server_metrics.tracks import PeriodicSampler, distance
 
 SERVICE: Final = "postgres"
 MOST_STATEMENTS: Final = 20
@@ -55,10 +55,10 @@ class Described(Protocol):
         """What statements are."""
 
 
-class LookSource(Described, Protocol):
+class PostgresSource(Described, Protocol):
     """Where looks come from."""
 
-    def look(self) -> Look:
+    def look(self) -> PostgresSample:
         """Sample once."""
 
 
@@ -80,14 +80,14 @@ class PostgresWatch:
     """
 
     def __init__(
-        self, source: LookSource, pools: Mapping[str, int], distance: Callable[[float], float] = distance
+        self, source: PostgresSource, pools: Mapping[str, int], distance: Callable[[float], float] = distance
     ) -> None:
         self._source = source
         self._pools = pools
         self._lock = threading.Lock()
-        self._looks: list[tuple[float, Look]] = []
+        self._looks: list[tuple[float, PostgresSample]] = []
         self._problem = ""
-        self._looker = Looker("postgres", self._look, distance)
+        self._looker = PeriodicSampler("postgres", self._look, distance)
 
     def start(self) -> None:
         """Begin to look, and forget the load before."""
@@ -120,7 +120,7 @@ class PostgresWatch:
 
 
 def database_metrics(
-    looks: Sequence[tuple[float, Look]],
+    looks: Sequence[tuple[float, PostgresSample]],
     source: Described,
     pools: Mapping[str, int],
     started_at: float,
@@ -148,7 +148,7 @@ def database_metrics(
 
 
 def _statements(
-    looks: Sequence[tuple[float, Look]], source: Described, started_at: float
+    looks: Sequence[tuple[float, PostgresSample]], source: Described, started_at: float
 ) -> tuple[tuple[Statement, ...], str]:
     """The statements that took most of the phase, and why there are none if there are none."""
     (_, first), (_, last) = looks[0], looks[-1]
@@ -175,7 +175,7 @@ def unread(reason: str) -> tuple[ServerMetric, ...]:
     return tuple(_missing(name, unit, reason) for name, unit in figures)
 
 
-def _rise(first: Look, last: Look, key: StatementKey) -> StatementTotals | None:
+def _rise(first: PostgresSample, last: PostgresSample, key: StatementKey) -> StatementTotals | None:
     """What a statement took between two looks; None where it was not called, or its statistics were reset."""
     before, after = first.statements.get(key, StatementTotals(0, 0.0, 0)), last.statements.get(key)
     if after is None or after.calls <= before.calls or after.total_ms < before.total_ms:
@@ -205,7 +205,7 @@ def _statement(
 
 
 def _points(
-    looks: Sequence[tuple[float, Look]], keys: Sequence[StatementKey], started_at: float
+    looks: Sequence[tuple[float, PostgresSample]], keys: Sequence[StatementKey], started_at: float
 ) -> tuple[StatementPoint, ...]:
     """The statement's mean over the phase, in at most 20 stretches of about equal length."""
     step = max(1, -(-(len(looks) - 1) // MOST_POINTS))
@@ -221,7 +221,7 @@ def _points(
 
 
 def _metrics(
-    looks: Sequence[tuple[float, Look]],
+    looks: Sequence[tuple[float, PostgresSample]],
     statements: Sequence[Statement],
     pools: Mapping[str, int],
     most: int | None,
@@ -237,7 +237,7 @@ def _metrics(
 
 
 def _connections(
-    looks: Sequence[tuple[float, Look]],
+    looks: Sequence[tuple[float, PostgresSample]],
     statements: Sequence[Statement],
     pools: Mapping[str, int],
     most: int | None,
@@ -273,11 +273,11 @@ def _connections(
             if kind == "database":
                 why = f"the sessions of single roles are not told, and a pool is a role's{known}"
             yield _missing("pool_utilisation", "share", why, labels)
-    yield from _waits(looks, sessions, observed)
+    yield from _waiting_sessions(looks, sessions, observed)
 
 
-def _waits(
-    looks: Sequence[tuple[float, Look]], sessions: Sequence[Sessions], observed: float
+def _waiting_sessions(
+    looks: Sequence[tuple[float, PostgresSample]], sessions: Sequence[Sessions], observed: float
 ) -> Iterator[ServerMetric]:
     """How many sessions waited for the server at the worst moment, and of each kind of wait the most."""
     if not any(each.waits_for is not None for each in sessions):
@@ -297,7 +297,7 @@ def _waits(
     yield _figure("sessions_waiting", "sessions", at_worst, _ACTIVITY_SOURCE, observed=observed, reason=reason)
 
 
-def _databases(first: Look, last: Look, observed: float) -> Iterator[ServerMetric]:
+def _databases(first: PostgresSample, last: PostgresSample, observed: float) -> Iterator[ServerMetric]:
     figures: tuple[tuple[str, str, Callable[[DatabaseTotals], int | None]], ...] = (
         ("sessions_opened", "sessions", lambda each: each.sessions),
         ("rollbacks", "transactions", lambda each: each.rollbacks),

@@ -52,7 +52,7 @@ def quantile(cumulative: Mapping[float, float], share: float) -> Quantile | None
 
 
 @dataclass(frozen=True, slots=True)
-class Spelling:
+class SeriesName:
     """One name of a quantity, and the factor from its unit to ours."""
 
     name: str
@@ -63,7 +63,7 @@ class Spelling:
 class Quantity:
     """What is looked for: its possible names, most likely first."""
 
-    spellings: tuple[Spelling, ...]
+    spellings: tuple[SeriesName, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ RATIO: Final = "_ratio"
 
 
 def _of(*names: str, factor: float = 1.0) -> Quantity:
-    return Quantity(tuple(Spelling(name, factor) for name in names))
+    return Quantity(tuple(SeriesName(name, factor) for name in names))
 
 
 def _gauge(*names: str) -> Quantity:
@@ -86,7 +86,7 @@ def _gauge(*names: str) -> Quantity:
 
 def _durations(*names: str) -> Quantity:
     """In ms, from names in seconds and, of older conventions, in milliseconds."""
-    return Quantity(tuple(Spelling(name, 1.0 if name.endswith("milliseconds") else 1e3) for name in names))
+    return Quantity(tuple(SeriesName(name, 1.0 if name.endswith("milliseconds") else 1e3) for name in names))
 
 
 REQUESTS: Final = _durations(
@@ -147,7 +147,7 @@ _GAP = 3.0
 
 
 @dataclass(slots=True)
-class _Growing:
+class _GrowingTrack:
     times: "array[float]" = field(default_factory=lambda: array("d"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
 
@@ -157,13 +157,13 @@ class Recorder:
 
     def __init__(self) -> None:
         self._looks = array("d")
-        self._series: dict[tuple[str, Labels], _Growing] = {}
+        self._series: dict[tuple[str, Labels], _GrowingTrack] = {}
 
     def add(self, at: float, samples: Iterable[tuple[str, Labels, float]]) -> None:
         """Take one look in; looks come in order."""
         self._looks.append(at)
         for name, labels, value in samples:
-            growing = self._series.setdefault((name, labels), _Growing())
+            growing = self._series.setdefault((name, labels), _GrowingTrack())
             growing.times.append(at)
             growing.values.append(value)
 
@@ -217,7 +217,7 @@ class Recording:
         """The series of that name."""
         return self.tracks.get(name, ())
 
-    def spelling(self, quantity: Quantity, ending: str = "") -> Spelling | None:
+    def spelling(self, quantity: Quantity, ending: str = "") -> SeriesName | None:
         """The first name under which a quantity is stated."""
         return next((each for each in quantity.spellings if f"{each.name}{ending}" in self.tracks), None)
 
@@ -261,7 +261,7 @@ def distance(elapsed_s: float) -> float:
     return next((every for until, every in _EVERY_S if elapsed_s < until), _LATER_S)
 
 
-class Looker:
+class PeriodicSampler:
     """Looks at something again and again, from a thread of its own.
 
     Args:

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from chamiperf_ci.models.history import NOT_MEASURING, Alert, AlertLine
-from chamiperf_ci.steps.alerts.decide import Act, Known, decide
+from chamiperf_ci.steps.alerts.decide import Act, KnownIssue, decide
 from chamiperf_ci.steps.alerts.findings import UNREADABLE, AlertFinding, JudgedNight
 
 FIRST, TONIGHT = date(2026, 3, 14), date(2026, 3, 15)
@@ -28,7 +28,7 @@ def known(topic="boot_storm", number=7, *, is_open=True, names=("bootscript p99"
     lines = tuple(line(name, since=FIRST) for name in names)
     seen = tuple(f"{name}: regression" for name in names)
     alert = Alert(since=FIRST, last=FIRST, lines=lines, seen=seen, **changes)
-    return Known(number, topic, is_open, alert)
+    return KnownIssue(number, topic, is_open, alert)
 
 
 def acts(night_, *issues):
@@ -125,7 +125,7 @@ def test_what_joins_the_acknowledged_counts_among_the_three():
 def test_a_night_that_is_told_of_again_opens_no_more_than_three():
     tonight = night(*(finding(f"scenario_{number}") for number in range(4)))
     first = decide(tonight, ())[:3]
-    opened = [Known(number, action.topic, is_open=True, alert=action.alert) for number, action in enumerate(first)]
+    opened = [KnownIssue(number, action.topic, is_open=True, alert=action.alert) for number, action in enumerate(first)]
     assert [act for act, *_ in acts(tonight, *opened)] == [Act.WITHHOLD]
 
 
@@ -146,7 +146,7 @@ def test_reasons_that_were_seen_before_are_no_news_in_another_company(what):
         for reasons in ("generator-saturated, load-not-reached", what)
     )
     (opened,) = decide(before, ())
-    assert acts(tonight, Known(7, NOT_MEASURING, is_open=False, alert=opened.alert)) == []
+    assert acts(tonight, KnownIssue(7, NOT_MEASURING, is_open=False, alert=opened.alert)) == []
 
 
 def test_a_row_that_fails_in_one_more_way_keeps_the_night_it_was_first_seen():
@@ -179,5 +179,5 @@ def test_a_look_from_outside_takes_nothing_from_the_table():
 
 def test_issues_that_cannot_be_read_keep_no_new_one_back():
     broken = Alert(since=TONIGHT, last=TONIGHT, lines=(), seen=())
-    damaged = [Known(number, f"scenario_{number}", is_open=False, alert=broken) for number in range(3)]
+    damaged = [KnownIssue(number, f"scenario_{number}", is_open=False, alert=broken) for number in range(3)]
     assert [act for act, *_ in acts(night(finding()), *damaged)] == [Act.OPEN]

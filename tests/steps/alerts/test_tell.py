@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from chamiperf_ci.models.history import AlertLine
-from chamiperf_ci.steps.alerts.decide import Channels, tell
+from chamiperf_ci.steps.alerts.decide import Channels, deliver
 from chamiperf_ci.steps.alerts.findings import AlertFinding, JudgedNight
 
 DAY = date(2026, 3, 14)
@@ -23,7 +23,7 @@ class Chat(list):
 @pytest.mark.parametrize("night", ["the first", "the same again"])
 def test_a_chat_without_issues_hears_each_night_and_that_it_may_be_known(night):
     chat = Chat()
-    tell(
+    deliver(
         JudgedNight("lab", DAY, (AlertFinding("boot_storm", (LINE,)),), sentence=night),
         Channels(lambda _: None, webhook=chat),
     )

@@ -4,7 +4,7 @@ import pytest
 from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.models.baselines import Baselines, EnvironmentNote
-from chamiperf_ci.render.baselines import Gravity
+from chamiperf_ci.render.baselines import Severity
 from chamiperf_ci.steps.baselines.review import check
 
 TODAY = date(2026, 3, 20)
@@ -23,7 +23,7 @@ def findings(baselines, gravity, **more):
 
 
 def weaker(change):
-    return findings(changed(FIVE, change), Gravity.WEAKER, base=FIVE)
+    return findings(changed(FIVE, change), Severity.WEAKER, base=FIVE)
 
 
 def test_an_unchanged_full_file_has_nothing_to_say():
@@ -44,7 +44,7 @@ def test_a_stricter_rule_that_is_taken_out_is_a_loosening():
         data["rules"]["scenarios"]["boot_storm"]["metrics"]["p99"]["tolerance"] = 0.1
 
     strict = changed(FIVE, tighten)
-    [found] = findings(FIVE, Gravity.WEAKER, base=strict)
+    [found] = findings(FIVE, Severity.WEAKER, base=strict)
     assert (found.what, found.before, found.now) == ("tolerance loosened", "10 %", "20 %")
     assert "boot_storm / bootscript p99" in found.where
 
@@ -125,37 +125,37 @@ def noted(baselines, first_night):
 
 def test_a_first_night_moved_forward_is_a_weakened_gate():
     before, after = (noted(shipped_baselines(), date(2026, month, 1)) for month in (2, 3))
-    [found] = findings(after, Gravity.WEAKER, base=before)
+    [found] = findings(after, Severity.WEAKER, base=before)
     assert (found.what, found.before, found.now) == (
         "learning starts again",
         "from 2026-02-01",
         "from 2026-03-01",
     )
-    assert findings(before, Gravity.WEAKER, base=after) == []
+    assert findings(before, Severity.WEAKER, base=after) == []
 
 
 def test_a_first_night_for_an_environment_that_had_a_baseline_is_a_weakened_gate():
-    [found] = findings(noted(FIVE, date(2026, 3, 1)), Gravity.WEAKER, base=FIVE)
+    [found] = findings(noted(FIVE, date(2026, 3, 1)), Severity.WEAKER, base=FIVE)
     assert (found.what, found.now) == ("learning starts again", "from 2026-03-01")
 
 
 def test_the_first_night_of_a_new_environment_weakens_nothing():
-    assert findings(noted(shipped_baselines(), date(2026, 3, 1)), Gravity.WEAKER, base=shipped_baselines()) == []
+    assert findings(noted(shipped_baselines(), date(2026, 3, 1)), Severity.WEAKER, base=shipped_baselines()) == []
 
 
 def test_a_removed_baseline_is_a_weakened_gate():
-    [found] = findings(shipped_baselines(), Gravity.WEAKER, base=FIVE)
+    [found] = findings(shipped_baselines(), Severity.WEAKER, base=FIVE)
     assert (found.what, found.before) == ("baseline removed", "5 runs")
 
 
 def test_fewer_accepted_runs_are_a_weakened_gate():
     fewer = accepting(shipped_baselines(), [made_run(0), made_run(1)])
-    assert "accepted runs removed" in {found.what for found in findings(fewer, Gravity.WEAKER, base=FIVE)}
+    assert "accepted runs removed" in {found.what for found in findings(fewer, Severity.WEAKER, base=FIVE)}
 
 
 def test_newly_accepted_runs_are_noted_with_who_accepted_them():
     four = accepting(shipped_baselines(), [made_run(number) for number in range(4)])
-    assert [(found.what, found.now) for found in findings(FIVE, Gravity.NOTE, base=four)] == [
+    assert [(found.what, found.now) for found in findings(FIVE, Severity.NOTE, base=four)] == [
         ("runs accepted by ada", "boot0004")
     ]
 
@@ -163,7 +163,7 @@ def test_newly_accepted_runs_are_noted_with_who_accepted_them():
 def test_an_accepted_run_that_changed_is_broken():
     other = made_run(0, factor=1.1)
     again = accepting(shipped_baselines(), [other, *(made_run(number) for number in range(1, 5))])
-    assert [found.what for found in findings(again, Gravity.BROKEN, base=FIVE)] == ["accepted run changed"]
+    assert [found.what for found in findings(again, Severity.BROKEN, base=FIVE)] == ["accepted run changed"]
 
 
 def test_a_hand_edited_accepted_run_is_broken():
@@ -171,12 +171,12 @@ def test_a_hand_edited_accepted_run_is_broken():
         [entry] = data["accepted_runs"].values()
         entry["runs"][0]["rows"][1]["value"] = 99.0
 
-    assert [found.what for found in findings(changed(FIVE, edit), Gravity.BROKEN)] == ["edited by hand"]
+    assert [found.what for found in findings(changed(FIVE, edit), Severity.BROKEN)] == ["edited by hand"]
 
 
 def test_a_measured_metric_without_a_baseline_is_broken_where_others_have_one():
     run = made_run(9, endpoints=("bootscript", "nonsense"))
-    found = findings(FIVE, Gravity.BROKEN, runs=[run])
+    found = findings(FIVE, Severity.BROKEN, runs=[run])
     assert [one.where for one in found] == [
         f"boot_storm / nonsense {metric}" for metric in ("p50", "p95", "p99", "stalled-windows", "errors")
     ]
@@ -187,13 +187,13 @@ def test_a_written_exemption_covers_a_metric():
         data["rules"]["scenarios"]["boot_storm"]["endpoints"] = {"nonsense": {"exempt": "only shown"}}
 
     run = made_run(9, endpoints=("bootscript", "nonsense"))
-    assert findings(changed(FIVE, exempt), Gravity.BROKEN, runs=[run]) == []
+    assert findings(changed(FIVE, exempt), Severity.BROKEN, runs=[run]) == []
 
 
 def test_an_environment_that_has_no_baseline_yet_is_noted():
     run = made_run(9, fingerprint={"environment": "new"})
-    assert {found.what for found in findings(FIVE, Gravity.NOTE, runs=[run])} == {"measured without a baseline"}
-    assert findings(FIVE, Gravity.BROKEN, runs=[run]) == []
+    assert {found.what for found in findings(FIVE, Severity.NOTE, runs=[run])} == {"measured without a baseline"}
+    assert findings(FIVE, Severity.BROKEN, runs=[run]) == []
 
 
 def test_an_old_baseline_is_noted():
@@ -204,7 +204,7 @@ def test_an_old_baseline_is_noted():
 
 def test_a_thin_baseline_is_noted():
     thin = accepting(shipped_baselines(), [made_run(0)])
-    assert [found.now for found in findings(thin, Gravity.NOTE)] == ["1 of 5 runs"]
+    assert [found.now for found in findings(thin, Severity.NOTE)] == ["1 of 5 runs"]
 
 
 KNOWN = {
@@ -229,23 +229,23 @@ def test_a_new_acknowledgement_weakens_a_gate():
 def test_an_acknowledgement_that_is_extended_weakens_a_gate():
     before = changed(FIVE, lambda data: data.update(acknowledgements=[KNOWN]))
     after = changed(FIVE, lambda data: data.update(acknowledgements=[KNOWN | {"expires": "2026-09-01"}]))
-    [found] = findings(after, Gravity.WEAKER, base=before)
+    [found] = findings(after, Severity.WEAKER, base=before)
     assert found.before == "up to 0.400 until 2026-03-19: new kernel"
     assert found.now == "up to 0.400 until 2026-09-01: new kernel"
 
 
 def test_an_expired_acknowledgement_is_noted():
     known = changed(FIVE, lambda data: data.update(acknowledgements=[KNOWN]))
-    assert [found.what for found in findings(known, Gravity.NOTE)] == ["acknowledgement expired"]
+    assert [found.what for found in findings(known, Severity.NOTE)] == ["acknowledgement expired"]
 
 
 def test_an_acknowledgement_of_no_scenario_is_broken_and_the_near_name_is_told():
     known = changed(FIVE, lambda data: data.update(acknowledgements=[KNOWN | {"scenario": "boot_storn"}]))
-    [found] = findings(known, Gravity.BROKEN)
+    [found] = findings(known, Severity.BROKEN)
     assert (found.what, found.now) == ("no such scenario", "is boot_storm meant?")
 
 
 def test_a_rule_of_no_scenario_is_broken():
     known = changed(FIVE, lambda data: data["rules"]["scenarios"].update(zebra={"tolerance": 0.3}))
-    [found] = findings(known, Gravity.BROKEN)
+    [found] = findings(known, Severity.BROKEN)
     assert (found.where, found.now) == ("rules, zebra", "there is no such scenario")

@@ -5,7 +5,7 @@ from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.models.run import RunKind, RunProblem
 from chamiperf_ci.models.vocabulary import RunReason
-from chamiperf_ci.steps.baselines.candidates import Overrule, from_run, select_runs
+from chamiperf_ci.steps.baselines.candidates import Override, from_run, select_runs
 
 EMPTY = shipped_baselines()
 SATURATED = RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %")
@@ -30,9 +30,9 @@ def test_what_is_accepted_already_is_passed_over_with_a_line_each():
 @pytest.mark.parametrize(
     ("unfit", "why", "kind"),
     [
-        ({"problems": (SATURATED,)}, "generator-saturated: CPU 97 %", Overrule.INVALID),
-        ({"complete": False}, "the load did not come to its planned end", Overrule.INCOMPLETE),
-        ({"injected_faults": ("bss +6 ms",)}, "faults were injected: bss +6 ms", Overrule.FAULT),
+        ({"problems": (SATURATED,)}, "generator-saturated: CPU 97 %", Override.INVALID),
+        ({"complete": False}, "the load did not come to its planned end", Override.INCOMPLETE),
+        ({"injected_faults": ("bss +6 ms",)}, "faults were injected: bss +6 ms", Override.FAULT),
     ],
 )
 def test_an_unfit_night_is_passed_over_unless_a_person_overrules(unfit, why, kind):

@@ -13,7 +13,7 @@ from chamiperf_ci.models.run import RunKind, RunProblem, Unavailable
 from chamiperf_ci.models.target import Identity, StackKind
 from chamiperf_ci.models.vocabulary import RowVerdict, RunReason
 from chamiperf_ci.steps.baselines import propose as step
-from chamiperf_ci.steps.baselines.candidates import Overrule, from_run
+from chamiperf_ci.steps.baselines.candidates import Override, from_run
 from chamiperf_ci.steps.baselines.propose import Intent, apply_patch
 from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.compare.measure import measure
@@ -100,12 +100,12 @@ def test_a_sixth_run_is_refused():
 
 SATURATED = RunProblem(reason=RunReason.GENERATOR_SATURATED, text="CPU 97 %")
 UNFIT = {
-    Overrule.INVALID: made_run(1, problems=(SATURATED,)),
-    Overrule.INCOMPLETE: made_run(1, complete=False),
-    Overrule.KIND: made_run(1, run_kind=RunKind.DRILL),
-    Overrule.FAULT: made_run(1, injected_faults=("bss bootscript +6 ms",)),
-    Overrule.FINGERPRINT: made_run(1, fingerprint={"machine_class": "2c-8GiB"}),
-    Overrule.MISSED_TARGET: made_run(1, failed=60_000),
+    Override.INVALID: made_run(1, problems=(SATURATED,)),
+    Override.INCOMPLETE: made_run(1, complete=False),
+    Override.KIND: made_run(1, run_kind=RunKind.DRILL),
+    Override.FAULT: made_run(1, injected_faults=("bss bootscript +6 ms",)),
+    Override.FINGERPRINT: made_run(1, fingerprint={"machine_class": "2c-8GiB"}),
+    Override.MISSED_TARGET: made_run(1, failed=60_000),
 }
 
 
@@ -126,7 +126,7 @@ def test_what_was_overruled_stands_in_the_file(kind):
 
 
 def test_an_endpoint_that_fails_is_refused_whatever_is_overruled():
-    wanted = replace(WANTED, overrule=frozenset(Overrule) - {Overrule.FAILING})
+    wanted = replace(WANTED, overrule=frozenset(Override) - {Override.FAILING})
     for failing in (made_run(1, failed=6_000_000), made_run(1, failed=70_000)):
         with pytest.raises(ConfigurationError, match=r"requests of bootscript failed; at most 1 % may.*Fix what fails"):
             propose(EMPTY, [failing], wanted)
@@ -150,7 +150,7 @@ def test_an_endpoint_that_the_stack_does_not_have_is_not_missed():
 def test_overruling_one_objection_does_not_overrule_another():
     run = made_run(1, complete=False, problems=(SATURATED,))
     with pytest.raises(ConfigurationError, match="generator-saturated"):
-        propose(EMPTY, [run], replace(WANTED, overrule=frozenset({Overrule.INCOMPLETE})))
+        propose(EMPTY, [run], replace(WANTED, overrule=frozenset({Override.INCOMPLETE})))
 
 
 def without_the_first_run(baselines):

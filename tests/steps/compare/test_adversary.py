@@ -21,7 +21,7 @@ from chamiperf_ci.steps.baselines.candidates import from_run
 from chamiperf_ci.steps.baselines.propose import Intent, propose
 from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.compare.rows import pair_rows
-from chamiperf_ci.steps.compare.scenarios import Past, runs_by_scenario
+from chamiperf_ci.steps.compare.scenarios import PastNights, runs_by_scenario
 from chamiperf_ci.verdict.night import confirm_night, judge_night, night_outcome
 
 EXAMPLES = 500
@@ -145,7 +145,7 @@ def decided(seed, situation, *, without=()):
     kinds = (RunKind.NIGHT, RunKind.REPEAT, RunKind.REPEAT)
     runs = [run(luck, 30 + place, kind, **situation) for place, kind in enumerate(kinds)]
     [scenario] = runs_by_scenario(runs)
-    pairings = pair_rows(scenario, accepted(seed % 50, old_entries=False), Past())
+    pairings = pair_rows(scenario, accepted(seed % 50, old_entries=False), PastNights())
     compared = [each for each in pairings if each.first is not None and not each.key.metric.startswith(tuple(without))]
     first = judge_night([pairing.first for pairing in compared])
     final = confirm_night(first, [pairing.again for pairing in compared if pairing.again is not None])

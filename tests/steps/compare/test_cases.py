@@ -8,7 +8,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.render.headline import night_sentence
 from chamiperf_ci.steps.compare.judge import judge
 from chamiperf_ci.steps.compare.scenarios import read_runs
-from chamiperf_ci.steps.compare.step import CompareOptions, ask
+from chamiperf_ci.steps.compare.step import CompareOptions, read_input
 
 CASES = Path(__file__).resolve().parents[2] / "cases" / "verdict"
 EXPECTED = {
@@ -30,7 +30,7 @@ def judged(case):
     folder = CASES / case
     history = folder / "history"
     rules = CompareOptions(baselines=folder / "baselines.json", history=history if history.is_dir() else None)
-    return judge(ask(read_runs([folder / "runs"]), rules)).verdict
+    return judge(read_input(read_runs([folder / "runs"]), rules)).verdict
 
 
 @pytest.mark.parametrize("case", EXPECTED)

@@ -12,7 +12,7 @@ from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import FailOn, RowReason, RowVerdict, RunReason, TargetVerdict
 from chamiperf_ci.render.headline import headline
 from chamiperf_ci.steps.compare.judge import NightInput, judge
-from chamiperf_ci.steps.compare.scenarios import Past, PastNight, PastValue
+from chamiperf_ci.steps.compare.scenarios import PastNight, PastNights, PastValue
 
 NOISE = 0.02
 BASELINES = accepting(shipped_baselines(), [made_run(number, noise=NOISE) for number in range(5)])
@@ -60,7 +60,7 @@ def past(count, **changes):
             "commits": ("bss 1a2b3c4",),
         }
         nights.append(PastNight(**(fields | changes)))
-    return Past(tuple(nights))
+    return PastNights(tuple(nights))
 
 
 def test_an_unchanged_night_passes():
@@ -176,7 +176,7 @@ def test_pairs_alone_that_were_all_invalid_are_no_pass():
     assert (judged.outcome.exit_code, judged.outcome.word) == (3, "invalid")
 
 
-@pytest.mark.parametrize("history", [None, Past()], ids=["without a history", "with a history"])
+@pytest.mark.parametrize("history", [None, PastNights()], ids=["without a history", "with a history"])
 def test_pairs_alone_of_which_none_could_be_used_are_exit_3(history):
     judged = only_pairs(1.3, machine="2c-8GiB", history=history)
     assert (judged.outcome.exit_code, judged.outcome.word) == (3, "invalid")

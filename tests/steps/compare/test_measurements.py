@@ -3,7 +3,7 @@ from made_runs import QUANTILES, made_run
 from said import facts_said
 
 from chamiperf_ci.models.plan import PlannedPhase
-from chamiperf_ci.models.run import PhaseOutcome, Run, Scalar, ServerMetric, Traffic, Uncertain
+from chamiperf_ci.models.run import PhaseOutcome, Run, Scalar, ServerMetric, Traffic, UncertainQuantile
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, RowKind, RowReason, Statistic
 from chamiperf_ci.steps.compare.measure import Measurement, measure
@@ -54,8 +54,8 @@ def test_windows_in_which_too_many_requests_failed_are_left_out_with_a_note():
 )
 def test_a_quantile_that_load_generators_together_leave_open_is_marked_with_its_interval(windows, places):
     unsure = tuple(
-        Uncertain(endpoint="bootscript", metric="latency", phase="sustained", window=window, quantile="p99", low=12.0,
-                  high=low + 2.0)
+        UncertainQuantile(endpoint="bootscript", metric="latency", phase="sustained", window=window, quantile="p99",
+                          low=12.0, high=low + 2.0)
         for window, low in zip(windows, (18.0, 14.0, 13.0), strict=False)
     )  # fmt: skip
     run = made_run(uncertain=unsure)

@@ -8,7 +8,7 @@ from made_runs import made_run, shipped_baselines
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import Bound, Level, Rules, TargetRule
 from chamiperf_ci.models.plan import PlannedPhase
-from chamiperf_ci.models.run import Judged, PhaseOutcome, RunKind, ServerMetric, Traffic
+from chamiperf_ci.models.run import JudgedTarget, PhaseOutcome, RunKind, ServerMetric, Traffic
 from chamiperf_ci.models.target import StackKind
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.models.vocabulary import Direction, RowReason, TargetVerdict
@@ -116,7 +116,7 @@ def test_a_server_metric_meets_or_misses_its_target_unless_it_is_simulated(run, 
     [(TargetVerdict.MISSED, None), (TargetVerdict.MET, None), (TargetVerdict.UNAVAILABLE, RowReason.TOO_SHORT)],
 )
 def test_what_was_decided_beside_the_samples_is_taken_over(verdict, reason):
-    judged = Judged(verdict=verdict, limit=0.05, reason=reason, source="ADR-012")
+    judged = JudgedTarget(verdict=verdict, limit=0.05, reason=reason, source="ADR-012")
     run = server(0.11, name="memory_growth", unit="share", judged=judged)
     found = target(run, "memory_growth", endpoint="bss")
     assert (found.verdict, found.reason, found.value, found.limit) == (verdict, reason, 0.11, 0.05)

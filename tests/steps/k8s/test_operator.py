@@ -15,7 +15,7 @@ from made_loads import distribution, series, summary, traffic
 from chamiperf_ci.adapters.files import write_document
 from chamiperf_ci.commands.k8s import k8s
 from chamiperf_ci.models.run import Run, ScriptClock, ScriptHealth, Shard
-from chamiperf_ci.models.seed import Formula, Seed, Verification
+from chamiperf_ci.models.seed import NameFormula, Seed, Verification
 from chamiperf_ci.models.target import StackKind
 from chamiperf_ci.models.vocabulary import RunReason
 from chamiperf_ci.steps.k8s import summary_in
@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("CHAMICORE_INTERNAL_TOKEN", SECRET)
     seed = Seed(
         producer="chamiperf 0.2.0", environment="local", stack_kind=StackKind.DEPLOYED, run_id="r2026a", nodes=100,
-        network="198.18.0.0/15", counts={"components": 100}, complete=True, formula=Formula(id="", mac="", ip=""),
+        network="198.18.0.0/15", counts={"components": 100}, complete=True, formula=NameFormula(id="", mac="", ip=""),
         created_at=datetime(2026, 3, 1, tzinfo=UTC), seconds=1.0, objects_per_s=1.0, durability="", rates=(),
         verification=Verification(counted={}, sampled=0, wrong=()),
     )  # fmt: skip

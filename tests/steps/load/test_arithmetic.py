@@ -47,12 +47,12 @@ def test_arrivals_need_vus_and_make_requests_of_their_own():
 
 
 def test_objects_are_counted_created_and_left():
-    work = Work("a cycle", {Service.SMD: 1}, creates=7, leaves=1, once=5)
-    assert (plan_of(storm(), work).creates, plan_of(storm(), work).leaves) == (9000 * 7 + 5, 9000)
+    work = Work("a cycle", {Service.SMD: 1}, creates=7, objects_left=1, once=5)
+    assert (plan_of(storm(), work).creates, plan_of(storm(), work).objects_left) == (9000 * 7 + 5, 9000)
 
 
 def test_what_is_removed_is_sent_as_well_and_is_not_measured():
-    work = Work("a way", {Service.SMD: 2}, beside={Service.SMD: 1})
+    work = Work("a way", {Service.SMD: 2}, unmeasured_requests={Service.SMD: 1})
     assert plan_of(storm(), work).peak_requests_per_s == {Service.SMD: 600}
     assert plan_of(storm(), work).phases[1].requests_per_iteration == 2
 

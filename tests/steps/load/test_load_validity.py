@@ -27,7 +27,12 @@ THROWN = LogMessage("error", "TypeError: items is not iterable at keysOf (object
 
 def _problems(*, health=None, sustained=None, thrown=(), **fields):
     return problems(
-        summary(**fields), PLAN, health or healthy(), sustained or _sustained(), arrivals=9000, thrown=thrown
+        summary(**fields),
+        PLAN,
+        health or healthy(),
+        sustained or _sustained(),
+        arrivals=9000,
+        thrown=thrown,
     )
 
 

@@ -13,7 +13,7 @@ from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.steps.load.plan import assign
 from chamiperf_ci.steps.load.request import LoadOptions, read_profile
-from chamiperf_ci.steps.load.shards import Meeting, ShardMissing, Share, clock_offset_s, require_start
+from chamiperf_ci.steps.load.shards import Rendezvous, ShardMissing, Share, clock_offset_s, require_start
 
 
 class _Told:
@@ -91,7 +91,7 @@ def test_a_load_that_cannot_be_split_is_refused_on_several_machines():
 
 def _meet(state, number, found, *, run="r1 boot_storm", within_s=20.0):
     with Chamicore(target_of(state)) as client, StopRequest() as stop:
-        meeting = Meeting(client, run, number, 3)
+        meeting = Rendezvous(client, run, number, 3)
         try:
             found[number] = meeting.hold(stop, lambda _: None, lead_s=30.0, within_s=within_s, now=time.time)
         except ShardMissing as error:

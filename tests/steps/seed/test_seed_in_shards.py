@@ -10,10 +10,10 @@ from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.steps.seed import drive
-from chamiperf_ci.steps.seed.drive import Driver, Stretch
+from chamiperf_ci.steps.seed.drive import Driver, NodeRange
 
 NODES = 120
-STRETCH = Stretch(run_id="r9shard", network="198.18.0.0/15", first=7, nodes=NODES)
+STRETCH = NodeRange(run_id="r9shard", network="198.18.0.0/15", first=7, nodes=NODES)
 
 
 @pytest.fixture

@@ -10,16 +10,16 @@ from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.models.dialect import Owner
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.seed.inventory import Entry, Inventory, counts, in_words, take
+from chamiperf_ci.steps.seed.inventory import Inventory, StoredObject, counts, in_words, take
 
 SHAPES = dialect().seed_order
 
 
 def _node(run_id, index, shapes=SHAPES, created_at=None):
-    return [Entry(shape, f"{shape}-{index}", Owner(run_id, index), None, created_at) for shape in shapes]
+    return [StoredObject(shape, f"{shape}-{index}", Owner(run_id, index), None, created_at) for shape in shapes]
 
 
-FOREIGN = Entry("component", "x1", None, None, None)
+FOREIGN = StoredObject("component", "x1", None, None, None)
 
 
 def test_a_run_has_its_own_objects_and_no_other():

@@ -8,7 +8,7 @@ from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.seed.fill import Wish, intend
+from chamiperf_ci.steps.seed.fill import DesiredState, intend
 
 EMPTY = Reply(body={"kind": "List", "metadata": {"total": 0, "limit": 100, "offset": 0}, "items": []})
 
@@ -17,7 +17,7 @@ def _intended(folder, *, kea, allow_dhcp):
     """What seeding an empty stack comes to, which never says that it is a stand-in; and what the stack was asked."""
     with serving(EMPTY) as server:
         services = dict.fromkeys((Service.SMD, Service.BSS, Service.CLOUD_INIT), server.url)
-        wish = Wish(5, 5, shared_stack=False, allow_dhcp=allow_dhcp)
+        wish = DesiredState(5, 5, shared_stack=False, allow_dhcp=allow_dhcp)
         with Chamicore(target(services=services, kea=server.url if kea else None)) as client, StopRequest() as stop:
             return intend(client, folder / "seed.json", wish, stop).seed
 

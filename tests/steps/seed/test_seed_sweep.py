@@ -6,7 +6,7 @@ import pytest
 
 from chamiperf_ci.models.dialect import Owner, drawn_at, new_run_id
 from chamiperf_ci.steps.seed.clear import find_orphans
-from chamiperf_ci.steps.seed.inventory import Entry, Inventory
+from chamiperf_ci.steps.seed.inventory import Inventory, StoredObject
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 DAY = timedelta(hours=24)
@@ -14,12 +14,12 @@ DAY = timedelta(hours=24)
 
 def _find(*objects, keep=()):
     entries = tuple(
-        Entry(
+        StoredObject(
             "component", f"{run}-{hours}", Owner(run, 0), None, None if hours is None else NOW - timedelta(hours=hours)
         )
         for run, hours in objects
     )
-    foreign = Entry("component", "x1", None, None, NOW - 100 * DAY)
+    foreign = StoredObject("component", "x1", None, None, NOW - 100 * DAY)
     return find_orphans(Inventory((*entries, foreign)), older_than=DAY, now=NOW, keep=keep)
 
 
@@ -49,7 +49,7 @@ def test_a_run_from_a_clock_that_is_ahead_is_young():
 def test_where_objects_have_no_date_a_run_is_as_old_as_its_id():
     old, young, odd = (f"r{seconds}abcd" for seconds in ("t8l200", "t8mlk0", "!!!!!!"))
     assert drawn_at(old) < NOW - DAY < drawn_at(young) < NOW
-    entries = tuple(Entry("component", run, Owner(run, 0), None, None) for run in (old, young, odd, "short"))
+    entries = tuple(StoredObject("component", run, Owner(run, 0), None, None) for run in (old, young, odd, "short"))
     found = find_orphans(Inventory(entries), older_than=DAY, now=NOW, keep=(), undated_objects=True)
     assert (set(found.dead), found.young, found.undated) == ({old}, (young,), (odd, "short"))
 

@@ -1,6 +1,6 @@
 import pytest
 
-from chamiperf_ci.steps.server_metrics.figures import Observed
+from chamiperf_ci.steps.server_metrics.figures import ObservedPhase
 from chamiperf_ci.steps.server_metrics.tracks import Recorder
 
 REQUESTS = "http_server_request_duration_seconds"
@@ -22,7 +22,7 @@ def figures(*looks, service="bss"):
     recorder = Recorder()
     for second, look in enumerate(looks):
         recorder.add(1000.0 + second, look)
-    found = Observed(service, recorder.recording(), lambda series: f"read {series}").figures()
+    found = ObservedPhase(service, recorder.recording(), lambda series: f"read {series}").figures()
     return {figure.name: figure for figure in found}
 
 

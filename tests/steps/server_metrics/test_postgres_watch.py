@@ -6,7 +6,7 @@ import pytest
 
 from chamiperf_ci.adapters.postgres import (
     DatabaseTotals,
-    Look,
+    PostgresSample,
     Sessions,
     StatementKey,
     StatementText,
@@ -60,7 +60,7 @@ def look(calls=0, total_ms=0.0, in_use=1, waiting=0, other=0, **database):
         Sessions("bss", "bssdb", "idle", "Client", 4),
     )
     counted = {"commits": 0, "rollbacks": 0, "deadlocks": 0, "temporary_files": 0, "temporary_bytes": 0, "sessions": 0}
-    return Look(sessions, {"bssdb": DatabaseTotals(**{**counted, **database})}, statements)
+    return PostgresSample(sessions, {"bssdb": DatabaseTotals(**{**counted, **database})}, statements)
 
 
 def seen(server, pools=None, looks=None):
@@ -139,7 +139,7 @@ def test_a_server_that_does_not_answer_is_named_and_is_no_error():
 
 
 def test_without_the_extension_connections_are_still_told():
-    bare = Look(look().sessions, look().databases, {})
+    bare = PostgresSample(look().sessions, look().databases, {})
     found = seen(Server(bare, bare, problem="the extension pg_stat_statements is not installed in this database"))
     assert found.statements == ()
     assert "not installed" in values(found, "statements")[""][1]
