@@ -93,13 +93,13 @@ def as_metrics_data(registry: Registry, resource: dict[str, str], started_ns: in
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415
 
     now_ns = time.time_ns()
-    metrics = [_metric(family, started_ns, now_ns) for family in registry.families.values() if _has_data(family)]
+    metrics = [
+        _metric(family, started_ns, now_ns)
+        for family in registry.families.values()
+        if (bool(family.values or family.series) and family.name != "target_info")
+    ]
     scope = ScopeMetrics(InstrumentationScope("chamicore_standin", __version__), metrics, "")
     return MetricsData([ResourceMetrics(Resource(dict(resource)), [scope], "")])
-
-
-def _has_data(family: Family) -> bool:
-    return bool(family.values or family.series) and family.name != "target_info"
 
 
 def _metric(family: Family, started_ns: int, now_ns: int) -> "Metric":

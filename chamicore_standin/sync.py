@@ -347,7 +347,10 @@ class Mirror:
 
     async def follow(self, inventory: Inventory) -> int:
         """Make the copy equal to a reading; the number of rows changed."""
-        components = _components_of(inventory.components.items)
+        components = {
+            item["id"]: (item["id"], item.get("type"), item.get("role"), item.get("nid"))
+            for item in inventory.components.items
+        }
         interfaces = _interfaces_of(inventory.interfaces.items)
         changed = await self._replace(
             "synced_components", "id", self._components, components, inventory.components.torn
@@ -383,10 +386,6 @@ class Mirror:
                 touched += sum(self._database.write(sql, row) for row in batch)
             await asyncio.sleep(0)
         return touched
-
-
-def _components_of(items: Sequence[Mapping[str, Any]]) -> Rows:
-    return {item["id"]: (item["id"], item.get("type"), item.get("role"), item.get("nid")) for item in items}
 
 
 def _interfaces_of(items: Sequence[Mapping[str, Any]]) -> Rows:

@@ -200,11 +200,11 @@ def samples(text: str) -> Iterator[Sample]:
         except ValueError:
             continue
         if math.isfinite(value):
-            yield Sample(name, _scrape_labels(labels or ""), value)
-
-
-def _scrape_labels(text: str) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((name, _ESCAPED.sub(_meant, value)) for name, value in _LABEL.findall(text)))
+            yield Sample(
+                name,
+                tuple(sorted((name, _ESCAPED.sub(_meant, value)) for name, value in _LABEL.findall(labels or ""))),
+                value,
+            )
 
 
 def _meant(found: re.Match[str]) -> str:

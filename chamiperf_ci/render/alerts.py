@@ -165,17 +165,18 @@ def summary(sentence: str, done: Sequence[str], undelivered: Sequence[str]) -> s
 
 def _table(lines: Sequence[AlertLine]) -> str:
     rows = [
-        "| " + " | ".join(markdown(cell, longest=_LONGEST) for cell in _cells(line)) + " |"
+        "| "
+        + " | ".join(
+            markdown(cell, longest=_LONGEST)
+            for cell in (line.name, line.what, line.baseline, line.now, str(line.since), line.says)
+        )
+        + " |"
         for line in lines[:MOST_LINES]
     ]
     more = len(lines) - MOST_LINES
     rest = [f"\n{numbers.counted(more, 'row')} more; the report of the run has them all."] if more > 0 else []
     head = ["| what | why | accepted | tonight | since | |", "|---|---|---|---|---|---|"]
     return "\n".join([*head, *rows, *rest])
-
-
-def _cells(line: AlertLine) -> tuple[str, ...]:
-    return line.name, line.what, line.baseline, line.now, str(line.since), line.says
 
 
 def _hidden(alert: Alert) -> str:

@@ -1,6 +1,6 @@
 """Tables of single steps: drill, time split, targets; and how a terminal shows them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -235,7 +235,8 @@ def _grouped(stated: Sequence[Stated]) -> list[tuple[str, ...]]:
     for ones in by_place.values():
         groups.setdefault(tuple(map(_line, ones)), []).append(ones[0])
     return [
-        (_places(places), *(_once(column) for column in zip(*lines, strict=True))) for lines, places in groups.items()
+        (_places(places), *(", ".join(dict.fromkeys(column)) for column in zip(*lines, strict=True)))
+        for lines, places in groups.items()
     ]
 
 
@@ -249,10 +250,6 @@ def _line(one: Stated) -> tuple[str, str, str]:
         sources.append(own.source)
     phase = f"offered {target.offered_factor:g} x" if target.offered_factor else target.phase
     return f"`{one.metric}` {' or '.join(limits)}", phase, "; ".join(map(markdown, sources))
-
-
-def _once(values: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(values))
 
 
 def _places(ones: Sequence[Stated]) -> str:

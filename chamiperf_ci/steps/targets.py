@@ -223,7 +223,11 @@ def _fill(given: TargetOptions, entry: TargetEntry, file: TargetsFile, path: Pat
         credential=credential,
         allowed_hosts=(*file.allowed_hosts, *entry.allowed_hosts),
         network=check_network(said.network or NETWORK),
-        generator_on_target_host=_on_this_host(urls) if on_this_host is None else on_this_host,
+        generator_on_target_host=any(
+            is_loopback(host) or host == socket.gethostname().lower() for host in map(host_of, urls)
+        )
+        if on_this_host is None
+        else on_this_host,
         without=_absent(said.without, spoken),
         stack_manifest=said.stack_manifest,
     )
@@ -377,8 +381,3 @@ def _tls(said: TargetEntry) -> Tls:
             remedy="Give both or neither.",
         )
     return tls
-
-
-def _on_this_host(urls: list[str]) -> bool:
-    """Whether a service runs where the generator does, as far as its host's name tells."""
-    return any(is_loopback(host) or host == socket.gethostname().lower() for host in map(host_of, urls))

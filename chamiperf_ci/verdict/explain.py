@@ -24,7 +24,11 @@ def explain(decision: RowDecision) -> tuple[Step, ...]:
     """
     steps: tuple[Step, ...] = ()
     if decision.change is not None:
-        steps = (*_spread(decision.change), *_interval(decision.change), _tolerance(decision))
+        steps = (
+            *_spread(decision.change),
+            *_interval(decision.change),
+            Step("theta", f"the tolerance of {100 * decision.tolerance:g} % on the log scale", decision.theta),
+        )
     elif decision.stalled is not None:
         counted = "windows whose p99 is above twice the run's median window"
         steps = (
@@ -86,7 +90,3 @@ def _interval(measured: Estimate) -> tuple[Step, ...]:
         Step("interval shown", "the same of L95 and U95", measured.shown_interval),
         Step("minimal detectable change shown", "exp((t(0.99) + t(0.80)) se_3) - 1", measured.minimal_detectable),
     )
-
-
-def _tolerance(decision: RowDecision) -> Step:
-    return Step("theta", f"the tolerance of {100 * decision.tolerance:g} % on the log scale", decision.theta)

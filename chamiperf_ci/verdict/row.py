@@ -302,7 +302,11 @@ def settle(decision: RowDecision, *, worse_survives: bool, better_survives: bool
         decision,
         verdict=verdict,
         reason=reason,
-        suspect=verdict is RowVerdict.INCONCLUSIVE and _worth_another_run(decision.change, decision.theta),
+        suspect=verdict is RowVerdict.INCONCLUSIVE
+        and (
+            not _has_enough(decision.change)
+            and decision.change.d >= (thin_needs(decision.change) if is_thin(decision.change) else decision.theta / 2)
+        ),
         above_tolerance=verdict is not RowVerdict.REGRESSION and decision.change.d > decision.theta,
     )
 
@@ -357,10 +361,6 @@ def _reason_to_pass(measured: Estimate, theta: float) -> RowReason:
         return RowReason.SUSPECT_NOT_REPEATED
     agree = _pairs_agree(measured) if measured.by_pairs else measured.offsets[0] >= theta / 2
     return RowReason.NOISY if agree else RowReason.RUNS_DISAGREE
-
-
-def _worth_another_run(measured: Estimate, theta: float) -> bool:
-    return not _has_enough(measured) and measured.d >= (thin_needs(measured) if is_thin(measured) else theta / 2)
 
 
 def _has_enough(measured: Estimate) -> bool:

@@ -13,7 +13,6 @@ from chamiperf_ci.adapters.history import BranchHistory, FolderHistory, HistoryS
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.baselines import (
     AcceptedRow,
-    AcceptedRun,
     AcceptedStatement,
     Baselines,
     Bound,
@@ -320,7 +319,12 @@ class SelectedRuns:
 
 
 def select_runs(
-    found: Sequence[Candidate], baselines: Baselines, *, replaces: bool, overrule: Collection[Override] = ()
+    found: Sequence[Candidate],
+    baselines: Baselines,
+    *,
+    replaces: bool,
+    overrule: Collection[Override] = (),
+    unfit: Collection[Override] = _UNFIT,
 ) -> SelectedRuns:
     """Return the newest nights that a baseline has room for, without those that are accepted already or unfit.
 
@@ -329,14 +333,15 @@ def select_runs(
         baselines: What is accepted.
         replaces: The nights take the place of the accepted ones, so that those are candidates as well.
         overrule: Objections that the person overrules.
+        unfit: Objections for which a night is left out.
     """
     groups: dict[str, list[Candidate]] = {}
     skipped = []
     for one in sorted(found, key=lambda one: (one.started_at, one.run_id)):
         key = fingerprint_key(one.fingerprint)
         accepted = [] if replaces else _accepted_ids(baselines, key)
-        unfit = next((text for kind, text in one.objections if kind in _UNFIT and kind not in overrule), "")
-        if why := "it is accepted already" if one.run_id in accepted else unfit:
+        objection = next((text for kind, text in one.objections if kind in unfit and kind not in overrule), "")
+        if why := "it is accepted already" if one.run_id in accepted else objection:
             skipped.append(f"run {one.run_id} of {one.fingerprint.scenario} is skipped: {why}")
         else:
             groups.setdefault(key, []).append(one)
@@ -376,7 +381,12 @@ def review_warnings(key: str, entry: EnvironmentBaseline, baselines: Baselines) 
         for row, places in _outliers(entry, baselines)
         for place in places
     ]
-    if len({_builds(run) for run in runs}) > 1:
+    if (
+        len(
+            {tuple(sorted((one.service, one.version, one.commit, one.image) for one in run.identities)) for run in runs}
+        )
+        > 1
+    ):
         found.append(f"{key}: the accepted runs are of different builds")
     days = {run.started_at.date() for run in runs}
     if len(runs) > 1 and len(days) < len(runs):
@@ -401,10 +411,6 @@ def _outliers(entry: EnvironmentBaseline, baselines: Baselines) -> list[tuple[tu
         if places := outlying_runs([row.value for row in rows], prior_sd=PRIOR_SD[policy.metric_class]):
             found.append((key, places))
     return found
-
-
-def _builds(run: AcceptedRun) -> tuple[tuple[str, str, str, str], ...]:
-    return tuple(sorted((one.service, one.version, one.commit, one.image) for one in run.identities))
 
 
 @dataclass(frozen=True, slots=True)

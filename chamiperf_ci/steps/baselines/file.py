@@ -24,7 +24,7 @@ from chamiperf_ci.render.baselines import (
 )
 from chamiperf_ci.render.text import plain
 from chamiperf_ci.steps.baselines.candidates import Sources, candidates
-from chamiperf_ci.steps.baselines.propose import begin
+from chamiperf_ci.steps.baselines.propose import init_baseline
 from chamiperf_ci.steps.baselines.review import check, weakened
 from chamiperf_ci.steps.baselines.update import show, user_name
 from chamiperf_ci.steps.compare.scenarios import read_runs
@@ -171,10 +171,10 @@ def init_file(path: Path, *, sources: Sources, who: str | None, reason: str, lin
     The JSON Schema that the file names for editors is written as well, unless it is there.
 
     Raises:
-        ConfigurationError: As `begin`, runs and a history are named, or a file cannot be read or written.
+        ConfigurationError: As `init_baseline`, runs and a history are named, or a file cannot be read or written.
     """
     rules = files.read_document(path if path.exists() else default_baselines(), Baselines, remedy=RESTORE)
-    begun = begin(
+    begun = init_baseline(
         rules,
         candidates(sources, rules),
         who=who or user_name(),
@@ -183,7 +183,7 @@ def init_file(path: Path, *, sources: Sources, who: str | None, reason: str, lin
         today=today,
         options=sources.options,
     )
-    show(begun.proposal)
+    show(begun)
     for text in (*begun.skipped, *filter(None, [begun.thin])):
         click.echo(f"warning: {plain(text)}", err=True)
     for known in begun.baselines.acknowledgements:

@@ -22,7 +22,7 @@ from chamiperf_ci.models.vocabulary import RUNS_WANTED
 from chamiperf_ci.render.baselines import layout
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.steps.baselines.candidates import Candidate, Override, Sources, candidates, nights_of
-from chamiperf_ci.steps.baselines.propose import Intent, begin
+from chamiperf_ci.steps.baselines.propose import Intent, init_baseline
 from chamiperf_ci.steps.baselines.update import Destination, at_github, body, title
 from chamiperf_ci.steps.compare.step import RESTORE
 
@@ -90,13 +90,15 @@ def propose_first(
     def change(onto: Base) -> ProposedChange:
         # From the file as it is there now, so that what was merged since this checkout is not undone.
         base = at_github(api, destination, onto) or rules
-        begun = begin(base, ready, who=who, reason=REASON, link=destination.link, today=today, options=sources.options)
+        begun = init_baseline(
+            base, ready, who=who, reason=REASON, link=destination.link, today=today, options=sources.options
+        )
         written = {destination.path: layout(begun.baselines)}
         if begun.baselines.schema_uri and not (baselines.parent / begun.baselines.schema_uri).exists():
             schema = str(Path(destination.path).parent / begun.baselines.schema_uri)
             written[schema] = exported()["baselines.schema.json"]
-        name = title(begun.proposal, wanted, environment)
-        text = body(base, begun.baselines, begun.proposal, wanted, ready, link=destination.link)
+        name = title(begun, wanted, environment)
+        text = body(base, begun.baselines, begun, wanted, ready, link=destination.link)
         return ProposedChange(branch, name, text, f"{name}\n\n{REASON}", written, ("baseline",))
 
     pull, made = open_or_update_pull_request(api, destination.repository, change, base=destination.base, branch=branch)

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -26,13 +26,13 @@ from chamiperf_ci.models.vocabulary import RUNS_WANTED
 from chamiperf_ci.render.baselines import ChangedRow, content, in_file_order
 from chamiperf_ci.render.numbers import counted
 from chamiperf_ci.steps.baselines.candidates import (
-    CANDIDATES,
     Candidate,
     MissedTarget,
     Override,
     one_environment,
     overruled,
     review_warnings,
+    select_runs,
 )
 from chamiperf_ci.steps.compare.measure import ERRORS, STALLED
 from chamiperf_ci.verdict.change import THIN_FACTORS
@@ -140,6 +140,8 @@ class Proposal:
         accepted: Run ids by fingerprint's name, those newly accepted.
         overrides: What was overruled.
         warnings: What a reviewer should think about.
+        skipped: Sentences about runs that a first baseline leaves out.
+        thin: What a first baseline has from fewer than three runs; empty where nothing is.
     """
 
     baselines: Baselines
@@ -148,6 +150,8 @@ class Proposal:
     accepted: dict[str, tuple[str, ...]]
     overrides: tuple[str, ...]
     warnings: tuple[str, ...]
+    skipped: tuple[str, ...] = ()
+    thin: str = ""
 
 
 def propose(baselines: Baselines, candidates: Sequence[Candidate], intent: Intent) -> Proposal:
@@ -318,24 +322,7 @@ RUNS_AT_LEAST = 3
 """With one or two accepted runs nearly every row stays inconclusive (verdict.md section 10)."""
 
 
-@dataclass(frozen=True, slots=True)
-class InitialBaseline:
-    """A first file.
-
-    Attributes:
-        proposal: The accepted runs, as any other proposal.
-        baselines: The whole file: rules, accepted runs, the first night, acknowledgements.
-        skipped: Sentences about runs that were not taken.
-        thin: What is begun from fewer than three runs; empty where nothing is.
-    """
-
-    proposal: Proposal
-    baselines: Baselines
-    skipped: tuple[str, ...]
-    thin: str
-
-
-def begin(
+def init_baseline(
     baselines: Baselines,
     candidates: Sequence[Candidate],
     *,
@@ -344,8 +331,8 @@ def begin(
     link: str,
     today: date,
     options: str = "--runs out/runs",
-) -> InitialBaseline:
-    """Return the file with the newest valid runs accepted, up to five a scenario, and what they miss acknowledged.
+) -> Proposal:
+    """Return the change to a file with the newest valid runs, up to five a scenario, and what they miss acknowledged.
 
     Args:
         baselines: Rules to start from; may hold other environments.
@@ -367,7 +354,9 @@ def begin(
             where="--link",
             remedy="Give the https:// URL of the page that tracks missed targets, such as an issue's.",
         )
-    chosen = _newest_five([one for one in candidates if not _rejection_reasons(one)]) or list(candidates)
+    # A missed target is no bar: it is acknowledged.
+    selected = select_runs(candidates, baselines, replaces=True, unfit=frozenset(Override) - {Override.MISSED_TARGET})
+    chosen = selected.taken or candidates
     one_environment(chosen, baselines, begins=True)
     name = chosen[0].fingerprint.environment
     if baselines.knows(name):
@@ -376,11 +365,6 @@ def begin(
             where="--baselines",
             remedy=_add_instead(candidates, name, options),
         )
-    skipped = tuple(
-        f"run {one.run_id} of {one.fingerprint.scenario} is skipped: {reasons[0]}"
-        for one in candidates
-        if (reasons := _rejection_reasons(one))
-    )
     unacknowledged = tuple(
         dict.fromkeys(
             f"{missed.key.text} is not acknowledged, since failures are to be mended: {missed.sentence}"
@@ -389,9 +373,9 @@ def begin(
             if missed.key.metric == ERRORS
         )
     )
-    if len(skipped) == len(candidates):
+    if not selected.taken:
         raise ConfigurationError(
-            f"there is no run to accept: {skipped[-1]}",
+            f"there is no run to accept: {selected.skipped[-1]}",
             where="--runs, --history, --history-branch",
             remedy="Fix what it names, and measure again.",
         )
@@ -402,15 +386,15 @@ def begin(
     # Never later than what is committed: that would begin the nights of grace anew.
     first = EnvironmentNote(first_night=min([*nights, *([noted.first_night] if noted else [])]))
     known = _acknowledgements(chosen, who=who, link=link, today=today)
-    return InitialBaseline(
-        proposal=proposal,
+    return replace(
+        proposal,
         baselines=proposal.baselines.model_copy(
             update={
                 "environments": {**baselines.environments, name: first},
                 "acknowledgements": (*baselines.acknowledgements, *known),
             }
         ),
-        skipped=(*skipped, *unacknowledged),
+        skipped=(*selected.skipped, *unacknowledged),
         thin=_thin(proposal),
     )
 
@@ -435,19 +419,6 @@ def _thin(proposal: Proposal) -> str:
     ]
     wanted = f"a baseline is {RUNS_WANTED} runs from {RUNS_WANTED} nights, {RUNS_AT_LEAST} at least"
     return f"too few to find most slow-downs: {', '.join(few)}; {wanted}" if few else ""
-
-
-def _rejection_reasons(candidate: Candidate) -> tuple[str, ...]:
-    """Why a run cannot begin a baseline; a missed target is no bar, it is acknowledged."""
-    return tuple(text for kind, text in candidate.objections if kind is not Override.MISSED_TARGET)
-
-
-def _newest_five(good: Sequence[Candidate]) -> list[Candidate]:
-    groups: dict[str, list[Candidate]] = {}
-    for one in sorted(good, key=lambda one: (one.started_at, one.run_id)):
-        if one.run_kind in CANDIDATES:
-            groups.setdefault(one.fingerprint.model_dump_json(), []).append(one)
-    return [one for group in groups.values() for one in group[-RUNS_WANTED:]]
 
 
 def _acknowledgements(chosen: Sequence[Candidate], *, who: str, link: str, today: date) -> tuple[KnownProblem, ...]:

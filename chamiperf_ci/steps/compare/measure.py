@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import JudgedTarget, Run, Scalar, Series, ServerMetric, Traffic
+from chamiperf_ci.models.run import JudgedTarget, Run, Series, ServerMetric, Traffic
 from chamiperf_ci.models.verdict import Fact, RowKey
 from chamiperf_ci.models.vocabulary import SLOW_QUARTER, Direction, FactWord, MetricClass, RowKind, RowReason, Statistic
 from chamiperf_ci.verdict.counts import Failures, count_stalled
@@ -114,7 +114,7 @@ def is_paced(run: Run) -> bool:
 
 def _measurements(run: Run) -> Iterator[Measurement]:
     for series in run.series:
-        service = _service(run, series.endpoint)
+        service = next((traffic.service for traffic in run.traffic if traffic.endpoint == series.endpoint), "")
         planned = run.plan.statistics.get(series.endpoint, {}) if series.metric == LATENCY else {}
         yield from _quantiles(run, series, service, planned)
         yield from _slow_quarters(run.scenario, series, service, planned)
@@ -126,7 +126,20 @@ def _measurements(run: Run) -> Iterator[Measurement]:
     yield from _connections(run)
     yield from _achieved(run)
     yield from _rates(run)
-    yield from (_scalar(run.scenario, scalar) for scalar in run.scalars)
+    yield from (
+        Measurement(
+            key=RowKey(scenario=run.scenario, endpoint=scalar.endpoint, metric=scalar.name, phase=scalar.phase),
+            kind=RowKind.QUANTITY,
+            direction=scalar.direction,
+            unit=scalar.unit,
+            formed=value_statistic(scalar.value),
+            count=scalar.count,
+            resolution=scalar.resolution,
+            pooled=scalar.value,
+            comparable=scalar.compared,
+        )
+        for scalar in run.scalars
+    )
     yield from (_server(run.scenario, metric) for metric in run.server)
     yield from _processor_times(run)
 
@@ -347,20 +360,6 @@ def _rates(run: Run) -> Iterator[Measurement]:
             )
 
 
-def _scalar(scenario: str, scalar: Scalar) -> Measurement:
-    return Measurement(
-        key=RowKey(scenario=scenario, endpoint=scalar.endpoint, metric=scalar.name, phase=scalar.phase),
-        kind=RowKind.QUANTITY,
-        direction=scalar.direction,
-        unit=scalar.unit,
-        formed=value_statistic(scalar.value),
-        count=scalar.count,
-        resolution=scalar.resolution,
-        pooled=scalar.value,
-        comparable=scalar.compared,
-    )
-
-
 def _server(scenario: str, metric: ServerMetric) -> Measurement:
     labels = ", ".join(metric.labels[name] for name in sorted(metric.labels))
     return Measurement(
@@ -424,10 +423,6 @@ def _left_open(run: Run, series: Series, quantile: str, phase: str) -> Iterator[
 
 def _metric(series: Series, quantile: str) -> str:
     return quantile if series.metric == LATENCY else f"{series.metric} {quantile}"
-
-
-def _service(run: Run, endpoint: str) -> str:
-    return next((traffic.service for traffic in run.traffic if traffic.endpoint == endpoint), "")
 
 
 def _notes(formed: RunStatistic, planned: int, *, never: bool = False) -> tuple[Fact, ...]:

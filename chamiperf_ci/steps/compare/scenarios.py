@@ -108,7 +108,9 @@ def runs_by_scenario(runs: Sequence[Run]) -> tuple[ScenarioRuns, ...]:
             where="--runs",
             remedy="Judge one environment at a time; give each its own output folder (--out).",
         )
-    return tuple(_grouped(name, [run for run in runs if run.scenario == name]) for name in _names(runs))
+    return tuple(
+        _grouped(name, [run for run in runs if run.scenario == name]) for name in sorted({run.scenario for run in runs})
+    )
 
 
 def environment_of(runs: Sequence[Run]) -> str:
@@ -118,10 +120,6 @@ def environment_of(runs: Sequence[Run]) -> str:
 
 def _environments(runs: Sequence[Run]) -> list[str]:
     return sorted({run.fingerprint.environment for run in runs if run.run_kind is not RunKind.PAIR_OLD})
-
-
-def _names(runs: Sequence[Run]) -> list[str]:
-    return sorted({run.scenario for run in runs})
 
 
 def _grouped(scenario: str, runs: Sequence[Run]) -> ScenarioRuns:

@@ -136,7 +136,17 @@ def conclusion(drilling: Drilling) -> dict[str, object]:
         "exit_code": exit_code,
         "unchanged": unchanged,
         "effects": totals,
-        "rows": () if power is None else _rows(power),
+        "rows": ()
+        if power is None
+        else tuple(
+            DrillRow(
+                key=row_key(row.key),
+                spread=row.spread,
+                smallest_suspected=row.smallest_suspected,
+                smallest_confirmed=row.smallest_confirmed,
+            )
+            for row in power.rows
+        ),
         "unchanged_runs": len(drilling.unchanged),
         "trials": power.trials if power else 0,
         "false_alarms_a_month": power.false_alarms_a_month if power else None,
@@ -150,18 +160,6 @@ def _power(drilling: Drilling, effects: Sequence[float]) -> GatePower | None:
         return None
     rows = noise(drilling.baselines, drilling.unchanged)
     return gate_power(rows, effects) if rows else None
-
-
-def _rows(power: GatePower) -> tuple[DrillRow, ...]:
-    return tuple(
-        DrillRow(
-            key=row_key(row.key),
-            spread=row.spread,
-            smallest_suspected=row.smallest_suspected,
-            smallest_confirmed=row.smallest_confirmed,
-        )
-        for row in power.rows
-    )
 
 
 def _total(drilling: Drilling, effect: float) -> DrillEffect:

@@ -228,7 +228,7 @@ class _Aftermath:
             complete=ended is None,
             problems=() if ended is None else (ended,),
             failures=failure_samples(marked(outcome.log, "failure", most=MOST_SAMPLES), self.names),
-            warnings=(*unread, *warnings, *_k6_complaints(outcome)),
+            warnings=(*unread, *warnings, *[f"k6 said {said.times:,} times: {said.text}" for said in outcome.said[:3]]),
         )
         if summary is None:
             return found
@@ -381,11 +381,6 @@ class _Answers:
             job()
         except ToolkitError as error:
             self.take(warnings=(f"{name} could not be read: {error}",))
-
-
-def _k6_complaints(outcome: K6Outcome) -> list[str]:
-    """The three most frequent things that k6 complained of."""
-    return [f"k6 said {said.times:,} times: {said.text}" for said in outcome.said[:3]]
 
 
 def _require_writable(folder: Path) -> None:

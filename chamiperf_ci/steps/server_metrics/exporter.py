@@ -105,7 +105,10 @@ class _Exported:
                 at,
                 PostgresSample(
                     tuple(sessions[at]),
-                    {name: _totals(counted) for name, counted in databases[at].items()},
+                    {
+                        name: DatabaseTotals(**{name: counted.get(name) for name in _DATABASE.values()})
+                        for name, counted in databases[at].items()
+                    },
                     statements.get(at, {}),
                 ),
             )
@@ -158,7 +161,3 @@ class _Exported:
         for labels, series in self._by_name.get(name, ()):
             for at, value in zip(series.times, series.values, strict=True):
                 yield labels, at, value
-
-
-def _totals(counted: Mapping[str, int]) -> DatabaseTotals:
-    return DatabaseTotals(**{name: counted.get(name) for name in _DATABASE.values()})

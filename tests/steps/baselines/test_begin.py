@@ -9,7 +9,7 @@ from chamiperf_ci.models.baselines import EnvironmentNote
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.vocabulary import RowVerdict, TargetVerdict
 from chamiperf_ci.steps.baselines.candidates import from_history, from_run
-from chamiperf_ci.steps.baselines.propose import begin
+from chamiperf_ci.steps.baselines.propose import init_baseline
 from chamiperf_ci.steps.compare.judge import NightInput, judge
 from chamiperf_ci.steps.history import entry_of
 
@@ -19,14 +19,14 @@ SAID = {"who": "ada", "reason": "first nights", "link": "https://example.org/1",
 
 def begun_with(runs, baselines=None):
     baselines = baselines or shipped_baselines()
-    return begin(baselines, [from_run(run, baselines) for run in runs], **SAID)
+    return init_baseline(baselines, [from_run(run, baselines) for run in runs], **SAID)
 
 
 def begun_with_history(runs):
     """The same nights as the history keeps them, each with its own night's verdict."""
     baselines = shipped_baselines()
     entries = [entry_of(run, judge(NightInput(runs=[run], baselines=baselines)).verdict)[1] for run in runs]
-    return begin(baselines, [from_history(entry, baselines) for entry in entries], **SAID)
+    return init_baseline(baselines, [from_history(entry, baselines) for entry in entries], **SAID)
 
 
 def test_the_first_nights_become_the_baseline():
@@ -91,7 +91,7 @@ def test_nights_made_otherwise_than_the_baseline_are_refused_with_the_command_th
     baselines = accepting(shipped_baselines(), [made_run(0)])
     changed = from_run(made_run(1, fingerprint={"machine_class": "2c-8GiB"}), baselines)
     with pytest.raises(ConfigurationError, match="lab already has accepted runs") as refused:
-        begin(baselines, [changed], **SAID, options="--history nights")
+        init_baseline(baselines, [changed], **SAID, options="--history nights")
     assert (
         "`chamiperf update-baseline propose --reason TEXT --overrule fingerprint --history nights --environment lab`"
     ) in refused.value.remedy
@@ -139,7 +139,7 @@ def test_an_entry_that_does_not_hold_what_its_target_was_held_against_is_covered
     baselines = shipped_baselines()
     entry = entry_of(run, judge(NightInput(runs=[run], baselines=baselines)).verdict)[1]
     older = entry.model_copy(update={"rows": tuple(row._replace(target_value=None) for row in entry.rows)})
-    known = begin(baselines, [from_history(older, baselines)], **SAID).baselines.acknowledgements
+    known = init_baseline(baselines, [from_history(older, baselines)], **SAID).baselines.acknowledgements
     values = {row.metric: row.value for row in older.rows if row.endpoint == "bootscript"}
     assert {one.metric: one.extent for one in known} == {name: values[name] for name in ("p50", "p95", "p99")}
 
@@ -174,4 +174,4 @@ def test_an_acknowledgement_that_no_longer_applies_is_named_for_removal():
 def test_a_link_that_is_no_address_is_refused(link):
     baselines = shipped_baselines()
     with pytest.raises(ConfigurationError, match="is not a URL"):
-        begin(baselines, [from_run(made_run(0), baselines)], **(SAID | {"link": link}))
+        init_baseline(baselines, [from_run(made_run(0), baselines)], **(SAID | {"link": link}))
