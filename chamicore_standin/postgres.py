@@ -228,11 +228,6 @@ class Server:
 def start(data: Path, known: Secrets, connections: int) -> Server:
     """Start the private server as a child of this process, ended when it ends, and wait until it answers.
 
-    Args:
-        data: The stack's data folder.
-        known: The passwords.
-        connections: How many the pools of all services may open.
-
     Raises:
         RuntimeError: It did not start; the message says why as far as the server did.
     """

@@ -55,7 +55,7 @@ def files_below(top: Path, *, deepest: int, most: int = MOST_FOLDERS) -> Iterato
         most: So many folders are searched.
 
     Raises:
-        TooMuchError: There are more, as there are in `/`.
+        LimitExceededError: There are more, as there are in `/`.
         OSError: A folder cannot be read.
     """
 
@@ -113,7 +113,7 @@ def decoded(chunks: Iterable[bytes], encoding: str, *, most: int = MOST_BYTES) -
         most: Bytes of the result.
 
     Raises:
-        TooMuchError: The result would be longer, or the encoding is not one that was asked for.
+        LimitExceededError: The result would be longer, or the encoding is not one that was asked for.
         zlib.error: The body is not what the encoding says.
     """
     name = encoding.strip().lower()
@@ -135,7 +135,7 @@ def read(path: Path, *, most: int = MOST_BYTES) -> str:
     Raises:
         OSError: It cannot be read.
         UnicodeDecodeError: It is not UTF-8.
-        TooMuchError: It is longer than `most` bytes.
+        LimitExceededError: It is longer than `most` bytes.
     """
     return read_bytes(path, most=most).decode("utf-8-sig")
 
@@ -145,7 +145,7 @@ def read_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes:
 
     Raises:
         OSError: It cannot be read.
-        TooMuchError: It is longer than `most` bytes.
+        LimitExceededError: It is longer than `most` bytes.
     """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         mode = os.fstat(file.fileno()).st_mode
@@ -188,7 +188,7 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """For `json.loads` as `object_pairs_hook`: an object whose names differ.
 
     Raises:
-        TwiceError: One stands twice; which, not yet where.
+        DuplicateNameError: One occurs twice; which, not yet where.
     """
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -200,7 +200,7 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def duplicate_names(text: str) -> str:
-    """Say which name stands twice in an object of a JSON text, and on which lines; empty where none does."""
+    """Say which name occurs twice in an object of a JSON text, and on which lines; empty where none does."""
     names: list[dict[str, int] | None] = []
     last: tuple[str, int] | None = None
     for token in _TOKEN.finditer(text):
@@ -286,8 +286,8 @@ def parse_json(text: str | bytes, *, numbers: bool = True, **hooks: Any) -> Any:
     Raises:
         ValueError: It is not JSON (json.JSONDecodeError tells where), not UTF-8, or a number in it is none that can be
             counted with.
-        TooMuchError: It is too long, too deep, or has too many values.
-        TwiceError: A name stands twice in an object.
+        LimitExceededError: It is too long, too deep, or has too many values.
+        DuplicateNameError: A name occurs twice in an object.
     """
     if len(text) > MOST_BYTES:
         raise LimitExceededError(f"longer than {MOST_BYTES / 1e6:.0f} MB")

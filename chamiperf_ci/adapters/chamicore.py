@@ -373,7 +373,7 @@ class Chamicore(Connections):
         """What a service says of itself in its answer to `version`; the field that names it has the usual name.
 
         Raises:
-            UnexpectedAnswer: It is no JSON object.
+            UnexpectedAnswer: It is not a JSON object.
         """
         probe = self.dialect.probes[service].version
         if probe is None or not answer.ok:

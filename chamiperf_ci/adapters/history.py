@@ -378,7 +378,7 @@ class BranchHistory:
         if b"dubious ownership" in self._run("rev-parse", "--git-dir").stderr:
             place = self.repository.absolute()
             return ConfigurationError(
-                "git does not use a checkout that another user owns (dubious ownership)",
+                "git refuses a checkout that another user owns (dubious ownership)",
                 where=str(place),
                 remedy="If it is meant, as in a container whose user is not the checkout's: "
                 f"git config --global --add safe.directory {shlex.quote(str(place))}",

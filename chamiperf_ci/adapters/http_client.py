@@ -54,21 +54,21 @@ def require_allowed(target: Target) -> None:
     for name, url in urls_of(target).items():
         if not is_allowed(url, target.allowed_hosts):
             raise LoadNotAllowed(
-                f"the host {host_of(url)} may not be loaded",
+                f"load on the host {host_of(url)} is not allowed",
                 where=f"{name} at {url}",
                 remedy=f'Add allowed_hosts = ["{host_of(url)}"] to chamiperf.toml if it is meant.',
             )
 
 
 def refuse_redirect(url: str, location: str, allowed_hosts: Iterable[str]) -> None:
-    """Stop when a redirect leads to a host that may not be loaded.
+    """Stop when a redirect leads to a host on which load is not allowed.
 
     Raises:
         LoadNotAllowed: Names both ends of the redirect.
     """
     if not is_allowed(location, allowed_hosts):
         raise LoadNotAllowed(
-            f"the host {host_of(location) or '(none)'} may not be loaded",
+            f"load on the host {host_of(location) or '(none)'} is not allowed",
             where=f"{url} redirects to it",
             remedy="Give the URL of the service itself, and list its host under allowed_hosts in chamiperf.toml.",
         )

@@ -138,11 +138,7 @@ class PostgresSample:
 
 
 class Postgres:
-    """A read-only session. Not safe to use from several threads; connects when first asked, and again after a loss.
-
-    Args:
-        dsn: Connection string or URL.
-    """
+    """A read-only session. Not safe to use from several threads; connects when first asked, and again after a loss."""
 
     def __init__(self, dsn: SecretStr) -> None:
         self._dsn = dsn

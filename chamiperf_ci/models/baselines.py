@@ -361,7 +361,7 @@ class Baselines(CheckedDocument):
                 seen: set[tuple[str, str, str]] = set()
                 for row in run.rows:
                     if row.key in seen:
-                        return f"{where}: {' '.join(row.key)} is there twice"
+                        return f"{where}: {' '.join(row.key)} occurs twice"
                     seen.add(row.key)
                     if row.metric == "errors" and not 0 <= row.value <= row.count:
                         return f"{where}: {row.value:g} failed of {row.count} requests of {row.endpoint}"
@@ -395,10 +395,6 @@ class Baselines(CheckedDocument):
         """Return the rules that no row obeys, with endpoint, metric and phase as each names them.
 
         Of the rules for all scenarios only those that ask for a comparison: not every stack shows what has a target.
-
-        Args:
-            scenario: Whose rules.
-            rows: Endpoint, metric and phase of its rows.
         """
         mine = self.rules.scenarios.get(scenario, ScenarioRules())
         asked = {name: rule for name, rule in self.rules.defaults.metrics.items() if rule.compared}

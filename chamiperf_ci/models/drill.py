@@ -112,7 +112,7 @@ STALE_AFTER = timedelta(days=90)
 """Age at the night from which a drill is named stale."""
 
 MOST_SEEN = 10.0
-"""A smallest change of more than this is none that a gate can be said to see."""
+"""A smallest change of more than this is beyond what a gate can be said to detect."""
 
 
 def sensitivity(scenarios: Iterable[ScenarioOutcome], drills: Iterable[Drill]) -> tuple[Sensitivity, ...]:

@@ -68,13 +68,13 @@ class HistoryEntry(CheckedDocument):
     """Where the night's report can be had, such as the artifact that holds it; empty where nobody said."""
 
     def contradiction(self) -> str:
-        """Return whether the run ended before it began, a row is there twice, or fails more often than it is asked."""
+        """Return whether the run ended before it began, a row occurs twice, or fails more often than it is asked."""
         if self.ended_at < self.started_at:
             return f"ended_at: the run ended {self.ended_at.isoformat()}, before it began {self.started_at.isoformat()}"
         seen: set[tuple[str, str]] = set()
         for row in self.rows:
             if (row.endpoint, row.metric) in seen:
-                return f"rows: {row.endpoint} {row.metric} is there twice"
+                return f"rows: {row.endpoint} {row.metric} occurs twice"
             seen.add((row.endpoint, row.metric))
             if row.metric == "errors" and not 0 <= row.value <= row.observations:
                 return f"rows: {row.value:g} failed of {row.observations} requests of {row.endpoint}"

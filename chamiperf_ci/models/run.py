@@ -376,11 +376,11 @@ class Run(CheckedDocument):
         }
         for field, found in names.items():
             if twice := _duplicate(found):
-                yield f"{field}: {twice} is there twice"
+                yield f"{field}: {twice} occurs twice"
         for series in self.series:
             where = f"series of {series.endpoint} {series.metric}"
             if twice := _duplicate(str(window.index) for window in series.windows):
-                yield f"{where}: window {twice} is there twice"
+                yield f"{where}: window {twice} occurs twice"
             for window in series.windows:
                 if window.failed > window.count or window.seconds < 0:
                     counts = f"{window.failed} failed of {window.count} requests in {window.seconds:g} s"

@@ -79,10 +79,6 @@ def runs_chart(row: Row, now: Sequence[datetime] = ()) -> str:
 
     Shapes and labels tell them apart as well as colours do. Empty where there is nothing to draw. Where a date is not
     known they stand side by side.
-
-    Args:
-        row: The row.
-        now: When each current run began.
     """
     found = in_time_order(row, now)
     if not found or row.baseline is None or row.change is None:

@@ -55,13 +55,7 @@ class Timeline:
 
 
 def shared_marks(trend: ScenarioTrend, time: Timeline, name: str) -> str:
-    """Return what all charts of a scenario use, to stand before the first of them.
-
-    Args:
-        trend: The scenario.
-        time: Its timeline.
-        name: Its id within the page.
-    """
+    """Return what all charts of a scenario use, to stand before the first of them."""
     missing = "".join(f"M{time.x(when):.1f} {_FLOOR}v6" for when in trend.missing)
     x_of_invalid = (time.x(night.when) for night in trend.invalid)
     invalid = "".join(f"M{x - 3:.1f} {_FLOOR - 9}l6 6m0-6l-6 6" for x in x_of_invalid)
@@ -421,10 +415,6 @@ def site(trends: Sequence[ScenarioTrend], *, producer: str) -> Iterator[tuple[st
 
     No script and no server: what a reader opens is what is loaded, so years of nights open as fast as one. The same
     trends give the same bytes.
-
-    Args:
-        trends: With every night.
-        producer: Who made it.
     """
     times = {id(trend): Timeline(trend) for trend in trends}
     pairs = [(metric, trend) for trend in trends for metric in shown(trend)]

@@ -156,10 +156,6 @@ def replay(run: Run, load: Load) -> dict[str, Any]:
 
     What equals the profile is left to the profile, so that a profile's own rules (shorter pairs) still apply. Whether
     the repeat is one is checked afterwards, by its fingerprint.
-
-    Args:
-        run: The run to do again.
-        load: Its scenario's load as the profile has it.
     """
     done, planned = run.fingerprint.parameters, describe(load)
     changed = {name: value for name, value in done.items() if planned.get(name) != value}
@@ -259,10 +255,6 @@ class ConfirmOptions:
 
 def confirm(asked: ConfirmOptions, drives: Drives = WATCHED) -> ExitCode:
     """Measure the suspects again, decide once, and return the night's exit code.
-
-    Args:
-        asked: The options.
-        drives: Drives a load; tests hand in another.
 
     Raises:
         ConfigurationError: The verdict, the runs and the baselines do not belong together.
@@ -377,7 +369,7 @@ def _left(asked: ConfirmOptions, night: Run) -> float:
 
 
 def _keep_apart(asked: ConfirmOptions, scenario: str, left: float) -> None:
-    """Wait for so many seconds, until a repeat does not share the luck of the run before it.
+    """Wait for so many seconds, so that a repeat is independent of the run before it.
 
     Raises:
         Interrupted: Asked to stop while waiting.

@@ -255,7 +255,7 @@ def _four_weeks(name: EntryName) -> tuple[str, str, int]:
 
 
 def _duplicates(content: bytes) -> str:
-    """Say what stands twice in an entry that is valid otherwise; empty for a good one."""
+    """Say what occurs twice in an entry that is valid otherwise; empty for a good one."""
     try:
         # Past the model, which has refused what is too deep or too large, only the names are left to be looked at.
         json.loads(content.decode("utf-8-sig"), object_pairs_hook=bounds.unique)

@@ -89,12 +89,7 @@ WAITING = frozenset({FileState.EDITED_OLDER, FileState.FOREIGN})
 
 @dataclass(frozen=True, slots=True)
 class Toolkit:
-    """Where the workflows get this toolkit from.
-
-    Args:
-        repository: OWNER/REPO.
-        commit: In full; a tag could be moved.
-    """
+    """Where the workflows get this toolkit from."""
 
     repository: str
     commit: str

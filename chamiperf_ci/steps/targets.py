@@ -102,11 +102,6 @@ def _kinds(said: TargetEntry, secrets: Mapping[CredentialKind, SecretStr]) -> li
 def choose(given: TargetOptions, entry: TargetEntry, filed: Mapping[CredentialKind, SecretStr]) -> Credential:
     """The one credential: what options and variables give, else what the file does, else none.
 
-    Args:
-        given: Options and variables.
-        entry: The target's entry in the file.
-        filed: The secrets of that entry.
-
     Raises:
         ConfigurationError: Several kinds and no `--credential`, a kind that was asked for and not given, or half of a
             pair of client credentials.

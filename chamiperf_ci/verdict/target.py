@@ -128,7 +128,7 @@ class OtherWork:
         return self.factor >= 1 + tolerance / 2
 
     def judged(self, decision: RowDecision) -> RowDecision:
-        """Return what is left of a decision: a regression that other work can explain is none that can be told.
+        """Return what is left of a decision: a regression that other work can explain says nothing.
 
         What is no slower in spite of it needs no excuse, and failures have none.
         """

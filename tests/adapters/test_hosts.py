@@ -68,7 +68,7 @@ def test_a_host_that_is_not_listed_may_not_be_loaded():
     with pytest.raises(LoadNotAllowed) as refused:
         require_allowed(_target("http://smd.prod.example:27779", "smd.lab.example"))
     assert str(refused.value) == (
-        "the host smd.prod.example may not be loaded (smd at http://smd.prod.example:27779). "
+        "load on the host smd.prod.example is not allowed (smd at http://smd.prod.example:27779). "
         'Add allowed_hosts = ["smd.prod.example"] to chamiperf.toml if it is meant.'
     )
 

@@ -136,7 +136,7 @@ def test_a_get_follows_a_redirect_to_a_listed_host(sender_of):
 def test_a_redirect_to_a_host_that_is_not_listed_gets_no_request(sender_of):
     with (
         serving(Reply(307, headers={"Location": "http://prod.example/hsm"})) as server,
-        pytest.raises(LoadNotAllowed, match=r"the host prod\.example may not be loaded"),
+        pytest.raises(LoadNotAllowed, match=r"load on the host prod\.example is not allowed"),
     ):
         sender_of(server.url).send(ServiceRequest("GET", server.url))
 

@@ -396,7 +396,7 @@ def test_a_host_that_is_not_listed_is_not_loaded(seeded, tmp_path):
     options = ("--bss-url", "http://boot.example.net", "--seed-file", seeded[1], *SHORT)
     done = command("load", *options, cwd=tmp_path)
     assert done.returncode == 2
-    assert "boot.example.net may not be loaded" in done.stderr
+    assert "boot.example.net is not allowed" in done.stderr
 
 
 def _started(name, *arguments, cwd, state):

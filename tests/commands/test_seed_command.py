@@ -346,7 +346,7 @@ def test_scripts_of_other_nodes_are_found_by_reading_back(stack, seed, tmp_path)
         pytest.param(
             {"CHAMICORE_TEST_BSS_URL": "http://bss.prod.example:27778"},
             2,
-            "chamiperf: the host bss.prod.example may not be loaded (bss at http://bss.prod.example:27778). "
+            "chamiperf: load on the host bss.prod.example is not allowed (bss at http://bss.prod.example:27778). "
             'Add allowed_hosts = ["bss.prod.example"] to chamiperf.toml if it is meant.\n',
             id="host not listed",
         ),
@@ -390,8 +390,8 @@ def test_a_redirect_to_a_host_that_is_not_listed_gets_nothing(seed):
     assert (done.returncode, done.stderr) == (
         2,
         (
-            f"chamiperf: the host prod.example may not be loaded ({url}/hsm/v2/groups/chamiperf-lock redirects to it). "
-            "Give the URL of the service itself, and list its host under allowed_hosts in chamiperf.toml.\n"
+            f"chamiperf: load on the host prod.example is not allowed ({url}/hsm/v2/groups/chamiperf-lock redirects "
+            "to it). Give the URL of the service itself, and list its host under allowed_hosts in chamiperf.toml.\n"
         ),
     )
 

@@ -319,7 +319,7 @@ def smd_portal(stage):
 @STACK.row(
     "bss redirects to an unlisted host",
     ends="load 2, smoke 2",
-    says="may not be loaded",
+    says="is not allowed",
     kept="smoke.json",
 )
 def redirects(stage):

@@ -258,7 +258,7 @@ def connect(
         clock: Seconds since the epoch.
 
     Raises:
-        ConfigurationError: The address is no URL, or the token is not one that a header can carry.
+        ConfigurationError: The address is not a URL, or the token is not one that a header can carry.
     """
     if not all("!" <= character <= "~" for character in token):
         # Not `check_secret`, which masks: the runner knows its own token.
@@ -499,7 +499,7 @@ class Api:
 
         Raises:
             OSError: As requests.
-            TooMuchError, zlib.error: As `bounds.decoded`.
+            LimitExceededError, zlib.error: As `bounds.decoded`.
         """
         with self.session.request(
             verb,

@@ -41,12 +41,7 @@ class _Tree(AnswerShape):
 
 @dataclass(frozen=True)
 class Base:
-    """The branch to merge into, as it was read: a change of its files is made on top of this commit, and of no other.
-
-    Attributes:
-        branch: Its name.
-        commit: What it ended in.
-    """
+    """The branch to merge into, as it was read: its files are changed on top of this commit, and of no other."""
 
     branch: str
     commit: str

@@ -415,13 +415,7 @@ def _outliers(entry: EnvironmentBaseline, baselines: Baselines) -> list[tuple[tu
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What a person named.
-
-    Attributes:
-        places: Run files, and folders of them.
-        store: The history, if a range of it is meant.
-        wanted: The range.
-    """
+    """What a person named."""
 
     places: Sequence[Path] = ()
     store: HistoryStore | None = None

@@ -58,11 +58,6 @@ class Imported:
 def import_targets(baselines: Baselines, data: Any, *, where: str) -> Imported:  # noqa: ANN401 - any JSON
     """Return `baselines` with the targets of Chamicore's file in place of its own for the same metrics.
 
-    Args:
-        baselines: The file to change.
-        data: Chamicore's file, parsed.
-        where: Names it in messages.
-
     Raises:
         ConfigurationError: It is not such a file, or a limit is not a positive number.
     """

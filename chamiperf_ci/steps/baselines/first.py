@@ -31,13 +31,7 @@ REASON = "first baseline"
 
 @dataclass(frozen=True, slots=True)
 class FirstBaseline:
-    """What became of it.
-
-    Attributes:
-        sentence: For people.
-        opened: The pull request, if this call opened one.
-        text: Its text.
-    """
+    """What became of it."""
 
     sentence: str
     opened: PullRequest | None = None

@@ -58,11 +58,6 @@ def patch_between(old: Baselines, new: Baselines) -> list[Operation]:
 def apply_patch(baselines: Baselines, operations: list[Operation], *, where: str) -> Baselines:
     """Return the file with a patch applied.
 
-    Args:
-        baselines: The file as it is.
-        operations: The patch.
-        where: Names the patch in messages.
-
     Raises:
         ConfigurationError: The patch was made against another state, is not a patch, or leaves accepted runs whose
             digests do not fit.

@@ -59,7 +59,7 @@ def read_shards(paths: Iterable[Path]) -> list[ShardRun]:
     """The shards in files and folders.
 
     Raises:
-        ConfigurationError: A path is not there or no shard, there is none at all, or one is there twice.
+        ConfigurationError: A path is not there or no shard, there is none at all, or one occurs twice.
     """
     files = _files(paths)
     if not files:
@@ -74,7 +74,7 @@ def read_shards(paths: Iterable[Path]) -> list[ShardRun]:
         key = (shard.run.scenario, shard.shard.index, shard.shard.of)
         if key in found:
             raise ConfigurationError(
-                f"{shard.name} of {shard.run.scenario} is there twice",
+                f"{shard.name} of {shard.run.scenario} occurs twice",
                 where=f"{found[key][0]} and {file}",
                 remedy="Remove one of the two.",
             )
@@ -230,14 +230,7 @@ def _select_shards(shards: Sequence[ShardRun]) -> _Gathered:
 
 
 def _rejection_reason(shard: ShardRun, of: int, usual: Mapping[str, Any], first: float | None) -> Iterator[str]:
-    """Why a shard is no part of the run; nothing where it is.
-
-    Args:
-        shard: It.
-        of: How many there are.
-        usual: The others' plan.
-        first: When the first of them began, which counts where no start was agreed on.
-    """
+    """Why a shard is no part of the run; nothing where it is."""
     plan, summary = _comparable(shard), shard.summary
     if shard.shard.of != of:
         yield f"is one of {shard.shard.of}, and the others are of {of}"

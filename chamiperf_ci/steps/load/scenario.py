@@ -178,7 +178,7 @@ def _look_before(job: Job, plan: Plan, clients: Clients) -> tuple[Environment, c
     stop.check("before the load")
     if found is None:
         raise StackUnreachable(
-            f"the stack does not say within {_BEFORE_S:.0f} s what it is",
+            f"the stack did not identify itself within {_BEFORE_S:.0f} s",
             where=", ".join(filter(None, map(client.target.url, plan.services))),
             remedy="Read the services' logs.",
         )

@@ -73,7 +73,7 @@ def intend(client: Chamicore, path: Path, wish: DesiredState, stop: StopRequest)
     target, dialect = client.target, client.dialect
     if not 0 < wish.nodes <= dialect.identity.max_index + 1:
         raise ConfigurationError(
-            f"{wish.nodes:,} nodes cannot be named",
+            f"{wish.nodes:,} nodes cannot be given names",
             where="--nodes",
             remedy=f"Give a number from 1 to {dialect.identity.max_index + 1:,}.",
         )

@@ -162,12 +162,7 @@ class Source(Protocol):
 
 
 class DirectCollector:
-    """Scrapes the services themselves; one over all loads of a night, so that memory is seen as a whole.
-
-    Args:
-        source: Scrapes.
-        urls: Base URL by service.
-    """
+    """Scrapes the services themselves; one over all loads of a night, so that memory is seen as a whole."""
 
     statements: tuple[Statement, ...] = ()
     courses: tuple[Course, ...] = ()
@@ -275,12 +270,7 @@ class StoredDatabase:
 
 
 class WithDatabase:
-    """What the services say of themselves, and what the PostgreSQL behind them says.
-
-    Args:
-        services: Collects the former.
-        database: Looks at the latter.
-    """
+    """What the services say of themselves, and what the PostgreSQL behind them says."""
 
     def __init__(self, services: ServerCollector, database: DatabaseCollector) -> None:
         self.statements: tuple[Statement, ...] = ()

@@ -314,13 +314,7 @@ _MINUTE = 60.0
 
 
 def memory_growth(service: str, recording: Recording, source: Callable[[str], str]) -> Iterator[ServerMetric]:
-    """Judge each process or container of a service; nothing where none states its memory.
-
-    Args:
-        service: Its name.
-        recording: Everything seen of it, over all loads.
-        source: From the name of a series to where it was read.
-    """
+    """Judge each process or container of a service; nothing where none states its memory."""
     name = next((name for name in families.MEMORY.names if recording.named(name)), None)
     if name is None:
         return

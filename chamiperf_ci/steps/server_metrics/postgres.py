@@ -282,7 +282,7 @@ def _waiting_sessions(
     """How many sessions waited for the server at the worst moment, and of each kind of wait the most."""
     if not any(each.waits_for is not None for each in sessions):
         if sessions:
-            yield _missing("sessions_waiting", "sessions", "what sessions wait for is not told")
+            yield _missing("sessions_waiting", "sessions", "the server does not say what sessions wait for")
         return
     most, at_worst = Counter[str](), 0
     for _, look in looks:
@@ -312,7 +312,7 @@ def _databases(first: PostgresSample, last: PostgresSample, observed: float) -> 
         if rises:
             yield _figure(name, unit, sum(max(0, rise) for rise in rises), _DATABASE_SOURCE, observed=observed)
         else:
-            yield _missing(name, unit, "it is not told")
+            yield _missing(name, unit, "the server does not report it")
 
 
 def _figure(

@@ -163,7 +163,7 @@ def test_what_shards_left_is_kept_beside_the_run(tmp_path):
 def test_a_shard_that_is_given_twice_is_refused_with_both_files(tmp_path):
     for folder in ("a", "b"):
         write_document(tmp_path / folder / "boot_storm.shard-1-of-3.json", shard(0))
-    with pytest.raises(ConfigurationError, match=r"shard 1 of 3 of boot_storm is there twice .*/a/.*/b/"):
+    with pytest.raises(ConfigurationError, match=r"shard 1 of 3 of boot_storm occurs twice .*/a/.*/b/"):
         read_shards([tmp_path])
 
 

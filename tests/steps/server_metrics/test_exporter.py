@@ -83,7 +83,7 @@ def test_what_an_old_exporter_does_not_tell_is_unavailable():
     assert figures(found, "connections_open")["bssdb"][0] == 18
     value, reason = figures(found, "pool_utilisation")["bssdb"]
     assert (value, "a pool is a role's; max_connections is 300" in reason) == (None, True)
-    assert figures(found, "sessions_waiting")[""] == (None, "what sessions wait for is not told")
+    assert figures(found, "sessions_waiting")[""] == (None, "the server does not say what sessions wait for")
 
 
 def test_roles_and_waits_of_a_later_exporter():
