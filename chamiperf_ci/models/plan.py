@@ -6,7 +6,7 @@
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from chamiperf_ci.models.document import Count, Number, Value
 from chamiperf_ci.models.target import CHAMICORE, CredentialKind, Service, Target
@@ -122,6 +122,8 @@ class Plan(Load):
     The fields after `connections` are missing from the files of earlier versions.
     """
 
+    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
+
     windows: Count = 0
     """Of the sustained phase; 0 without one, or where nothing plans them for its iterations."""
     phases: tuple[PlannedPhase, ...]
@@ -148,8 +150,8 @@ class Plan(Load):
     """VUs that k6 must hold: the planned ones, and those it needs for arrivals."""
     creates: Number = 0.0
     """Objects created."""
-    objects_left: Number = Field(default=0.0, validation_alias=AliasChoices("objects_left", "leaves"))
-    """Objects that stay behind; `leaves` in files of versions before 0.3."""
+    objects_left: Number = Field(default=0.0, alias="leaves")
+    """Objects that stay behind; the file keeps the name that it has had since the first version."""
     rows_left: dict[str, Number] = Field(default_factory=dict)
     """What stays for good beside objects, by what it is; as far as the iterations are fixed."""
     requests: Number = 0.0
