@@ -91,9 +91,9 @@ def healthy(**fields):
     return GeneratorHealth(**{**base, **fields})
 
 
-def vitals(at_s=0.0, cpu=50.0, rss_mb=200.0, available_mb=8000.0, foreign=1.0):
+def vitals(at_s=0.0, cpu=50.0, rss_mb=200.0, available_mb=8000.0, foreign=1.0, **limits):
     """One look at the generator."""
-    return ResourceSample(at_s, cpu, 60.0, rss_mb, available_mb, foreign)
+    return ResourceSample(at_s, cpu, 60.0, rss_mb, available_mb, foreign, **limits)
 
 
 def observation(load_s=1.0, requests=0.0, failed=0.0, vus=100.0, **fields):

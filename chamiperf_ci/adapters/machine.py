@@ -5,7 +5,7 @@ import os
 import platform
 import re
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -44,15 +44,81 @@ def machine_class(description: Machine) -> str:
 
 def cores() -> int:
     """Processors that this process may use, at least 1; the narrowest quota above it counts, rounded up."""
-    allowed = float(len(os.sched_getaffinity(0)))
-    for folder in _control_groups("cpu"):
+    return max(1, math.ceil(_usable([_allowance(0, _GROUPS)])))
+
+
+def usable_cores(pids: Sequence[int]) -> float:
+    """Processors that some processes may use together; those that have ended count as nothing, 0 where all have.
+
+    They are kept to some processors (`taskset`), have quotas of their control groups, and Go takes no more than its own
+    environment says (GOMAXPROCS).
+    """
+    return _usable([found for pid in pids if (found := _allowance(pid, _groups_of(pid))) is not None])
+
+
+def cores_at_once(pid: int) -> float:
+    """On how many processors a process may run at the same time, 0 once it has ended: a quota limits only how long."""
+    found = _allowance(pid, _groups_of(pid))
+    return 0.0 if found is None else found.at_once
+
+
+def _groups_of(pid: int) -> Path:
+    return Path(f"/proc/{pid}/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowance:
+    """What one process may use."""
+
+    processors: frozenset[int]
+    quotas: Mapping[Path, float]
+    """Processors, by the control group that has them."""
+    most: float = math.inf
+    """Go's own limit."""
+
+    @property
+    def at_once(self) -> float:
+        return min(len(self.processors), self.most)
+
+    @property
+    def cores(self) -> float:
+        return min([self.at_once, *self.quotas.values()])
+
+
+def _allowance(pid: int, groups: Path) -> _Allowance | None:
+    """Of a process, 0 for this one; None if it has ended."""
+    try:
+        processors = frozenset(os.sched_getaffinity(pid))
+    except OSError:
+        return None
+    quotas = {}
+    for folder in _control_groups("cpu", groups):
         for quota, period in (
             _numbers(folder / "cpu.max"),
             (_number(folder / _V1_QUOTA), _number(folder / _V1_PERIOD)),
         ):
             if quota is not None and period and quota > 0:
-                allowed = min(allowed, math.ceil(quota / period))
-    return max(1, int(allowed))
+                quotas[folder] = quota / period
+    return _Allowance(processors, quotas, _gomaxprocs(pid) if pid else math.inf)
+
+
+def _gomaxprocs(pid: int) -> float:
+    try:
+        return max(1, int(psutil.Process(pid).environ()["GOMAXPROCS"]))
+    except (psutil.Error, OSError, KeyError, ValueError):
+        return math.inf
+
+
+def _usable(every: Sequence[_Allowance | None]) -> float:
+    found = [each for each in every if each is not None]
+    if not found:
+        return 0.0
+    shared = set.intersection(*(set(each.quotas) for each in found))
+    return min(
+        len(frozenset[int]().union(*(each.processors for each in found))),
+        sum(each.cores for each in found),
+        *(found[0].quotas[folder] for folder in shared),
+    )
 
 
 def busy_cores(seconds: float) -> float:
@@ -93,20 +159,20 @@ _V1_QUOTA, _V1_PERIOD = "cpu.cfs_quota_us", "cpu.cfs_period_us"
 
 def _memory_limits() -> Iterator[tuple[int, int, int]]:
     """Limit, use and what would be given back, bytes, of each control group that limits this process."""
-    for folder in _control_groups("memory"):
+    for folder in _control_groups("memory", _GROUPS):
         for names in _MEMORY_FILES:
             limit, used = _number(folder / names.limit), _number(folder / names.used)
             if limit is not None and used is not None:
                 yield limit, used, _in_stat(folder / "memory.stat", names.given_back)
 
 
-def _control_groups(controller: str) -> list[Path]:
-    """The folders of the control groups that this process is in, of both versions: its own, and all above it.
+def _control_groups(controller: str, of: Path) -> list[Path]:
+    """The folders of the control groups that a process is in, of both versions: its own, and all above it.
 
     A limit may stand at any of them: a runner's service, a slice, a container's own or its pod's.
     """
     try:
-        groups, mounts = _GROUPS.read_text(encoding="utf-8"), _MOUNTS.read_text(encoding="utf-8")
+        groups, mounts = of.read_text(encoding="utf-8"), _MOUNTS.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return []
     return list(_folders(controller, groups, mounts))

@@ -253,7 +253,7 @@ DECIDED: dict[str, Card] = {
 
 RUNS: dict[str, Card] = {
     "generator-saturated": Card(
-        "The load generator measured its own delays: the machine is too small, or busy with other work.",
+        "The load generator measured its own delays: the machine is too small or busy, or k6 may use only part of it.",
         "Use a larger runner, fewer VUs (`--vus` of `chamiperf load`), or a longer pace; see docs/runner.md.",
     ),
     "dropped-iterations": Card(

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from chamiperf_ci.adapters.chamicore import ONE_TRY, Chamicore
 from chamiperf_ci.adapters.files import built_script, dialect, read_document
 from chamiperf_ci.adapters.k6 import K6Binary, K6Run, Stage, StopRequest, find_k6, run_k6
 from chamiperf_ci.adapters.machine import Cost, cores, keep, this_machine
@@ -31,7 +32,8 @@ from chamiperf_ci.models.target import CredentialKind, Target
 from chamiperf_ci.steps.load.documents import plan_for_script, write_plan
 from chamiperf_ci.steps.load.merging import summaries_of
 from chamiperf_ci.steps.load.plan import MachineLimits, size
-from chamiperf_ci.steps.load.stack_state import embedded
+from chamiperf_ci.steps.load.stack_state import embedded, require_seeded
+from chamiperf_ci.steps.readiness import describe
 from chamiperf_ci.steps.targets import k6_environment
 
 MEASURED_S: Final = 5.0
@@ -91,7 +93,10 @@ def calibrated(
         busy_cores: Processors that other work takes, which the stack is not charged with.
 
     Raises:
-        ConfigurationError: No scenario is planned, there is no k6, or what was found cannot be kept.
+        ConfigurationError: No scenario is planned, there is no k6, the seed file is of another stack or its nodes are
+            gone, or what was found cannot be kept.
+        CredentialRefused: The stack does not take the credential.
+        StackUnreachable: It does not answer.
         GeneratorFailed: As `measure`.
     """
     if not plans:
@@ -99,6 +104,9 @@ def calibrated(
             "there is nothing to calibrate", where="--calibrate", remedy="Give a --scenario, such as boot_storm."
         )
     binary = find_k6(k6)
+    if stack is not None:
+        with Chamicore(stack.target, retry=ONE_TRY) as client:
+            require_seeded(client, stack.seed, describe(client).kind)
     with StopRequest() as stop:
         for plan in plans:
             if not can(plan.scenario, dialect(spoken)):

@@ -25,6 +25,7 @@ from chamiperf_ci.adapters.k6 import (
     run_k6,
 )
 from chamiperf_ci.adapters.k6 import run as run_module
+from chamiperf_ci.adapters.k6.process import K6Process
 from chamiperf_ci.errors import ConfigurationError
 
 pytestmark = pytest.mark.e2e
@@ -210,3 +211,42 @@ def test_k6_dies_with_a_parent_that_is_killed(parent):
     process.wait()
     _, alive = psutil.wait_procs([k6], timeout=5)
     assert not alive
+
+
+@pytest.fixture
+def wrapped(run_of, tmp_path):
+    """A run whose k6 is a shell that starts k6 on one processor and waits for it, beside a child of its own."""
+    wrapper = tmp_path / "other-k6"
+    core = min(os.sched_getaffinity(0))
+    wrapper.write_text(
+        f'#!/bin/sh\nsleep 60 &\ntaskset -c {core} {find_k6().path} "$@"\ncode=$?\nkill $!\nexit $code\n'
+    )
+    wrapper.chmod(0o755)
+    return lambda text: run_of(text, binary=wrapper)
+
+
+def test_k6_is_watched_and_stopped_below_a_wrapper(wrapped):
+    seen = []
+
+    def watch(observation):
+        seen.append(observation.vitals)
+        return StopOrder("enough", "seen enough") if len(seen) > 2 else None
+
+    with StopRequest() as stop:
+        outcome = run_k6(wrapped(LONG + SUMMARY), stop, watch=watch)
+    assert (outcome.code, outcome.ending, len(outcome.ends)) == (105, EndKind.STOPPED, 1)
+    assert outcome.summary["iterations"] > 0
+    # A shell and a sleep have a few MB, and may use every processor.
+    assert seen[-1].rss_mb > 20
+    assert seen[-1].usable_cores == 1
+
+
+def test_what_a_wrapper_started_is_killed_with_it(wrapped):
+    process = K6Process(wrapped(LONG))
+    deadline = time.monotonic() + 60
+    while process.k6_pid == process.pid and time.monotonic() < deadline:
+        time.sleep(0.1)
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert process.k6_pid in [each.pid for each in below]
+    process.kill()
+    assert psutil.wait_procs(below, timeout=20)[1] == []

@@ -1,5 +1,8 @@
 """How much of the generator's machine may be used, where a container has limits of its own."""
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -106,3 +109,56 @@ def test_a_container_without_a_limit_has_what_the_machine_has(container):
 def test_a_quota_of_processors_is_rounded_up(container, quota, cores):
     (container / "cpu.max").write_text(quota)
     assert machine.cores() == cores
+
+
+@pytest.fixture
+def another():
+    """Starts another process of this machine, with variables of its own."""
+    started = []
+
+    def start(**variables):
+        given = {**os.environ, **variables}
+        started.append(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=given))
+        return started[-1].pid
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_process_may_use_what_it_is_kept_to(another):
+    first, second = another(), another()
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(first, cores[:1])
+    os.sched_setaffinity(second, cores[-1:])
+    assert (machine.usable_cores([first]), machine.usable_cores([first, first])) == (1, 1)
+    assert machine.usable_cores([first, second]) == len({cores[0], cores[-1]})
+
+
+@pytest.mark.parametrize(("text", "cores"), [("3", 3), ("0", 1), ("many", 8), ("", 8)])
+def test_go_takes_no_more_than_its_environment_says(another, monkeypatch, text, cores):
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(machine, "_control_groups", lambda *_: [])
+    first, second = another(GOMAXPROCS=text), another(GOMAXPROCS=text)
+    assert machine.usable_cores([first]) == cores
+    assert machine.usable_cores([first, second]) == min(8, 2 * cores)
+
+
+def test_a_quota_of_less_than_a_processor_is_shared_by_all_that_it_holds(another, grouped, monkeypatch):
+    point, own = grouped(1, "/k6")
+    (own / "cpu.cfs_quota_us").write_text("50000")
+    (own / "cpu.cfs_period_us").write_text("100000")
+    (point.parent / "none").write_text("")
+    inside, also, outside = (another(GOMAXPROCS="") for _ in range(3))
+    files = {inside: "groups", also: "groups", outside: "none"}
+    monkeypatch.setattr(machine, "_groups_of", lambda pid: point.parent / files[pid])
+    assert machine.usable_cores([inside]) == machine.usable_cores([inside, also]) == 0.5
+    assert machine.usable_cores([inside, outside]) == 8
+
+
+def test_a_process_that_has_ended_may_use_nothing(another):
+    gone = another()
+    os.kill(gone, 9)
+    os.waitpid(gone, 0)
+    assert machine.usable_cores([gone]) == machine.usable_cores([]) == 0

@@ -8,8 +8,10 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
+import pytest
 from fault import Theme
 from fault_stage import LONG
 from faults_baselines import judge, repeats
@@ -144,6 +146,90 @@ def with_little_of_one_core(stage, beside, **priority):
     # What one processor does is too little of a machine of ten to be the cause.
     if psutil.cpu_count() < 10:
         assert "other processes took" in named(shared_run(stage))
+    stage.compare()
+
+
+UNBOUNDED = ("--vus", 200, "--pace", "10ms")
+"""20,000 requests/s: more than one processor of today makes."""
+
+
+@GENERATOR.row(
+    "k6 alone on one processor (taskset)",
+    ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
+)  # fmt: skip
+def alone_on_one_processor(stage):
+    k6_as(stage, f'exec taskset -c {min(os.sched_getaffinity(0))} "$k6" "$@"')
+    stage.load(*UNBOUNDED)
+    stage.compare()
+
+
+@GENERATOR.row(
+    "k6 alone on one processor, below a shell that waits for it",
+    ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
+)  # fmt: skip
+def below_a_shell(stage):
+    k6_as(stage, f'taskset -c {min(os.sched_getaffinity(0))} nice -n 5 "$k6" "$@"; exit $?')
+    stage.load(*UNBOUNDED)
+    stage.compare()
+
+
+@GENERATOR.row(
+    "k6 allowed one processor (GOMAXPROCS)",
+    ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
+)  # fmt: skip
+def allowed_one_processor(stage):
+    stage.load(*UNBOUNDED, GOMAXPROCS="1")
+    stage.compare()
+
+
+@contextmanager
+def control_group(share):
+    """A control group with a quota of so much of a processor; where none can be made the row is skipped."""
+    mounts = [line.split()[1:4] for line in Path("/proc/mounts").read_text().splitlines()]
+    folders = [Path(point) for point, kind, options in mounts if kind == "cgroup" and "cpu" in options.split(",")]
+    folders += [
+        Path(point)
+        for point, kind, _ in mounts
+        if kind == "cgroup2" and "cpu" in (Path(point) / "cgroup.subtree_control").read_text().split()
+    ]
+    if not folders:
+        pytest.skip("no hierarchy of control groups limits processors here")
+    folder = folders[0] / f"chamiperf-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    try:
+        if (folder / "cpu.max").exists():
+            (folder / "cpu.max").write_text(f"{int(share * 100_000)} 100000")
+        else:
+            (folder / "cpu.cfs_period_us").write_text("100000")
+            (folder / "cpu.cfs_quota_us").write_text(str(int(share * 100_000)))
+        yield folder
+    finally:
+        folder.rmdir()
+
+
+@GENERATOR.row(
+    "k6 in a control group with a quota of a quarter of a processor",
+    ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
+)  # fmt: skip
+def in_a_control_group(stage):
+    with control_group(0.25) as folder:
+        k6_as(stage, f'[ "$2" = --quiet ] && echo $$ > {folder}/cgroup.procs; exec "$k6" "$@"')
+        stage.load("--vus", 200, "--pace", "50ms")
+    assert " CPU of 25 %" in named(shared_run(stage))
+    stage.compare()
+
+
+@GENERATOR.row(
+    "k6 stopped 20 ms of every 40 ms, as by cpulimit",
+    ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
+)  # fmt: skip
+def stopped_for_moments(stage):
+    with stage.loading() as (process, k6), frozen(k6, every_s=0.04, for_s=0.02):
+        process.wait(timeout=120)
+    assert "k6 was stopped " in named(shared_run(stage))
     stage.compare()
 
 

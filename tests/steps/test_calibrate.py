@@ -1,6 +1,7 @@
 """What a request costs k6 on this machine: measured, kept, and used where a plan is sized."""
 
 import http.client
+import json
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -151,11 +152,17 @@ def test_a_stack_on_this_machine_is_asked_for_its_own_nodes_and_measured_as_well
 
 
 @pytest.mark.e2e
-def test_nodes_that_the_stack_does_not_know_are_no_measurement(make_stack, tmp_path):
+def test_a_seed_file_whose_nodes_are_gone_is_named_and_nothing_is_measured(make_stack, tmp_path, cache):
     state = make_stack(without=("discovery", "power", "mcp", "kea", "kea-sync"), sync_interval_s=3600)
     assert command("seed", "--target", "embedded", "--nodes", 20, cwd=tmp_path, state=state).returncode == 0
     assert command("seed", "--target", "embedded", "--remove", cwd=tmp_path, state=state).returncode == 0
     asked = ("--target", "embedded", "--scenario", "boot_storm", "--profile", "demo", "--calibrate")
     done = command("doctor", *asked, "--seed-file", "out/seed.json", cwd=tmp_path, state=state)
-    assert done.returncode == 3
-    assert "requests failed" in done.stderr
+    assert done.returncode == 2
+    assert "the seeded nodes were removed at " in done.stderr
+    seed = json.loads((tmp_path / "out" / "seed.json").read_text())
+    (tmp_path / "out" / "seed.json").write_text(json.dumps(seed | {"removed_at": None, "complete": True}))
+    done = command("doctor", *asked, cwd=tmp_path, state=state)
+    assert done.returncode == 2
+    assert "is not in the stack" in done.stderr
+    assert not cache.exists()

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import math
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ import psutil
 from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.http_client import read_ca
 from chamiperf_ci.adapters.k6.command import K6Run, arguments, environment
-from chamiperf_ci.adapters.machine import available_mb
+from chamiperf_ci.adapters.machine import available_mb, cores_at_once, usable_cores
 from chamiperf_ci.errors import ConfigurationError, Interrupted
 
 _ANSWER_S = 0.5
@@ -89,6 +90,8 @@ def _at(value: Any, *keys: str) -> Any:  # noqa: ANN401 - JSON of any shape
 
 
 _REAP_S = 10.0
+_LOOKS = 200
+"""So often k6 is looked for below a wrapper; what does not listen by then runs elsewhere."""
 
 
 class K6Process:
@@ -113,6 +116,7 @@ class K6Process:
                 remedy="Bring the loopback interface up: ip link set lo up.",
             ) from error
         self.live = LiveK6(address)
+        self._port, self._found, self._looks = int(address.rpartition(":")[2]), 0, _LOOKS
         try:
             run.folder.mkdir(parents=True, exist_ok=True)
             run.summary.unlink(missing_ok=True)
@@ -142,6 +146,18 @@ class K6Process:
         return self._process.pid
 
     @property
+    def k6_pid(self) -> int:
+        """The process id of k6 itself, which is below the one that was started where a wrapper was given as k6.
+
+        It is the one that listens at the API's address. Until it does, and if it is none of ours (in a container), the
+        one that was started stands for it.
+        """
+        if not self._found and self._looks and not self.ended:
+            self._looks -= 1
+            self._found = _listener(self.pid, self._port)
+        return self._found or self.pid
+
+    @property
     def ended(self) -> bool:
         """Whether it has come to its end."""
         return self._process.poll() is not None
@@ -157,13 +173,33 @@ class K6Process:
         """Ask once for a graceful stop: no new iterations, then the summary."""
         if not self._graceful and not self.ended:
             self._graceful = True
-            self._process.send_signal(signal.SIGINT)
+            # A shell that waits for k6 would not hand the signal on.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.k6_pid, signal.SIGINT)
 
     def kill(self) -> None:
-        """End it at once; the summary is given up."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        """End it at once, with what a wrapper has started; the summary is given up."""
+        if not self.ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
         self._process.wait(_REAP_S)
+
+
+def _listener(pid: int, port: int) -> int:
+    """The process that listens at a port, of one and all below it; 0 where none does."""
+    try:
+        started = psutil.Process(pid)
+        every = [started, *started.children(recursive=True)]
+    except psutil.Error:
+        return 0
+    for each in every:
+        with contextlib.suppress(psutil.Error):
+            if any(
+                socket_.status == psutil.CONN_LISTEN and socket_.laddr.port == port
+                for socket_ in each.net_connections("tcp4")
+            ):
+                return each.pid
+    return 0
 
 
 KEEP_WITHIN_S = 7.0
@@ -271,62 +307,121 @@ class ResourceSample:
     foreign_cpu_percent: float
     """Of all cores, since the look before: what neither these processes nor those that belong to them used. What the
     machine's host took away for other guests (steal) is part of it."""
+    usable_cores: float = math.inf
+    """Processors that k6 may use, all processes together; what its affinity, quotas and GOMAXPROCS leave of them."""
+    used_share: float = 0.0
+    """Of what it may use, by the process that is nearest to its limit, or by all together if that is more; 0 to 1."""
+    wanted_share: float = 0.0
+    """How long k6's threads ran or waited for a processor since the look before, of the time of all processors on which
+    they may run at once, by the process that wanted most; 0 where the kernel does not say."""
+    stopped_share: float = 0.0
+    """How many of the short looks since the look before found a process of k6 stopped, as by `kill -STOP`."""
 
 
 class ResourceSampler:
-    """Takes the vitals of some processes; one that has ended counts as nothing.
+    """Takes the vitals of a load generator's processes; one that has ended counts as nothing.
 
     Args:
-        pids: The load generator's.
         own_pids: Those of the same experiment, such as the tool's own and an embedded stack's: not foreign.
     """
 
-    def __init__(self, pids: Sequence[int], own_pids: Sequence[int] = ()) -> None:
+    def __init__(self, own_pids: Sequence[int] = ()) -> None:
         self._start = time.monotonic()
-        self._processes = _watched(pids)
-        self._own = _watched(own_pids)
+        self._own = [found for pid in own_pids if (found := _Watched.of(pid))]
+        self._generators: dict[int, _Watched] = {}
+        self._looks = self._stopped = 0
         psutil.cpu_percent()
 
-    def sample(self) -> ResourceSample:
-        """One look."""
-        cpu = rss = 0.0
-        for process in self._processes:
-            try:
-                with process.oneshot():
-                    cpu += process.cpu_percent()
-                    rss += process.memory_info().rss / _MB
-            except psutil.Error:
-                continue
-        known = (cpu + sum(map(_cpu_percent, self._own))) / (psutil.cpu_count() or 1)
+    def look(self, pids: Sequence[int]) -> None:
+        """A short look at some processes, many for each sample: does one stand still?"""
+        self._looks += 1
+        self._stopped += any(_is_stopped(pid) for pid in pids)
+
+    def sample(self, pids: Sequence[int]) -> ResourceSample:
+        """The vitals of some processes; those that are new since the sample before begin to count now."""
+        every = [found for pid in pids if (found := self._generators.get(pid) or _Watched.of(pid))]
+        self._generators = {each.pid: each for each in every}
+        used = {each.pid: each.cpu_percent() for each in every}
+        cpu = sum(used.values())
+        usable = usable_cores(pids)
+        shares = [used[each.pid] / 100 / most for each in every if (most := usable_cores([each.pid]))]
+        wanted = [each.wanted_cores() / most for each in every if (most := cores_at_once(each.pid))]
+        known = (cpu + sum(each.cpu_percent() for each in self._own)) / (psutil.cpu_count() or 1)
         machine = psutil.cpu_percent()
+        looks, stopped = self._looks, self._stopped
+        self._looks = self._stopped = 0
         return ResourceSample(
             at_s=time.monotonic() - self._start,
             cpu_percent=cpu,
             machine_cpu_percent=machine,
-            rss_mb=rss,
+            rss_mb=sum(each.rss_mb() for each in every),
             available_mb=available_mb(),
             foreign_cpu_percent=max(0.0, machine - known),
+            usable_cores=usable or math.inf,
+            used_share=max([*shares, cpu / 100 / usable if usable else 0.0]),
+            wanted_share=max(wanted, default=0.0),
+            stopped_share=stopped / looks if looks else 0.0,
         )
 
 
-def _watched(pids: Sequence[int]) -> list[psutil.Process]:
-    """The processes that are there, their counting begun."""
-    found = []
-    for pid in pids:
+class _Watched:
+    """A process of which times are taken; those since the time before count, and none once it has ended."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        self.pid = process.pid
+        self._process = process
+        self._looked, self._wanted = time.monotonic(), _wanted_s(process.pid)
+        process.cpu_percent()
+
+    @classmethod
+    def of(cls, pid: int) -> Self | None:
+        """None if it has ended already."""
         try:
-            process = psutil.Process(pid)
-            process.cpu_percent()
+            return cls(psutil.Process(pid))
         except psutil.Error:
-            continue
-        found.append(process)
-    return found
+            return None
+
+    def cpu_percent(self) -> float:
+        """Of one core."""
+        try:
+            return float(self._process.cpu_percent())
+        except psutil.Error:
+            return 0.0
+
+    def rss_mb(self) -> float:
+        """Resident memory, MB (10^6 bytes)."""
+        try:
+            return float(self._process.memory_info().rss / _MB)
+        except psutil.Error:
+            return 0.0
+
+    def wanted_cores(self) -> float:
+        """Processors that its threads ran on or waited for; a thread that has ended takes its times along."""
+        then, before = self._looked, self._wanted
+        self._looked, self._wanted = time.monotonic(), _wanted_s(self.pid)
+        return max(0.0, self._wanted - before) / max(_LEAST_S, self._looked - then)
 
 
-def _cpu_percent(process: psutil.Process) -> float:
+_LEAST_S = 1e-3
+"""Between two looks, so that nothing is divided by zero."""
+
+
+def _wanted_s(pid: int) -> float:
+    """For how long all threads have run and waited, s; 0 where the kernel does not say (`CONFIG_SCHED_INFO`)."""
+    total = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError, ValueError):
+            total += sum(map(int, path.read_text(encoding="ascii").split()[:2]))
+    return total / 1e9
+
+
+def _is_stopped(pid: int) -> bool:
     try:
-        return float(process.cpu_percent())
-    except psutil.Error:
-        return 0.0
+        # The name before the state may hold blanks and parentheses itself.
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1]
+    except OSError:
+        return False
+    return state in (b"T", b"t")
 
 
 MARK = "chamiperf-"

@@ -328,7 +328,7 @@ class _Supervision:
         self._stop = stop
         self._watch = watch
         self._counters = counters
-        self._sampler = ResourceSampler([process.pid for process in processes], (os.getpid(), *own_pids))
+        self._sampler = ResourceSampler((os.getpid(), *own_pids))
         self._began = time.monotonic()
         self._load_began: float | None = None
         self._paused = len(processes) > 1
@@ -351,10 +351,12 @@ class _Supervision:
             self._check_stop(now - self._began, timeout_s)
             if now >= self._kill_at:
                 return
+            pids = [process.k6_pid for process in self._processes]
+            self._sampler.look(pids)
             if now >= next_vitals:
                 # From now, not from when it was due: looks that catch up would measure CPU over no time at all.
                 next_vitals = now + _VITALS_EVERY_S
-                self.vitals.append(self._sampler.sample())
+                self.vitals.append(self._sampler.sample(pids))
                 self._detect_start()
             if now >= next_count and self.vitals:
                 next_count = now + _COUNT_EVERY_S

@@ -141,6 +141,12 @@ def require_seeded(client: Chamicore, seed: Seed, stack_kind: StackKind) -> None
             where=f"the target is {target.environment} ({stack_kind})",
             remedy=remedy,
         )
+    if seed.removed_at is not None:
+        raise ConfigurationError(
+            f"the seeded nodes were removed at {seed.removed_at:%Y-%m-%d %H:%M:%S} UTC",
+            where=f"run id {seed.run_id}",
+            remedy=remedy,
+        )
     if not seed.complete:
         raise ConfigurationError("seeding did not finish", where=f"run id {seed.run_id}", remedy=remedy)
     if target.url(Service.SMD) is None:

@@ -8,14 +8,14 @@ from chamiperf_ci.models.target import Machine
 from chamiperf_ci.steps.load.validity import foreign_cpu, judge, late_waking_ms, other_phases
 
 
-def _judged(*, cpu=50.0, overrun=1.0, late=1.0, p50=10.0, cores=2, foreign=1.0):
+def _judged(*, cpu=50.0, overrun=1.0, late=1.0, p50=10.0, cores=2, foreign=1.0, **limits):
     """A generator with these numbers (p99 of what was late), under which half of the requests took up to `p50` ms."""
     latency = series({"sustained": distribution(1000, 1.0, 20 * p50, p50=p50, p99=10 * p50)})
     health = ScriptHealth(
         overrun_ms=distribution(100, 0.0, 2 * overrun, p50=0.0, p99=overrun),
         stall_ms=distribution(100, 0.0, 2 * late, p50=0.0, p99=late),
     )
-    samples = [vitals(cpu=cpu, foreign=foreign)] * 20
+    samples = [vitals(cpu=cpu, foreign=foreign, **limits)] * 20
     return judge(samples, summary(series=(latency,), health=health), cores=cores, rss_mb=200.0)
 
 
@@ -27,6 +27,14 @@ def _judged(*, cpu=50.0, overrun=1.0, late=1.0, p50=10.0, cores=2, foreign=1.0):
         pytest.param({"cpu": 179.0}, False, id="busy, and punctual"),
         pytest.param({"cpu": 181.0}, True, id="nearly the whole machine"),
         pytest.param({"cpu": 181.0, "cores": 8}, False, id="the same on a larger machine"),
+        pytest.param({"cpu": 91.0, "usable_cores": 1.0}, True, id="nearly the one core to which it is kept"),
+        pytest.param({"cpu": 89.0, "usable_cores": 1.0}, False, id="busy on the one core to which it is kept"),
+        pytest.param({"cpu": 46.0, "usable_cores": 0.5}, True, id="nearly its quota of half a core"),
+        pytest.param({"used_share": 0.91}, True, id="one of several processes is at its limit"),
+        pytest.param({"wanted_share": 0.89}, False, id="it waits for processors now and then"),
+        pytest.param({"wanted_share": 0.91}, True, id="it always has something to run"),
+        pytest.param({"stopped_share": 0.01}, False, id="found stopped once"),
+        pytest.param({"stopped_share": 0.3}, True, id="stopped a third of the time"),
         pytest.param({"overrun": 39.0}, False, id="iterations nearly too long"),
         pytest.param({"overrun": 41.0}, True, id="iterations take long outside their requests"),
         pytest.param({"late": 39.0}, False, id="VUs wake nearly too late"),
@@ -49,6 +57,17 @@ def test_each_reason_has_its_number():
         "iterations took 300 ms outside their requests and their pacing sleep (p99); 40 ms are tolerated",
         "VUs woke 400 ms late from their pacing sleep (p99); 40 ms are tolerated",
     )
+
+
+def test_what_held_it_back_has_its_numbers():
+    held = {"usable_cores": 0.5, "used_share": 0.96, "wanted_share": 0.99, "stopped_share": 0.3}
+    assert _judged(cpu=48.0, **held).reasons == (
+        "k6 used 48 % CPU of 50 %",
+        "k6 wanted 99 % of the processors that it may run on, and used 96 %",
+        "k6 was stopped 30 % of the time",
+    )
+    assert _judged(cpu=48.0, **held).cores == 1
+    assert _judged(used_share=0.97).reasons == ("one k6 process used 97 % of the processor time that it may use",)
 
 
 def test_what_is_late_is_never_as_late_as_is_tolerated():
