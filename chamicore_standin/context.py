@@ -41,7 +41,7 @@ class Reply:
         return json.loads(self.body)
 
 
-class Client:
+class PooledClient:
     """Talks to one base URL. Connections are kept and used again, the latest first."""
 
     def __init__(self, url: str, *, token: str = "", ca_file: str | None = None, timeout_s: float = 30.0) -> None:
@@ -109,7 +109,7 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Context:
+class WorkerContext:
     """What a worker knows of the stack it belongs to."""
 
     name: str
@@ -149,7 +149,7 @@ class Context:
         else:
             make_tables(partial(connect, self.postgres_dsn, schema_of(self.name)), schema)
 
-    def client(self, service: str, *, internal: bool = True) -> Client:
+    def client(self, service: str, *, internal: bool = True) -> PooledClient:
         """A client of another service, carrying the internal token unless it speaks for somebody else."""
         token = self.internal_token if internal else ""
-        return Client(self.urls[service], token=token, ca_file=self.ca_file)
+        return PooledClient(self.urls[service], token=token, ca_file=self.ca_file)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from chamicore_standin.http import TEXT, Answer, App, Problem, Replaced, Request, ResetConnection, Step
+from chamicore_standin.http import TEXT, App, Problem, Replaced, Request, ResetConnection, Response, Step
 from chamicore_standin.storage import Database, PostgresDatabase
 from chamiperf_ci.models import faults
 from chamiperf_ci.models.faults import Fault
@@ -153,7 +153,7 @@ class FaultEngine:
             if fault.error == "reset":
                 raise ResetConnection
             if fault.error == "500":
-                raise Replaced(Answer(500, b"internal error\n", TEXT, headers))
+                raise Replaced(Response(500, b"internal error\n", TEXT, headers))
             raise Problem(int(fault.error), "failed on purpose", headers=headers)
 
         return fail

@@ -41,7 +41,7 @@ _TITLES = {  # as Go's net/http spells them, which the services are written in
 }
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """What a handler answers; headers beyond the operational ones go into `headers`."""
 
     status: int
@@ -67,7 +67,7 @@ class Problem(Exception):
         self.errors = errors
         self.headers = headers
 
-    def answer(self, instance: str) -> Answer:
+    def answer(self, instance: str) -> Response:
         """The problem document, naming the request (path and query) it answers."""
         document: dict[str, Any] = {
             "type": "about:blank",
@@ -78,13 +78,13 @@ class Problem(Exception):
         }
         if self.errors:
             document["errors"] = [{"field": name, "message": message} for name, message in self.errors]
-        return Answer(self.status, encode(document), PROBLEM_JSON, self.headers)
+        return Response(self.status, encode(document), PROBLEM_JSON, self.headers)
 
 
 class Replaced(Exception):
     """Answer this instead of what the handler would have answered."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Response) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
@@ -199,11 +199,11 @@ _DRAINED_LIMIT = 64 << 20
 Step = Callable[[Request], Awaitable[None]]
 """Something a request goes through before its handler; it waits, or raises what is to be answered instead."""
 
-Handler = Callable[[Request], Answer] | Callable[[Request], Awaitable[Answer]]
+Handler = Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
-class Route:
+class Endpoint:
     """A method and a path pattern (`/a/{id}`), who may call it, and what answers.
 
     `scope` None means open to all; a name means a token with that scope or `admin`.
@@ -228,16 +228,16 @@ class Route:
 class Router:
     """Finds the route of a method and path; fixed paths by one lookup, patterns by their number of segments."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, routes: Sequence[Endpoint]) -> None:
         self.routes = tuple(routes)
         self._fixed = {(route.method, route.pattern): route for route in routes if "{" not in route.pattern}
-        self._patterns: dict[tuple[str, int], list[tuple[list[str], Route]]] = {}
+        self._patterns: dict[tuple[str, int], list[tuple[list[str], Endpoint]]] = {}
         for route in routes:
             if "{" in route.pattern:
                 segments = route.pattern.split("/")
                 self._patterns.setdefault((route.method, len(segments)), []).append((segments, route))
 
-    def find(self, method: str, path: str) -> tuple[Route | None, tuple[str, ...]]:
+    def find(self, method: str, path: str) -> tuple[Endpoint | None, tuple[str, ...]]:
         """The route and the path's arguments, percent-decoded; None where nothing matches."""
         fixed = self._fixed.get((method, path))
         if fixed is not None:
@@ -322,7 +322,7 @@ class App:
     def __init__(
         self,
         api_version: str,
-        routes: Sequence[Route],
+        routes: Sequence[Endpoint],
         *,
         authorise: Callable[[Request, str], None],
     ) -> None:
@@ -363,7 +363,7 @@ class App:
             except Replaced as replaced:
                 answer = replaced.answer
             except ResetConnection:
-                answer = Answer(RESET)
+                answer = Response(RESET)
                 reset(request.client)
             except Exception:  # noqa: BLE001 - a fault of ours is answered like a service's, and kept in the log
                 traceback.print_exc()
@@ -373,7 +373,7 @@ class App:
             self.active -= not route.operational
         self.observe(route.pattern, method, status, perf_counter() - started, (len(request.body), len(answer.body)))
 
-    async def _handle(self, route: Route, request: Request, proto: Any) -> Answer:  # noqa: ANN401
+    async def _handle(self, route: Endpoint, request: Request, proto: Any) -> Response:  # noqa: ANN401
         if route.scope is not None:
             self._authorise(request, route.scope)
         if route.method in _WRITES:
@@ -386,7 +386,7 @@ class App:
             return await asyncio.get_running_loop().run_in_executor(self.threads, route.handler, request)  # type: ignore[arg-type]
         return route.handler(request)  # type: ignore[return-value]
 
-    def _send(self, proto: Any, request: Request, answer: Answer) -> int:  # noqa: ANN401
+    def _send(self, proto: Any, request: Request, answer: Response) -> int:  # noqa: ANN401
         """Send the answer, or 304 where the client has it already; the status that was sent."""
         headers = [*self._fixed_headers, *answer.headers]
         headers.append(("x-request-id", request.headers.get("x-request-id") or request_id()))

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from chamicore_standin import catalogue, postgres
-from chamicore_standin.supervisor import POSTGRES_FAILED, STOP_GRACE_S, Plan, stop
+from chamicore_standin.supervisor import POSTGRES_FAILED, STOP_GRACE_S, StackPlan, stop
 from chamiperf_ci.errors import ConfigurationError, InternalError, StackUnreachable, ToolkitError
 from chamiperf_ci.models.target import (
     STATE_FILE,
@@ -178,7 +178,7 @@ def _start(
 ) -> StackState:
     reserved = catalogue.reserve_ports(wanted)
     try:
-        plan = Plan(folder, options, {name: place.port for name, place in reserved.items()}, _token(folder, token))
+        plan = StackPlan(folder, options, {name: place.port for name, place in reserved.items()}, _token(folder, token))
         if options.tls:
             make_certificates(folder)
         supervisor = _spawn(plan, [place.held.fileno() for place in reserved.values()])
@@ -217,7 +217,7 @@ def _forget_named_postgres(folder: Path) -> None:
             postgres.drop_schemas(known.dsn, stores, folder.absolute())
 
 
-def _spawn(plan: Plan, held: list[int]) -> ProcessRef:
+def _spawn(plan: StackPlan, held: list[int]) -> ProcessRef:
     """Start the supervisor in a session of its own, so that it outlives this command and its terminal."""
     log = plan.state_dir / catalogue.LOG_FILE
     with log.open("ab") as errors:

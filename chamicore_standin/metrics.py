@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from chamicore_standin.context import Context
-from chamicore_standin.http import Answer, App, Request
+from chamicore_standin.context import WorkerContext
+from chamicore_standin.http import App, Request, Response
 from chamicore_standin.storage import Database, PoolFigures
 from chamicore_standin.tokens import Gatekeeper
 from chamiperf_ci import __version__
@@ -67,7 +67,7 @@ BYTES = (100.0, 1000.0, 10_000.0, 100_000.0, 1_000_000.0, 10_000_000.0)
 Labels = tuple[str, ...]
 
 
-class Series:
+class HistogramSeries:
     """A histogram's counts for one set of labels."""
 
     __slots__ = ("bounds", "counts", "sum")
@@ -95,7 +95,7 @@ class Family:
     merge: Literal["sum", "max"] = "sum"
     """How several workers' values become one."""
     values: dict[Labels, float] = field(default_factory=dict)
-    series: dict[Labels, Series] = field(default_factory=dict)
+    series: dict[Labels, HistogramSeries] = field(default_factory=dict)
 
     def add(self, labels: Labels = (), amount: float = 1.0) -> None:
         """Raise a counter."""
@@ -105,11 +105,11 @@ class Family:
         """Set a gauge, or a counter that is kept elsewhere."""
         self.values[labels] = value
 
-    def of(self, labels: Labels) -> Series:
+    def of(self, labels: Labels) -> HistogramSeries:
         """A histogram's series for these labels, made on first use."""
         found = self.series.get(labels)
         if found is None:
-            found = self.series[labels] = Series(self.bounds)
+            found = self.series[labels] = HistogramSeries(self.bounds)
         return found
 
 
@@ -181,7 +181,7 @@ def exposition(registry: Registry, *, missing: frozenset[str], spelling: Mapping
     return ("\n".join(lines) + "\n").encode()
 
 
-def _histogram_lines(name: str, names: Sequence[str], labels: Labels, series: Series) -> list[str]:
+def _histogram_lines(name: str, names: Sequence[str], labels: Labels, series: HistogramSeries) -> list[str]:
     lines, running = [], 0
     for bound, count in zip((*map(_number, series.bounds), "+Inf"), series.counts, strict=True):
         running += count
@@ -225,7 +225,7 @@ def _nothing() -> None:
 class ServiceMetrics:
     """The families of one worker and how they are fed."""
 
-    def __init__(self, context: Context, app: App, database: Database | None, gatekeeper: Gatekeeper) -> None:
+    def __init__(self, context: WorkerContext, app: App, database: Database | None, gatekeeper: Gatekeeper) -> None:
         self._context = context
         self._app = app
         self._gatekeeper = gatekeeper
@@ -358,10 +358,10 @@ class ServiceMetrics:
             write_snapshot(self.registry, self._snapshot_path(self._context.worker))
             await asyncio.sleep(SHARE_S)
 
-    def expose(self, _request: Request) -> Answer:
+    def expose(self, _request: Request) -> Response:
         """The Prometheus text of all workers."""
         if "*" in self._missing:
-            return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8")
+            return Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
         self.refresh()
         registry = self.registry
         if self._context.workers > 1:
@@ -369,7 +369,7 @@ class ServiceMetrics:
             write_snapshot(registry, self._snapshot_path(own))
             others = [self._snapshot_path(worker) for worker in range(self._context.workers) if worker != own]
             registry = registry.merged(read_snapshots(others))
-        return Answer(200, exposition(registry, missing=self._missing, spelling=self._spelling), CONTENT_TYPE)
+        return Response(200, exposition(registry, missing=self._missing, spelling=self._spelling), CONTENT_TYPE)
 
     def _snapshot_path(self, worker: int) -> Path:
         return self._context.state_dir / "metrics" / f"{self._context.name}-{worker}.json"

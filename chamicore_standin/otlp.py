@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chamicore_standin.metrics import Family, Labels, Registry, Series
+from chamicore_standin.metrics import Family, HistogramSeries, Labels, Registry
 from chamiperf_ci import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import Metric, MetricsData
 
-    from chamicore_standin.context import Context
+    from chamicore_standin.context import WorkerContext
 
 
 INTERVAL_VARIABLE = "OTEL_METRIC_EXPORT_INTERVAL"
@@ -49,10 +49,10 @@ def name_and_unit(family: Family) -> tuple[str, str]:
     return name, unit
 
 
-class Sender:
+class OtlpSender:
     """Sends one worker's registry again and again; a collector that is not there costs nothing but the figures."""
 
-    def __init__(self, context: "Context", registry: Registry, refresh: Callable[[], None]) -> None:
+    def __init__(self, context: "WorkerContext", registry: Registry, refresh: Callable[[], None]) -> None:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import (  # noqa: PLC0415 - only with a collector
             OTLPMetricExporter,
         )
@@ -117,7 +117,7 @@ def _metric(family: Family, started_ns: int, now_ns: int) -> "Metric":
     cumulative = AggregationTemporality.CUMULATIVE
     if family.kind == "histogram":
 
-        def point(labels: Labels, series: Series) -> HistogramDataPoint:
+        def point(labels: Labels, series: HistogramSeries) -> HistogramDataPoint:
             return HistogramDataPoint(
                 attributes=_attributes(family, labels),
                 start_time_unix_nano=started_ns,

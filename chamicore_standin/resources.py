@@ -14,7 +14,17 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from chamicore_standin.http import BULK_BODY_LIMIT, Answer, Problem, Request, Route, compact, encode, etag_of, uuid_of
+from chamicore_standin.http import (
+    BULK_BODY_LIMIT,
+    Endpoint,
+    Problem,
+    Request,
+    Response,
+    compact,
+    encode,
+    etag_of,
+    uuid_of,
+)
 from chamicore_standin.storage import Database
 
 ID_PATTERN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,253}[a-zA-Z0-9]")
@@ -134,7 +144,7 @@ def random_id(_spec: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class Resource:
+class ResourceType:
     """What is particular about one resource."""
 
     kind: str
@@ -163,7 +173,7 @@ class Resource:
 class Collection:
     """The HTTP side of a resource: its handlers and routes."""
 
-    def __init__(self, resource: Resource, database: Database, *, api_version: str, page_clamp: int) -> None:
+    def __init__(self, resource: ResourceType, database: Database, *, api_version: str, page_clamp: int) -> None:
         self.resource = resource
         self._database = database
         self._api_version = api_version
@@ -171,25 +181,25 @@ class Collection:
         self._tags: dict[str, tuple[tuple[int, int], str]] = {}
         self._fields = {each.name for each in resource.fields}
 
-    def routes(self, verbs: str = "list create get put patch delete") -> list[Route]:
+    def routes(self, verbs: str = "list create get put patch delete") -> list[Endpoint]:
         """The routes for the given verbs."""
         read, write = self.resource.scopes
         path, one = self.resource.path, self.resource.path + "/{id}"
         name = self.resource.table.replace("_", "-")
         table = {
-            "list": Route("GET", path, self.page, f"{name}-list", read),
-            "create": Route("POST", path, self.create, f"{name}-create", write),
-            "get": Route("GET", one, self.get, f"{name}-get", read),
-            "put": Route("PUT", one, self.put, f"{name}-put", write),
-            "patch": Route("PATCH", one, self.patch, f"{name}-patch", write),
-            "delete": Route("DELETE", one, self.delete, f"{name}-delete", write),
-            "bulk": Route("POST", f"{path}/bulk", self.bulk, f"{name}-bulk", write, body_limit=BULK_BODY_LIMIT),
+            "list": Endpoint("GET", path, self.page, f"{name}-list", read),
+            "create": Endpoint("POST", path, self.create, f"{name}-create", write),
+            "get": Endpoint("GET", one, self.get, f"{name}-get", read),
+            "put": Endpoint("PUT", one, self.put, f"{name}-put", write),
+            "patch": Endpoint("PATCH", one, self.patch, f"{name}-patch", write),
+            "delete": Endpoint("DELETE", one, self.delete, f"{name}-delete", write),
+            "bulk": Endpoint("POST", f"{path}/bulk", self.bulk, f"{name}-bulk", write, body_limit=BULK_BODY_LIMIT),
         }
         return [table[verb] for verb in verbs.split()]
 
     # What the handlers answer with
 
-    def single(self, status: int, row: Sequence[Any], headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+    def single(self, status: int, row: Sequence[Any], headers: tuple[tuple[str, str], ...] = ()) -> Response:
         """An answer with one resource, from a row as `row` gives it, and its tag."""
         ident, spec, created_at, updated_at, updated_ns = row
         tag = f'W/"{ident}-{updated_ns}"'
@@ -199,7 +209,7 @@ class Collection:
         )
         head = f'{{"kind":"{self.resource.kind}","apiVersion":"{self._api_version}"'
         text = f'{head},"metadata":{metadata},"spec":{spec}}}\n'
-        return Answer(status, text.encode(), headers=(("etag", tag), *headers))
+        return Response(status, text.encode(), headers=(("etag", tag), *headers))
 
     def row(self, ident: str) -> tuple[Any, ...]:
         """The row of an id: id, spec, created_at, updated_at, updated_ns.
@@ -218,16 +228,16 @@ class Collection:
 
     # Handlers
 
-    def get(self, request: Request) -> Answer:
+    def get(self, request: Request) -> Response:
         """One resource."""
         return self.single(200, self.row(request.args[0]))
 
-    def page(self, request: Request) -> Answer:
+    def page(self, request: Request) -> Response:
         """A page, newest first; answered without a query where nothing changed since the client's tag was made."""
         wanted = request.header("if-none-match")
         version = self._database.version()
         if wanted is not None and self._tags.get(request.query_string) == (version, wanted):
-            return Answer(200, b" ", headers=(("etag", wanted),))
+            return Response(200, b" ", headers=(("etag", wanted),))
         limit, offset = page_of(request.query, self._page_clamp)
         where, values = self._condition(request.query_pairs())
         count = self._database.one(f"SELECT count(*) FROM {self.resource.table} WHERE {where}", values)  # noqa: S608
@@ -245,7 +255,7 @@ class Collection:
         if len(self._tags) >= _LIST_TAGS_KEPT:
             self._tags.clear()
         self._tags[request.query_string] = (version, tag)
-        return Answer(200, body, headers=(("etag", tag),))
+        return Response(200, body, headers=(("etag", tag),))
 
     def _condition(self, pairs: Sequence[tuple[str, str]]) -> tuple[str, list[Any]]:
         """A filter's values, given by repetition or by commas, are alternatives; different filters hold together."""
@@ -271,7 +281,7 @@ class Collection:
             f'"metadata":{{"total":{total},"limit":{limit},"offset":{offset}}},"items":[{items}]}}\n'
         ).encode()
 
-    def create(self, request: Request) -> Answer:
+    def create(self, request: Request) -> Response:
         """Store a new resource: 201 with its place and tag."""
         row = self.insert(decode(self.resource.fields, request.json_object()))
         return self.single(201, row, (("location", f"{self.resource.path}/{row[0]}"),))
@@ -301,7 +311,7 @@ class Collection:
         )
         return ident, text, at, at, stamp
 
-    def put(self, request: Request) -> Answer:
+    def put(self, request: Request) -> Response:
         """Replace the whole spec; the client must name the version it replaces."""
         row = self.row(request.args[0])
         if request.header("if-match") is None:
@@ -310,14 +320,14 @@ class Collection:
         body = decode(self.resource.fields, request.json_object())
         return self._update(row, body)
 
-    def patch(self, request: Request) -> Answer:
+    def patch(self, request: Request) -> Response:
         """Merge into the spec: an absent key is unchanged, null removes (RFC 7396)."""
         row = self.row(request.args[0])
         _require_match(request, row)
         changes = decode(self.resource.fields, request.json_object())
         return self._update(row, {**json.loads(row[1]), **changes})
 
-    def _update(self, row: Sequence[Any], body: Mapping[str, Any]) -> Answer:
+    def _update(self, row: Sequence[Any], body: Mapping[str, Any]) -> Response:
         ident, _, created_at = row[:3]
         key = self.resource.keeps_id_in
         if key and body.get(key, ident) != ident:
@@ -333,13 +343,13 @@ class Collection:
         )
         return self.single(200, (ident, text, created_at, at, stamp))
 
-    def delete(self, request: Request) -> Answer:
+    def delete(self, request: Request) -> Response:
         """Remove it: 204."""
         self.row(request.args[0])
         self._database.write(f"DELETE FROM {self.resource.table} WHERE id = ?", request.args)  # noqa: S608
-        return Answer(204)
+        return Response(204)
 
-    def bulk(self, request: Request) -> Answer:
+    def bulk(self, request: Request) -> Response:
         """Create many, each on its own: 207 with a status per item (contract 3.3; off unless asked for)."""
         bodies = request.json()
         if not isinstance(bodies, list) or len(bodies) > 10_000:  # noqa: PLR2004 - the contract's limit
@@ -358,7 +368,7 @@ class Collection:
         succeeded = sum(item["status"] == 201 for item in items)  # noqa: PLR2004
         metadata = {"total": len(items), "succeeded": succeeded, "failed": len(items) - succeeded}
         result = {"kind": "BulkResult", "apiVersion": self._api_version, "metadata": metadata, "items": items}
-        return Answer(207, encode(result))
+        return Response(207, encode(result))
 
 
 def now() -> tuple[str, int]:

@@ -20,9 +20,9 @@ from granian.constants import HTTPModes
 from granian.server.embed import Server
 
 from chamicore_standin import catalogue, otlp
-from chamicore_standin.context import Context, Unreachable
+from chamicore_standin.context import Unreachable, WorkerContext
 from chamicore_standin.fault_engine import FaultEngine, IndexDrops
-from chamicore_standin.http import Answer, App, Problem, Request, Route, Step, encode
+from chamicore_standin.http import App, Endpoint, Problem, Request, Response, Step, encode
 from chamicore_standin.metrics import Registry, ServiceMetrics
 from chamicore_standin.storage import Database, PostgresDatabase
 from chamicore_standin.tokens import Gatekeeper
@@ -33,7 +33,7 @@ YAML = "application/yaml"
 HTML = "text/html; charset=utf-8"
 
 
-def document(service: str, routes: Sequence[Route]) -> bytes:
+def document(service: str, routes: Sequence[Endpoint]) -> bytes:
     """The OpenAPI document: every route with the scope it needs and the parameters of its path."""
     paths: dict[str, dict[str, object]] = {}
     for route in routes:
@@ -59,25 +59,25 @@ def document(service: str, routes: Sequence[Route]) -> bytes:
     )
 
 
-def page(service: str, routes: Sequence[Route]) -> bytes:
+def page(service: str, routes: Sequence[Endpoint]) -> bytes:
     """A list of the routes for people."""
     rows = "".join(f"<li><code>{html.escape(f'{route.method} {route.pattern}')}</code></li>" for route in routes)
     title = html.escape(f"{service} (embedded stand-in)")
     return f"<!doctype html><title>{title}</title><h1>{title}</h1><ul>{rows}</ul>\n".encode()
 
 
-def description_routes(service: str, routes: Sequence[Route]) -> list[Route]:
+def description_routes(service: str, routes: Sequence[Endpoint]) -> list[Endpoint]:
     """`/api/openapi.yaml` and `/api/docs` for these routes."""
 
-    def describe(_request: Request) -> Answer:
-        return Answer(200, document(service, routes), YAML)
+    def describe(_request: Request) -> Response:
+        return Response(200, document(service, routes), YAML)
 
-    def show(_request: Request) -> Answer:
-        return Answer(200, page(service, routes), HTML)
+    def show(_request: Request) -> Response:
+        return Response(200, page(service, routes), HTML)
 
     return [
-        Route("GET", "/api/openapi.yaml", describe, "openapi", operational=True),
-        Route("GET", "/api/docs", show, "docs", operational=True),
+        Endpoint("GET", "/api/openapi.yaml", describe, "openapi", operational=True),
+        Endpoint("GET", "/api/docs", show, "docs", operational=True),
     ]
 
 
@@ -89,10 +89,10 @@ _WAITING_THREADS = 32
 
 
 @dataclass
-class Service:
+class BuiltService:
     """What a service module builds."""
 
-    routes: list[Route]
+    routes: list[Endpoint]
     database: Database | None = None
     ready: Callable[[], str | None] = lambda: None
     """Why it is not ready; None when it is."""
@@ -108,14 +108,14 @@ class Service:
     learns_keys_itself: bool = False
 
 
-Build = Callable[[Context, Gatekeeper], Service]
+Build = Callable[[WorkerContext, Gatekeeper], BuiltService]
 """What a service module offers: its context and its gatekeeper in, the service out."""
 
 
 class Worker:
     """One process of one service, as granian calls it."""
 
-    def __init__(self, context: Context, build: Build) -> None:
+    def __init__(self, context: WorkerContext, build: Build) -> None:
         self._context = context
         self._started = time.time()
         self._gatekeeper = Gatekeeper(context.internal_token, dev_mode=context.options.dev_mode)
@@ -146,7 +146,7 @@ class Worker:
         """Start what runs beside the requests."""
         beside = [self._engine.watch, self._metrics.share, *self._service.tasks]
         if catalogue.sends_otlp():
-            beside.append(otlp.Sender(self._context, self._metrics.registry, self._metrics.refresh).follow)
+            beside.append(otlp.OtlpSender(self._context, self._metrics.registry, self._metrics.refresh).follow)
         if not self._service.learns_keys_itself and not self._context.options.dev_mode and "auth" in self._context.urls:
             beside.append(self._follow_auth)
         self._tasks = [loop.create_task(_run(start)) for start in beside]
@@ -172,31 +172,31 @@ class Worker:
 
     # Operational endpoints
 
-    def _operational(self) -> list[Route]:
+    def _operational(self) -> list[Endpoint]:
         routes = [
-            Route("GET", "/health", _health, "health", operational=True),
-            Route("GET", "/readiness", self._readiness, "readiness", operational=True),
-            Route("GET", "/version", self._version, "version", operational=True),
+            Endpoint("GET", "/health", _health, "health", operational=True),
+            Endpoint("GET", "/readiness", self._readiness, "readiness", operational=True),
+            Endpoint("GET", "/version", self._version, "version", operational=True),
         ]
         if self._context.options.metrics and self._service.exposes_metrics:
-            routes.append(Route("GET", "/metrics", self._expose, "metrics", operational=True))
+            routes.append(Endpoint("GET", "/metrics", self._expose, "metrics", operational=True))
         return routes
 
-    def _expose(self, request: Request) -> Answer:
+    def _expose(self, request: Request) -> Response:
         return self._metrics.expose(request)
 
-    def _readiness(self, _request: Request) -> Answer:
+    def _readiness(self, _request: Request) -> Response:
         reason = self._engine.not_ready() or self._service.ready() or self._keys_missing()
         if reason is not None:
             raise Problem(503, reason)
-        return Answer(200, b'{"status":"ready"}\n')
+        return Response(200, b'{"status":"ready"}\n')
 
     def _keys_missing(self) -> str | None:
         context = self._context
         expected = not context.options.dev_mode and "auth" in context.urls
         return "the signing keys were not fetched yet" if expected and not self._gatekeeper.knows_keys else None
 
-    def _version(self, _request: Request) -> Answer:
+    def _version(self, _request: Request) -> Response:
         context = self._context
         document = {
             "service": context.name,
@@ -212,11 +212,11 @@ class Worker:
             "worker": context.worker,
             "pid": os.getpid(),
         }
-        return Answer(200, encode(document))
+        return Response(200, encode(document))
 
 
-def _health(_request: Request) -> Answer:
-    return Answer(200, b'{"status":"ok"}\n')
+def _health(_request: Request) -> Response:
+    return Response(200, b'{"status":"ok"}\n')
 
 
 async def _run(start: Callable[[], Awaitable[None]]) -> None:
@@ -258,12 +258,12 @@ def module_of(service: str) -> str:
 def builder_of(service: str) -> Build:
     """What builds a service. MCP has no module: its tools call services for agents, which nobody measures here."""
     if service == "mcp":
-        return lambda _context, _gatekeeper: Service(routes=[])
+        return lambda _context, _gatekeeper: BuiltService(routes=[])
     build: Build = importlib.import_module(module_of(service)).build
     return build
 
 
-def prepare(context: Context) -> None:
+def prepare(context: WorkerContext) -> None:
     """Make a service's tables before its processes exist, so that they need not contend for making them."""
     if context.name == "mcp":
         return
@@ -272,12 +272,12 @@ def prepare(context: Context) -> None:
         context.make_tables(schema)
 
 
-async def sync(context: Context) -> None:
+async def sync(context: WorkerContext) -> None:
     """Run a service's sync loop until the process is ended."""
     await importlib.import_module(module_of(context.name)).sync_loop(context)()
 
 
-async def serve(context: Context, port: int, certificate: tuple[Path, Path] | None) -> None:
+async def serve(context: WorkerContext, port: int, certificate: tuple[Path, Path] | None) -> None:
     """Serve until SIGTERM or SIGINT. Workers of one service share the port (SO_REUSEPORT, set by granian)."""
     worker = Worker(context, builder_of(context.name))
     certificate_file, key_file = certificate or (None, None)

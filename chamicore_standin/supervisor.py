@@ -28,7 +28,7 @@ from chamiperf_ci import __version__
 from chamiperf_ci.models.target import ProcessRef, ServiceState, StackOptions, StackState, boot_id
 
 if TYPE_CHECKING:
-    from chamicore_standin.context import Context
+    from chamicore_standin.context import WorkerContext
 
 
 _PR_SET_PDEATHSIG = 1
@@ -65,7 +65,7 @@ POSTGRES_FAILED = "PostgreSQL did not start: "
 
 
 @dataclass(frozen=True)
-class Plan:
+class StackPlan:
     """What the command that starts a stack hands to its supervisor, on standard input."""
 
     state_dir: Path
@@ -74,7 +74,7 @@ class Plan:
     internal_token: str
 
     @classmethod
-    def from_json(cls, text: str) -> "Plan":
+    def from_json(cls, text: str) -> "StackPlan":
         """Read a plan."""
         document = json.loads(text)
         return cls(
@@ -96,7 +96,7 @@ class Plan:
         )
 
 
-def run(plan: Plan) -> None:
+def run(plan: StackPlan) -> None:
     """Start the database and fork the workers, record the stack, wait until told to stop, end them."""
     server = _start_postgres(plan) if plan.options.database == "postgres" else None
     try:
@@ -110,7 +110,7 @@ def run(plan: Plan) -> None:
             stop([ProcessRef.of(server.pid)], STOP_GRACE_S)
 
 
-def _start_postgres(plan: Plan) -> postgres.Server:
+def _start_postgres(plan: StackPlan) -> postgres.Server:
     data, stores = plan.state_dir / "data", [name for name in plan.ports if catalogue.entry(name).stores]
     known = postgres.Secrets.kept(data) or postgres.Secrets()
     try:
@@ -124,16 +124,16 @@ def _start_postgres(plan: Plan) -> postgres.Server:
     return server
 
 
-def _contexts(plan: Plan, server: postgres.Server | None) -> "list[list[Context]]":
+def _contexts(plan: StackPlan, server: postgres.Server | None) -> "list[list[WorkerContext]]":
     """Per service, the context of each of its workers."""
-    from chamicore_standin.context import Context  # noqa: PLC0415 - cryptography, only where a stack is served
+    from chamicore_standin.context import WorkerContext  # noqa: PLC0415 - cryptography, only where a stack is served
 
     scheme = "https" if plan.options.tls else "http"
     urls = {name: f"{scheme}://127.0.0.1:{port}" for name, port in plan.ports.items()}
     (plan.state_dir / "metrics").mkdir(exist_ok=True)
     return [
         [
-            Context(
+            WorkerContext(
                 name=name,
                 worker=worker,
                 options=plan.options,
@@ -153,7 +153,7 @@ def _contexts(plan: Plan, server: postgres.Server | None) -> "list[list[Context]
     ]
 
 
-def _start(plan: Plan, contexts: "list[Context]") -> ServiceState:
+def _start(plan: StackPlan, contexts: "list[WorkerContext]") -> ServiceState:
     """Fork one service's workers, and its sync loop where it has one of its own."""
     from chamicore_standin import service  # noqa: PLC0415 - granian, only where a stack is served
 
@@ -167,11 +167,11 @@ def _start(plan: Plan, contexts: "list[Context]") -> ServiceState:
     return ServiceState(name=name, url=first.urls[name], port=port, processes=tuple(refs))
 
 
-def _durability(plan: Plan, server: postgres.Server | None) -> str:
+def _durability(plan: StackPlan, server: postgres.Server | None) -> str:
     return durability(plan.options.database, private=server is not None and server.pid is not None)
 
 
-def _recorded(plan: Plan, services: tuple[ServiceState, ...], server: postgres.Server | None) -> StackState:
+def _recorded(plan: StackPlan, services: tuple[ServiceState, ...], server: postgres.Server | None) -> StackState:
     private = server.pid if server is not None else None
     return StackState(
         version=__version__,
@@ -239,7 +239,7 @@ def main() -> None:
 
     Orphaned on purpose: a parent that goes on living, such as a test run, must neither wait for a stack nor collect it.
     """
-    plan = Plan.from_json(sys.stdin.read())
+    plan = StackPlan.from_json(sys.stdin.read())
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if os.fork():

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from chamicore_standin.context import Client, Context, Reply, Unreachable
+from chamicore_standin.context import PooledClient, Reply, Unreachable, WorkerContext
 from chamicore_standin.fault_engine import FaultFile
-from chamicore_standin.http import Answer, Request, Route, encode
-from chamicore_standin.metrics import SECONDS, Family, Registry, Series
+from chamicore_standin.http import Endpoint, Request, Response, encode
+from chamicore_standin.metrics import SECONDS, Family, HistogramSeries, Registry
 from chamicore_standin.resources import now
 from chamicore_standin.storage import Database
 from chamiperf_ci.models import faults
@@ -47,7 +47,7 @@ class Listing:
 class SmdReader:
     """Reads one list again and again; an unchanged page costs SMD nothing and is not transferred."""
 
-    def __init__(self, client: Client, path: str, *, truncating: bool) -> None:
+    def __init__(self, client: PooledClient, path: str, *, truncating: bool) -> None:
         self._client = client
         self._path = path
         self._truncating = truncating
@@ -137,7 +137,7 @@ class SyncStatus:
 
 
 @dataclass(frozen=True)
-class Inventory:
+class SmdInventory:
     """What SMD knew at one reading."""
 
     components: Listing
@@ -146,7 +146,7 @@ class Inventory:
     """Unix nanoseconds before the reading: what was created later cannot be missing from it."""
 
 
-Apply = Callable[[Inventory], Awaitable[int]]
+Apply = Callable[[SmdInventory], Awaitable[int]]
 
 
 class SyncLoop:
@@ -154,7 +154,7 @@ class SyncLoop:
 
     def __init__(
         self,
-        context: Context,
+        context: WorkerContext,
         apply: Apply,
         *,
         save: Callable[[SyncStatus], None],
@@ -196,7 +196,7 @@ class SyncLoop:
             status.ready, status.last_error = True, ""
             status.last_sync_at, status.last_success = now()[0], time.time()
             status.successful_runs += 1
-            series = Series(SECONDS)
+            series = HistogramSeries(SECONDS)
             series.observe(time.perf_counter() - started)
             status.duration_counts = [a + b for a, b in zip(status.duration_counts, series.counts, strict=True)]
             status.duration_sum += series.sum
@@ -215,7 +215,7 @@ class SyncLoop:
         # Until it is applied: what could not be pushed has to come again, although SMD will say that nothing changed.
         self._applied = False
         await asyncio.sleep(self._options.sync_delay_s)
-        status.changes_applied += await self._apply(Inventory(components, interfaces, read_ns))
+        status.changes_applied += await self._apply(SmdInventory(components, interfaces, read_ns))
         self._applied = True
         status.last_component_etag, status.last_interface_etag = components.etag, interfaces.etag
         status.last_counts = {"components": len(components.items), "interfaces": len(interfaces.items)}
@@ -265,21 +265,21 @@ class SyncStore:
         """Why the service is not ready as far as its sync goes."""
         return None if self.report()["ready"] else "the first sync from SMD is not done"
 
-    def routes(self, base: str, api_version: str) -> list[Route]:
+    def routes(self, base: str, api_version: str) -> list[Endpoint]:
         """`POST {base}/sync` and `GET {base}/sync/status`."""
 
-        def call(_request: Request) -> Answer:
+        def call(_request: Request) -> Response:
             self._database.write("UPDATE sync_state SET calls = calls + 1")
             document = {"kind": "SyncTrigger", "apiVersion": api_version, "spec": {"status": "accepted"}}
-            return Answer(202, encode(document))
+            return Response(202, encode(document))
 
-        def status(_request: Request) -> Answer:
+        def status(_request: Request) -> Response:
             document = {"kind": "SyncStatus", "apiVersion": api_version, "spec": self.report()}
-            return Answer(200, encode(document))
+            return Response(200, encode(document))
 
         return [
-            Route("POST", f"{base}/sync", call, "sync", "write:sync"),
-            Route("GET", f"{base}/sync/status", status, "sync-status", "read:sync"),
+            Endpoint("POST", f"{base}/sync", call, "sync", "write:sync"),
+            Endpoint("GET", f"{base}/sync/status", status, "sync-status", "read:sync"),
         ]
 
 
@@ -345,7 +345,7 @@ class Mirror:
         rows = self._database.all(f"SELECT {', '.join(_MIRRORED[table])} FROM {table}")  # noqa: S608 - our own tables
         return {row[0]: row for row in rows}
 
-    async def follow(self, inventory: Inventory) -> int:
+    async def follow(self, inventory: SmdInventory) -> int:
         """Make the copy equal to a reading; the number of rows changed."""
         components = {
             item["id"]: (item["id"], item.get("type"), item.get("role"), item.get("nid"))

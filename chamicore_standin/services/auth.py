@@ -15,10 +15,10 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from chamicore_standin.context import Context
-from chamicore_standin.http import Answer, Problem, Request, Route, compact, encode
-from chamicore_standin.resources import COMMON_COLUMNS, Collection, Field, Resource, decode, now
-from chamicore_standin.service import Service
+from chamicore_standin.context import WorkerContext
+from chamicore_standin.http import Endpoint, Problem, Request, Response, compact, encode
+from chamicore_standin.resources import COMMON_COLUMNS, Collection, Field, ResourceType, decode, now
+from chamicore_standin.service import BuiltService
 from chamicore_standin.storage import Database
 from chamicore_standin.tokens import ALGORITHM, AUDIENCE, ISSUER, Gatekeeper, public_key_set
 
@@ -30,14 +30,14 @@ CREATE TABLE IF NOT EXISTS device_credentials ({COMMON_COLUMNS}, name TEXT NOT N
 CREATE TABLE IF NOT EXISTS role_members (role TEXT NOT NULL, sub TEXT NOT NULL, PRIMARY KEY (role, sub)) WITHOUT ROWID;
 """
 
-POLICIES = Resource(
+POLICIES = ResourceType(
     kind="Policy",
     path="/auth/v1/policies",
     table="casbin_rule",
     fields=(Field("subject", required=True), Field("object", required=True), Field("action", required=True)),
     columns=lambda spec: {"rule": "\t".join((spec["subject"], spec["object"], spec["action"]))},
 )
-CREDENTIALS = Resource(
+CREDENTIALS = ResourceType(
     kind="Credential",
     path="/auth/v1/credentials",
     table="device_credentials",
@@ -64,7 +64,7 @@ class Roles:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, _request: Request) -> Answer:
+    def page(self, _request: Request) -> Response:
         """Every role with its members."""
         items = [
             {
@@ -82,23 +82,23 @@ class Roles:
         ]
         metadata = {"total": len(items), "limit": len(items), "offset": 0}
         document = {"kind": "RoleList", "apiVersion": "auth/v1", "metadata": metadata, "items": items}
-        return Answer(200, encode(document))
+        return Response(200, encode(document))
 
-    def add(self, request: Request) -> Answer:
+    def add(self, request: Request) -> Response:
         """Give somebody a role: 204."""
         role = _known(request.args[0])
         body = decode((Field("sub"),), request.json_object())
         if not body.get("sub"):
             raise Problem(422, "validation failed", errors=[("sub", "is required")])
         self._database.write("INSERT INTO role_members VALUES (?, ?) ON CONFLICT DO NOTHING", (role, body["sub"]))
-        return Answer(204)
+        return Response(204)
 
-    def remove(self, request: Request) -> Answer:
+    def remove(self, request: Request) -> Response:
         """Take a role from somebody: 204."""
         role = _known(request.args[0])
         if not self._database.write("DELETE FROM role_members WHERE role = ? AND sub = ?", (role, request.args[1])):
             raise Problem(404, f"{request.args[1]} does not have the role {role}")
-        return Answer(204)
+        return Response(204)
 
 
 def _known(role: str) -> str:
@@ -107,7 +107,7 @@ def _known(role: str) -> str:
     return role
 
 
-def admin_routes(database: Database, *, page_clamp: int) -> list[Route]:
+def admin_routes(database: Database, *, page_clamp: int) -> list[Endpoint]:
     """The routes of auth's administration."""
     policies = Collection(POLICIES, database, api_version="auth/v1", page_clamp=page_clamp)
     credentials = Collection(CREDENTIALS, database, api_version="auth/v1", page_clamp=page_clamp)
@@ -115,9 +115,9 @@ def admin_routes(database: Database, *, page_clamp: int) -> list[Route]:
     return [
         *policies.routes("list create delete"),
         *credentials.routes("list create get put delete"),
-        Route("GET", "/auth/v1/roles", roles.page, "roles-list", "admin"),
-        Route("POST", "/auth/v1/roles/{role}/members", roles.add, "role-members-add", "admin"),
-        Route("DELETE", "/auth/v1/roles/{role}/members/{sub}", roles.remove, "role-members-remove", "admin"),
+        Endpoint("GET", "/auth/v1/roles", roles.page, "roles-list", "admin"),
+        Endpoint("POST", "/auth/v1/roles/{role}/members", roles.add, "role-members-add", "admin"),
+        Endpoint("DELETE", "/auth/v1/roles/{role}/members/{sub}", roles.remove, "role-members-remove", "admin"),
     ]
 
 
@@ -138,7 +138,7 @@ CREATE TABLE IF NOT EXISTS service_accounts ({COMMON_COLUMNS},
 CREATE TABLE IF NOT EXISTS revoked_tokens ({COMMON_COLUMNS}, expires REAL NOT NULL);
 {ADMIN_SCHEMA}"""
 
-ACCOUNTS = Resource(
+ACCOUNTS = ResourceType(
     kind="ServiceAccount",
     path="/auth/v1/service-accounts",
     table="service_accounts",
@@ -174,7 +174,7 @@ def _signing_key(database: Database) -> tuple[str, rsa.RSAPrivateKey]:
 class Issuer:
     """Gives out tokens for what a client can show."""
 
-    def __init__(self, context: Context, database: Database, gatekeeper: Gatekeeper) -> None:
+    def __init__(self, context: WorkerContext, database: Database, gatekeeper: Gatekeeper) -> None:
         self._context = context
         self._database = database
         self._gatekeeper = gatekeeper
@@ -182,11 +182,11 @@ class Issuer:
         self.key_set = public_key_set({self._kid: self._key.public_key()})
         gatekeeper.learn_keys(self.key_set)
 
-    def publish(self, _request: Request) -> Answer:
+    def publish(self, _request: Request) -> Response:
         """The keys that tokens are checked with (JWKS)."""
-        return Answer(200, encode(self.key_set))
+        return Response(200, encode(self.key_set))
 
-    def describe(self, _request: Request) -> Answer:
+    def describe(self, _request: Request) -> Response:
         """The issuer's own description (OpenID Connect discovery)."""
         base = self._context.urls["auth"]
         document = {
@@ -196,9 +196,9 @@ class Issuer:
             "grant_types_supported": ["client_credentials", TOKEN_EXCHANGE],
             "id_token_signing_alg_values_supported": [ALGORITHM],
         }
-        return Answer(200, encode(document))
+        return Response(200, encode(document))
 
-    async def token(self, request: Request) -> Answer:
+    async def token(self, request: Request) -> Response:
         """A token for a grant."""
         body = decode(_TOKEN_FIELDS, request.json_object())
         match body.get("grant_type"):
@@ -210,7 +210,7 @@ class Issuer:
                 claims = self._exchanged_claims(body)
             case other:
                 raise Problem(400, f"unsupported grant type: {other}")
-        return Answer(200, encode(self._issue(claims)))
+        return Response(200, encode(self._issue(claims)))
 
     def _issue(self, claims: Mapping[str, Any]) -> dict[str, Any]:
         lifetime = self._context.options.token_lifetime_s
@@ -236,7 +236,7 @@ class Issuer:
         }
         return jwt.encode(payload, self._key, algorithm=ALGORITHM, headers={"kid": self._kid})
 
-    def refresh(self, request: Request) -> Answer:
+    def refresh(self, request: Request) -> Response:
         """A new token for a refresh token."""
         body = decode((Field("refresh_token"),), request.json_object())
         try:
@@ -249,7 +249,7 @@ class Issuer:
             )
         except jwt.InvalidTokenError as fault:
             raise Problem(401, f"the refresh token is not valid: {type(fault).__name__}") from None
-        return Answer(200, encode(self._issue({key: claims[key] for key in ("sub", "scope", "name", "sa")})))
+        return Response(200, encode(self._issue({key: claims[key] for key in ("sub", "scope", "name", "sa")})))
 
     async def _client_claims(self, body: Mapping[str, Any]) -> dict[str, Any]:
         row = self._database.one(
@@ -272,7 +272,7 @@ class Issuer:
         claims = self._gatekeeper.claims(body.get("subject_token") or "")
         return {"sub": claims["sub"], "scope": claims.get("scope", ""), "name": claims.get("name", ""), "sa": False}
 
-    async def create_account(self, request: Request, accounts: Collection) -> Answer:
+    async def create_account(self, request: Request, accounts: Collection) -> Response:
         """A service account; its secret is in this answer and never again."""
         body = decode(ACCOUNTS.fields, request.json_object())
         secret, salt = secrets.token_urlsafe(32), secrets.token_bytes(16)
@@ -290,9 +290,9 @@ class Issuer:
             "spec": {**body, **secret_keys},
         }
         headers = (("location", f"{ACCOUNTS.path}/{ident}"), ("etag", tag))
-        return Answer(201, encode(document), headers=headers)
+        return Response(201, encode(document), headers=headers)
 
-    def revoke(self, request: Request) -> Answer:
+    def revoke(self, request: Request) -> Response:
         """Revoke a token by its JTI."""
         body = decode((Field("jti", required=True),), request.json_object())
         at, stamp = now()
@@ -303,9 +303,9 @@ class Issuer:
             (body.get("jti"), at, at, stamp, expires),
         )
         self._gatekeeper.revoked |= {str(body.get("jti"))}
-        return Answer(204)
+        return Response(204)
 
-    def revocations(self, _request: Request) -> Answer:
+    def revocations(self, _request: Request) -> Response:
         """The JTIs that are revoked and have not expired."""
         rows = self._database.all("SELECT id FROM revoked_tokens WHERE expires > ?", (time.time(),))
         items = [
@@ -314,27 +314,27 @@ class Issuer:
         ]
         metadata = {"total": len(items), "limit": len(items), "offset": 0}
         document = {"kind": "RevocationList", "apiVersion": "auth/v1", "metadata": metadata, "items": items}
-        return Answer(200, encode(document))
+        return Response(200, encode(document))
 
 
-def build(context: Context, gatekeeper: Gatekeeper) -> Service:
+def build(context: WorkerContext, gatekeeper: Gatekeeper) -> BuiltService:
     """The auth service."""
     database = context.database(SCHEMA)
     issuer = Issuer(context, database, gatekeeper)
     accounts = Collection(ACCOUNTS, database, api_version="auth/v1", page_clamp=context.options.page_clamp)
 
-    async def create_account(request: Request) -> Answer:
+    async def create_account(request: Request) -> Response:
         return await issuer.create_account(request, accounts)
 
-    return Service(
+    return BuiltService(
         routes=[
-            Route("POST", "/auth/v1/token", issuer.token, "token"),
-            Route("POST", "/auth/v1/token/revoke", issuer.revoke, "token-revoke", "admin"),
-            Route("GET", "/auth/v1/revocations", issuer.revocations, "revocations", "admin"),
-            Route("GET", "/.well-known/jwks.json", issuer.publish, "jwks"),
-            Route("GET", "/.well-known/openid-configuration", issuer.describe, "openid-configuration"),
-            Route("POST", ACCOUNTS.path, create_account, "service-accounts-create", "admin"),
-            Route("POST", "/auth/v1/token/refresh", issuer.refresh, "token-refresh"),
+            Endpoint("POST", "/auth/v1/token", issuer.token, "token"),
+            Endpoint("POST", "/auth/v1/token/revoke", issuer.revoke, "token-revoke", "admin"),
+            Endpoint("GET", "/auth/v1/revocations", issuer.revocations, "revocations", "admin"),
+            Endpoint("GET", "/.well-known/jwks.json", issuer.publish, "jwks"),
+            Endpoint("GET", "/.well-known/openid-configuration", issuer.describe, "openid-configuration"),
+            Endpoint("POST", ACCOUNTS.path, create_account, "service-accounts-create", "admin"),
+            Endpoint("POST", "/auth/v1/token/refresh", issuer.refresh, "token-refresh"),
             *accounts.routes("list get delete"),
             *admin_routes(database, page_clamp=context.options.page_clamp),
         ],

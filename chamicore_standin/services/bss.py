@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from chamicore_standin.context import Context
+from chamicore_standin.context import WorkerContext
 from chamicore_standin.fault_engine import VISIBLE, RowLosses, RowSwaps
-from chamicore_standin.http import TEXT, Answer, Problem, Request, Route, compact
-from chamicore_standin.resources import LOOKED_UP_COLUMNS, MAC_PATTERN, Collection, Field, Resource, now, random_id
-from chamicore_standin.service import Service
-from chamicore_standin.sync import SYNC_SCHEMA, Inventory, Mirror, SyncLoop, SyncStore, sync_metrics
+from chamicore_standin.http import TEXT, Endpoint, Problem, Request, Response, compact
+from chamicore_standin.resources import LOOKED_UP_COLUMNS, MAC_PATTERN, Collection, Field, ResourceType, now, random_id
+from chamicore_standin.service import BuiltService
+from chamicore_standin.sync import SYNC_SCHEMA, Mirror, SmdInventory, SyncLoop, SyncStore, sync_metrics
 from chamicore_standin.tokens import Gatekeeper
 
 SCHEMA = f"""
@@ -51,7 +51,7 @@ def _columns(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-BOOT_PARAMS = Resource(
+BOOT_PARAMS = ResourceType(
     kind="BootParam",
     path="/boot/v1/bootparams",
     table="boot_params",
@@ -73,11 +73,11 @@ BOOT_PARAMS = Resource(
 class BootScripts:
     """Serves boot scripts: one indexed lookup, no JSON."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: WorkerContext) -> None:
         self.database = context.database(SCHEMA)
         self.swaps = RowSwaps(self.database, "boot_params", seed=context.options.seed)
 
-    def serve(self, request: Request) -> Answer:
+    def serve(self, request: Request) -> Response:
         """The script for a MAC; without a row of its own, that of its role."""
         query = request.query
         mac = query["mac"].lower() if "mac" in query else self._mac_of_client(request)
@@ -86,7 +86,7 @@ class BootScripts:
         found = self.database.one(_SCRIPT_OF_MAC, (mac,)) or self._of_role(mac, query.get("role"))
         if found is None:
             raise Problem(404, f"no boot parameters for {mac}")
-        return Answer(200, self.swaps.of("script", *found), TEXT)
+        return Response(200, self.swaps.of("script", *found), TEXT)
 
     def _of_role(self, mac: str, role: str | None) -> tuple[Any, ...] | None:
         """The script for a role: the one asked for, else the one that SMD gave the MAC's component."""
@@ -105,16 +105,16 @@ class BootScripts:
         return str(row[0])
 
 
-def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
+def build(context: WorkerContext, _gatekeeper: Gatekeeper) -> BuiltService:
     """The boot script service."""
     scripts = BootScripts(context)
     losses = RowLosses("boot_params", scripts.database, leader=context.worker == 0)
     params = Collection(BOOT_PARAMS, scripts.database, api_version="boot/v1", page_clamp=context.options.page_clamp)
 
     store = SyncStore(scripts.database)
-    return Service(
+    return BuiltService(
         routes=[
-            Route("GET", "/boot/v1/bootscript", scripts.serve, "bootscript", timed=True),
+            Endpoint("GET", "/boot/v1/bootscript", scripts.serve, "bootscript", timed=True),
             *params.routes(),
             *store.routes("/boot/v1", "boot/v1"),
         ],
@@ -141,12 +141,12 @@ _INSERT = (
 )
 
 
-def sync_loop(context: Context) -> Callable[[], Awaitable[None]]:
+def sync_loop(context: WorkerContext) -> Callable[[], Awaitable[None]]:
     """The loop, to be awaited for ever."""
     database = context.database(SCHEMA)
     mirror, store, options = Mirror(database), SyncStore(database), context.options
 
-    async def apply(inventory: Inventory) -> int:
+    async def apply(inventory: SmdInventory) -> int:
         changed = await mirror.follow(inventory)
         torn = inventory.components.torn or inventory.interfaces.torn
         if (options.delete_orphans or options.truncate_sync) and not torn:

@@ -5,12 +5,12 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from chamicore_standin.context import Context
+from chamicore_standin.context import WorkerContext
 from chamicore_standin.fault_engine import VISIBLE, RowLosses, RowSwaps
-from chamicore_standin.http import JSON, TEXT, Answer, Problem, Request, Route
-from chamicore_standin.resources import LOOKED_UP_COLUMNS, Collection, Field, Resource, now, random_id
-from chamicore_standin.service import Service
-from chamicore_standin.sync import SYNC_SCHEMA, Inventory, Mirror, SyncLoop, SyncStore, sync_metrics
+from chamicore_standin.http import JSON, TEXT, Endpoint, Problem, Request, Response
+from chamicore_standin.resources import LOOKED_UP_COLUMNS, Collection, Field, ResourceType, now, random_id
+from chamicore_standin.service import BuiltService
+from chamicore_standin.sync import SYNC_SCHEMA, Mirror, SmdInventory, SyncLoop, SyncStore, sync_metrics
 from chamicore_standin.tokens import Gatekeeper
 
 SCHEMA = f"""
@@ -40,7 +40,7 @@ def _columns(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-PAYLOADS = Resource(
+PAYLOADS = ResourceType(
     kind="Payload",
     path="/cloud-init/payloads",
     table="payloads",
@@ -61,15 +61,15 @@ PAYLOADS = Resource(
 class Documents:
     """Serves user-data, meta-data and vendor-data: one indexed lookup each."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: WorkerContext) -> None:
         self.database = context.database(SCHEMA)
         self.swaps = RowSwaps(self.database, "payloads", seed=context.options.seed)
 
-    def serve(self, column: str, content_type: str) -> Callable[[Request], Answer]:
+    def serve(self, column: str, content_type: str) -> Callable[[Request], Response]:
         """A handler for one of the three documents."""
         own = f"SELECT {column}, seq, role FROM payloads WHERE component_id = ? AND lost = 0"  # noqa: S608
 
-        def handler(request: Request) -> Answer:
+        def handler(request: Request) -> Response:
             ident = request.args[0]
             found = self.database.one(own, (ident,))
             if found is None:
@@ -78,7 +78,7 @@ class Documents:
             text = self.swaps.of(column, text, seq)
             if "{{" in text:
                 text = self._rendered(text, ident, role)
-            return Answer(200, text.encode(), content_type)
+            return Response(200, text.encode(), content_type)
 
         return handler
 
@@ -89,7 +89,7 @@ class Documents:
         return _MARKER.sub(lambda mark: values[mark[1]], text)
 
 
-def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
+def build(context: WorkerContext, _gatekeeper: Gatekeeper) -> BuiltService:
     """The cloud-init service."""
     documents = Documents(context)
     losses = RowLosses("payloads", documents.database, leader=context.worker == 0)
@@ -97,12 +97,12 @@ def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
         PAYLOADS, documents.database, api_version="cloud-init/v1", page_clamp=context.options.page_clamp
     )
 
-    def document(name: str, content_type: str) -> Route:
+    def document(name: str, content_type: str) -> Endpoint:
         handler = documents.serve(name.replace("-", "_"), content_type)
-        return Route("GET", f"/cloud-init/{{id}}/{name}", handler, name, timed=True)
+        return Endpoint("GET", f"/cloud-init/{{id}}/{name}", handler, name, timed=True)
 
     store = SyncStore(documents.database)
-    return Service(
+    return BuiltService(
         routes=[
             *payloads.routes(),
             *store.routes("/cloud-init", "cloud-init/v1"),
@@ -132,12 +132,12 @@ _INSERT = (
 )
 
 
-def sync_loop(context: Context) -> Callable[[], Awaitable[None]]:
+def sync_loop(context: WorkerContext) -> Callable[[], Awaitable[None]]:
     """The loop, to be awaited for ever."""
     database = context.database(SCHEMA)
     mirror, store, options = Mirror(database), SyncStore(database), context.options
 
-    async def apply(inventory: Inventory) -> int:
+    async def apply(inventory: SmdInventory) -> int:
         changed = await mirror.follow(inventory)
         if (options.delete_orphans or options.truncate_sync) and not inventory.components.torn:
             orphans = database.all(_ORPHANS, (inventory.read_ns,))

@@ -4,10 +4,10 @@ import asyncio
 import json
 import time
 
-from chamicore_standin.context import Context
-from chamicore_standin.http import Answer, Problem, Request, Route, compact, encode
-from chamicore_standin.resources import COMMON_COLUMNS, Collection, Field, Resource, decode
-from chamicore_standin.service import Service
+from chamicore_standin.context import WorkerContext
+from chamicore_standin.http import Endpoint, Problem, Request, Response, compact, encode
+from chamicore_standin.resources import COMMON_COLUMNS, Collection, Field, ResourceType, decode
+from chamicore_standin.service import BuiltService
 from chamicore_standin.storage import Database
 from chamicore_standin.tokens import Gatekeeper
 
@@ -23,7 +23,7 @@ CREATE INDEX IF NOT EXISTS scan_jobs_by_state ON scan_jobs (state);
 
 _SCOPES = ("read:discovery", "write:discovery")
 
-TARGETS = Resource(
+TARGETS = ResourceType(
     kind="Target",
     path="/discovery/v1/targets",
     table="targets",
@@ -45,7 +45,7 @@ _SCAN_FIELDS = (
     Field("credentialId"),
     Field("data", "object"),
 )
-SCANS = Resource(
+SCANS = ResourceType(
     kind="Scan",
     path="/discovery/v1/scans",
     table="scan_jobs",
@@ -64,22 +64,22 @@ class Scanning:
         self._targets = targets
         self._scans = scans
 
-    def start(self, request: Request) -> Answer:
+    def start(self, request: Request) -> Response:
         """A scan of the addresses in the body."""
         return self._started(decode(_SCAN_FIELDS, request.json_object()))
 
-    def start_target(self, request: Request) -> Answer:
+    def start_target(self, request: Request) -> Response:
         """A scan of a target's addresses."""
         decode((), request.json_object())
         target = json.loads(self._targets.row(request.args[0])[1])
         body = {"driver": target["driver"], "addresses": target["addresses"], "targetId": request.args[0]}
         return self._started(body)
 
-    def _started(self, body: dict[str, object]) -> Answer:
+    def _started(self, body: dict[str, object]) -> Response:
         row = self._scans.insert(body)
         return self._scans.single(202, row, (("location", f"{SCANS.path}/{row[0]}"),))
 
-    def cancel(self, request: Request) -> Answer:
+    def cancel(self, request: Request) -> Response:
         """Cancel a scan that has not ended: 202 with the scan; 409 for one that has."""
         ident = self._scans.row(request.args[0])[0]
         if not self._end("cancelled", "id = ?", ident):
@@ -105,31 +105,31 @@ class Scanning:
             self._end("completed", "updated_ns < ?", time.time_ns() - int(SCAN_S * 1e9))
 
 
-def _drivers(_request: Request) -> Answer:
+def _drivers(_request: Request) -> Response:
     items = [
         {"kind": "Driver", "apiVersion": "discovery/v1", "metadata": {"id": name}, "spec": {"name": name}}
         for name in DRIVERS
     ]
     metadata = {"total": len(items), "limit": len(items), "offset": 0}
     document = {"kind": "DriverList", "apiVersion": "discovery/v1", "metadata": metadata, "items": items}
-    return Answer(200, encode(document))
+    return Response(200, encode(document))
 
 
-def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
+def build(context: WorkerContext, _gatekeeper: Gatekeeper) -> BuiltService:
     """The discovery service."""
     database, clamp = context.database(SCHEMA), context.options.page_clamp
     targets = Collection(TARGETS, database, api_version="discovery/v1", page_clamp=clamp)
     scans = Collection(SCANS, database, api_version="discovery/v1", page_clamp=clamp)
     scanning = Scanning(database, targets, scans)
     read, write = _SCOPES
-    return Service(
+    return BuiltService(
         routes=[
             *targets.routes(),
             *scans.routes("list get"),
-            Route("POST", TARGETS.path + "/{id}/scan", scanning.start_target, "targets-scan", write),
-            Route("POST", SCANS.path, scanning.start, "scans-create", write),
-            Route("DELETE", SCANS.path + "/{id}", scanning.cancel, "scans-cancel", write),
-            Route("GET", "/discovery/v1/drivers", _drivers, "drivers", read),
+            Endpoint("POST", TARGETS.path + "/{id}/scan", scanning.start_target, "targets-scan", write),
+            Endpoint("POST", SCANS.path, scanning.start, "scans-create", write),
+            Endpoint("DELETE", SCANS.path + "/{id}", scanning.cancel, "scans-cancel", write),
+            Endpoint("GET", "/discovery/v1/drivers", _drivers, "drivers", read),
         ],
         database=database,
         tasks=(scanning.finish,),

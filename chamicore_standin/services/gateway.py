@@ -5,9 +5,9 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from chamicore_standin.context import Client, Context, Reply, Unreachable
-from chamicore_standin.http import JSON, TEXT, Answer, App, Problem, Request, Route
-from chamicore_standin.service import Service
+from chamicore_standin.context import PooledClient, Reply, Unreachable, WorkerContext
+from chamicore_standin.http import JSON, TEXT, App, Endpoint, Problem, Request, Response
+from chamicore_standin.service import BuiltService
 from chamicore_standin.tokens import Gatekeeper
 
 PREFIXES = {
@@ -39,14 +39,14 @@ _KIND = ("x-chamiperf-kind", "embedded")
 """Who sees only the gateway learns from this header alone that it is a stand-in: `/version` is not behind it."""
 
 
-class Gateway(App):
+class GatewayApp(App):
     """Passes on what belongs to a service; answers the rest itself."""
 
     def __init__(
         self,
-        clients: dict[str, Client],
+        clients: dict[str, PooledClient],
         api_version: str,
-        routes: Sequence[Route],
+        routes: Sequence[Endpoint],
         *,
         authorise: Callable[[Request, str], None],
     ) -> None:
@@ -83,38 +83,38 @@ class Gateway(App):
         self.observe(prefix, scope.method, reply.status, perf_counter() - started, (len(body or b""), len(reply.body)))
 
 
-class Probes:
+class GatewayProbes:
     """The gateway's own probes, and those of the services behind it."""
 
-    def __init__(self, clients: dict[str, Client]) -> None:
+    def __init__(self, clients: dict[str, PooledClient]) -> None:
         self._clients = clients
 
-    async def probe(self, request: Request) -> Answer:
+    async def probe(self, request: Request) -> Response:
         """`/_ops/{service}/health` and `/_ops/{service}/readiness`, passed on."""
         service, what = request.args
         if service not in self._clients or what not in ("health", "readiness"):
-            return Answer(404, b"404 page not found\n", TEXT, (_KIND,))
+            return Response(404, b"404 page not found\n", TEXT, (_KIND,))
         try:
             reply = await self._clients[service].get(f"/{what}")
         except Unreachable as fault:
             raise Problem(502, f"{service} cannot be reached: {fault}") from None
-        return Answer(reply.status, reply.body, reply.headers.get("content-type", JSON), (_KIND,))
+        return Response(reply.status, reply.body, reply.headers.get("content-type", JSON), (_KIND,))
 
 
-def _artefact(_request: Request) -> Answer:
-    return Answer(200, b"embedded stand-in: not a kernel\n", "application/octet-stream")
+def _artefact(_request: Request) -> Response:
+    return Response(200, b"embedded stand-in: not a kernel\n", "application/octet-stream")
 
 
-def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
+def build(context: WorkerContext, _gatekeeper: Gatekeeper) -> BuiltService:
     """The gateway over the services that the stack has."""
     clients = {name: context.client(name, internal=False) for name in PREFIXES.values() if name in context.urls}
-    probes = Probes(clients)
-    return Service(
+    probes = GatewayProbes(clients)
+    return BuiltService(
         routes=[
-            Route("GET", "/_ops/{service}/{what}", probes.probe, "ops", operational=True),
-            Route("GET", "/pxe/vmlinuz", _artefact, "pxe-kernel"),
-            Route("GET", "/pxe/initrd.img", _artefact, "pxe-initrd"),
+            Endpoint("GET", "/_ops/{service}/{what}", probes.probe, "ops", operational=True),
+            Endpoint("GET", "/pxe/vmlinuz", _artefact, "pxe-kernel"),
+            Endpoint("GET", "/pxe/initrd.img", _artefact, "pxe-initrd"),
         ],
-        app=partial(Gateway, clients),
+        app=partial(GatewayApp, clients),
         exposes_metrics=False,
     )

@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chamicore_standin.context import Context
-from chamicore_standin.http import Answer, Problem, Request, Route, encode
+from chamicore_standin.context import WorkerContext
+from chamicore_standin.http import Endpoint, Problem, Request, Response, encode
 from chamicore_standin.metrics import Family, Registry
-from chamicore_standin.service import Service
+from chamicore_standin.service import BuiltService
 from chamicore_standin.storage import Database
 from chamicore_standin.tokens import Gatekeeper
 from chamiperf_ci.models import faults
@@ -62,7 +62,7 @@ class Control:
         """Take note of the DHCP server's being down."""
         self._stopped = any(isinstance(fault, faults.KeaStop) for fault in active)
 
-    def command(self, request: Request) -> Answer:
+    def command(self, request: Request) -> Response:
         """Answer one command; Kea always answers 200, with an array, and says in `result` how it went."""
         body = request.json_object()
         name, arguments = body.get("command"), body.get("arguments") or {}
@@ -72,13 +72,13 @@ class Control:
             if self._stopped:
                 raise Refused(ERROR, "unable to forward command to the dhcp4 service: Connection refused")  # noqa: TRY301
             if name == "reservation-get-all":
-                return Answer(200, self._all(arguments))
+                return Response(200, self._all(arguments))
             if name not in self._commands:
                 raise Refused(2, f"'{name}' command not supported.")  # noqa: TRY301
             text, result = self._commands[name](arguments)
         except Refused as refused:
-            return Answer(200, encode([{"result": refused.result, "text": refused.text}]))
-        return Answer(200, encode([{"result": OK, "text": text, **({"arguments": result} if result else {})}]))
+            return Response(200, encode([{"result": refused.result, "text": refused.text}]))
+        return Response(200, encode([{"result": OK, "text": text, **({"arguments": result} if result else {})}]))
 
     def _subnet(self, arguments: Arguments) -> int:
         given = arguments.get("subnet-id", None if self._stock else SUBNET_ID)
@@ -146,7 +146,7 @@ def _identifier(arguments: Arguments) -> str:
     return given.lower()
 
 
-def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
+def build(context: WorkerContext, _gatekeeper: Gatekeeper) -> BuiltService:
     """The control endpoint."""
     database = context.database(SCHEMA)
     control = Control(database, context.options.kea_style)
@@ -155,8 +155,8 @@ def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
         family = registry.add(Family("kea_reservations", "gauge", "Reservations held."))
         return lambda: family.set(control.count())
 
-    return Service(
-        routes=[Route("POST", "/", control.command, "command")],
+    return BuiltService(
+        routes=[Endpoint("POST", "/", control.command, "command")],
         database=database,
         on_faults=(control.follow,),
         metrics=metrics,

@@ -8,11 +8,11 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chamicore_standin.context import Context, Unreachable
+from chamicore_standin.context import Unreachable, WorkerContext
 from chamicore_standin.metrics import Family, Registry
-from chamicore_standin.service import Service
+from chamicore_standin.service import BuiltService
 from chamicore_standin.services.kea import EMPTY, OK, SUBNET_ID
-from chamicore_standin.sync import Inventory, SyncLoop, SyncMetrics
+from chamicore_standin.sync import SmdInventory, SyncLoop, SyncMetrics
 from chamicore_standin.tokens import Gatekeeper
 from chamiperf_ci.models import faults
 
@@ -24,7 +24,7 @@ Reservation = Mapping[str, Any]
 class KeaPusher:
     """Keeps Kea's reservations equal to SMD's interfaces; what has no address gets no reservation."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: WorkerContext) -> None:
         self._client = context.client("kea")
         self._entry = context.urls.get("bss", "")
         self._known: dict[str, Reservation] | None = None
@@ -39,7 +39,7 @@ class KeaPusher:
         if self._losses is None:
             self._lost = set()
 
-    async def apply(self, inventory: Inventory) -> int:
+    async def apply(self, inventory: SmdInventory) -> int:
         """Push the difference to what Kea has: deletions first, so that an address is free for its next holder.
 
         Raises:
@@ -120,7 +120,7 @@ class KeaPusher:
         return answer.get("arguments") or {}
 
 
-def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
+def build(context: WorkerContext, _gatekeeper: Gatekeeper) -> BuiltService:
     """The daemon."""
     pusher = KeaPusher(context)
     loop = SyncLoop(context, pusher.apply, save=lambda _status: None)
@@ -138,7 +138,7 @@ def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
 
         return refresh
 
-    return Service(
+    return BuiltService(
         routes=[],
         ready=lambda: None if loop.status.ready else "the first sync from SMD to Kea is not done",
         tasks=(loop.follow,),

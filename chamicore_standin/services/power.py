@@ -6,10 +6,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from chamicore_standin.context import Client, Context, Unreachable
-from chamicore_standin.http import Answer, Problem, Request, Route, encode
+from chamicore_standin.context import PooledClient, Unreachable, WorkerContext
+from chamicore_standin.http import Endpoint, Problem, Request, Response, encode
 from chamicore_standin.resources import Field, decode, now, page_of, random_id
-from chamicore_standin.service import Service
+from chamicore_standin.service import BuiltService
 from chamicore_standin.storage import Database
 from chamicore_standin.sync import COMPONENTS_PATH, INTERFACES_PATH, SmdReader
 from chamicore_standin.tokens import Gatekeeper
@@ -53,7 +53,7 @@ def state_of(task_states: Sequence[str], *, dry_run: bool) -> str:
 class NodeNames:
     """Looks groups up in SMD."""
 
-    def __init__(self, smd: Client | None) -> None:
+    def __init__(self, smd: PooledClient | None) -> None:
         self._smd = smd
 
     async def expanded(self, nodes: Sequence[str], groups: Sequence[str]) -> list[str]:
@@ -94,7 +94,7 @@ RETRY_S = 1.0
 class Mappings:
     """Keeps the links in step with SMD, every interval and when asked to."""
 
-    def __init__(self, context: Context, database: Database) -> None:
+    def __init__(self, context: WorkerContext, database: Database) -> None:
         self._context = context
         self._database = database
         self._ready = False
@@ -116,7 +116,7 @@ class Mappings:
             except Unreachable:
                 await asyncio.sleep(RETRY_S)
 
-    async def sync_now(self, request: Request) -> Answer:
+    async def sync_now(self, request: Request) -> Response:
         """Sync and answer when it is done: 202, or 500 where it failed."""
         decode((), request.json_object())
         try:
@@ -131,7 +131,7 @@ class Mappings:
             "metadata": {"id": "power-mapping-sync"},
             "spec": {"status": "accepted"},
         }
-        return Answer(202, encode(document))
+        return Response(202, encode(document))
 
     async def _sync(self) -> None:
         components, interfaces = await self._components.read(), await self._interfaces.read()
@@ -197,10 +197,10 @@ class Transitions:
         self._database = database
         self._nodes = nodes
 
-    def start(self, operation: str | None) -> Callable[[Request], Awaitable[Answer]]:
+    def start(self, operation: str | None) -> Callable[[Request], Awaitable[Response]]:
         """A handler for a transition with this operation, or with the one in the body."""
 
-        async def handler(request: Request) -> Answer:
+        async def handler(request: Request) -> Response:
             body = decode(_ACTION_BODY if operation else _BODY, request.json_object())
             wanted = operation or operation_of(body.get("operation") or "")
             if wanted is None:
@@ -257,11 +257,11 @@ class Transitions:
         """The tasks in a state whose transition was queued so long ago, each with its operation."""
         return self._database.all(statement, (time.time_ns() - int(after_s * 1e9),))
 
-    def get(self, request: Request) -> Answer:
+    def get(self, request: Request) -> Response:
         """A transition with its tasks."""
         return self._shown(200, request.args[0])
 
-    def cancel(self, request: Request) -> Answer:
+    def cancel(self, request: Request) -> Response:
         """Cancel what has not ended: 202 with the transition."""
         ident = request.args[0]
         self._row(ident)
@@ -272,7 +272,7 @@ class Transitions:
         )
         return self._shown(202, ident)
 
-    def page(self, request: Request) -> Answer:
+    def page(self, request: Request) -> Response:
         """Transitions without their tasks, newest first."""
         limit, offset = page_of(request.query, MOST_LISTED)
         rows = self._database.all("SELECT id FROM transitions ORDER BY seq DESC LIMIT ? OFFSET ?", (limit, offset))
@@ -280,7 +280,7 @@ class Transitions:
         metadata = {"total": (count or (0,))[0], "limit": limit, "offset": offset}
         items = [self._resource(ident, with_tasks=False) for (ident,) in rows]
         document = {"kind": "TransitionList", "apiVersion": API_VERSION, "metadata": metadata, "items": items}
-        return Answer(200, encode(document))
+        return Response(200, encode(document))
 
     def _row(self, ident: str) -> tuple[Any, ...]:
         row = self._database.one(
@@ -290,8 +290,8 @@ class Transitions:
             raise Problem(404, f"transition {ident} not found")
         return row
 
-    def _shown(self, status: int, ident: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-        return Answer(status, encode(self._resource(ident, with_tasks=True)), headers=headers)
+    def _shown(self, status: int, ident: str, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+        return Response(status, encode(self._resource(ident, with_tasks=True)), headers=headers)
 
     def _resource(self, ident: str, *, with_tasks: bool) -> dict[str, Any]:
         asked, operation, by, dry_run, queued_at = self._row(ident)
@@ -357,7 +357,7 @@ class Statuses:
         self._database = database
         self._nodes = nodes
 
-    async def get(self, request: Request) -> Answer:
+    async def get(self, request: Request) -> Response:
         """The status of the nodes that the query names."""
         named: dict[str, list[str]] = {"node": [], "group": []}
         for name, value in request.query_pairs():
@@ -370,7 +370,7 @@ class Statuses:
             "metadata": {"id": "power-status"},
             "spec": {"nodeStatuses": statuses, "total": len(statuses)},
         }
-        return Answer(200, encode(document))
+        return Response(200, encode(document))
 
     def _status(self, node: str) -> dict[str, Any]:
         linked = self._database.one("SELECT bmc_id FROM node_bmc_links WHERE node_id = ?", (node,))
@@ -398,7 +398,7 @@ class Statuses:
 SCHEMA = _TRANSITIONS_SCHEMA + _MAPPINGS_SCHEMA
 
 
-def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
+def build(context: WorkerContext, _gatekeeper: Gatekeeper) -> BuiltService:
     """The power service."""
     database = context.database(SCHEMA)
     smd = context.client("smd") if "smd" in context.urls else None
@@ -406,19 +406,21 @@ def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
     transitions, statuses = Transitions(database, nodes), Statuses(database, nodes)
     mappings = Mappings(context, database)
     write = "write:power"
-    return Service(
+    return BuiltService(
         routes=[
-            Route("POST", "/power/v1/transitions", transitions.start(None), "transitions-create", write),
+            Endpoint("POST", "/power/v1/transitions", transitions.start(None), "transitions-create", write),
             *(
-                Route("POST", f"/power/v1/actions/{action}", transitions.start(operation), f"actions-{action}", write)
+                Endpoint(
+                    "POST", f"/power/v1/actions/{action}", transitions.start(operation), f"actions-{action}", write
+                )
                 for action, operation in ACTIONS.items()
             ),
-            Route("POST", "/power/v1/actions/reset", transitions.start(None), "actions-reset", write),
-            Route("GET", "/power/v1/transitions", transitions.page, "transitions-list", "read:power"),
-            Route("GET", "/power/v1/transitions/{id}", transitions.get, "transitions-get", "read:power"),
-            Route("DELETE", "/power/v1/transitions/{id}", transitions.cancel, "transitions-cancel", write),
-            Route("GET", "/power/v1/power-status", statuses.get, "power-status", "read:power"),
-            Route("POST", "/power/v1/admin/mappings/sync", mappings.sync_now, "mappings-sync", "admin:power"),
+            Endpoint("POST", "/power/v1/actions/reset", transitions.start(None), "actions-reset", write),
+            Endpoint("GET", "/power/v1/transitions", transitions.page, "transitions-list", "read:power"),
+            Endpoint("GET", "/power/v1/transitions/{id}", transitions.get, "transitions-get", "read:power"),
+            Endpoint("DELETE", "/power/v1/transitions/{id}", transitions.cancel, "transitions-cancel", write),
+            Endpoint("GET", "/power/v1/power-status", statuses.get, "power-status", "read:power"),
+            Endpoint("POST", "/power/v1/admin/mappings/sync", mappings.sync_now, "mappings-sync", "admin:power"),
         ],
         database=database,
         ready=mappings.not_ready if smd is not None else lambda: None,

@@ -5,8 +5,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chamicore_standin.context import Context
-from chamicore_standin.http import Answer, Problem, Request, Route, compact
+from chamicore_standin.context import WorkerContext
+from chamicore_standin.http import Endpoint, Problem, Request, Response, compact
 from chamicore_standin.resources import (
     COMMON_COLUMNS,
     ID_PATTERN,
@@ -14,11 +14,11 @@ from chamicore_standin.resources import (
     MAC_PATTERN,
     Collection,
     Field,
-    Resource,
+    ResourceType,
     decode,
     now,
 )
-from chamicore_standin.service import Service
+from chamicore_standin.service import BuiltService
 from chamicore_standin.storage import Database
 from chamicore_standin.tokens import Gatekeeper
 
@@ -47,8 +47,8 @@ def _with_members(text: str) -> str:
     return compact({**json.loads(spec), "members": members.split(",") if members else []})
 
 
-def _resource(kind: str, path: str, table: str, members: str) -> Resource:
-    return Resource(
+def _resource(kind: str, path: str, table: str, members: str) -> ResourceType:
+    return ResourceType(
         kind=kind,
         path=path,
         table=table,
@@ -76,7 +76,7 @@ PARTITIONS = _resource("Partition", "/hsm/v2/partitions", "partitions", "partiti
 class Sets(Collection):
     """A collection whose members are rows of their own, so that a component that goes leaves every set."""
 
-    def __init__(self, resource: Resource, database: Database, *, page_clamp: int) -> None:
+    def __init__(self, resource: ResourceType, database: Database, *, page_clamp: int) -> None:
         super().__init__(resource, database, api_version="hsm/v2", page_clamp=page_clamp)
         self._members = "group_members" if resource is GROUPS else "partition_members"
 
@@ -87,7 +87,7 @@ class Sets(Collection):
             self._add(row[0], body.get("members") or [])
         return self.row(row[0])
 
-    def _update(self, row: Sequence[Any], body: Mapping[str, Any]) -> Answer:
+    def _update(self, row: Sequence[Any], body: Mapping[str, Any]) -> Response:
         with self._database.transaction():
             super()._update(row, {**body, "members": None})
             self._database.write(f"DELETE FROM {self._members} WHERE owner = ?", (row[0],))  # noqa: S608 - our own
@@ -105,16 +105,16 @@ class Sets(Collection):
             (at, stamp, name),
         )
 
-    def add_members(self, request: Request) -> Answer:
+    def add_members(self, request: Request) -> Response:
         """Take members in: 204."""
         name = self.row(request.args[0])[0]
         body = decode((Field("members", "texts"),), request.json_object())
         with self._database.transaction():
             self._add(name, body.get("members") or [])
             self._touch(name)
-        return Answer(204)
+        return Response(204)
 
-    def remove_member(self, request: Request) -> Answer:
+    def remove_member(self, request: Request) -> Response:
         """Let a member go: 204."""
         name, member = self.row(request.args[0])[0], request.args[1]
         gone = self._database.write(
@@ -124,17 +124,17 @@ class Sets(Collection):
         if not gone:
             raise Problem(404, f"{member} is not a member of {name}")
         self._touch(name)
-        return Answer(204)
+        return Response(204)
 
 
-def set_routes(resource: Resource, database: Database, *, page_clamp: int) -> list[Route]:
+def set_routes(resource: ResourceType, database: Database, *, page_clamp: int) -> list[Endpoint]:
     """The routes of groups or partitions."""
     sets = Sets(resource, database, page_clamp=page_clamp)
     one, write = resource.path + "/{name}", resource.scopes[1]
     return [
         *sets.routes("list create get put delete"),
-        Route("POST", f"{one}/members", sets.add_members, f"{resource.table}-members-add", write),
-        Route("DELETE", f"{one}/members/{{id}}", sets.remove_member, f"{resource.table}-members-remove", write),
+        Endpoint("POST", f"{one}/members", sets.add_members, f"{resource.table}-members-add", write),
+        Endpoint("DELETE", f"{one}/members/{{id}}", sets.remove_member, f"{resource.table}-members-remove", write),
     ]
 
 
@@ -178,7 +178,7 @@ def _interface_columns(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"component_id": spec["componentId"], "mac": spec["macAddr"].lower()}
 
 
-COMPONENTS = Resource(
+COMPONENTS = ResourceType(
     kind="Component",
     path="/hsm/v2/State/Components",
     table="components",
@@ -208,7 +208,7 @@ COMPONENTS = Resource(
     keeps_id_in="id",
 )
 
-INTERFACES = Resource(
+INTERFACES = ResourceType(
     kind="EthernetInterface",
     path="/hsm/v2/Inventory/EthernetInterfaces",
     table="ethernet_interfaces",
@@ -224,14 +224,14 @@ INTERFACES = Resource(
 )
 
 
-def build(context: Context, _gatekeeper: Gatekeeper) -> Service:
+def build(context: WorkerContext, _gatekeeper: Gatekeeper) -> BuiltService:
     """The inventory service."""
     database = context.database(SCHEMA)
     clamp = context.options.page_clamp
     components = Collection(COMPONENTS, database, api_version="hsm/v2", page_clamp=clamp)
     interfaces = Collection(INTERFACES, database, api_version="hsm/v2", page_clamp=clamp)
     verbs = "list create get put patch delete"
-    return Service(
+    return BuiltService(
         routes=[
             *set_routes(GROUPS, database, page_clamp=clamp),
             *set_routes(PARTITIONS, database, page_clamp=clamp),
