@@ -31,15 +31,13 @@ from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import CredentialKind, Target
 from chamiperf_ci.steps.load.documents import plan_for_script, write_plan
 from chamiperf_ci.steps.load.merging import summaries_of
-from chamiperf_ci.steps.load.plan import MachineLimits, size
+from chamiperf_ci.steps.load.plan import CALIBRATED_VUS, MachineLimits, size
 from chamiperf_ci.steps.load.stack_state import embedded, require_seeded
 from chamiperf_ci.steps.readiness import describe
 from chamiperf_ci.steps.targets import k6_environment
 
 MEASURED_S: Final = 5.0
 _SETTLING_S: Final = 1.0
-MOST_VUS: Final = 1_000
-"""More of them would take longer to be made than all else; a request costs hardly more with ten times as many."""
 _FIRST_PER_S: Final = 500.0
 """Requests a second and core at first."""
 _NEAR: Final = 0.7
@@ -216,7 +214,7 @@ class _Trial:
 
     def _script(self, per_s: float) -> ScriptPlan:
         plan, asked = self.plan, self.asked
-        vus = min(plan.vus or 1, MOST_VUS)
+        vus = min(plan.vus or 1, CALIBRATED_VUS)
         phases = (
             Phase(name="ramp-up", duration_s=_SETTLING_S, from_vus=vus, to_vus=vus),
             Phase(name=SUSTAINED, start_s=_SETTLING_S, duration_s=MEASURED_S, from_vus=vus, to_vus=vus),

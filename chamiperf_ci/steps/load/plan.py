@@ -410,6 +410,9 @@ CPU_MS_PER_REQUEST = (0.25, 0.32)
 """k6's processor time for a request of paced VUs, ms: the least and the most that was measured, 5,000 to 20,000 VUs."""
 USABLE_SHARE = 0.6
 """Of the processors' time for k6, before VUs wake late and the run is invalid; what the stack takes is not known."""
+CALIBRATED_VUS = 1_000
+"""With so many VUs at most a request is measured; more of them would take longer to be made than all else. With 20,000,
+700 requests/s were invalid on a busy machine where 2,580 were predicted from 1,000 (docs/scale.md)."""
 USABLE_BY_BOTH = 0.85
 """The same of k6 and a stack on this machine together, where both were measured."""
 
@@ -487,6 +490,8 @@ def size(plan: Plan, *, cores: int, limits: MachineLimits, costs: Mapping[str, C
     range_ms, usable, beside = CPU_MS_PER_REQUEST, USABLE_SHARE, []
     if measured is not None:
         range_ms = (measured.ms_per_request, measured.ms_per_request)
+        if plan.vus > CALIBRATED_VUS:
+            beside.append(f"measured with {CALIBRATED_VUS:,} VUs, not with {plan.vus:,}")
     if limits.stack_here and measured is not None and measured.stack_ms_per_request is not None:
         stack_ms, usable = measured.stack_ms_per_request, USABLE_BY_BOTH
         beside.append(f"of {range_ms[0] + stack_ms:.2f} ms a request the stack on this machine takes {stack_ms:.2f}")
