@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 # A target that needs node, go or docker says so in its help line; `demo` and `test` need Python 3.11+, make and git.
 UNIT := not e2e and not needs_act and not needs_prometheus and not needs_collector and not needs_browser and not faults
 E2E := (e2e or needs_prometheus) and not alone and not needs_act and not needs_collector and not slow and not faults
+# Hundreds of processes import the same modules: a variable that forbids to keep them compiled costs minutes.
+export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo scenarios test test-all test-unit test-e2e faults planted test-browser test-interrupts test-demo test-observability test-workflows try-workflow test-openchami \
+.PHONY: help setup demo scenarios test test-all test-unit test-e2e test-thorough faults planted test-browser test-interrupts test-demo test-observability test-workflows try-workflow test-openchami \
         lint format release-check types-k6 k6-built charts pictures lock schemas docs dashboards bench bench-verdict observability clean
 
 help: ## list the targets
@@ -41,9 +43,10 @@ test-unit: $(VENV)/.dev ## the pure tests
 test-e2e: $(VENV)/.dev ## the end-to-end tests: real k6 against the real embedded stack, real Prometheus
 	$(BIN)/pytest -n 4 --dist worksteal -m "$(E2E) and not thorough"
 
-test-all: $(VENV)/.dev ## as test, and what is slow and proves little more
-	$(BIN)/pytest -n auto -m "$(UNIT)"
-	$(BIN)/pytest -n 4 --dist worksteal -m "$(E2E)"
+test-thorough: $(VENV)/.dev ## what is slow and proves little more
+	$(BIN)/pytest -n 4 --dist worksteal -m "thorough and (($(UNIT)) or ($(E2E)))"
+
+test-all: test test-thorough ## both
 
 faults: $(VENV)/.dev ## break stack, generator, disk, GitHub in over 150 ways and print what became of each, about 9 minutes on two quiet cores
 	$(BIN)/pytest -n 2 tests/faults

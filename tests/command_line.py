@@ -1,4 +1,4 @@
-"""Runs a command of ours as a user does: a process of its own, in a folder of its own."""
+"""Runs a command of ours as a user does, in a folder of its own."""
 
 import contextlib
 import io
@@ -21,8 +21,8 @@ from chamiperf_ci.models.vocabulary import RunReason
 _NODE = "CHAMIPERF_STATE_DIR"
 
 
-def command(name, *arguments, cwd, state=None, timeout=120, **variables):
-    """Run `python -m chamiperf_ci.commands.NAME`; with a stack's state, its variables are set."""
+def process(name, *arguments, cwd, state=None, timeout=120, **variables):
+    """Run `python -m chamiperf_ci.commands.NAME`, for what a process alone has: signals, limits, a death of its own."""
     return subprocess.run(
         [sys.executable, "-m", f"chamiperf_ci.commands.{name}", *map(str, arguments)],
         cwd=cwd,
@@ -32,6 +32,22 @@ def command(name, *arguments, cwd, state=None, timeout=120, **variables):
         timeout=timeout,
         check=False,
     )
+
+
+def command(name, *arguments, cwd, state=None, **variables):
+    """Run `chamiperf NAME` here, which spares a second of imports; with a stack's state, its variables are set."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    wanted = [name.replace("_", "-"), *map(str, arguments)]
+    with (
+        contextlib.chdir(cwd),
+        mock.patch.dict(os.environ, environment(state, cwd=cwd, **variables)),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main(wanted)
+    printed = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    return subprocess.CompletedProcess(wanted, ended.value.code, *printed)
 
 
 GENERATOR = {RunReason.GENERATOR_SATURATED, RunReason.LOAD_NOT_REACHED}
@@ -47,22 +63,6 @@ def only_the_machine(folder):
             return False
         write_document(path, run.model_copy(update={"problems": ()}))
     return bool(paths)
-
-
-def in_process(name, *arguments, cwd, **variables):
-    """The same call, in this process: half a second of imports less, where only files and what is printed matter."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-    wanted = [name.replace("_", "-"), *map(str, arguments)]
-    with (
-        contextlib.chdir(cwd),
-        mock.patch.dict(os.environ, environment(cwd=cwd, **variables)),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        pytest.raises(SystemExit) as ended,
-    ):
-        main(wanted)
-    printed = [stream.buffer.getvalue().decode() for stream in (out, err)]
-    return subprocess.CompletedProcess(wanted, ended.value.code, *printed)
 
 
 def environment(state=None, *, cwd, **variables):

@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from openapi_schema_validator import OAS30ReadValidator, OAS30WriteValidator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
@@ -47,10 +46,13 @@ def resolved(node):
     return node
 
 
-def _validate(validator, schema, value, where):
+def _validate(direction, schema, value, where):
+    import openapi_schema_validator  # noqa: PLC0415 - builds grammars for two seconds, in each worker
+
+    checks = getattr(openapi_schema_validator, f"OAS30{direction}Validator")
     # References are absolute, so that they resolve from a schema which stands alone.
     text = json.dumps(schema).replace('"$ref": "#/', f'"$ref": "{_BASE}#/')
-    errors = list(validator(json.loads(text), registry=_registry()).iter_errors(value))
+    errors = list(checks(json.loads(text), registry=_registry()).iter_errors(value))
     if errors:
         worst = min(errors, key=lambda error: len(list(error.absolute_path)))
         path = ".".join(str(part) for part in worst.absolute_path)
@@ -87,7 +89,7 @@ def check_request(verb, url, body):
         if name not in queries:
             raise NotInDescription(f"{verb} {url}: no query parameter {name}")
         typed = int(value) if queries[name].get("type") == "integer" else value
-        _validate(OAS30WriteValidator, queries[name], typed, f"{verb} {url} query {name}")
+        _validate("Write", queries[name], typed, f"{verb} {url} query {name}")
     if body is None:
         return
     if "requestBody" not in described:
@@ -96,7 +98,7 @@ def check_request(verb, url, body):
     unknown = set(body) - set(_properties(schema))
     if unknown:
         raise NotInDescription(f"{verb} {url}: GitHub ignores {sorted(unknown)}")
-    _validate(OAS30WriteValidator, schema, body, f"{verb} {url} body")
+    _validate("Write", schema, body, f"{verb} {url} body")
 
 
 def _properties(schema):
@@ -119,4 +121,4 @@ def check_response(verb, url, status, body):
         raise NotInDescription(f"{verb} {url}: GitHub does not answer {status}")
     content = resolved(responses[str(status)]).get("content", {}).get("application/json")
     if content is not None:
-        _validate(OAS30ReadValidator, content["schema"], body, f"{verb} {url} answer {status}")
+        _validate("Read", content["schema"], body, f"{verb} {url} answer {status}")

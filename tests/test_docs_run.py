@@ -226,12 +226,21 @@ chamiperf history add --runs {made} --history-branch chamiperf-data
     return read
 
 
+def drives(commands):
+    """Whether a block drives a load."""
+    return any(re.search(r"chamiperf (load|confirm|drill)\b", command.text) for command in commands if command.is_run)
+
+
 @pytest.mark.e2e
 @pytest.mark.parametrize(
     "commands",
     [
-        # Five pairs of loads.
-        pytest.param(commands, id=name, marks=[pytest.mark.thorough] if "--by pairs" in str(commands) else [])
+        # Loads take their time, and those of a new user's page are alike.
+        pytest.param(
+            commands,
+            id=name,
+            marks=pytest.mark.thorough if drives(commands) and not name.startswith("docs/your-stack.md") else (),
+        )
         for name, commands in BLOCKS
         if any(command.is_run for command in commands)
     ],

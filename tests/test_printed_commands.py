@@ -45,10 +45,13 @@ def parse(line):
 
 def literals(source):
     """The texts of a module, f-strings with a word in place of what they hold; docstrings are for us alone."""
-    tree = ast.parse(source.read_text(encoding="utf-8"))
-    inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
-    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    text = source.read_text(encoding="utf-8")
+    if "chamiperf " not in text:
+        return
+    nodes = list(ast.walk(ast.parse(text)))
+    inner = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             yield "".join(part.value if isinstance(part, ast.Constant) else "WORD" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner | docs:

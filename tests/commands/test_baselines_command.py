@@ -3,7 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command_line import in_process
+from command_line import command
 from made_runs import accepting, made_run, shipped_baselines
 
 from chamiperf_ci.adapters.files import write_document, write_text
@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 
 def baselines(folder, *arguments, **variables):
-    return in_process("baselines", *arguments, cwd=folder, **variables)
+    return command("baselines", *arguments, cwd=folder, **variables)
 
 
 def edited(folder, name, change):

@@ -3,7 +3,7 @@ import io
 import json
 
 import pytest
-from command_line import in_process
+from command_line import command
 from made_drill_documents import made_drill
 from made_runs import made_run
 
@@ -13,7 +13,7 @@ from chamiperf_ci.steps import history as step
 
 
 def history(folder, *arguments, **variables):
-    return in_process("history", *arguments, cwd=folder, **variables)
+    return command("history", *arguments, cwd=folder, **variables)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from command_line import in_process
+from command_line import command
 
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.cli import cli, run
@@ -21,7 +21,7 @@ from chamiperf_ci.steps.seed.clear import choose_own
     ],
 )
 def test_an_option_without_its_partner_is_refused(tmp_path, arguments, said):
-    done = in_process("seed", *arguments, cwd=tmp_path)
+    done = command("seed", *arguments, cwd=tmp_path)
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
 
 

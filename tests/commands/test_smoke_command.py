@@ -27,7 +27,7 @@ def test_a_stack_that_is_not_there_exits_1(tmp_path):
 
 def test_a_hanging_service_exits_1_at_the_deadline(tmp_path):
     with serving(Reply(hang=True)) as hanging:
-        done = command("smoke", "--smd-url", hanging.url, "--deadline", "2s", cwd=tmp_path, timeout=60)
+        done = command("smoke", "--smd-url", hanging.url, "--deadline", "2s", cwd=tmp_path)
     assert (done.returncode, "no answer in time" in done.stdout) == (1, True)
 
 

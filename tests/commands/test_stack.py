@@ -1,12 +1,10 @@
 """`chamiperf stack` as a user meets it: what it prints, and the code it ends with."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import command
 
 from chamicore_standin import lifecycle
 from chamiperf_ci.commands.stack import set_, up
@@ -18,17 +16,9 @@ pytestmark = pytest.mark.e2e
 def chamiperf(tmp_path):
     """Run `chamiperf stack ...` in a folder of its own; what it did."""
     folder = tmp_path / "state"
-    environment = {**os.environ, "CHAMIPERF_STATE_DIR": str(folder)}
 
     def run(*arguments, **variables):
-        return subprocess.run(
-            [sys.executable, "-m", "chamiperf_ci.commands.stack", *arguments],
-            capture_output=True,
-            text=True,
-            env={**environment, **variables},
-            timeout=120,
-            check=False,
-        )
+        return command("stack", *arguments, cwd=tmp_path, **{"CHAMIPERF_STATE_DIR": str(folder), **variables})
 
     yield run
     lifecycle.down(folder)

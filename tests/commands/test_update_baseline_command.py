@@ -9,7 +9,7 @@ from pathlib import Path
 import github_standin
 import pytest
 import yaml
-from command_line import command, in_process
+from command_line import command, process
 from made_runs import made_run
 
 from chamiperf_ci.adapters import files
@@ -35,7 +35,7 @@ def folder(tmp_path):
 
 
 def update(folder, *arguments, **variables):
-    return in_process("update_baseline", *arguments, cwd=folder, **variables)
+    return command("update_baseline", *arguments, cwd=folder, **variables)
 
 
 def propose(folder, *runs, more=()):
@@ -61,7 +61,7 @@ def test_proposed_reviewed_applied_and_the_next_run_compares_with_it(folder):
     result = update(folder, "apply")
     assert (result.returncode, accepted(folder)) == (0, ["boot0000"])
     assert '"op": "add"' in result.stdout
-    compared = in_process("compare", "--runs", "night-1", "--format", "json", cwd=folder)
+    compared = command("compare", "--runs", "night-1", "--format", "json", cwd=folder)
     [p99] = [row for row in json.loads(compared.stdout)["rows"] if row["key"]["metric"] == "p99"]
     assert (p99["baseline_runs"], p99["verdict"]) == (1, "inconclusive")
 
@@ -71,7 +71,7 @@ def test_two_that_apply_at_once_lose_nothing(folder):
     propose(folder, "night-1", more=("--patch", "two.json"))
 
     def apply(patch):
-        return command("update_baseline", "apply", "--patch", patch, cwd=folder)
+        return process("update_baseline", "apply", "--patch", patch, cwd=folder)
 
     with ThreadPoolExecutor() as pool:
         ends = list(pool.map(apply, ["one.json", "two.json"]))
@@ -207,7 +207,7 @@ CORRUPT = {
 def test_a_corrupted_file_stops_with_the_line_and_the_field(folder, corrupt, said):
     path = folder / "baselines.json"
     path.write_text(corrupt(path.read_text()))
-    for result in (propose(folder, "night-0"), in_process("compare", "--runs", "night-0", cwd=folder)):
+    for result in (propose(folder, "night-0"), command("compare", "--runs", "night-0", cwd=folder)):
         assert result.returncode == 2
         assert said in result.stderr
         assert len(result.stderr.splitlines()) == 1

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import github_standin
-from command_line import command, environment, k6_of
+from command_line import environment, k6_of, process
 from fault import MACHINE, Observed
 from made_runs import FIRST_NIGHT, accepting, made_run, shipped_baselines
 
@@ -70,7 +70,7 @@ class Shared:
             out = self.folder / f"healthy-{scenario}"
             options = ("--target", "embedded", "--scenario", scenario, "--seed-file", self.seed_file, "--out", out)
             shape = OPEN if scenario in OPEN_MODELS else LIGHT
-            done = command("load", *options, *shape, cwd=self.folder, state=self.state)
+            done = process("load", *options, *shape, cwd=self.folder, state=self.state)
             assert done.returncode in (0, 3), done.stderr
             measured = files.read_document(out / "runs" / f"{scenario}.json", Run)
             assert {problem.reason for problem in measured.problems} <= MACHINE, measured.problems
@@ -86,7 +86,7 @@ def shared_stack(folder: Path) -> Any:
     options = StackOptions(ports="ephemeral", without=BOOT_SERVICES_ONLY, sync_interval_s=3600)
     state = lifecycle.up(options, state_dir=folder / "state")
     try:
-        done = command("seed", "--target", "embedded", "--nodes", NODES, cwd=folder, state=state)
+        done = process("seed", "--target", "embedded", "--nodes", NODES, cwd=folder, state=state)
         assert done.returncode == 0, done.stderr
         yield Shared(state, folder)
     finally:
@@ -153,7 +153,7 @@ class Stage:
         if nodes:
             folder = self.folder / "seeding"
             folder.mkdir()
-            done = command("seed", "--target", "embedded", "--nodes", nodes, cwd=folder, state=self.state)
+            done = process("seed", "--target", "embedded", "--nodes", nodes, cwd=folder, state=self.state)
             assert done.returncode == 0, done.stderr
             self.own_seed_file = folder / "out" / "seed.json"
         return self.state
@@ -168,7 +168,7 @@ class Stage:
     def run(self, name: str, *arguments: Any, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         given = {**self.of_the_stack, **self.variables, **variables}
-        done = command(name, *arguments, cwd=self.folder, timeout=180, **given)
+        done = process(name, *arguments, cwd=self.folder, timeout=180, **given)
         self.note(name, done.returncode, done.stderr, done.stdout)
         return done
 

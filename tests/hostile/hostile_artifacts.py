@@ -4,6 +4,7 @@ import io
 import json
 import stat
 import zipfile
+from functools import partial
 
 from github_standin import zipped
 from sample_verdict import a_verdict, as_json
@@ -82,7 +83,7 @@ def nested(depth):
 
 
 def archives():
-    """Name to the archive and a piece of the refusal's text."""
+    """Name to the archive, or what makes a large one, and a piece of the refusal's text."""
     unknown = "unknown field"
     other_files = f"holds other files than {FILE}"
     no_file = "holds a link or a device"
@@ -106,10 +107,10 @@ def archives():
         "is encrypted": (encrypted(), "is encrypted"),
         "is a page of HTML": (b"<!doctype html><script>alert(1)</script>", "is damaged"),
         "is cut off": (member()[:-30], "is damaged"),
-        "is a bomb": (member(content=" " * (64 * MEGABYTE)), "holds a file of over 4,194,304 bytes"),
-        "is a bomb of bzip2": (false_size(zipfile.ZIP_BZIP2), "is compressed in another way"),
-        "is a bomb of lzma": (false_size(zipfile.ZIP_LZMA), "is compressed in another way"),
-        "is a bomb that lies about its size": (false_size(), "is damaged"),
+        "is a bomb": (partial(member, content=" " * (64 * MEGABYTE)), "holds a file of over 4,194,304 bytes"),
+        "is a bomb of bzip2": (partial(false_size, zipfile.ZIP_BZIP2), "is compressed in another way"),
+        "is a bomb of lzma": (partial(false_size, zipfile.ZIP_LZMA), "is compressed in another way"),
+        "is a bomb that lies about its size": (false_size, "is damaged"),
         "is nested a hundred thousand lists deep": (zipped({FILE: "[" * 100_000}), "not valid JSON"),
         "is nested verdict in verdict": (nested(400), "nested deeper than 100 levels"),
         "has NaN": (raw('"current": 9.4', '"current": NaN'), "NaN is not a number"),

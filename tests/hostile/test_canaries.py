@@ -149,8 +149,12 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    # Most other tests hold the internal token, and one looks for it in every file.
-    "given", [pytest.param(an_internal_token, marks=pytest.mark.thorough), a_token, an_account],
+    # Most other tests hold the internal token, and one looks for it in every file; an account is exchanged for a token.
+    "given", [
+        pytest.param(an_internal_token, marks=pytest.mark.thorough),
+        pytest.param(a_token, marks=pytest.mark.thorough),
+        an_account,
+    ],
 )  # fmt: skip
 def test_no_credential_is_found_anywhere_after_a_night(given, make_stack, hub, folder):
     stack = make_stack(without=("discovery", "power", "mcp", "kea", "kea-sync"))

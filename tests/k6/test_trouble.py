@@ -210,7 +210,9 @@ def page():
             "database_stress", "auth", lambda ended: ended.why("service-account-create", "content") > 0,
             marks=pytest.mark.thorough,
         ),
-        ("auth_under_load", "auth", lambda ended: ended.sums.unavailable != ()),
+        pytest.param(
+            "auth_under_load", "auth", lambda ended: ended.sums.unavailable != (), marks=pytest.mark.thorough
+        ),
     ],
 )  # fmt: skip
 def test_a_page_in_place_of_json_is_no_exception_of_the_script(scenario, service, seen, drive, page):

@@ -40,6 +40,8 @@ def filled(prometheus_program, tmp_path_factory, free_tcp_port_factory) -> Itera
             loaded = chamiperf(
                 state_dir, "load", "--scenario", "mixed_boot_path", "--profile", "demo", "--remote-write", *shared,
                 CHAMIPERF_PROMETHEUS_URL=prometheus.url,
+                # A rate takes two samples, and k6 sends one every five seconds of a load of eight.
+                K6_PROMETHEUS_RW_PUSH_INTERVAL="1s",
             )  # fmt: skip
             assert (out / "runs" / "mixed_boot_path.json").exists(), loaded.stderr
             time.sleep(2)

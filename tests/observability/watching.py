@@ -4,15 +4,16 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
+from command_line import command
 from made_targets import target
 
 from chamiperf_ci.adapters.prometheus import Access, Prometheus
@@ -85,15 +86,11 @@ def scrape_jobs(stack: StackState) -> list[dict]:
 
 def chamiperf(state_dir: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command as a user does, against the stack of this state folder."""
+    # A session's fixture comes before the environment is cleaned.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("K6_", "CHAMI"))}
-    return subprocess.run(
-        [sys.executable, "-m", "chamiperf_ci", *arguments],
-        env={**inherited, "CHAMIPERF_STATE_DIR": str(state_dir), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
+    ours = {"CHAMIPERF_STATE_DIR": str(state_dir), **environment}
+    with mock.patch.dict(os.environ, inherited, clear=True):
+        return command(*arguments, cwd=state_dir.parent, **ours)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ BARE = {"kind": "baselines", "schema_version": 1, "producer": "chamiperf"}
 def test_a_running_stack_from_smoke_to_removal(tmp_path, capsys):
     def done(name, *arguments, codes=(0,)):
         """Run a command and show what it says, whatever pytest keeps to itself."""
-        ended = command_line.command(name, *arguments, cwd=tmp_path, timeout=300, **GIVEN)
+        ended = command_line.command(name, *arguments, cwd=tmp_path, **GIVEN)
         with capsys.disabled():
             sys.stdout.write(f"\n$ chamiperf {name} {' '.join(map(str, arguments))}\n{ended.stdout}{ended.stderr}")
         assert ended.returncode in codes, name

@@ -130,7 +130,7 @@ def test_the_endpoint_serves_each_node_what_the_script_checks_for(route):
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("scenario", ["boot_storm", "cloud_init_storm"])
+@pytest.mark.parametrize("scenario", ["boot_storm", pytest.param("cloud_init_storm", marks=pytest.mark.thorough)])
 def test_a_request_is_measured_with_real_k6(scenario):
     plan = assign(read_profile("demo"), scenario, LoadOptions(vus=20, spike_vus=20))
     with StopRequest() as stop:
