@@ -154,9 +154,7 @@ def test_tokens_that_live_shorter_than_the_seeding_are_renewed(make_stack, tmp_p
         body = {**account.body, "name": "ci", "scopes": ["admin"]}
         spec = client.create(account.model_copy(update={"body": body}), {}).spec
     variables = {"CHAMIPERF_CLIENT_ID": spec["clientId"], "CHAMIPERF_CLIENT_SECRET": spec["clientSecret"]}
-    done = command(
-        "seed", "--nodes", 3000, cwd=tmp_path, state=state, CHAMICORE_INTERNAL_TOKEN="", timeout=200, **variables
-    )
+    done = command("seed", "--nodes", 3000, cwd=tmp_path, state=state, CHAMICORE_INTERNAL_TOKEN="", **variables)
     assert done.returncode == 0, done.stderr
     assert spec["clientSecret"] not in done.stdout + done.stderr
 

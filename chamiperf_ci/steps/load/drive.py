@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -254,7 +254,7 @@ def run_pairs(old: Side, new: Side, scenarios: Sequence[str], pairs: int, budget
 
 BASELINES = Path("baselines.json")
 """A question before or after the load that is not answered at once says something about the stack."""
-Collectors = Callable[[Target], ServerCollector]
+Collectors = Callable[[Target], AbstractContextManager[ServerCollector]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +342,7 @@ def _clients(job: Job, *, output: Output, collectors: Collectors | None, stop: S
         # Machines that share a load hold one lock.
         lock = held.enter_context(hold(client, replace(claim, run=_run(job)), say=output.progress))
     # Of machines that share a load, one asks the services.
-    collector = collectors(job.target) if collectors and (shard is None or shard[0] == 0) else None
+    collector = held.enter_context(collectors(job.target)) if collectors and (shard is None or shard[0] == 0) else None
     taken_by = lock.taken_by if shard is None else partial(_other_holder, lock)
     return Clients(client, stop, output.progress, Road(job.target, job.k6), collector, taken_by)
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -178,14 +179,18 @@ class DirectCollector:
 
     def stop(self, spans: Sequence[Span]) -> tuple[ServerMetric, ...]:
         """End looking and say what was seen over the sustained phase, and of memory since the first load."""
-        for watched in self._watched.values():
-            watched.stop()
+        self.end()
         seen = [
             _ServiceLook(service, watched.recorder.recording(), watched.where, watched.problem)
             for service, watched in self._watched.items()
         ]
         figures, self.courses = _figures(seen, spans)
         return figures
+
+    def end(self) -> None:
+        """End looking."""
+        for watched in self._watched.values():
+            watched.stop()
 
 
 class _WatchedService:
@@ -297,23 +302,29 @@ class WithDatabase:
         return (*figures, *(each for each in seen.metrics if each.name not in targeted or each.name not in stated))
 
 
-def collector(target: Target) -> ServerCollector:
-    """A collector for all loads of one call.
+@contextmanager
+def collector(target: Target) -> Iterator[ServerCollector]:
+    """A collector for all loads of one call; its connections are closed at the end.
 
     Raises:
         ConfigurationError: A variable of the PostgreSQL that is to be read cannot be used.
     """
     database, pools = postgres.from_environment(), postgres.pool_limits()
     if target.prometheus is None:
-        services: ServerCollector = DirectCollector(Scraper(target, timeout_s=_TIMEOUT_S), scraped(target))
-        return services if database is None else WithDatabase(services, PostgresWatch(database, pools))
+        with Scraper(target, timeout_s=_TIMEOUT_S) as scraper:
+            services = DirectCollector(scraper, scraped(target))
+            try:
+                yield services if database is None else WithDatabase(services, PostgresWatch(database, pools))
+            finally:
+                services.end()
+        return
     names = [str(service) for service in Service if target.url(service) is not None]
-    store = Prometheus(target.prometheus, target, Access.of(os.environ))
-    stored = StoredDatabase(store, pools, os.environ.get(exporter.INSTANCE_VARIABLE, ""))
-    return WithDatabase(
-        StoredCollector(store, [*names, "kea-sync"]),
-        stored if database is None else PostgresWatch(database, pools),
-    )
+    with Prometheus(target.prometheus, target, Access.of(os.environ)) as store:
+        stored = StoredDatabase(store, pools, os.environ.get(exporter.INSTANCE_VARIABLE, ""))
+        yield WithDatabase(
+            StoredCollector(store, [*names, "kea-sync"]),
+            stored if database is None else PostgresWatch(database, pools),
+        )
 
 
 def courses_of(service: str, recording: Recording, spans: Sequence[Span]) -> tuple[Course, ...]:

@@ -293,5 +293,10 @@ class PeriodicSampler:
         began = time.monotonic()
         while not over.is_set():
             asked = time.monotonic()
-            self._look(over)
+            try:
+                self._look(over)
+            except Exception:
+                # Its connections may be closed by now.
+                if not over.is_set():
+                    raise
             over.wait(max(_LEAST_S, self._distance(asked - began) - (time.monotonic() - asked)))
