@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -310,21 +310,19 @@ def collector(target: Target) -> Iterator[ServerCollector]:
         ConfigurationError: A variable of the PostgreSQL that is to be read cannot be used.
     """
     database, pools = postgres.from_environment(), postgres.pool_limits()
-    if target.prometheus is None:
-        with Scraper(target, timeout_s=_TIMEOUT_S) as scraper:
-            services = DirectCollector(scraper, scraped(target))
-            try:
-                yield services if database is None else WithDatabase(services, PostgresWatch(database, pools))
-            finally:
-                services.end()
-        return
-    names = [str(service) for service in Service if target.url(service) is not None]
-    with Prometheus(target.prometheus, target, Access.of(os.environ)) as store:
-        stored = StoredDatabase(store, pools, os.environ.get(exporter.INSTANCE_VARIABLE, ""))
-        yield WithDatabase(
-            StoredCollector(store, [*names, "kea-sync"]),
-            stored if database is None else PostgresWatch(database, pools),
-        )
+    watch = None if database is None else PostgresWatch(database, pools)
+    with ExitStack() as held:
+        if watch is not None:
+            held.callback(watch.end)
+        if target.prometheus is None:
+            services = DirectCollector(held.enter_context(Scraper(target, timeout_s=_TIMEOUT_S)), scraped(target))
+            held.callback(services.end)
+            yield services if watch is None else WithDatabase(services, watch)
+        else:
+            names = [str(service) for service in Service if target.url(service) is not None]
+            store = held.enter_context(Prometheus(target.prometheus, target, Access.of(os.environ)))
+            stored = StoredDatabase(store, pools, os.environ.get(exporter.INSTANCE_VARIABLE, ""))
+            yield WithDatabase(StoredCollector(store, [*names, "kea-sync"]), watch or stored)
 
 
 def courses_of(service: str, recording: Recording, spans: Sequence[Span]) -> tuple[Course, ...]:

@@ -61,6 +61,9 @@ class PostgresSource(Described, Protocol):
     def look(self) -> PostgresSample:
         """Sample once."""
 
+    def close(self) -> None:
+        """End the session."""
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFigures:
@@ -106,8 +109,19 @@ class PostgresWatch:
         finally:
             self._lock.release()
 
+    def end(self) -> None:
+        """End looking, and the session; one that hangs ends with the process."""
+        self._looker.stop()
+        if self._lock.acquire(timeout=_WAIT_FOR_SESSION_S):
+            try:
+                self._source.close()
+            finally:
+                self._lock.release()
+
     def _look(self, over: threading.Event) -> None:
         with self._lock:
+            if over.is_set():
+                return
             try:
                 before = time.time()
                 look = self._source.look()
