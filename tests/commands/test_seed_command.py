@@ -154,7 +154,7 @@ def test_tokens_that_live_shorter_than_the_seeding_are_renewed(make_stack, tmp_p
         body = {**account.body, "name": "ci", "scopes": ["admin"]}
         spec = client.create(account.model_copy(update={"body": body}), {}).spec
     variables = {"CHAMIPERF_CLIENT_ID": spec["clientId"], "CHAMIPERF_CLIENT_SECRET": spec["clientSecret"]}
-    done = command("seed", "--nodes", 3000, cwd=tmp_path, state=state, CHAMICORE_INTERNAL_TOKEN="", **variables)
+    done = command("seed", "--nodes", 1800, cwd=tmp_path, state=state, CHAMICORE_INTERNAL_TOKEN="", **variables)
     assert done.returncode == 0, done.stderr
     assert spec["clientSecret"] not in done.stdout + done.stderr
 
@@ -290,7 +290,7 @@ def test_a_sweep_of_a_clean_stack_takes_nothing(seed):
 )
 def test_an_interrupted_seeding_goes_on_where_it_stopped(stack, seed, tmp_path, number):
     child = subprocess.Popen(
-        [sys.executable, "-m", "chamiperf_ci.commands.seed", "--nodes", "1500"],
+        [sys.executable, "-m", "chamiperf_ci.commands.seed", "--nodes", "600"],
         cwd=tmp_path,
         env=environment(stack, cwd=tmp_path),
         stdout=subprocess.DEVNULL,
@@ -307,10 +307,10 @@ def test_an_interrupted_seeding_goes_on_where_it_stopped(stack, seed, tmp_path, 
         f"chamiperf: interrupted by {number.name} (out/seed.json). Run the same command again: "
         "it continues where it stopped. Or take the nodes away with --remove."
     )
-    assert (begun.complete, begun.nodes) == (False, 1500)
-    done = seed("--nodes", 1500)
+    assert (begun.complete, begun.nodes) == (False, 600)
+    done = seed("--nodes", 600)
     assert done.returncode == 0, done.stderr
-    assert (_document(tmp_path).run_id, _counts(stack)) == (begun.run_id, dict.fromkeys(ALL_KINDS, 1500))
+    assert (_document(tmp_path).run_id, _counts(stack)) == (begun.run_id, dict.fromkeys(ALL_KINDS, 600))
 
 
 def test_a_service_that_fails_in_the_middle_is_invalid_and_counted(stack, seed, tmp_path):

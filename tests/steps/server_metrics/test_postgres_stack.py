@@ -23,7 +23,8 @@ from chamiperf_ci.models.vocabulary import RowVerdict
 from chamiperf_ci.render.numbers import significant
 from chamiperf_ci.steps.compare.outcome import FACTOR
 
-pytestmark = [pytest.mark.e2e, needs_postgres]
+# Minutes of processor time; tests/standin/test_postgres.py sees the lost index, compare/test_statements.py its factor.
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough, needs_postgres]
 
 NODES = 1500
 """Enough rows that reading them all takes several times as long as reading one."""
