@@ -31,7 +31,7 @@ from chamiperf_ci.steps.published import published
 from chamiperf_ci.steps.seed import inventory
 from chamiperf_ci.steps.seed.clear import Removal, choose_orphans, choose_own, remove_orphans, remove_own
 from chamiperf_ci.steps.seed.drive import Driver
-from chamiperf_ci.steps.seed.fill import DesiredState, carry_out, intend, require_services
+from chamiperf_ci.steps.seed.fill import DesiredState, apply_seed, plan_seed, require_services
 from chamiperf_ci.steps.seed.inventory import in_words
 from chamiperf_ci.steps.targets import resolve
 
@@ -100,13 +100,13 @@ def seed(
         inventory.previous(path, target)
     with StopRequest() as stop, Chamicore(target) as client:
         driver = Driver(target, client.dialect, find_k6(k6), stop)
-        wish = DesiredState(nodes, sample, shared_stack=shared_stack, allow_dhcp=allow_dhcp)
+        desired = DesiredState(nodes, sample, shared_stack=shared_stack, allow_dhcp=allow_dhcp)
         with nullcontext() if dry_run else _locked(target, claim):
             if sweep:
                 return _sweep(client, driver, path, timedelta(seconds=older_than), printed=printed, dry_run=dry_run)
             if remove:
                 return _remove(client, driver, path, run_id, printed=printed, dry_run=dry_run)
-            return _fill(client, driver, path, wish, printed=printed, dry_run=dry_run)
+            return _fill(client, driver, path, desired, printed=printed, dry_run=dry_run)
 
 
 @contextmanager
@@ -121,17 +121,17 @@ def _locked(target: Target, claim: LockOptions) -> Iterator[None]:
 
 
 def _fill(
-    client: Chamicore, driver: Driver, path: Path, wish: DesiredState, *, printed: Printed, dry_run: bool
+    client: Chamicore, driver: Driver, path: Path, desired: DesiredState, *, printed: Printed, dry_run: bool
 ) -> ExitCode:
-    intention = intend(client, path, wish, driver.stop)
-    missing = intention.stretch.nodes
-    what = f"{missing:,} nodes ({missing * len(client.dialect.seed_order):,} objects), {intention.there:,} are there"
+    plan = plan_seed(client, path, desired, driver.stop)
+    missing = plan.stretch.nodes
+    what = f"{missing:,} nodes ({missing * len(client.dialect.seed_order):,} objects), {plan.there:,} are there"
     if dry_run:
-        printed.hand_over(intention.seed)
+        printed.hand_over(plan.seed)
         click.echo(f"would seed {what}, on {client.target.environment}")
         return ExitCode.OK
-    click.echo(f"seeding {what}, on {client.target.environment}, run {intention.seed.run_id}", err=True)
-    done = carry_out(client, driver, path, intention, wish)
+    click.echo(f"seeding {what}, on {client.target.environment}, run {plan.seed.run_id}", err=True)
+    done = apply_seed(client, driver, path, plan, desired)
     printed.hand_over(done)
     click.echo(_summary(done).partition("\n")[0] if printed.form == "sentence" else _summary(done))
     step_went_well(f"seed {done.nodes:,} nodes")

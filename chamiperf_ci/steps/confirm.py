@@ -36,14 +36,14 @@ from chamiperf_ci.steps.load.request import SPIKE, LoadOptions, describe, read_p
 from chamiperf_ci.steps.lock import Claim, hold
 from chamiperf_ci.steps.readiness import wait_until_ready
 from chamiperf_ci.steps.seed.drive import Driver
-from chamiperf_ci.steps.seed.fill import DesiredState, carry_out, intend
+from chamiperf_ci.steps.seed.fill import DesiredState, apply_seed, plan_seed
 from chamiperf_ci.steps.server_metrics.collect import collector
 from chamiperf_ci.steps.targets import resolve
 
 _REMEDY = "Judge a new night with `chamiperf load` and `chamiperf compare`."
 
 
-def choose(verdict: Verdict, asked: Sequence[str], most: int) -> tuple[str, ...]:
+def choose(verdict: Verdict, named: Sequence[str], most: int) -> tuple[str, ...]:
     """Return the scenarios to measure again: those asked for, else the `most` most suspect ones; maybe none.
 
     Raises:
@@ -62,12 +62,12 @@ def choose(verdict: Verdict, asked: Sequence[str], most: int) -> tuple[str, ...]
             remedy="Compare without `--gate adr` to have suspects measured again.",
         )
     known = [scenario.scenario for scenario in verdict.scenarios]
-    unknown = [name for name in asked if name not in known]
+    unknown = [name for name in named if name not in known]
     if unknown:
         raise ConfigurationError(
             f"the verdict has no scenario {unknown[0]!r}", where="--scenario", remedy=f"Name one of {', '.join(known)}."
         )
-    return tuple(dict.fromkeys(asked)) or verdict.suspect_scenarios[:most]
+    return tuple(dict.fromkeys(named)) or verdict.suspect_scenarios[:most]
 
 
 READY_WITHIN_S = 300.0
@@ -145,10 +145,10 @@ def ready_and_seeded(
     ):
         driver = Driver(target, client.dialect, find_k6(k6), stop)
         # Whether these nodes may be on this stack, and in its Kea, was decided when they were first seeded.
-        wish = DesiredState(
+        desired = DesiredState(
             before.nodes, SAMPLE, shared_stack=before.shared is not None, allow_dhcp=before.dhcp_allowed
         )
-        carry_out(client, driver, seed_file, intend(client, seed_file, wish, stop), wish)
+        apply_seed(client, driver, seed_file, plan_seed(client, seed_file, desired, stop), desired)
 
 
 def replay(run: Run, load: Load) -> dict[str, Any]:
@@ -253,101 +253,101 @@ class ConfirmOptions:
         return self.seed_file or self.verdict.parent / "seed.json"
 
 
-def confirm(asked: ConfirmOptions, drives: Drives = WATCHED) -> ExitCode:
+def confirm(options: ConfirmOptions, drives: Drives = WATCHED) -> ExitCode:
     """Measure the suspects again, decide once, and return the night's exit code.
 
     Raises:
         ConfigurationError: The verdict, the runs and the baselines do not belong together.
         InvalidMeasurement: A new deployment failed, the stack is gone, or the clock was set back.
     """
-    first = files.read_document(asked.verdict, Verdict, remedy="Make it with `chamiperf compare`.")
-    chosen = choose(first, asked.scenarios, asked.max_scenarios)
-    rules = compare.CompareOptions(asked.baselines, asked.history, first.gate, first.fail_on)
-    nights = _runs_of(first, asked.runs)
-    _require_same_baselines(first, asked.baselines)
+    first = files.read_document(options.verdict, Verdict, remedy="Make it with `chamiperf compare`.")
+    chosen = choose(first, options.scenarios, options.max_scenarios)
+    rules = compare.CompareOptions(options.baselines, options.history, first.gate, first.fail_on)
+    nights = _runs_of(first, options.runs)
+    _require_same_baselines(first, options.baselines)
     if not chosen:
-        asked.say("Nothing is suspect, so nothing is measured again.")
-        return compare.show(first, asked.verdict, form=asked.form)
-    _require_possible(asked)
-    _clear(asked.runs, chosen)
-    measure = _pairs if asked.by == "pairs" else _repeats
-    measure(asked, [nights[name] for name in chosen], drives)
-    verdict = judge(compare.read_input(read_runs([asked.runs]), rules)).verdict
-    files.write_document(asked.verdict, verdict)
-    return compare.show(verdict, asked.verdict, form=asked.form)
+        options.say("Nothing is suspect, so nothing is measured again.")
+        return compare.show(first, options.verdict, form=options.form)
+    _require_possible(options)
+    _clear(options.runs, chosen)
+    measure = _pairs if options.by == "pairs" else _repeats
+    measure(options, [nights[name] for name in chosen], drives)
+    verdict = judge(compare.read_input(read_runs([options.runs]), rules)).verdict
+    files.write_document(options.verdict, verdict)
+    return compare.show(verdict, options.verdict, form=options.form)
 
 
-def _require_possible(asked: ConfirmOptions) -> None:
-    if asked.by == "pairs" and asked.against is None:
+def _require_possible(options: ConfirmOptions) -> None:
+    if options.by == "pairs" and options.against is None:
         raise ConfigurationError(
             "pairs need the old build beside the new one",
             where="--against",
             remedy="Name its target of chamiperf.toml, or use --by repeats.",
         )
-    if asked.runs.name != "runs":
+    if options.runs.name != "runs":
         raise ConfigurationError(
             "repeats are written into a folder called runs, beside the runs that they repeat",
-            where=str(asked.runs),
+            where=str(options.runs),
             remedy="Give the folder that `chamiperf load` has written.",
         )
 
 
-def _repeats(asked: ConfirmOptions, nights: list[Run], drives: Drives) -> None:
+def _repeats(options: ConfirmOptions, nights: list[Run], drives: Drives) -> None:
     """Two more runs of each scenario, all scenarios once before any of them twice, so that they lie further apart."""
-    due = {night.scenario: time.monotonic() + _left(asked, night) for night in nights}
+    due = {night.scenario: time.monotonic() + _left(options, night) for night in nights}
     waiting = list(nights)
     for number in range(1, REPEATS + 1):
-        if asked.redeploy is not None:
-            asked.say(f"Deploying again: {asked.redeploy}")
-            run_script(asked.redeploy, timeout_s=asked.redeploy_timeout_s, variables=asked.redeploy_env)
-            ready_and_seeded(asked.target, asked.seeded, asked.claim, asked.k6, asked.say)
+        if options.redeploy is not None:
+            options.say(f"Deploying again: {options.redeploy}")
+            run_script(options.redeploy, timeout_s=options.redeploy_timeout_s, variables=options.redeploy_env)
+            ready_and_seeded(options.target, options.seeded, options.claim, options.k6, options.say)
         for night in list(waiting):
-            _keep_apart(asked, night.scenario, due[night.scenario] - time.monotonic())
-            asked.say(f"Measuring {night.scenario} again ({number} of {REPEATS})")
+            _keep_apart(options, night.scenario, due[night.scenario] - time.monotonic())
+            options.say(f"Measuring {night.scenario} again ({number} of {REPEATS})")
             ending = f".repeat-{number}"
-            code = drives(_options(asked, night, kind=RunKind.REPEAT, file_ending=ending), _output(asked))
-            due[night.scenario] = time.monotonic() + asked.min_gap_s
+            code = drives(_load_options(options, night, kind=RunKind.REPEAT, file_ending=ending), _output(options))
+            due[night.scenario] = time.monotonic() + options.min_gap_s
             if code is not ExitCode.OK:
                 # A repeat that cannot be judged leaves too few to decide on; one that was cut off ends everything.
                 waiting.remove(night)
-                if not _is_whole(asked.runs / f"{night.scenario}{ending}.json"):
+                if not _is_whole(options.runs / f"{night.scenario}{ending}.json"):
                     return
 
 
-def _pairs(asked: ConfirmOptions, nights: list[Run], drives: Drives) -> None:
+def _pairs(options: ConfirmOptions, nights: list[Run], drives: Drives) -> None:
     """Five pairs of each scenario, old and new alternating."""
     for night in nights:
-        asked.say(f"Measuring {night.scenario} again by {PAIRS} pairs, old against new")
-        options = _options(
-            asked,
+        options.say(f"Measuring {night.scenario} again by {PAIRS} pairs, old against new")
+        load = _load_options(
+            options,
             night,
             pairs=PAIRS,
-            against=asked.against,
-            against_seed_file=asked.against_seed_file,
+            against=options.against,
+            against_seed_file=options.against_seed_file,
         )
-        if drives(options, _output(asked)) is not ExitCode.OK:
+        if drives(load, _output(options)) is not ExitCode.OK:
             return
 
 
-def _options(asked: ConfirmOptions, night: Run, **changes: Any) -> LoadOptions:  # noqa: ANN401 - fields of many types
+def _load_options(options: ConfirmOptions, night: Run, **changes: Any) -> LoadOptions:  # noqa: ANN401 - fields of many types
     """The options of `load` that do again what a run did."""
     load = read_profile(night.fingerprint.profile).scenarios[night.scenario]
     return LoadOptions(
-        target=asked.target,
-        out=asked.runs.parent,
-        seed_file=asked.seeded,
-        k6=asked.k6,
-        claim=asked.claim,
+        target=options.target,
+        out=options.runs.parent,
+        seed_file=options.seeded,
+        k6=options.k6,
+        claim=options.claim,
         **replay(night, load),
         **changes,
     )
 
 
-def _output(asked: ConfirmOptions) -> Output:
-    return Output(result=asked.say, progress=asked.say)
+def _output(options: ConfirmOptions) -> Output:
+    return Output(result=options.say, progress=options.say)
 
 
-def _left(asked: ConfirmOptions, night: Run) -> float:
+def _left(options: ConfirmOptions, night: Run) -> float:
     """The seconds between now and a night's first repeat; the whole gap where the clock tells no better.
 
     Raises:
@@ -355,7 +355,7 @@ def _left(asked: ConfirmOptions, night: Run) -> float:
     """
     now = datetime.now(UTC)
     before = (night.started_at - now).total_seconds()
-    if before > asked.min_gap_s:
+    if before > options.min_gap_s:
         # Set back since the run, or another machine's: the comparison would leave out every repeat.
         raise InvalidMeasurement(
             f"the clock is {before:.0f} s behind the start of the run that is to be repeated",
@@ -364,11 +364,11 @@ def _left(asked: ConfirmOptions, night: Run) -> float:
         )
     since = (now - night.ended_at).total_seconds()
     if since < 0:
-        asked.say(f"The clock is {-since:.0f} s behind the end of {night.scenario}: was it set back?")
-    return asked.min_gap_s - max(since, 0.0)
+        options.say(f"The clock is {-since:.0f} s behind the end of {night.scenario}: was it set back?")
+    return options.min_gap_s - max(since, 0.0)
 
 
-def _keep_apart(asked: ConfirmOptions, scenario: str, left: float) -> None:
+def _keep_apart(options: ConfirmOptions, scenario: str, left: float) -> None:
     """Wait for so many seconds, so that a repeat is independent of the run before it.
 
     Raises:
@@ -376,7 +376,7 @@ def _keep_apart(asked: ConfirmOptions, scenario: str, left: float) -> None:
     """
     if left <= 0:
         return
-    asked.say(f"Waiting {left:.0f} s, so that {scenario} is not repeated back to back")
+    options.say(f"Waiting {left:.0f} s, so that {scenario} is not repeated back to back")
     with StopRequest() as stop, Progress("confirm", logged=False) as shown:
         while left > 0:
             shown.show("", f"waiting before {scenario} is repeated, {clock(left)} left")

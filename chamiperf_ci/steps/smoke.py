@@ -103,151 +103,154 @@ def operations_of(dialect: Dialect, service: Service) -> tuple[Operation, ...]:
     )
 
 
-def _health(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
+def _health(service: Service, step: SmokeStep, context: SmokeContext) -> None:
     del step
-    answer = bench.client.operational(service, "health")
-    if not bench.client.is_good(service, "health", answer):
+    answer = context.client.operational(service, "health")
+    if not context.client.is_good(service, "health", answer):
         raise answer.unexpected("not healthy")
 
 
-def _create_node(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
+def _create_node(service: Service, step: SmokeStep, context: SmokeContext) -> None:
     del service
     try:
         for name in step.objects:
-            _equal(bench, bench.create(name), name)
-        bench.note_implied()
+            _equal(context, context.create(name), name)
+        context.note_implied()
     finally:
-        bench.node_settled.set()
+        context.node_settled.set()
 
 
-def _create(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
+def _create(service: Service, step: SmokeStep, context: SmokeContext) -> None:
     del service
-    if bench.client.target.url(Service.SMD) is not None:
-        bench.node_settled.wait(_NODE_WAIT_S)
+    if context.client.target.url(Service.SMD) is not None:
+        context.node_settled.wait(_NODE_WAIT_S)
     for name in step.objects:
-        _equal(bench, bench.create(name), name)
+        _equal(context, context.create(name), name)
 
 
-def _read_back(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
+def _read_back(service: Service, step: SmokeStep, context: SmokeContext) -> None:
     del service
     for name in step.objects:
-        shape = bench.shape(name)
-        key = next(made.key for made in bench.made if made.shape == shape)
+        shape = context.shape(name)
+        key = next(made.key for made in context.made if made.shape == shape)
         if key is None:
             raise NotChecked(f"the {name} was not created")
-        found = bench.client.read(shape, key)
+        found = context.client.read(shape, key)
         if found is None:
-            where = Answer("GET", f"{bench.client.target.url(shape.service)}{shape.path_of(key)}", 404, {}, b"")
+            where = Answer("GET", f"{context.client.target.url(shape.service)}{shape.path_of(key)}", 404, {}, b"")
             raise where.unexpected(f"the {name} that was created cannot be read back")
-        _equal(bench, found, name)
+        _equal(context, found, name)
 
 
-def _equal(bench: SmokeContext, resource: Resource, name: str, answer: Answer | None = None) -> None:
+def _equal(context: SmokeContext, resource: Resource, name: str, answer: Answer | None = None) -> None:
     """Hold an object against what was sent; the service may add fields, not change them."""
-    shape = bench.shape(name)
-    sent = fill(shape.body if shape.shows is None else shape.shows, bench.values)
+    shape = context.shape(name)
+    sent = fill(shape.body if shape.shows is None else shape.shows, context.values)
     different = [key for key, value in sent.items() if key in resource.spec and resource.spec[key] != value]
     if different:
-        where = answer or Answer("POST", f"{bench.client.target.url(shape.service)}{shape.path}", 201, {}, b"")
+        where = answer or Answer("POST", f"{context.client.target.url(shape.service)}{shape.path}", 201, {}, b"")
         raise where.unexpected(f"the {name} has another {', '.join(different)} than was sent")
 
 
-def _serve(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
-    if absent := [need for need in step.needs if bench.client.target.url(need) is None]:
+def _serve(service: Service, step: SmokeStep, context: SmokeContext) -> None:
+    if absent := [need for need in step.needs if context.client.target.url(need) is None]:
         raise NotChecked(f"{service} serves no node without {' and '.join(absent)}, which is not configured")
-    answer = _served(bench, service, step)
-    for line in fill(bench.client.dialect.routes[step.route].contains, bench.values):
+    answer = _served(context, service, step)
+    for line in fill(context.client.dialect.routes[step.route].contains, context.values):
         if line.encode() not in answer.content:
             what = "boot script" if step.route == "bootscript" else step.route
             raise answer.unexpected(f"the {what} lacks {line.strip()!r}")
 
 
-def _serve_byte_for_byte(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
-    answer = _served(bench, service, step)
-    if answer.content != fill(bench.shape("payload").body["user_data"], bench.values).encode():
+def _serve_byte_for_byte(service: Service, step: SmokeStep, context: SmokeContext) -> None:
+    answer = _served(context, service, step)
+    if answer.content != fill(context.shape("payload").body["user_data"], context.values).encode():
         raise answer.unexpected("the user-data is not byte-equal to what was stored")
 
 
-def _served(bench: SmokeContext, service: Service, step: SmokeStep) -> Answer:
+def _served(context: SmokeContext, service: Service, step: SmokeStep) -> Answer:
     """The answer to the node; where the service does not know it yet, it is told to look again, and asked again."""
-    route = bench.client.dialect.routes[step.route]
-    answer = bench.client.serve(route, bench.values)
+    route = context.client.dialect.routes[step.route]
+    answer = context.client.serve(route, context.values)
     for _ in range(_LOOKS_AGAIN):
         if not route.is_not_yet(answer.status, answer.content):
             break
-        for ask in bench.client.dialect.after_seed:
+        for ask in context.client.dialect.after_seed:
             if ask.service is service:
-                bench.client.send(ask.method, ask.service, ask.path)
+                context.client.send(ask.method, ask.service, ask.path)
         time.sleep(_AGAIN_S)
-        answer = bench.client.serve(route, bench.values)
+        answer = context.client.serve(route, context.values)
     if answer.status != HTTPStatus.OK:
         raise answer.unexpected(f"no {step.route} for the node that was created")
     return answer
 
 
-def _token(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
+def _token(service: Service, step: SmokeStep, context: SmokeContext) -> None:
     """A token is issued: in dev mode, for our own client credentials, or for a service account made for it."""
     del service, step
-    if _ask_for_token(bench, bench.client.dialect.grants["dev-mode"]).ok:
-        bench.warnings.append("auth is in dev mode: no credential is checked, so nothing is proved about it")
+    if _ask_for_token(context, context.client.dialect.grants["dev-mode"]).ok:
+        context.warnings.append("auth is in dev mode: no credential is checked, so nothing is proved about it")
         return
-    if bench.client.target.credential.kind is CredentialKind.CLIENT_CREDENTIALS:
-        bench.client.send("GET", Service.AUTH, f"{bench.shape('service-account').path}?limit=1")
+    if context.client.target.credential.kind is CredentialKind.CLIENT_CREDENTIALS:
+        context.client.send("GET", Service.AUTH, f"{context.shape('service-account').path}?limit=1")
         return
-    spec = bench.create("service-account").spec
+    spec = context.create("service-account").spec
     values = {
         "client_id": str(spec.get("clientId") or spec.get("client_id")),
         "client_secret": str(spec.get("clientSecret") or spec.get("client_secret")),
     }
-    answer = _ask_for_token(bench, fill(bench.client.dialect.grants["client-credentials"], values))
+    answer = _ask_for_token(context, fill(context.client.dialect.grants["client-credentials"], values))
     if not answer.ok or not answer.json_object().get("access_token"):
         raise answer.unexpected("no token for the service account's own credentials")
 
 
-def _ask_for_token(bench: SmokeContext, body: object) -> Answer:
-    route = bench.client.dialect.routes["token"]
-    return bench.client.send(route.method, route.service, route.path, body, authorised=False)
+def _ask_for_token(context: SmokeContext, body: object) -> Answer:
+    route = context.client.dialect.routes["token"]
+    return context.client.send(route.method, route.service, route.path, body, authorised=False)
 
 
-def _bad_token(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
+def _bad_token(service: Service, step: SmokeStep, context: SmokeContext) -> None:
     """Whether a protected list is closed to a token that nobody issued."""
-    if _list_with(bench, service, step, _BAD_TOKEN).status == HTTPStatus.UNAUTHORIZED:
-        _warn_of_published_token(bench, service, step)
+    if _list_with(context, service, step, _BAD_TOKEN).status == HTTPStatus.UNAUTHORIZED:
+        _warn_of_published_token(context, service, step)
         return
-    if bench.client.target.url(Service.AUTH) and _ask_for_token(bench, bench.client.dialect.grants["dev-mode"]).ok:
+    if (
+        context.client.target.url(Service.AUTH)
+        and _ask_for_token(context, context.client.dialect.grants["dev-mode"]).ok
+    ):
         raise NotChecked("dev mode: every token is taken")
-    if Service.AUTH not in bench.client.dialect.services and _list_with(bench, service, step, None).ok:
+    if Service.AUTH not in context.client.dialect.services and _list_with(context, service, step, None).ok:
         raise NotChecked("the service asks nobody for a token")
-    answer = _list_with(bench, service, step, _BAD_TOKEN)
+    answer = _list_with(context, service, step, _BAD_TOKEN)
     raise answer.unexpected("a bad token is not answered with 401")
 
 
-def _warn_of_published_token(bench: SmokeContext, service: Service, step: SmokeStep) -> None:
-    if _list_with(bench, service, step, PUBLISHED_TOKEN).ok:
-        bench.warnings.append(
+def _warn_of_published_token(context: SmokeContext, service: Service, step: SmokeStep) -> None:
+    if _list_with(context, service, step, PUBLISHED_TOKEN).ok:
+        context.warnings.append(
             f"{service} takes the default internal token that Chamicore has published: everybody knows it, set another"
         )
 
 
-def _list_with(bench: SmokeContext, service: Service, step: SmokeStep, token: str | None) -> Answer:
+def _list_with(context: SmokeContext, service: Service, step: SmokeStep, token: str | None) -> Answer:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return bench.client.send("GET", service, step.path, authorised=False, headers=headers)
+    return context.client.send("GET", service, step.path, authorised=False, headers=headers)
 
 
-def _dry_run(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
+def _dry_run(service: Service, step: SmokeStep, context: SmokeContext) -> None:
     """A power transition that touches nothing. It stays in the service's history, which has no way to remove it."""
     del service, step
-    shape = bench.shape("transition")
-    answer = bench.client.send("POST", shape.service, shape.path, fill(shape.body, bench.values))
+    shape = context.shape("transition")
+    answer = context.client.send("POST", shape.service, shape.path, fill(shape.body, context.values))
     if not answer.ok:
         raise answer.unexpected("a dry run of a power transition is refused")
     if answer.resource().spec.get("dryRun") is not True:
         raise answer.unexpected("the power transition is not a dry run")
 
 
-def _tools(service: Service, step: SmokeStep, bench: SmokeContext) -> None:
+def _tools(service: Service, step: SmokeStep, context: SmokeContext) -> None:
     del service, step
-    answer = bench.client.send("GET", Service.MCP, "/mcp/v1/tools", authorised=False)
+    answer = context.client.send("GET", Service.MCP, "/mcp/v1/tools", authorised=False)
     if answer.status == HTTPStatus.NOT_FOUND:
         raise NotChecked("the service has no list of tools")
     if not answer.ok or not isinstance(answer.json_object().get("tools"), list):
@@ -317,7 +320,7 @@ def smoke(client: Chamicore, *, run_id: str, deadline_s: float, stop: StopReques
     stop = stop or StopRequest()
     started_at, started = datetime.now(UTC), time.monotonic()
     values = Identities(client.dialect.identity, run_id, client.target.network).values(0)
-    bench = SmokeContext(client, values)
+    context = SmokeContext(client, values)
     services = configured(client.target)
     checks = _Checks(
         [_Row(service, operation) for service in services for operation in operations_of(client.dialect, service)]
@@ -333,11 +336,11 @@ def smoke(client: Chamicore, *, run_id: str, deadline_s: float, stop: StopReques
             return stop.requested
 
         side_by_side(
-            {service: partial(_check_service, bench, checks, service) for service in services}, checking_s, over=look
+            {service: partial(_check_service, context, checks, service) for service in services}, checking_s, over=look
         )
         shown.show("taking away what it made", "")
     results = [row.check or _overdue(row, checking_s) for row in checks.rows]
-    left = _tidy(bench, services, min(deadline_s * _TIDYING_SHARE, stop.seconds_left()))
+    left = _tidy(context, services, min(deadline_s * _TIDYING_SHARE, stop.seconds_left()))
     if stop.requested:
         behind = f"; left behind: {', '.join(left)}" if left else ""
         raise Interrupted(
@@ -358,12 +361,12 @@ def smoke(client: Chamicore, *, run_id: str, deadline_s: float, stop: StopReques
         ok=all(check.outcome != "failed" for check in results) and not left,
         checks=tuple(results),
         left_behind=tuple(left),
-        warnings=tuple(_warnings(bench)),
+        warnings=tuple(_warnings(context)),
     )
     return SmokeOutcome(document, next(iter(checks.refusals), None))
 
 
-def _check_service(bench: SmokeContext, checks: _Checks, service: Service) -> None:
+def _check_service(context: SmokeContext, checks: _Checks, service: Service) -> None:
     """A service's operations in order; after a failure the rest are skipped."""
     failed: str | None = None
     for row in checks.of(service):
@@ -372,7 +375,7 @@ def _check_service(bench: SmokeContext, checks: _Checks, service: Service) -> No
             continue
         row.started = time.monotonic()
         try:
-            row.operation.run(bench)
+            row.operation.run(context)
             row.check = _result(row, "ok")
         except NotChecked as reason:
             row.check = _result(row, "skipped", str(reason))
@@ -382,7 +385,7 @@ def _check_service(bench: SmokeContext, checks: _Checks, service: Service) -> No
             row.check = _result(row, "failed", f"{error.wrong} ({error.where})")
             failed = row.operation.name
     if service is Service.SMD:
-        bench.node_settled.set()
+        context.node_settled.set()
 
 
 def _result(row: _Row, outcome: str, problem: str = "") -> SmokeCheck:
@@ -405,44 +408,44 @@ def _overdue(row: _Row, seconds: float) -> SmokeCheck:
     return _result(row, "failed", f"no answer within {seconds:g} s")
 
 
-def _tidy(bench: SmokeContext, services: tuple[Service, ...], seconds: float) -> list[str]:
+def _tidy(context: SmokeContext, services: tuple[Service, ...], seconds: float) -> list[str]:
     """Remove what was made, service by service side by side; what is left or may be left."""
     left: dict[int, str] = {}
-    made = list(bench.made)
+    made = list(context.made)
 
     def remove(service: Service) -> None:
-        for each in bench.made_by(service):
+        for each in context.made_by(service):
             try:
-                _remove(bench, each)
+                _remove(context, each)
             except ToolkitError as error:
-                left[id(each)] = f"{_name(bench, each)}: {error.wrong}"
+                left[id(each)] = f"{_name(context, each)}: {error.wrong}"
             else:
                 left.pop(id(each), None)
 
     for each in made:
-        left[id(each)] = f"{_name(bench, each)}: the service does not answer"
-    busy = {service for service in services if bench.made_by(service)}
+        left[id(each)] = f"{_name(context, each)}: the service does not answer"
+    busy = {service for service in services if context.made_by(service)}
     side_by_side({service: partial(remove, service) for service in sorted(busy)}, seconds)
     return list(left.values())
 
 
-def _remove(bench: SmokeContext, made: CreatedObject) -> None:
+def _remove(context: SmokeContext, made: CreatedObject) -> None:
     """Delete an object; one whose creation was not answered is looked for by its node."""
     if not made.shape.removable:
-        bench.warnings.append(f"{_name(bench, made)} stays: the service cannot remove it")
+        context.warnings.append(f"{_name(context, made)} stays: the service cannot remove it")
         return
     if made.key is not None:
-        bench.client.delete(made.shape, made.key)
+        context.client.delete(made.shape, made.key)
         return
     if made.shape.find or made.shape.key != "{key}":
-        for resource in bench.client.find(made.shape, bench.values):
-            bench.client.delete(made.shape, resource.key)
+        for resource in context.client.find(made.shape, context.values):
+            context.client.delete(made.shape, resource.key)
 
 
-def _name(bench: SmokeContext, made: CreatedObject) -> str:
-    return f"{made.shape.kind} of {bench.values['id']} in {made.shape.service}"
+def _name(context: SmokeContext, made: CreatedObject) -> str:
+    return f"{made.shape.kind} of {context.values['id']} in {made.shape.service}"
 
 
-def _warnings(bench: SmokeContext) -> list[str]:
-    insecure = ["certificates were not verified (--insecure)"] if bench.client.target.tls.insecure else []
-    return insecure + sorted(set(bench.warnings))
+def _warnings(context: SmokeContext) -> list[str]:
+    insecure = ["certificates were not verified (--insecure)"] if context.client.target.tls.insecure else []
+    return insecure + sorted(set(context.warnings))

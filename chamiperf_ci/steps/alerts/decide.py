@@ -361,7 +361,7 @@ class AlertOptions:
     link: str = ""
 
 
-def alert(asked: AlertOptions, channels: Channels) -> tuple[tuple[JudgedNight, ...], Delivery]:
+def alert(options: AlertOptions, channels: Channels) -> tuple[tuple[JudgedNight, ...], Delivery]:
     """Find out about the night, and tell.
 
     Returns:
@@ -371,20 +371,20 @@ def alert(asked: AlertOptions, channels: Channels) -> tuple[tuple[JudgedNight, .
         ConfigurationError: The verdict cannot be read.
         OutsideServiceError: A look from outside, and the history or the schedule could not be looked at.
     """
-    if asked.watch:
-        nights, blind = _watched(asked, channels.tracker)
+    if options.watch:
+        nights, blind = _watched(options, channels.tracker)
         told = _merged([deliver(night, channels) for night in nights])
         if blind is not None:
             # Only now: the chat has heard of it, and what was seen has its issues.
             raise blind
         return nights, told
-    night = _night(asked)
+    night = _night(options)
     try:
-        schedule = _schedule(asked, channels.tracker)
+        schedule = _schedule(options, channels.tracker)
     except OutsideServiceError as error:
         told = deliver(night, channels)
         return (night,), replace(told, undelivered=(*told.undelivered, f"the look at the schedule: {error}"))
-    night = night if schedule is None else _with_schedule(night, schedule, asked.now)
+    night = night if schedule is None else _with_schedule(night, schedule, options.now)
     return (night,), deliver(night, channels)
 
 
@@ -392,42 +392,42 @@ _BLIND = "so nobody knows whether nights are missing"
 
 
 def _watched(
-    asked: AlertOptions, tracker: Tracker | None
+    options: AlertOptions, tracker: Tracker | None
 ) -> tuple[tuple[JudgedNight, ...], OutsideServiceError | None]:
     """The look from outside, and what kept it from seeing; what could not be looked at is news as well."""
     blind: list[OutsideServiceError] = []
     names: Sequence[kept.EntryName] | None = None
     damaged: frozenset[kept.EntryName] = frozenset()
     try:
-        names = _named(asked)
-        damaged = frozenset() if asked.history is None else _damaged(asked.history, names, asked.now)
+        names = _named(options)
+        damaged = frozenset() if options.history is None else _damaged(options.history, names, options.now)
     except (ConfigurationError, OutsideServiceError) as error:
         wrong = f"the history could not be read, {_BLIND}: {error.wrong}"
         blind.append(OutsideServiceError(wrong, where=error.where, remedy=error.remedy))
     schedule = None
     try:
-        schedule = _schedule(asked, tracker)
+        schedule = _schedule(options, tracker)
     except OutsideServiceError as error:
         wrong = f"the schedule could not be looked at: {error.wrong}"
         blind.append(OutsideServiceError(wrong, where=error.where, remedy=error.remedy))
     unknown = [error.wrong for error in blind]
     nights = watched(
-        asked.environment, names, schedule, asked.now, period=asked.period, damaged=damaged, unknown=unknown
+        options.environment, names, schedule, options.now, period=options.period, damaged=damaged, unknown=unknown
     )
     if not blind:
         return nights, None
     return nights, OutsideServiceError("; ".join(unknown), where=blind[0].where, remedy=blind[0].remedy)
 
 
-def _named(asked: AlertOptions) -> list[kept.EntryName]:
+def _named(options: AlertOptions) -> list[kept.EntryName]:
     """The names of the history; a look from outside needs one."""
-    if asked.history is None:
+    if options.history is None:
         raise ConfigurationError(
             "none is named",
             where="--history, --history-branch",
             remedy="Name the one that the nightly writes, such as `history-branch: chamiperf-data`.",
         )
-    return _names(asked)
+    return _names(options)
 
 
 def _damaged(store: HistoryStore, names: Sequence[kept.EntryName], now: datetime) -> frozenset[kept.EntryName]:
@@ -448,13 +448,13 @@ def _merged(told: Sequence[Delivery]) -> Delivery:
     return Delivery(tuple(action for one in told for action in one.done), tuple(dict.fromkeys(undelivered)))
 
 
-def _night(asked: AlertOptions) -> JudgedNight:
-    if asked.verdict is None:
-        environment = asked.environment or _newest_environment(asked)
-        reason = published(asked.without_verdict, environment=environment)
-        return without_verdict(environment, reason, asked.now.date(), link=asked.link)
-    verdict = published_verdict(read_document(asked.verdict, Verdict, remedy="`chamiperf compare` writes it."))
-    night = findings(verdict, link=asked.link)
+def _night(options: AlertOptions) -> JudgedNight:
+    if options.verdict is None:
+        environment = options.environment or _newest_environment(options)
+        reason = published(options.without_verdict, environment=environment)
+        return without_verdict(environment, reason, options.now.date(), link=options.link)
+    verdict = published_verdict(read_document(options.verdict, Verdict, remedy="`chamiperf compare` writes it."))
+    night = findings(verdict, link=options.link)
     outcomes = {scenario.scenario: scenario for scenario in verdict.scenarios}
     return replace(
         night,
@@ -462,7 +462,7 @@ def _night(asked: AlertOptions) -> JudgedNight:
             finding
             if finding.topic == NOT_MEASURING
             else replace(
-                finding, changed=_changed(finding, outcomes[finding.topic], asked.history, verdict.environment)
+                finding, changed=_changed(finding, outcomes[finding.topic], options.history, verdict.environment)
             )
             for finding in night.findings
         ),
@@ -485,24 +485,24 @@ def _changed(
     return suspect_range(tonight, last_good(entries, finding.topic, finding.rows, before=tonight.started_at))
 
 
-def _newest_environment(asked: AlertOptions) -> str:
+def _newest_environment(options: AlertOptions) -> str:
     """Of the newest night; a history that cannot be read costs the name, not the alert."""
     try:
-        return environment_of(newest_night(_names(asked), ""))
+        return environment_of(newest_night(_names(options), ""))
     except (ConfigurationError, OutsideServiceError):
         return environment_of(None)
 
 
-def _names(asked: AlertOptions) -> list[kept.EntryName]:
-    paths = () if asked.history is None else asked.history.names()
+def _names(options: AlertOptions) -> list[kept.EntryName]:
+    paths = () if options.history is None else options.history.names()
     return [name for path in paths if (name := kept.parse_name(path)) is not None]
 
 
-def _schedule(asked: AlertOptions, tracker: Tracker | None) -> Schedule | None:
-    if not asked.schedule or tracker is None:
+def _schedule(options: AlertOptions, tracker: Tracker | None) -> Schedule | None:
+    if not options.schedule or tracker is None:
         return None
-    found = workflows.read(tracker.api, tracker.repository, asked.schedule)
-    return Schedule(asked.schedule, found.state, found.created_at.astimezone(UTC))
+    found = workflows.read(tracker.api, tracker.repository, options.schedule)
+    return Schedule(options.schedule, found.state, found.created_at.astimezone(UTC))
 
 
 def _with_schedule(night: JudgedNight, schedule: Schedule, now: datetime) -> JudgedNight:

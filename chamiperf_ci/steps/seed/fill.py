@@ -62,7 +62,7 @@ def require_services(target: Target) -> None:
         )
 
 
-def intend(client: Chamicore, path: Path, wish: DesiredState, stop: StopRequest) -> SeedPlan:
+def plan_seed(client: Chamicore, path: Path, desired: DesiredState, stop: StopRequest) -> SeedPlan:
     """Look at the stack and at `seed.json`, and say what is left to do; writes nothing.
 
     Raises:
@@ -71,46 +71,46 @@ def intend(client: Chamicore, path: Path, wish: DesiredState, stop: StopRequest)
         StackUnreachable: A service does not answer.
     """
     target, dialect = client.target, client.dialect
-    if not 0 < wish.nodes <= dialect.identity.max_index + 1:
+    if not 0 < desired.nodes <= dialect.identity.max_index + 1:
         raise ConfigurationError(
-            f"{wish.nodes:,} nodes cannot be given names",
+            f"{desired.nodes:,} nodes cannot be given names",
             where="--nodes",
             remedy=f"Give a number from 1 to {dialect.identity.max_index + 1:,}.",
         )
     earlier = inventory.previous(path, target)
     description = describe(client)
-    if not wish.allow_dhcp:
+    if not desired.allow_dhcp:
         _refuse_dhcp(target, description.kind)
     run_id = earlier.run_id if earlier else new_run_id("r")
     found = take(client, look=lambda: stop.check("reading what is in the stack"), runs=(run_id,))
     ours, others = found.of_run(run_id), found.of_others(run_id)
-    _refuse_neighbours(target, others, wish, others.counts(dialect))
+    _refuse_neighbours(target, others, desired, others.counts(dialect))
     if earlier is not None:
-        _refuse_mismatch(earlier, target, ours, wish, path)
+        _refuse_mismatch(earlier, target, ours, desired, path)
     shared = earlier.shared if earlier else None
-    if shared is None and wish.shared_stack:
+    if shared is None and desired.shared_stack:
         shared = inventory.record(client, others)
     complete = ours.complete_nodes(dialect)
-    first = next((index for index in range(wish.nodes) if index not in complete), wish.nodes)
+    first = next((index for index in range(desired.nodes) if index not in complete), desired.nodes)
     seed = inventory.begun(
         target,
         dialect,
         run_id=run_id,
-        nodes=wish.nodes,
+        nodes=desired.nodes,
         kind=description.kind,
         durability=description.durability,
         created_at=earlier.created_at if earlier else datetime.now(UTC).replace(microsecond=0),
-        dhcp_allowed=wish.allow_dhcp,
+        dhcp_allowed=desired.allow_dhcp,
         shared=shared,
     )
     if earlier is not None:
         kept = {"seconds": earlier.seconds, "objects_per_s": earlier.objects_per_s, "rates": earlier.rates}
         seed = seed.model_copy(update=kept)
-    stretch = NodeRange(run_id, target.network, first, wish.nodes - first)
+    stretch = NodeRange(run_id, target.network, first, desired.nodes - first)
     return SeedPlan(seed, stretch, others.counts(dialect), len(complete))
 
 
-def carry_out(client: Chamicore, driver: Driver, path: Path, intention: SeedPlan, wish: DesiredState) -> Seed:
+def apply_seed(client: Chamicore, driver: Driver, path: Path, plan: SeedPlan, desired: DesiredState) -> Seed:
     """Write what is missing, read it back, and leave `seed.json`.
 
     Raises:
@@ -118,12 +118,12 @@ def carry_out(client: Chamicore, driver: Driver, path: Path, intention: SeedPlan
         InvalidMeasurement: Something was not written, or is not as it was written; `seed.json` says what.
         CredentialRefused: Nothing may be written with this credential.
     """
-    seed = intention.seed
+    seed = plan.seed
     write_document(path, seed)
     driven = None
-    if intention.stretch.nodes:
-        driven = driver.write(intention.stretch)
-        seed = _after_writing(seed, driven, intention)
+    if plan.stretch.nodes:
+        driven = driver.write(plan.stretch)
+        seed = _after_writing(seed, driven, plan)
         write_document(path, seed)
         _refuse_refusal(driven, client.target)
         if driven.interrupted:
@@ -136,9 +136,9 @@ def carry_out(client: Chamicore, driver: Driver, path: Path, intention: SeedPlan
     verification = verify(
         client,
         identities,
-        nodes=wish.nodes,
-        others=intention.others,
-        sample=wish.sample,
+        nodes=desired.nodes,
+        others=plan.others,
+        sample=desired.sample,
         look=lambda: driver.stop.check("reading back what was seeded"),
     )
     unwritten = sum(tally.failed for tally in driven.tallies) if driven else 0
@@ -161,7 +161,7 @@ def carry_out(client: Chamicore, driver: Driver, path: Path, intention: SeedPlan
     return seed
 
 
-def _after_writing(seed: Seed, driven: SeedResult, intention: SeedPlan) -> Seed:
+def _after_writing(seed: Seed, driven: SeedResult, plan: SeedPlan) -> Seed:
     """The document with what k6 counted; nothing is read back yet."""
     seconds = driven.seconds
     rates = tuple(
@@ -178,8 +178,8 @@ def _after_writing(seed: Seed, driven: SeedResult, intention: SeedPlan) -> Seed:
     )
     written = sum(rate.objects for rate in rates)
     warnings = driven.warnings
-    if intention.there:
-        warnings = (*warnings, f"{intention.there:,} nodes were there already; the rate is that of the rest")
+    if plan.there:
+        warnings = (*warnings, f"{plan.there:,} nodes were there already; the rate is that of the rest")
     return seed.model_copy(
         update={
             "rates": rates,
@@ -187,7 +187,7 @@ def _after_writing(seed: Seed, driven: SeedResult, intention: SeedPlan) -> Seed:
             "objects_per_s": _rate(written, seconds),
             "warnings": warnings,
             "verification": inventory.unverified(
-                {rate.kind: intention.there + rate.objects for rate in rates}, "nothing was read back yet"
+                {rate.kind: plan.there + rate.objects for rate in rates}, "nothing was read back yet"
             ),
         }
     )
@@ -216,8 +216,8 @@ def _refuse_dhcp(target: Target, kind: StackKind) -> None:
         )
 
 
-def _refuse_neighbours(target: Target, others: Inventory, wish: DesiredState, counts: Mapping[str, int]) -> None:
-    if not others.entries or wish.shared_stack:
+def _refuse_neighbours(target: Target, others: Inventory, desired: DesiredState, counts: Mapping[str, int]) -> None:
+    if not others.entries or desired.shared_stack:
         return
     runs = sorted(others.runs())
     orphans = f" Of earlier runs: {', '.join(runs[:3])}; --sweep removes those that are dead." if runs else ""
@@ -228,16 +228,16 @@ def _refuse_neighbours(target: Target, others: Inventory, wish: DesiredState, co
     )
 
 
-def _refuse_mismatch(earlier: Seed, target: Target, ours: Inventory, wish: DesiredState, path: Path) -> None:
+def _refuse_mismatch(earlier: Seed, target: Target, ours: Inventory, desired: DesiredState, path: Path) -> None:
     if ours.entries and earlier.network != target.network:
         raise ConfigurationError(
             f"the nodes of run {earlier.run_id} have addresses of {earlier.network}, not of {target.network}",
             where=str(path),
             remedy="Give the same --network, or remove them first: chamiperf seed --remove.",
         )
-    if ours.highest() >= wish.nodes:
+    if ours.highest() >= desired.nodes:
         raise ConfigurationError(
-            f"run {earlier.run_id} has more nodes than {wish.nodes:,}: up to index {ours.highest():,}",
+            f"run {earlier.run_id} has more nodes than {desired.nodes:,}: up to index {ours.highest():,}",
             where=str(path),
             remedy="Give a higher --nodes, or remove them first: chamiperf seed --remove.",
         )

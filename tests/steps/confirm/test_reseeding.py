@@ -26,7 +26,7 @@ def seed_again(tmp_path, monkeypatch):
         path = tmp_path / "seed.json"
         write_document(path, before.model_validate(before.model_dump() | changed))
         begun = []
-        monkeypatch.setattr(confirm, "carry_out", lambda *arguments: begun.append(arguments[3].seed))
+        monkeypatch.setattr(confirm, "apply_seed", lambda *arguments: begun.append(arguments[3].seed))
         probes = ("/health", "/readiness")
         with serving(lambda asked: Reply(body={"status": "ok"} if asked.path in probes else listing([]))) as server:
             services = dict.fromkeys((Service.SMD, Service.BSS, Service.CLOUD_INIT), server.url)

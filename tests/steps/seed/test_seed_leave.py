@@ -8,7 +8,7 @@ from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.seed.fill import DesiredState, intend
+from chamiperf_ci.steps.seed.fill import DesiredState, plan_seed
 
 EMPTY = Reply(body={"kind": "List", "metadata": {"total": 0, "limit": 100, "offset": 0}, "items": []})
 
@@ -19,7 +19,7 @@ def _intended(folder, *, kea, allow_dhcp):
         services = dict.fromkeys((Service.SMD, Service.BSS, Service.CLOUD_INIT), server.url)
         wish = DesiredState(5, 5, shared_stack=False, allow_dhcp=allow_dhcp)
         with Chamicore(target(services=services, kea=server.url if kea else None)) as client, StopRequest() as stop:
-            return intend(client, folder / "seed.json", wish, stop).seed
+            return plan_seed(client, folder / "seed.json", wish, stop).seed
 
 
 def test_a_deployed_kea_is_not_filled_without_leave(tmp_path):
