@@ -73,7 +73,7 @@ def stack_here(target: Target | None, seed_file: Path | None) -> LocalStack | No
 _USUAL: Final = Path("out/seed.json")
 
 
-def can(scenario: str, spoken: Dialect) -> bool:
+def can_calibrate(scenario: str, spoken: Dialect) -> bool:
     """Whether the endpoint can stand for the stack: the scenario only asks for documents that a node is served."""
     return bool(_routes(scenario, spoken))
 
@@ -107,7 +107,7 @@ def calibrated(
             require_seeded(client, stack.seed, describe(client).kind)
     with StopRequest() as stop:
         for plan in plans:
-            if not can(plan.scenario, dialect(spoken)):
+            if not can_calibrate(plan.scenario, dialect(spoken)):
                 yield f"{plan.scenario} cannot be calibrated: it asks for more than documents, which needs a stack"
                 continue
             cost = measure(plan, binary, spoken, stop, stack, busy_cores=busy_cores)

@@ -41,7 +41,7 @@ def stack(one_stack):
     yield one_stack
     faulting.clear_faults(one_stack)
     with Chamicore(target_of(one_stack)) as client:
-        for entry in reversed(take(client, look=lambda: None).entries):
+        for entry in reversed(take(client, check_stop=lambda: None).entries):
             client.delete(client.dialect.objects[entry.shape], entry.key)
 
 

@@ -52,7 +52,7 @@ class Removal:
 
 
 def remove_run(
-    client: Chamicore, driver: Driver, run_id: str, found: Inventory, *, look: Callable[[], None]
+    client: Chamicore, driver: Driver, run_id: str, found: Inventory, *, check_stop: Callable[[], None]
 ) -> Removal:
     """Remove what was found of a run, and what syncs make of it meanwhile.
 
@@ -61,7 +61,7 @@ def remove_run(
         driver: Removes the bulk.
         run_id: Whose objects go.
         found: Its objects.
-        look: Called now and then; raises to stop.
+        check_stop: Called now and then; raises to stop.
 
     Raises:
         StackUnreachable, ConfigurationError: As the client's.
@@ -72,8 +72,8 @@ def remove_run(
     for _ in range(_PASSES):
         if not left.entries:
             break
-        problems = _remove(client, driver, run_id, left, look)
-        left = take_widely(client, look=look, runs=(run_id,)).of_run(run_id)
+        problems = _remove(client, driver, run_id, left, check_stop)
+        left = take_widely(client, check_stop=check_stop, runs=(run_id,)).of_run(run_id)
     return Removal(
         run_id=run_id,
         found=found.counts(client.dialect),
@@ -83,15 +83,17 @@ def remove_run(
     )
 
 
-def _remove(client: Chamicore, driver: Driver, run_id: str, found: Inventory, look: Callable[[], None]) -> list[str]:
+def _remove(
+    client: Chamicore, driver: Driver, run_id: str, found: Inventory, check_stop: Callable[[], None]
+) -> list[str]:
     """One pass: k6 where there is much, then one by one what that left; problems of the latter."""
     of_nodes = [entry for entry in found.entries if entry.owner is not None and entry.shape not in BEYOND]
     indexes = {entry.owner.index for entry in of_nodes if entry.owner is not None}
     if len(of_nodes) >= _WORTH_K6 and len(indexes) >= _DENSE * (max(indexes) - min(indexes) + 1):
         first, nodes = min(indexes), max(indexes) - min(indexes) + 1
         driver.remove(NodeRange(run_id, client.target.network, first, nodes))
-        look()
-        found = take_widely(client, look=look, runs=(run_id,)).of_run(run_id)
+        check_stop()
+        found = take_widely(client, check_stop=check_stop, runs=(run_id,)).of_run(run_id)
     problems = []
     doomed = [
         entry
@@ -101,7 +103,7 @@ def _remove(client: Chamicore, driver: Driver, run_id: str, found: Inventory, lo
     ]
     with Progress("removing one by one:", after_s=QUIET_AT_FIRST_S) as shown:
         for number, entry in enumerate(doomed):
-            look()
+            check_stop()
             shape = client.dialect.objects[entry.shape]
             shown.show(shape.kind, f"{number:,} of {len(doomed):,} objects")
             try:
@@ -181,7 +183,7 @@ def choose_own(client: Chamicore, driver: Driver, path: Path, run_id: str | None
     if seed is not None:
         require_of(client.target, seed, path, remedy="Give the target that was seeded.")
     chosen = run_id or (seed.run_id if seed else "")
-    found = take_widely(client, look=_look(driver), runs=(chosen,))
+    found = take_widely(client, check_stop=_stop_check(driver), runs=(chosen,))
     return RunToRemove(chosen, found.of_run(chosen), seed)
 
 
@@ -194,13 +196,13 @@ def remove_own(client: Chamicore, driver: Driver, path: Path, doomed: RunToRemov
     Raises:
         StackUnreachable, GeneratorFailed, Interrupted: Part of it may be left; `seed.json` still names the run.
     """
-    look = _look(driver)
-    removal = remove_run(client, driver, doomed.run_id, doomed.objects, look=look)
+    check_stop = _stop_check(driver)
+    removal = remove_run(client, driver, doomed.run_id, doomed.objects, check_stop=check_stop)
     changed: list[str] = []
     if doomed.seed is None:
         return removal, changed
     if doomed.seed.shared is not None:
-        others = take(client, look=look, runs=(doomed.run_id,)).of_others(doomed.run_id)
+        others = take(client, check_stop=check_stop, runs=(doomed.run_id,)).of_others(doomed.run_id)
         changed = inventory.differences(client, doomed.seed.shared, others)
     noted = {
         "complete": False,
@@ -218,7 +220,7 @@ def choose_orphans(client: Chamicore, driver: Driver, older_than: timedelta, kee
     Raises:
         StackUnreachable: A service does not answer.
     """
-    found = take_widely(client, look=_look(driver))
+    found = take_widely(client, check_stop=_stop_check(driver))
     undated = client.dialect.envelope == PLAIN
     return find_orphans(found, older_than=older_than, now=datetime.now(UTC), keep=keep, undated_objects=undated)
 
@@ -229,9 +231,11 @@ def remove_orphans(client: Chamicore, driver: Driver, orphans: Orphans) -> list[
     Raises:
         StackUnreachable, GeneratorFailed, Interrupted: The rest is left for the next sweep.
     """
-    look = _look(driver)
-    return [remove_run(client, driver, run_id, objects, look=look) for run_id, objects in orphans.dead.items()]
+    check_stop = _stop_check(driver)
+    return [
+        remove_run(client, driver, run_id, objects, check_stop=check_stop) for run_id, objects in orphans.dead.items()
+    ]
 
 
-def _look(driver: Driver) -> Callable[[], None]:
+def _stop_check(driver: Driver) -> Callable[[], None]:
     return partial(driver.stop.check, "removing nodes")

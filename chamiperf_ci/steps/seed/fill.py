@@ -82,7 +82,7 @@ def plan_seed(client: Chamicore, path: Path, desired: DesiredState, stop: StopRe
     if not desired.allow_dhcp:
         _refuse_dhcp(target, description.kind)
     run_id = earlier.run_id if earlier else new_run_id("r")
-    found = take(client, look=lambda: stop.check("reading what is in the stack"), runs=(run_id,))
+    found = take(client, check_stop=lambda: stop.check("reading what is in the stack"), runs=(run_id,))
     ours, others = found.of_run(run_id), found.of_others(run_id)
     _refuse_neighbours(target, others, desired, others.counts(dialect))
     if earlier is not None:
@@ -139,7 +139,7 @@ def apply_seed(client: Chamicore, driver: Driver, path: Path, plan: SeedPlan, de
         nodes=desired.nodes,
         others=plan.others,
         sample=desired.sample,
-        look=lambda: driver.stop.check("reading back what was seeded"),
+        check_stop=lambda: driver.stop.check("reading back what was seeded"),
     )
     unwritten = sum(tally.failed for tally in driven.tallies) if driven else 0
     seed = seed.model_copy(

@@ -169,12 +169,12 @@ class Inventory:
         return max(known) if known and len(known) == len(moments) else None
 
 
-def take(client: Chamicore, *, look: Callable[[], None], runs: Collection[str] = ()) -> Inventory:
+def take(client: Chamicore, *, check_stop: Callable[[], None], runs: Collection[str] = ()) -> Inventory:
     """List every object of the kinds that are seeded.
 
     Args:
         client: Of the stack.
-        look: Called now and then; raises to stop.
+        check_stop: Called now and then; raises to stop.
         runs: Run ids that are known; an object whose MAC alone says whose it is may be of one of them.
 
     Raises:
@@ -183,22 +183,22 @@ def take(client: Chamicore, *, look: Callable[[], None], runs: Collection[str] =
     entries: list[StoredObject] = []
     for name in client.dialect.listed:
         known = {*runs, *(entry.owner.run_id for entry in entries if entry.owner is not None)}
-        entries.extend(_entries(client, name, look, known))
+        entries.extend(_entries(client, name, check_stop, known))
     return Inventory(tuple(entries))
 
 
-def take_widely(client: Chamicore, *, look: Callable[[], None], runs: Collection[str] = ()) -> Inventory:
+def take_widely(client: Chamicore, *, check_stop: Callable[[], None], runs: Collection[str] = ()) -> Inventory:
     """As `take`, and also what scenarios create elsewhere, where the stack has such services and shows their objects.
 
     Raises:
         StackUnreachable, UnexpectedAnswer, ConfigurationError: As `take`.
     """
-    entries = list(take(client, look=look, runs=runs).entries)
+    entries = list(take(client, check_stop=check_stop, runs=runs).entries)
     for name in BEYOND:
         shape = client.dialect.objects.get(name)
         if shape is not None and client.target.url(shape.service) is not None:
             with suppress(UnexpectedAnswer, CredentialRefused, StackUnreachable):
-                entries.extend(_entries(client, name, look, set()))
+                entries.extend(_entries(client, name, check_stop, set()))
     return Inventory(tuple(entries))
 
 
@@ -213,14 +213,16 @@ def in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{kind} {count:,}" for kind, count in counts.items() if count) or "nothing"
 
 
-def _entries(client: Chamicore, name: str, look: Callable[[], None], runs: Collection[str]) -> Iterator[StoredObject]:
+def _entries(
+    client: Chamicore, name: str, check_stop: Callable[[], None], runs: Collection[str]
+) -> Iterator[StoredObject]:
     shape = client.dialect.objects[name]
     owners = Owners(client.dialect.identity, runs)
     seen: set[str] = set()
     with Progress("looking at what is there:", after_s=QUIET_AT_FIRST_S) as shown:
         for number, resource in enumerate(client.items(shape)):
             if number % _LOOK_EVERY == 0:
-                look()
+                check_stop()
                 shown.show(shape.kind, f"{number:,}")
             # A list that grows while it is paged through may show an object twice.
             if resource.key not in seen:
@@ -306,7 +308,7 @@ def verify(
     nodes: int,
     others: Mapping[str, int],
     sample: int,
-    look: Callable[[], None],
+    check_stop: Callable[[], None],
 ) -> Verification:
     """Count the run's objects and read `sample` random nodes back.
 
@@ -316,18 +318,18 @@ def verify(
         nodes: How many there should be, from index 0.
         others: Objects of others, by kind, before the run.
         sample: Nodes to read; at most all.
-        look: Called now and then; raises to stop.
+        check_stop: Called now and then; raises to stop.
 
     Raises:
         StackUnreachable, ConfigurationError: As the client's.
     """
-    counted = _count(client, identities.run_id, nodes=nodes, others=others, look=look)
+    counted = _count(client, identities.run_id, nodes=nodes, others=others, check_stop=check_stop)
     wrong = [f"{count:,} {kind} instead of {nodes:,}" for kind, count in counted.items() if count != nodes]
     indexes = sorted(random.sample(range(nodes), min(sample, nodes)))
     settled_at = time.monotonic() + client.dialect.settle_s
     for index in indexes:
-        look()
-        wrong.extend(_object_problems(client, identities, index, settled_at, look))
+        check_stop()
+        wrong.extend(_object_problems(client, identities, index, settled_at, check_stop))
     named = wrong[:MOST_NAMED]
     if len(wrong) > MOST_NAMED:
         named.append(f"and {len(wrong) - MOST_NAMED:,} more")
@@ -335,17 +337,17 @@ def verify(
 
 
 def _count(
-    client: Chamicore, run_id: str, *, nodes: int, others: Mapping[str, int], look: Callable[[], None]
+    client: Chamicore, run_id: str, *, nodes: int, others: Mapping[str, int], check_stop: Callable[[], None]
 ) -> dict[str, int]:
     """The run's objects by kind: from the lists' totals where those say it all, else one by one."""
     totals = counts(client)
     if all(total == others.get(kind, 0) + nodes for kind, total in totals.items()):
         return dict.fromkeys(totals, nodes)
-    return take(client, look=look, runs=(run_id,)).of_run(run_id).counts(client.dialect)
+    return take(client, check_stop=check_stop, runs=(run_id,)).of_run(run_id).counts(client.dialect)
 
 
 def _object_problems(
-    client: Chamicore, identities: Identities, index: int, settled_at: float, look: Callable[[], None]
+    client: Chamicore, identities: Identities, index: int, settled_at: float, check_stop: Callable[[], None]
 ) -> Iterator[str]:
     """Sentences on one node's objects and on what is served of them."""
     values = identities.values(index)
@@ -366,7 +368,7 @@ def _object_problems(
         answer = client.serve(route, values)
         # A service that does not know the node yet says so with a status of success, or has a status for it.
         while route.is_not_yet(answer.status, answer.content) and time.monotonic() < settled_at:
-            look()
+            check_stop()
             time.sleep(_AGAIN_S)
             answer = client.serve(route, values)
         if not answer.ok or not all(text.encode() in answer.content for text in fill(route.contains, values)):

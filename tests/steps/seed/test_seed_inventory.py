@@ -75,7 +75,7 @@ def test_an_object_that_a_growing_list_shows_twice_counts_once():
     with serving(answer) as server:
         services = dict.fromkeys((Service.SMD, Service.BSS, Service.CLOUD_INIT), server.url)
         with Chamicore(target(services=services)) as client:
-            assert len(take(client, look=lambda: None).entries) == 1
+            assert len(take(client, check_stop=lambda: None).entries) == 1
 
 
 @pytest.mark.e2e
@@ -84,7 +84,7 @@ def test_what_is_in_a_real_stack_is_found_with_owner_mac_and_time(make_stack):
         values = {"id": "chamiperf-aaaa-3", "mac": "02:00:00:00:00:0A", "ip": "198.18.0.1"}
         for name in SHAPES:
             client.create(client.dialect.objects[name], values)
-        found = take(client, look=lambda: None)
+        found = take(client, check_stop=lambda: None)
         totals = counts(client)
     assert [(entry.shape, entry.owner) for entry in found.entries] == [(name, Owner("aaaa", 3)) for name in SHAPES]
     assert {entry.mac for entry in found.entries} == {None, "02:00:00:00:00:0a"}

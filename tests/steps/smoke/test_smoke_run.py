@@ -50,7 +50,7 @@ def test_what_it_made_is_gone_afterwards(make_stack):
     stack = target_of(make_stack())
     _smoke(stack)
     with Chamicore(stack) as client:
-        assert take(client, look=lambda: None).entries == ()
+        assert take(client, check_stop=lambda: None).entries == ()
         assert client.count(client.dialect.objects["service-account"]) == 0
         assert client.count(client.dialect.objects["target"]) == 0
 
