@@ -140,7 +140,7 @@ def message(environment: str, sentence: str, news: Sequence[str], *, link: str, 
     return "\n".join([*lines, *([_chat(link)] if link else [])])
 
 
-def piece(act: str, topic: str, alert: Alert, *, url: str = "") -> str:
+def news_line(act: str, topic: str, alert: Alert, *, url: str = "") -> str:
     """One line of news, such as `boot_storm got worse: bootscript p99 (regression). URL`."""
     name = topic or "not measuring"
     shown = ", ".join(f"{line.name} ({line.what})" for line in alert.lines[:3])

@@ -51,7 +51,7 @@ def test_a_name_breaks_no_table_and_calls_nobody():
 
 def test_a_message_wakes_no_channel():
     text = alerts.message(
-        "lab", HOSTILE, [alerts.piece("open", "boot_storm", alert(HOSTILE))], link="", self_test=False
+        "lab", HOSTILE, [alerts.news_line("open", "boot_storm", alert(HOSTILE))], link="", self_test=False
     )
     assert "<!channel>" not in text
     assert "@team" not in text

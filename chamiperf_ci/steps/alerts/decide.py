@@ -237,9 +237,9 @@ def deliver(night: JudgedNight, channels: Channels) -> Delivery:
     news = _chat_lines(night, done, again=again)
     if news or night.unknown:
         text = words.message(night.environment, night.sentence, news, link=night.link, self_test=night.self_test)
-        undelivered += _deliver(channels, channels.webhook, "message to the chat", lambda hook: hook.post(text))
+        undelivered += _send(channels, channels.webhook, "message to the chat", lambda hook: hook.post(text))
     if night.valid:
-        undelivered += _deliver(channels, channels.heartbeat, "heartbeat", lambda hook: hook.ping())
+        undelivered += _send(channels, channels.heartbeat, "heartbeat", lambda hook: hook.ping())
     return Delivery(done, tuple(undelivered))
 
 
@@ -251,18 +251,18 @@ def _chat_lines(night: JudgedNight, done: Sequence[Action], *, again: str) -> li
         done: What became of its issues.
         again: Why what no issue says may have been told before; empty where all of it is in issues.
     """
-    news = [words.piece(action.act, action.topic, action.alert, url=action.url) for action in done if action.news]
+    news = [words.news_line(action.act, action.topic, action.alert, url=action.url) for action in done if action.news]
     if not again:
         return news
     written = {action.topic for action in done}
     for finding in night.findings:
         if finding.topic not in written:
             alert = Alert(since=night.when, last=night.when, lines=finding.lines)
-            news.append(words.piece(again, finding.topic, alert))
+            news.append(words.news_line(again, finding.topic, alert))
     return news
 
 
-def _deliver(channels: Channels, hook: Webhook | None, what: str, send: Callable[[Webhook], None]) -> list[str]:
+def _send(channels: Channels, hook: Webhook | None, what: str, send: Callable[[Webhook], None]) -> list[str]:
     if hook is None:
         return []
     channels.say(what)
