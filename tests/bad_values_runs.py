@@ -1,4 +1,4 @@
-"""Runs bad input through the door, in this process or in one of its own, and says how it ended."""
+"""Runs bad input through the command line, in this process or in one of its own, and says how it ended."""
 
 import collections
 import contextlib

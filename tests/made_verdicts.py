@@ -240,7 +240,7 @@ def everything() -> Verdict:
     scenarios = (
         made_scenario(
             repeated=2,
-            same_sitting=True,
+            back_to_back=True,
             warnings=(Fact(word=FactWord.RUN_WARNING, values={"text": "k6 said 3 times: something odd"}),),
         ),
         made_scenario(

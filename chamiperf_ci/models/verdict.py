@@ -13,7 +13,7 @@ import math
 from operator import not_
 from typing import Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from chamiperf_ci.models.document import Document, Number, Value
 from chamiperf_ci.models.plan import SUSTAINED
@@ -191,6 +191,8 @@ class Row(Value):
 class ScenarioOutcome(Value):
     """What became of one scenario's runs."""
 
+    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
+
     scenario: str
     valid: bool
     reasons: tuple[RunReason, ...]
@@ -220,7 +222,8 @@ class ScenarioOutcome(Value):
     """Differences that do not forbid a comparison (CPU model, load average, stack version)."""
     started_at: AwareDatetime
     repeated: int = 0
-    same_sitting: bool = False
+    back_to_back: bool = Field(default=False, alias="same_sitting")
+    """Each repeat began less than ten minutes after the run before it had ended."""
     warnings: tuple[Fact, ...] = ()
     baseline_commits: tuple[str, ...] = ()
     """Commits (or images) of the accepted runs, as `bss 1a2b3c4`, without repetition."""

@@ -319,8 +319,8 @@ def sure(verdict: Verdict) -> list[str]:
             against = f"{numbers.counted(scenario.baseline_runs, 'accepted run')} of {' to '.join(days)}"
         again = ""
         if scenario.repeated:
-            sitting = ", back to back" if scenario.same_sitting else ""
-            again = f", measured again {numbers.counted(scenario.repeated, 'time')}{sitting}"
+            how = ", back to back" if scenario.back_to_back else ""
+            again = f", measured again {numbers.counted(scenario.repeated, 'time')}{how}"
         lines.append(f"{name}: {where}{again}, compared with {against}.")
         lines += [f"{name}: {detail}" for detail in details_of(scenario)]
         lines += [f"{name}: {fact_sentence(fact)}" for fact in (*scenario.reported_differences, *scenario.warnings)]

@@ -56,7 +56,7 @@ def test_a_summary_that_cannot_be_written_takes_no_output_with_it(folder, monkey
 
 
 def ending(capsys, command, *arguments):
-    """Exit code, standard output and standard error of a command, as the door makes them."""
+    """Exit code, standard output and standard error of a command, as the command line makes them."""
     with pytest.raises(SystemExit) as ended:
         run(command, arguments)
     printed = capsys.readouterr()

@@ -286,7 +286,7 @@ class Stage:
     # Commands in this process
 
     def inside(self, name: str, *arguments: Any) -> tuple[int, str, str]:
-        """Run a command through the door, in this process."""
+        """Run a command through the command line, in this process."""
         module = __import__(f"chamiperf_ci.commands.{name}", fromlist=[name])
         out, err = io.StringIO(), io.StringIO()
         with self.monkeypatch.context() as patch:

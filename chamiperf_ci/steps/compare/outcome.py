@@ -275,7 +275,7 @@ def scenario_outcome(
         reported_differences=_reported(night, newest, pairs=bool(old)),
         started_at=night.started_at,
         repeated=len(scenario_runs.pairs) or len(scenario_runs.repeats),
-        same_sitting=scenario_runs.back_to_back,
+        back_to_back=scenario_runs.back_to_back,
         warnings=_distinct((*own, *_ahead(scenario_runs, accepted, now), *_warnings(scenario_runs, accepted))),
         baseline_commits=_commits(before),
         repeat_reasons=scenario_runs.failed,

@@ -94,9 +94,9 @@ def test_a_row_that_was_not_suspect_keeps_its_first_verdict_whatever_the_repeats
     assert len(row(judged).current_values) == 1
 
 
-def test_repeats_of_the_same_sitting_are_marked():
+def test_repeats_that_ran_back_to_back_are_marked():
     judged = verdict(night(1.3), *repeats(1.3, gap=1))
-    assert judged.scenarios[0].same_sitting
+    assert judged.scenarios[0].back_to_back
     assert "The repeats ran back to back, so they are not independent." in facts_said(row(judged).notes)
 
 

@@ -38,23 +38,23 @@ class Loads:
         self.factor, self.problems, self.complete = factor, problems, complete
         self.asked = []
 
-    def __call__(self, given, voice):
+    def __call__(self, options, output):
         """Drive."""
-        voice.progress("driving")
-        self.asked.append(given)
-        (scenario,) = given.scenarios
-        if given.pairs:
-            for number in range(1, given.pairs + 1):
-                self._write(given, scenario, f".pair-{number}.old", RunKind.PAIR_OLD, 1.0)
-                self._write(given, scenario, f".pair-{number}.new", RunKind.PAIR_NEW, self.factor)
+        output.progress("driving")
+        self.asked.append(options)
+        (scenario,) = options.scenarios
+        if options.pairs:
+            for number in range(1, options.pairs + 1):
+                self._write(options, scenario, f".pair-{number}.old", RunKind.PAIR_OLD, 1.0)
+                self._write(options, scenario, f".pair-{number}.new", RunKind.PAIR_NEW, self.factor)
         else:
-            self._write(given, scenario, given.file_ending, RunKind(given.kind), self.factor)
+            self._write(options, scenario, options.file_ending, RunKind(options.kind), self.factor)
         return ExitCode.OK if not self.problems and self.complete else ExitCode.INVALID
 
-    def _write(self, given, scenario, ending, kind, factor):
-        started = ENDED + timedelta(minutes=15 * (len(list((given.out / "runs").glob("*.json"))) + 1))
+    def _write(self, options, scenario, ending, kind, factor):
+        started = ENDED + timedelta(minutes=15 * (len(list((options.out / "runs").glob("*.json"))) + 1))
         run = a_run(
-            100 + len(list((given.out / "runs").glob("*.json"))),
+            100 + len(list((options.out / "runs").glob("*.json"))),
             scenario,
             factor,
             run_kind=kind,
@@ -63,7 +63,7 @@ class Loads:
             problems=self.problems,
             complete=self.complete,
         )
-        write_document(given.out / "runs" / f"{scenario}{ending}.json", run)
+        write_document(options.out / "runs" / f"{scenario}{ending}.json", run)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_a_slow_down_that_does_not_repeat_is_none(first_look):
 def test_each_suspect_is_repeated_twice_all_once_before_any_twice(first_look):
     loads = Loads(1.4)
     confirm(asking(first_look), loads)
-    order = [(given.scenarios[0], given.file_ending) for given in loads.asked]
+    order = [(options.scenarios[0], options.file_ending) for options in loads.asked]
     suspects = decided(first_look).first_look.suspect_scenarios
     assert order == [(name, f".repeat-{number}") for number in (1, 2) for name in suspects]
 
@@ -131,19 +131,19 @@ def test_each_repeat_asks_for_the_stacks_lock_as_the_night_did(first_look):
     loads = Loads(1.4)
     asked = asking(first_look, claim=Claim("4711-1", "octo/stack"))
     confirm(asked, loads)
-    assert {given.claim for given in loads.asked} == {asked.claim}
+    assert {options.claim for options in loads.asked} == {asked.claim}
 
 
 def test_at_most_as_many_scenarios_are_repeated_as_allowed(first_look):
     loads = Loads(1.4)
     confirm(asking(first_look, max_scenarios=1), loads)
-    assert len({given.scenarios for given in loads.asked}) == 1
+    assert len({options.scenarios for options in loads.asked}) == 1
 
 
 def test_pairs_are_driven_against_the_old_target_and_decide(first_look):
     loads = Loads(1.4)
     assert confirm(asking(first_look, by="pairs", against="previous"), loads) is ExitCode.VERDICT_NO
-    assert [(given.pairs, given.against) for given in loads.asked] == [(5, "previous")] * 2
+    assert [(options.pairs, options.against) for options in loads.asked] == [(5, "previous")] * 2
     assert decided(first_look).confirmed_by == "pairs"
 
 
@@ -261,7 +261,7 @@ def test_a_scenario_asked_for_is_repeated_although_nothing_is_suspect(first_look
     compare.compare([first_look / "runs"], compare.CompareOptions(first_look / "baselines.json"), out=first_look)
     loads = Loads(1.4)
     confirm(asking(first_look, scenarios=("boot_storm",)), loads)
-    assert [given.scenarios for given in loads.asked] == [("boot_storm",)] * 2
+    assert [options.scenarios for options in loads.asked] == [("boot_storm",)] * 2
     rows = [row for row in decided(first_look).rows if row.key.scenario == "boot_storm" and row.compared]
     assert {row.verdict for row in rows} == {RowVerdict.PASS}
 

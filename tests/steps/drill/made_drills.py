@@ -36,25 +36,25 @@ class World:
         self.level = level or (lambda _number: 1.0)
         self.effect, self.slowed_by, self.asked = 0.0, [], []
 
-    def drives(self, given, voice):
+    def drives(self, options, output):
         """Write the run that a load would write."""
-        voice.progress("driving")
-        self.asked.append(given)
+        output.progress("driving")
+        self.asked.append(options)
         number = len(self.asked)
         started = FIRST_NIGHT + timedelta(minutes=number)
-        (scenario,) = given.scenarios
+        (scenario,) = options.scenarios
         run = made_run(
             number,
             noise=self.noise,
             factor=self.level(number) * (1 + self.strength * self.effect),
             scenario=scenario,
-            run_kind=RunKind(given.kind),
+            run_kind=RunKind(options.kind),
             started_at=started,
             ended_at=started + timedelta(seconds=20),
             problems=self.problems if number in self.invalid else (),
             complete=number != self.cut_off,
         )
-        write_document(given.out / "runs" / f"{scenario}{given.file_ending}.json", run)
+        write_document(options.out / "runs" / f"{scenario}{options.file_ending}.json", run)
         return ExitCode.OK if run.valid else ExitCode.INVALID
 
     def injection(self, *_):

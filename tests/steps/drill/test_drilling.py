@@ -101,7 +101,7 @@ def test_only_a_suspect_slow_down_is_repeated(drills):
 def test_every_run_is_of_the_kind_drill(drills):
     world = World()
     drills(world)
-    assert {given.kind for given in world.asked} == {"drill"}
+    assert {options.kind for options in world.asked} == {"drill"}
 
 
 def test_an_invalid_run_is_made_again_and_stays_on_record(drills):
@@ -143,10 +143,10 @@ def test_a_slow_down_is_put_back_when_the_load_fails(drills):
     world = World()
     driven = world.drives
 
-    def drives(given, voice):
+    def drives(options, output):
         if world.effect:
             raise StackUnreachable("gone", where="bss", remedy="Look.")
-        return driven(given, voice)
+        return driven(options, output)
 
     world.drives = drives
     with pytest.raises(StackUnreachable):
@@ -198,8 +198,8 @@ def test_a_signal_between_two_loads_ends_the_drill(drills, tmp_path):
     world = World()
     driven = world.drives
 
-    def drives(given, voice):
-        code = driven(given, voice)
+    def drives(options, output):
+        code = driven(options, output)
         if world.effect:
             signal.raise_signal(signal.SIGTERM)
         return code
