@@ -13,7 +13,7 @@ from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.adapters.machine import Cost, keep, kept_costs, this_machine
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.dialect import Identities, fill
-from chamiperf_ci.steps.calibrate import _endpoint, calibrated, can, measure
+from chamiperf_ci.steps.calibrate import _endpoint, calibrated, can_calibrate, measure
 from chamiperf_ci.steps.load.plan import MachineLimits, assign, size
 from chamiperf_ci.steps.load.request import LoadOptions, read_profile
 
@@ -101,7 +101,10 @@ def test_nothing_was_measured_yet():
 
 def test_what_changes_a_stack_cannot_be_calibrated_without_one():
     spoken = dialect()
-    assert [name for name in read_profile("demo").scenarios if can(name, spoken)] == ["boot_storm", "cloud_init_storm"]
+    assert [name for name in read_profile("demo").scenarios if can_calibrate(name, spoken)] == [
+        "boot_storm",
+        "cloud_init_storm",
+    ]
     plan = assign(read_profile("demo"), "bulk_registration", LoadOptions())
     assert list(calibrated([plan], None, "chamicore")) == [
         "bulk_registration cannot be calibrated: it asks for more than documents, which needs a stack"
