@@ -107,7 +107,7 @@ PAGE = Page(
             ),
         ),
         (
-            "DrillOver time",
+            "Over time",
             (
                 Chart(
                     "Regressions",

@@ -107,7 +107,7 @@ def archives():
         "is encrypted": (encrypted(), "is encrypted"),
         "is a page of HTML": (b"<!doctype html><script>alert(1)</script>", "is damaged"),
         "is cut off": (member()[:-30], "is damaged"),
-        "is a bomb": (partial(member, content=" " * (64 * MEGABYTE)), "holds a file of over 4,194,304 bytes"),
+        "is a bomb": (partial(member, content=" " * (64 * MEGABYTE)), "holds a file of over 4,000,000 bytes"),
         "is a bomb of bzip2": (partial(false_size, zipfile.ZIP_BZIP2), "is compressed in another way"),
         "is a bomb of lzma": (partial(false_size, zipfile.ZIP_LZMA), "is compressed in another way"),
         "is a bomb that lies about its size": (false_size, "is damaged"),

@@ -35,7 +35,7 @@ def test_an_artifact_that_is_larger_than_listed_is_fetched_up_to_the_limit(hub, 
     hub.add_artifact(RUN, ARTIFACT, {}, archive=b"x" * (10 * MEGABYTE), size=100)
     outcome = after_a_forks_run()
     assert (outcome.code, hub.writes) == (2, [])
-    assert "is too large (over 4,194,304 bytes as sent)" in outcome.err
+    assert "is too large (over 4,000,000 bytes as sent)" in outcome.err
 
 
 def test_an_honest_artifact_is_posted_on_the_pull_request_of_its_head(hub, after_a_forks_run):
