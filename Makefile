@@ -70,7 +70,7 @@ test-observability: $(VENV)/.dev ## tests that need the real Prometheus and the 
 test-workflows: $(VENV)/.dev ## runs the actions and workflows with act in host mode
 	$(BIN)/pytest -m needs_act
 
-try-workflow: $(VENV)/.dev ## run a workflow that init wrote into REPOSITORY with act, without GitHub (NAME=nightly), about 5 minutes
+try-workflow: $(VENV)/.dev ## run a workflow that init wrote into REPOSITORY with act, without GitHub (NAME=nightly), 2 to 5 minutes
 	$(BIN)/python -m tools.try_workflow "$(REPOSITORY)" $(NAME)
 
 test-openchami: $(VENV)/.dev ## smoke, seed, two storms, a comparison and the removal on a running OpenCHAMI (docs/openchami.md)

@@ -16,6 +16,12 @@ def test_a_repository_without_the_workflow_is_told_how_to_write_it(tmp_path, mon
     assert "chamiperf-watch.yml does not exist. Write it there: chamiperf init --workflows watch" in said
 
 
+def test_a_summary_is_shown_once_without_its_markup_and_without_what_is_folded():
+    step = "### Load\n\n<code>a</code> is &#60; <a href='x'>b</a>\n\n"
+    step += "<details><summary>All</summary>\n\n| x |\n\n</details>\n\n"
+    assert try_workflow.plain(step + step) == "### Load\n\na is < b"
+
+
 def test_the_copy_has_what_git_would_commit(tmp_path):
     repository, to = tmp_path / "repository", tmp_path / "to"
     subprocess.run(["git", "init", "--quiet", str(repository)], check=True)

@@ -7,6 +7,8 @@ actions for checkout and artifacts are the stand-ins of tests/workflows.
 """
 
 import argparse
+import html
+import re
 import shutil
 import subprocess
 import sys
@@ -45,12 +47,19 @@ def main() -> int:
         adopter.secrets["GITHUB_TOKEN"] = known.repository
         ran = adopter.run(f"{given.name}.yml")
     for job, ended in ran.jobs.items():
-        print(f"\n== {job}: {ended} after {ran.seconds[job]} s\n\n{ran.summaries.get(job, '').strip()}")
+        print(f"\n== {job}: {ended} after {ran.seconds[job]} s\n\n{plain(ran.summaries.get(job, ''))}")
     for what, written in (("issue", hub.issues), ("pull request", hub.pulls), ("comment", hub.comments)):
         for each in written:
             print(f"\n== {what}: {each.get('title', '')}\n\n{each['body']}")
     print(f"\nThe artifacts are in {ran.artifacts}")
     return ran.code
+
+
+def plain(summary: str) -> str:
+    """What a reader sees before anything is opened; act hands over twice what a step of an action wrote."""
+    text = re.sub("(?s)<details>.*?</details>", "", summary)
+    text = html.unescape(re.sub("</?[a-z][^>]*>", "", text))
+    return "\n\n".join(dict.fromkeys(filter(None, (part.strip() for part in text.split("\n\n")))))
 
 
 def copy(repository: Path, to: Path) -> None:
