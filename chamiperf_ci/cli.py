@@ -62,15 +62,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, prog_
 def _end_of(error: Exception) -> ExitCode:
     """Say in one line what no adapter has said in its own words; the code it ends in."""
     if isinstance(error, OSError) and (error.errno in _NOT_WRITABLE or error.filename is not None):
-        _print_error(
-            str(
-                ConfigurationError(
-                    f"a file cannot be written or read: {error.strerror}",
-                    where=str(error.filename or "a temporary file"),
-                    remedy="Free disk space, or give a writable folder.",
-                )
-            )
-        )
+        _print_error(str(_not_writable(error)))
         return ExitCode.CONFIGURATION
     if isinstance(error, UnicodeError):
         _print_error(f"a text or a name cannot be written: {error}. Give it in UTF-8.")
@@ -155,6 +147,15 @@ def _publish(code: int, said: str) -> None:
     except ToolkitError as error:
         if str(error) != said:
             _print_error(str(error))
+
+
+def _not_writable(error: OSError) -> ConfigurationError:
+    """What a disk that is full or read-only means where no adapter has said it in its own words."""
+    return ConfigurationError(
+        f"a file cannot be written or read: {error.strerror}",
+        where=str(error.filename or "a temporary file"),
+        remedy="Free disk space, or give a writable folder.",
+    )
 
 
 def print_wrapped(text: str, *, err: bool = False) -> None:

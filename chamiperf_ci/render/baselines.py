@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from chamiperf_ci.models.baselines import Baselines, EnvironmentBaseline, figures_of
+from chamiperf_ci.models.baselines import AcceptedRun, Baselines, EnvironmentBaseline, figures_of
 from chamiperf_ci.models.verdict import RowKey
 from chamiperf_ci.render.numbers import counted, quantities, share
 from chamiperf_ci.render.text import Column, in_columns, markdown, plain
@@ -51,13 +51,7 @@ def in_file_order(baselines: Baselines) -> Baselines:
         key: EnvironmentBaseline(
             fingerprint=entry.fingerprint,
             runs=tuple(
-                sorted(
-                    (
-                        run.model_copy(update={"rows": tuple(sorted(run.rows, key=lambda row: row.key))})
-                        for run in entry.runs
-                    ),
-                    key=lambda run: (run.started_at, run.run_id),
-                )
+                sorted((_arranged_run(run) for run in entry.runs), key=lambda run: (run.started_at, run.run_id))
             ),
         )
         for key, entry in sorted(baselines.accepted_runs.items())
@@ -67,6 +61,10 @@ def in_file_order(baselines: Baselines) -> Baselines:
         key=lambda entry: (entry.environment, entry.scenario, entry.endpoint, entry.metric, entry.phase, entry.what),
     )
     return baselines.model_copy(update={"accepted_runs": accepted, "acknowledgements": tuple(known)})
+
+
+def _arranged_run(run: AcceptedRun) -> AcceptedRun:
+    return run.model_copy(update={"rows": tuple(sorted(run.rows, key=lambda row: row.key))})
 
 
 _NAMED = frozenset({"metrics", "scenarios", "endpoints", "environments", "accepted_runs", "parameters", "seeded"})
@@ -90,9 +88,7 @@ def _lines(value: Any, lead: str, indent: int) -> str:  # noqa: ANN401 - any JSO
     members = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
     # A figure of all accepted runs is one line, however long: so is its change.
     simple = not any(
-        isinstance(member, dict)
-        or (isinstance(member, list) and not all(item is None or isinstance(item, int | float) for item in member))
-        for member in members
+        isinstance(member, dict) or (isinstance(member, list) and not _numbers(member)) for member in members
     )
     if simple or len(_INDENT) * indent + len(lead) + len(flat) < WIDTH:
         return f"{_INDENT * indent}{lead}{flat}"
@@ -102,6 +98,10 @@ def _lines(value: Any, lead: str, indent: int) -> str:  # noqa: ANN401 - any JSO
     )
     inner = ",\n".join(_lines(member, name, indent + 1) for name, member in zip(leads, members, strict=True))
     return f"{_INDENT * indent}{lead}{opened}\n{inner}\n{_INDENT * indent}{closed}"
+
+
+def _numbers(items: list[Any]) -> bool:
+    return all(item is None or isinstance(item, int | float) for item in items)
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ def headline(verdict: Verdict) -> Headline:
         "invalid": lambda: (
             _nothing_judged(rows, scenarios) if outcome.nothing_judged else _not_judged(verdict, several)
         ),
-        "not decided": lambda: _one_run([row for row in rows if row.far_above], several),
+        "not decided": lambda: _far_above(rows, several),
         "learning": lambda: _learning(rows, scenarios),
         "drift": lambda: _drifting(rows, several),
         "inconclusive": lambda: _undecided(rows, several),
@@ -310,6 +310,11 @@ def _nothing_judged(rows: Sequence[Row], scenarios: Sequence[ScenarioOutcome]) -
         f": of {names} no row was compared and no target judged, since {why}.",
         do=f"Accept runs, in a clone: `{accept_command(scenarios[0])}`." if scenarios else "",
     )
+
+
+def _far_above(rows: Sequence[Row], several: bool) -> Headline:
+    """One run far above its baseline: neither good news nor proof, so what to do stands beside the size."""
+    return _one_run([row for row in rows if row.far_above], several)
 
 
 def _one_run(found: Sequence[Row], several: bool, *, also: str = "") -> Headline:

@@ -125,12 +125,7 @@ def entry_of(
     run: Run, verdict: Verdict | None = None, *, link: str = "", report: str = ""
 ) -> tuple[EntryName, HistoryEntry]:
     """Return a run as the history keeps it, with what the verdict says of it, if it is one of the verdict's runs."""
-    judged = (
-        verdict
-        if verdict is not None
-        and any(one.scenario == run.scenario and run.run_id in one.runs[:1] for one in verdict.scenarios)
-        else None
-    )
+    judged = verdict if verdict is not None and _judges(verdict, run) else None
     said = {row.key: row for row in judged.rows} if judged else {}
     measured = [found for found in measure(run) if found.key.phase == SUSTAINED] if run.valid else []
     entry = HistoryEntry(
@@ -331,6 +326,10 @@ def _night(entry: HistoryEntry) -> PastNight:
         },
         commits=tuple(f"{one.service} {one.commit or one.image or one.version}".strip() for one in entry.identities),
     )
+
+
+def _judges(verdict: Verdict, run: Run) -> bool:
+    return any(one.scenario == run.scenario and run.run_id in one.runs[:1] for one in verdict.scenarios)
 
 
 def _row(row: AcceptedRow, said: Row | None, *, comparable: bool) -> HistoryRow:

@@ -371,9 +371,7 @@ class _Supervision:
             self._kill_at = min(self._kill_at, time.monotonic() + self._stop.seconds_left() - _WRITING_TAKES_S)
         elif self.order is None and elapsed_s > timeout_s:
             self._give(StopOrder(TIMED_OUT, f"k6 was still running after {timeout_s:.0f} s"))
-        elif self.order is None and any(
-            (process.ended and meaning_of(process.code).ending is not EndKind.COMPLETE) for process in self._processes
-        ):
+        elif self.order is None and any(_broke(process) for process in self._processes):
             # One of several segments died: the others would go on with a part of the load.
             self._kill_at = min(self._kill_at, time.monotonic() + _SUMMARY_TAKES_S)
             self._stop_all()
@@ -419,6 +417,10 @@ class _Supervision:
             order = self._watch(observation)
             if order is not None:
                 self._give(order)
+
+
+def _broke(process: K6Process) -> bool:
+    return process.ended and meaning_of(process.code).ending is not EndKind.COMPLETE
 
 
 def _take_summary(run: K6Run) -> dict[str, Any] | None:

@@ -176,11 +176,7 @@ def findings(verdict: Verdict, *, link: str = "") -> JudgedNight:
         findings=(*((AlertFinding(NOT_MEASURING, lines),) if lines else ()), *sorted(failed, key=_urgency)),
         judged=frozenset(scenario.scenario for scenario in verdict.scenarios if scenario.valid),
         undecided={
-            scenario.scenario: frozenset(
-                _name(row)
-                for row in _rows(verdict, scenario)
-                if (headline.is_inconclusive(row) or headline.is_not_judged(row))
-            )
+            scenario.scenario: frozenset(_name(row) for row in _rows(verdict, scenario) if _is_undecided(row))
             for scenario in verdict.scenarios
         },
         sentence=_plain(headline.night_sentence(verdict)),
@@ -246,15 +242,16 @@ def _line(row: Row, what: str, when: date) -> AlertLine:
     )
 
 
+def _why(scenario: ScenarioOutcome) -> str:
+    """Why a run is not judged, with what its load wrote about it."""
+    return " ".join((f"{why_invalid(scenario)}.", *details_of(scenario)))
+
+
 def _not_measured(verdict: Verdict, when: date) -> Iterator[AlertLine]:
     for scenario in verdict.scenarios:
         reasons = (*scenario.reasons, *scenario.repeat_reasons)
         if not scenario.valid or reasons:
-            says = (
-                "its repeats could not be judged"
-                if scenario.valid
-                else _plain(" ".join((f"{why_invalid(scenario)}.", *details_of(scenario))))
-            )
+            says = "its repeats could not be judged" if scenario.valid else _plain(_why(scenario))
             yield AlertLine(name=scenario.scenario, what=", ".join(dict.fromkeys(reasons)), says=says, since=when)
             continue
         broken: dict[str, list[Row]] = {}
@@ -275,6 +272,10 @@ def _broken(row: Row, *, is_learning: bool) -> str:
         if row.verdict is RowVerdict.INVALID or row.reason is RowReason.NOT_MEASURED:
             return str(row.reason)
     return "invalid target" if row.target.verdict is TargetVerdict.INVALID else ""
+
+
+def _is_undecided(row: Row) -> bool:
+    return headline.is_inconclusive(row) or headline.is_not_judged(row)
 
 
 def _rows(verdict: Verdict, scenario: ScenarioOutcome) -> Sequence[Row]:

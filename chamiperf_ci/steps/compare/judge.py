@@ -30,6 +30,7 @@ from chamiperf_ci.models.vocabulary import (
     RowKind,
     RowReason,
     RowVerdict,
+    RunReason,
     TargetVerdict,
 )
 from chamiperf_ci.render.numbers import FALSE_NIGHTS_OF_THE_ADR
@@ -96,12 +97,7 @@ def conclude(
     ended = night_outcome(
         [decision for decision in counted if row_key(decision.key) not in known],
         targets=[row.target.verdict for row in rows if row.target.acknowledged is None],
-        run_reasons=[
-            reason
-            for scenario in scenarios
-            if not scenario.never_possible
-            for reason in (*scenario.reasons, *scenario.repeat_reasons)
-        ],
+        run_reasons=_run_reasons(scenarios),
         drifts=sum(row.reason is RowReason.DRIFT for row in rows),
         environment_nights=environment_nights,
         acknowledged=sum((row.acknowledged is not None) + (row.target.acknowledged is not None) for row in rows),
@@ -114,6 +110,16 @@ def conclude(
         environment_nights=environment_nights,
     )
     return outcome, frozenset(unknown if ended.learning else forgiven)
+
+
+def _run_reasons(scenarios: Sequence[ScenarioOutcome]) -> list[RunReason]:
+    """Why runs were invalid; what a stack cannot do at all, and never could, is said and costs nothing."""
+    return [
+        reason
+        for scenario in scenarios
+        if not scenario.never_possible
+        for reason in (*scenario.reasons, *scenario.repeat_reasons)
+    ]
 
 
 def drift_rows(
@@ -314,11 +320,7 @@ def _judgement(
             nights_alike=len(
                 (inputs.past or PastNights()).alike(scenario_runs.night.fingerprint, scenario_runs.night.started_at)
             ),
-            is_learning=is_learning
-            and any(
-                key.scenario == scenario_runs.scenario and decision.reason in UNKNOWN_BASELINE
-                for key, decision in decisions.items()
-            ),
+            is_learning=is_learning and _lacks_baseline(scenario_runs, decisions),
             other_work=_notable_other_work(other_work.get(scenario_runs.scenario), scenario_runs.scenario, decisions),
             now=inputs.now,
         )
@@ -353,9 +355,7 @@ def _judgement(
         ),
         suspects=tuple(row.key for row in rows if row.suspect and not first_look),
         suspect_scenarios=tuple(suspect.scenario for suspect in night.suspects) if inputs.gate == "verdict" else (),
-        confirmed_by=(
-            "pairs" if any(scenario_runs.pairs or scenario_runs.only_pairs for scenario_runs in found) else "repeats"
-        )
+        confirmed_by=_confirmed_by(found)
         if first_look or any(scenario_runs.only_pairs for scenario_runs in found)
         else "",
         baselines_digest=inputs.baselines.digest(),
@@ -495,6 +495,17 @@ def _by_the_letter(judged: RowInput | None, decision: RowDecision) -> RowDecisio
         else (RowVerdict.PASS, RowReason.WITHIN_TOLERANCE)
     )
     return replace(decision, verdict=verdict, reason=reason, suspect=False, above_tolerance=False)
+
+
+def _lacks_baseline(scenario_runs: ScenarioRuns, decisions: dict[RowKey, RowDecision]) -> bool:
+    return any(
+        key.scenario == scenario_runs.scenario and decision.reason in UNKNOWN_BASELINE
+        for key, decision in decisions.items()
+    )
+
+
+def _confirmed_by(found: Sequence[ScenarioRuns]) -> str:
+    return "pairs" if any(scenario_runs.pairs or scenario_runs.only_pairs for scenario_runs in found) else "repeats"
 
 
 def _warnings(

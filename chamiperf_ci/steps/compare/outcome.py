@@ -17,7 +17,7 @@ from chamiperf_ci.models.baselines import (
     TargetRule,
 )
 from chamiperf_ci.models.plan import SUSTAINED
-from chamiperf_ci.models.run import Run, RunKind, RunProblem, Series, Statement, is_to_come
+from chamiperf_ci.models.run import JudgedTarget, Run, RunKind, RunProblem, Series, Statement, is_to_come
 from chamiperf_ci.models.target import Identity, Machine, StackKind
 from chamiperf_ci.models.verdict import Fact, ScenarioOutcome, StatementChange, TargetResult
 from chamiperf_ci.models.vocabulary import (
@@ -70,15 +70,7 @@ def target_of(row: Pairing, decision: RowDecision | None, *, run_valid: bool) ->
         ConfigurationError: The target's unit is not the metric's.
     """
     if row.measurement is not None and row.measurement.judged is not None and not row.measurement.simulated:
-        return TargetResult(
-            verdict=row.measurement.judged.verdict,
-            limit=row.measurement.judged.limit,
-            value=row.measurement.pooled,
-            unit=row.unit,
-            phase=row.key.phase,
-            source=row.measurement.judged.source,
-            reason=row.measurement.judged.reason,
-        )
+        return _decided(row, row.measurement, row.measurement.judged)
     rule = row.policy.target
     if rule is None or not _is_shown_here(rule, row):
         return NO_TARGET
@@ -97,6 +89,19 @@ def target_of(row: Pairing, decision: RowDecision | None, *, run_valid: bool) ->
         reason=reason,
         low=judged.interval.low if judged.interval else None,
         high=judged.interval.high if judged.interval else None,
+    )
+
+
+def _decided(row: Pairing, now: Measurement, judged: JudgedTarget) -> TargetResult:
+    """What was decided beside the samples; it looks at more than this run, whose validity does not change it."""
+    return TargetResult(
+        verdict=judged.verdict,
+        limit=judged.limit,
+        value=now.pooled,
+        unit=row.unit,
+        phase=row.key.phase,
+        source=judged.source,
+        reason=judged.reason,
     )
 
 

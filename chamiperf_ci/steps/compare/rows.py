@@ -282,10 +282,7 @@ class _Pairer:
         """
         mine = [run[key] for run in (self.measured, *self.repeats) if key in run]
         for statistic in dict.fromkeys((now.formed.statistic, Statistic.POOLED, Statistic.MEDIAN_OF_WINDOWS)):
-            values = [
-                row.value if row.statistic is statistic else (row.pooled if statistic is Statistic.POOLED else None)
-                for row in known
-            ]
+            values = [row.value if row.statistic is statistic else _other_form(row, statistic) for row in known]
             if None in values or any(run.formed_as(statistic) is None for run in mine if run.formed.value is not None):
                 continue
             alike = [
@@ -346,10 +343,7 @@ class _Pairer:
         """
         known = self._known(row_key(row.key))
         counts = {
-            endpoint: [
-                accepted.count
-                for accepted in self._known(RowKey(scenario=row.key.scenario, endpoint=endpoint, metric="p50"))
-            ]
+            endpoint: [accepted.count for accepted in self._known(_p50_of(row.key.scenario, endpoint))]
             for endpoint in requests_of(self.scenario_runs.night)
         }
         shares = []
@@ -426,6 +420,10 @@ def _as_asked(now: Measurement) -> Measurement:
     )
 
 
+def _other_form(row: AcceptedRow, statistic: Statistic) -> float | None:
+    return row.pooled if statistic is Statistic.POOLED else None
+
+
 def _source_label(unit: str, direction: Direction | None) -> str:
     return f"{unit or 'no unit'}{f', {direction} is good' if direction else ''}"
 
@@ -444,6 +442,11 @@ def _kind(key: RowKey) -> RowKind:
 def row_key(key: row_input.RowName) -> RowKey:
     """A row's name as a verdict's file holds it."""
     return RowKey(scenario=key.scenario, endpoint=key.endpoint, metric=key.metric, phase=key.phase)
+
+
+def _p50_of(scenario: str, endpoint: str) -> RowKey:
+    """The row whose count says how often an endpoint was asked."""
+    return RowKey(scenario=scenario, endpoint=endpoint, metric="p50")
 
 
 def _with_current(row: RowInput, runs: Sequence[Measurement]) -> RowInput:

@@ -136,16 +136,14 @@ def conclusion(drilling: Drilling) -> dict[str, object]:
         "exit_code": exit_code,
         "unchanged": unchanged,
         "effects": totals,
-        "rows": ()
-        if power is None
-        else tuple(
+        "rows": tuple(
             DrillRow(
                 key=row_key(row.key),
                 spread=row.spread,
                 smallest_suspected=row.smallest_suspected,
                 smallest_confirmed=row.smallest_confirmed,
             )
-            for row in power.rows
+            for row in (power.rows if power else ())
         ),
         "unchanged_runs": len(drilling.unchanged),
         "trials": power.trials if power else 0,

@@ -20,7 +20,7 @@ from chamiperf_ci.adapters.http_client import require_allowed
 from chamiperf_ci.adapters.k6 import StopRequest, find_k6
 from chamiperf_ci.errors import ConfigurationError, ExitCode, InvalidMeasurement, StackUnreachable, ToolkitError
 from chamiperf_ci.models.dialect import Dialect
-from chamiperf_ci.models.plan import SUSTAINED, Plan
+from chamiperf_ci.models.plan import SUSTAINED, Plan, Profile
 from chamiperf_ci.models.run import Run, RunKind, RunProblem
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import CredentialKind, Service, Target, TargetOptions
@@ -299,17 +299,7 @@ def drive(options: LoadOptions, output: Output, collectors: Collectors | None = 
         return ExitCode.OK if possible and (not never or request.ALL in options.scenarios) else ExitCode.INVALID
     target = resolve(options.target)
     require_allowed(target)
-    job = Job(
-        options,
-        target,
-        _seed(options.seed_file or options.out / "seed.json"),
-        profile,
-        find_k6(options.k6),
-        request.settings(os.environ, target, native_histograms=options.native_histograms)
-        if options.writes_remotely
-        else {},
-        SecretStr(token) if (token := os.environ.get(SUBJECT_TOKEN)) else None,
-    )
+    job = _job(options, target, profile)
     plans = [assign(profile, each, options, target.dialect) for each in scenarios]
     for warning in job.k6.warnings:
         output.progress(warning)
@@ -351,6 +341,20 @@ def _run(job: Job) -> str:
     """For whom the lock is held; outside a workflow run, machines that share a load have the seed in common."""
     claim = job.options.claim
     return (claim.run if claim is not None else "") or f"shards-of-{job.seed.run_id}"
+
+
+def _job(options: LoadOptions, target: Target, profile: Profile) -> Job:
+    return Job(
+        options,
+        target,
+        _seed(options.seed_file or options.out / "seed.json"),
+        profile,
+        find_k6(options.k6),
+        request.settings(os.environ, target, native_histograms=options.native_histograms)
+        if options.writes_remotely
+        else {},
+        SecretStr(token) if (token := os.environ.get(SUBJECT_TOKEN)) else None,
+    )
 
 
 def _old(job: Job) -> Job:

@@ -165,10 +165,7 @@ def whole(shards: Sequence[ShardRun]) -> Run:
             ),
             "machine": first.run.machine.model_copy(
                 update={
-                    name: max(
-                        (value for value in ((getattr(each.run.machine, name) for each in those)) if value is not None),
-                        default=None,
-                    )
+                    name: _most(getattr(each.run.machine, name) for each in those)
                     for name in ("foreign_cpu_percent", "foreign_cpu_percent_busiest_quarter")
                 }
             ),
@@ -323,3 +320,7 @@ def _summed(rows: Sequence[ObjectCount]) -> Iterator[ObjectCount]:
     for kind in dict.fromkeys(each.kind for each in rows):
         those = [each for each in rows if each.kind == kind]
         yield ObjectCount(kind=kind, created=sum(each.created for each in those), left=sum(each.left for each in those))
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)

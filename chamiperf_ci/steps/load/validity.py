@@ -325,15 +325,15 @@ def problems(
         *_saturated(health),
         *_dropped(summary, arrivals, limits),
         *([] if sustained is None else _not_reached(plan, health, sustained, limits)),
-        *(
-            _few_windows(summary, plan, limits)
-            if any(traffic.requests for traffic in summary.traffic)
-            else (_no_requests(summary),)
-        ),
+        *(_few_windows(summary, plan, limits) if _asked_anything(summary) else (_no_requests(summary),)),
         *_all_failed(summary),
         *_answers(summary, limits),
         *_cut_short(summary, thrown, limits),
     )
+
+
+def _asked_anything(summary: ScriptSummary) -> bool:
+    return any(traffic.requests for traffic in summary.traffic)
 
 
 def _no_requests(summary: ScriptSummary) -> RunProblem:

@@ -2,10 +2,11 @@
 
 import math
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.files import built_script
@@ -219,16 +220,7 @@ def _read(script: str, outcome: K6Outcome, k6: K6Binary) -> SeedResult:
         order = StopOrder("stopped", outcome.text)
     return SeedResult(
         seconds=max(float(each["duration_s"]) for each in summaries),
-        tallies=tuple(
-            Tally(
-                kind=str(counted[0]["kind"]),
-                **{
-                    name: sum(int(each[name]) for each in counted)
-                    for name in ("created", "resolved", "failed", "removed")
-                },
-            )
-            for counted in zip(*(each["objects"] for each in summaries), strict=True)
-        ),
+        tallies=tuple(_tally(counted) for counted in zip(*(each["objects"] for each in summaries), strict=True)),
         refused=sum(int(row.get("refused", 0)) for each in summaries for row in each["traffic"]),
         stopped=order,
         warnings=(
@@ -236,4 +228,12 @@ def _read(script: str, outcome: K6Outcome, k6: K6Binary) -> SeedResult:
             *dict.fromkeys(str(warning) for each in summaries for warning in each["warnings"]),
             *(said.text for said in outcome.errors[:3]),
         ),
+    )
+
+
+def _tally(counted: Sequence[dict[str, Any]]) -> Tally:
+    """One kind, over all processes."""
+    return Tally(
+        kind=str(counted[0]["kind"]),
+        **{name: sum(int(each[name]) for each in counted) for name in ("created", "resolved", "failed", "removed")},
     )

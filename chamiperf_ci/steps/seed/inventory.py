@@ -359,9 +359,7 @@ def _object_problems(
             yield f"{name} of {values['id']}: {error.wrong}"
             continue
         sent = fill(shape.body if shape.shows is None else shape.shows, values)
-        if not any(
-            all(resource.spec.get(field, value) == value for field, value in sent.items()) for resource in found
-        ):
+        if not any(_agrees(resource, sent) for resource in found):
             yield f"{name} of {values['id']} is {'different' if found else 'missing'}"
     for name in client.dialect.served:
         route = client.dialect.routes[name]
@@ -373,3 +371,8 @@ def _object_problems(
             answer = client.serve(route, values)
         if not answer.ok or not all(text.encode() in answer.content for text in fill(route.contains, values)):
             yield f"{name} of {values['id']} is not served as it was written (status {answer.status})"
+
+
+def _agrees(resource: Resource, sent: Mapping[str, Any]) -> bool:
+    """Whether an object has what was sent; it may have more, and leave out what is its default."""
+    return all(resource.spec.get(field, value) == value for field, value in sent.items())
