@@ -38,7 +38,7 @@ scenarios: $(VENV)/.runtime ## all eight scenarios in profile demo against the e
 test: test-unit test-e2e ## unit tests, then end-to-end tests with real k6
 
 test-unit: $(VENV)/.dev ## the pure tests
-	$(BIN)/pytest -n auto --dist worksteal -m "$(UNIT) and not thorough"
+	$(BIN)/pytest -n 3 --dist worksteal -m "$(UNIT) and not thorough"
 
 test-e2e: $(VENV)/.dev ## the end-to-end tests: real k6 against the real embedded stack, real Prometheus
 	$(BIN)/pytest -n 4 --dist loadfile -m "$(E2E) and not thorough"

@@ -85,6 +85,7 @@ def test_three_machines_make_one_load(shards, tmp_path):
 
 
 @pytest.mark.e2e
+@pytest.mark.thorough  # Forty seconds of waiting; tests/steps/load/test_gathering_shards.py judges each such file.
 def test_a_machine_that_dies_and_one_of_another_plan_are_named(shards, tmp_path):
     processes = [shards(1), shards(2), shards(3, "--pace", "0.4s")]
     k6_of(processes[1]).kill()
