@@ -41,7 +41,7 @@ test-unit: $(VENV)/.dev ## the pure tests
 	$(BIN)/pytest -n 3 --dist worksteal -m "$(UNIT) and not thorough"
 
 test-e2e: $(VENV)/.dev ## the end-to-end tests: real k6 against the real embedded stack, real Prometheus
-	$(BIN)/pytest -n 4 --dist loadfile -m "$(E2E) and not thorough"
+	$(BIN)/pytest -n 5 --dist loadfile -m "$(E2E) and not thorough"
 
 test-thorough: $(VENV)/.dev ## what is slow and proves little more
 	$(BIN)/pytest -n 4 --dist worksteal -m "thorough and (($(UNIT)) or ($(E2E)))"

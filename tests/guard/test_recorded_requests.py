@@ -37,8 +37,8 @@ SCENARIOS = {
 }
 
 
-OFTEN = ("boot_storm", "bulk_registration")
-"""One that reads and one that writes; `make test-all` compares them all."""
+OFTEN = ("boot_storm",)
+"""One, beside seeding and smoke, which write; `make test-thorough` compares the others."""
 
 
 @dataclass(frozen=True)

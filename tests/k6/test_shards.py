@@ -96,6 +96,7 @@ def test_components_that_shards_register_are_all_removed_and_counted_once(whole_
     assert all(len(each.sums.window_ends_s) == 10 and set(each.sums.progress) == set(registered) for each in ended)
 
 
+@pytest.mark.thorough  # As the components before it.
 def test_clients_that_shards_drive_leave_nothing(whole_stack, in_shards):
     state, run = whole_stack
     load = light("inventory_scale", parameters={"churn": 90})

@@ -51,6 +51,7 @@ def test_the_scenarios_own_metrics_are_stored_under_their_documented_names(fille
     assert filled.prometheus.query("last_over_time(k6_chamiperf_boot_path_p99[5m])", at=filled.end)
 
 
+@pytest.mark.thorough  # Most loads of tests/commands have none; its figures are held by tests/steps/server_metrics.
 def test_without_any_prometheus_a_run_has_its_figures_by_scraping(make_stack, tmp_path):
     run = load(make_stack(), tmp_path)
     assert figure(run, "bss", "db_query_p99")["value"] > 0
