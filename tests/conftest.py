@@ -1,6 +1,7 @@
 """What every test gets: an environment without the machine's settings, and the embedded stack on request."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,11 @@ settings.load_profile("any machine")
 
 _OURS = ("CHAMIPERF_", "CHAMICORE_", "K6_", "GITHUB_", "OTEL_", "INPUT_")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+
+def pytest_configure():
+    """Let a suite that is cut off by a time-out end as by Ctrl-C: with its fixtures, so that no stack stays."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
