@@ -17,8 +17,12 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy
 
 
 def pytest_configure():
-    """Let a suite that is cut off by a time-out end as by Ctrl-C: with its fixtures, so that no stack stays."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let a suite that is cut off by a time-out end as by Ctrl-C: with its fixtures, so that no stack stays.
+
+    A shell starts what runs in its background with Ctrl-C ignored, and so would be everything that a test starts.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
