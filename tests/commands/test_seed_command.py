@@ -209,7 +209,7 @@ def test_removing_takes_exactly_its_own(stack, seed, tmp_path):
 
 def test_removing_pages_through_a_clamp_of_200(make_stack, tmp_path):
     state = make_stack(without=FEW, page_clamp=200)
-    assert command("seed", "--nodes", 450, cwd=tmp_path, state=state).returncode == 0
+    assert command("seed", "--nodes", 210, cwd=tmp_path, state=state).returncode == 0
     done = command("seed", "--remove", cwd=tmp_path, state=state)
     assert (done.returncode, set(_counts(state).values())) == (0, {0})
 

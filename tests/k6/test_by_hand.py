@@ -5,8 +5,8 @@ from k6_runs import NODES, SCENARIOS, light, plan_of, urls_of
 
 pytestmark = pytest.mark.e2e
 
-BY_HAND = ("boot_storm", "bulk_registration")
-"""One that reads and one that writes; `make test-thorough` runs the others."""
+BY_HAND = ("bulk_registration",)
+"""One that reads and writes; `make test-thorough` runs the others."""
 
 QUICK = {"QUICK": "1", "QUICK_VUS": "10", "QUICK_DURATION": "3s"}
 DEMO = {"CHAMIPERF_PROFILE": "demo"}

@@ -45,6 +45,7 @@ def test_scenario_runs_without_an_error_and_leaves_what_it_says(scenario, built,
 
 
 @needs_postgres
+@pytest.mark.thorough  # tests/standin/test_postgres.py asks a stack on PostgreSQL, this scenario one on SQLite.
 def test_database_stress_runs_on_postgresql_without_an_error(make_stack, run_k6, tmp_path):
     state = make_stack(database="postgres", database_connections=4, sync_interval_s=1.0, password_cost=6)
     run = seed(tmp_path / "seed", state, NODES)

@@ -82,6 +82,7 @@ def test_every_shard_has_tokens_and_takes_its_account_away(whole_stack, in_shard
     assert left(ended) == {"service-accounts": 0}
 
 
+@pytest.mark.thorough  # Accounts before it and nodes below it are shared alike.
 def test_components_that_shards_register_are_all_removed_and_counted_once(whole_stack, in_shards):
     state, run = whole_stack
     load = light("bulk_registration", **LIGHTER["bulk_registration"])
@@ -96,7 +97,7 @@ def test_components_that_shards_register_are_all_removed_and_counted_once(whole_
     assert all(len(each.sums.window_ends_s) == 10 and set(each.sums.progress) == set(registered) for each in ended)
 
 
-@pytest.mark.thorough  # As the components before it.
+@pytest.mark.thorough  # As above.
 def test_clients_that_shards_drive_leave_nothing(whole_stack, in_shards):
     state, run = whole_stack
     load = light("inventory_scale", parameters={"churn": 90})

@@ -56,6 +56,7 @@ def test_the_stock_answers_of_kea_are_understood(make_stack, run_k6):
     assert (ended.scalar("changes seen"), ended.scalar("changes never seen")) == (40, 0)
 
 
+@pytest.mark.thorough  # The same leg is driven on an OpenCHAMI, in tests/openchami.
 def test_waiting_for_a_script_is_a_leg_of_its_own(make_stack, run_k6, fault):
     state = make_stack(without=FEW)
     fault(state, "errors", service="bss", route="bootscript", rate=0.5)

@@ -190,7 +190,7 @@ def test_a_night_spans_whole_periods_of_the_stack(seeded):
     assert "cloud-init stops for a moment every 60 s" in told
 
 
-@pytest.mark.parametrize("scenario", ["inventory_scale", "database_stress"])
+@pytest.mark.parametrize("scenario", ["inventory_scale", pytest.param("database_stress", marks=pytest.mark.thorough)])
 def test_a_scenario_of_writes_and_reads_has_no_failure(scenario, seeded):
     # Long enough for each kind of request, one in twenty of which is a PUT.
     seeded.done("load", "--scenario", scenario, *LIGHT, "--vus", "8", "--sustained", "3s")

@@ -143,6 +143,7 @@ def test_a_request_is_measured_with_real_k6(scenario):
 
 
 @pytest.mark.e2e
+@pytest.mark.thorough  # Two calibrations; the one without a stack is above.
 def test_a_stack_on_this_machine_is_asked_for_its_own_nodes_and_measured_as_well(make_stack, tmp_path, cache):
     state = make_stack(without=("discovery", "power", "mcp", "kea", "kea-sync"), sync_interval_s=3600)
     assert command("seed", "--target", "embedded", "--nodes", 20, cwd=tmp_path, state=state).returncode == 0
