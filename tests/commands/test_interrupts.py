@@ -33,7 +33,7 @@ _MODELS = {"seed": Seed, "run": Run}
 
 
 def _instants():
-    """Which command gets which signal after how many seconds; the first few are of all kinds."""
+    """Which command gets which signal after how many seconds; the first few need no mark."""
     draw = random.Random(20_260)  # noqa: S311 - instants, not secrets
     for number in range(MANY):
         name = ("load", "seed")[number % 2]
