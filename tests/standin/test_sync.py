@@ -116,10 +116,11 @@ def test_booting_goes_on_when_smd_is_gone(make_stack, api, kill):
     client = api(state)
     client.create_boot_params("n-1", MAC)
     kill(state, "smd")
+    # On a busy machine a sync may have failed before SMD was up; that error is gone by now.
     report = eventually(
-        lambda: (spec := client.get("bss", "/boot/v1/sync/status").json()["spec"])["failed_runs"] > 0 and spec
+        lambda: (spec := client.get("bss", "/boot/v1/sync/status").json()["spec"])["last_error"] and spec
     )
-    assert report["last_error"]
+    assert report["failed_runs"] > 0
     assert client.script(MAC).status_code == 200
     assert client.get("bss", "/readiness").status_code == 200
 
