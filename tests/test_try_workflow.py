@@ -16,6 +16,17 @@ def test_a_repository_without_the_workflow_is_told_how_to_write_it(tmp_path, mon
     assert "chamiperf-watch.yml does not exist. Write it there: chamiperf init --workflows watch" in said
 
 
+def test_a_folder_that_git_does_not_know_is_one_line_and_2(tmp_path, monkeypatch, capsys):
+    file = tmp_path / ".github" / "workflows" / "chamiperf-nightly.yml"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    monkeypatch.setattr("sys.argv", ["try_workflow", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        try_workflow.main()
+    assert ended.value.code == 2
+    assert "not a git repository" in capsys.readouterr().err
+
+
 def test_a_summary_is_shown_once_without_its_markup_and_without_what_is_folded():
     step = "### Load\n\n<code>a</code> is &#60; <a href='x'>b</a>\n\n"
     step += "<details><summary>All</summary>\n\n| x |\n\n</details>\n\n"
@@ -28,7 +39,7 @@ def test_the_copy_has_what_git_would_commit(tmp_path):
     for name, text in {".gitignore": "/out/\n", "new.txt": "", "deep/er": "", "out/left.json": ""}.items():
         (repository / name).parent.mkdir(exist_ok=True)
         (repository / name).write_text(text)
-    try_workflow.copy(repository, to)
+    try_workflow.copy(repository, try_workflow.listed(repository), to)
     assert sorted(str(path.relative_to(to)) for path in to.rglob("*") if path.is_file()) == [
         ".gitignore",
         "deep/er",

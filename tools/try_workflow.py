@@ -34,11 +34,15 @@ def main() -> int:
     file = given.repository / ".github" / "workflows" / f"chamiperf-{given.name}.yml"
     if not file.is_file():
         parser.error(f"{file} does not exist. Write it there: chamiperf init --workflows {given.name}")
+    try:
+        names = listed(given.repository)
+    except subprocess.CalledProcessError as error:
+        parser.error(f"git cannot read {given.repository}: {error.stderr.strip()}")
     for folder in ("run", "toolkit"):
         shutil.rmtree(PLACE / folder, ignore_errors=True)
     (PLACE / "run").mkdir(parents=True)
     adopter = harness.Adopter(PLACE / "run", harness.copy_toolkit(PLACE / "toolkit"), PLACE / "cache").create()
-    copy(given.repository, adopter.repository)
+    copy(given.repository, names, adopter.repository)
     runs = {1: {"event": "schedule", "head_branch": "main", "head_sha": "c" * 40}}
     known = github_standin.StandIn(workflows={"chamiperf-nightly.yml": "active"}, runs=runs)
     print(f"Running {file.name}; the log is {adopter.folder / 'printed'}", flush=True)
@@ -62,11 +66,20 @@ def plain(summary: str) -> str:
     return "\n\n".join(dict.fromkeys(filter(None, (part.strip() for part in text.split("\n\n")))))
 
 
-def copy(repository: Path, to: Path) -> None:
-    """Copy what git would commit, committed or not."""
+def listed(repository: Path) -> list[str]:
+    """The files that git would commit, committed or not.
+
+    Raises:
+        CalledProcessError: Git knows no repository there.
+    """
     words = ["git", "-C", str(repository), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(words, capture_output=True, text=True, check=True)
-    for name in filter(None, listed.stdout.split("\0")):
+    ran = subprocess.run(words, capture_output=True, text=True, check=True)
+    return list(filter(None, ran.stdout.split("\0")))
+
+
+def copy(repository: Path, names: list[str], to: Path) -> None:
+    """Copy files with their folders."""
+    for name in names:
         if (repository / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(repository / name, to / name)

@@ -45,7 +45,7 @@ def check(*, baselines: Path, base: Path | None, runs: tuple[Path, ...], printed
 
     found = file.check_file(baselines, base=base, places=runs, today=datetime.now(UTC).date())
     printed.hand_over(found)
-    return ExitCode.VERDICT_NO if any(one.gravity is Severity.BROKEN for one in found) else ExitCode.OK
+    return ExitCode.VERDICT_NO if any(one.severity is Severity.BROKEN for one in found) else ExitCode.OK
 
 
 @baselines.command()

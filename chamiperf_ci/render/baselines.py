@@ -192,7 +192,7 @@ class Severity(StrEnum):
 class Finding:
     """One thing to look at, and what it was before, where there is a before."""
 
-    gravity: Severity
+    severity: Severity
     what: str
     where: str
     before: str = ""
@@ -208,7 +208,7 @@ def findings_table(findings: Sequence[Finding], *, for_github: bool = False) -> 
         return "Nothing to object to: no gate is weakened, and every accepted run is as it was accepted."
     escape: Callable[[str], str] = markdown if for_github else plain
     lines = [
-        (found.gravity.value, *(escape(text) for text in (found.what, found.where, found.before, found.now)))
+        (found.severity.value, *(escape(text) for text in (found.what, found.where, found.before, found.now)))
         for found in most_severe_first(findings)
     ]
     return _table(_FINDINGS, lines, for_github=for_github)
@@ -222,7 +222,7 @@ _FINDINGS = (
 
 def findings_sentence(findings: Sequence[Finding]) -> str:
     """Return the findings in one sentence."""
-    count = {gravity: sum(found.gravity is gravity for found in findings) for gravity in Severity}
+    count = {severity: sum(found.severity is severity for found in findings) for severity in Severity}
     if count[Severity.BROKEN]:
         return f"baselines.json: {counted(count[Severity.BROKEN], 'finding')} must be put right before it is merged."
     if count[Severity.WEAKER]:
@@ -231,5 +231,5 @@ def findings_sentence(findings: Sequence[Finding]) -> str:
 
 
 def most_severe_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return findings by gravity, then by what and where."""
-    return tuple(sorted(findings, key=lambda found: (_ORDER.index(found.gravity), found.what, found.where)))
+    """Return findings by severity, then by what and where."""
+    return tuple(sorted(findings, key=lambda found: (_ORDER.index(found.severity), found.what, found.where)))

@@ -113,6 +113,12 @@ def frozen(k6, *, every_s, for_s):
         thread.join()
 
 
+def load_with_pauses(stage, *arguments, every_s, for_s):
+    """A load whose k6, or one of several, stands still for a part of each while."""
+    with stage.loading(*arguments) as (process, k6), frozen(k6, every_s=every_s, for_s=for_s):
+        process.wait(timeout=120)
+
+
 @GENERATOR.row(
     "k6 starved by other programs",
     ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
@@ -227,8 +233,7 @@ def in_a_control_group(stage):
     ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
 )  # fmt: skip
 def stopped_for_moments(stage):
-    with stage.loading() as (process, k6), frozen(k6, every_s=0.04, for_s=0.02):
-        process.wait(timeout=120)
+    load_with_pauses(stage, every_s=0.04, for_s=0.02)
     assert "k6 was stopped " in named(shared_run(stage))
     stage.compare()
 
@@ -264,8 +269,7 @@ def other_work(stage):
     ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
 )  # fmt: skip
 def quota(stage):
-    with stage.loading() as (process, k6), frozen(k6, every_s=0.6, for_s=0.3):
-        process.wait(timeout=120)
+    load_with_pauses(stage, every_s=0.6, for_s=0.3)
     stage.compare()
 
 
@@ -295,8 +299,7 @@ def both_starved(stage):
     ends="load 3, compare 3", word="invalid", reasons="generator-saturated", kept=JUDGED,
 )  # fmt: skip
 def one_frozen(stage):
-    with stage.loading("--shards", 2) as (process, k6), frozen(k6, every_s=0.6, for_s=0.3):
-        process.wait(timeout=120)
+    load_with_pauses(stage, "--shards", 2, every_s=0.6, for_s=0.3)
     assert " of 2: " in named(shared_run(stage))
     stage.compare()
 

@@ -381,12 +381,10 @@ def review_warnings(key: str, entry: EnvironmentBaseline, baselines: Baselines) 
         for row, places in _outliers(entry, baselines)
         for place in places
     ]
-    if (
-        len(
-            {tuple(sorted((one.service, one.version, one.commit, one.image) for one in run.identities)) for run in runs}
-        )
-        > 1
-    ):
+    builds = {
+        tuple(sorted((one.service, one.version, one.commit, one.image) for one in run.identities)) for run in runs
+    }
+    if len(builds) > 1:
         found.append(f"{key}: the accepted runs are of different builds")
     days = {run.started_at.date() for run in runs}
     if len(runs) > 1 and len(days) < len(runs):

@@ -137,13 +137,13 @@ def check_file(path: Path, *, base: Path | None, places: Sequence[Path], today: 
     console.append_summary(f"### {sentence}\n\n{findings_table(found, for_github=True)}")
     console.annotate(
         [
-            console.Annotation(_LOUD[one.gravity], f"baselines.json: {one.what}", _line(one))
+            console.Annotation(_LOUD[one.severity], f"baselines.json: {one.what}", _line(one))
             for one in found
-            if one.gravity in _LOUD
+            if one.severity in _LOUD
         ]
     )
-    count = {gravity: sum(one.gravity is gravity for one in found) for gravity in _LOUD}
-    console.publish({gravity.value: number for gravity, number in count.items()})
+    count = {severity: sum(one.severity is severity for one in found) for severity in _LOUD}
+    console.publish({severity.value: number for severity, number in count.items()})
     return found
 
 

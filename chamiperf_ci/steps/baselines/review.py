@@ -150,8 +150,8 @@ def _changed_runs(base: Baselines, now: Baselines) -> Iterator[Finding]:
 def _one_changed(key: str, before: Iterable[AcceptedRun], after: Iterable[AcceptedRun]) -> Iterator[Finding]:
     old, new = {run.run_id: run for run in before}, {run.run_id: run for run in after}
     if removed := sorted(set(old) - set(new)):
-        gravity = Severity.WEAKER if len(new) < len(old) else Severity.NOTE
-        yield Finding(gravity, "accepted runs removed", key, ", ".join(removed), counted(len(new), "run") + " left")
+        severity = Severity.WEAKER if len(new) < len(old) else Severity.NOTE
+        yield Finding(severity, "accepted runs removed", key, ", ".join(removed), counted(len(new), "run") + " left")
     if added := sorted(set(new) - set(old)):
         who = ", ".join(sorted({new[run_id].who for run_id in added}))
         yield Finding(Severity.NOTE, f"runs accepted by {who}", key, counted(len(old), "run"), ", ".join(added))

@@ -310,6 +310,13 @@ def _measure(part: measure.Part, drilling: Drilling, rules: Baselines, stop: Sto
     """
     runs: list[Run] = []
     place = drilling.place
+
+    def judged(made: Sequence[Run]) -> DrillEffect:
+        if drilling.baselines is None:
+            message = "nothing is compared before the baseline is there"
+            raise RuntimeError(message)
+        return compare(drilling.baselines, made, place, part.effect)
+
     with place.slowed(part.effect) if isinstance(place, Injection) else nullcontext():
         for _ in range(part.runs):
             if stop.requested:
@@ -317,10 +324,9 @@ def _measure(part: measure.Part, drilling: Drilling, rules: Baselines, stop: Sto
             runs.append(drilling.run(part.purpose, part.effect))
             if part.purpose != "slowed":
                 drilling.unchanged.append(runs[-1])
-            elif drilling.baselines and not compare(drilling.baselines, runs[:1], place, part.effect).suspected:
+            elif not judged(runs[:1]).suspected:
                 break
     if part.purpose == "baseline":
         drilling.baselines = accept(rules, runs, drilling.drill.started_at.date())
-    elif part.purpose != "noise" and drilling.baselines:
-        found = compare(drilling.baselines, runs, place, part.effect)
-        drilling.comparisons.setdefault(part.effect, []).append(found)
+    elif part.purpose != "noise":
+        drilling.comparisons.setdefault(part.effect, []).append(judged(runs))

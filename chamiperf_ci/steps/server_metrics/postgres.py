@@ -35,6 +35,7 @@ MOST_POINTS: Final = 20
 FEWEST: Final = 10
 """Calls that make a role one that is under load."""
 _WAIT_FOR_SESSION_S: Final = 6.0
+_WAIT_FOR_LOOK_S: Final = 1.0
 _BUSY: Final = ("active", "idle in transaction", "idle in transaction (aborted)", "fastpath function call")
 _OWN_WAITS: Final = ("", "Client", "Activity", "Timeout", "Extension")
 """Kinds of event that are no wait for the server: idle, or waiting for the client itself."""
@@ -110,9 +111,9 @@ class PostgresWatch:
             self._lock.release()
 
     def end(self) -> None:
-        """End looking, and the session; one that hangs ends with the process."""
+        """End looking, and the session; one that hangs ends with the process, since `stop` has waited for it."""
         self._looker.stop()
-        if self._lock.acquire(timeout=_WAIT_FOR_SESSION_S):
+        if self._lock.acquire(timeout=_WAIT_FOR_LOOK_S):
             try:
                 self._source.close()
             finally:

@@ -18,8 +18,8 @@ def changed(baselines, change):
     return Baselines.model_validate(data)
 
 
-def findings(baselines, gravity, **more):
-    return [found for found in check(baselines, today=TODAY, **more) if found.gravity is gravity]
+def findings(baselines, severity, **more):
+    return [found for found in check(baselines, today=TODAY, **more) if found.severity is severity]
 
 
 def weaker(change):

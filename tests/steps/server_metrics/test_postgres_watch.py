@@ -1,5 +1,6 @@
 """PostgreSQL over a phase: statements, connections, and figures that are not there."""
 
+import threading
 import time
 
 import pytest
@@ -25,12 +26,19 @@ class Server:
 
     def __init__(self, *looks, problem="", most=300):
         self.looks, self.statements_problem, self.most = list(looks), problem, most
-        self.given = 0
+        self.given = self.closed = 0
+        self.answers = threading.Event()
+        self.answers.set()
+
+    def close(self):
+        """Once is enough."""
+        self.closed += 1
 
     def look(self):
         """The next look; an error is raised."""
         found = self.looks[min(self.given, len(self.looks) - 1)]
         self.given += 1
+        self.answers.wait(10)
         if isinstance(found, Exception):
             raise found
         return found
@@ -144,3 +152,27 @@ def test_without_the_extension_connections_are_still_told():
     assert found.statements == ()
     assert "not installed" in values(found, "statements")[""][1]
     assert values(found, "connections_in_use")["bss"][0] == 1
+
+
+def test_the_session_is_closed_at_the_end_and_nothing_asks_again():
+    server = Server(look())
+    watch = PostgresWatch(server, {}, lambda _: 0.01)
+    watch.start()
+    while not server.given:
+        time.sleep(0.005)
+    watch.end()
+    given = server.given
+    time.sleep(0.1)
+    assert (server.closed, server.given) == (1, given)
+
+
+def test_a_session_that_hangs_is_left_to_the_end_of_the_process():
+    server = Server(look())
+    server.answers.clear()
+    watch = PostgresWatch(server, {}, lambda _: 0.01)
+    watch.start()
+    while not server.given:
+        time.sleep(0.005)
+    watch.end()
+    assert server.closed == 0
+    server.answers.set()

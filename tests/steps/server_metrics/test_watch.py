@@ -100,3 +100,25 @@ def test_a_load_that_was_never_asked_for_its_figures_leaves_nobody_looking():
     for thread in looking:
         thread.join(10)
     assert not any(thread.is_alive() for thread in looking)
+
+
+def test_a_look_whose_connections_are_closed_meanwhile_ends_in_silence():
+    asked, closed = threading.Event(), threading.Event()
+
+    class Closing:
+        """A service whose answer never comes, because the load is over."""
+
+        def scrape(self, _base):
+            asked.set()
+            closed.wait(10)
+            raise RuntimeError("Cannot send a request, as the client has been closed.")
+
+    watched = DirectCollector(Closing(), {"smd": "http://smd.test"})
+    watched.start()
+    asked.wait(10)
+    (thread,) = (each for each in threading.enumerate() if each.name == "metrics smd")
+    watched.end()
+    closed.set()
+    # An exception of the thread would be a warning, and a warning is an error here.
+    thread.join(10)
+    assert not thread.is_alive()
