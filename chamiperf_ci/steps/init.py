@@ -182,14 +182,17 @@ def values_named(runner: str | None, target: str | None, branch: str | None = No
             cannot have.
     """
     labels = tuple(label.strip() for label in (runner or HOSTED).split(","))
-    of = "letters, digits, dots, dashes and underscores"
+    most = "letters, digits, dots, dashes"
+    of = f"{most} and underscores"
     for label in labels:
         _refuse_unusable(label, _LABEL, "--runner", "a runner's label", f"Give labels of {of}, separated by commas.")
     if target:
         remedy = f"Give a name of {of}, as in [targets.NAME], or self-test."
         _refuse_unusable(target, _NAME, "--target", "a target's name", remedy)
     if branch:
-        _refuse_unusable(branch, _BRANCH, "--branch", "a plain branch name", f"Give a name of {of} and slashes.")
+        _refuse_unusable(
+            branch, _BRANCH, "--branch", "a plain branch name", f"Give a name of {most}, underscores and slashes."
+        )
     return Values(labels, target or "", branch or "")
 
 
@@ -244,6 +247,8 @@ def copies(
     before = _read(root, _TARGETS)
     if target in _NO_TARGET - _described(root):
         target = ""
+    # Also where no workflow takes them: what is mistyped is told.
+    values_named(runner, target, branch)
     made = []
     for name in dict.fromkeys(wanted or there or ["nightly"]):
         own = there.get(name) or _shared(there)
@@ -287,10 +292,10 @@ def manual_steps(root: Path, planned: Sequence[ManagedFile]) -> tuple[str, ...]:
     ]
     if "pull-request" in there:
         if not os.access(root / _DEPLOY, os.X_OK):
-            todo += [
-                f"Commit {_DEPLOY}, an executable script that starts the build it is called for: head, base.",
-                "Where both run already, remove deploy-script from chamiperf-pull-request.yml instead.",
-            ]
+            todo.append(
+                f"Commit {_DEPLOY}, an executable script that starts the build it is called for: head, base. "
+                "Where both run already, remove deploy-script from chamiperf-pull-request.yml instead."
+            )
         todo.append("Create the label `performance`: a pull request that gets it is measured.")
     if targets:
         todo.append(

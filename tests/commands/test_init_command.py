@@ -181,6 +181,10 @@ def test_a_file_where_a_folder_belongs_is_named(init, repository, place):
         (["--runner", "self-hosted,LABEL"], TOOLKIT, "'LABEL' is a placeholder (--runner)"),
         (["--workflows", "watch", "--branch", "NAME"], TOOLKIT, "'NAME' is a placeholder (--branch)"),
         (["--workflows", "watch", "--branch", "a]\nb"], TOOLKIT, "is not a plain branch name (--branch)"),
+        # Also where no workflow has a place for it.
+        (["--workflows", "nightly", "--branch", "a b"], TOOLKIT, "'a b' is not a plain branch name (--branch)"),
+        (["--workflows", "watch", "--target", "a/b"], TOOLKIT, "'a/b' is not a target's name (--target)"),
+        (["--workflows", "watch", "--runner", "NAME"], TOOLKIT, "'NAME' is a placeholder (--runner)"),
     ],
 )
 def test_what_cannot_be_used_is_exit_code_2_and_writes_nothing(init, repository, words, toolkit, said):
