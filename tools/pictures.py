@@ -86,14 +86,18 @@ def shoot(browser: Browser, name: str, html: str, *, height: int, scale: float =
     """Take a page's picture.
 
     Raises:
-        SystemExit: The file is larger than a README should load.
+        SystemExit: The file is larger than a README should load, or mermaid is not there to draw a chart.
     """
     tab = browser.new_page(viewport={"width": WIDTH, "height": height}, device_scale_factor=scale)
     file = OUT / f"{name}.html"
     file.write_text(html, encoding="utf-8")
     tab.goto(file.as_uri())
     file.unlink()
-    if "mermaid" in html and MERMAID.exists():
+    if "mermaid" in html:
+        if not MERMAID.exists():
+            sys.exit(
+                f"{MERMAID.relative_to(ROOT)} is missing, so a chart would be a picture of its source. Run make pictures."
+            )
         tab.add_script_tag(path=str(MERMAID))
         tab.evaluate("mermaid.initialize({startOnLoad: false}); mermaid.run()")
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
