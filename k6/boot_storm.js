@@ -22,7 +22,7 @@ scenario('boot_storm', 1);
 const ASK_AGAIN_EVERY = 8;
 
 const NODES = nodeCount();
-const askForScript = asking(route('bootscript'));
+const askForScript = asking(route('bootscript'), { alone: true });
 const booted = new Trend('chamiperf_node_booted', true);
 const nodes = new Counter('chamiperf_nodes');
 

@@ -353,9 +353,11 @@
             };
         })(plan.load.phases, windows, elapsedMs());
         return enter(phase, window), startedAt + endMs;
-    }, enter = (phase, window) => {
+    };
+    let ofVu = {};
+    const enter = (phase, window) => {
         const {tags: tags} = exec.vu.metrics;
-        tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+        Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
     }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, paceMs = 0;
     const herds = [];
@@ -1253,11 +1255,25 @@
         const value = plan.load.parameters.grant ?? "client-credentials";
         if ("string" != typeof value) throw new Error(`parameter grant is ${value}, expected a string`);
         return value;
-    })(), OWN_ACCOUNT = "client-credentials" === GRANT && !__ENV.CHAMIPERF_CLIENT_ID, askForScript = (to => {
-        const {url: url, params: params, contains: contains, own: own} = to, text = contains[0];
-        return 1 !== contains.length || null !== own ? index => call(to, index) : index => {
+    })(), OWN_ACCOUNT = "client-credentials" === GRANT && !__ENV.CHAMIPERF_CLIENT_ID, askForScript = ((to, {alone: alone = !1} = {}) => {
+        const {url: url, contains: contains, own: own} = to, text = contains[0];
+        if (1 !== contains.length || null !== own) return index => call(to, index);
+        const {tags: tags, ...untagged} = to.params, params = alone ? untagged : to.params;
+        alone && (tags => {
+            ofVu = tags;
+        })(tags);
+        let after, before = "";
+        return index => {
             const response = get(url(index), params);
-            return isTimed && spent(response, params.tags), 200 === response.status && response.body?.includes(text(index)) || judge(to, response, index) ? response : null;
+            if (isTimed && spent(response, tags), 200 === response.status) {
+                const body = response.body, wanted = text(index);
+                if (body === `${before}${wanted}${after}`) return response;
+                if (void 0 === after && body?.includes(wanted)) {
+                    const at = body.indexOf(wanted);
+                    return before = body.slice(0, at), after = body.slice(at + wanted.length), response;
+                }
+            }
+            return judge(to, response, index) ? response : null;
         };
     })(route("bootscript")), TOKEN = route("token"), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = (given => declared ? function(spec) {
         (() => {
@@ -1706,9 +1722,11 @@
             };
         })(plan.load.phases, windows, elapsedMs());
         return enter(phase, window), startedAt + endMs;
-    }, enter = (phase, window) => {
+    };
+    let ofVu = {};
+    const enter = (phase, window) => {
         const {tags: tags} = exec.vu.metrics;
-        tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+        Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
     }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, paceMs = 0;
     const herds = [];
@@ -1858,11 +1876,25 @@
         const value = plan.load.parameters.grant ?? "client-credentials";
         if ("string" != typeof value) throw new Error(`parameter grant is ${value}, expected a string`);
         return value;
-    })(), OWN_ACCOUNT = "client-credentials" === GRANT && !__ENV.CHAMIPERF_CLIENT_ID, askForScript = (to => {
-        const {url: url, params: params, contains: contains, own: own} = to, text = contains[0];
-        return 1 !== contains.length || null !== own ? index => call(to, index) : index => {
+    })(), OWN_ACCOUNT = "client-credentials" === GRANT && !__ENV.CHAMIPERF_CLIENT_ID, askForScript = ((to, {alone: alone = !1} = {}) => {
+        const {url: url, contains: contains, own: own} = to, text = contains[0];
+        if (1 !== contains.length || null !== own) return index => call(to, index);
+        const {tags: tags, ...untagged} = to.params, params = alone ? untagged : to.params;
+        alone && (tags => {
+            ofVu = tags;
+        })(tags);
+        let after, before = "";
+        return index => {
             const response = get(url(index), params);
-            return isTimed && spent(response, params.tags), 200 === response.status && response.body?.includes(text(index)) || judge(to, response, index) ? response : null;
+            if (isTimed && spent(response, tags), 200 === response.status) {
+                const body = response.body, wanted = text(index);
+                if (body === `${before}${wanted}${after}`) return response;
+                if (void 0 === after && body?.includes(wanted)) {
+                    const at = body.indexOf(wanted);
+                    return before = body.slice(0, at), after = body.slice(at + wanted.length), response;
+                }
+            }
+            return judge(to, response, index) ? response : null;
         };
     })(route("bootscript")), TOKEN = route("token"), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = {};
     let body;

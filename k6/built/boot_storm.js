@@ -90,9 +90,11 @@
             };
         })(plan.load.phases, windows, elapsedMs());
         return enter(phase, window), startedAt + endMs;
-    }, enter = (phase, window) => {
+    };
+    let ofVu = {};
+    const enter = (phase, window) => {
         const {tags: tags} = exec.vu.metrics;
-        tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+        Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
     }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, paceMs = 0;
     const herds = [];
@@ -1252,18 +1254,34 @@
         kinds: new Set,
         progress: ""
     };
-    const NODES = nodeCount(), askForScript = (to => {
-        const {url: url, params: params, contains: contains, own: own} = to, text = contains[0];
-        return 1 !== contains.length || null !== own ? index => call(to, index) : index => {
+    const NODES = nodeCount(), askForScript = ((to, {alone: alone = !1} = {}) => {
+        const {url: url, contains: contains, own: own} = to, text = contains[0];
+        if (1 !== contains.length || null !== own) return index => call(to, index);
+        const {tags: tags, ...untagged} = to.params, params = alone ? untagged : to.params;
+        alone && (tags => {
+            ofVu = tags;
+        })(tags);
+        let after, before = "";
+        return index => {
             const response = get(url(index), params);
-            return isTimed && spent(response, params.tags), 200 === response.status && response.body?.includes(text(index)) || judge(to, response, index) ? response : null;
+            if (isTimed && spent(response, tags), 200 === response.status) {
+                const body = response.body, wanted = text(index);
+                if (body === `${before}${wanted}${after}`) return response;
+                if (void 0 === after && body?.includes(wanted)) {
+                    const at = body.indexOf(wanted);
+                    return before = body.slice(0, at), after = body.slice(at + wanted.length), response;
+                }
+            }
+            return judge(to, response, index) ? response : null;
         };
     })(((name, more = {}) => endpoint({
         name: name,
         names: seeded(),
         ...routeOf(name),
         ...more
-    }))("bootscript")), booted = new metrics.Trend("chamiperf_node_booted", !0), nodes = new metrics.Counter("chamiperf_nodes"), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = (given => declared ? function(spec) {
+    }))("bootscript"), {
+        alone: !0
+    }), booted = new metrics.Trend("chamiperf_node_booted", !0), nodes = new metrics.Counter("chamiperf_nodes"), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = (given => declared ? function(spec) {
         (() => {
             const entry = catalogued();
             if (!entry) return;
@@ -1440,9 +1458,11 @@
             };
         })(plan.load.phases, windows, elapsedMs());
         return enter(phase, window), startedAt + endMs;
-    }, enter = (phase, window) => {
+    };
+    let ofVu = {};
+    const enter = (phase, window) => {
         const {tags: tags} = exec.vu.metrics;
-        tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+        Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
     }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, paceMs = 0;
     const herds = [];
@@ -1804,11 +1824,25 @@
         }
         return 0;
     })(plan.load.phases, plan.load.windows);
-    const NODES = plan.identities.nodes, askForScript = (to => {
-        const {url: url, params: params, contains: contains, own: own} = to, text = contains[0];
-        return 1 !== contains.length || null !== own ? index => call(to, index) : index => {
+    const NODES = plan.identities.nodes, askForScript = ((to, {alone: alone = !1} = {}) => {
+        const {url: url, contains: contains, own: own} = to, text = contains[0];
+        if (1 !== contains.length || null !== own) return index => call(to, index);
+        const {tags: tags, ...untagged} = to.params, params = alone ? untagged : to.params;
+        alone && (tags => {
+            ofVu = tags;
+        })(tags);
+        let after, before = "";
+        return index => {
             const response = get(url(index), params);
-            return isTimed && spent(response, params.tags), 200 === response.status && response.body?.includes(text(index)) || judge(to, response, index) ? response : null;
+            if (isTimed && spent(response, tags), 200 === response.status) {
+                const body = response.body, wanted = text(index);
+                if (body === `${before}${wanted}${after}`) return response;
+                if (void 0 === after && body?.includes(wanted)) {
+                    const at = body.indexOf(wanted);
+                    return before = body.slice(0, at), after = body.slice(at + wanted.length), response;
+                }
+            }
+            return judge(to, response, index) ? response : null;
         };
     })(((name, more = {}) => (({name: name, service: service, method: method, path: path, names: names, body: body, contains: contains = [], ...more}) => {
         const {open: open = !1, headers: headers, tolerates: tolerates = null, measured: measured = !0} = more, timeout = 1e3 * (plan.load.request_timeout_s ?? 30), withBody = "GET" !== method && "DELETE" !== method, texts = [];
@@ -1851,7 +1885,9 @@
         }),
         ...routeOf(name),
         ...more
-    }))("bootscript")), booted = new metrics.Trend("chamiperf_node_booted", !0), nodes = new metrics.Counter("chamiperf_nodes"), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = {}, unserved = [];
+    }))("bootscript"), {
+        alone: !0
+    }), booted = new metrics.Trend("chamiperf_node_booted", !0), nodes = new metrics.Counter("chamiperf_nodes"), {options: options, setup: setup, teardown: teardown, handleSummary: handleSummary} = {}, unserved = [];
     let later = 0;
     exports.bootOneNode = () => {
         begin();

@@ -322,7 +322,9 @@
           default:
             return;
         }
-    }, health = new metrics.Trend("chamiperf_health", !0);
+    };
+    let ofVu = {};
+    const health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
     const spent = ({timings: timings}, tags) => {
         requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
@@ -339,7 +341,7 @@
         return tagged !== `${phase} ${share}` && (tagged = `${phase} ${share}`, isTimed = !0, 
         watched = !0, iterationsWatched = 0, ((phase, window) => {
             const {tags: tags} = exec.vu.metrics;
-            tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+            Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
         })(phase, share)), {
             phase: phase,
             turn: turn
@@ -1644,7 +1646,9 @@
           default:
             return;
         }
-    }, health = new metrics.Trend("chamiperf_health", !0);
+    };
+    let ofVu = {};
+    const health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
     const done = new metrics.Trend("chamiperf_done", !0);
     let tagged = "";
@@ -1653,7 +1657,7 @@
         return tagged !== `${phase} ${share}` && (tagged = `${phase} ${share}`, isTimed = !0, 
         watched = !0, iterationsWatched = 0, ((phase, window) => {
             const {tags: tags} = exec.vu.metrics;
-            tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+            Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
         })(phase, share)), {
             phase: phase,
             turn: turn

@@ -90,9 +90,11 @@
             };
         })(plan.load.phases, windows, elapsedMs());
         return enter(phase, window), startedAt + endMs;
-    }, enter = (phase, window) => {
+    };
+    let ofVu = {};
+    const enter = (phase, window) => {
         const {tags: tags} = exec.vu.metrics;
-        tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+        Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
     }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, paceMs = 0;
     const herds = [];
@@ -451,11 +453,25 @@
             ...params.headers,
             ...Object.fromEntries(own.map(([name, text]) => [ name, text(index, key) ]))
         }
-    }, asking = to => {
-        const {url: url, params: params, contains: contains, own: own} = to, text = contains[0];
-        return 1 !== contains.length || null !== own ? index => call(to, index) : index => {
+    }, asking = (to, {alone: alone = !1} = {}) => {
+        const {url: url, contains: contains, own: own} = to, text = contains[0];
+        if (1 !== contains.length || null !== own) return index => call(to, index);
+        const {tags: tags, ...untagged} = to.params, params = alone ? untagged : to.params;
+        alone && (tags => {
+            ofVu = tags;
+        })(tags);
+        let after, before = "";
+        return index => {
             const response = get(url(index), params);
-            return isTimed && spent(response, params.tags), 200 === response.status && response.body?.includes(text(index)) || judge(to, response, index) ? response : null;
+            if (isTimed && spent(response, tags), 200 === response.status) {
+                const body = response.body, wanted = text(index);
+                if (body === `${before}${wanted}${after}`) return response;
+                if (void 0 === after && body?.includes(wanted)) {
+                    const at = body.indexOf(wanted);
+                    return before = body.slice(0, at), after = body.slice(at + wanted.length), response;
+                }
+            }
+            return judge(to, response, index) ? response : null;
         };
     }, send = (to, index, key, body) => {
         const {method: method} = to, params = null === to.own ? to.params : paramsOf(to, index, key), url = to.url(index, key), response = "GET" === method ? get(url, params) : request$1(method, url, to.body && to.body(index, key), params);
@@ -1432,9 +1448,11 @@
             };
         })(plan.load.phases, windows, elapsedMs());
         return enter(phase, window), startedAt + endMs;
-    }, enter = (phase, window) => {
+    };
+    let ofVu = {};
+    const enter = (phase, window) => {
         const {tags: tags} = exec.vu.metrics;
-        tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+        Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
     }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, paceMs = 0;
     const herds = [];
@@ -1785,11 +1803,25 @@
     const call = (to, index, key, body) => {
         const response = send(to, index, key);
         return judge(to, response, index, key) ? response : null;
-    }, asking = to => {
-        const {url: url, params: params, contains: contains, own: own} = to, text = contains[0];
-        return 1 !== contains.length || null !== own ? index => call(to, index) : index => {
+    }, asking = (to, {alone: alone = !1} = {}) => {
+        const {url: url, contains: contains, own: own} = to, text = contains[0];
+        if (1 !== contains.length || null !== own) return index => call(to, index);
+        const {tags: tags, ...untagged} = to.params, params = alone ? untagged : to.params;
+        alone && (tags => {
+            ofVu = tags;
+        })(tags);
+        let after, before = "";
+        return index => {
             const response = get(url(index), params);
-            return isTimed && spent(response, params.tags), 200 === response.status && response.body?.includes(text(index)) || judge(to, response, index) ? response : null;
+            if (isTimed && spent(response, tags), 200 === response.status) {
+                const body = response.body, wanted = text(index);
+                if (body === `${before}${wanted}${after}`) return response;
+                if (void 0 === after && body?.includes(wanted)) {
+                    const at = body.indexOf(wanted);
+                    return before = body.slice(0, at), after = body.slice(at + wanted.length), response;
+                }
+            }
+            return judge(to, response, index) ? response : null;
         };
     }, send = (to, index, key, body) => {
         const {method: method} = to, params = null === to.own ? to.params : (({own: own, params: params}, index, key) => null === own ? params : {

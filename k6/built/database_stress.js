@@ -351,9 +351,11 @@
             };
         })(plan.load.phases, windows, elapsedMs());
         return enter(phase, window), startedAt + endMs;
-    }, enter = (phase, window) => {
+    };
+    let ofVu = {};
+    const enter = (phase, window) => {
         const {tags: tags} = exec.vu.metrics;
-        tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+        Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
     }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, paceMs = 0;
     const herds = [];
@@ -1695,9 +1697,11 @@
             };
         })(plan.load.phases, windows, elapsedMs());
         return enter(phase, window), startedAt + endMs;
-    }, enter = (phase, window) => {
+    };
+    let ofVu = {};
+    const enter = (phase, window) => {
         const {tags: tags} = exec.vu.metrics;
-        tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+        Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
     }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, paceMs = 0;
     const herds = [];

@@ -322,7 +322,9 @@
           default:
             return;
         }
-    }, health = new metrics.Trend("chamiperf_health", !0);
+    };
+    let ofVu = {};
+    const health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
     const spent = ({timings: timings}, tags) => {
         requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
@@ -1419,7 +1421,7 @@
         if (!keys) return;
         (() => {
             const {tags: tags} = exec.vu.metrics;
-            tags.phase = "sustained", delete tags.window;
+            Object.assign(tags, ofVu), tags.phase = "sustained", delete tags.window;
         })(), isTimed = !0, watched = !0, iterationsWatched = 0;
         const watch = ((kea, propagation, period) => {
             let unseen = [], last = Date.now();
@@ -1722,7 +1724,9 @@
           default:
             return;
         }
-    }, health = new metrics.Trend("chamiperf_health", !0);
+    };
+    let ofVu = {};
+    const health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
     const spent = ({timings: timings}, tags) => {
         requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
@@ -2132,7 +2136,7 @@
         if (!keys) return;
         (() => {
             const {tags: tags} = exec.vu.metrics;
-            tags.phase = "sustained", delete tags.window;
+            Object.assign(tags, ofVu), tags.phase = "sustained", delete tags.window;
         })(), isTimed = !0, watched = !0, iterationsWatched = 0;
         const watch = ((kea, propagation, period) => {
             let unseen = [], last = Date.now();

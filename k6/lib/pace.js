@@ -59,6 +59,13 @@ export const enterWindow = () => {
   return startedAt + endMs;
 };
 
+let ofVu = {};
+
+/** @type {(tags: Record<string, string>) => void} tags that each VU carries, so that its requests need not */
+export const tagVu = (tags) => {
+  ofVu = tags;
+};
+
 /**
  * Tag what follows with a phase and window that do not follow from the clock.
  * @param {string} phase
@@ -66,6 +73,7 @@ export const enterWindow = () => {
  */
 export const enter = (phase, window) => {
   const { tags } = exec.vu.metrics;
+  Object.assign(tags, ofVu);
   tags.phase = phase;
   if (window === null) delete tags.window;
   else tags.window = window;
