@@ -412,7 +412,7 @@ USABLE_SHARE = 0.6
 """Of the processors' time for k6, before VUs wake late and the run is invalid; what the stack takes is not known."""
 CALIBRATED_VUS = 1_000
 """With so many VUs at most a request is measured; more of them would take longer to be made than all else. With 20,000,
-700 requests/s were invalid on a busy machine where 2,580 were predicted from 1,000 (docs/scale.md)."""
+2,324 requests/s were valid and 3,390 invalid where 2,876 were predicted from 1,000 (docs/scale.md)."""
 USABLE_BY_BOTH = 0.85
 """The same of k6 and a stack on this machine together, where both were measured."""
 
@@ -498,6 +498,12 @@ def size(plan: Plan, *, cores: int, limits: MachineLimits, costs: Mapping[str, C
         range_ms = (range_ms[0] + stack_ms, range_ms[1] + stack_ms)
     elif limits.stack_here:
         beside.append("the stack shares this machine, and how much it takes is not known")
+    each = math.ceil((plan.connections or 0) / max(1, len(plan.services)))
+    if each > limits.local_ports // 2 > 0:
+        beside.append(
+            f"past {limits.local_ports // 2:,} connections to one address each costs a millisecond more of the kernel, "
+            "which looks for a free local port: ramp up slowly"
+        )
     if limits.busy_cores >= _WORTH_A_WORD:
         beside.append(f"other work takes {limits.busy_cores:.1f} of {cores} cores now")
     free = max(0.0, cores * usable - limits.busy_cores)
