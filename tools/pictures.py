@@ -95,9 +95,7 @@ def shoot(browser: Browser, name: str, html: str, *, height: int, scale: float =
     file.unlink()
     if "mermaid" in html:
         if not MERMAID.exists():
-            sys.exit(
-                f"{MERMAID.relative_to(ROOT)} is missing, so a chart would be a picture of its source. Run make pictures."
-            )
+            sys.exit(f"{MERMAID.relative_to(ROOT)} is missing: a chart would show its source. Run make pictures.")
         tab.add_script_tag(path=str(MERMAID))
         tab.evaluate("mermaid.initialize({startOnLoad: false}); mermaid.run()")
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")

@@ -1,6 +1,7 @@
 """Several segments' summaries as one."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -228,8 +229,15 @@ def test_a_run_keeps_the_usual_quantiles_of_the_many_that_shards_send():
 
 def test_the_grid_is_dense_from_the_ninetieth_and_holds_the_usual_quantiles():
     assert set(QUANTILES) <= set(SHARD_QUANTILES)
-    assert 350 <= len(SHARD_QUANTILES) <= 450
+    assert 450 <= len(SHARD_QUANTILES) <= 500
     assert list(SHARD_QUANTILES) == sorted(SHARD_QUANTILES)
+
+
+@pytest.mark.parametrize(("compared", "step"), [(50, 0.1), (95, 0.05), (99, 0.02)])
+def test_the_grid_is_dense_on_both_sides_of_what_is_compared(compared, step):
+    at = SHARD_QUANTILES.index(compared)
+    around = SHARD_QUANTILES[at - 5 : at + 6]
+    assert max(after - before for before, after in pairwise(around)) <= step + 1e-9
 
 
 def test_windows_keep_their_order_and_add_their_counts():
