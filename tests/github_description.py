@@ -114,7 +114,7 @@ def check_response(verb, url, status, body):
     if status >= 500:
         return
     responses = operation(verb, url)["responses"]
-    # 401, 403 and 429 come from the door before any operation, and are described for few of them.
+    # 401, 403 and 429 may answer any operation, and are described for few of them.
     if str(status) not in responses:
         if status in {401, 403, 404, 429} and isinstance(body, dict) and "message" in body:
             return

@@ -1,4 +1,4 @@
-"""Whole nights of 192 rows: 64 series of common sittings, p50, p90 and p99 of each, so that rows err together.
+"""Whole nights of 192 rows: 64 series of common sessions, p50, p90 and p99 of each, so that rows err together.
 
 A night has 8 scenarios of 8 series. In nights with a slowdown one scenario is slower in all its 24 rows.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.verdict.fast import Judged, judge
-from bench.verdict.series import Floats, residuals, web_sittings
+from bench.verdict.series import Floats, residuals, web_sessions
 from bench.verdict.simulated import windows_of_runs
 from bench.verdict.trials import BASELINE, CURRENT, HISTORY, LEVEL
 from bench.verdict.usual_rules import TOLERANCE
@@ -26,7 +26,7 @@ SCENARIOS = 8
 Called = tuple[Judged, NDArray[np.bool_]]
 """Rows of one kind, and which of them are regressions when alone."""
 FRAMEWORKS = 41
-"""The frameworks with most sittings; they have 155 in common."""
+"""The frameworks with most sessions; they have 155 in common."""
 CLASSES = {"p50_us": MetricClass.P50, "p90_us": MetricClass.P90, "p99_us": MetricClass.P99}
 
 
@@ -62,18 +62,18 @@ class Count:
 
 
 def common_residuals() -> tuple[Floats, ...]:
-    """Return for each metric class the residuals of all series over their common sittings (sittings x series)."""
+    """Return for each metric class the residuals of all series over their common sessions (sessions x series)."""
     frameworks = {
-        name: {time: columns for time, columns in sittings.items() if len(columns) == 3}
-        for name, sittings in web_sittings().items()
+        name: {time: columns for time, columns in sessions.items() if len(columns) == 3}
+        for name, sessions in web_sessions().items()
     }
     chosen = sorted(frameworks.values(), key=len, reverse=True)[:FRAMEWORKS]
-    times = sorted(set.intersection(*(set(sittings) for sittings in chosen)))
+    times = sorted(set.intersection(*(set(sessions) for sessions in chosen)))
     found = []
     for metric in CLASSES:
         columns = [
-            residuals(np.log([sittings[time][connections][metric] for time in times]))
-            for sittings in chosen
+            residuals(np.log([sessions[time][connections][metric] for time in times]))
+            for sessions in chosen
             for connections in ("64", "256", "512")
         ]
         group = np.column_stack(columns)
@@ -83,8 +83,8 @@ def common_residuals() -> tuple[Floats, ...]:
 
 def _night(random: np.random.Generator, noise: tuple[Floats, ...]) -> Iterator[tuple[RowName, MetricClass, Floats]]:
     """Yield each row's drawn runs, baseline first, then history, then current."""
-    sittings, columns = noise[0].shape
-    order = random.permutation(sittings)[: BASELINE + HISTORY + CURRENT]
+    sessions, columns = noise[0].shape
+    order = random.permutation(sessions)[: BASELINE + HISTORY + CURRENT]
     series = random.choice(columns, SERIES, replace=False)
     for place, column in enumerate(series):
         for (metric, metric_class), group in zip(CLASSES.items(), noise, strict=True):

@@ -24,14 +24,14 @@ HERE = Path(__file__).parent / "data"
 NEIGHBOURS = 4
 FEWEST_NEIGHBOURS = 6
 SHRINK = 1.0937
-FEWEST_SITTINGS = 60
+FEWEST_SESSIONS = 60
 WEB_METRICS = ("p50_us", "p90_us", "p99_us", "rps")
 _RATE_UNITS = {"ops/s", "iter/sec"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """Groups of residuals (sittings x columns); columns of a sitting were measured side by side."""
+    """Groups of residuals (sessions x columns); columns of a session were measured side by side."""
 
     name: str
     metric_class: MetricClass
@@ -39,7 +39,7 @@ class Source:
 
     @property
     def has_pairs(self) -> bool:
-        """Whether a sitting has more than one column."""
+        """Whether a session has more than one column."""
         return all(group.shape[1] > 1 for group in self.groups)
 
 
@@ -62,12 +62,12 @@ def residuals(y: Floats) -> Floats:
 
 
 def _together(columns: list[Floats]) -> Floats:
-    """Return columns of one length as a group, without the sittings in which a residual is missing."""
+    """Return columns of one length as a group, without the sessions in which a residual is missing."""
     group = np.column_stack([residuals(column) for column in columns])
     return group[~np.isnan(group).any(axis=1)]
 
 
-def web_sittings() -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+def web_sessions() -> dict[str, dict[str, dict[str, dict[str, float]]]]:
     """Return framework -> time -> connections -> metric -> value of the web series."""
     found: dict[str, dict[str, dict[str, dict[str, float]]]] = defaultdict(lambda: defaultdict(dict))
     for row in _rows(HERE / "web_frameworks_wrk.csv.gz"):
@@ -78,9 +78,9 @@ def web_sittings() -> dict[str, dict[str, dict[str, dict[str, float]]]]:
 def _web(metric: str, metric_class: MetricClass) -> Source:
     sign = -1 if metric == "rps" else 1
     groups = []
-    for sittings in web_sittings().values():
-        complete = [columns for _, columns in sorted(sittings.items()) if len(columns) == 3]
-        if len(complete) >= FEWEST_SITTINGS:
+    for sessions in web_sessions().values():
+        complete = [columns for _, columns in sorted(sessions.items()) if len(columns) == 3]
+        if len(complete) >= FEWEST_SESSIONS:
             groups.append(
                 _together(
                     [
@@ -107,7 +107,7 @@ def _gha() -> Source:
     groups = [
         _together([np.array([value for _, value in sorted(values, key=lambda each: each[0])])])
         for values in benches.values()
-        if len(values) >= FEWEST_SITTINGS
+        if len(values) >= FEWEST_SESSIONS
     ]
     return Source("gha", MetricClass.P50, tuple(groups))
 

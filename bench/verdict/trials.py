@@ -1,7 +1,7 @@
-"""One trial: sittings drawn from a series, a slowdown of known size, and what each rule says of it.
+"""One trial: sessions drawn from a series, a slowdown of known size, and what each rule says of it.
 
-A trial draws 5 baseline, 30 history and 3 current sittings of one column, and 5 more as pairs of two columns, all
-without replacement. A series shorter than 45 sittings draws baseline and current that way and the rest with
+A trial draws 5 baseline, 30 history and 3 current sessions of one column, and 5 more as pairs of two columns, all
+without replacement. A series shorter than 45 sessions draws baseline and current that way and the rest with
 replacement. The slowdown is added to the current runs and to the new side of the pairs.
 """
 
@@ -38,11 +38,11 @@ def draw(source: Source, trials: int, seed: int) -> Iterator[Trial]:
     random = np.random.default_rng(seed)
     for _ in range(trials):
         group = source.groups[random.integers(len(source.groups))]
-        sittings, columns = group.shape
+        sessions, columns = group.shape
         column, other = random.choice(columns, 2, replace=False) if columns > 1 else (0, 0)
-        order = random.permutation(sittings)
-        if sittings < SHORT_SERIES:
-            rest = random.integers(sittings, size=HISTORY + PAIRS)
+        order = random.permutation(sessions)
+        if sessions < SHORT_SERIES:
+            rest = random.integers(sessions, size=HISTORY + PAIRS)
             order = np.concatenate(
                 (order[:BASELINE], rest[:HISTORY], order[BASELINE : BASELINE + CURRENT], rest[HISTORY:])
             )
