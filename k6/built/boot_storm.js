@@ -91,10 +91,10 @@
         })(plan.load.phases, windows, elapsedMs());
         return enter(phase, window), startedAt + endMs;
     };
-    let ofVu = {};
+    let asked = "";
     const enter = (phase, window) => {
         const {tags: tags} = exec.vu.metrics;
-        Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+        "" !== asked && (tags.name = asked), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
     }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, paceMs = 0;
     const herds = [];
@@ -1258,9 +1258,8 @@
         const {url: url, contains: contains, own: own} = to, text = contains[0];
         if (1 !== contains.length || null !== own) return index => call(to, index);
         const {tags: tags, ...untagged} = to.params, params = alone ? untagged : to.params;
-        alone && (tags => {
-            ofVu = tags;
-        })(tags);
+        var name;
+        alone && (name = to.name, asked = name);
         let after, before = "";
         return index => {
             const response = get(url(index), params);
@@ -1459,10 +1458,10 @@
         })(plan.load.phases, windows, elapsedMs());
         return enter(phase, window), startedAt + endMs;
     };
-    let ofVu = {};
+    let asked = "";
     const enter = (phase, window) => {
         const {tags: tags} = exec.vu.metrics;
-        Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+        "" !== asked && (tags.name = asked), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
     }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, paceMs = 0;
     const herds = [];
@@ -1828,9 +1827,8 @@
         const {url: url, contains: contains, own: own} = to, text = contains[0];
         if (1 !== contains.length || null !== own) return index => call(to, index);
         const {tags: tags, ...untagged} = to.params, params = alone ? untagged : to.params;
-        alone && (tags => {
-            ofVu = tags;
-        })(tags);
+        var name;
+        alone && (name = to.name, asked = name);
         let after, before = "";
         return index => {
             const response = get(url(index), params);

@@ -322,9 +322,7 @@
           default:
             return;
         }
-    };
-    let ofVu = {};
-    const health = new metrics.Trend("chamiperf_health", !0);
+    }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
     const spent = ({timings: timings}, tags) => {
         requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
@@ -341,7 +339,7 @@
         return tagged !== `${phase} ${share}` && (tagged = `${phase} ${share}`, isTimed = !0, 
         watched = !0, iterationsWatched = 0, ((phase, window) => {
             const {tags: tags} = exec.vu.metrics;
-            Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+            tags.phase = phase, null === window ? delete tags.window : tags.window = window;
         })(phase, share)), {
             phase: phase,
             turn: turn
@@ -1646,9 +1644,7 @@
           default:
             return;
         }
-    };
-    let ofVu = {};
-    const health = new metrics.Trend("chamiperf_health", !0);
+    }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
     const done = new metrics.Trend("chamiperf_done", !0);
     let tagged = "";
@@ -1657,7 +1653,7 @@
         return tagged !== `${phase} ${share}` && (tagged = `${phase} ${share}`, isTimed = !0, 
         watched = !0, iterationsWatched = 0, ((phase, window) => {
             const {tags: tags} = exec.vu.metrics;
-            Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+            tags.phase = phase, null === window ? delete tags.window : tags.window = window;
         })(phase, share)), {
             phase: phase,
             turn: turn

@@ -322,9 +322,7 @@
           default:
             return;
         }
-    };
-    let ofVu = {};
-    const health = new metrics.Trend("chamiperf_health", !0);
+    }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
     const spent = ({timings: timings}, tags) => {
         requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
@@ -1421,7 +1419,7 @@
         if (!keys) return;
         (() => {
             const {tags: tags} = exec.vu.metrics;
-            Object.assign(tags, ofVu), tags.phase = "sustained", delete tags.window;
+            tags.phase = "sustained", delete tags.window;
         })(), isTimed = !0, watched = !0, iterationsWatched = 0;
         const watch = ((kea, propagation, period) => {
             let unseen = [], last = Date.now();
@@ -1724,9 +1722,7 @@
           default:
             return;
         }
-    };
-    let ofVu = {};
-    const health = new metrics.Trend("chamiperf_health", !0);
+    }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, watched = !1, iterationsWatched = Math.floor(4 * Math.random()), requestMs = 0;
     const spent = ({timings: timings}, tags) => {
         requestMs += timings.blocked + timings.duration, !watched || iterationsWatched % 4 > 0 || (health.add(timings.blocked, {
@@ -2136,7 +2132,7 @@
         if (!keys) return;
         (() => {
             const {tags: tags} = exec.vu.metrics;
-            Object.assign(tags, ofVu), tags.phase = "sustained", delete tags.window;
+            tags.phase = "sustained", delete tags.window;
         })(), isTimed = !0, watched = !0, iterationsWatched = 0;
         const watch = ((kea, propagation, period) => {
             let unseen = [], last = Date.now();

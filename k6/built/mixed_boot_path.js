@@ -351,11 +351,9 @@
             };
         })(plan.load.phases, windows, elapsedMs());
         return enter(phase, window), startedAt + endMs;
-    };
-    let ofVu = {};
-    const enter = (phase, window) => {
+    }, enter = (phase, window) => {
         const {tags: tags} = exec.vu.metrics;
-        Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+        tags.phase = phase, null === window ? delete tags.window : tags.window = window;
     }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, paceMs = 0;
     const herds = [];
@@ -1724,11 +1722,9 @@
             };
         })(plan.load.phases, windows, elapsedMs());
         return enter(phase, window), startedAt + endMs;
-    };
-    let ofVu = {};
-    const enter = (phase, window) => {
+    }, enter = (phase, window) => {
         const {tags: tags} = exec.vu.metrics;
-        Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+        tags.phase = phase, null === window ? delete tags.window : tags.window = window;
     }, health = new metrics.Trend("chamiperf_health", !0);
     let isTimed = !1, paceMs = 0;
     const herds = [];

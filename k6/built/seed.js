@@ -326,7 +326,6 @@
     let startedAt = 0, scenario$1 = null;
     const elapsedMs = () => (0 === startedAt && (startedAt = exec.scenario.startTime), 
     clock() - startedAt);
-    let ofVu = {};
     new metrics.Trend("chamiperf_health", !0), new metrics.Trend("chamiperf_done", !0);
     const failed = new metrics.Counter("chamiperf_failed"), apart = new metrics.Counter("chamiperf_apart"), authorized = {
         "Content-Type": "application/json"
@@ -1337,7 +1336,7 @@
             })(plan.load.phases, windows, elapsedMs());
             ((phase, window) => {
                 const {tags: tags} = exec.vu.metrics;
-                Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+                tags.phase = phase, null === window ? delete tags.window : tags.window = window;
             })(phase, window);
         })();
         const first = FIRST + (scenario$1 ??= exec.scenario, scenario$1.iterationInTest * GROUP), nodes = range(first, Math.min(GROUP, nodeCount() - first)), kinds = bulk && (nodes => {
@@ -1613,7 +1612,6 @@
     let startedAt = 0, scenario$1 = null;
     const elapsedMs = () => (0 === startedAt && (startedAt = exec.scenario.startTime), 
     clock() - startedAt);
-    let ofVu = {};
     new metrics.Trend("chamiperf_health", !0), new metrics.Trend("chamiperf_done", !0);
     const failed = new metrics.Counter("chamiperf_failed"), apart = new metrics.Counter("chamiperf_apart"), authorized = {
         "Content-Type": "application/json"
@@ -1933,7 +1931,7 @@
             })(plan.load.phases, windows, elapsedMs());
             ((phase, window) => {
                 const {tags: tags} = exec.vu.metrics;
-                Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+                tags.phase = phase, null === window ? delete tags.window : tags.window = window;
             })(phase, window);
         })();
         const first = FIRST + (scenario$1 ??= exec.scenario, scenario$1.iterationInTest * GROUP), nodes = ((first, count) => Array.from({

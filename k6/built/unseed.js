@@ -323,7 +323,7 @@
             return;
         }
     }, clock = Date.now;
-    let startedAt = 0, scenario$1 = null, ofVu = {};
+    let startedAt = 0, scenario$1 = null;
     new metrics.Trend("chamiperf_health", !0), new metrics.Trend("chamiperf_done", !0);
     const failed = new metrics.Counter("chamiperf_failed"), apart = new metrics.Counter("chamiperf_apart"), authorized = {
         "Content-Type": "application/json"
@@ -1309,7 +1309,7 @@
             clock() - startedAt));
             ((phase, window) => {
                 const {tags: tags} = exec.vu.metrics;
-                Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+                tags.phase = phase, null === window ? delete tags.window : tags.window = window;
             })(phase, window);
         })();
         const node = FIRST + (scenario$1 ??= exec.scenario, scenario$1.iterationInTest);
@@ -1581,7 +1581,7 @@
             return;
         }
     }, clock = Date.now;
-    let startedAt = 0, scenario$1 = null, ofVu = {};
+    let startedAt = 0, scenario$1 = null;
     new metrics.Trend("chamiperf_health", !0), new metrics.Trend("chamiperf_done", !0);
     const failed = new metrics.Counter("chamiperf_failed"), apart = new metrics.Counter("chamiperf_apart"), authorized = {
         "Content-Type": "application/json"
@@ -1857,7 +1857,7 @@
             clock() - startedAt));
             ((phase, window) => {
                 const {tags: tags} = exec.vu.metrics;
-                Object.assign(tags, ofVu), tags.phase = phase, null === window ? delete tags.window : tags.window = window;
+                tags.phase = phase, null === window ? delete tags.window : tags.window = window;
             })(phase, window);
         })();
         const node = FIRST + (scenario$1 ??= exec.scenario, scenario$1.iterationInTest);

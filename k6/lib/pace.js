@@ -59,11 +59,11 @@ export const enterWindow = () => {
   return startedAt + endMs;
 };
 
-let ofVu = {};
+let asked = '';
 
-/** @type {(tags: Record<string, string>) => void} tags that each VU carries, so that its requests need not */
-export const tagVu = (tags) => {
-  ofVu = tags;
+/** @type {(name: string) => void} the name of all that a VU asks for: the VU carries it, so that requests need not */
+export const asksOnly = (name) => {
+  asked = name;
 };
 
 /**
@@ -73,7 +73,7 @@ export const tagVu = (tags) => {
  */
 export const enter = (phase, window) => {
   const { tags } = exec.vu.metrics;
-  Object.assign(tags, ofVu);
+  if (asked !== '') tags.name = asked;
   tags.phase = phase;
   if (window === null) delete tags.window;
   else tags.window = window;

@@ -4,7 +4,7 @@ import http from 'k6/http';
 import { Counter } from 'k6/metrics';
 import { identityOf, routeOf } from './api.js';
 import { namesOf, template } from './identity.js';
-import { isTimed, spent, tagVu } from './pace.js';
+import { asksOnly, isTimed, spent } from './pace.js';
 import { declared, plan } from './plan.js';
 
 /** @typedef {import('k6/http').RefinedResponse<'text'>} Response */
@@ -135,7 +135,7 @@ export const asking = (to, { alone = false } = {}) => {
   if (contains.length !== 1 || own !== null) return (index) => call(to, index);
   const { tags, ...untagged } = to.params;
   const params = alone ? untagged : to.params;
-  if (alone) tagVu(tags);
+  if (alone) asksOnly(to.name);
   let before = '';
   /** @type {string | undefined} */
   let after;
