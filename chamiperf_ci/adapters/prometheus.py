@@ -1,5 +1,6 @@
 """Metrics of services: queries to a Prometheus, and the text that a service shows itself."""
 
+import functools
 import math
 import re
 from bisect import bisect_left, bisect_right
@@ -204,11 +205,13 @@ def samples(text: str) -> Iterator[Sample]:
         except ValueError:
             continue
         if math.isfinite(value):
-            yield Sample(
-                name,
-                tuple(sorted((name, _ESCAPED.sub(_meant, value)) for name, value in _LABEL.findall(labels or ""))),
-                value,
-            )
+            yield Sample(name, _read_labels(labels or ""), value)
+
+
+@functools.lru_cache(maxsize=8192)
+def _read_labels(text: str) -> Labels:
+    """Kept, because a service states the same series at each look."""
+    return tuple(sorted((name, _ESCAPED.sub(_meant, value)) for name, value in _LABEL.findall(text)))
 
 
 def _meant(found: re.Match[str]) -> str:

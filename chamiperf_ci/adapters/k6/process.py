@@ -90,8 +90,9 @@ def _at(value: Any, *keys: str) -> Any:  # noqa: ANN401 - JSON of any shape
 
 
 _REAP_S = 10.0
-_LOOKS = 200
-"""So often k6 is looked for below a wrapper; what does not listen by then runs elsewhere."""
+_LOOKS, _LOOK_EVERY_S = 20, 0.5
+"""So often k6 is looked for below a wrapper; what does not listen by then runs elsewhere. A look reads every connection
+of the machine, which takes milliseconds."""
 
 
 class K6Process:
@@ -116,7 +117,8 @@ class K6Process:
                 remedy="Bring the loopback interface up: ip link set lo up.",
             ) from error
         self.live = LiveK6(address)
-        self._port, self._found, self._looks = int(address.rpartition(":")[2]), 0, _LOOKS
+        self._port, self._found = int(address.rpartition(":")[2]), 0
+        self._looks, self._look_at = _LOOKS, time.monotonic() + _LOOK_EVERY_S
         try:
             run.folder.mkdir(parents=True, exist_ok=True)
             run.summary.unlink(missing_ok=True)
@@ -152,8 +154,8 @@ class K6Process:
         It is the one that listens at the API's address. Until it does, and if it is none of ours (in a container), the
         one that was started stands for it.
         """
-        if not self._found and self._looks and not self.ended:
-            self._looks -= 1
+        if not self._found and self._looks and time.monotonic() >= self._look_at and not self.ended:
+            self._looks, self._look_at = self._looks - 1, time.monotonic() + _LOOK_EVERY_S
             self._found = _listener(self.pid, self._port)
         return self._found or self.pid
 

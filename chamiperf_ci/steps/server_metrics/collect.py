@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Protocol
@@ -334,7 +334,7 @@ def courses_of(service: str, recording: Recording, spans: Sequence[Span]) -> tup
     if not spans:
         return ()
     began = min(span.started_at for span in spans).timestamp()
-    within = recording.between(began, max(span.ended_at for span in spans).timestamp())
+    within = _drawn(recording).between(began, max(span.ended_at for span in spans).timestamp())
     edges = within.looks[:: -(-len(within.looks) // MOST_POINTS) or 1]
     steps = [within.between(*ends) for ends in pairwise(edges)]
     answered = list(_rate(steps, families.REQUESTS, _answered))
@@ -354,13 +354,32 @@ def courses_of(service: str, recording: Recording, spans: Sequence[Span]) -> tup
     )
 
 
+def _drawn(recording: Recording) -> Recording:
+    """The series that courses are made of, of buckets those that hold all: each step looks at all that are left."""
+    names = {
+        f"{spelling.name}{ending}"
+        for quantity in (families.REQUESTS, families.QUERIES, families.POOL_ACTIVE, families.CPU, families.MEMORY)
+        for spelling in quantity.spellings
+        for ending in ("", "_bucket", "_sum")
+    }
+    kept = {
+        name: tuple(track for track in recording.named(name) if track.label(("le",)) in (None, *_HOLDS_ALL))
+        for name in names & recording.tracks.keys()
+    }
+    return replace(recording, tracks=kept)
+
+
+_HOLDS_ALL = ("+Inf", "Inf", "inf")
+"""The bucket of a histogram that has no upper end."""
+
+
 def _spelling(steps: Sequence[Recording], quantity: Quantity, ending: str = "") -> SeriesName | None:
     return next((found for step in steps if (found := step.spelling(quantity, ending)) is not None), None)
 
 
 def _answered(track: Track) -> bool:
     """Whether a bucket holds all requests of a route that load goes to."""
-    return track.label(("le",)) in ("+Inf", "Inf", "inf") and track.label(families.ROUTE) not in families.PROBES
+    return track.label(("le",)) in _HOLDS_ALL and track.label(families.ROUTE) not in families.PROBES
 
 
 def _risen(step: Recording, name: str, counts: Callable[[Track], bool] | None = None) -> float:
@@ -382,7 +401,7 @@ def _means(steps: Sequence[Recording], quantity: Quantity) -> Iterator[tuple[flo
     for step in steps:
         if spelling is None:
             return
-        whole = _risen(step, f"{spelling.name}_bucket", lambda track: track.label(("le",)) in ("+Inf", "Inf", "inf"))
+        whole = _risen(step, f"{spelling.name}_bucket", lambda track: track.label(("le",)) in _HOLDS_ALL)
         if whole > 0:
             yield step.looks[-1], spelling.factor * _risen(step, f"{spelling.name}_sum") / whole
 
