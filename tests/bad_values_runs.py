@@ -75,10 +75,13 @@ def as_processes(numbers, folder):
             continue
         longest_s = max(longest_s, time.monotonic() - began)
         codes[done.returncode] += 1
-        most_kb = max(most_kb, int(re.search(rb"VmHWM:\s*(\d+) kB", told.read_bytes())[1]))
-        told.unlink()
+        # One that a signal has ended tells nothing, and is found by its code.
+        if told.exists():
+            most_kb = max(most_kb, int(re.search(rb"VmHWM:\s*(\d+) kB", told.read_bytes())[1]))
+            told.unlink()
         if done.returncode not in GOOD or b"Traceback" in done.stderr or _worked_s() - worked > LONGEST_S:
             found.append(f"{number}: {done.returncode}: {arguments!r}: {done.stderr[-600:]!r}")
+    assert most_kb
     _sums(codes, longest_s, most_kb)
     return found + ([f"a process took {most_kb / 1000:.0f} MB"] if most_kb / 1000 > MOST_MB else [])
 

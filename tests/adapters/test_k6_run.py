@@ -241,6 +241,24 @@ def test_k6_is_watched_and_stopped_below_a_wrapper(wrapped):
     assert seen[-1].usable_cores == 1
 
 
+def test_a_stop_looks_for_k6_below_a_wrapper_whenever_the_next_look_is_due(wrapped, monkeypatch):
+    monkeypatch.setattr("chamiperf_ci.adapters.k6.process._LOOK_EVERY_S", 600.0)
+    process = K6Process(wrapped(LONG))
+    try:
+        deadline = time.monotonic() + 60
+        while not process.live.running() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert process.k6_pid == process.pid
+        process.stop()
+        while not process.ended and time.monotonic() < deadline:
+            time.sleep(0.1)
+        # 105 is k6's own word for an interrupt; a shell that got the signal would say another.
+        assert process.ended
+        assert process.code == 105
+    finally:
+        process.kill()
+
+
 def test_what_a_wrapper_started_is_killed_with_it(wrapped):
     process = K6Process(wrapped(LONG))
     deadline = time.monotonic() + 60

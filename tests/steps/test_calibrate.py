@@ -66,7 +66,7 @@ def test_what_was_measured_with_a_stack_on_this_machine_counts_for_that_stack_al
 def test_connections_past_half_of_the_local_ports_are_said_to_be_dear(vus, says):
     plan = assign(read_profile("full"), "boot_storm", LoadOptions(vus=vus, spike_vus=vus))
     found = size(plan, cores=4, limits=replace(ROOMY, local_ports=28_232)).found
-    assert ("past 14,116 connections to one address" in found) is says
+    assert ("beyond 14,116 connections to one address" in found) is says
 
 
 def test_a_stack_on_this_machine_and_other_work_lower_what_it_makes():

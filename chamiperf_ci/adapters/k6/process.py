@@ -175,7 +175,8 @@ class K6Process:
         """Ask once for a graceful stop: no new iterations, then the summary."""
         if not self._graceful and not self.ended:
             self._graceful = True
-            # A shell that waits for k6 would not hand the signal on.
+            # A shell that waits for k6 would not hand the signal on: look for k6 now, whenever the next look is due.
+            self._look_at = 0.0
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.k6_pid, signal.SIGINT)
 

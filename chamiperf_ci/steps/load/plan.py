@@ -501,8 +501,8 @@ def size(plan: Plan, *, cores: int, limits: MachineLimits, costs: Mapping[str, C
     each = math.ceil((plan.connections or 0) / max(1, len(plan.services)))
     if each > limits.local_ports // 2 > 0:
         beside.append(
-            f"past {limits.local_ports // 2:,} connections to one address each costs a millisecond more of the kernel, "
-            "which looks for a free local port: ramp up slowly"
+            f"beyond {limits.local_ports // 2:,} connections to one address, Linux needs a millisecond to find each "
+            "further local port: ramp up slowly"
         )
     if limits.busy_cores >= _WORTH_A_WORD:
         beside.append(f"other work takes {limits.busy_cores:.1f} of {cores} cores now")
