@@ -5,7 +5,7 @@ import os
 import platform
 import re
 import resource
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -44,48 +44,54 @@ def machine_class(description: Machine) -> str:
 
 def cores() -> int:
     """Processors that this process may use, at least 1; the narrowest quota above it counts, rounded up."""
-    return max(1, math.ceil(_usable([_allowance(0, _GROUPS)])))
+    own = _allowance(0, _GROUPS)
+    return max(1, math.ceil(usable_cores([own] if own else [])))
 
 
-def usable_cores(pids: Sequence[int]) -> float:
-    """Processors that some processes may use together; those that have ended count as nothing, 0 where all have.
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one process may use of the processors: some of them (`taskset`), a quota, what its own environment says."""
 
-    They are kept to some processors (`taskset`), have quotas of their control groups, and Go takes no more than its own
-    environment says (GOMAXPROCS).
-    """
-    return _usable([found for pid in pids if (found := _allowance(pid, _groups_of(pid))) is not None])
+    processors: frozenset[int]
+    quotas: Mapping[Path, float]
+    """Processors, by the control group that has them."""
+    most: float = math.inf
+    """Go's own limit, GOMAXPROCS."""
+
+    @property
+    def at_once(self) -> float:
+        """On how many processors it may run at the same time: a quota limits only how long."""
+        return min(len(self.processors), self.most)
+
+    @property
+    def cores(self) -> float:
+        """Processors that it may use in the long run."""
+        return min([self.at_once, *self.quotas.values()])
 
 
-def cores_at_once(pid: int) -> float:
-    """On how many processors a process may run at the same time, 0 once it has ended: a quota limits only how long."""
-    found = _allowance(pid, _groups_of(pid))
-    return 0.0 if found is None else found.at_once
+def allowances(pids: Sequence[int]) -> Mapping[int, Allowance]:
+    """What some processes may use, by process; without those that have ended."""
+    return {pid: found for pid in pids if (found := _allowance(pid, _groups_of(pid))) is not None}
+
+
+def usable_cores(every: Collection[Allowance]) -> float:
+    """Processors that some processes may use together; 0 of none."""
+    if not every:
+        return 0.0
+    first, *others = every
+    shared = set(first.quotas).intersection(*(each.quotas for each in others))
+    return min(
+        len(first.processors.union(*(each.processors for each in others))),
+        sum(each.cores for each in every),
+        *(first.quotas[folder] for folder in shared),
+    )
 
 
 def _groups_of(pid: int) -> Path:
     return Path(f"/proc/{pid}/cgroup")
 
 
-@dataclass(frozen=True, slots=True)
-class _Allowance:
-    """What one process may use."""
-
-    processors: frozenset[int]
-    quotas: Mapping[Path, float]
-    """Processors, by the control group that has them."""
-    most: float = math.inf
-    """Go's own limit."""
-
-    @property
-    def at_once(self) -> float:
-        return min(len(self.processors), self.most)
-
-    @property
-    def cores(self) -> float:
-        return min([self.at_once, *self.quotas.values()])
-
-
-def _allowance(pid: int, groups: Path) -> _Allowance | None:
+def _allowance(pid: int, groups: Path) -> Allowance | None:
     """Of a process, 0 for this one; None if it has ended."""
     try:
         processors = frozenset(os.sched_getaffinity(pid))
@@ -99,7 +105,7 @@ def _allowance(pid: int, groups: Path) -> _Allowance | None:
         ):
             if quota is not None and period and quota > 0:
                 quotas[folder] = quota / period
-    return _Allowance(processors, quotas, _gomaxprocs(pid) if pid else math.inf)
+    return Allowance(processors, quotas, _gomaxprocs(pid) if pid else math.inf)
 
 
 def _gomaxprocs(pid: int) -> float:
@@ -109,18 +115,6 @@ def _gomaxprocs(pid: int) -> float:
         return math.inf
 
 
-def _usable(every: Sequence[_Allowance | None]) -> float:
-    found = [each for each in every if each is not None]
-    if not found:
-        return 0.0
-    shared = set.intersection(*(set(each.quotas) for each in found))
-    return min(
-        len(frozenset[int]().union(*(each.processors for each in found))),
-        sum(each.cores for each in found),
-        *(found[0].quotas[folder] for folder in shared),
-    )
-
-
 def busy_cores(seconds: float) -> float:
     """Processors that all programs together keep busy, over so many seconds of watching."""
     return psutil.cpu_percent(seconds) / 100 * (psutil.cpu_count() or 1)
@@ -128,14 +122,15 @@ def busy_cores(seconds: float) -> float:
 
 def total_mb() -> float:
     """Memory that this process may have at most, MB."""
-    total = float(psutil.virtual_memory().total)
-    return min([total, *(float(limit) for limit, _, _ in _memory_limits())]) / _MB
+    total = psutil.virtual_memory().total
+    return min([total, *(limit for limit, _, _ in _memory_limits(below=total))]) / _MB
 
 
 def available_mb() -> float:
     """Memory that could be had now, MB (10^6 bytes); the narrowest limit above this process counts."""
-    available = float(psutil.virtual_memory().available)
-    for limit, used, given_back in _memory_limits():
+    memory = psutil.virtual_memory()
+    available = float(memory.available)
+    for limit, used, given_back in _memory_limits(below=memory.total):
         available = min(available, limit - used + given_back)
     return max(0.0, available) / _MB
 
@@ -157,12 +152,12 @@ _MEMORY_FILES: Final = (
 _V1_QUOTA, _V1_PERIOD = "cpu.cfs_quota_us", "cpu.cfs_period_us"
 
 
-def _memory_limits() -> Iterator[tuple[int, int, int]]:
-    """Limit, use and what would be given back, bytes, of each control group that limits this process."""
+def _memory_limits(below: int) -> Iterator[tuple[int, int, int]]:
+    """Limit, use and what would be given back, bytes, of each control group that limits this process to less."""
     for folder in _control_groups("memory", _GROUPS):
         for names in _MEMORY_FILES:
-            limit, used = _number(folder / names.limit), _number(folder / names.used)
-            if limit is not None and used is not None:
+            limit = _number(folder / names.limit)
+            if limit is not None and limit < below and (used := _number(folder / names.used)) is not None:
                 yield limit, used, _in_stat(folder / "memory.stat", names.given_back)
 
 

@@ -127,13 +127,17 @@ def another():
         process.communicate()
 
 
+def _together(*pids: int) -> float:
+    return machine.usable_cores(machine.allowances(pids).values())
+
+
 def test_a_process_may_use_what_it_is_kept_to(another):
     first, second = another(), another()
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(first, cores[:1])
     os.sched_setaffinity(second, cores[-1:])
-    assert (machine.usable_cores([first]), machine.usable_cores([first, first])) == (1, 1)
-    assert machine.usable_cores([first, second]) == len({cores[0], cores[-1]})
+    assert (_together(first), _together(first, first)) == (1, 1)
+    assert _together(first, second) == len({cores[0], cores[-1]})
 
 
 @pytest.mark.parametrize(("text", "cores"), [("3", 3), ("0", 1), ("many", 8), ("", 8)])
@@ -141,8 +145,8 @@ def test_go_takes_no_more_than_its_environment_says(another, monkeypatch, text, 
     monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: set(range(8)))
     monkeypatch.setattr(machine, "_control_groups", lambda *_: [])
     first, second = another(GOMAXPROCS=text), another(GOMAXPROCS=text)
-    assert machine.usable_cores([first]) == cores
-    assert machine.usable_cores([first, second]) == min(8, 2 * cores)
+    assert _together(first) == cores
+    assert _together(first, second) == min(8, 2 * cores)
 
 
 def test_a_quota_of_less_than_a_processor_is_shared_by_all_that_it_holds(another, grouped, monkeypatch):
@@ -153,12 +157,12 @@ def test_a_quota_of_less_than_a_processor_is_shared_by_all_that_it_holds(another
     inside, also, outside = (another(GOMAXPROCS="") for _ in range(3))
     files = {inside: "groups", also: "groups", outside: "none"}
     monkeypatch.setattr(machine, "_groups_of", lambda pid: point.parent / files[pid])
-    assert machine.usable_cores([inside]) == machine.usable_cores([inside, also]) == 0.5
-    assert machine.usable_cores([inside, outside]) == 8
+    assert _together(inside) == _together(inside, also) == 0.5
+    assert _together(inside, outside) == 8
 
 
 def test_a_process_that_has_ended_may_use_nothing(another):
     gone = another()
     os.kill(gone, 9)
     os.waitpid(gone, 0)
-    assert machine.usable_cores([gone]) == machine.usable_cores([]) == 0
+    assert _together(gone) == _together() == 0

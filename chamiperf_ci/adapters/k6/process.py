@@ -22,7 +22,7 @@ import psutil
 from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.http_client import read_ca
 from chamiperf_ci.adapters.k6.command import K6Run, arguments, environment
-from chamiperf_ci.adapters.machine import available_mb, cores_at_once, usable_cores
+from chamiperf_ci.adapters.machine import allowances, available_mb, usable_cores
 from chamiperf_ci.errors import ConfigurationError, Interrupted
 
 _ANSWER_S = 0.5
@@ -346,9 +346,10 @@ class ResourceSampler:
         self._generators = {each.pid: each for each in every}
         used = {each.pid: each.cpu_percent() for each in every}
         cpu = sum(used.values())
-        usable = usable_cores(pids)
-        shares = [used[each.pid] / 100 / most for each in every if (most := usable_cores([each.pid]))]
-        wanted = [each.wanted_cores() / most for each in every if (most := cores_at_once(each.pid))]
+        allowed = allowances(pids)
+        usable = usable_cores(allowed.values())
+        shares = [used[pid] / 100 / each.cores for pid, each in allowed.items() if pid in used]
+        wanted = [each.wanted_cores() / allowed[each.pid].at_once for each in every if each.pid in allowed]
         known = (cpu + sum(each.cpu_percent() for each in self._own)) / (psutil.cpu_count() or 1)
         machine = psutil.cpu_percent()
         looks, stopped = self._looks, self._stopped
