@@ -248,10 +248,10 @@
         let hash = 2166136261;
         for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
         return 1048575 & (hash ^ hash >>> 20);
-    }, HEX = "0123456789abcdef", macsOf = (hash, colon) => {
-        const head = `02${colon}${hash.slice(0, 2)}${colon}${hash.slice(2, 4)}${colon}${hash[4]}`;
-        return i => `${head}${HEX[i >>> 16]}${colon}${HEX[i >>> 12 & 15]}${HEX[i >>> 8 & 15]}${colon}${HEX[i >>> 4 & 15]}${HEX[15 & i]}`;
-    }, addressesOf = (network, shift) => {
+    }, HEX = "0123456789abcdef", macsOf = (hash, colon) => (before, after) => {
+        const head = `${before}02${colon}${hash.slice(0, 2)}${colon}${hash.slice(2, 4)}${colon}${hash[4]}`;
+        return i => `${head}${HEX[i >>> 16]}${colon}${HEX[i >>> 12 & 15]}${HEX[i >>> 8 & 15]}${colon}${HEX[i >>> 4 & 15]}${HEX[15 & i]}${after}`;
+    }, addressesOf = (network, shift) => (before, after) => {
         let first = 0, usable = 0;
         return index => {
             if (0 === usable) {
@@ -260,15 +260,15 @@
                 usable = 2 ** (32 - Number(bits)) - 2;
             }
             const address = first + (shift + index) % usable;
-            return `${address >>> 24}.${address >>> 16 & 255}.${address >>> 8 & 255}.${255 & address}`;
+            return `${before}${address >>> 24}.${address >>> 16 & 255}.${address >>> 8 & 255}.${255 & address}${after}`;
         };
     }, namedBy = (form, runId) => {
-        const [before, after = ""] = form.split("{index}"), named = before.replace("{run}", runId), prefix = named.includes("{run36}") ? named.replace("{run36}", (runId => {
+        const named = form.replace("{run}", runId).replace("{index}", "{offset}");
+        return named.includes("{run36}") ? named.replace("{run36}", (runId => {
             let value = BigInt(0);
             for (let i = 0; i < runId.length; i += 1) value = value * BigInt(36) + BigInt(parseInt(runId[i], 36));
             return String(value);
         })(runId)) : named;
-        return "" === after ? index => prefix + index : index => prefix + index + after;
     }, namesOf = (runId, network, forms) => {
         const hash = (1048576 | fold(runId)).toString(16).slice(1);
         return {
@@ -279,49 +279,36 @@
             mac_plain: macsOf(hash, ""),
             ip: addressesOf(network, "run" === forms.ip_from ? fold(runId) : 0)
         };
-    }, template = (text, names) => {
-        const {pieces: pieces, values: values} = cut(text, names), value = values[0];
-        return 0 === values.length ? () => text : 1 === values.length ? once(pieces[0], value, pieces[1]) : 3 === values.length && values[1] === value && values[2] === value ? thrice(pieces, value) : (index, key) => {
+    }, template = (text, names, before = "", after = "") => {
+        const {pieces: pieces, found: found} = cut(text.split("{id}").join(names.id).split("{bmc}").join(names.bmc));
+        if (pieces[0] = before + pieces[0], pieces[found.length] += after, 0 === found.length) return always$1(pieces[0]);
+        if (1 === found.length) return around(found[0], names, pieces[0], pieces[1]);
+        if (3 === found.length && found.every(placeholder => "offset" === placeholder)) return thrice(pieces);
+        const values = [];
+        for (let i = 0; i < found.length; i += 1) {
+            const first = found.indexOf(found[i]);
+            values[i] = first < i ? values[first] : around(found[i], names, "", "");
+        }
+        return (index, key) => {
             let filled = pieces[0];
             for (let i = 0; i < values.length; i += 1) filled += values[i](index, key) + pieces[i + 1];
             return filled;
         };
-    }, once = (a, value, b) => (index, key) => `${a}${value(index, key)}${b}`, thrice = (pieces, value) => {
+    }, always$1 = text => () => text, around = (placeholder, names, before, after) => "key" === placeholder ? (_, key) => `${before}${key ?? ""}${after}` : "offset" === placeholder ? index => `${before}${index}${after}` : names[placeholder](before, after), thrice = pieces => {
         const a = pieces[0], b = pieces[1], c = pieces[2], d = pieces[3];
-        return (index, key) => {
-            const v = value(index, key);
-            return `${a}${v}${b}${v}${c}${v}${d}`;
-        };
-    }, cut = (text, names) => {
-        const parts = text.split("{"), values = [], pieces = [];
+        return index => `${a}${index}${b}${index}${c}${index}${d}`;
+    }, PLACEHOLDERS = [ "key", "offset", "mac", "mac_encoded", "mac_plain", "ip" ], cut = text => {
+        const parts = text.split("{"), found = [], pieces = [];
         let piece = parts[0];
         for (let i = 1; i < parts.length; i += 1) {
-            const end = parts[i].indexOf("}"), value = valueOf(parts[i].slice(0, Math.max(0, end)), names);
-            value ? (pieces[values.length] = piece, values[values.length] = value, piece = parts[i].slice(end + 1)) : piece += `{${parts[i]}`;
+            const end = parts[i].indexOf("}"), placeholder = parts[i].slice(0, Math.max(0, end));
+            PLACEHOLDERS.includes(placeholder) ? (pieces[found.length] = piece, found[found.length] = placeholder, 
+            piece = parts[i].slice(end + 1)) : piece += `{${parts[i]}`;
         }
-        return pieces[values.length] = piece, {
+        return pieces[found.length] = piece, {
             pieces: pieces,
-            values: values
+            found: found
         };
-    }, valueOf = (placeholder, names) => {
-        switch (placeholder) {
-          case "key":
-            return (_, key) => key ?? "";
-
-          case "offset":
-            return String;
-
-          case "id":
-          case "mac":
-          case "mac_encoded":
-          case "mac_plain":
-          case "bmc":
-          case "ip":
-            return names[placeholder];
-
-          default:
-            return;
-        }
     }, clock = Date.now;
     let startedAt = 0, scenario$1 = null;
     const elapsedMs = () => (0 === startedAt && (startedAt = exec.scenario.startTime), 
@@ -413,6 +400,7 @@
             url: template(plan.urls[service] + path, names),
             body: void 0 === body ? null : template(JSON.stringify(body), names),
             contains: texts,
+            around: 1 === texts.length ? (before, after) => template(contains[0], names, before, after) : null,
             tolerates: tolerates,
             own: void 0 === headers ? null : Object.entries(headers).map(([key, text]) => [ key, template(text, names) ]),
             params: {
@@ -1602,10 +1590,10 @@
         let hash = 2166136261;
         for (let i = 0; i < runId.length; i += 1) hash = Math.imul(hash ^ runId.charCodeAt(i), 16777619) >>> 0;
         return 1048575 & (hash ^ hash >>> 20);
-    }, HEX = "0123456789abcdef", macsOf = (hash, colon) => {
-        const head = `02${colon}${hash.slice(0, 2)}${colon}${hash.slice(2, 4)}${colon}${hash[4]}`;
-        return i => `${head}${HEX[i >>> 16]}${colon}${HEX[i >>> 12 & 15]}${HEX[i >>> 8 & 15]}${colon}${HEX[i >>> 4 & 15]}${HEX[15 & i]}`;
-    }, addressesOf = (network, shift) => {
+    }, HEX = "0123456789abcdef", macsOf = (hash, colon) => (before, after) => {
+        const head = `${before}02${colon}${hash.slice(0, 2)}${colon}${hash.slice(2, 4)}${colon}${hash[4]}`;
+        return i => `${head}${HEX[i >>> 16]}${colon}${HEX[i >>> 12 & 15]}${HEX[i >>> 8 & 15]}${colon}${HEX[i >>> 4 & 15]}${HEX[15 & i]}${after}`;
+    }, addressesOf = (network, shift) => (before, after) => {
         let first = 0, usable = 0;
         return index => {
             if (0 === usable) {
@@ -1614,58 +1602,45 @@
                 usable = 2 ** (32 - Number(bits)) - 2;
             }
             const address = first + (shift + index) % usable;
-            return `${address >>> 24}.${address >>> 16 & 255}.${address >>> 8 & 255}.${255 & address}`;
+            return `${before}${address >>> 24}.${address >>> 16 & 255}.${address >>> 8 & 255}.${255 & address}${after}`;
         };
     }, namedBy = (form, runId) => {
-        const [before, after = ""] = form.split("{index}"), named = before.replace("{run}", runId), prefix = named.includes("{run36}") ? named.replace("{run36}", (runId => {
+        const named = form.replace("{run}", runId).replace("{index}", "{offset}");
+        return named.includes("{run36}") ? named.replace("{run36}", (runId => {
             let value = BigInt(0);
             for (let i = 0; i < runId.length; i += 1) value = value * BigInt(36) + BigInt(parseInt(runId[i], 36));
             return String(value);
         })(runId)) : named;
-        return "" === after ? index => prefix + index : index => prefix + index + after;
-    }, template = (text, names) => {
-        const {pieces: pieces, values: values} = cut(text, names), value = values[0];
-        return 0 === values.length ? () => text : 1 === values.length ? once(pieces[0], value, pieces[1]) : 3 === values.length && values[1] === value && values[2] === value ? thrice(pieces, value) : (index, key) => {
+    }, template = (text, names, before = "", after = "") => {
+        const {pieces: pieces, found: found} = cut(text.split("{id}").join(names.id).split("{bmc}").join(names.bmc));
+        if (pieces[0] = before + pieces[0], pieces[found.length] += after, 0 === found.length) return always$1(pieces[0]);
+        if (1 === found.length) return around(found[0], names, pieces[0], pieces[1]);
+        if (3 === found.length && found.every(placeholder => "offset" === placeholder)) return thrice(pieces);
+        const values = [];
+        for (let i = 0; i < found.length; i += 1) {
+            const first = found.indexOf(found[i]);
+            values[i] = first < i ? values[first] : around(found[i], names, "", "");
+        }
+        return (index, key) => {
             let filled = pieces[0];
             for (let i = 0; i < values.length; i += 1) filled += values[i](index, key) + pieces[i + 1];
             return filled;
         };
-    }, once = (a, value, b) => (index, key) => `${a}${value(index, key)}${b}`, thrice = (pieces, value) => {
+    }, always$1 = text => () => text, around = (placeholder, names, before, after) => "key" === placeholder ? (_, key) => `${before}${key ?? ""}${after}` : "offset" === placeholder ? index => `${before}${index}${after}` : names[placeholder](before, after), thrice = pieces => {
         const a = pieces[0], b = pieces[1], c = pieces[2], d = pieces[3];
-        return (index, key) => {
-            const v = value(index, key);
-            return `${a}${v}${b}${v}${c}${v}${d}`;
-        };
-    }, cut = (text, names) => {
-        const parts = text.split("{"), values = [], pieces = [];
+        return index => `${a}${index}${b}${index}${c}${index}${d}`;
+    }, PLACEHOLDERS = [ "key", "offset", "mac", "mac_encoded", "mac_plain", "ip" ], cut = text => {
+        const parts = text.split("{"), found = [], pieces = [];
         let piece = parts[0];
         for (let i = 1; i < parts.length; i += 1) {
-            const end = parts[i].indexOf("}"), value = valueOf(parts[i].slice(0, Math.max(0, end)), names);
-            value ? (pieces[values.length] = piece, values[values.length] = value, piece = parts[i].slice(end + 1)) : piece += `{${parts[i]}`;
+            const end = parts[i].indexOf("}"), placeholder = parts[i].slice(0, Math.max(0, end));
+            PLACEHOLDERS.includes(placeholder) ? (pieces[found.length] = piece, found[found.length] = placeholder, 
+            piece = parts[i].slice(end + 1)) : piece += `{${parts[i]}`;
         }
-        return pieces[values.length] = piece, {
+        return pieces[found.length] = piece, {
             pieces: pieces,
-            values: values
+            found: found
         };
-    }, valueOf = (placeholder, names) => {
-        switch (placeholder) {
-          case "key":
-            return (_, key) => key ?? "";
-
-          case "offset":
-            return String;
-
-          case "id":
-          case "mac":
-          case "mac_encoded":
-          case "mac_plain":
-          case "bmc":
-          case "ip":
-            return names[placeholder];
-
-          default:
-            return;
-        }
     }, clock = Date.now;
     let startedAt = 0, scenario$1 = null;
     const elapsedMs = () => (0 === startedAt && (startedAt = exec.scenario.startTime), 
@@ -1916,6 +1891,7 @@
                     url: template(plan.urls[service] + path, names),
                     body: void 0 === body ? null : template(JSON.stringify(body), names),
                     contains: texts,
+                    around: 1 === texts.length ? (before, after) => template(contains[0], names, before, after) : null,
                     tolerates: tolerates,
                     own: void 0 === headers ? null : Object.entries(headers).map(([key, text]) => [ key, template(text, names) ]),
                     params: {

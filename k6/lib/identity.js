@@ -19,29 +19,37 @@ export const fold = (runId) => {
 /** @type {(value: number) => string} the five hex digits of a 20-bit number */
 const fiveDigits = (value) => (value | 0x100000).toString(16).slice(1);
 
+/** Text with placeholders is cut once when a script starts, so that a request costs only joins.
+ * @typedef {(index: number, key?: string) => string} Filled the text for a node; `key` is the server's id of an object */
+
 /**
- * The names of one run's nodes, as functions of a node's index.
+ * A name of a node with fixed text around it: one function and one join in place of two, which every request would pay.
+ * @typedef {(before: string, after: string) => Filled} Around
+ */
+
+/**
+ * The names of one run's nodes.
  * @typedef {object} Names
- * @property {(index: number) => string} id
- * @property {(index: number) => string} mac lower case, with colons
- * @property {(index: number) => string} mac_encoded the MAC as a query parameter
- * @property {(index: number) => string} mac_plain the MAC without colons
- * @property {(index: number) => string} bmc the name of the node's controller; empty where the dialect has none
- * @property {(index: number) => string} ip dotted decimal; repeats when the network is too small
+ * @property {string} id template with `{offset}`
+ * @property {string} bmc the name of the node's controller, likewise; empty where the dialect has none
+ * @property {Around} mac lower case, with colons
+ * @property {Around} mac_encoded the MAC as a query parameter
+ * @property {Around} mac_plain the MAC without colons
+ * @property {Around} ip dotted decimal; repeats when the network is too small
  */
 
 /** Looking digits up costs a fifth of cutting a formatted number; every request pays it. */
 const HEX = '0123456789abcdef';
 
-/** @type {(hash: string, colon: string) => (index: number) => string} */
-const macsOf = (hash, colon) => {
-  const head = `02${colon}${hash.slice(0, 2)}${colon}${hash.slice(2, 4)}${colon}${hash[4]}`;
+/** @type {(hash: string, colon: string) => Around} */
+const macsOf = (hash, colon) => (before, after) => {
+  const head = `${before}02${colon}${hash.slice(0, 2)}${colon}${hash.slice(2, 4)}${colon}${hash[4]}`;
   return (i) =>
-    `${head}${HEX[i >>> 16]}${colon}${HEX[(i >>> 12) & 15]}${HEX[(i >>> 8) & 15]}${colon}${HEX[(i >>> 4) & 15]}${HEX[i & 15]}`;
+    `${head}${HEX[i >>> 16]}${colon}${HEX[(i >>> 12) & 15]}${HEX[(i >>> 8) & 15]}${colon}${HEX[(i >>> 4) & 15]}${HEX[i & 15]}${after}`;
 };
 
-/** @type {(network: string, shift: number) => (index: number) => string} */
-const addressesOf = (network, shift) => {
+/** @type {(network: string, shift: number) => Around} */
+const addressesOf = (network, shift) => (before, after) => {
   let first = 0;
   let usable = 0;
   return (index) => {
@@ -51,7 +59,7 @@ const addressesOf = (network, shift) => {
       usable = 2 ** (32 - Number(bits)) - 2;
     }
     const address = first + ((shift + index) % usable);
-    return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
+    return `${before}${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}${after}`;
   };
 };
 
@@ -62,12 +70,10 @@ const decimal = (runId) => {
   return String(value);
 };
 
-/** @type {(form: string, runId: string) => (index: number) => string} */
+/** @type {(form: string, runId: string) => string} */
 const namedBy = (form, runId) => {
-  const [before, after = ''] = form.split('{index}');
-  const named = before.replace('{run}', runId);
-  const prefix = named.includes('{run36}') ? named.replace('{run36}', decimal(runId)) : named;
-  return after === '' ? (index) => prefix + index : (index) => prefix + index + after;
+  const named = form.replace('{run}', runId).replace('{index}', '{offset}');
+  return named.includes('{run36}') ? named.replace('{run36}', decimal(runId)) : named;
 };
 
 /**
@@ -89,21 +95,27 @@ export const namesOf = (runId, network, forms) => {
   };
 };
 
-/** Text with placeholders is cut once when a script starts, so that a request costs only joins.
- * @typedef {(index: number, key?: string) => string} Filled the text for a node; `key` is the server's id of an object */
-
 /**
  * @param {string} text with `{id}`, `{bmc}`, `{mac}`, `{mac_encoded}`, `{mac_plain}`, `{ip}`, `{key}` or `{offset}` (the
  *   index as a number)
  * @param {Names} names
+ * @param {string} [before] what stands before it as it is
+ * @param {string} [after] what stands after it as it is
  * @returns {Filled}
  */
-export const template = (text, names) => {
-  const { pieces, values } = cut(text, names);
-  const value = values[0];
-  if (values.length === 0) return () => text;
-  if (values.length === 1) return once(pieces[0], value, pieces[1]);
-  if (values.length === 3 && values[1] === value && values[2] === value) return thrice(pieces, value);
+export const template = (text, names, before = '', after = '') => {
+  const { pieces, found } = cut(text.split('{id}').join(names.id).split('{bmc}').join(names.bmc));
+  pieces[0] = before + pieces[0];
+  pieces[found.length] += after;
+  if (found.length === 0) return always(pieces[0]);
+  if (found.length === 1) return around(found[0], names, pieces[0], pieces[1]);
+  if (found.length === 3 && found.every((placeholder) => placeholder === 'offset')) return thrice(pieces);
+  /** @type {Filled[]} */
+  const values = [];
+  for (let i = 0; i < found.length; i += 1) {
+    const first = found.indexOf(found[i]);
+    values[i] = first < i ? values[first] : around(found[i], names, '', '');
+  }
   return (index, key) => {
     let filled = pieces[0];
     for (let i = 0; i < values.length; i += 1) filled += values[i](index, key) + pieces[i + 1];
@@ -111,63 +123,53 @@ export const template = (text, names) => {
   };
 };
 
-/** @type {(a: string, value: Filled, b: string) => Filled} */
-const once = (a, value, b) => (index, key) => `${a}${value(index, key)}${b}`;
+/** @type {(text: string) => Filled} */
+const always = (text) => () => text;
+
+/** @type {(placeholder: Placeholder, names: Names, before: string, after: string) => Filled} */
+const around = (placeholder, names, before, after) => {
+  if (placeholder === 'key') return (_, key) => `${before}${key ?? ''}${after}`;
+  if (placeholder === 'offset') return (index) => `${before}${index}${after}`;
+  return names[placeholder](before, after);
+};
 
 /**
  * The boot script's answer, checked on every request: unrolled, it costs half of the loop.
- * @type {(pieces: string[], value: Filled) => Filled}
+ * @type {(pieces: string[]) => Filled}
  */
-const thrice = (pieces, value) => {
+const thrice = (pieces) => {
   const a = pieces[0];
   const b = pieces[1];
   const c = pieces[2];
   const d = pieces[3];
-  return (index, key) => {
-    const v = value(index, key);
-    return `${a}${v}${b}${v}${c}${v}${d}`;
-  };
+  return (index) => `${a}${index}${b}${index}${c}${index}${d}`;
 };
+
+/** @typedef {'key' | 'offset' | 'mac' | 'mac_encoded' | 'mac_plain' | 'ip'} Placeholder */
+
+/** @type {Placeholder[]} */
+const PLACEHOLDERS = ['key', 'offset', 'mac', 'mac_encoded', 'mac_plain', 'ip'];
 
 /**
  * The fixed pieces of a text and what stands between them. Without a regular expression: the first one that a VU uses
  * costs it 11 kB.
- * @type {(text: string, names: Names) => {pieces: string[], values: Filled[]}}
+ * @type {(text: string) => {pieces: string[], found: Placeholder[]}}
  */
-const cut = (text, names) => {
+const cut = (text) => {
   const parts = text.split('{');
-  /** @type {Filled[]} */
-  const values = [];
+  /** @type {Placeholder[]} */
+  const found = [];
   const pieces = [];
   let piece = parts[0];
   for (let i = 1; i < parts.length; i += 1) {
     const end = parts[i].indexOf('}');
-    const value = valueOf(parts[i].slice(0, Math.max(0, end)), names);
-    if (value) {
-      pieces[values.length] = piece;
-      values[values.length] = value;
+    const placeholder = /** @type {Placeholder} */ (parts[i].slice(0, Math.max(0, end)));
+    if (PLACEHOLDERS.includes(placeholder)) {
+      pieces[found.length] = piece;
+      found[found.length] = placeholder;
       piece = parts[i].slice(end + 1);
     } else piece += `{${parts[i]}`;
   }
-  pieces[values.length] = piece;
-  return { pieces, values };
-};
-
-/** @type {(placeholder: string, names: Names) => Filled | undefined} */
-const valueOf = (placeholder, names) => {
-  switch (placeholder) {
-    case 'key':
-      return (_, key) => key ?? '';
-    case 'offset':
-      return String;
-    case 'id':
-    case 'mac':
-    case 'mac_encoded':
-    case 'mac_plain':
-    case 'bmc':
-    case 'ip':
-      return names[placeholder];
-    default:
-      return undefined;
-  }
+  pieces[found.length] = piece;
+  return { pieces, found };
 };

@@ -77,7 +77,9 @@ export const AT_ONCE = 64;
  * @param {number} count of changes
  */
 export function interfaceChanges(first, count) {
-  const { mac, ip } = written();
+  const names = written();
+  const mac = names.mac('', '');
+  const ip = names.ip('', '');
   const component = kindOf('component', written());
   const kind = kindOf('interface', written(), ['create', 'patch', 'delete']);
   const nodes = range(first, count);

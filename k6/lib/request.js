@@ -20,6 +20,7 @@ import { declared, plan } from './plan.js';
  * @property {Filled} url
  * @property {Filled | null} body
  * @property {Filled[]} contains what a good answer contains
+ * @property {import('./identity.js').Around | null} around the same with fixed text around it, where it is one text
  * @property {number | null} tolerates a status that is counted apart and is no failure
  * @property {[string, Filled][] | null} own headers that differ from node to node
  * @property {import('k6/http').RefinedParams<'text'> & {tags: Record<string, string>}} params
@@ -67,6 +68,7 @@ export const endpoint = ({ name, service, method, path, names, body, contains = 
     url: template(plan.urls[service] + path, names),
     body: body === undefined ? null : template(JSON.stringify(body), names),
     contains: texts,
+    around: texts.length === 1 ? (before, after) => template(contains[0], names, before, after) : null,
     tolerates,
     own: headers === undefined ? null : Object.entries(headers).map(([key, text]) => [key, template(text, names)]),
     params: {
@@ -130,27 +132,24 @@ export const paramsOf = ({ own, params }, index, key) =>
  * @returns {(index: number) => Response | null}
  */
 export const asking = (to, { alone = false } = {}) => {
-  const { url, contains, own } = to;
-  const text = contains[0];
-  if (contains.length !== 1 || own !== null) return (index) => call(to, index);
+  const { url, contains, around, own } = to;
+  if (around === null || own !== null) return (index) => call(to, index);
   const { tags, ...untagged } = to.params;
   const params = alone ? untagged : to.params;
   if (alone) asksOnly(to.name);
-  let before = '';
-  /** @type {string | undefined} */
-  let after;
+  /** @type {Filled | null} the whole of a good answer */
+  let whole = null;
   return (index) => {
     const response = get(url(index), params);
     if (isTimed) spent(response, tags);
     if (response.status === 200) {
       const body = response.body;
-      const wanted = text(index);
-      if (body === `${before}${wanted}${after}`) return response;
-      if (after === undefined && body?.includes(wanted)) {
-        const at = body.indexOf(wanted);
-        before = body.slice(0, at);
-        after = body.slice(at + wanted.length);
-        return response;
+      if (whole !== null) {
+        if (body === whole(index)) return response;
+      } else {
+        const text = contains[0](index);
+        const at = body?.indexOf(text) ?? -1;
+        if (body && at >= 0) whole = around(body.slice(0, at), body.slice(at + text.length));
       }
     }
     return judge(to, response, index) ? response : null;

@@ -21,7 +21,7 @@ const { enter } = await import('../../k6/lib/pace.js');
 /** @param {{alone?: boolean}} [more] */
 const askForScript = (more) => {
   setPlan(/** @type {any} */ ({ urls: { bss: 'http://bss' }, load: { phases: [] } }));
-  const names = /** @type {any} */ ({ id: (/** @type {number} */ index) => `n${index}` });
+  const names = /** @type {any} */ ({ id: 'n{offset}', bmc: '' });
   const to = { name: 'bootscript', service: 'bss', path: '/{id}', names, open: true, contains: ['<{id}>'] };
   return asking(endpoint({ ...to, method: 'GET' }), more);
 };
