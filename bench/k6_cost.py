@@ -1,37 +1,50 @@
 """What the load library costs against a bare GET loop on the same stack: processor time, memory, summary.
 
 Each figure is a ratio or a time measured within this run. For processor time the two run in turn, each alone, because
-side by side the stack is the bottleneck of both and the dearer one hides behind it. A request costs what a longer load
-takes more than a short one, over the requests that it makes more: to make VUs costs once, however long the load. The
-storm is measured as `load` runs it, with garbage collected rarely, and is judged so; with k6's own collector it is
-shown. The bare loop is always as k6 comes. Both ask for scripts that are there; an answer that is none ends the
-measurement. Without arguments all is measured, else what they name: `processor`, `memory`, `summary`.
+side by side the stack is the bottleneck of both and the dearer one hides behind it. A turn lasts a second, in which the
+others stand still: a machine's speed drifts by a fifth within a minute. What k6 does before its first turn, such as
+making VUs, does not count. The storm is measured as `load` runs it, with garbage collected rarely, and is judged so;
+with k6's own collector it is shown. The bare loop is always as k6 comes. Both ask for scripts that are there; an answer
+that is none ends the measurement. Without arguments all is measured, else what they name: `processor`, `memory`,
+`summary`.
 """
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 from urllib.parse import quote
 
+import httpx
+import psutil
+
 from chamicore_standin import lifecycle
 from chamiperf_ci.adapters.files import built_script, dialect, k6_folder
+from chamiperf_ci.adapters.k6.process import free_address
 from chamiperf_ci.models.dialect import Identities
 from chamiperf_ci.models.target import StackOptions
 from chamiperf_ci.steps.load.volume import RARE_COLLECTION
 
 K6 = Path(sys.executable).with_name("k6")
+SUMMARY, EXPORT = "summary.json", "bare.json"
+INTERRUPTED = 105
+"""k6's exit code after a signal."""
 VUS = 100
-ROUNDS = 5
-ROUND_S = 14
-SHORT_S = 3
-"""A load of which the longer one has the start in common, and the first pass over the nodes."""
+ROUNDS = 6
+TURNS = 8
+TURN_S = 1.0
+START_S = 4.0
+"""Before the first turn: VUs are made, and the first pass over the nodes is over."""
+LONGEST_S = 300
+"""Of a load that is ended before."""
 MOST_PROCESSOR = 1.25
 """Times the processor time that a bare loop takes a request."""
 NODES = 50_000
@@ -67,7 +80,9 @@ MANY_SAMPLES = """
 import { sleep } from 'k6';
 import { scenario, spec } from 'LIBRARY/scenario.js';
 import { enterWindow, trend } from 'LIBRARY/pace.js';
+import { route } from 'LIBRARY/request.js';
 scenario('boot_storm', 1);
+route('bootscript');
 const samples = trend('sample', 1);
 export const { options, setup, teardown, handleSummary } = spec({ runs: ({ vus }) => ({ many: vus('fill') }) });
 const each = Number(__ENV.SAMPLES) / Number(__ENV.VUS) / 10;
@@ -94,14 +109,95 @@ class Spent:
         """Processor time a request, µs."""
         return 1e6 * self.processor_s / self.requests
 
-    def more_than(self, shorter: "Spent") -> "Spent":
-        """What a load took more than one that began like it."""
+
+@dataclass(frozen=True)
+class Loop:
+    """One k6 process to be started, and the folder that is its own."""
+
+    folder: Path
+    script: Path
+    options: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def start(self, address: str = "") -> "subprocess.Popen[bytes]":
+        """Start it; its API is at the address, or nowhere."""
+        command = [str(K6), "run", "--no-usage-report", "--quiet", "--address", address, *self.options]
+        with (self.folder / "log").open("wb") as log:
+            return subprocess.Popen(
+                [*command, str(self.script)],
+                env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.variables},
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+
+    def require(self, code: int, expected: int = 0) -> None:
+        """Give up where k6 ended in another way, or logged an error."""
+        log = (self.folder / "log").read_text(encoding="utf-8")
+        if code != expected or ("level=error" in log and not expected):
+            raise SystemExit(f"{self.script.name} ended with {code}: {log[-500:]}")
+
+    def made(self) -> int:
+        """Its requests, by its summary; an answer of another kind would cost something else."""
+        if (self.folder / SUMMARY).is_file():
+            traffic = self.summary()["traffic"]
+            requests, failed = sum(row["requests"] for row in traffic), sum(row["failed"] for row in traffic)
+        else:
+            metrics = json.loads((self.folder / EXPORT).read_text(encoding="utf-8"))["metrics"]
+            requests, failed = metrics["http_reqs"]["count"], metrics["http_req_failed"]["value"]
+        if failed:
+            raise SystemExit(f"{self.script.name}: requests were not answered with what was asked for")
+        return int(requests)
+
+    def summary(self) -> dict[str, Any]:
+        """What a script of the toolkit measured."""
+        return dict(json.loads((self.folder / SUMMARY).read_text(encoding="utf-8")))
+
+    def run(self) -> Spent:
+        """Run it to its end; its use is the kernel's account of that one process."""
+        began = time.monotonic()
+        process = self.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.require(process.returncode)
+        return Spent(self.made(), time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+class TakingTurns:
+    """A loop that makes requests in its turns alone, and stands still in between."""
+
+    def __init__(self, loop: Loop) -> None:
+        address = free_address()
+        self._loop, self._started = loop, loop.start(address)
+        self._process = psutil.Process(self._started.pid)
+        self._count = f"http://{address}/v1/metrics/http_reqs"
+        self._before: Spent | None = None
+
+    def rest(self) -> None:
+        """Stand still until the next turn."""
+        self._process.suspend()
+
+    def turn(self) -> None:
+        """Make requests, and rest again."""
+        self._process.resume()
+        self._before = self._before or self._so_far()
+        time.sleep(TURN_S)
+        self._process.suspend()
+
+    def end(self) -> Spent:
+        """What all turns took."""
+        self._process.resume()
+        spent, before = self._so_far(), self._before or Spent(0, 0.0, 0.0, 0.0)
+        self._started.send_signal(signal.SIGINT)
+        self._loop.require(self._started.wait(), INTERRUPTED)
+        self._loop.made()
         return Spent(
-            self.requests - shorter.requests,
-            self.seconds - shorter.seconds,
-            self.processor_s - shorter.processor_s,
-            self.memory_mb,
+            spent.requests - before.requests, TURNS * TURN_S, spent.processor_s - before.processor_s, spent.memory_mb
         )
+
+    def _so_far(self) -> Spent:
+        used = self._process.cpu_times()
+        count = httpx.get(self._count).raise_for_status().json()["data"]["attributes"]["sample"]["count"]
+        return Spent(int(count), 0.0, used.user + used.system, 0.0)
 
 
 def main() -> int:
@@ -110,41 +206,43 @@ def main() -> int:
     within: list[bool] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "bare.js").write_text(BARE, encoding="utf-8")
         state = lifecycle.up(StackOptions(ports="ephemeral"), state_dir=folder / "state")
         try:
-            bss = next(service.url for service in state.services if service.name == "bss")
             urls = {service.name: service.url for service in state.services}
-            token = lifecycle.internal_token(state)
-            _seed(folder, urls, token, NODES if "memory" in asked else FEW_NODES)
+            _seed(folder / "seed", urls, lifecycle.internal_token(state), NODES if "memory" in asked else FEW_NODES)
             if "processor" in asked:
-                within.append(_processor([_round(folder, bss, index) for index in range(ROUNDS)]))
+                within.append(_processor([_round(folder, urls["bss"], index) for index in range(ROUNDS)]))
             if "memory" in asked:
-                within.append(_memory(folder, bss))
+                within.append(_memory(folder, urls["bss"]))
         finally:
             lifecycle.down(folder / "state")
         if "summary" in asked:
-            within.append(_summary(folder))
+            within.append(_summary(folder / "summary"))
     return 0 if all(within) else 1
 
 
 def _round(folder: Path, bss: str, index: int) -> dict[str, Spent]:
-    """Each alone, in an order that turns from round to round."""
-
-    def leg(name: str, seconds: int) -> Spent:
-        if name == "bare":
-            return _bare(folder, bss, f"{seconds}s", VUS)
-        return _storm(folder, bss, seconds, FEW_NODES, VUS, **(RARELY if name == "rarely" else {}))
-
-    names = ["bare", "storm", "rarely"]
-    turned = [*names[index % len(names) :], *names[: index % len(names)]]
-    whole = {name: (leg(name, SHORT_S), leg(name, ROUND_S)) for name in turned}
-    spent = {name: long.more_than(short) for name, (short, long) in whole.items()}
+    """All of them started at once, then each in its turns; who has the first one turns as well."""
+    folder = folder / f"round-{index}"
+    loops = {
+        "bare": _bare(folder / "bare", bss, {"vus": VUS, "duration": f"{LONGEST_S}s"}),
+        "storm": _storm(folder / "storm", bss, nodes=FEW_NODES, duration_s=LONGEST_S),
+        "rarely": _storm(folder / "rarely", bss, nodes=FEW_NODES, duration_s=LONGEST_S, **RARELY),
+    }
+    sides = {name: TakingTurns(loop) for name, loop in loops.items()}
+    time.sleep(START_S)
+    for side in sides.values():
+        side.rest()
+    names = list(sides)
+    for turn in range(TURNS):
+        first = (index + turn) % len(names)
+        for name in (*names[first:], *names[:first]):
+            sides[name].turn()
+    spent = {name: side.end() for name, side in sides.items()}
     print(
         f"processor time a request: bare {spent['bare'].per_request_us:.0f} µs, boot_storm as load runs it "
         f"{spent['rarely'].per_request_us:.0f} µs, with k6's own collector {spent['storm'].per_request_us:.0f} µs; "
-        f"with the start, {whole['bare'][1].per_request_us:.0f}, {whole['rarely'][1].per_request_us:.0f} and "
-        f"{whole['storm'][1].per_request_us:.0f} µs over {ROUND_S} s",
+        f"{spent['bare'].requests:,}, {spent['rarely'].requests:,} and {spent['storm'].requests:,} requests",
         flush=True,
     )
     return spent
@@ -166,11 +264,11 @@ def _memory(folder: Path, bss: str) -> bool:
     ratios: list[float] = []
     seconds = MARGIN * REQUESTS / GUESSED_PER_S
     while len(ratios) < MEMORY_ROUNDS:
-        storm = _storm(folder, bss, seconds, NODES, VUS)
+        storm = _storm(folder / "storm", bss, nodes=NODES, duration_s=seconds).run()
         seconds *= AIM * REQUESTS / storm.requests
         if storm.requests < REQUESTS:
             continue
-        bare = _bare(folder, bss, storm.requests, VUS)
+        bare = _bare(folder / "bare", bss, {"vus": VUS, "iterations": storm.requests}).run()
         ratios.append(storm.memory_mb / bare.memory_mb)
         print(
             f"memory at {NODES:,} MACs and {VUS} VUs after {storm.requests:,} requests: {storm.memory_mb:.0f} MB, "
@@ -184,11 +282,11 @@ def _memory(folder: Path, bss: str) -> bool:
 
 
 def _summary(folder: Path) -> bool:
+    plan = _plan(folder, {"bss": "http://127.0.0.1:1"}, vus=10, duration_s=FILLING_S)
     script = folder / "many.js"
     script.write_text(MANY_SAMPLES.replace("LIBRARY", str(k6_folder() / "lib")), encoding="utf-8")
-    plan = _plan(folder, {"bss": "http://127.0.0.1:1"}, vus=10, duration_s=FILLING_S)
-    spent = _run(folder, script, plan, SAMPLES=str(SAMPLES), VUS="10")
-    summary = _read(folder)
+    loop = Loop(folder, script, variables={**_variables(plan), "SAMPLES": str(SAMPLES), "VUS": "10"})
+    spent, summary = loop.run(), loop.summary()
     after_s = spent.seconds - float(summary["duration_s"])
     held = summary["series"][-1]["phases"]["sustained"]["count"]
     print(
@@ -198,44 +296,29 @@ def _summary(folder: Path) -> bool:
     return after_s <= MOST_SUMMARY_S and held >= SAMPLES
 
 
-def _bare(folder: Path, bss: str, until: str | int, vus: int) -> Spent:
-    """The bare loop for a time, or for a number of requests."""
-    options = {"vus": vus, **({"duration": until} if isinstance(until, str) else {"iterations": until})}
-    summary = folder / "bare.json"
-    spent = _run(
-        folder,
-        folder / "bare.js",
-        None,
-        "--summary-export",
-        str(summary),
-        BARE_URL=f"{bss}/boot/v1/bootscript?mac={quote(IDENTITIES.mac(1))}",
-        BARE_OPTIONS=json.dumps(options),
-    )
-    metrics = json.loads(summary.read_text(encoding="utf-8"))["metrics"]
-    made = metrics["http_reqs"]
-    _require_good(metrics["http_req_failed"]["value"] * made["count"])
-    return Spent(made["count"], made["count"] / made["rate"], spent.processor_s, spent.memory_mb)
+def _bare(folder: Path, bss: str, options: Mapping[str, str | int]) -> Loop:
+    """A GET in a loop, for a time or for a number of requests."""
+    folder.mkdir(parents=True, exist_ok=True)
+    script = folder / "bare.js"
+    script.write_text(BARE, encoding="utf-8")
+    url = f"{bss}/boot/v1/bootscript?mac={quote(IDENTITIES.mac(1))}"
+    export = ("--summary-export", str(folder / EXPORT))
+    return Loop(folder, script, export, {"BARE_URL": url, "BARE_OPTIONS": json.dumps(options)})
 
 
-def _storm(folder: Path, bss: str, duration_s: float, nodes: int, vus: int, **variables: str) -> Spent:
-    plan = _plan(folder, {"bss": bss}, nodes=nodes, vus=vus, duration_s=duration_s)
-    spent = _run(folder, built_script("boot_storm"), plan, **variables)
-    summary = _read(folder)
-    _require_good(sum(row["failed"] for row in summary["traffic"]))
-    return Spent(
-        sum(row["requests"] for row in summary["traffic"]), summary["duration_s"], spent.processor_s, spent.memory_mb
-    )
-
-
-def _require_good(failed: float) -> None:
-    """Answers of another kind cost both sides something else."""
-    if failed:
-        raise SystemExit(f"{failed:.0f} requests were not answered with a boot script")
+def _storm(folder: Path, bss: str, *, duration_s: float, nodes: int, **variables: str) -> Loop:
+    plan = _plan(folder, {"bss": bss}, nodes=nodes, vus=VUS, duration_s=duration_s)
+    return Loop(folder, built_script("boot_storm"), variables={**_variables(plan), **variables})
 
 
 def _seed(folder: Path, urls: dict[str, str], token: str, nodes: int) -> None:
-    plan = _plan(folder, urls, scenario="seed", vus=16, duration_s=600, iterations=nodes)
-    _run(folder, k6_folder() / "seed.js", plan, CHAMICORE_INTERNAL_TOKEN=token)
+    plan = _plan(folder, urls, scenario="seed", vus=16, duration_s=600, nodes=nodes, iterations=nodes)
+    variables = {**_variables(plan), "CHAMICORE_INTERNAL_TOKEN": token}
+    Loop(folder, built_script("seed"), variables=variables).run()
+
+
+def _variables(plan: Path) -> dict[str, str]:
+    return {"CHAMIPERF_PLAN": str(plan), "CHAMIPERF_SUMMARY": str(plan.with_name(SUMMARY))}
 
 
 def _plan(
@@ -267,28 +350,10 @@ def _plan(
         },
         "load": {"model": "closed", "pace_s": 0, "windows": 20, "phases": [phase], "parameters": {}},
     }
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "plan.json"
     path.write_text(json.dumps(plan), encoding="utf-8")
     return path
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "summary.json").read_text(encoding="utf-8")))
-
-
-def _run(folder: Path, script: Path, plan: Path | None, *options: str, **variables: str) -> Spent:
-    """Run k6 to its end; its use is the kernel's account of that one process."""
-    given = {"CHAMIPERF_PLAN": str(plan), "CHAMIPERF_SUMMARY": str(folder / "summary.json")} if plan else {}
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **given, **variables}
-    command = [str(K6), "run", "--no-usage-report", "--quiet", "--address", "", *options, str(script)]
-    began = time.monotonic()
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        log = process.stderr.read() if process.stderr else b""
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode or b"level=error" in log:
-        raise SystemExit(f"{script.name} ended with {process.returncode}: {log.decode()[-500:]}")
-    return Spent(0, time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 if __name__ == "__main__":
