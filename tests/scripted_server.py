@@ -15,6 +15,8 @@ class Asked:
     path: str
     headers: dict
     body: bytes
+    peer: str = ""
+    """The address that it came from."""
 
     @property
     def json(self):
@@ -58,7 +60,7 @@ def serving(answer):
         def _handle(self):
             length = int(self.headers.get("content-length", 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            request = Asked(self.command, self.path, headers, self.rfile.read(length))
+            request = Asked(self.command, self.path, headers, self.rfile.read(length), self.client_address[0])
             asked.append(request)
             reply = reply_to(request)
             if reply.hang:

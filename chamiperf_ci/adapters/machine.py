@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import resource
+import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -220,6 +221,16 @@ def most_open_files() -> int:
     """How many files a process may have open; k6 raises its own limit to the hard one."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return 2**31 if hard == resource.RLIM_INFINITY else hard
+
+
+def has_loopback_block() -> bool:
+    """Whether all of 127.0.0.0/8 is this machine, as on Linux; elsewhere 127.0.0.1 alone is."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.2", 0))
+        except OSError:
+            return False
+    return True
 
 
 def local_ports() -> int:

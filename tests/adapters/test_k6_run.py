@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import psutil
 import pytest
 from command_line import k6_of
+from scripted_server import Reply, serving
 
 from chamiperf_ci.adapters.k6 import (
     INTERRUPTED,
@@ -26,6 +27,7 @@ from chamiperf_ci.adapters.k6 import (
 )
 from chamiperf_ci.adapters.k6 import run as run_module
 from chamiperf_ci.adapters.k6.process import K6Process
+from chamiperf_ci.adapters.machine import has_loopback_block
 from chamiperf_ci.errors import ConfigurationError
 
 pytestmark = pytest.mark.e2e
@@ -164,6 +166,20 @@ def test_segments_start_together_and_share_the_iterations(run_of, tmp_path):
     runs = [run_of(text + SUMMARY, folder=tmp_path / str(n), segment=Segment(n, 2)) for n in range(2)]
     outcome = run_k6(runs, StopRequest())
     assert [end.summary for end in outcome.ends] == [{"iterations": 5}, {"iterations": 5}]
+
+
+@pytest.mark.skipif(not has_loopback_block(), reason="127.0.0.1 is the only address of loopback here")
+def test_vus_connect_from_the_addresses_that_are_given(run_of):
+    text = """
+    import http from 'k6/http';
+    export const options = { vus: 4, iterations: 40 };
+    export default function () { http.get(__ENV.URL); }
+    """
+    given = ("127.0.0.2", "127.0.0.5")
+    with serving(Reply()) as server:
+        outcome = run_k6(run_of(text + SUMMARY, sources=given, environment={"URL": server.url}), StopRequest())
+    assert outcome.summary == {"iterations": 40}
+    assert {asked.peer for asked in server.asked} == set(given)
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_k6_starts(run_of, tmp_path):

@@ -168,6 +168,8 @@ class K6Run:
     ca_file: Path | None = None
     insecure: bool = False
     segment: Segment = Segment()
+    sources: tuple[str, ...] = ()
+    """Local addresses from which its VUs connect, one after the other; none leaves it to the kernel."""
     gogc: int | None = None
     """How rarely k6 collects its garbage, unless the environment says it (GOGC); None for its own default."""
     memory_mb: float | None = None
@@ -207,6 +209,7 @@ def arguments(run: K6Run, *, address: str, parent: int) -> list[str]:
         str(run.binary), "run", "--quiet", "--no-color", "--no-usage-report", "--log-format", "json",
         "--config", str(run.config), "--address", address, "--max-redirects", "0",
         *run.segment.arguments(),
+        *(["--local-ips", ",".join(run.sources)] if run.sources else []),
         *(["--insecure-skip-tls-verify"] if run.insecure else []),
         *(f"--out={output}" for output in run.outputs),
         *([f"--tag={name}={value}" for name, value in run.tags.items()] if run.outputs else []),

@@ -29,7 +29,7 @@ from chamiperf_ci.models.run import (
 from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import Fingerprint, Service, StackKind, Target
 from chamiperf_ci.steps.load import merging, request
-from chamiperf_ci.steps.load.plan import period_warnings
+from chamiperf_ci.steps.load.plan import limits, period_warnings, sources
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, labels
 from chamiperf_ci.steps.load.stack_state import Environment
 from chamiperf_ci.steps.load.validity import LoadSecond
@@ -87,6 +87,7 @@ def k6_runs(job: Job, plan: Plan, file: Path, run_id: str) -> tuple[K6Run, ...]:
     if share is not None:
         shares = [Segment(share.index, share.of, alone=True)]
     parts = [folder] if len(shares) == 1 else [folder / f"segment-{each.index}" for each in shares]
+    local = sources(plan, limits(job.target), fresh=job.options.connections == "fresh")
     duration_s = plan.longest_s + (0.0 if share is None else max(0.0, share.wait_s))
     return tuple(
         K6Run(
@@ -106,6 +107,7 @@ def k6_runs(job: Job, plan: Plan, file: Path, run_id: str) -> tuple[K6Run, ...]:
             ca_file=job.target.tls.ca_file and job.target.tls.ca_file.resolve(),
             insecure=job.target.tls.insecure,
             segment=each,
+            sources=local[each.index :: each.of],
             gogc=plan.gogc,
             memory_mb=plan.memory_mb / plan.segments,
         )

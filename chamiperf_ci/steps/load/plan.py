@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -42,6 +43,8 @@ class MachineLimits:
     """Whether the stack shares the processors."""
     busy_cores: float = 0.0
     """Processors that other work keeps busy now."""
+    all_loopback: bool = False
+    """Whether all that the load asks is on 127.0.0.0/8, and all of that is this machine."""
 
 
 def segments_needed(plan: Plan, open_files: int) -> int:
@@ -70,7 +73,7 @@ def require_room(plan: Plan, limits: MachineLimits, *, fresh: bool, addresses: i
             remedy=f"Raise the limit with `ulimit -Hn {needed} && ulimit -n {needed}` (as root), or lower --vus.",
         )
     ports = _ports_needed(plan, limits, fresh=fresh, addresses=addresses)
-    if ports > limits.local_ports:
+    if ports > limits.local_ports and not sources(plan, limits, fresh=fresh):
         raise ConfigurationError(
             f"{ports:,} local ports to one address are needed and there are {limits.local_ports:,}",
             where="preflight: local ports",
@@ -85,6 +88,29 @@ def require_room(plan: Plan, limits: MachineLimits, *, fresh: bool, addresses: i
             remedy=f"Use a larger machine, end other programs, or lower --vus (about {most_vus:,} would fit) or the "
             "duration.",
         )
+
+
+def sources(plan: Plan, limits: MachineLimits, *, fresh: bool = False) -> tuple[str, ...]:
+    """Local addresses from which the processes connect, as many for each; none where the kernel's choice will do.
+
+    Once half of the local ports to an address are taken, Linux searches a millisecond and more for each further one, in
+    the very seconds in which VUs are added. Each address of loopback has ports of its own. A port that is bound to one
+    serves a single connection, wherever that leads, and none for a minute after it is closed: so all connections count,
+    and must be kept. For such a port Linux searches longer once a quarter are taken (measured: 7,000 of 28,232).
+    """
+    if fresh or not limits.all_loopback or not _crowded(plan, limits):
+        return ()
+    each = math.ceil((plan.connections or 0) / plan.segments / max(1, limits.local_ports // 4))
+    return tuple(str(_FIRST_SOURCE + index) for index in range(plan.segments * each))
+
+
+_FIRST_SOURCE = IPv4Address("127.0.0.1")
+_LOOPBACK = IPv4Network("127.0.0.0/8")
+
+
+def _crowded(plan: Plan, limits: MachineLimits) -> bool:
+    """Whether more than half of the local ports to one address are needed."""
+    return math.ceil((plan.connections or 0) / max(1, len(plan.services))) > limits.local_ports // 2 > 0
 
 
 def _ports_needed(plan: Plan, limits: MachineLimits, *, fresh: bool, addresses: int) -> int:
@@ -391,7 +417,21 @@ def limits(target: Target | None) -> MachineLimits:
         local_ports=machine.local_ports(),
         ports_reused_at_once=target is not None and _reused(target),
         stack_here=target is not None and target.generator_on_target_host,
+        all_loopback=target is not None and _all_loopback(target) and machine.has_loopback_block(),
     )
+
+
+def _all_loopback(target: Target) -> bool:
+    """Whether each address is one of 127.0.0.0/8, not a name: that may lead to the other loopback, ::1."""
+    try:
+        hosts = [IPv4Address(urlsplit(url).hostname or "") for url in _every_url(target)]
+    except ValueError:
+        return False
+    return bool(hosts) and all(host in _LOOPBACK for host in hosts)
+
+
+def _every_url(target: Target) -> list[str]:
+    return [*target.services.values(), *(each for each in (target.gateway, target.kea) if each)]
 
 
 def _reused(target: Target) -> bool:
@@ -400,8 +440,8 @@ def _reused(target: Target) -> bool:
         setting = _TW_REUSE.read_text(encoding="ascii").strip()
     except OSError:
         return False
-    urls = [*target.services.values(), *([target.gateway] if target.gateway else [])]
-    return setting == "1" or (setting == "2" and all(is_loopback(urlsplit(url).hostname or "") for url in urls))
+    every = _every_url(target)
+    return setting == "1" or (setting == "2" and all(is_loopback(urlsplit(url).hostname or "") for url in every))
 
 
 # What a load needs of the machine that makes it is extrapolated from measurements on two cores: a prediction is a
@@ -412,7 +452,7 @@ USABLE_SHARE = 0.6
 """Of the processors' time for k6, before VUs wake late and the run is invalid; what the stack takes is not known."""
 CALIBRATED_VUS = 1_000
 """With so many VUs at most a request is measured; more of them would take longer to be made than all else. With 20,000,
-2,324 requests/s were valid and 3,390 invalid where 2,876 were predicted from 1,000 (docs/scale.md)."""
+3,882 requests/s were valid and 4,256 invalid where 3,234 were predicted from 1,000 (docs/scale.md)."""
 USABLE_BY_BOTH = 0.85
 """The same of k6 and a stack on this machine together, where both were measured."""
 
@@ -498,8 +538,7 @@ def size(plan: Plan, *, cores: int, limits: MachineLimits, costs: Mapping[str, C
         range_ms = (range_ms[0] + stack_ms, range_ms[1] + stack_ms)
     elif limits.stack_here:
         beside.append("the stack shares this machine, and how much it takes is not known")
-    each = math.ceil((plan.connections or 0) / max(1, len(plan.services)))
-    if each > limits.local_ports // 2 > 0:
+    if _crowded(plan, limits) and not sources(plan, limits):
         beside.append(
             f"beyond {limits.local_ports // 2:,} connections to one address, Linux needs a millisecond to find each "
             "further local port: ramp up slowly"

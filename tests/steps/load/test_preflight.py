@@ -1,11 +1,13 @@
 """Whether this machine can make a load."""
 
 import pytest
+from made_targets import target
 
+from chamiperf_ci.adapters.machine import has_loopback_block
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import Plan, PlannedPhase
 from chamiperf_ci.models.target import Service
-from chamiperf_ci.steps.load.plan import MachineLimits, require_room, segments_needed
+from chamiperf_ci.steps.load.plan import MachineLimits, limits, require_room, segments_needed, sources
 
 ROOMY = MachineLimits(available_mb=32_000, open_files=65_536, local_ports=28_232)
 
@@ -20,12 +22,11 @@ def _volume(connections=1000, memory_mb=500.0, rate=1000.0, peak_requests_per_s=
         phases=(phase,),
         window_s=0,
         planned_iterations=1,
-        segments=1,
         services=tuple(rates),
         vus=connections,
         memory_mb=memory_mb,
         connections=connections,
-        **{"requests": 1e12, **more},
+        **{"requests": 1e12, "segments": 1, **more},
     )
 
 
@@ -88,3 +89,45 @@ def test_fresh_connections_to_two_addresses_share_no_ports():
 
 def test_fresh_connections_are_bearable_where_ports_are_free_again_at_once():
     require_room(_volume(rate=500), _limits(ports_reused_at_once=True), fresh=True, addresses=1)
+
+
+@pytest.mark.parametrize(
+    ("connections", "segments", "limits", "last"),
+    [
+        pytest.param(14_116, 1, _limits(all_loopback=True), None, id="half of the ports are found at once"),
+        pytest.param(14_117, 1, _limits(all_loopback=True), "127.0.0.3", id="a quarter for each address"),
+        pytest.param(20_000, 2, _limits(all_loopback=True), "127.0.0.4", id="as many for each process"),
+        pytest.param(90_000, 5, _limits(all_loopback=True), "127.0.0.15", id="more than all ports of one address"),
+        pytest.param(20_000, 2, ROOMY, None, id="not all is on loopback"),
+        pytest.param(20_000, 2, _limits(all_loopback=True, local_ports=64_512), None, id="more ports"),
+    ],
+)
+def test_a_crowd_of_connections_over_loopback_begins_at_several_addresses(connections, segments, limits, last):
+    planned = _volume(connections, segments=segments)
+    found = sources(planned, limits)
+    assert (found[-1] if found else None) == last
+    assert len(found) % segments == 0
+    assert not sources(planned, limits, fresh=True)
+
+
+def test_local_ports_are_no_limit_where_several_addresses_have_them():
+    roomy = _limits(all_loopback=True, available_mb=64_000)
+    require_room(_volume(60_000), roomy, fresh=False, addresses=1)
+    with pytest.raises(ConfigurationError, match="local ports to one address"):
+        require_room(_volume(60_000), roomy, fresh=True, addresses=1)
+
+
+@pytest.mark.parametrize(
+    ("urls", "whole"),
+    [
+        ({Service.BSS: "http://127.0.0.1:1"}, True),
+        ({Service.BSS: "http://127.1.2.3:1", Service.SMD: "http://127.0.0.1:2"}, True),
+        ({Service.BSS: "http://127.0.0.1:1", Service.SMD: "http://192.0.2.1:2"}, False),
+        ({Service.BSS: "http://localhost:1"}, False),
+        ({Service.BSS: "http://[::1]:1"}, False),
+        ({}, False),
+    ],
+)
+def test_only_addresses_of_ipv4s_loopback_have_others_beside_them(urls, whole):
+    assert limits(target(services=urls)).all_loopback is (whole and has_loopback_block())
+    assert not limits(target(services=urls, gateway="http://192.0.2.1")).all_loopback
