@@ -172,8 +172,8 @@ def test_a_sweep_removes_the_runs_whose_ids_are_old(seeded):
     ).raise_for_status()
     assert f"left alone: {run}" in seeded.done("seed", "--sweep")
     assert len(seeded.stack.smd.endpoints) == NODES
-    assert f"would remove endpoints {NODES}" in seeded.done("seed", "--sweep", "--older-than", "1s", "--dry-run")
-    assert f"removed endpoints {NODES}" in seeded.done("seed", "--sweep", "--older-than", "1s")
+    assert f"would remove endpoints {NODES}" in seeded.done("seed", "--sweep", "--older-than", "1ms", "--dry-run")
+    assert f"removed endpoints {NODES}" in seeded.done("seed", "--sweep", "--older-than", "1ms")
     assert set(seeded.stack.smd.components) == {"x1000c0s1b0n0"}
     assert seeded.stack.bss.parameters == seeded.stack.smd.endpoints == {}
 

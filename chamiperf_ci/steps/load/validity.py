@@ -322,7 +322,7 @@ def problems(
     """
     limits = limits or ValidityLimits()
     return (
-        *_saturated(health),
+        *_saturated(health, "" if sustained is None else f" in the {SUSTAINED} phase"),
         *_dropped(summary, arrivals, limits),
         *([] if sustained is None else _not_reached(plan, health, sustained, limits)),
         *(_few_windows(summary, plan, limits) if _asked_anything(summary) else (_no_requests(summary),)),
@@ -351,9 +351,9 @@ def _all_failed(summary: ScriptSummary) -> Iterator[RunProblem]:
         yield RunProblem(reason=RunReason.INCOMPLETE, text=text)
 
 
-def _saturated(health: GeneratorHealth) -> Iterator[RunProblem]:
+def _saturated(health: GeneratorHealth, where: str) -> Iterator[RunProblem]:
     if health.saturated:
-        text = f"the load generator was the bottleneck: {'; '.join(health.reasons)}"
+        text = f"the load generator was the bottleneck{where}: {'; '.join(health.reasons)}"
         late, tolerated = health.late_ms or 0.0, health.tolerated_ms or 0.0
         measured = {"late_ms": late, "tolerated_ms": tolerated} if late > tolerated else {}
         if health.other_percent is not None:

@@ -134,7 +134,8 @@ def test_one_saturated_machine_spoils_the_run_by_its_name():
     tired = healthy(saturated=True, reasons=("VUs woke 90 ms late",), late_ms=90.0, tolerated_ms=40.0)
     run = whole([shard(0), shard(1, generator=tired), shard(2)])
     assert [each.reason for each in run.problems] == [RunReason.GENERATOR_SATURATED]
-    assert "shard 2 of 3: VUs woke 90 ms late" in run.problems[0].text
+    said = "the load generator was the bottleneck in the sustained phase: shard 2 of 3: VUs woke 90 ms late"
+    assert run.problems[0].text == said
     assert run.problems[0].measured == {"late_ms": 90.0, "tolerated_ms": 40.0}
 
 
