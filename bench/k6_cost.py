@@ -17,10 +17,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
@@ -172,6 +173,13 @@ class TakingTurns:
         self._count = f"http://{address}/v1/metrics/http_reqs"
         self._before: Spent | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._started.kill()
+        self._started.wait()
+
     def rest(self) -> None:
         """Stand still until the next turn."""
         self._process.suspend()
@@ -229,16 +237,17 @@ def _round(folder: Path, bss: str, index: int) -> dict[str, Spent]:
         "storm": _storm(folder / "storm", bss, nodes=FEW_NODES, duration_s=LONGEST_S),
         "rarely": _storm(folder / "rarely", bss, nodes=FEW_NODES, duration_s=LONGEST_S, **RARELY),
     }
-    sides = {name: TakingTurns(loop) for name, loop in loops.items()}
-    time.sleep(START_S)
-    for side in sides.values():
-        side.rest()
-    names = list(sides)
-    for turn in range(TURNS):
-        first = (index + turn) % len(names)
-        for name in (*names[first:], *names[:first]):
-            sides[name].turn()
-    spent = {name: side.end() for name, side in sides.items()}
+    with ExitStack() as held:
+        sides = {name: held.enter_context(TakingTurns(loop)) for name, loop in loops.items()}
+        time.sleep(START_S)
+        for side in sides.values():
+            side.rest()
+        names = list(sides)
+        for turn in range(TURNS):
+            first = (index + turn) % len(names)
+            for name in (*names[first:], *names[:first]):
+                sides[name].turn()
+        spent = {name: side.end() for name, side in sides.items()}
     print(
         f"processor time a request: bare {spent['bare'].per_request_us:.0f} µs, boot_storm as load runs it "
         f"{spent['rarely'].per_request_us:.0f} µs, with k6's own collector {spent['storm'].per_request_us:.0f} µs; "

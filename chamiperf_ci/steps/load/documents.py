@@ -87,7 +87,7 @@ def k6_runs(job: Job, plan: Plan, file: Path, run_id: str) -> tuple[K6Run, ...]:
     if share is not None:
         shares = [Segment(share.index, share.of, alone=True)]
     parts = [folder] if len(shares) == 1 else [folder / f"segment-{each.index}" for each in shares]
-    local = sources(plan, limits(job.target), fresh=job.options.connections == "fresh")
+    local = sources(plan, limits(job.target), run_id=run_id, fresh=job.options.connections == "fresh")
     duration_s = plan.longest_s + (0.0 if share is None else max(0.0, share.wait_s))
     return tuple(
         K6Run(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from urllib.parse import urlsplit
+from zlib import crc32
 
 from chamiperf_ci.adapters import machine
 from chamiperf_ci.adapters.bounds import is_loopback
@@ -90,22 +91,25 @@ def require_room(plan: Plan, limits: MachineLimits, *, fresh: bool, addresses: i
         )
 
 
-def sources(plan: Plan, limits: MachineLimits, *, fresh: bool = False) -> tuple[str, ...]:
+def sources(plan: Plan, limits: MachineLimits, *, run_id: str = "", fresh: bool = False) -> tuple[str, ...]:
     """Local addresses from which the processes connect, as many for each; none where the kernel's choice will do.
 
     Once half of the local ports to an address are taken, Linux searches a millisecond and more for each further one, in
     the very seconds in which VUs are added. Each address of loopback has ports of its own. A port that is bound to one
     serves a single connection, wherever that leads, and none for a minute after it is closed: so all connections count,
-    and must be kept. For such a port Linux searches longer once a quarter are taken (measured: 7,000 of 28,232).
+    they must be kept, and each run has addresses of its own. Linux searches longer for such a port once a quarter are
+    taken (measured: 7,000 of 28,232).
     """
     if fresh or not limits.all_loopback or not _crowded(plan, limits):
         return ()
     each = math.ceil((plan.connections or 0) / plan.segments / max(1, limits.local_ports // 4))
-    return tuple(str(_FIRST_SOURCE + index) for index in range(plan.segments * each))
+    first = _LOOPBACK.network_address + 256 * (1 + crc32(run_id.encode()) % _RUNS) + 1
+    return tuple(str(first + index) for index in range(plan.segments * each))
 
 
-_FIRST_SOURCE = IPv4Address("127.0.0.1")
 _LOOPBACK = IPv4Network("127.0.0.0/8")
+_RUNS = 65_000
+"""So many runs have addresses of their own, the last byte apart."""
 
 
 def _crowded(plan: Plan, limits: MachineLimits) -> bool:

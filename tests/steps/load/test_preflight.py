@@ -1,5 +1,7 @@
 """Whether this machine can make a load."""
 
+from ipaddress import ip_address
+
 import pytest
 from made_targets import target
 
@@ -92,22 +94,28 @@ def test_fresh_connections_are_bearable_where_ports_are_free_again_at_once():
 
 
 @pytest.mark.parametrize(
-    ("connections", "segments", "limits", "last"),
+    ("connections", "segments", "limits", "count"),
     [
-        pytest.param(14_116, 1, _limits(all_loopback=True), None, id="half of the ports are found at once"),
-        pytest.param(14_117, 1, _limits(all_loopback=True), "127.0.0.3", id="a quarter for each address"),
-        pytest.param(20_000, 2, _limits(all_loopback=True), "127.0.0.4", id="as many for each process"),
-        pytest.param(90_000, 5, _limits(all_loopback=True), "127.0.0.15", id="more than all ports of one address"),
-        pytest.param(20_000, 2, ROOMY, None, id="not all is on loopback"),
-        pytest.param(20_000, 2, _limits(all_loopback=True, local_ports=64_512), None, id="more ports"),
+        pytest.param(14_116, 1, _limits(all_loopback=True), 0, id="half of the ports are found at once"),
+        pytest.param(14_117, 1, _limits(all_loopback=True), 3, id="a quarter for each address"),
+        pytest.param(20_000, 2, _limits(all_loopback=True), 4, id="as many for each process"),
+        pytest.param(90_000, 5, _limits(all_loopback=True), 15, id="more than all ports of one address"),
+        pytest.param(20_000, 2, ROOMY, 0, id="not all is on loopback"),
+        pytest.param(20_000, 2, _limits(all_loopback=True, local_ports=64_512), 0, id="more ports"),
     ],
 )
-def test_a_crowd_of_connections_over_loopback_begins_at_several_addresses(connections, segments, limits, last):
+def test_a_crowd_of_connections_over_loopback_begins_at_several_addresses(connections, segments, limits, count):
     planned = _volume(connections, segments=segments)
-    found = sources(planned, limits)
-    assert (found[-1] if found else None) == last
-    assert len(found) % segments == 0
-    assert not sources(planned, limits, fresh=True)
+    found = sources(planned, limits, run_id="rt1")
+    assert len(found) == len(set(found)) == count
+    assert all(ip_address(each).is_loopback for each in found)
+    assert not sources(planned, limits, run_id="rt1", fresh=True)
+
+
+def test_each_run_has_addresses_of_its_own_because_a_closed_connection_holds_its_port():
+    planned, local = _volume(90_000, segments=5), _limits(all_loopback=True)
+    runs = [set(sources(planned, local, run_id=f"rtp9q3stjt{number}")) for number in range(10)]
+    assert len(set.union(*runs)) == 150
 
 
 def test_local_ports_are_no_limit_where_several_addresses_have_them():
