@@ -283,26 +283,39 @@
         const {pieces: pieces, found: found} = cut(text.split("{id}").join(names.id).split("{bmc}").join(names.bmc));
         if (pieces[0] = before + pieces[0], pieces[found.length] += after, 0 === found.length) return always$1(pieces[0]);
         if (1 === found.length) return around(found[0], names, pieces[0], pieces[1]);
-        if (3 === found.length && found.every(placeholder => "offset" === placeholder)) return thrice(pieces);
         const values = [];
-        for (let i = 0; i < found.length; i += 1) {
-            const first = found.indexOf(found[i]);
-            values[i] = first < i ? values[first] : around(found[i], names, "", "");
-        }
-        return (index, key) => {
+        let counted = 0;
+        for (let i = 0; i < found.length; i += 1) "offset" === found[i] && (counted += 1), 
+        values[i] = valueOf(found, values, i) ?? around(found[i], names, "", "");
+        return 3 === found.length && 3 === counted ? thrice(pieces) : (index, key) => {
             let filled = pieces[0];
             for (let i = 0; i < values.length; i += 1) filled += values[i](index, key) + pieces[i + 1];
             return filled;
         };
+    }, valueOf = (found, values, at) => {
+        for (let i = 0; i < at; i += 1) if (found[i] === found[at]) return values[i];
     }, always$1 = text => () => text, around = (placeholder, names, before, after) => "key" === placeholder ? (_, key) => `${before}${key ?? ""}${after}` : "offset" === placeholder ? index => `${before}${index}${after}` : names[placeholder](before, after), thrice = pieces => {
         const a = pieces[0], b = pieces[1], c = pieces[2], d = pieces[3];
         return index => `${a}${index}${b}${index}${c}${index}${d}`;
-    }, PLACEHOLDERS = [ "key", "offset", "mac", "mac_encoded", "mac_plain", "ip" ], cut = text => {
+    }, placeholderOf = text => {
+        switch (text) {
+          case "key":
+          case "offset":
+          case "mac":
+          case "mac_encoded":
+          case "mac_plain":
+          case "ip":
+            return text;
+
+          default:
+            return null;
+        }
+    }, cut = text => {
         const parts = text.split("{"), found = [], pieces = [];
         let piece = parts[0];
         for (let i = 1; i < parts.length; i += 1) {
-            const end = parts[i].indexOf("}"), placeholder = parts[i].slice(0, Math.max(0, end));
-            PLACEHOLDERS.includes(placeholder) ? (pieces[found.length] = piece, found[found.length] = placeholder, 
+            const end = parts[i].indexOf("}"), placeholder = placeholderOf(parts[i].slice(0, Math.max(0, end)));
+            placeholder ? (pieces[found.length] = piece, found[found.length] = placeholder, 
             piece = parts[i].slice(end + 1)) : piece += `{${parts[i]}`;
         }
         return pieces[found.length] = piece, {
@@ -1615,26 +1628,39 @@
         const {pieces: pieces, found: found} = cut(text.split("{id}").join(names.id).split("{bmc}").join(names.bmc));
         if (pieces[0] = before + pieces[0], pieces[found.length] += after, 0 === found.length) return always$1(pieces[0]);
         if (1 === found.length) return around(found[0], names, pieces[0], pieces[1]);
-        if (3 === found.length && found.every(placeholder => "offset" === placeholder)) return thrice(pieces);
         const values = [];
-        for (let i = 0; i < found.length; i += 1) {
-            const first = found.indexOf(found[i]);
-            values[i] = first < i ? values[first] : around(found[i], names, "", "");
-        }
-        return (index, key) => {
+        let counted = 0;
+        for (let i = 0; i < found.length; i += 1) "offset" === found[i] && (counted += 1), 
+        values[i] = valueOf(found, values, i) ?? around(found[i], names, "", "");
+        return 3 === found.length && 3 === counted ? thrice(pieces) : (index, key) => {
             let filled = pieces[0];
             for (let i = 0; i < values.length; i += 1) filled += values[i](index, key) + pieces[i + 1];
             return filled;
         };
+    }, valueOf = (found, values, at) => {
+        for (let i = 0; i < at; i += 1) if (found[i] === found[at]) return values[i];
     }, always$1 = text => () => text, around = (placeholder, names, before, after) => "key" === placeholder ? (_, key) => `${before}${key ?? ""}${after}` : "offset" === placeholder ? index => `${before}${index}${after}` : names[placeholder](before, after), thrice = pieces => {
         const a = pieces[0], b = pieces[1], c = pieces[2], d = pieces[3];
         return index => `${a}${index}${b}${index}${c}${index}${d}`;
-    }, PLACEHOLDERS = [ "key", "offset", "mac", "mac_encoded", "mac_plain", "ip" ], cut = text => {
+    }, placeholderOf = text => {
+        switch (text) {
+          case "key":
+          case "offset":
+          case "mac":
+          case "mac_encoded":
+          case "mac_plain":
+          case "ip":
+            return text;
+
+          default:
+            return null;
+        }
+    }, cut = text => {
         const parts = text.split("{"), found = [], pieces = [];
         let piece = parts[0];
         for (let i = 1; i < parts.length; i += 1) {
-            const end = parts[i].indexOf("}"), placeholder = parts[i].slice(0, Math.max(0, end));
-            PLACEHOLDERS.includes(placeholder) ? (pieces[found.length] = piece, found[found.length] = placeholder, 
+            const end = parts[i].indexOf("}"), placeholder = placeholderOf(parts[i].slice(0, Math.max(0, end)));
+            placeholder ? (pieces[found.length] = piece, found[found.length] = placeholder, 
             piece = parts[i].slice(end + 1)) : piece += `{${parts[i]}`;
         }
         return pieces[found.length] = piece, {

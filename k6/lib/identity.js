@@ -109,18 +109,25 @@ export const template = (text, names, before = '', after = '') => {
   pieces[found.length] += after;
   if (found.length === 0) return always(pieces[0]);
   if (found.length === 1) return around(found[0], names, pieces[0], pieces[1]);
-  if (found.length === 3 && found.every((placeholder) => placeholder === 'offset')) return thrice(pieces);
   /** @type {Filled[]} */
   const values = [];
+  let counted = 0;
   for (let i = 0; i < found.length; i += 1) {
-    const first = found.indexOf(found[i]);
-    values[i] = first < i ? values[first] : around(found[i], names, '', '');
+    if (found[i] === 'offset') counted += 1;
+    values[i] = valueOf(found, values, i) ?? around(found[i], names, '', '');
   }
+  if (found.length === 3 && counted === 3) return thrice(pieces);
   return (index, key) => {
     let filled = pieces[0];
     for (let i = 0; i < values.length; i += 1) filled += values[i](index, key) + pieces[i + 1];
     return filled;
   };
+};
+
+/** @type {(found: Placeholder[], values: Filled[], at: number) => Filled | undefined} what fills the same one before it */
+const valueOf = (found, values, at) => {
+  for (let i = 0; i < at; i += 1) if (found[i] === found[at]) return values[i];
+  return undefined;
 };
 
 /** @type {(text: string) => Filled} */
@@ -147,8 +154,20 @@ const thrice = (pieces) => {
 
 /** @typedef {'key' | 'offset' | 'mac' | 'mac_encoded' | 'mac_plain' | 'ip'} Placeholder */
 
-/** @type {Placeholder[]} */
-const PLACEHOLDERS = ['key', 'offset', 'mac', 'mac_encoded', 'mac_plain', 'ip'];
+/** @type {(text: string) => Placeholder | null} */
+const placeholderOf = (text) => {
+  switch (text) {
+    case 'key':
+    case 'offset':
+    case 'mac':
+    case 'mac_encoded':
+    case 'mac_plain':
+    case 'ip':
+      return text;
+    default:
+      return null;
+  }
+};
 
 /**
  * The fixed pieces of a text and what stands between them. Without a regular expression: the first one that a VU uses
@@ -163,8 +182,8 @@ const cut = (text) => {
   let piece = parts[0];
   for (let i = 1; i < parts.length; i += 1) {
     const end = parts[i].indexOf('}');
-    const placeholder = /** @type {Placeholder} */ (parts[i].slice(0, Math.max(0, end)));
-    if (PLACEHOLDERS.includes(placeholder)) {
+    const placeholder = placeholderOf(parts[i].slice(0, Math.max(0, end)));
+    if (placeholder) {
       pieces[found.length] = piece;
       found[found.length] = placeholder;
       piece = parts[i].slice(end + 1);
