@@ -101,9 +101,9 @@ class Spent:
     """One k6 process: how many requests it made, and what it used."""
 
     requests: int
-    seconds: float
     processor_s: float
-    memory_mb: float
+    seconds: float = 0.0
+    memory_mb: float = 0.0
 
     @property
     def per_request_us(self) -> float:
@@ -160,7 +160,8 @@ class Loop:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         self.require(process.returncode)
-        return Spent(self.made(), time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        seconds, processor_s = time.monotonic() - began, usage.ru_utime + usage.ru_stime
+        return Spent(self.made(), processor_s, seconds, usage.ru_maxrss / 1024)
 
 
 class TakingTurns:
@@ -171,7 +172,7 @@ class TakingTurns:
         self._loop, self._started = loop, loop.start(address)
         self._process = psutil.Process(self._started.pid)
         self._count = f"http://{address}/v1/metrics/http_reqs"
-        self._before: Spent | None = None
+        self._before: tuple[int, float] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -192,20 +193,19 @@ class TakingTurns:
         self._process.suspend()
 
     def end(self) -> Spent:
-        """What all turns took."""
+        """What all turns took; at least one is over."""
         self._process.resume()
-        spent, before = self._so_far(), self._before or Spent(0, 0.0, 0.0, 0.0)
+        (requests, processor_s), (requests_before, before_s) = self._so_far(), self._before or (0, 0.0)
         self._started.send_signal(signal.SIGINT)
         self._loop.require(self._started.wait(), INTERRUPTED)
         self._loop.made()
-        return Spent(
-            spent.requests - before.requests, TURNS * TURN_S, spent.processor_s - before.processor_s, spent.memory_mb
-        )
+        return Spent(requests - requests_before, processor_s - before_s)
 
-    def _so_far(self) -> Spent:
+    def _so_far(self) -> tuple[int, float]:
+        """Requests, and processor time in seconds."""
         used = self._process.cpu_times()
         count = httpx.get(self._count).raise_for_status().json()["data"]["attributes"]["sample"]["count"]
-        return Spent(int(count), 0.0, used.user + used.system, 0.0)
+        return int(count), used.user + used.system
 
 
 def main() -> int:

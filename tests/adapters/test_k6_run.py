@@ -27,7 +27,6 @@ from chamiperf_ci.adapters.k6 import (
 )
 from chamiperf_ci.adapters.k6 import run as run_module
 from chamiperf_ci.adapters.k6.process import K6Process
-from chamiperf_ci.adapters.machine import has_loopback_block
 from chamiperf_ci.errors import ConfigurationError
 
 pytestmark = pytest.mark.e2e
@@ -168,7 +167,6 @@ def test_segments_start_together_and_share_the_iterations(run_of, tmp_path):
     assert [end.summary for end in outcome.ends] == [{"iterations": 5}, {"iterations": 5}]
 
 
-@pytest.mark.skipif(not has_loopback_block(), reason="127.0.0.1 is the only address of loopback here")
 def test_vus_connect_from_the_addresses_that_are_given(run_of):
     text = """
     import http from 'k6/http';

@@ -6,10 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from chamiperf_ci.adapters.k6 import process as process_module
 from chamiperf_ci.adapters.k6.process import ResourceSampler
+from chamiperf_ci.adapters.machine import Allowance
 
 SPIN = "while True: pass"
 
@@ -48,6 +51,21 @@ def test_the_share_of_what_it_may_use_is_told_from_the_share_of_the_machine(spin
     assert seen.usable_cores == 1
     assert seen.used_share == pytest.approx(seen.cpu_percent / 100)
     assert seen.used_share > 0
+
+
+def test_each_process_is_held_against_what_it_may_use_itself(spinning, monkeypatch):
+    with subprocess.Popen(["sleep", "60"]) as idle:
+        kept = Allowance(frozenset(range(4)), {Path("half"): 0.5})
+        allowed = {spinning: kept, idle.pid: Allowance(frozenset(range(4)), {})}
+        monkeypatch.setattr(process_module, "allowances", lambda _pids: allowed)
+        sampler = ResourceSampler()
+        sampler.sample([spinning, idle.pid])
+        seen = _look(sampler, spinning, idle.pid)
+        idle.kill()
+    assert seen.used_share == pytest.approx(seen.cpu_percent / 100 / 0.5)
+    assert seen.used_share > 0
+    # It always runs or waits: one processor of the four.
+    assert seen.wanted_share < 0.5
 
 
 def test_a_process_that_waits_for_its_processor_is_told_from_one_that_sleeps(spinning):

@@ -456,7 +456,8 @@ USABLE_SHARE = 0.6
 """Of the processors' time for k6, before VUs wake late and the run is invalid; what the stack takes is not known."""
 CALIBRATED_VUS = 1_000
 """With so many VUs at most a request is measured; more of them would take longer to be made than all else. With 20,000,
-three of five loads around 3,500 requests/s were valid where 3,234 were predicted from 1,000 (docs/scale.md)."""
+three of four loads around 3,500 requests/s were valid where 3,234 were predicted from 1,000, but a new stack's first
+load at 2,597 was not (docs/scale.md)."""
 USABLE_BY_BOTH = 0.85
 """The same of k6 and a stack on this machine together, where both were measured."""
 

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 from made_targets import target
 
-from chamiperf_ci.adapters.machine import has_loopback_block
+from chamiperf_ci.adapters import machine
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.models.plan import Plan, PlannedPhase
 from chamiperf_ci.models.target import Service
@@ -136,6 +136,9 @@ def test_local_ports_are_no_limit_where_several_addresses_have_them():
         ({}, False),
     ],
 )
-def test_only_addresses_of_ipv4s_loopback_have_others_beside_them(urls, whole):
-    assert limits(target(services=urls)).all_loopback is (whole and has_loopback_block())
+def test_only_addresses_of_ipv4s_loopback_have_others_beside_them(urls, whole, monkeypatch):
+    assert limits(target(services=urls)).all_loopback is whole
     assert not limits(target(services=urls, gateway="http://192.0.2.1")).all_loopback
+    assert not limits(target(services=urls, kea="http://192.0.2.1")).all_loopback
+    monkeypatch.setattr(machine, "has_loopback_block", lambda: False)
+    assert not limits(target(services=urls)).all_loopback
