@@ -29,10 +29,11 @@ import psutil
 
 from chamicore_standin import lifecycle
 from chamiperf_ci.adapters.files import built_script, dialect, k6_folder
+from chamiperf_ci.adapters.k6.command import collecting
 from chamiperf_ci.adapters.k6.process import free_address
 from chamiperf_ci.models.dialect import Identities
+from chamiperf_ci.models.plan import UNCOLLECTED
 from chamiperf_ci.models.target import StackOptions
-from chamiperf_ci.steps.load.volume import RARE_COLLECTION
 
 K6 = Path(sys.executable).with_name("k6")
 SUMMARY, EXPORT = "summary.json", "bare.json"
@@ -67,7 +68,7 @@ FILLING_S = 110
 """Enough for the samples to be made on two busy cores."""
 IDENTITIES = Identities(dialect().identity, "bench1", "198.18.0.0/15")
 
-RARELY = {"GOGC": str(RARE_COLLECTION[0][0]), "GOMEMLIMIT": "512MiB"}
+RARELY = collecting(UNCOLLECTED, 512)
 """What `load` gives such a load where the memory suffices."""
 
 BARE = """

@@ -141,6 +141,60 @@ def _owner() -> str:
 _FILE: Final = click.Path(path_type=Path)
 
 
+_SHAPE = (
+    click.option("--vus", type=click.IntRange(1), help="VUs of the sustained phase.  [default: the profile's]"),
+    click.option("--spike-vus", type=click.IntRange(1), help="VUs of the spike.  [default: the profile's]"),
+    click.option(
+        "--rate",
+        type=click.FloatRange(0, min_open=True),
+        help="Arrivals per second of the sustained phase.  [default: the profile's]",
+    ),
+    click.option(
+        "--spike-rate",
+        type=click.FloatRange(0, min_open=True),
+        help="Arrivals per second of the spike.  [default: the profile's]",
+    ),
+    click.option(
+        "--iterations",
+        type=click.IntRange(1),
+        help="Iterations of phases that end after a fixed number.  [default: the profile's]",
+    ),
+    click.option(
+        "--pace",
+        type=DURATION_OR_NONE,
+        help="Time between the starts of a VU's iterations; 0 for none.  [default: the profile's]",
+    ),
+    click.option(
+        "--ramp-up", type=DURATION_OR_NONE, help="Duration of the ramp; 0 leaves it out.  [default: the profile's]"
+    ),
+    click.option(
+        "--sustained", type=DURATION_OR_NONE, help="Duration of the sustained phase.  [default: the profile's]"
+    ),
+    click.option(
+        "--spike", type=DURATION_OR_NONE, help="Duration of the spike; 0 leaves it out.  [default: the profile's]"
+    ),
+    click.option(
+        "--cooldown", type=DURATION_OR_NONE, help="Duration of the cooldown; 0 leaves it out.  [default: the profile's]"
+    ),
+)
+_PHASES: Final = ("ramp-up", "sustained", "spike", "cooldown")
+
+
+def shape_options(command: Command) -> Command:
+    """Add the options of a load's shape; durations of phases come as `durations_s`, those that were given."""
+
+    @functools.wraps(command)
+    def collect(**values: Any) -> Any:  # noqa: ANN401 - click's own types
+        durations = {name: values.pop(name.replace("-", "_")) for name in _PHASES}
+        given = {name: seconds for name, seconds in durations.items() if seconds is not None}
+        return command(durations_s=given, **values)
+
+    decorated: Command = collect
+    for add in reversed(_SHAPE):
+        decorated = add(decorated)
+    return decorated
+
+
 def out_option(command: Command, *, writes: bool = True) -> Command:
     """`--out`: the folder in which a command finds and leaves the pipeline's files; one that writes looks first."""
     return click.option(

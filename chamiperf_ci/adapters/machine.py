@@ -1,11 +1,14 @@
 """The generator's machine: what it is, how much of it may be used, and what a request costs k6 on it."""
 
+import contextlib
 import math
+import mmap
 import os
 import platform
 import re
 import resource
 import socket
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +20,7 @@ from pydantic import ValidationError
 
 from chamiperf_ci.adapters import bounds
 from chamiperf_ci.adapters.files import write_text
-from chamiperf_ci.models.document import Number, Value
+from chamiperf_ci.models.document import Count, Number, Value
 from chamiperf_ci.models.target import Machine
 
 _MB = 1e6
@@ -116,9 +119,61 @@ def _gomaxprocs(pid: int) -> float:
         return math.inf
 
 
-def busy_cores(seconds: float) -> float:
-    """Processors that all programs together keep busy, over so many seconds of watching."""
-    return psutil.cpu_percent(seconds) / 100 * (psutil.cpu_count() or 1)
+def busy_cores(seconds: float, *, without: Sequence[int] = ()) -> float:
+    """Processors that all programs together keep busy, but for some processes, over so many seconds of watching."""
+    before = {pid: _used_s(pid) for pid in without}
+    busy = psutil.cpu_percent(seconds) / 100 * (psutil.cpu_count() or 1)
+    own_s = sum(max(0.0, _used_s(pid) - used_s) for pid, used_s in before.items())
+    return max(0.0, busy - own_s / seconds)
+
+
+def _used_s(pid: int) -> float:
+    """Processor time of a process so far, s; 0 once it has ended."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
+
+
+def fresh_memory_ms_per_mb() -> float:
+    """How much more processor time memory takes that this machine has not used lately, ms a MB (10^6 bytes).
+
+    A virtual machine's host may take free memory back, and gives it again page by page: 1.4 ms where that was measured,
+    nothing where the host does not.
+    """
+    size = max(_PIECE, min(_LOOKED_AT, int(available_mb() * _MB / 4)))
+    slowest, pieces = 0.0, []
+    for _ in range(size // _PIECE):
+        # What programs have just left is handed out first, and is not fresh: so all of it counts by its worst piece.
+        pieces.append(_memory())
+        slowest = max(slowest, _touched_s(pieces[-1]))
+    for piece in pieces:
+        piece.close()
+    with _memory() as again:
+        return max(0.0, slowest - _touched_s(again)) * 1000 / (_PIECE / _MB)
+
+
+_PIECE = 1 << 26
+_LOOKED_AT = 1 << 30
+"""Bytes."""
+
+
+def _memory() -> mmap.mmap:
+    """A piece in large pages, where there are any: the host takes only those back."""
+    found = mmap.mmap(-1, _PIECE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):
+            found.madvise(mmap.MADV_HUGEPAGE)
+    return found
+
+
+def _touched_s(memory: mmap.mmap) -> float:
+    """Processor time that it takes to write to each page once, s."""
+    began = time.thread_time()
+    for at in range(0, len(memory), mmap.PAGESIZE):
+        memory[at] = 1
+    return time.thread_time() - began
 
 
 def total_mb() -> float:
@@ -272,6 +327,11 @@ class Cost(Value):
     """The environment that answered; empty for an endpoint that does nothing."""
     stack_ms_per_request: Number | None = None
     """Processor time that the stack took of this machine, ms; None where none was there."""
+    ms_per_start: Number = 0.0
+    """How much more a VU's first iteration costs than its others, ms: k6, and a stack on this machine; 0 where it was
+    not measured."""
+    vus: Count = 1_000
+    """With so many VUs it was measured; files of earlier versions do not say it."""
 
 
 def keep(cost: Cost) -> Path:

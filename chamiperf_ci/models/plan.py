@@ -33,6 +33,10 @@ class Ramp(Value):
         return (self.start + self.end) / 2
 
 
+UNCOLLECTED = 1_000_000
+"""The growth that a heap never reaches."""
+
+
 class Phase(Value):
     """One phase of a load: VUs, arrivals per second, or both, and for how long."""
 
@@ -159,7 +163,8 @@ class Plan(Load):
     unpaced_requests_per_s: Number = 0.0
     """To all services together, as far as a rate that nothing fixes can be guessed; 0 where all rates are fixed."""
     gogc: Count | None = None
-    """How rarely k6 collects its garbage; None for its own default."""
+    """How rarely k6 collects its garbage, percent of growth; UNCOLLECTED until its memory is full, None for its own
+    default."""
     statistics: dict[str, dict[str, Statistic | None]] = Field(default_factory=dict)
     """By endpoint and quantile, how the number of the sustained phase is formed; null: too few requests are planned.
     Of an endpoint without a planned rate empty: its requests decide."""
@@ -185,6 +190,7 @@ class Plan(Load):
             update={
                 "vus": math.ceil(self.vus / machines),
                 "memory_mb": self.memory_mb / machines,
+                "segments": math.ceil(self.segments / machines),
                 "connections": None if self.connections is None else math.ceil(self.connections / machines),
                 "requests": self.requests / machines,
                 "unpaced_requests_per_s": self.unpaced_requests_per_s / machines,

@@ -1,8 +1,10 @@
 """What a request of a scenario costs on this machine: k6, and the stack where it runs here as well; measured and kept.
 
 A stack on this machine is asked for its own nodes' documents, and what it takes of the processors is measured beside
-k6. Else an endpoint answers each at once with what the script checks for, and k6 alone is measured. A request costs
-less the more there are, so it is measured twice: the second time near the rate that the first predicts.
+k6. Else an endpoint answers each at once with what the script checks for, and k6 alone is measured.
+
+A VU's first iteration costs more than its others, because it connects and runs code for the first time: a first trial
+measures both. A request costs less the more there are, so two more trials send as many as the one before predicts.
 """
 
 import asyncio
@@ -13,6 +15,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -21,8 +24,16 @@ import numpy as np
 
 from chamiperf_ci.adapters.chamicore import ONE_TRY, Chamicore
 from chamiperf_ci.adapters.files import built_script, dialect, read_document
-from chamiperf_ci.adapters.k6 import K6Binary, K6Run, Stage, StopRequest, find_k6, run_k6
-from chamiperf_ci.adapters.machine import Cost, cores, keep, this_machine
+from chamiperf_ci.adapters.k6 import K6Binary, K6Outcome, K6Run, Stage, StopRequest, find_k6, run_k6
+from chamiperf_ci.adapters.machine import (
+    Cost,
+    available_mb,
+    cores,
+    fresh_memory_ms_per_mb,
+    keep,
+    most_open_files,
+    this_machine,
+)
 from chamiperf_ci.errors import ConfigurationError, GeneratorFailed
 from chamiperf_ci.models.dialect import Dialect, Identities, Route, fill
 from chamiperf_ci.models.plan import SUSTAINED, Load, Phase, Plan, PlanIdentities, ScriptPlan
@@ -31,7 +42,7 @@ from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import CredentialKind, Target
 from chamiperf_ci.steps.load.documents import plan_for_script, write_plan
 from chamiperf_ci.steps.load.merging import summaries_of
-from chamiperf_ci.steps.load.plan import CALIBRATED_VUS, MachineLimits, size
+from chamiperf_ci.steps.load.plan import FILES_KEPT, MachineLimits, size
 from chamiperf_ci.steps.load.stack_state import embedded, require_seeded
 from chamiperf_ci.steps.readiness import describe
 from chamiperf_ci.steps.targets import k6_environment
@@ -39,11 +50,18 @@ from chamiperf_ci.steps.targets import k6_environment
 MEASURED_S: Final = 5.0
 _SETTLING_S: Final = 1.0
 _FIRST_PER_S: Final = 500.0
-"""Requests a second and core at first."""
-_NEAR: Final = 0.7
-"""Of the rate that was predicted from that, the second one."""
+"""Requests a second and core at first, of so few VUs that what their start costs does not show."""
+_FURTHER: Final = 2
+"""Trials after the first."""
+_VUS_PER_CORE: Final = 1_500
+_MOST_VUS: Final = 10_000
+"""To make these takes as long as to measure them."""
+_MANY_VUS: Final = 500
+"""With fewer, what it costs to start one does not show."""
 _NODES: Final = 10_000
 _RUN_ID: Final = "calibrate"
+_RAMP_UP: Final = "ramp-up"
+_LEAST_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +131,9 @@ def calibrated(
             cost = measure(plan, binary, spoken, stop, stack, busy_cores=busy_cores)
             also = cost.stack_ms_per_request
             beside = "" if also is None else f", and {also:.3f} ms of the stack's"
+            more = f", {cost.ms_per_start:.3f} ms more for a VU that starts" if cost.ms_per_start else ""
             yield (
-                f"{plan.scenario}: {cost.ms_per_request:.3f} ms of k6's processor time a request{beside} "
+                f"{plan.scenario}: {cost.ms_per_request:.3f} ms of k6's processor time a request{beside}{more} "
                 f"({cost.requests:,} requests), kept in {keep(cost)}"
             )
 
@@ -135,11 +154,20 @@ def measure(
     """
     limits = MachineLimits(math.inf, 0, 0, stack_here=stack is not None, busy_cores=busy_cores)
     with _endpoint(dialect(spoken)) if stack is None else nullcontext(stack) as asked:
-        trial = _Trial(plan, k6, spoken, asked, busy_cores)
-        per_s = cores() * _FIRST_PER_S
-        first = trial.at(per_s, stop)
-        predicted = size(plan, cores=cores(), limits=limits, costs={plan.scenario: first}).ceiling_per_s[0]
-        return trial.at(max(per_s, _NEAR * predicted), stop)
+        trial = _Trial(plan, k6, spoken, asked, busy_cores, _vus(plan), fresh_memory_ms_per_mb())
+        found = trial.first(stop)
+        for _ in range(_FURTHER):
+            each = found.model_copy(update={"ms_per_start": 0.0})
+            predicted = size(plan, cores=cores(), limits=limits, costs={plan.scenario: each}).ceiling_per_s[0]
+            per_s = max(trial.least_per_s, predicted)
+            found = trial.at(per_s, stop).model_copy(update={"ms_per_start": found.ms_per_start})
+        return found
+
+
+def _vus(plan: Plan) -> int:
+    """As many as the plan has, or as can be made in a few seconds, with a MB each and within open files."""
+    room = min(available_mb(), most_open_files() - FILES_KEPT)
+    return max(1, min(plan.vus, math.ceil(_VUS_PER_CORE * cores()), _MOST_VUS, int(room)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +180,46 @@ class _Trial:
     asked: LocalStack | str
     """A stack, or the URL of the endpoint that does nothing."""
     busy_cores: float
+    vus: int
+    fresh_ms_per_mb: float
+    """A trial gets the memory that the one before has left, a load of many VUs does not: what it takes beyond that."""
+
+    @property
+    def least_per_s(self) -> float:
+        """Requests a second with which each VU sends once in the time that is measured."""
+        return self.vus * self.plan.phases[0].requests_per_iteration / MEASURED_S
+
+    def first(self, stop: StopRequest) -> Cost:
+        """What a request costs at a low rate, and how much more that of a VU that starts.
+
+        In the first of two equal spans each VU sends for the first time, in the second each once more.
+        """
+        if self.vus < _MANY_VUS:
+            return self.at(cores() * _FIRST_PER_S, stop)
+        outcome, summary = self._outcome(self.least_per_s, stop)
+        starting = self._cost(outcome, summary, _RAMP_UP, 0.0)
+        later = self._cost(outcome, summary, SUSTAINED, MEASURED_S)
+        more_ms = starting.ms_per_request - later.ms_per_request
+        more_ms += (starting.stack_ms_per_request or 0.0) - (later.stack_ms_per_request or 0.0)
+        more_ms *= self.plan.phases[0].requests_per_iteration
+        return later.model_copy(update={"ms_per_start": round(max(0.0, more_ms), 4)})
 
     def at(self, per_s: float, stop: StopRequest) -> Cost:
-        """What a request costs at a rate."""
+        """What a request costs at a rate, once all VUs have started."""
+        outcome, summary = self._outcome(per_s, stop)
+        return self._cost(outcome, summary, SUSTAINED, self._settling_s(per_s))
+
+    def _settling_s(self, per_s: float) -> float:
+        """Until each VU has begun its second iteration: it begins the first at a random point of its interval."""
+        return max(_SETTLING_S, self._pace_s(per_s))
+
+    def _pace_s(self, per_s: float) -> float:
+        return self.vus * self.plan.phases[0].requests_per_iteration / per_s
+
+    def _outcome(self, per_s: float, stop: StopRequest) -> tuple[K6Outcome, ScriptSummary]:
         scenario = self.plan.scenario
         with tempfile.TemporaryDirectory(prefix="chamiperf-calibrate-") as name:
-            stages = [Stage("measuring", _SETTLING_S + MEASURED_S)]
+            stages = [Stage("measuring", self._settling_s(per_s) + MEASURED_S)]
             outcome = run_k6(
                 self._run(Path(name), per_s),
                 stop,
@@ -168,18 +230,31 @@ class _Trial:
         summary = next(iter(summaries_of(outcome)[0]), None)
         if summary is None or outcome.load_began_s is None:
             raise _failed(scenario, outcome.text)
-        requests = _requests(summary, scenario)
-        begin = outcome.load_began_s + _SETTLING_S
-        seen = [vitals for vitals in outcome.vitals if begin < vitals.at_s <= begin + MEASURED_S]
+        return outcome, summary
+
+    def _cost(self, outcome: K6Outcome, summary: ScriptSummary, phase: str, after_s: float) -> Cost:
+        """Of a phase that begins so long after the load."""
+        scenario = self.plan.scenario
+        requests = _requests(summary, scenario, phase)
+        begin = (outcome.load_began_s or 0.0) + after_s
+        # A look says what was used since the one before, which must not have been before the phase.
+        seen = [
+            vitals
+            for before, vitals in pairwise(outcome.vitals)
+            if begin <= before.at_s and vitals.at_s <= begin + MEASURED_S
+        ]
         if not seen:
             raise _failed(scenario, "the machine was too busy to look at k6")
         used = float(np.mean([vitals.cpu_percent for vitals in seen])) / 100
         ms_each = 1000 * MEASURED_S / requests
+        grown_mb = max(0.0, seen[-1].rss_mb - seen[0].rss_mb) / max(_LEAST_S, seen[-1].at_s - seen[0].at_s)
+        fresh = grown_mb * self.fresh_ms_per_mb / 1000
         cost = Cost(
             scenario=scenario,
             machine=this_machine(),
             k6=self.k6.version,
-            ms_per_request=round(used * ms_each, 4),
+            vus=self.vus,
+            ms_per_request=round((used + fresh) * ms_each, 4),
             requests=requests,
         )
         if isinstance(self.asked, str):
@@ -210,17 +285,17 @@ class _Trial:
             ca_file=None if target is None else target.tls.ca_file and target.tls.ca_file.resolve(),
             insecure=target is not None and target.tls.insecure,
             gogc=plan.gogc,
+            memory_mb=plan.memory_mb / plan.segments,
         )
 
     def _script(self, per_s: float) -> ScriptPlan:
         plan, asked = self.plan, self.asked
-        vus = min(plan.vus or 1, CALIBRATED_VUS)
+        vus, settling_s = self.vus, self._settling_s(per_s)
         phases = (
-            Phase(name="ramp-up", duration_s=_SETTLING_S, from_vus=vus, to_vus=vus),
-            Phase(name=SUSTAINED, start_s=_SETTLING_S, duration_s=MEASURED_S, from_vus=vus, to_vus=vus),
+            Phase(name=_RAMP_UP, duration_s=settling_s, from_vus=vus, to_vus=vus),
+            Phase(name=SUSTAINED, start_s=settling_s, duration_s=MEASURED_S, from_vus=vus, to_vus=vus),
         )
-        pace_s = vus * plan.phases[0].requests_per_iteration / per_s
-        load = Load(model="closed", pace_s=pace_s, phases=phases, parameters=plan.parameters)
+        load = Load(model="closed", pace_s=self._pace_s(per_s), phases=phases, parameters=plan.parameters)
         if not isinstance(asked, str):
             names = {"scenario": plan.scenario, "profile": _RUN_ID, "run_id": f"{_RUN_ID}w"}
             return plan_for_script(asked.target, asked.seed, load, **names)
@@ -242,9 +317,9 @@ def _processes(asked: LocalStack | str) -> tuple[int, ...]:
     return () if isinstance(asked, str) else embedded(asked.target)[2]
 
 
-def _requests(summary: ScriptSummary, scenario: str) -> int:
-    """The good requests of the measured phase."""
-    those = [each for each in summary.traffic if each.phase == SUSTAINED]
+def _requests(summary: ScriptSummary, scenario: str, phase: str) -> int:
+    """The requests of a phase, all of which must be good."""
+    those = [each for each in summary.traffic if each.phase == phase]
     requests, failed = sum(each.requests for each in those), sum(each.failed for each in those)
     if failed or not requests:
         raise _failed(scenario, f"{failed:,} of {requests:,} requests failed")

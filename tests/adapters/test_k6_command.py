@@ -6,6 +6,7 @@ import pytest
 
 from chamiperf_ci.adapters.k6 import K6Run, Segment
 from chamiperf_ci.adapters.k6.command import arguments, environment
+from chamiperf_ci.models.plan import UNCOLLECTED
 
 SECRET = "planted-secret"
 
@@ -51,6 +52,9 @@ def test_the_users_own_collector_wins_over_the_plans(tmp_path, monkeypatch):
     assert "GOMEMLIMIT" not in environment(_run(tmp_path, memory_mb=3000.2))
     assert environment(_run(tmp_path, gogc=400, memory_mb=3000.2))["GOMEMLIMIT"] == "3001MiB"
     assert environment(_run(tmp_path, gogc=400, memory_mb=150.0))["GOMEMLIMIT"] == "512MiB"
+    # `off` leaves out Go's collection every two minutes as well, but would grow without a limit.
+    assert environment(_run(tmp_path, gogc=UNCOLLECTED, memory_mb=3000.2))["GOGC"] == "off"
+    assert environment(_run(tmp_path, gogc=UNCOLLECTED))["GOGC"] == "1000000"
     monkeypatch.setenv("GOMEMLIMIT", "1GiB")
     assert environment(_run(tmp_path, gogc=400, memory_mb=3000.2))["GOMEMLIMIT"] == "1GiB"
     monkeypatch.setenv("GOGC", "50")

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from chamiperf_ci.commands.doctor import doctor
+from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.steps.doctor import Condition, DoctorReport, State, examine
 from chamiperf_ci.steps.load.plan import CPU_MS_PER_REQUEST, USABLE_SHARE, MachineLimits, assign, size, too_large
 from chamiperf_ci.steps.load.request import LoadOptions, read_profile
@@ -71,6 +72,26 @@ def test_json_names_version_conditions_and_plan():
     (memory,) = (each["text"] for each in facts["conditions"] if each["what"] == "memory")
     free, most = re.fullmatch(r"([\d.,]+) of ([\d.,]+) GB free", memory).groups()
     assert float(free) < float(most)
+
+
+def test_the_shape_that_is_given_is_sized():
+    asked = ["--scenario", "boot_storm", "--vus", "20000", "--pace", "10s", "--spike", "0", "--ramp-up", "60s"]
+    done = CliRunner().invoke(doctor, [*asked, "--json"])
+    (sized,) = json.loads(done.stdout)["plan"]
+    assert sized["peak_per_s"] == 2_000
+
+
+@pytest.mark.parametrize("shape", [["--vus", "10"], ["--ramp-up", "0"]])
+def test_a_shape_without_a_scenario_is_refused(shape):
+    with pytest.raises(ConfigurationError, match="a load's shape is given, and no scenario"):
+        CliRunner().invoke(doctor, shape, standalone_mode=False, catch_exceptions=False)
+
+
+def test_a_shape_that_no_scenario_has_is_refused():
+    with pytest.raises(ConfigurationError, match="--rate"):
+        CliRunner().invoke(
+            doctor, ["--scenario", "boot_storm", "--rate", "10"], standalone_mode=False, catch_exceptions=False
+        )
 
 
 def test_a_stack_that_does_not_answer_is_named_with_what_to_do():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.plan import UNCOLLECTED
 
 TESTED = (1, 1, 0)
 """The version that the lock file pins; every figure in the docs was measured with it."""
@@ -228,12 +229,15 @@ def collecting(gogc: int, memory_mb: float | None, *, least_mb: float = _LEAST_H
     Without a limit a heap of many VUs would grow to five times what lives in it before anything is collected.
 
     Args:
-        gogc: How much the heap may grow, percent.
+        gogc: How much the heap may grow, percent; UNCOLLECTED for as much as the limit allows.
         memory_mb: What was planned for the process; None for no limit.
         least_mb: A process of few VUs may take so much.
     """
-    limit = {} if memory_mb is None else {"GOMEMLIMIT": f"{math.ceil(max(least_mb, memory_mb))}MiB"}
-    return {"GOGC": str(gogc), **limit}
+    if memory_mb is None:
+        return {"GOGC": str(gogc)}
+    # Whatever the percentage, Go collects every two minutes, unless it is `off`.
+    percent = "off" if gogc == UNCOLLECTED else str(gogc)
+    return {"GOGC": percent, "GOMEMLIMIT": f"{math.ceil(max(least_mb, memory_mb))}MiB"}
 
 
 def environment(run: K6Run) -> dict[str, str]:

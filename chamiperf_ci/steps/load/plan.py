@@ -13,13 +13,13 @@ from chamiperf_ci.adapters.bounds import is_loopback
 from chamiperf_ci.adapters.files import dialect
 from chamiperf_ci.adapters.machine import Cost
 from chamiperf_ci.errors import ConfigurationError
-from chamiperf_ci.models.plan import SUSTAINED, Plan, Profile
+from chamiperf_ci.models.plan import SUSTAINED, UNCOLLECTED, Plan, Profile
 from chamiperf_ci.models.run import RunKind
 from chamiperf_ci.models.target import CHAMICORE, StackKind, Target
 from chamiperf_ci.models.vocabulary import Statistic
 from chamiperf_ci.render.text import Column, in_columns
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, apply, choose_scenarios, usual_rest_s
-from chamiperf_ci.steps.load.volume import Work, plan_of, work_of
+from chamiperf_ci.steps.load.volume import MANY_VUS, Work, plan_of, uncollected_mb, work_of
 
 FILES_KEPT = 500
 """Open files that a k6 process needs beside its connections."""
@@ -454,10 +454,6 @@ CPU_MS_PER_REQUEST = (0.25, 0.32)
 """k6's processor time for a request of paced VUs, ms: the least and the most that was measured, 5,000 to 20,000 VUs."""
 USABLE_SHARE = 0.6
 """Of the processors' time for k6, before VUs wake late and the run is invalid; what the stack takes is not known."""
-CALIBRATED_VUS = 1_000
-"""With so many VUs at most a request is measured; more of them would take longer to be made than all else. With 20,000,
-three of four loads around 3,500 requests/s were valid where 3,234 were predicted from 1,000, but a new stack's first
-load at 2,597 was not (docs/scale.md)."""
 USABLE_BY_BOTH = 0.85
 """The same of k6 and a stack on this machine together, where both were measured."""
 
@@ -535,14 +531,20 @@ def size(plan: Plan, *, cores: int, limits: MachineLimits, costs: Mapping[str, C
     range_ms, usable, beside = CPU_MS_PER_REQUEST, USABLE_SHARE, []
     if measured is not None:
         range_ms = (measured.ms_per_request, measured.ms_per_request)
-        if plan.vus > CALIBRATED_VUS:
-            beside.append(f"measured with {CALIBRATED_VUS:,} VUs, not with {plan.vus:,}")
+        if plan.vus > measured.vus:
+            beside.append(f"measured with {measured.vus:,} VUs, not with {plan.vus:,}")
     if limits.stack_here and measured is not None and measured.stack_ms_per_request is not None:
         stack_ms, usable = measured.stack_ms_per_request, USABLE_BY_BOTH
         beside.append(f"of {range_ms[0] + stack_ms:.2f} ms a request the stack on this machine takes {stack_ms:.2f}")
         range_ms = (range_ms[0] + stack_ms, range_ms[1] + stack_ms)
     elif limits.stack_here:
         beside.append("the stack shares this machine, and how much it takes is not known")
+    peak = sum(plan.peak_requests_per_s.values())
+    if measured is not None and peak:
+        starting_ms = measured.ms_per_start * _starts_per_s(plan) / peak
+        range_ms = (range_ms[0] + starting_ms, range_ms[1] + starting_ms)
+        if starting_ms >= _WORTH_A_WORD * range_ms[1]:
+            beside.append(f"VUs that start cost {starting_ms:.2f} ms of a request's {range_ms[1]:.2f}: ramp up slowly")
     if _crowded(plan, limits) and not sources(plan, limits):
         beside.append(
             f"beyond {limits.local_ports // 2:,} connections to one address, Linux needs a millisecond to find each "
@@ -550,8 +552,9 @@ def size(plan: Plan, *, cores: int, limits: MachineLimits, costs: Mapping[str, C
         )
     if limits.busy_cores >= _WORTH_A_WORD:
         beside.append(f"other work takes {limits.busy_cores:.1f} of {cores} cores now")
+    by_garbage, garbage = _collected(plan, cores, limits)
+    beside += [garbage] if garbage else []
     free = max(0.0, cores * usable - limits.busy_cores)
-    peak = sum(plan.peak_requests_per_s.values())
     least, most = (peak * cost / 1000 / usable for cost in range_ms)
     by_memory = plan.memory_mb / limits.available_mb if limits.available_mb else 1.0
     # Half way between the quietest and the busiest measurement: the range is said beside it.
@@ -562,13 +565,38 @@ def size(plan: Plan, *, cores: int, limits: MachineLimits, costs: Mapping[str, C
         cores=(least, most),
         memory_mb=plan.memory_mb,
         ceiling_per_s=(free * 1000 / range_ms[1], free * 1000 / range_ms[0]),
-        times=max(by_cores, by_memory),
+        times=max(by_cores, by_memory, by_garbage),
         beside="; ".join(beside),
     )
 
 
+def _collected(plan: Plan, cores: int, limits: MachineLimits) -> tuple[float, str]:
+    """How many machines it takes for k6 not to collect garbage beside many VUs, and why in words; 0 where it fits."""
+    made_mb = uncollected_mb(plan.segments, plan.vus, plan.requests)
+    if plan.vus <= MANY_VUS * cores or (plan.gogc == UNCOLLECTED and made_mb <= plan.memory_mb):
+        return 0.0, ""
+    by_memory = made_mb / max(1.0, limits.available_mb * _MEMORY_SHARE)
+    return min(by_memory, plan.vus / (MANY_VUS * cores)), (
+        f"without {made_mb / 1000:,.1f} GB k6 collects the garbage of {plan.vus:,} VUs during the load, "
+        "and they wake late"
+    )
+
+
+def _starts_per_s(plan: Plan) -> float:
+    """VUs a second that send for the first time, where most do: they join over the ramp, and over a pace at least."""
+    most, present = 0.0, 0
+    for phase in plan.phases:
+        first, last = phase.from_vus or 0, phase.to_vus or 0
+        ramp_s = 0.0 if first == last else phase.duration_s
+        for joining, over_s in ((first - present, plan.pace_s), (last - first, max(ramp_s, plan.pace_s))):
+            if joining > 0 and over_s > 0:
+                most = max(most, joining / over_s)
+        present = last
+    return most
+
+
 _WORTH_A_WORD = 0.05
-"""Cores that are kept busy."""
+"""Cores that are kept busy, or a share of what a request costs."""
 _LEAST_CORES = 0.01
 """What is taken to be free at least, for a number in place of infinity."""
 

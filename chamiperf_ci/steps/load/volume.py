@@ -8,7 +8,7 @@ from typing import Literal
 
 from chamiperf_ci.adapters.files import catalogue
 from chamiperf_ci.models.dialect import Catalogued, CreatedEach, Dialect, Operations
-from chamiperf_ci.models.plan import SUSTAINED, Load, Phase, Plan, PlannedPhase
+from chamiperf_ci.models.plan import SUSTAINED, UNCOLLECTED, Load, Phase, Plan, PlannedPhase
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.models.vocabulary import MetricClass
 from chamiperf_ci.verdict.statistic import QUANTILES, planned_statistic
@@ -194,10 +194,17 @@ MB_PER_VU = 0.40
 boot storm; `inventory_scale` holds 0.1 MB more)."""
 BYTES_PER_REQUEST = 160.0
 """Samples of the Trends of one request, kept until the end (measured: 74 MB after 76,000, 115 MB after 332,000)."""
-RARE_COLLECTION = ((1_000, 2.0), (400, 1.3))
-"""GOGC of k6, and by how much it raises what k6 holds: the first for which the memory suffices. GOMEMLIMIT is what was
-planned, so that a long load holds no more. While k6 collects the garbage of 10,000 VUs, which takes some 10 s, each
-process takes half a core more and VUs wake up to 160 ms late (measured at 1,000 requests/s on two cores)."""
+RARE_COLLECTION = ((UNCOLLECTED, 2.0), (400, 1.3))
+"""GOGC of k6, and by how much it raises what k6 holds: the first for which the memory suffices. The first collects
+nothing before what was planned is full, which GOMEMLIMIT is. While k6 collects the garbage of 10,000 VUs, which takes
+some 10 s, each process takes half a core more and VUs wake up to 160 ms late (measured at 1,000 requests/s on two
+cores); with GOGC=1000 that came at a random moment of the load, or two minutes after the start, and made it invalid."""
+MANY_VUS = 5_000
+"""Beside more VUs a core, garbage is collected for so long that a load is invalid (measured: 12 s beside 10,000)."""
+_MADE_MB_PER_VU = 0.40
+_MADE_MB_PER_REQUEST = 0.031
+"""What k6 allocates, collected or not, and a tenth more, because Go begins before all is full (measured with 20,000 VUs
+of a boot storm: 7.5 GB and 28 kB a request)."""
 UNPACED_PER_VU_S = 100.0
 """Iterations a second of an unpaced VU, as far as memory is planned; a guess on the high side."""
 MOST_PER_S = 20_000.0
@@ -207,6 +214,11 @@ MOST_PER_S = 20_000.0
 def iterations_in(load: Load, phase: Phase) -> float:
     """Planned iterations of a phase; 0 where nothing fixes them."""
     return float(phase.iterations or iterations_per_s(load, phase) * phase.duration_s)
+
+
+def uncollected_mb(processes: int, vus: int, requests: float) -> float:
+    """What k6 would hold at the end of a load, MB, if it never collected its garbage."""
+    return processes * MB_PER_PROCESS + vus * _MADE_MB_PER_VU + requests * _MADE_MB_PER_REQUEST
 
 
 def plan_of(
@@ -234,6 +246,10 @@ def plan_of(
     requests = _requests(load, work)
     memory_mb = segments * MB_PER_PROCESS + vus * MB_PER_VU + requests * BYTES_PER_REQUEST / 1e6
     gogc, more = next(((each, more) for each, more in RARE_COLLECTION if memory_mb * more <= room_mb), (None, 1.0))
+    made_mb = uncollected_mb(segments, vus, requests)
+    held_mb = memory_mb * more
+    if vus >= MANY_VUS * segments and made_mb <= room_mb:
+        gogc, held_mb = UNCOLLECTED, max(held_mb, made_mb)
     unpaced = max((_guessed_per_s(phase) for phase in phases if not phase.sent_per_s), default=0.0)
     rows: defaultdict[str, float] = defaultdict(float)
     for endpoint, what in (stays or {}).items():
@@ -244,7 +260,7 @@ def plan_of(
         **dict(load) | {"phases": phases, "windows": load.window_count},
         window_s=sustained.duration_s / load.window_count if sustained is not None and timed else 0.0,
         planned_iterations=iterations,
-        memory_mb=memory_mb * more,
+        memory_mb=held_mb,
         segments=segments,
         connections=vus * max(1, len(work.services)),
         scenario=scenario,

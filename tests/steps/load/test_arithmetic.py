@@ -3,7 +3,7 @@
 import pytest
 from made_loads import storm
 
-from chamiperf_ci.models.plan import Phase
+from chamiperf_ci.models.plan import UNCOLLECTED, Phase
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.steps.load.volume import MB_PER_PROCESS, MB_PER_VU, Work, plan_of
 
@@ -25,9 +25,36 @@ def test_memory_is_that_of_the_process_its_vus_and_its_samples():
 
 def test_garbage_is_collected_as_rarely_as_the_memory_allows_and_that_is_planned():
     usual = plan_of(storm(), STORM).memory_mb
-    for room, gogc, planned in ((2.0, 1_000, 2.0), (1.999, 400, 1.3), (1.3, 400, 1.3), (1.299, None, 1.0)):
+    for room, gogc, planned in ((2.0, UNCOLLECTED, 2.0), (1.999, 400, 1.3), (1.3, 400, 1.3), (1.299, None, 1.0)):
         found = plan_of(storm(), STORM, room_mb=room * usual)
         assert (found.gogc, found.memory_mb) == (gogc, planned * usual)
+
+
+def test_processes_of_many_vus_get_the_room_to_collect_nothing_during_the_load():
+    load = storm(
+        phases=(Phase(name="sustained", duration_s=300.0, from_vus=20_000, to_vus=20_000),), pace_s=12.0, windows=10
+    )
+    requests = 20_000 / 12 * 300
+    made_mb = 2 * MB_PER_PROCESS + 20_000 * 0.40 + requests * 0.031
+    twice_mb = 2 * (2 * MB_PER_PROCESS + 20_000 * MB_PER_VU + requests * 160 / 1e6)
+    assert made_mb > twice_mb
+    # As much as they make, if it is there; processes of fewer VUs collect so fast that it does not matter.
+    for room, segments, planned in ((made_mb, 2, made_mb), (made_mb - 1, 2, twice_mb), (made_mb, 5, None)):
+        found = plan_of(load, STORM, segments=segments, room_mb=room)
+        expected = planned or twice_mb + 6 * MB_PER_PROCESS
+        assert (found.gogc, found.memory_mb) == (UNCOLLECTED, pytest.approx(expected))
+
+
+def test_a_short_load_of_many_vus_collects_nothing_where_twice_the_usual_memory_is_not_there():
+    load = storm(
+        phases=(Phase(name="sustained", duration_s=30.0, from_vus=20_000, to_vus=20_000),), pace_s=12.0, windows=3
+    )
+    made_mb = 2 * MB_PER_PROCESS + 20_000 * 0.40 + 20_000 / 12 * 30 * 0.031
+    usual = plan_of(load, STORM, segments=2).memory_mb
+    assert made_mb < 1.3 * usual
+    for room, gogc, planned in ((made_mb, UNCOLLECTED, max(usual, made_mb)), (made_mb - 1, None, usual)):
+        found = plan_of(load, STORM, segments=2, room_mb=room)
+        assert (found.gogc, found.memory_mb) == (gogc, pytest.approx(planned))
 
 
 def test_an_unpaced_load_fixes_no_iterations_but_needs_memory_for_them():

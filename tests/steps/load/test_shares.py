@@ -74,7 +74,7 @@ def test_all_shards_write_under_one_name_and_each_start_under_its_own():
 def test_each_machine_needs_its_share_of_what_the_load_needs():
     plan = assign(read_profile("demo"), "boot_storm", LoadOptions(shard=(1, 3)))
     share = plan.share(3)
-    assert plan.segments == 3
+    assert (plan.segments, share.segments) == (3, 1)
     assert (share.connections, share.memory_mb) == (math.ceil(plan.connections / 3), pytest.approx(plan.memory_mb / 3))
     assert sum(share.peak_requests_per_s.values()) == pytest.approx(sum(plan.peak_requests_per_s.values()) / 3)
 
