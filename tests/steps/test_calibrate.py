@@ -137,8 +137,8 @@ def test_a_load_that_must_collect_garbage_beside_many_vus_does_not_fit(monkeypat
     assert sized.fits is not says
     assert ("k6 collects the garbage of 20,000 VUs during the load" in sized.found) is says
     if sustained_s == 900:
-        # 200 MB, 8,000 of the VUs, and 31 kB for each of 1,500,000 requests: three machines have room for it, but on two
-        # there are few enough VUs a core.
+        # 200 MB, 8,000 of the VUs, and 31 kB for each of 1,500,000 requests: three machines have room for it, but two
+        # have few enough VUs a core.
         assert "without 54.7 GB" in sized.found
         assert sized.times == 2
     if sustained_s == 300:
