@@ -304,7 +304,8 @@ def assign(profile: Profile, scenario: str, options: LoadOptions, spoken: str = 
         work,
         scenario=scenario,
         segments=_shards(scenario, work, plan_of(load, work), options),
-        room_mb=machine.available_mb() * _MEMORY_SHARE,
+        # Each of several machines holds its share: they are taken to be like this one.
+        room_mb=machine.available_mb() * _MEMORY_SHARE * (1 if options.shard is None else options.shard[1]),
         stays=dialect(spoken).objects_left,
     )
 

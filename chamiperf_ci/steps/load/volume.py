@@ -248,7 +248,7 @@ def plan_of(
     gogc, more = next(((each, more) for each, more in RARE_COLLECTION if memory_mb * more <= room_mb), (None, 1.0))
     made_mb = uncollected_mb(segments, vus, requests)
     held_mb = memory_mb * more
-    if vus >= MANY_VUS * segments and made_mb <= room_mb:
+    if vus >= MANY_VUS and made_mb <= room_mb:
         gogc, held_mb = UNCOLLECTED, max(held_mb, made_mb)
     unpaced = max((_guessed_per_s(phase) for phase in phases if not phase.sent_per_s), default=0.0)
     rows: defaultdict[str, float] = defaultdict(float)

@@ -10,6 +10,7 @@ from made_targets import target_of
 from chamiperf_ci.adapters.chamicore import Chamicore
 from chamiperf_ci.adapters.k6 import StopRequest
 from chamiperf_ci.errors import ConfigurationError
+from chamiperf_ci.models.plan import UNCOLLECTED
 from chamiperf_ci.models.target import Service
 from chamiperf_ci.steps.load.plan import assign
 from chamiperf_ci.steps.load.request import LoadOptions, read_profile
@@ -77,6 +78,17 @@ def test_each_machine_needs_its_share_of_what_the_load_needs():
     assert (plan.segments, share.segments) == (3, 1)
     assert (share.connections, share.memory_mb) == (math.ceil(plan.connections / 3), pytest.approx(plan.memory_mb / 3))
     assert sum(share.peak_requests_per_s.values()) == pytest.approx(sum(plan.peak_requests_per_s.values()) / 3)
+
+
+def test_each_machine_has_room_for_its_share(monkeypatch):
+    """Twice the usual memory, so that little garbage is collected: 200 MB a machine, where the whole takes 600."""
+    monkeypatch.setattr("chamiperf_ci.adapters.machine.available_mb", lambda: 0.0)
+    usual_mb = assign(read_profile("demo"), "boot_storm", LoadOptions(shard=(1, 3))).memory_mb
+    monkeypatch.setattr("chamiperf_ci.adapters.machine.available_mb", lambda: 2 * usual_mb / 3 / 0.89)
+    alone = assign(read_profile("demo"), "boot_storm", LoadOptions(shards=3))
+    shared = assign(read_profile("demo"), "boot_storm", LoadOptions(shard=(1, 3)))
+    assert (alone.gogc, alone.memory_mb) == (None, usual_mb)
+    assert (shared.gogc, shared.memory_mb) == (UNCOLLECTED, pytest.approx(2 * usual_mb))
 
 
 def test_more_machines_than_vus_are_refused():
