@@ -327,9 +327,9 @@ class Cost(Value):
     """The environment that answered; empty for an endpoint that does nothing."""
     stack_ms_per_request: Number | None = None
     """Processor time that the stack took of this machine, ms; None where none was there."""
-    ms_per_start: Number = 0.0
-    """How much more a VU's first iteration costs than its others, ms: k6, and a stack on this machine; 0 where it was
-    not measured."""
+    ms_per_start: Number | None = None
+    """How much more a VU's first iteration costs than its others, ms: k6, and a stack on this machine; None where it
+    was not measured, or did not show."""
     vus: Count = 1_000
     """With so many VUs it was measured; files of earlier versions do not say it."""
 

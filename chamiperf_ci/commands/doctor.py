@@ -67,7 +67,7 @@ def doctor(
     shapes = read_profile(profile)
     spoken = dialect_of(given)
     chosen = choose_scenarios(scenarios, shapes) if scenarios else ()
-    if not chosen and any(shape.values()):
+    if not chosen and any(value not in (None, {}) for value in shape.values()):
         raise ConfigurationError(
             "a load's shape is given, and no scenario", where="doctor", remedy="Give a --scenario, such as boot_storm."
         )

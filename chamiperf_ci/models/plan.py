@@ -34,7 +34,7 @@ class Ramp(Value):
 
 
 UNCOLLECTED = 1_000_000
-"""The growth that a heap never reaches."""
+"""Percent by which no heap grows: it is collected when its memory is full."""
 
 
 class Phase(Value):

@@ -34,7 +34,7 @@ from chamiperf_ci.adapters.machine import (
     most_open_files,
     this_machine,
 )
-from chamiperf_ci.errors import ConfigurationError, GeneratorFailed
+from chamiperf_ci.errors import ConfigurationError, GeneratorFailed, Interrupted
 from chamiperf_ci.models.dialect import Dialect, Identities, Route, fill
 from chamiperf_ci.models.plan import SUSTAINED, Load, Phase, Plan, PlanIdentities, ScriptPlan
 from chamiperf_ci.models.run import ScriptSummary
@@ -42,7 +42,8 @@ from chamiperf_ci.models.seed import Seed
 from chamiperf_ci.models.target import CredentialKind, Target
 from chamiperf_ci.steps.load.documents import plan_for_script, write_plan
 from chamiperf_ci.steps.load.merging import summaries_of
-from chamiperf_ci.steps.load.plan import FILES_KEPT, MachineLimits, size
+from chamiperf_ci.steps.load.plan import FILES_KEPT, MachineLimits
+from chamiperf_ci.steps.load.sizing import size
 from chamiperf_ci.steps.load.stack_state import embedded, require_seeded
 from chamiperf_ci.steps.readiness import describe
 from chamiperf_ci.steps.targets import k6_environment
@@ -113,7 +114,7 @@ def calibrated(
             gone, or what was found cannot be kept.
         CredentialRefused: The stack does not take the credential.
         StackUnreachable: It does not answer.
-        GeneratorFailed: As `measure`.
+        GeneratorFailed, Interrupted: As `measure`.
     """
     if not plans:
         raise ConfigurationError(
@@ -131,7 +132,7 @@ def calibrated(
             cost = measure(plan, binary, spoken, stop, stack, busy_cores=busy_cores)
             also = cost.stack_ms_per_request
             beside = "" if also is None else f", and {also:.3f} ms of the stack's"
-            more = f", {cost.ms_per_start:.3f} ms more for a VU that starts" if cost.ms_per_start else ""
+            more = "" if cost.ms_per_start is None else f", {cost.ms_per_start:.3f} ms more for a VU that starts"
             yield (
                 f"{plan.scenario}: {cost.ms_per_request:.3f} ms of k6's processor time a request{beside}{more} "
                 f"({cost.requests:,} requests), kept in {keep(cost)}"
@@ -151,14 +152,15 @@ def measure(
 
     Raises:
         GeneratorFailed: k6 did not come to its end, or its requests failed.
+        Interrupted: On a signal.
     """
     limits = MachineLimits(math.inf, 0, 0, stack_here=stack is not None, busy_cores=busy_cores)
     with _endpoint(dialect(spoken)) if stack is None else nullcontext(stack) as asked:
         trial = _Trial(plan, k6, spoken, asked, busy_cores, _vus(plan), fresh_memory_ms_per_mb())
         found = trial.first(stop)
         for _ in range(_FURTHER):
-            each = found.model_copy(update={"ms_per_start": 0.0})
-            predicted = size(plan, cores=cores(), limits=limits, costs={plan.scenario: each}).ceiling_per_s[0]
+            steady = found.model_copy(update={"ms_per_start": None})
+            predicted = size(plan, cores=cores(), limits=limits, costs={plan.scenario: steady}).ceiling_per_s[0]
             per_s = max(trial.least_per_s, predicted)
             found = trial.at(per_s, stop).model_copy(update={"ms_per_start": found.ms_per_start})
         return found
@@ -201,8 +203,11 @@ class _Trial:
         later = self._cost(outcome, summary, SUSTAINED, MEASURED_S)
         more_ms = starting.ms_per_request - later.ms_per_request
         more_ms += (starting.stack_ms_per_request or 0.0) - (later.stack_ms_per_request or 0.0)
+        if more_ms <= 0:
+            # Something else took more in the second span: what is not known must not count as nothing.
+            return later
         more_ms *= self.plan.phases[0].requests_per_iteration
-        return later.model_copy(update={"ms_per_start": round(max(0.0, more_ms), 4)})
+        return later.model_copy(update={"ms_per_start": round(more_ms, 4)})
 
     def at(self, per_s: float, stop: StopRequest) -> Cost:
         """What a request costs at a rate, once all VUs have started."""
@@ -226,6 +231,12 @@ class _Trial:
                 label=f"calibrating {scenario}",
                 own_pids=_processes(self.asked),
                 stages=stages,
+            )
+        if stop.requested:
+            raise Interrupted(
+                f"interrupted by {stop.by}, and nothing was kept",
+                where=f"calibrating {scenario}",
+                remedy="Run it again.",
             )
         summary = next(iter(summaries_of(outcome)[0]), None)
         if summary is None or outcome.load_began_s is None:

@@ -16,8 +16,9 @@ from chamiperf_ci.adapters.k6 import find_k6
 from chamiperf_ci.adapters.machine import Cost
 from chamiperf_ci.errors import ConfigurationError, ToolkitError
 from chamiperf_ci.models.plan import Plan
-from chamiperf_ci.steps.load.plan import FILES_KEPT, MachineLimits, Sizing, size
+from chamiperf_ci.steps.load.plan import FILES_KEPT, MachineLimits
 from chamiperf_ci.steps.load.shards import CLOCK_OFF_S
+from chamiperf_ci.steps.load.sizing import Sizing, size
 from chamiperf_ci.steps.readiness import configured
 
 _CONNTRACK = Path("/proc/sys/net/netfilter")

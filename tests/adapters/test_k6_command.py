@@ -50,8 +50,8 @@ def test_the_users_own_collector_wins_over_the_plans(tmp_path, monkeypatch):
     # Up to what was planned for it; a heap of many VUs would else grow to five times what lives in it.
     monkeypatch.delenv("GOMEMLIMIT", raising=False)
     assert "GOMEMLIMIT" not in environment(_run(tmp_path, memory_mb=3000.2))
-    assert environment(_run(tmp_path, gogc=400, memory_mb=3000.2))["GOMEMLIMIT"] == "3001MiB"
-    assert environment(_run(tmp_path, gogc=400, memory_mb=150.0))["GOMEMLIMIT"] == "512MiB"
+    assert environment(_run(tmp_path, gogc=400, memory_mb=3000.2))["GOMEMLIMIT"] == "3000200000B"
+    assert environment(_run(tmp_path, gogc=400, memory_mb=150.0))["GOMEMLIMIT"] == "512000000B"
     # `off` leaves out Go's collection every two minutes as well, but would grow without a limit.
     assert environment(_run(tmp_path, gogc=UNCOLLECTED, memory_mb=3000.2))["GOGC"] == "off"
     assert environment(_run(tmp_path, gogc=UNCOLLECTED))["GOGC"] == "1000000"

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -20,8 +21,9 @@ from chamiperf_ci.errors import ConfigurationError, GeneratorFailed
 from chamiperf_ci.models.dialect import Identities, fill
 from chamiperf_ci.steps import calibrate
 from chamiperf_ci.steps.calibrate import _endpoint, _requests, _Trial, _vus, calibrated, can_calibrate, measure
-from chamiperf_ci.steps.load.plan import MachineLimits, assign, size
+from chamiperf_ci.steps.load.plan import MachineLimits, assign
 from chamiperf_ci.steps.load.request import LoadOptions, read_profile
+from chamiperf_ci.steps.load.sizing import size
 
 ROOMY = MachineLimits(available_mb=64_000, open_files=1_000_000, local_ports=60_000)
 
@@ -84,12 +86,12 @@ def test_a_stack_on_this_machine_and_other_work_lower_what_it_makes():
     assert alone.ceiling_per_s == pytest.approx((12_000, 12_000))
     assert shared.ceiling_per_s == pytest.approx((8_500, 8_500))
     assert busy.ceiling_per_s == pytest.approx((5_000, 5_000))
-    assert alone.beside == "measured with 1,000 VUs, not with 20,000"
-    assert not size(
-        plan, cores=4, limits=ROOMY, costs={"boot_storm": costs["boot_storm"].model_copy(update={"vus": 20_000})}
-    ).beside
+    unknown = "what VUs cost more when they start is not known"
+    assert alone.beside == f"measured with 1,000 VUs, not with 20,000; {unknown}"
+    known = costs["boot_storm"].model_copy(update={"vus": 20_000, "ms_per_start": 0.0})
+    assert not size(plan, cores=4, limits=ROOMY, costs={"boot_storm": known}).beside
     few = assign(read_profile("demo"), "boot_storm", LoadOptions())
-    assert not size(few, cores=4, limits=ROOMY, costs=costs).beside
+    assert size(few, cores=4, limits=ROOMY, costs=costs).beside == unknown
     assert "of 0.40 ms a request the stack on this machine takes 0.20" in shared.text
     assert "other work takes 1.4 of 4 cores now" in busy.text
     assert busy.times == pytest.approx(4)
@@ -164,7 +166,7 @@ def test_a_figure_of_an_earlier_version_was_measured_with_1000_vus(cache):
     keep(cost(0.2))
     known = json.loads(cache.read_text())
     cache.write_text(json.dumps({name: known[name] for name in known.keys() - {"vus", "ms_per_start"}}))
-    assert (kept_costs()["boot_storm"].vus, kept_costs()["boot_storm"].ms_per_start) == (1_000, 0)
+    assert (kept_costs()["boot_storm"].vus, kept_costs()["boot_storm"].ms_per_start) == (1_000, None)
 
 
 @pytest.mark.parametrize(
@@ -225,6 +227,42 @@ def test_what_vus_cost_that_start_is_told_from_what_they_cost_later(monkeypatch)
     # Its memory grows by 60 MB a second, which would be fresh in a large load: 0.5 ms each.
     assert found.ms_per_request == pytest.approx((600 + 30) * 5 / 2_950, abs=1e-4)
     assert found.ms_per_start == pytest.approx((900 + 30) * 5 / 3_000 - found.ms_per_request, abs=1e-4)
+
+
+def test_a_start_that_does_not_show_is_unknown_and_not_free(monkeypatch):
+    """The stack was busy with something else in the second span."""
+    vitals = [_Vitals(2.1 + second, 60 if second <= 5 else 90, 100) for second in range(11)]
+    trial = _Trial(
+        assign(read_profile("full"), "boot_storm", LoadOptions()), find_k6(), "chamicore", "http://127.0.0.1:1", 0.0,
+        vus=3_000, fresh_ms_per_mb=0.0,
+    )  # fmt: skip
+    summary = _of(("ramp-up", 3_000, 0), ("sustained", 3_000, 0))
+    monkeypatch.setattr(_Trial, "_outcome", lambda _self, _per_s, _stop: (_Outcome(vitals), summary))
+    assert trial.first(None).ms_per_start is None
+
+
+@pytest.mark.e2e
+def test_a_signal_ends_a_calibration_and_keeps_nothing(tmp_path, cache):
+    asked = [
+        sys.executable,
+        "-m",
+        "chamiperf_ci",
+        "doctor",
+        "--scenario",
+        "boot_storm",
+        "--profile",
+        "demo",
+        "--calibrate",
+    ]
+    with subprocess.Popen(asked, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+        for line in running.stderr:
+            if "calibrating" in line:
+                running.send_signal(signal.SIGINT)
+                break
+        said = running.stderr.read()
+    assert running.returncode == 3
+    assert "interrupted by SIGINT, and nothing was kept" in said
+    assert not cache.exists()
 
 
 def test_a_request_that_fails_in_a_trial_is_no_measurement():

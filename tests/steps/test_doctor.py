@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from chamiperf_ci.commands.doctor import doctor
 from chamiperf_ci.errors import ConfigurationError
 from chamiperf_ci.steps.doctor import Condition, DoctorReport, State, examine
-from chamiperf_ci.steps.load.plan import CPU_MS_PER_REQUEST, USABLE_SHARE, MachineLimits, assign, size, too_large
+from chamiperf_ci.steps.load.plan import MachineLimits, assign
 from chamiperf_ci.steps.load.request import LoadOptions, read_profile
+from chamiperf_ci.steps.load.sizing import CPU_MS_PER_REQUEST, USABLE_SHARE, size, too_large
 
 ROOMY = MachineLimits(available_mb=64_000, open_files=1_000_000, local_ports=60_000)
 
@@ -81,7 +82,7 @@ def test_the_shape_that_is_given_is_sized():
     assert sized["peak_per_s"] == 2_000
 
 
-@pytest.mark.parametrize("shape", [["--vus", "10"], ["--ramp-up", "0"]])
+@pytest.mark.parametrize("shape", [["--vus", "10"], ["--ramp-up", "0"], ["--pace", "0"]])
 def test_a_shape_without_a_scenario_is_refused(shape):
     with pytest.raises(ConfigurationError, match="a load's shape is given, and no scenario"):
         CliRunner().invoke(doctor, shape, standalone_mode=False, catch_exceptions=False)

@@ -237,7 +237,7 @@ def collecting(gogc: int, memory_mb: float | None, *, least_mb: float = _LEAST_H
         return {"GOGC": str(gogc)}
     # Whatever the percentage, Go collects every two minutes, unless it is `off`.
     percent = "off" if gogc == UNCOLLECTED else str(gogc)
-    return {"GOGC": percent, "GOMEMLIMIT": f"{math.ceil(max(least_mb, memory_mb))}MiB"}
+    return {"GOGC": percent, "GOMEMLIMIT": f"{math.floor(max(least_mb, memory_mb) * 1e6)}B"}
 
 
 def environment(run: K6Run) -> dict[str, str]:

@@ -38,11 +38,11 @@ from chamiperf_ci.steps.load.plan import (
     plan_table,
     require_possible,
     seconds_of,
-    too_large,
 )
 from chamiperf_ci.steps.load.request import SUBJECT_TOKEN, Job, LoadOptions, refuse_thresholds
 from chamiperf_ci.steps.load.scenario import Clients, ServerCollector, not_driven, run_scenario
 from chamiperf_ci.steps.load.shards import Rendezvous, ShardMissing, Share, clock_offset_s, require_start
+from chamiperf_ci.steps.load.sizing import too_large
 from chamiperf_ci.steps.load.stack_state import inspect_stack
 from chamiperf_ci.steps.load.volume import KEA
 from chamiperf_ci.steps.lock import NOBODY, HeldLock, hold
