@@ -69,7 +69,9 @@ def doctor(
     chosen = choose_scenarios(scenarios, shapes) if scenarios else ()
     if not chosen and any(value not in (None, {}) for value in shape.values()):
         raise ConfigurationError(
-            "a load's shape is given, and no scenario", where="doctor", remedy="Give a --scenario, such as boot_storm."
+            "a load's shape was given without a scenario",
+            where="doctor",
+            remedy="Give a --scenario, such as boot_storm.",
         )
     planned = [assign(shapes, each, LoadOptions(scenarios=chosen, **shape), spoken) for each in chosen]
     own = () if target is None else embedded(target)[2]

@@ -86,7 +86,7 @@ def test_a_stack_on_this_machine_and_other_work_lower_what_it_makes():
     assert alone.ceiling_per_s == pytest.approx((12_000, 12_000))
     assert shared.ceiling_per_s == pytest.approx((8_500, 8_500))
     assert busy.ceiling_per_s == pytest.approx((5_000, 5_000))
-    unknown = "what VUs cost more when they start is not known"
+    unknown = "the extra cost of VUs that start is not known"
     assert alone.beside == f"measured with 1,000 VUs, not with 20,000; {unknown}"
     known = costs["boot_storm"].model_copy(update={"vus": 20_000, "ms_per_start": 0.0})
     assert not size(plan, cores=4, limits=ROOMY, costs={"boot_storm": known}).beside
@@ -141,7 +141,7 @@ def test_a_load_that_must_collect_garbage_beside_many_vus_does_not_fit(monkeypat
     if sustained_s == 900:
         # 200 MB, 8,000 of the VUs, and 31 kB for each of 1,500,000 requests: three machines have room for it, but two
         # have few enough VUs a core.
-        assert "without 54.7 GB" in sized.found
+        assert "with less than 54.7 GB" in sized.found
         assert sized.times == 2
     if sustained_s == 300:
         assert sized.times == pytest.approx(23_700 / (24_000 * 0.9))

@@ -84,7 +84,7 @@ def test_the_shape_that_is_given_is_sized():
 
 @pytest.mark.parametrize("shape", [["--vus", "10"], ["--ramp-up", "0"], ["--pace", "0"]])
 def test_a_shape_without_a_scenario_is_refused(shape):
-    with pytest.raises(ConfigurationError, match="a load's shape is given, and no scenario"):
+    with pytest.raises(ConfigurationError, match="a load's shape was given without a scenario"):
         CliRunner().invoke(doctor, shape, standalone_mode=False, catch_exceptions=False)
 
 

@@ -107,9 +107,11 @@ def size(plan: Plan, *, cores: int, limits: MachineLimits, costs: Mapping[str, C
         starting_ms = measured.ms_per_start * starting
         range_ms = (range_ms[0] + starting_ms, range_ms[1] + starting_ms)
         if starting_ms >= _WORTH_A_WORD * range_ms[1]:
-            beside.append(f"VUs that start cost {starting_ms:.2f} ms of a request's {range_ms[1]:.2f}: ramp up slowly")
+            beside.append(
+                f"starting VUs adds {starting_ms:.2f} ms to a request ({range_ms[1]:.2f} ms in all): ramp up slowly"
+            )
     elif measured is not None and starting >= _WORTH_A_WORD:
-        beside.append("what VUs cost more when they start is not known")
+        beside.append("the extra cost of VUs that start is not known")
     if crowded(plan, limits) and not sources(plan, limits):
         beside.append(
             f"beyond {limits.local_ports // 2:,} connections to one address, Linux needs a millisecond to find each "
@@ -142,7 +144,7 @@ def _collected(plan: Plan, cores: int, limits: MachineLimits) -> tuple[float, st
         return 0.0, ""
     by_memory = made_mb / max(1.0, limits.available_mb * MEMORY_SHARE)
     return min(by_memory, plan.vus / (MANY_VUS * cores)), (
-        f"without {made_mb / 1000:,.1f} GB k6 collects the garbage of {plan.vus:,} VUs during the load, "
+        f"with less than {made_mb / 1000:,.1f} GB, k6 collects the garbage of {plan.vus:,} VUs during the load, "
         "and they wake late"
     )
 
